@@ -1,0 +1,49 @@
+"""The event record: one line of topic `segops.events`, in the exact form of a ClickHouse row."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+RESERVED_EVENT_TYPES: dict[str, str] = {
+    "identify": "$identify",
+    "page": "$page",
+    "screen": "$screen",
+    "group": "$group",
+    "alias": "$alias",
+}
+
+EventKind = Literal["track", "identify", "page", "screen", "group", "alias"]
+
+WarehouseTime = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}$",
+        description="A UTC instant in ClickHouse's own text form; integers would be read as another unit.",
+    ),
+]
+
+
+class EventRow(BaseModel):
+    """One event. `user_id` or `anonymous_id` is '' when absent, never both; the profile is the first that is not."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tenant_id: int
+    kind: EventKind
+    event_type: str
+    user_id: str
+    anonymous_id: str
+    message_id: str
+    timestamp: WarehouseTime
+    received_at: WarehouseTime
+    payload: dict[str, JsonValue]
+    context: dict[str, JsonValue]
+    removed: tuple[str, ...]
+    """Top-level traits that an identify set to null: ClickHouse's JSON type drops nulls, so they are named here."""
+
+    @property
+    def profile_id(self) -> str:
+        """Whose event it is."""
+        return self.user_id or self.anonymous_id

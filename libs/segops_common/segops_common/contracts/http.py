@@ -1,0 +1,58 @@
+"""Names of the HTTP contract that more than one process relies on."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+PROBLEM_TYPE_PREFIX = "https://segops.dev/problems/"
+REQUEST_ID_HEADER = "X-Request-Id"
+IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
+
+AUTH_PREFIX = "/api/auth"
+INGESTION_PREFIX = "/api/ingestion"
+SEGMENTS_PREFIX = "/api/segments"
+MEMBERSHIP_PREFIX = "/api/segments/membership"
+
+JWKS_PATH = "/api/auth/.well-known/jwks.json"
+INTROSPECT_PATH = "/internal/introspect/"
+AUTH_PURGE_CHANNEL = "segops:auth:purge"
+"""Redis channel on which auth says which credential (`key:<sha256>`) or user (`user:<id>`) has changed."""
+
+
+def memberships_path(user_id: int) -> str:
+    """Where auth answers which tenants a user belongs to, and in which role."""
+    return f"/internal/users/{user_id}/memberships/"
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TenantMembership(_Message):
+    """A user's role in one tenant."""
+
+    tenant_id: int
+    role: str
+
+
+class Memberships(_Message):
+    """All tenants of a user."""
+
+    memberships: tuple[TenantMembership, ...]
+
+
+class IntrospectRequest(_Message):
+    """An API key in the clear, over the internal network only."""
+
+    key: str
+
+
+class KeyIntrospection(_Message):
+    """What auth knows of an API key; only `active` is there when it is unknown or revoked."""
+
+    active: bool
+    key_id: int | None = None
+    tenant_id: int | None = None
+    kind: str | None = None
+    scopes: tuple[str, ...] = ()

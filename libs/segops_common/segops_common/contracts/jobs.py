@@ -1,0 +1,94 @@
+"""Messages between the segments service and the membership service."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from segops_common.contracts.definition import Group
+
+RunStatus = Literal["running", "succeeded", "failed", "superseded"]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class JobSegment(_Message):
+    """A segment of a job, with the definition to evaluate: the worker never calls back."""
+
+    id: int
+    version: int
+    definition: Group
+
+
+class ComputeJob(_Message):
+    """One run. Run ids rise with the order of the requests in a tenant."""
+
+    run_id: int
+    tenant_id: int
+    segments: tuple[JobSegment, ...] = Field(min_length=1)
+    as_of: AwareDatetime
+    requested_by: str
+
+
+class RunProblem(_Message):
+    """Why a run failed, in the words of a problem document."""
+
+    type: str
+    title: str
+    detail: str
+
+
+class RunCounts(_Message):
+    """What a run read and how long it took."""
+
+    universe: int = 0
+    rows_read: int = 0
+    bytes_read: int = 0
+
+
+class SegmentResult(_Message):
+    """The outcome for one segment of a run: sizes in profiles."""
+
+    segment_id: int
+    version: int
+    size: int
+    entered: int
+    exited: int
+
+
+class ComputeResult(_Message):
+    """A change of a run's state; `succeeded`, `failed` and `superseded` are final."""
+
+    run_id: int
+    tenant_id: int
+    status: RunStatus
+    at: AwareDatetime
+    segments: tuple[SegmentResult, ...] = ()
+    counts: RunCounts = RunCounts()
+    duration_ms: int = 0
+    problem: RunProblem | None = None
+
+
+class SegmentChanged(_Message):
+    """The present state of a segment after a change; `definition` is absent while none is set."""
+
+    tenant_id: int
+    segment_id: int
+    version: int
+    definition: Group | None
+    refresh: Literal["manual", "hourly", "live"]
+    deleted: bool
+
+
+class MembershipChanged(_Message):
+    """A user entered or left a segment by a published run."""
+
+    tenant_id: int
+    segment_id: int
+    user_id: str
+    change: Literal["entered", "exited"]
+    run_id: int
+    at: AwareDatetime

@@ -1,0 +1,43 @@
+"""The topics of the event log: their names, their partitions and what they are keyed by.
+
+Values are NDJSON in UTF-8. Readers ignore fields they do not know, so a writer may be newer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA_VERSION_HEADER = "schema-version"
+TRACEPARENT_HEADER = "traceparent"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A named, partitioned log; records with equal keys share a partition and keep their order."""
+
+    name: str
+    partitions: int
+
+    @property
+    def dead(self) -> Topic:
+        """Where records of this topic go that nobody can process, partition by partition."""
+        return Topic(f"{self.name}.dead", self.partitions)
+
+
+EVENTS = Topic("segops.events", 12)
+COMPUTE_JOBS = Topic("segops.compute-jobs", 6)
+SEGMENTS = Topic("segops.segments", 6)
+COMPUTE_RESULTS = Topic("segops.compute-results", 6)
+MEMBERSHIP_CHANGES = Topic("segops.membership-changes", 12)
+
+ALL_TOPICS = (EVENTS, COMPUTE_JOBS, SEGMENTS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES)
+
+
+def tenant_key(tenant_id: int) -> bytes:
+    """The key of everything that concerns a whole tenant."""
+    return b"%d" % tenant_id
+
+
+def profile_key(tenant_id: int, profile_id: str) -> bytes:
+    """The key of everything that concerns one profile of a tenant."""
+    return b"%d:%s" % (tenant_id, profile_id.encode())

@@ -1,0 +1,24 @@
+"""Names in the warehouse that a service other than the table's writer reads.
+
+A service reads no table of another, with one exception: membership evaluates segments over what ingest writes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENTS_TABLE: Final = "events"
+"""ReplacingMergeTree by (tenant_id, event_type, user_key, timestamp, message_id): duplicates of a message share the key."""
+
+PROFILE_SEEN_TABLE: Final = "profile_seen"
+"""AggregatingMergeTree by (tenant_id, user_key): user_id (the profile's id) and first_seen, the least event time."""
+
+MERGED_READ_SETTINGS: Final[dict[str, int]] = {"do_not_merge_across_partitions_select_final": 1}
+"""What a FINAL read of `events` sets: duplicates share their month, so partitions need no merging with each other."""
+
+JSON_INSERT_SETTINGS: Final[dict[str, int]] = {
+    "input_format_try_infer_dates": 0,
+    "input_format_try_infer_datetimes": 0,
+    "json_type_escape_dots_in_keys": 1,
+}
+"""What every insert into a JSON column sets, so that a value keeps its JSON type and a dotted key its name."""
