@@ -1,0 +1,69 @@
+"""`python -m segops_local`: run the product on this machine, fill it, or delete its data."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from segops_local.errors import LocalError
+from segops_local.ports import HOST
+from segops_local.state import StateFolder
+from segops_local.supervisor import run
+from segops_local.terminal import complain, say
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        arguments.act(arguments)
+    except LocalError as error:
+        complain(str(error))
+        return 2
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    asyncio.run(run(state_dir=arguments.state, port=arguments.port, event_log="kafka" if arguments.kafka else "valkey"))
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from segops_local.demo import seed  # noqa: PLC0415 - `run` shall not wait for what only the demo imports
+
+    async def show() -> None:
+        async for line in seed(f"http://{HOST}:{arguments.port}"):
+            say(line)
+
+    asyncio.run(show())
+
+
+def _reset(arguments: argparse.Namespace) -> None:
+    removed = StateFolder(arguments.state).remove()
+    say(f"Deleted {arguments.state}." if removed else f"There is no folder {arguments.state}; nothing to delete.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m segops_local", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    running = commands.add_parser("run", help="start everything and stay until Ctrl-C")
+    running.add_argument("--kafka", action="store_true", help="keep the event log in Apache Kafka")
+    running.set_defaults(act=_run)
+    demo = commands.add_parser("demo", help="fill a new tenant of the running stack with a generated history")
+    demo.set_defaults(act=_demo)
+    for command in (running, demo):
+        command.add_argument("--port", type=_port, default=8080, help="of the gateway (default 8080)")
+    resetting = commands.add_parser("reset", help="delete the state folder")
+    resetting.set_defaults(act=_reset)
+    for command in (running, resetting):
+        command.add_argument("--state", type=Path, default=Path(".segops"), help="folder of all data (default .segops)")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 65_536:
+        raise argparse.ArgumentTypeError(f"{text} is not a port between 0 and 65535")
+    return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())

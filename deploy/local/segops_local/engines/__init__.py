@@ -1,0 +1,8 @@
+"""The engines a stack stands on, each a real server in one folder of state."""
+
+from segops_local.engines.clickhouse import ClickHouseEngine
+from segops_local.engines.kafka import KafkaEngine
+from segops_local.engines.postgres import PostgresEngine
+from segops_local.engines.valkey import ValkeyEngine
+
+__all__ = ["ClickHouseEngine", "KafkaEngine", "PostgresEngine", "ValkeyEngine"]

@@ -1,0 +1,125 @@
+"""Apache Kafka, one KRaft node, from the jars that Maven brings."""
+
+import base64
+import subprocess
+import uuid
+from pathlib import Path
+
+from segops_local.engines.kafka_jars import fetch, java
+from segops_local.errors import LocalError
+from segops_local.ports import HOST, remembered_port
+from segops_local.process import Command, child_setup
+from segops_local.server import Server
+from segops_local.settings import child_environment
+
+_STARTED = b"Kafka Server started"
+# Nothing is flushed by force: what the broker acknowledged is in the page cache, which survives kill -9 of the process.
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers={host}:{controller}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.recovery.threads.per.data.dir=2
+log.retention.hours=-1
+# A broker restarted after kill -9 waits until its former self is fenced; the default is 9 s.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+"""
+_LOGGING = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %p %c{1} %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = info
+"""
+
+
+class KafkaEngine(Server):
+    """One broker and controller; needs Java 17 and Maven. `url` is the event log's address."""
+
+    name = "kafka"
+    title = "Apache Kafka"
+    ready_timeout_s = 120.0
+
+    def __init__(self, state_dir: Path, port: int | None = None) -> None:
+        super().__init__(state_dir, port)
+        self._data = self.state_dir / "data"
+        self._said = 0
+
+    @property
+    def url(self) -> str:
+        return f"kafka://{self.bootstrap}"
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port for a Kafka client."""
+        return self.address(self.port)
+
+    def prepare(self) -> None:
+        fetch()
+        (self.state_dir / "log4j2.properties").write_text(_LOGGING)
+        if not (self._data / "meta.properties").exists():
+            self._format()
+
+    def command(self, port: int) -> Command:
+        self._said = self.log.stat().st_size if self.log.exists() else 0
+        return Command(
+            argv=[*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configure(port))],
+            environment=child_environment(),
+            log=self.log,
+            folder=self.state_dir,
+            stop_timeout_s=30.0,
+        )
+
+    async def answers(self) -> bool:
+        """The broker opens its port before it serves; this line comes when it is registered and unfenced."""
+        with self.log.open("rb") as log:
+            log.seek(self._said)
+            return _STARTED in log.read()
+
+    def _java(self, *options: str) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={(self.state_dir / 'log4j2.properties').as_uri()}"
+        quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true"]
+        return [str(java()), *options, *quick, logging, "-cp", f"{fetch()}/*"]
+
+    def _configure(self, port: int) -> Path:
+        controller = remembered_port(self.state_dir / "controller-port")
+        file = self.state_dir / "server.properties"
+        data = str(self._data).replace("\\", "\\\\")
+        file.write_text(_PROPERTIES.format(host=HOST, port=port, controller=controller, data=data))
+        return file
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        config = self._configure(self._given_port or remembered_port(self.state_dir / "port"))
+        tool = ["kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted", "-t", f"A{cluster[1:]}"]
+        done = subprocess.run(
+            [*self._java("-Xmx128m"), *tool, "-c", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=child_environment(),
+            check=False,
+            preexec_fn=child_setup(None),
+        )
+        if done.returncode != 0:
+            words = done.stdout.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise LocalError(f"Kafka's storage in {self.state_dir} could not be made: {words[-1]}")

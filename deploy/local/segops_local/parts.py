@@ -1,0 +1,108 @@
+"""Builds the parts of a stack: which engines, which processes, and what each is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
+from segops_local.errors import LocalError
+from segops_local.gateway import Gateway, load_routes
+from segops_local.guardian import Guardian
+from segops_local.ports import HOST, is_free, remembered_ports
+from segops_local.roles import ROLES, SERVICES, Addresses, ServiceProcess, environment
+from segops_local.server import Server
+from segops_local.state import StateFolder
+
+EventLogKind = Literal["valkey", "kafka"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the caller asked for; `env` adds variables by process name, or to all under `*`."""
+
+    port: int
+    event_log: EventLogKind
+    env: Mapping[str, Mapping[str, str]]
+
+    def added(self, name: str) -> dict[str, str]:
+        return {**self.env.get("*", {}), **self.env.get(name, {})}
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """Everything that runs. The state folder must be held before it is made."""
+
+    state: StateFolder
+    wishes: Wishes
+    guardian: Guardian
+    engines: dict[str, Server] = field(init=False)
+    services: dict[str, ServiceProcess] = field(default_factory=dict)
+    gateway: Gateway = field(init=False)
+    ports: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_event_log(self.state, self.wishes.event_log)
+        names = ["gateway", "status", *(role.name for role in ROLES)]
+        self.ports = remembered_ports(self.state.root / "ports.json", names)
+        self.ports["gateway"] = self.wishes.port or self.ports["gateway"]
+        self.engines = {engine.name: self._guarded(engine) for engine in self._make_engines()}
+        upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
+        self.gateway = Gateway(self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=load_routes())
+        self._guarded(self.gateway)
+
+    def all(self) -> tuple[Server, ...]:
+        return (*self.engines.values(), *self.services.values(), self.gateway)
+
+    def stopping_order(self) -> tuple[tuple[Server, ...], ...]:
+        """No new request, then the services, then what they stand on."""
+        apis = tuple(service for service in self.services.values() if service.role.is_api)
+        workers = tuple(service for service in self.services.values() if not service.role.is_api)
+        return ((self.gateway,), apis, workers, tuple(self.engines.values()))
+
+    def settings(self) -> dict[str, dict[str, str]]:
+        """The environment of each service; the engines must run, for their addresses are in it."""
+        valkey = self.engines["valkey"]
+        at = Addresses(
+            postgres=self.engines["postgres"].url,
+            redis=valkey.url,
+            clickhouse=self.engines["clickhouse"].url,
+            event_log=self.engines["kafka"].url if "kafka" in self.engines else f"valkey://{valkey.address(valkey.port)}/1",
+            auth=f"http://{HOST}:{self.ports['auth.api']}",
+            public=self.gateway.url,
+        )
+        return {service: environment(service, at=at, state=self.state) for service in SERVICES}
+
+    def make_services(self, settings: Mapping[str, Mapping[str, str]]) -> None:
+        for role in ROLES:
+            told = {**settings[role.service], **self.wishes.added(role.name)}
+            service = ServiceProcess(role, port=self.ports[role.name], told=told, state=self.state)
+            self._guarded(service)
+            self.services[role.name] = service
+
+    def _make_engines(self) -> tuple[Server, ...]:
+        root = self.state.root
+        engines = (PostgresEngine(root / "postgres"), ValkeyEngine(root / "valkey"), ClickHouseEngine(root / "clickhouse"))
+        return (*engines, KafkaEngine(root / "kafka")) if self.wishes.event_log == "kafka" else engines
+
+    def _guarded(self, server: Server) -> Server:
+        server.guardian = self.guardian
+        server.log = self.state.logs / f"{server.name}.log"
+        return server
+
+
+def check_port(port: int) -> None:
+    """Raises LocalError when a server could not listen there; 0 means any."""
+    if port and not is_free(port):
+        raise LocalError(
+            f"Port {port} is already taken: stop the program that listens there, or choose another with `make run PORT={port + 1}`."
+        )
+
+
+def _check_event_log(state: StateFolder, wanted: EventLogKind) -> None:
+    """Events that were acknowledged but not yet stored wait in the log, so another log would hide them."""
+    first = state.settle("event-log", wanted)
+    if first != wanted:
+        way = "without KAFKA=1" if first == "valkey" else "with KAFKA=1"
+        raise LocalError(
+            f"The state folder {state.root} keeps its event log in {first}: run {way}, or choose another folder with STATE=."
+        )

@@ -1,0 +1,75 @@
+"""Free ports of this machine, remembered between runs."""
+
+import json
+import secrets
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from segops_local.errors import LocalError
+
+HOST = "127.0.0.1"
+# Below Linux's ephemeral range (32768 and up), so that no outgoing connection takes a remembered port.
+_FIRST = 20_000
+_COUNT = 12_000
+
+
+def is_free(port: int, host: str = HOST) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """Some port nobody listens on."""
+    for _ in range(200):
+        port = _FIRST + secrets.randbelow(_COUNT)
+        if is_free(port):
+            return port
+    raise LocalError(f"No free port found between {_FIRST} and {_FIRST + _COUNT}: stop some programs and try again.")
+
+
+def remembered_port(file: Path) -> int:
+    """The port written in `file` if it is still free, else a new one, written there."""
+    port = _read(file)
+    if port is None or not is_free(port):
+        port = free_port()
+        file.write_text(f"{port}\n")
+    return port
+
+
+def remembered_ports(file: Path, names: Iterable[str]) -> dict[str, int]:
+    """A port for each name, all different, the same as last time where they are still free."""
+    wanted = tuple(names)
+    known = _read_all(file)
+    ports: dict[str, int] = {}
+    for name in wanted:
+        port = known.get(name)
+        while port is None or port in ports.values() or not is_free(port):
+            port = free_port()
+        ports[name] = port
+    file.write_text(json.dumps(ports))
+    return ports
+
+
+def _read_all(file: Path) -> dict[str, int]:
+    try:
+        known = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    entries = known.items() if isinstance(known, dict) else ()
+    return {name: port for name, port in entries if isinstance(port, int) and 0 < port < 65_536}
+
+
+def _read(file: Path) -> int | None:
+    try:
+        port = int(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return port if 0 < port < 65_536 else None

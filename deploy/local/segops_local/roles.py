@@ -1,0 +1,115 @@
+"""The processes of the product: what runs, in which order it ends, and what each is told."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from segops_local.ports import HOST
+from segops_local.probe import Answer, http
+from segops_local.process import Command
+from segops_local.server import Server
+from segops_local.settings import child_environment
+from segops_local.state import StateFolder
+
+SERVICES = ("auth", "ingest", "segments", "membership")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """`python -m segops_<service> <role>`, kept running."""
+
+    service: str
+    role: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}.{self.role}"
+
+    @property
+    def is_api(self) -> bool:
+        return self.role == "api"
+
+
+ROLES = (
+    Role("auth", "api"),
+    Role("ingest", "api"),
+    Role("segments", "api"),
+    Role("membership", "api"),
+    Role("ingest", "sink"),
+    Role("segments", "outbox"),
+    Role("segments", "results"),
+    Role("membership", "worker"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the engines and the neighbours are."""
+
+    postgres: str
+    redis: str
+    clickhouse: str
+    event_log: str
+    auth: str
+    public: str
+
+
+def environment(service: str, *, at: Addresses, state: StateFolder) -> dict[str, str]:
+    """The settings of a service's processes; only auth gets the secrets that are only auth's."""
+    told = {
+        "SEGOPS_ENV": "production",
+        "SEGOPS_HTTP_HOST": HOST,
+        "SEGOPS_POSTGRES_URL": at.postgres,
+        "SEGOPS_REDIS_URL": at.redis,
+        "SEGOPS_CLICKHOUSE_URL": at.clickhouse,
+        "SEGOPS_EVENT_LOG_URL": at.event_log,
+        "SEGOPS_AUTH_URL": at.auth,
+        "SEGOPS_SERVICE_TOKEN": state.secret("service-token"),
+    }
+    if service == "auth":
+        told["SEGOPS_API_KEY_PEPPER"] = state.secret("api-key-pepper")
+        told["SEGOPS_JWT_PRIVATE_KEY_FILE"] = str(state.signing_key())
+        told["SEGOPS_PUBLIC_URL"] = at.public
+    return child_environment() | told
+
+
+def migration(service: str, *, told: Mapping[str, str], state: StateFolder) -> Command:
+    """The command that brings a service's tables up to date, and ends."""
+    return Command(
+        argv=[sys.executable, "-m", f"segops_{service}", "migrate"],
+        environment=told,
+        log=state.logs / f"{service}.migrate.log",
+        folder=state.root,
+    )
+
+
+class ServiceProcess(Server):
+    """One role, ready when it says so itself. Its settings may be changed between two starts."""
+
+    def __init__(self, role: Role, *, port: int, told: Mapping[str, str], state: StateFolder) -> None:
+        self.role = role
+        self.name = self.title = role.name
+        self.environment = dict(told)
+        super().__init__(state.root, port)
+        self.log = state.logs / f"{role.name}.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address(self.port)}"
+
+    def command(self, port: int) -> Command:
+        return Command(
+            argv=[sys.executable, "-m", f"segops_{self.role.service}", self.role.role],
+            environment=self.environment | {"SEGOPS_HTTP_PORT": str(port)},
+            log=self.log,
+            folder=self.state_dir,
+            stop_timeout_s=40.0,
+        )
+
+    async def readiness(self) -> Answer:
+        """What it says about itself."""
+        return await http("GET", HOST, self.port, "/readyz", timeout_s=2.0)
+
+    async def answers(self) -> bool:
+        return (await self.readiness()).status == 200
+

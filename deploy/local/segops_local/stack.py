@@ -1,0 +1,169 @@
+"""The whole product on one machine: started in parallel, kept running, stopped in order."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from segops_common.kit.tasks import spawn
+from segops_local.errors import LocalError
+from segops_local.guardian import Guardian
+from segops_local.parts import EventLogKind, Parts, Wishes, check_port
+from segops_local.process import Process, last_words
+from segops_local.roles import SERVICES, migration
+from segops_local.server import Server
+from segops_local.state import StateFolder
+from segops_local.status import StatusServer
+
+_FIRST_DELAY_S = 0.2
+_STEADY_S = 30.0
+_MIGRATION_TIMEOUT_S = 120.0
+
+
+def silent(_line: str) -> None:
+    """Say nothing."""
+
+
+class Stack:
+    """All engines, services and the gateway over one state folder.
+
+    `port` is the gateway's, 0 for a free one. `env` adds variables to processes, by name (`ingest.sink`), or to all
+    under `*`. What ends by itself is started again, after a delay that doubles up to `restart_max_delay_s`.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        port: int = 0,
+        event_log: EventLogKind = "valkey",
+        env: Mapping[str, Mapping[str, str]] | None = None,
+        *,
+        restart_max_delay_s: float = 10.0,
+        say: Callable[[str], None] = silent,
+    ) -> None:
+        self.state = StateFolder(state_dir)
+        self._wishes = Wishes(port=port, event_log=event_log, env=env or {})
+        self._restart_max_delay_s = restart_max_delay_s
+        self._say = say
+        self._held = contextlib.ExitStack()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._made: Parts | None = None
+        self._status: StatusServer | None = None
+
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+        return self._parts.gateway.url
+
+    def process(self, name: str) -> Server:
+        """A service's process such as `ingest.sink`, or `gateway`."""
+        return self._parts.gateway if name == "gateway" else self._parts.services[name]
+
+    def engine(self, name: str) -> Server:
+        """`postgres`, `valkey`, `clickhouse`, or `kafka` when the event log is there."""
+        return self._parts.engines[name]
+
+    async def start(self) -> None:
+        """Return when everything answers; on failure nothing is left running and LocalError says why in one line."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End everything in order: no new request, then the services, then what they stand on."""
+        await self._end_keepers()
+        for group in self._made.stopping_order() if self._made is not None else ():
+            await asyncio.gather(*(server.stop() for server in group))
+        await self._release()
+
+    async def kill(self) -> None:
+        """SIGKILL to everything, for those who cannot wait."""
+        await self._end_keepers()
+        for server in self._made.all() if self._made is not None else ():
+            server.kill(stay_down=True)
+        await self._release()
+
+    @property
+    def _parts(self) -> Parts:
+        if self._made is None:
+            raise LocalError("The stack was not started yet.")
+        return self._made
+
+    async def _start(self) -> None:
+        check_port(self._wishes.port)
+        self._held.enter_context(self.state.hold())
+        guardian = Guardian()
+        self._held.callback(guardian.dismiss)
+        self._made = parts = Parts(state=self.state, wishes=self._wishes, guardian=guardian)
+        self._say(f"Starting {_listed(engine.title for engine in parts.engines.values())}")
+        await _together(engine.start() for engine in parts.engines.values())
+        settings = parts.settings()
+        self._say("Bringing the tables up to date")
+        await _together(self._migrate(service, settings[service]) for service in SERVICES)
+        self._say(f"Starting the services {_listed(SERVICES)}")
+        parts.make_services(settings)
+        self._status = StatusServer(engines=tuple(parts.engines.values()), services=tuple(parts.services.values()))
+        await self._status.start(parts.ports["status"])
+        await _together(server.start() for server in (*parts.services.values(), parts.gateway))
+        self._keepers = [spawn(self._keep(server), name=f"keep {server.name}") for server in parts.all()]
+
+    async def _migrate(self, service: str, settings: Mapping[str, str]) -> None:
+        added = self._wishes.added(f"{service}.migrate")
+        process = Process(migration(service, told={**settings, **added}, state=self.state))
+        try:
+            ended = await process.wait(_MIGRATION_TIMEOUT_S)
+        finally:
+            process.kill()
+        if not ended or process.exit_code != 0:
+            log = process.command.log
+            raise LocalError(f"The migrations of {service} failed: {last_words(log)} (all they said is in {log}).")
+
+    async def _keep(self, server: Server) -> None:
+        """Start the server again whenever it ended although it is wanted."""
+        delay = _FIRST_DELAY_S
+        while True:
+            began = time.monotonic()
+            await server.missed()
+            if time.monotonic() - began > _STEADY_S:
+                delay = _FIRST_DELAY_S
+            self._say(f"{server.name} ended: {server.last_words}; starting it again in {delay:.1f} s")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, self._restart_max_delay_s)
+            if server.wanted:
+                await self._try(server)
+
+    async def _try(self, server: Server) -> None:
+        try:
+            await server.start()
+        except LocalError as error:
+            self._say(str(error))
+
+    async def _end_keepers(self) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._keepers = []
+
+    async def _release(self) -> None:
+        if self._status is not None:
+            await self._status.stop()
+        self._status = None
+        self._held.close()
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all at once; the first failure ends the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in work:
+                group.create_task(coroutine)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

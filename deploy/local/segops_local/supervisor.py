@@ -1,0 +1,95 @@
+"""`make run`: the stack in the foreground, until Ctrl-C or SIGTERM."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from segops_common.kit.tasks import spawn
+from segops_local.account import first_account, next_steps
+from segops_local.errors import LocalError
+from segops_local.parts import EventLogKind
+from segops_local.stack import Stack
+from segops_local.terminal import LogFollower, say
+
+
+async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
+    """Return after an orderly stop. A second signal during the stop kills what is left. Raises LocalError."""
+    stack = Stack(state_dir, port, event_log, say=say)
+    signals = _Signals()
+    starting = spawn(_failure_of(stack.start()), name="start")
+    if await signals.first_or(starting):
+        await _serve(stack, signals)
+    await signals.stop_or_kill(stack)
+
+
+async def _serve(stack: Stack, signals: "_Signals") -> None:
+    follower = spawn(LogFollower(stack.state.logs).run(), name="follow the logs")
+    try:
+        await _greet(stack)
+        await signals.wait()
+    finally:
+        follower.cancel()
+
+
+async def _greet(stack: Stack) -> None:
+    try:
+        account = await first_account(stack.url, stack.state)
+        say(next_steps(stack.url, account))
+    except LocalError as error:
+        say(str(error))
+    say(f"SegOps is ready: {stack.url}")
+
+
+async def _failure_of(start: Coroutine[Any, Any, None]) -> LocalError | None:
+    """The line for the person, as a value: a task that raises would be logged as a fault of the program."""
+    try:
+        await start
+    except LocalError as error:
+        return error
+    return None
+
+
+class _Signals:
+    """Counts the requests to end: the first is obeyed in order, the second at once."""
+
+    def __init__(self) -> None:
+        self._first = asyncio.Event()
+        self._second = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._received)
+
+    async def wait(self) -> None:
+        await self._first.wait()
+
+    async def first_or(self, starting: "asyncio.Task[LocalError | None]") -> bool:
+        """Whether the start was finished before anybody asked to end; a start cut short has cleaned up after itself."""
+        asked = spawn(self._first.wait(), name="first signal")
+        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if starting.done():
+            if (failure := starting.result()) is not None:
+                raise failure
+            return True
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return False
+
+    async def stop_or_kill(self, stack: Stack) -> None:
+        stopping = spawn(stack.stop(), name="stop")
+        asked = spawn(self._second.wait(), name="second signal")
+        await asyncio.wait({stopping, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not stopping.done():
+            stopping.cancel()
+            await asyncio.gather(stopping, return_exceptions=True)
+            await stack.kill()
+
+    def _received(self) -> None:
+        if self._first.is_set():
+            self._second.set()
+        else:
+            say("Stopping")
+        self._first.set()

@@ -1,0 +1,67 @@
+"""What a person sees while the stack runs: one short line for each warning that a process logs."""
+
+import asyncio
+import json
+import shutil
+import sys
+from pathlib import Path
+
+_POLL_S = 0.5
+_SHOWN = frozenset({"warning", "error", "critical"})
+
+
+def say(line: str) -> None:
+    """Print at once, also into a pipe."""
+    print(line, flush=True)
+
+
+class LogFollower:
+    """Follows the services' logs, prints `ingest.sink | message` for warnings, and starts a file anew when it is full."""
+
+    def __init__(self, folder: Path, *, max_bytes: int = 16 * 1024 * 1024) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._read_to = {file: file.stat().st_size for file in folder.glob("*.log")}
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_S)
+            for line in await asyncio.to_thread(self.new_lines):
+                say(line)
+
+    def new_lines(self) -> list[str]:
+        """What is worth a line since the last call."""
+        found: list[str] = []
+        for file in sorted(self._folder.glob("*.log")):
+            start = self._read_to.get(file, 0)
+            with file.open("rb") as log:
+                log.seek(start)
+                text = log.read()
+            whole = text[: text.rfind(b"\n") + 1]
+            self._read_to[file] = start + len(whole)
+            found += [shown for line in whole.splitlines() if (shown := _short(file.stem, line)) is not None]
+            if self._read_to[file] > self._max_bytes:
+                self._start_anew(file)
+        return found
+
+    def _start_anew(self, file: Path) -> None:
+        """The writer keeps its handle, which appends, so the file is emptied rather than moved."""
+        shutil.copyfile(file, file.with_suffix(".log.1"))
+        with file.open("r+b") as log:
+            log.truncate(0)
+        self._read_to[file] = 0
+
+
+def _short(name: str, line: bytes) -> str | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or str(entry.get("level", "")).lower() not in _SHOWN:
+        return None
+    return f"{name} | {entry.get('message') or entry.get('event') or entry}"[: max(shutil.get_terminal_size().columns, 100)]
+
+
+def complain(line: str) -> None:
+    """One line for a person, where errors belong."""
+    print(line, file=sys.stderr, flush=True)

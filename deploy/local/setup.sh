@@ -1,0 +1,63 @@
+#!/bin/sh
+# Brings what a lock file names into .venv: `setup.sh run` or `setup.sh dev`. Called by make before every target;
+# the second call with the same lock files does nothing.
+set -eu
+wanted=$1
+members="libs/segops_common services/auth services/ingest services/segments services/membership deploy/local"
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$*"; exit 2; }
+
+is_311() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; }
+
+find_python() {
+    for candidate in "${PYTHON:-}" python3.11 python3 \
+        /usr/local/bin/python3.11 /opt/homebrew/bin/python3.11 "${HOME:-/}"/.local/bin/python3.11 \
+        "${HOME:-/}"/.pyenv/versions/3.11*/bin/python3.11 "${HOME:-/}"/.local/share/uv/python/cpython-3.11*/bin/python3.11; do
+        if [ -n "$candidate" ] && is_311 "$candidate"; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+}
+
+key() {
+    for member in $members; do cat "$member/pyproject.toml"; done |
+        cat deploy/local/setup.sh requirements/bootstrap.lock "requirements/$1.lock" - | cksum
+}
+
+is_done() { [ "$(cat ".venv/segops-$1" 2>/dev/null)" = "$(key "$1")" ]; }
+
+# What is needed to run is part of what is needed to develop.
+if [ -x .venv/bin/python ] && { is_done "$wanted" || { [ "$wanted" = run ] && is_done dev; }; }; then
+    exit 0
+fi
+
+mkdir -p .segops-cache
+if command -v flock >/dev/null 2>&1; then
+    exec 9>.segops-cache/setup.lock
+    flock 9
+    is_done "$wanted" && exit 0
+fi
+
+say "Setting up SegOps in .venv; this happens once and takes about a minute."
+if ! .venv/bin/python -c '' 2>/dev/null; then
+    python=$(find_python)
+    [ -n "$python" ] || fail "SegOps needs Python 3.11 with its venv module: install python3.11 (Debian: python3.11-venv) or name one with PYTHON=/path/to/python3.11."
+    say "[1/4] Making the environment with $python"
+    "$python" -m venv --clear .venv || fail "The environment could not be made: read the lines above."
+fi
+rm -f .venv/segops-run .venv/segops-dev
+say "[2/4] Fetching the installer"
+.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock ||
+    fail "The installer could not be fetched: check the access to the package index."
+say "[3/4] Installing what requirements/$wanted.lock names"
+.venv/bin/uv pip install --system-certs --python .venv/bin/python --require-hashes -r "requirements/$wanted.lock" ||
+    fail "The packages could not be installed: check the access to the package index."
+say "[4/4] Installing SegOps itself"
+editable=
+for member in $members; do editable="$editable -e $member"; done
+# shellcheck disable=SC2086 # the member folders have no spaces
+.venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --no-index $editable ||
+    fail "SegOps could not be installed: read the lines above."
+key "$wanted" >".venv/segops-$wanted"

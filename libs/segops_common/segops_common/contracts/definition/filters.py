@@ -1,0 +1,129 @@
+"""Filters: what must hold of one property of an event, a model for each family of operators."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from segops_common.contracts.definition.base import Items, LanguageModel
+from segops_common.contracts.definition.values import (
+    Bounds,
+    DurationText,
+    InstantText,
+    Number,
+    PathText,
+    PatternText,
+    Scalar,
+    Text,
+)
+
+MAX_IN_VALUES: Final = 1000
+
+
+def _check_in_length(values: object) -> object:
+    if isinstance(values, list | tuple) and not 1 <= len(values) <= MAX_IN_VALUES:
+        raise PydanticCustomError("wrong-length", "The value is a list of 1 to 1000 items.")
+    return values
+
+
+ScalarList = Annotated[
+    Items[Scalar],
+    BeforeValidator(_check_in_length),
+    Field(json_schema_extra={"minItems": 1, "maxItems": MAX_IN_VALUES}),
+]
+
+
+class PropertyTest(LanguageModel):
+    """What filters and trait conditions share: the property they look at."""
+
+    property: PathText
+
+
+class EqualityFilter(PropertyTest):
+    """Equal in JSON type and value; 5 and 5.0 are equal."""
+
+    operator: Literal["eq", "neq"]
+    value: Scalar
+
+
+class MembershipFilter(PropertyTest):
+    """Equal to one of a list."""
+
+    operator: Literal["in", "not_in"]
+    value: ScalarList
+
+
+class ComparisonFilter(PropertyTest):
+    """A number, or a string that is a JSON number, compares so; as IEEE doubles."""
+
+    operator: Literal["gt", "gte", "lt", "lte"]
+    value: Number
+
+
+class BetweenFilter(PropertyTest):
+    """A number, or a string that is a JSON number, lies between two, inclusive."""
+
+    operator: Literal["between"]
+    value: Bounds
+
+
+class ContainmentFilter(PropertyTest):
+    """A string holds the substring, or an array has an equal element."""
+
+    operator: Literal["contains", "not_contains"]
+    value: Scalar
+
+
+class AffixFilter(PropertyTest):
+    """A string begins or ends with another, byte by byte."""
+
+    operator: Literal["starts_with", "ends_with"]
+    value: Text
+
+
+class PatternFilter(PropertyTest):
+    """An RE2 pattern matches somewhere in a string."""
+
+    operator: Literal["matches", "not_matches"]
+    value: PatternText
+
+
+class PresenceFilter(PropertyTest):
+    """The property is present and not null."""
+
+    operator: Literal["exists", "not_exists"]
+
+
+class InstantFilter(PropertyTest):
+    """The property is an instant strictly before or after another."""
+
+    operator: Literal["before", "after"]
+    value: InstantText
+
+
+class RecencyFilter(PropertyTest):
+    """The property is an instant within the last so long before the evaluation instant."""
+
+    operator: Literal["within_last", "not_within_last"]
+    value: DurationText
+
+
+AnyFilter = (
+    EqualityFilter
+    | MembershipFilter
+    | ComparisonFilter
+    | BetweenFilter
+    | ContainmentFilter
+    | AffixFilter
+    | PatternFilter
+    | PresenceFilter
+    | InstantFilter
+    | RecencyFilter
+)
+Filter = TypeAliasType("Filter", Annotated[AnyFilter, Field(discriminator="operator")])
+
+Filters = Annotated[Items[Filter], Field(description="All of them must hold.")]
+Where = Annotated[Filters, Field(exclude_if=lambda filters: not filters)]

@@ -1,0 +1,161 @@
+"""Reading a definition: from any JSON value to a Group, or to faults that name their paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from segops_common.contracts.definition.groups import Group
+from segops_common.kit.errors import Fault, ValidationFailed
+
+MAX_LEVELS: Final = 8
+MAX_CONDITIONS: Final = 200
+MAX_FAULTS: Final = 20
+"""Faults said at once, so that a refusal stays small whatever was sent."""
+
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+
+_MESSAGES: Final[dict[str, tuple[str, str]]] = {
+    "missing": ("required", "The field is required."),
+    "extra_forbidden": ("unknown-field", "There is no such field here."),
+    "bool_type": ("wrong-type", "The value is true or false."),
+    "int_type": ("wrong-type", "The value is an integer."),
+    "int_from_float": ("wrong-type", "The value is an integer."),
+    "int_parsing_size": ("out-of-range", "The integer is too large."),
+    "tuple_type": ("wrong-type", "The value is a list."),
+    "model_type": ("wrong-type", "The value is an object."),
+    "model_attributes_type": ("wrong-type", "The value is an object."),
+    "dict_type": ("wrong-type", "The value is an object."),
+}
+_RANGES: Final = {
+    "greater_than_equal": ("ge", "at least"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+def parse_definition(obj: object, *, at: str = "definition") -> Group:
+    """Read a definition; `at` is the path of `obj` in what the caller was given.
+
+    Raises `ValidationFailed`, whose faults have paths like `definition.conditions[2].value` and never repeat a value.
+    """
+    try:
+        return _DEFINITION.validate_python(obj)
+    except ValidationError as error:
+        faults = [_as_fault(details, at) for details in error.errors(include_url=False, include_input=False)]
+        raise ValidationFailed("The definition is not valid.", errors=faults) from None
+
+
+def _as_fault(details: ErrorDetails, at: str) -> Fault:
+    return Fault(path=format_path(at, details["loc"]), code=details["type"], detail=details["msg"])
+
+
+def format_path(root: str, keys: tuple[int | str, ...]) -> str:
+    """Write a path as `root.conditions[2].value`."""
+    return root + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+
+
+def _read(value: object, handler: ValidatorFunctionWrapHandler) -> Group:
+    """Check the limits before anything recursive looks at the value, and word every fault of the models."""
+    _check_limits(value)
+    try:
+        group: Group = handler(value)
+    except ValidationError as error:
+        faults = [_translate(details) for details in error.errors(include_url=False)[:MAX_FAULTS]]
+        raise ValidationError.from_exception_data("definition", faults, hide_input=True) from None
+    return group
+
+
+def _check_limits(root: object) -> None:
+    """Count levels and conditions without recursion."""
+    conditions = 0
+    pending = list(_children(root, 1))
+    while pending:
+        node, level = pending.pop()
+        if _is_condition(node):
+            conditions += 1
+        elif level > MAX_LEVELS:
+            raise PydanticCustomError("definition-too-complex", "A definition has at most 8 levels.")
+        if conditions > MAX_CONDITIONS:
+            raise PydanticCustomError("definition-too-complex", "A definition has at most 200 conditions.")
+        pending.extend(_children(node, level))
+
+
+def _children(node: object, level: int) -> Iterator[tuple[object, int]]:
+    nodes = node.get("conditions") if isinstance(node, dict) else getattr(node, "conditions", None)
+    if isinstance(nodes, list | tuple):
+        for child in nodes:
+            yield child, level + 1
+
+
+def _is_condition(node: object) -> bool:
+    return "type" in node if isinstance(node, dict) else hasattr(node, "type")
+
+
+def _translate(details: ErrorDetails) -> InitErrorDetails:
+    kind, context = details["type"], details.get("ctx", {})
+    path = _without_tags(details["loc"])
+    code, message = _words(kind, context, details["msg"])
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        path = (*path, str(context["discriminator"]).strip("'"))
+        if kind == "union_tag_not_found":
+            code, message = _MESSAGES["missing"]
+    if kind == "extra_forbidden" and not _PLAIN_KEY.fullmatch(str(path[-1])):
+        path = path[:-1]
+    # The input is left out: it belongs in no message, no log and no answer.
+    return InitErrorDetails(type=PydanticCustomError(code, _literal(message)), loc=path, input=None)
+
+
+def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
+    if kind in _MESSAGES:
+        return _MESSAGES[kind]
+    if kind in _RANGES:
+        bound, words = _RANGES[kind]
+        return "out-of-range", f"The value is {words} {context[bound]}."
+    if kind == "literal_error":
+        return "not-allowed", f"The value is one of: {context['expected']}."
+    if kind == "union_tag_invalid":
+        return "not-allowed", f"The value is one of: {context['expected_tags']}."
+    return (kind, message) if "-" in kind or kind == "required" else ("invalid", "The value is not valid here.")
+
+
+def _literal(message: str) -> str:
+    """Keep braces of a message from being read as places to fill in."""
+    return message.replace("{", "(").replace("}", ")")
+
+
+def _without_tags(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Drop what pydantic adds for each member of a union it went into, which is not part of the document."""
+    kept: list[int | str] = []
+    skip = 0
+    for index, key in enumerate(path):
+        if skip:
+            skip -= 1
+            continue
+        kept.append(key)
+        skip = _tags_after(kept, path[index + 1 :])
+    return tuple(kept)
+
+
+def _tags_after(kept: list[int | str], rest: tuple[int | str, ...]) -> int:
+    if kept[-1] == "window":
+        return 1
+    if not isinstance(kept[-1], int) or len(kept) < 2:
+        return 0
+    if kept[-2] in ("where", "has"):
+        return 1
+    if kept[-2] != "conditions" or not rest:
+        return 0
+    if rest[0] == "group":
+        return 1
+    return 3 if rest[1:2] == ("user_property",) else 2
+
+
+Definition = TypeAliasType("Definition", Annotated[Group, WrapValidator(_read)])
+"""A whole definition, as a field of a request: limits and faults as in `parse_definition`."""
+
+_DEFINITION: Final[TypeAdapter[Group]] = TypeAdapter(Definition)

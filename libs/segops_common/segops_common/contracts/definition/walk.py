@@ -1,0 +1,35 @@
+"""Walking a definition: every node with its path, and the parts that are not evaluated yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segops_common.contracts.definition.conditions import AnyCondition, EventCount
+from segops_common.contracts.definition.groups import Group
+from segops_common.contracts.definition.traits import TraitCondition
+
+
+def walk(definition: Group, *, at: str = "definition") -> Iterator[tuple[str, Group | AnyCondition]]:
+    """Yield the definition and every node below it with its path, parents first, in the order they are written."""
+    yield at, definition
+    for index, node in enumerate(definition.conditions):
+        path = f"{at}.conditions[{index}]"
+        if isinstance(node, Group):
+            yield from walk(node, at=path)
+        else:
+            yield path, node
+
+
+def unavailable_conditions(definition: Group, *, at: str = "definition") -> list[tuple[str, str]]:
+    """The parts that are valid but not evaluated yet, as (path, condition type or option)."""
+    found: list[tuple[str, str]] = []
+    for path, node in walk(definition, at=at):
+        if isinstance(node, Group):
+            continue
+        if isinstance(node, EventCount):
+            found.extend([(f"{path}.per", "per")] if node.per is not None else [])
+        elif isinstance(node, TraitCondition):
+            found.extend([(f"{path}.held_for", "held_for")] if node.held_for is not None else [])
+        else:
+            found.append((path, node.type))
+    return found

@@ -1,0 +1,1 @@
+"""Small pieces that everything may use; the standard library only."""

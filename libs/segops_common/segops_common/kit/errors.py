@@ -1,0 +1,164 @@
+"""Expected failures, as RFC 9457 problems: each class is one cause and carries its status.
+
+Problem
+├── MalformedRequest    400   ├── Conflict            409   ├── NotAvailableYet     422
+├── Unauthenticated     401   ├── Gone                410   ├── RateLimited         429
+├── Forbidden           403   ├── PreconditionFailed  412   └── Unavailable         503
+├── NotFound            404   ├── PayloadTooLarge     413
+│                             ├── UnsupportedMedia    415
+│                             └── ValidationFailed    422
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+PROBLEM_TYPE_PREFIX = "https://segops.dev/problems/"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one part of a request; `path` as in `definition.conditions[2].value`."""
+
+    path: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """A refusal that a caller can understand: `slug` is stable, `detail` is for this occurrence."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    default_slug: ClassVar[str] = "internal-error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        slug: str | None = None,
+        errors: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.slug = slug or self.default_slug
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    @property
+    def type(self) -> str:
+        """The problem type's stable address."""
+        return PROBLEM_TYPE_PREFIX + self.slug
+
+
+class MalformedRequest(Problem):
+    """The request cannot be read."""
+
+    status = 400
+    title = "The request cannot be read"
+    default_slug = "malformed-request"
+
+
+class Unauthenticated(Problem):
+    """No credential, or one that is not valid."""
+
+    status = 401
+    title = "Authentication is required"
+    default_slug = "unauthenticated"
+
+
+class Forbidden(Problem):
+    """The caller is known and may not do this."""
+
+    status = 403
+    title = "The credential does not allow this"
+    default_slug = "forbidden"
+
+
+class NotFound(Problem):
+    """There is no such thing, or the caller may not know of it."""
+
+    status = 404
+    title = "Not found"
+    default_slug = "not-found"
+
+
+class Conflict(Problem):
+    """The request does not fit the present state."""
+
+    status = 409
+    title = "The present state does not allow this"
+    default_slug = "conflict"
+
+
+class Gone(Problem):
+    """It was there and is no longer."""
+
+    status = 410
+    title = "No longer available"
+    default_slug = "gone"
+
+
+class PreconditionFailed(Problem):
+    """The caller's If-Match names another version."""
+
+    status = 412
+    title = "The precondition does not hold"
+    default_slug = "precondition-failed"
+
+
+class PayloadTooLarge(Problem):
+    """The body, or a part of it, is over a limit."""
+
+    status = 413
+    title = "The payload is too large"
+    default_slug = "payload-too-large"
+
+
+class UnsupportedMedia(Problem):
+    """The body's media type or encoding is not one that is read here."""
+
+    status = 415
+    title = "The media type or encoding is not supported"
+    default_slug = "unsupported-media-type"
+
+
+class ValidationFailed(Problem):
+    """The request was read and does not say something valid; `errors` names each fault."""
+
+    status = 422
+    title = "The request is not valid"
+    default_slug = "validation-failed"
+
+
+class NotAvailableYet(Problem):
+    """The request is valid and asks for what this version cannot do yet."""
+
+    status = 422
+    title = "Not available yet"
+    default_slug = "not-available-yet"
+
+
+class RateLimited(Problem):
+    """Too many requests; `retry_after_s` says when to come back."""
+
+    status = 429
+    title = "Too many requests"
+    default_slug = "rate-limited"
+
+    def __init__(self, detail: str, *, retry_after_s: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s), **(headers or {})})
+
+
+class Unavailable(Problem):
+    """Something this service needs does not answer; the same request may succeed later."""
+
+    status = 503
+    title = "Temporarily unavailable"
+    default_slug = "upstream-unavailable"
+
+    def __init__(self, detail: str, *, retry_after_s: int = 1, slug: str | None = None) -> None:
+        super().__init__(detail, slug=slug, headers={"Retry-After": str(retry_after_s)})

@@ -1,0 +1,60 @@
+"""API keys: `sk_live_` or `pk_live_`, 256 random bits and a checksum that tells a typing error before any look-up."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import zlib
+
+from segops_common.kit.ids import Ids
+from segops_common.security.scopes import KeyKind
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SECRET_BYTES = 32
+# 62**43 is just above 2**256, 62**6 above 2**32.
+_SECRET_DIGITS = 43
+_CHECK_DIGITS = 6
+_PREFIXES = {KeyKind.SECRET: "sk_live_", KeyKind.PUBLISHABLE: "pk_live_"}
+_SHAPE = re.compile(r"[sp]k_live_[0-9A-Za-z]{49}", re.ASCII)
+
+
+def key_prefix(kind: KeyKind) -> str:
+    """What every key of that kind begins with."""
+    return _PREFIXES[kind]
+
+
+def new_key(kind: KeyKind, ids: Ids) -> str:
+    """A fresh key, in the clear: show it once and store only its hash."""
+    text = ids.token(_SECRET_BYTES)
+    secret = int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+    body = _PREFIXES[kind] + _base62(secret, _SECRET_DIGITS)
+    return body + _checksum(body)
+
+
+def looks_valid(key: str) -> bool:
+    """Whether shape and checksum are right; costs a microsecond and no input or output."""
+    return _SHAPE.fullmatch(key) is not None and _checksum(key[:-_CHECK_DIGITS]) == key[-_CHECK_DIGITS:]
+
+
+def hash_key(pepper: str, key: str) -> str:
+    """What is stored: HMAC-SHA256 in hexadecimal. A secret of 256 bits needs no slow hash."""
+    return hmac.new(pepper.encode(), key.encode(), hashlib.sha256).hexdigest()
+
+
+def fingerprint(key: str) -> str:
+    """SHA-256 in hexadecimal: names a key in caches and purge messages without the pepper."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), _CHECK_DIGITS)
+
+
+def _base62(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,193 @@
+"""Access tokens: ES256 JWTs of one issuer, signed and verified here and nowhere else.
+
+The only module that imports jose, so that another library can take its place. The library is lenient (see
+docs/decisions); what makes a token good is therefore spelled out here: a flat header with the one algorithm, a key
+object built beforehand for its kid (never from what the token says), and every claim with its exact type.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from jose import jwk, jws
+from jose.backends.base import Key
+
+from segops_common.kit.clock import Clock
+from segops_common.kit.errors import Unauthenticated
+from segops_common.kit.ids import Ids
+
+ALGORITHM = "ES256"
+CURVE = "P-256"
+ISSUER = "segops"
+AUDIENCE = "segops"
+TYPE = "at+jwt"
+MAX_TOKEN_BYTES = 4096
+# Clocks of two machines may differ by this much.
+MAX_SKEW_S = 30
+_HEADER_NAMES = {"alg", "kid", "typ"}
+_SEGMENT = r"[A-Za-z0-9_-]"
+_TOKEN = re.compile(rf"{_SEGMENT}{{1,512}}\.{_SEGMENT}+\.{_SEGMENT}{{86}}", re.ASCII)
+_KID = re.compile(rf"{_SEGMENT}{{43}}", re.ASCII)
+_SUBJECT = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+
+Jwk = Mapping[str, str]
+
+
+class UnknownSigningKey(Unauthenticated):
+    """The token may be good, but is signed with a key that is not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a verified token says."""
+
+    user_id: int
+    expires_at_s: int
+    """Seconds since 1970."""
+
+
+class TokenSigner:
+    """Signs with one private key; its public half is in `jwk`."""
+
+    def __init__(self, *, private_key_pem: str, clock: Clock, ids: Ids, lifetime_s: int) -> None:
+        """Raises ValueError when the text is not a P-256 private key in PEM."""
+        # Built once: from text it would cost a parse for each token.
+        self._key = _private_key(private_key_pem)
+        self._clock = clock
+        self._ids = ids
+        self.lifetime_s = lifetime_s
+        self.jwk: Jwk = _public_jwk(self._key)
+
+    def sign(self, user_id: int) -> str:
+        """An access token for that user, good for `lifetime_s` from now."""
+        now_s = int(self._clock.now().timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(user_id),
+            "iat": now_s,
+            "exp": now_s + self.lifetime_s,
+            "jti": self._ids.uuid7(),
+        }
+        return jws.sign(claims, self._key, {"kid": self.jwk["kid"], "typ": TYPE}, ALGORITHM)
+
+
+class TokenVerifier:
+    """Verifies with the public keys of a JWKS; knows no other key and fetches nothing."""
+
+    def __init__(self, *, jwks: Iterable[Jwk], clock: Clock) -> None:
+        """Raises ValueError when a key is not a P-256 public key."""
+        self._keys = {thumbprint(entry): _public_key(entry) for entry in jwks}
+        self._clock = clock
+
+    def verify(self, token: str) -> AccessToken:
+        """What the token says; raises UnknownSigningKey, or Unauthenticated (invalid-token) for any other fault."""
+        try:
+            kid = _checked_kid(token)
+            if kid not in self._keys:
+                raise UnknownSigningKey("The access token is not valid.", slug="invalid-token")
+            payload = jws.verify(token, self._keys[kid], algorithms=[ALGORITHM])
+            return self._checked_claims(_strict_object(payload))
+        except Unauthenticated:
+            raise
+        # The library raises more than its own errors on hostile input (RecursionError among them).
+        except Exception as error:
+            raise _invalid() from error
+
+    def _checked_claims(self, claims: Mapping[str, Any]) -> AccessToken:
+        now_s = self._clock.now().timestamp()
+        issued_s, expires_s, not_before_s = (_seconds(claims, name) for name in ("iat", "exp", "nbf"))
+        if claims.get("iss") != ISSUER or claims.get("aud") != AUDIENCE:
+            raise _invalid()
+        if issued_s is None or expires_s is None or issued_s > now_s + MAX_SKEW_S:
+            raise _invalid()
+        if not_before_s is not None and not_before_s > now_s + MAX_SKEW_S:
+            raise _invalid()
+        if expires_s <= now_s:
+            raise Unauthenticated("The access token has expired.", slug="token-expired")
+        return AccessToken(user_id=_subject(claims), expires_at_s=expires_s)
+
+
+def thumbprint(entry: Jwk) -> str:
+    """The key id: RFC 7638, SHA-256 over the members that make the key."""
+    members = {name: entry[name] for name in ("crv", "kty", "x", "y")}
+    digest = hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _checked_kid(token: str) -> str:
+    if len(token) > MAX_TOKEN_BYTES or _TOKEN.fullmatch(token) is None:
+        raise _invalid()
+    segment = token.split(".", 1)[0]
+    header = _strict_object(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    if set(header) != _HEADER_NAMES or header["alg"] != ALGORITHM or header["typ"] != TYPE:
+        raise _invalid()
+    kid = header["kid"]
+    if not isinstance(kid, str) or _KID.fullmatch(kid) is None:
+        raise _invalid()
+    return kid
+
+
+def _strict_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object without duplicate names; the first parser refuses NaN, deep nesting and bad UTF-8."""
+    if not isinstance(orjson.loads(raw), dict):
+        raise _invalid()
+    found: dict[str, Any] = json.loads(raw, object_pairs_hook=_without_duplicates)
+    return found
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _invalid()
+    return found
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> int | None:
+    value = claims.get(name)
+    if name in claims and type(value) is not int:
+        raise _invalid()
+    return value
+
+
+def _subject(claims: Mapping[str, Any]) -> int:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or _SUBJECT.fullmatch(subject) is None:
+        raise _invalid()
+    return int(subject)
+
+
+def _invalid() -> Unauthenticated:
+    return Unauthenticated("The access token is not valid.", slug="invalid-token")
+
+
+def _private_key(pem: str) -> Key:
+    try:
+        key = jwk.construct(pem, ALGORITHM)
+        usable = not key.is_public() and key.to_dict()["crv"] == CURVE
+    except Exception as error:
+        raise ValueError("the signing key is not an EC private key in PEM") from error
+    if not usable:
+        raise ValueError("the signing key is not a P-256 private key")
+    return key
+
+
+def _public_jwk(key: Key) -> Jwk:
+    members = {name: str(key.public_key().to_dict()[name]) for name in ("kty", "crv", "x", "y")}
+    return members | {"kid": thumbprint(members), "alg": ALGORITHM, "use": "sig"}
+
+
+def _public_key(entry: Jwk) -> Key:
+    try:
+        if entry["kty"] != "EC" or entry["crv"] != CURVE:
+            raise ValueError("not a P-256 key")
+        return jwk.construct({name: entry[name] for name in ("kty", "crv", "x", "y")}, ALGORITHM)
+    except Exception as error:
+        raise ValueError("the key set holds a key that is not a P-256 public key") from error

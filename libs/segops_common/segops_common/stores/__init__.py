@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL, Redis and ClickHouse: time-outs, health and errors; no business names."""

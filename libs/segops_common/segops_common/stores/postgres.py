@@ -1,0 +1,78 @@
+"""PostgreSQL through SQLAlchemy and asyncpg: one engine a process, sessions whose type says what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from segops_common.kit.errors import Fault, Unavailable, ValidationFailed
+
+CONNECT_TIMEOUT_S = 2
+STATEMENT_TIMEOUT_MS = 5_000
+
+
+class ReadSession(AsyncSession):
+    """A session whose transaction is read only; PostgreSQL refuses a write in it."""
+
+
+class WriteSession(AsyncSession):
+    """A session whose transaction is committed once, at the end of its block."""
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """An engine for `postgresql+asyncpg://…`; connects when first used."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECT_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": STATEMENT_TIMEOUT_MS / 1000 + 1,
+            "server_settings": {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "timezone": "UTC"},
+        },
+    )
+
+
+@asynccontextmanager
+async def read_session(engine: AsyncEngine) -> AsyncIterator[ReadSession]:
+    """A read-only transaction; raises Unavailable when PostgreSQL does not answer."""
+    async with _translated_errors(), ReadSession(engine, expire_on_commit=False) as session:
+        await session.execute(sa.text("SET TRANSACTION READ ONLY"))
+        yield session
+
+
+@asynccontextmanager
+async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
+    """A transaction that commits when the block ends and is undone when it raises.
+
+    Raises Unavailable when PostgreSQL does not answer, ValidationFailed for a value that it cannot hold.
+    """
+    async with _translated_errors(), WriteSession(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+async def check_postgres(engine: AsyncEngine) -> None:
+    """Raises when PostgreSQL does not answer a query."""
+    async with engine.connect() as connection:
+        await connection.execute(sa.text("SELECT 1"))
+
+
+@asynccontextmanager
+async def _translated_errors() -> AsyncIterator[None]:
+    try:
+        yield
+    except DataError as error:
+        fault = Fault("", "not-storable", "a value is outside of what can be stored")
+        raise ValidationFailed("A value cannot be stored.", errors=[fault]) from error
+    except (OperationalError, InterfaceError, TimeoutError, OSError, sa.exc.TimeoutError) as error:
+        raise Unavailable("The database does not answer.") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("The database does not answer.") from error
+        raise

@@ -1,0 +1,1 @@
+"""The event log: its port, its three adapters and the one consumer loop."""

@@ -1,0 +1,54 @@
+"""When so much is bad that the consumer must stop rather than put a whole topic aside."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from segops_common.kit.clock import Clock
+from segops_common.streams.batches import TooManyBadRecords
+
+_WINDOW_S = 600.0
+_MAX_RATIO = 0.01
+_MIN_RECORDS = 1_000
+_MAX_IN_A_ROW = 1_000
+
+
+class BadRecordLimit:
+    """More than 1 % of the last 10 minutes' records (of at least 1,000), or more than 1,000 in a row, is too much."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, int, int]] = deque()
+        self._good = 0
+        self._bad = 0
+        self._in_a_row = 0
+
+    def handled(self, records: int) -> None:
+        """So many records went well."""
+        if records:
+            self._in_a_row = 0
+            self._note(records, 0)
+
+    def check(self, records: int) -> None:
+        """Call before records are put aside; raises `TooManyBadRecords` instead of letting them go."""
+        in_a_row, bad = self._in_a_row + records, self._bad + records
+        total = self._good + bad
+        if in_a_row > _MAX_IN_A_ROW:
+            raise TooManyBadRecords(f"{in_a_row} records in a row cannot be processed")
+        if total >= _MIN_RECORDS and bad > _MAX_RATIO * total:
+            raise TooManyBadRecords(f"{bad} of the last {total} records cannot be processed")
+
+    def put_aside(self, records: int) -> None:
+        """So many records were put aside."""
+        self._in_a_row += records
+        self._note(0, records)
+
+    def _note(self, good: int, bad: int) -> None:
+        now = self._clock.monotonic()
+        self._seen.append((now, good, bad))
+        self._good += good
+        self._bad += bad
+        while self._seen[0][0] < now - _WINDOW_S:
+            _, old_good, old_bad = self._seen.popleft()
+            self._good -= old_good
+            self._bad -= old_bad

@@ -1,0 +1,135 @@
+"""The event log on Apache Kafka, for production.
+
+A batch is acknowledged by all in-sync replicas; topics want 3 replicas with `min.insync.replicas=2`, set on the brokers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from segops_common.contracts.topics import Topic
+from segops_common.kit.clock import Clock
+from segops_common.streams.append_guard import AppendGuard
+from segops_common.streams.kafka_consumer import GroupTimes, KafkaLogConsumer, read_tail, translated
+from segops_common.streams.kafka_producer import SupervisedProducer
+from segops_common.streams.log import (
+    APPEND_DEADLINE_S,
+    Header,
+    LogConsumer,
+    LogUnavailable,
+    Message,
+    Position,
+    Record,
+    TopicMismatch,
+    TopicPartition,
+)
+
+_ADMIN_S = 15.0
+_POLL_METADATA_S = 0.1
+_BROKER_DEFAULT = -1
+
+
+class KafkaEventLog:
+    """An `EventLog` at `kafka://host:port[,host:port]`."""
+
+    def __init__(
+        self, *, bootstrap: str, clock: Clock, times: GroupTimes | None = None, silent_s: float = 15.0
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._clock = clock
+        self._times = times or GroupTimes()
+        self._guard = AppendGuard(clock=clock)
+        self._producer = SupervisedProducer(bootstrap=bootstrap, clock=clock, silent_s=silent_s)
+
+    async def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        """See `EventLog`; replicas are the brokers' default."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            async with translated(within_s=_ADMIN_S):
+                await admin.start()
+                await _create(admin, topics)
+                while not await _all_visible(admin, topics):
+                    await self._clock.sleep(_POLL_METADATA_S)
+        finally:
+            await admin.close()
+
+    async def append(
+        self,
+        topic: Topic,
+        key: bytes,
+        value: bytes,
+        *,
+        headers: Sequence[Header] = (),
+        partition: int | None = None,
+    ) -> Position:
+        """See `EventLog`."""
+        message = Message(key=key, value=value, headers=tuple(headers), partition=partition)
+        return (await self.append_many(topic, [message]))[0]
+
+    async def append_many(self, topic: Topic, messages: Sequence[Message]) -> Sequence[Position]:
+        """See `EventLog`."""
+        self._guard.admit([message.size for message in messages], in_flight=self._producer.bytes_in_flight)
+        placed = [(message.partition_in(topic), message) for message in messages]
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        try:
+            async with asyncio.timeout(APPEND_DEADLINE_S):
+                positions = await self._producer.send(topic.name, placed, now_ms)
+        except TimeoutError as error:
+            self._guard.timed_out()
+            raise LogUnavailable("the event log did not confirm in time; it may have stored the record") from error
+        self._guard.succeeded()
+        return positions
+
+    @asynccontextmanager
+    async def consumer(self, group: str, topics: Sequence[Topic]) -> AsyncIterator[LogConsumer]:
+        """See `EventLog`."""
+        names = [topic.name for topic in topics]
+        consumer = KafkaLogConsumer(bootstrap=self._bootstrap, group=group, topics=names, times=self._times)
+        try:
+            await consumer.start()
+            yield consumer
+        finally:
+            await consumer.close()
+
+    async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
+        """See `EventLog`."""
+        source = TopicPartition(topic.name, partition)
+        return await read_tail(bootstrap=self._bootstrap, source=source, limit=limit)
+
+    async def check(self) -> None:
+        """See `EventLog`."""
+        async with translated(within_s=APPEND_DEADLINE_S):
+            await self._producer.check()
+
+    async def close(self) -> None:
+        """See `EventLog`."""
+        await self._producer.stop()
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
+    wanted = [
+        NewTopic(name=topic.name, num_partitions=topic.partitions, replication_factor=_BROKER_DEFAULT)
+        for topic in topics
+    ]
+    answer = await admin.create_topics(wanted)
+    for _, code, *_ in answer.topic_errors:
+        error = for_code(code)
+        if code != 0 and error is not TopicAlreadyExistsError:
+            raise error()
+
+
+async def _all_visible(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> bool:
+    """Whether every topic has its leaders. Raises `TopicMismatch`."""
+    described = {each["topic"]: each for each in await admin.describe_topics([topic.name for topic in topics])}
+    for topic in topics:
+        partitions = described[topic.name]["partitions"]
+        if described[topic.name]["error_code"] or any(each["error_code"] for each in partitions):
+            return False
+        if len(partitions) != topic.partitions:
+            raise TopicMismatch(f"{topic.name} has {len(partitions)} partitions, not {topic.partitions}")
+    return True

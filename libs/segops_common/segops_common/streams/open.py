@@ -1,0 +1,25 @@
+"""Choosing the event log's adapter from its address."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from segops_common.kit.clock import Clock
+from segops_common.streams.kafka import KafkaEventLog
+from segops_common.streams.log import EventLog
+from segops_common.streams.valkey import ValkeyEventLog
+
+
+def open_event_log(url: str, *, clock: Clock) -> EventLog:
+    """The log at `valkey://host:port/db` or `kafka://host:port[,host:port]`; connects on first use.
+
+    Raises ValueError for any other scheme.
+    """
+    scheme = urlsplit(url).scheme
+    match scheme:
+        case "valkey":
+            return ValkeyEventLog(url=url, clock=clock)
+        case "kafka":
+            return KafkaEventLog(bootstrap=url.removeprefix("kafka://"), clock=clock)
+        case _:
+            raise ValueError(f"no event log for the scheme {scheme!r}; use valkey:// or kafka://")

@@ -1,0 +1,166 @@
+"""The event log on Valkey or Redis streams, for one machine: one stream a partition, leases for consumers.
+
+The engine must run with `appendonly yes` and `appendfsync always`: then an answer means stored on disk.
+
+Trimming: a record is dropped only when every known group has committed past it and 10,000 newer such records exist.
+A group is known from its first start until it was silent for 30 days; a topic that no group reads is never trimmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from segops_common.contracts.topics import Topic
+from segops_common.kit.clock import Clock
+from segops_common.kit.retry import full_jitter
+from segops_common.streams import valkey_scripts as scripts
+from segops_common.streams.append_guard import AppendGuard
+from segops_common.streams.leases import LeasedConsumer, LeaseTimes
+from segops_common.streams.log import (
+    APPEND_DEADLINE_S,
+    Header,
+    LogConsumer,
+    LogUnavailable,
+    Message,
+    Position,
+    Record,
+    TopicMismatch,
+    TopicPartition,
+)
+from segops_common.streams.valkey_store import Entries, ValkeyStore, encode_headers, record_of, stream_key, translated
+
+_CONNECT_S = 1.0
+_COMMAND_S = 5.0
+_ATTEMPT_S = 1.5
+_REMEMBER_MS = 30_000
+_TOPICS = "log:topics"
+
+
+class ValkeyEventLog:
+    """An `EventLog` at `valkey://host:port/db`."""
+
+    def __init__(self, *, url: str, clock: Clock, times: LeaseTimes | None = None, keep_records: int = 10_000) -> None:
+        self._redis = Redis.from_url(
+            url.replace("valkey://", "redis://", 1),
+            socket_connect_timeout=_CONNECT_S,
+            socket_timeout=_COMMAND_S,
+            retry=None,
+            retry_on_error=[],
+        )
+        self._clock = clock
+        self._times = times or LeaseTimes()
+        self._store = ValkeyStore(redis=self._redis, keep_records=keep_records)
+        self._append = self._redis.register_script(scripts.APPEND)
+        self._guard = AppendGuard(clock=clock)
+        self._producer = uuid.uuid4().hex
+        self._sequence = itertools.count()
+        self._bytes_in_flight = 0
+        self._appending: set[asyncio.Future[None]] = set()
+
+    async def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        """See `EventLog`; a topic's partitions are noted once and for ever."""
+        for topic in topics:
+            async with translated(within_s=APPEND_DEADLINE_S):
+                await self._redis.hsetnx(_TOPICS, topic.name, str(topic.partitions))
+                noted = await self._redis.hget(_TOPICS, topic.name)
+            if noted is None or int(noted) != topic.partitions:
+                raise TopicMismatch(f"{topic.name} has {noted!r} partitions, not {topic.partitions}")
+
+    async def append(
+        self,
+        topic: Topic,
+        key: bytes,
+        value: bytes,
+        *,
+        headers: Sequence[Header] = (),
+        partition: int | None = None,
+    ) -> Position:
+        """See `EventLog`."""
+        message = Message(key=key, value=value, headers=tuple(headers), partition=partition)
+        return (await self.append_many(topic, [message]))[0]
+
+    async def append_many(self, topic: Topic, messages: Sequence[Message]) -> Sequence[Position]:
+        """See `EventLog`; here all messages are stored or none is, in one round trip."""
+        if not messages:
+            return ()
+        sizes = [message.size for message in messages]
+        self._guard.admit(sizes, in_flight=self._bytes_in_flight)
+        self._bytes_in_flight += sum(sizes)
+        done = asyncio.get_running_loop().create_future()
+        self._appending.add(done)
+        try:
+            return await self._append_within_deadline(topic, messages)
+        finally:
+            self._bytes_in_flight -= sum(sizes)
+            self._appending.discard(done)
+            done.set_result(None)
+
+    async def _append_within_deadline(self, topic: Topic, messages: Sequence[Message]) -> Sequence[Position]:
+        partitions = [message.partition_in(topic) for message in messages]
+        keys = [f"log:done:{self._producer}:{next(self._sequence)}"]
+        keys += [stream_key(TopicPartition(topic.name, partition)) for partition in partitions]
+        args: list[bytes | int] = [int(self._clock.now().timestamp() * 1000), _REMEMBER_MS]
+        for message in messages:
+            args += [message.key, message.value, encode_headers(message.headers)]
+        try:
+            async with asyncio.timeout(APPEND_DEADLINE_S):
+                joined = await self._until_answered(keys, args)
+        except TimeoutError as error:
+            self._guard.timed_out()
+            raise LogUnavailable("the event log did not confirm in time; it may have stored the record") from error
+        self._guard.succeeded()
+        offsets = [int(offset) for offset in joined.split(b",")]
+        return [Position(topic.name, part, offset) for part, offset in zip(partitions, offsets, strict=True)]
+
+    async def _until_answered(self, keys: list[str], args: list[bytes | int]) -> bytes:
+        """Try again after each failure: the script remembers what it stored, so a lost answer does no harm."""
+        for delay_s in full_jitter(base_s=0.02, cap_s=0.3):
+            try:
+                async with asyncio.timeout(_ATTEMPT_S):
+                    answer: bytes = await self._append(keys=keys, args=args)
+                    return answer
+            except (RedisError, OSError, TimeoutError):
+                await asyncio.sleep(delay_s)
+        raise AssertionError("the back-off never ends")
+
+    @asynccontextmanager
+    async def consumer(self, group: str, topics: Sequence[Topic]) -> AsyncIterator[LogConsumer]:
+        """See `EventLog`."""
+        consumer = LeasedConsumer(
+            store=self._store,
+            group=group,
+            sources=[TopicPartition(topic.name, part) for topic in topics for part in range(topic.partitions)],
+            member=uuid.uuid4().hex,
+            times=self._times,
+            clock=self._clock,
+        )
+        try:
+            await consumer.start()
+            yield consumer
+        finally:
+            await consumer.close()
+
+    async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
+        """See `EventLog`."""
+        async with translated(within_s=_COMMAND_S):
+            answer = await self._redis.xrevrange(stream_key(TopicPartition(topic.name, partition)), count=limit)
+        return tuple(record_of(*entry) for entry in reversed(cast(Entries, answer)))
+
+    async def check(self) -> None:
+        """See `EventLog`."""
+        async with translated(within_s=_ATTEMPT_S):
+            await self._redis.ping()
+
+    async def close(self) -> None:
+        """See `EventLog`."""
+        if self._appending:
+            await asyncio.wait(self._appending, timeout=APPEND_DEADLINE_S)
+        await self._redis.aclose()

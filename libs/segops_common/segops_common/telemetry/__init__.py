@@ -1,0 +1,1 @@
+"""What SegOps says about itself: log lines, metrics, trace context."""

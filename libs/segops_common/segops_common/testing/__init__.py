@@ -1,0 +1,1 @@
+"""What tests of every service share: manual clock, fault points and contract suites."""

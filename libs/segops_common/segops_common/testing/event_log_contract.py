@@ -1,0 +1,534 @@
+"""What every event log must do: one suite, run on each adapter by a subclass that brings a harness."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import pytest
+
+from segops_common.contracts.topics import Topic
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.faults import NO_FAULTS, FaultPoints
+from segops_common.streams.consumer import (
+    BadRecord,
+    BadRecords,
+    Batch,
+    ConsumerLoop,
+    DataError,
+    Limits,
+    SilentObserver,
+)
+from segops_common.streams.dead_letters import (
+    CODE_HEADER,
+    OFFSET_HEADER,
+    REPLAYED_FROM_HEADER,
+    DeadLetters,
+)
+from segops_common.streams.log import (
+    MAX_RECORD_BYTES,
+    Committed,
+    EventLog,
+    LogConsumer,
+    LogUnavailable,
+    Message,
+    NotAssigned,
+    Record,
+    RecordTooLarge,
+    TopicMismatch,
+    TopicPartition,
+    partition_of,
+)
+
+REFUSAL_S = 5.5
+CLOSE_S = 7.0
+
+
+class LogHarness(Protocol):
+    """An engine of the suite's own, and lines to it that can be disturbed."""
+
+    takeover_s: float
+    """How long the group may take to notice that a member is gone and to move its partitions."""
+
+    async def connect(self) -> EventLog:
+        """Another client, with a line of its own; the harness closes it."""
+        ...
+
+    def isolate(self, log: EventLog) -> None:
+        """Nothing of this client gets through any more."""
+        ...
+
+    def reunite(self, log: EventLog) -> None:
+        """Its line works again."""
+        ...
+
+    async def kill_engine(self) -> None:
+        """End the engine without warning."""
+        ...
+
+    async def start_engine(self) -> None:
+        """Start it again on what it stored."""
+        ...
+
+
+class NetworkHarness(LogHarness, Protocol):
+    """A harness whose engine is another process."""
+
+    def lose_answer_to(self, log: EventLog, marker: bytes) -> Callable[[], int]:
+        """The next request with the marker arrives, its answer does not; the result counts the losses so far."""
+        ...
+
+
+class Crashed(Exception):
+    """Stands for the end of the process at a fault point."""
+
+
+class CrashOnce:
+    """Fault points of which one ends the loop, the first time it is reached."""
+
+    def __init__(self, name: str) -> None:
+        self._name: str | None = name
+
+    def reach(self, name: str) -> None:
+        """See `FaultPoints`."""
+        if name == self._name:
+            self._name = None
+            raise Crashed(name)
+
+
+class Collector:
+    """A handler that keeps the batches it was given, and refuses values on request."""
+
+    def __init__(self, *, bad: frozenset[bytes] = frozenset(), names_culprits: bool = True) -> None:
+        self.batches: list[Batch] = []
+        self._bad = bad
+        self._names_culprits = names_culprits
+
+    @property
+    def values(self) -> list[bytes]:
+        """Every value handled, in the order of handling."""
+        return [record.value for batch in self.batches for record in batch.records]
+
+    async def handle(self, batch: Batch) -> None:
+        """See `BatchHandler`."""
+        bad = [record for record in batch.records if record.value in self._bad]
+        if bad and self._names_culprits:
+            raise BadRecords([BadRecord(record.offset, "unreadable", "not what was expected") for record in bad])
+        if bad:
+            raise DataError("refused", "the store did not say which")
+        self.batches.append(batch)
+
+
+def new_topic(partitions: int = 3) -> Topic:
+    """A topic no other test uses."""
+    return Topic(f"test.{uuid.uuid4().hex[:12]}", partitions)
+
+
+async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    """Wait for the condition; fails the test when it does not come."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.02)
+
+
+async def read(consumer: LogConsumer, count: int, within_s: float = 20.0) -> dict[int, list[Record]]:
+    """So many records, by partition."""
+    records: dict[int, list[Record]] = defaultdict(list)
+    deadline = time.monotonic() + within_s
+    while sum(map(len, records.values())) < count:
+        assert time.monotonic() < deadline, f"only {sum(map(len, records.values()))} of {count} records came"
+        for fetched in await consumer.poll(max_records=1000, max_bytes=1 << 20, wait_s=0.2):
+            records[fetched.source.partition] += fetched.records
+    return records
+
+
+async def fill(log: EventLog, topic: Topic, values: Sequence[bytes], *, partition: int = 0) -> None:
+    """Append the values to one partition, in order."""
+    await log.ensure_topics([topic, topic.dead])
+    await log.append_many(topic, [Message(key=b"k", value=value, partition=partition) for value in values])
+
+
+def numbers(start: int, end: int) -> list[bytes]:
+    """Values that differ."""
+    return [b"value-%d" % number for number in range(start, end)]
+
+
+@asynccontextmanager
+async def running(
+    log: EventLog,
+    topic: Topic,
+    handler: Collector,
+    *,
+    faults: FaultPoints = NO_FAULTS,
+    limits: Limits | None = None,
+    observer: SilentObserver | None = None,
+) -> AsyncIterator[ConsumerLoop]:
+    """A loop that records intents, stopped at the end; a crash in it is not an error here."""
+    loop = ConsumerLoop(
+        log=log,
+        group="loop",
+        topic=topic,
+        handler=handler,
+        dead_letters=DeadLetters(log=log),
+        faults=faults,
+        clock=SystemClock(),
+        limits=limits or Limits(max_age_s=0.05, drain_s=2.0, retry_most_s=0.5),
+        record_intent=True,
+        observer=observer,
+    )
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_until_crash(loop, stop))
+        try:
+            yield loop
+        finally:
+            stop.set()
+
+
+async def _until_crash(loop: ConsumerLoop, stop: asyncio.Event) -> None:
+    try:
+        await loop.run(stop)
+    except Crashed:
+        await stop.wait()
+
+
+class EventLogContract:
+    """Appending, reading, groups and the loop; a subclass gives the fixture `harness`."""
+
+    async def test_records_come_back_as_they_were_appended(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic()
+        await log.ensure_topics([topic])
+        headers = (("traceparent", b"00-1"), ("bytes", bytes(range(256))))
+        position = await log.append(topic, b"a\x00key", b"", headers=headers)
+        assert position.partition == partition_of(topic, b"a\x00key")
+        assert position.offset == 0
+        async with log.consumer("g", [topic]) as consumer:
+            [record] = (await read(consumer, 1))[position.partition]
+        assert (record.offset, record.key, record.value, record.headers) == (0, b"a\x00key", b"", headers)
+        assert abs(record.timestamp_ms / 1000 - SystemClock().now().timestamp()) < 60
+
+    async def test_equal_keys_keep_their_order(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic()
+        await log.ensure_topics([topic])
+        for number in range(30):
+            await log.append(topic, b"key-%d" % (number % 5), b"%d" % number)
+        async with log.consumer("g", [topic]) as consumer:
+            records = await read(consumer, 30)
+        for partition, sequence in records.items():
+            assert [record.offset for record in sequence] == list(range(len(sequence)))
+            assert {partition_of(topic, record.key) for record in sequence} == {partition}
+            for key in {record.key for record in sequence}:
+                of_key = [int(record.value) for record in sequence if record.key == key]
+                assert of_key == sorted(of_key)
+
+    async def test_many_messages_answer_in_their_order(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic()
+        await log.ensure_topics([topic])
+        messages = [Message(key=b"k", value=b"%d" % number, partition=number % 3) for number in range(9)]
+        positions = await log.append_many(topic, messages)
+        assert [(each.partition, each.offset) for each in positions] == [(n % 3, n // 3) for n in range(9)]
+        assert [record.value for record in await log.tail(topic, 1, 2)] == [b"4", b"7"]
+        assert list(await log.append_many(topic, [])) == []
+
+    async def test_a_topic_keeps_its_number_of_partitions(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(2)
+        await asyncio.gather(log.ensure_topics([topic]), log.ensure_topics([topic]))
+        await log.ensure_topics([topic])
+        with pytest.raises(TopicMismatch):
+            await log.ensure_topics([Topic(topic.name, 3)])
+
+    async def test_too_large_a_record_is_refused(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await log.ensure_topics([topic])
+        with pytest.raises(RecordTooLarge):
+            await log.append(topic, b"", bytes(MAX_RECORD_BYTES + 1))
+        await log.append(topic, b"", bytes(MAX_RECORD_BYTES))
+        assert [record.size for record in await log.tail(topic, 0, 5)] == [MAX_RECORD_BYTES]
+
+    async def test_what_was_not_committed_comes_again(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, numbers(0, 5))
+        async with log.consumer("g", [topic]) as consumer:
+            await read(consumer, 5)
+        async with log.consumer("g", [topic]) as consumer:
+            again = await read(consumer, 5)
+            await consumer.commit(TopicPartition(topic.name, 0), 3)
+        assert [record.value for record in again[0]] == numbers(0, 5)
+        async with log.consumer("g", [topic]) as consumer:
+            assert [record.offset for record in (await read(consumer, 2))[0]] == [3, 4]
+        async with log.consumer("other group", [topic]) as consumer:
+            assert len((await read(consumer, 5))[0]) == 5
+
+    async def test_position_and_metadata_are_read_back(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, numbers(0, 5))
+        source = TopicPartition(topic.name, 0)
+        async with log.consumer("g", [topic]) as consumer:
+            await read(consumer, 5)
+            assert await consumer.committed(source) is None
+            await consumer.commit(source, 2, "4 and more")
+        async with (await harness.connect()).consumer("g", [topic]) as consumer:
+            assert await consumer.committed(source) == Committed(2, "4 and more")
+            await read(consumer, 3)
+            await consumer.commit(source, 5)
+            assert await consumer.committed(source) == Committed(5, "")
+            assert await consumer.end_offsets([source]) == {source: 5}
+
+    async def test_seek_reads_from_there(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, numbers(0, 6))
+        source = TopicPartition(topic.name, 0)
+        async with log.consumer("g", [topic]) as consumer:
+            await read(consumer, 6)
+            await consumer.seek(source, 4)
+            assert [record.offset for record in (await read(consumer, 2))[0]] == [4, 5]
+            with pytest.raises(NotAssigned):
+                await consumer.seek(TopicPartition(topic.name, 1), 0)
+
+    async def test_poll_reads_only_what_is_wanted(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(2)
+        await fill(log, topic, numbers(0, 2), partition=0)
+        await fill(log, topic, numbers(2, 4), partition=1)
+        async with log.consumer("g", [topic]) as consumer:
+            await until(lambda: len(consumer.assignment()) == 2)
+            among = [TopicPartition(topic.name, 1)]
+            seen: list[bytes] = []
+            while len(seen) < 2:
+                for fetched in await consumer.poll(max_records=9, max_bytes=1 << 20, wait_s=0.5, among=among):
+                    seen += [record.value for record in fetched.records]
+            assert seen == numbers(2, 4)
+            assert list(await consumer.poll(max_records=9, max_bytes=1 << 20, wait_s=0.05, among=[])) == []
+            assert [record.value for record in (await read(consumer, 2))[0]] == numbers(0, 2)
+
+    async def test_members_share_and_take_over(self, harness: LogHarness) -> None:
+        topic = new_topic(4)
+        log = await harness.connect()
+        await log.ensure_topics([topic])
+        async with log.consumer("g", [topic]) as first:
+            await until(lambda: len(first.assignment()) == 4)
+            async with (await harness.connect()).consumer("g", [topic]) as second:
+                await until(lambda: len(first.assignment()) == len(second.assignment()) == 2)
+                assert not first.assignment().keys() & second.assignment().keys()
+                mine = min(second.assignment())
+                await second.commit(mine, 0, "noted")
+            await until(lambda: len(first.assignment()) == 4)
+            assert await first.committed(mine) == Committed(0, "noted")
+
+    async def test_a_lost_member_is_replaced_and_cannot_commit(self, harness: LogHarness) -> None:
+        topic = new_topic(2)
+        source = TopicPartition(topic.name, 0)
+        lost_log, log = await harness.connect(), await harness.connect()
+        await fill(log, topic, numbers(0, 4))
+        async with lost_log.consumer("g", [topic]) as lost:
+            await read(lost, 4)
+            await lost.commit(source, 1)
+            harness.isolate(lost_log)
+            async with log.consumer("g", [topic]) as heir:
+                await until(lambda: len(heir.assignment()) == 2, harness.takeover_s)
+                assert [record.offset for record in (await read(heir, 3))[0]] == [1, 2, 3]
+                await heir.commit(source, 3)
+                harness.reunite(lost_log)
+                with pytest.raises(NotAssigned):
+                    await self._commit_until_answered(lost, source)
+                assert await heir.committed(source) == Committed(3, "")
+
+    async def _commit_until_answered(self, consumer: LogConsumer, source: TopicPartition) -> None:
+        for _ in range(20):
+            try:
+                await consumer.commit(source, 2)
+                return
+            except LogUnavailable:
+                await asyncio.sleep(0.2)
+
+    async def test_a_rebalance_waits_for_the_batch_in_flight(self, harness: LogHarness) -> None:
+        topic = new_topic(2)
+        log = await harness.connect()
+        await log.ensure_topics([topic])
+        async with log.consumer("g", [topic]) as first:
+            await until(lambda: len(first.assignment()) == 2)
+            async with (await harness.connect()).consumer("g", [topic]) as second:
+                async with first.lock.shared(give_up_s=30):
+                    await until(lambda: first.lock.wanted)
+                    await asyncio.sleep(0.5)
+                    assert not second.assignment()
+                    for source in (TopicPartition(topic.name, 0), TopicPartition(topic.name, 1)):
+                        await first.commit(source, 0, "still mine")
+                await until(lambda: len(first.assignment()) == len(second.assignment()) == 1)
+
+    async def test_a_batch_is_given_up_when_a_rebalance_waits_too_long(self, harness: LogHarness) -> None:
+        topic = new_topic(2)
+        log = await harness.connect()
+        await log.ensure_topics([topic])
+        async with log.consumer("g", [topic]) as first:
+            await until(lambda: len(first.assignment()) == 2)
+            async with (await harness.connect()).consumer("g", [topic]) as second:
+                with pytest.raises(TimeoutError):
+                    async with first.lock.shared(give_up_s=0.2):
+                        await asyncio.sleep(30)
+                await until(lambda: len(first.assignment()) == len(second.assignment()) == 1)
+
+    async def test_a_dead_engine_is_refused_in_time(self, harness: LogHarness) -> None:
+        topic = new_topic(1)
+        log = await harness.connect()
+        await fill(log, topic, numbers(0, 1))
+        async with log.consumer("g", [topic]) as consumer:
+            await read(consumer, 1)
+            await harness.kill_engine()
+            began = time.monotonic()
+            appends = [log.append(topic, b"k", b"lost") for _ in range(6)]
+            for outcome in await asyncio.gather(*appends, return_exceptions=True):
+                assert isinstance(outcome, LogUnavailable)
+            assert time.monotonic() - began < REFUSAL_S
+            with pytest.raises(LogUnavailable):
+                await log.check()
+            began = time.monotonic()
+        assert time.monotonic() - began < CLOSE_S
+        began = time.monotonic()
+        await log.close()
+        assert time.monotonic() - began < CLOSE_S
+        await harness.start_engine()
+        await (await harness.connect()).check()
+
+    async def test_a_replay_is_cut_where_the_first_attempt_was(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, numbers(0, 10))
+        limits = Limits(max_records=4, max_age_s=0.05, drain_s=2.0)
+        first, second = Collector(), Collector()
+        async with running(log, topic, first, faults=CrashOnce("after_insert"), limits=limits):
+            await until(lambda: len(first.batches) == 1)
+        await fill(log, topic, numbers(10, 15))
+        seen = _Counting()
+        async with running(log, topic, second, observer=seen):
+            await until(lambda: len(second.values) == 15)
+        assert first.batches[0].token() == second.batches[0].token()
+        assert (first.batches[0].first_offset, first.batches[0].last_offset) == (0, 3)
+        assert second.values == numbers(0, 15)
+        assert seen.replays == [TopicPartition(topic.name, 0)]
+
+    async def test_what_is_committed_is_not_handled_again(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, numbers(0, 3))
+        first, second = Collector(), Collector()
+        async with running(log, topic, first, faults=CrashOnce("after_commit")):
+            await until(lambda: len(first.values) == 3)
+        await fill(log, topic, numbers(3, 5))
+        async with running(log, topic, second) as loop:
+            await until(lambda: len(second.values) == 2)
+            assert loop.health.ok
+        assert second.values == numbers(3, 5)
+
+    @pytest.mark.parametrize("names_culprits", [True, False])
+    async def test_bad_records_leave_once_and_the_rest_goes_on(self, harness: LogHarness, names_culprits: bool) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, numbers(0, 9))
+        bad = frozenset((b"value-2", b"value-7"))
+        first = Collector(bad=bad, names_culprits=names_culprits)
+        second = Collector(bad=bad, names_culprits=names_culprits)
+        async with running(log, topic, first, faults=CrashOnce("after_insert")):
+            await until(lambda: len(first.values) == 7)
+        async with running(log, topic, second):
+            await until(lambda: len(second.values) == 7)
+        assert second.values == [value for value in numbers(0, 9) if value not in bad]
+        assert [batch.token() for batch in first.batches] == [batch.token() for batch in second.batches]
+        letters = await log.tail(topic.dead, 0, 10)
+        assert [letter.value for letter in letters] == [b"value-2", b"value-7"]
+        assert [dict(letter.headers)[OFFSET_HEADER] for letter in letters] == [b"2", b"7"]
+        code = b"unreadable" if names_culprits else b"refused"
+        assert {dict(letter.headers)[CODE_HEADER] for letter in letters} == {code}
+
+    async def test_dead_letters_are_replayed_once(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(2)
+        await fill(log, topic, [b"good", b"bad-1", b"bad-2", b"bad-3"], partition=partition_of(topic, b"k"))
+        bad = frozenset((b"bad-1", b"bad-2", b"bad-3"))
+        collector = Collector(bad=bad)
+        async with running(log, topic, collector):
+            await until(lambda: len(collector.values) == 1)
+        letters = DeadLetters(log=log)
+        assert await letters.replay(topic, 2) == 2
+        assert await letters.replay(topic, 10) == 1
+        assert await letters.replay(topic, 10) == 0
+        repaired = Collector()
+        async with running(log, topic, repaired):
+            await until(lambda: len(repaired.values) == 3)
+        assert repaired.values == [b"bad-1", b"bad-2", b"bad-3"]
+        headers = dict(repaired.batches[0].records[0].headers)
+        assert headers.keys() == {REPLAYED_FROM_HEADER}
+        assert repaired.batches[0].records[0].key == b"k"
+
+    async def test_two_loops_share_and_lose_nothing(self, harness: LogHarness) -> None:
+        topic = new_topic(4)
+        log, other = await harness.connect(), await harness.connect()
+        collectors = [Collector(), Collector()]
+        for partition in range(4):
+            await fill(log, topic, numbers(partition * 10, partition * 10 + 10), partition=partition)
+        async with running(log, topic, collectors[0]):
+            await until(lambda: len(collectors[0].values) == 40)
+            async with running(other, topic, collectors[1]):
+                for number in range(40, 80):
+                    await log.append(topic, b"%d" % number, b"value-%d" % number)
+                    await asyncio.sleep(0.02)
+                await until(lambda: len({v for each in collectors for v in each.values}) == 80)
+        assert sorted(collectors[0].values + collectors[1].values) == sorted(numbers(0, 80))
+
+
+class NetworkedEventLogContract(EventLogContract):
+    """What can only go wrong between processes."""
+
+    async def test_a_lost_answer_does_not_store_twice(self, harness: NetworkHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, [b"before"])
+        marker = uuid.uuid4().hex.encode()
+        losses = harness.lose_answer_to(log, marker)
+        position = await log.append(topic, b"k", marker)
+        assert losses() == 1
+        assert (position.partition, position.offset) == (0, 1)
+        await log.append(topic, b"k", b"after")
+        assert [record.value for record in await log.tail(topic, 0, 9)] == [b"before", marker, b"after"]
+
+    async def test_what_was_acknowledged_survives_kill_9(self, harness: NetworkHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        source = TopicPartition(topic.name, 0)
+        await fill(log, topic, numbers(0, 20))
+        async with log.consumer("g", [topic]) as consumer:
+            await read(consumer, 20)
+            await consumer.commit(source, 7, "11")
+            await harness.kill_engine()
+            await harness.start_engine()
+        log = await harness.connect()
+        async with log.consumer("g", [topic]) as consumer:
+            await until(lambda: source in consumer.assignment(), harness.takeover_s)
+            assert await consumer.committed(source) == Committed(7, "11")
+            assert [record.offset for record in (await read(consumer, 13))[0]] == list(range(7, 20))
+        assert (await log.append(topic, b"k", b"next")).offset == 20
+
+    async def test_the_loop_survives_a_restart_of_the_engine(self, harness: NetworkHarness) -> None:
+        log, topic = await harness.connect(), new_topic(1)
+        await fill(log, topic, numbers(0, 5))
+        collector = Collector()
+        async with running(log, topic, collector):
+            await until(lambda: len(collector.values) == 5)
+            await harness.kill_engine()
+            await asyncio.sleep(0.5)
+            await harness.start_engine()
+            for _ in range(20):
+                try:
+                    await log.append(topic, b"k", b"value-5")
+                    break
+                except LogUnavailable:
+                    await asyncio.sleep(0.5)
+            await until(lambda: b"value-5" in collector.values, harness.takeover_s + 20)
+        assert collector.values[:5] == numbers(0, 5)
+
+
+class _Counting(SilentObserver):
+    def __init__(self) -> None:
+        self.replays: list[TopicPartition] = []
+
+    def replayed(self, source: TopicPartition) -> None:
+        self.replays.append(source)

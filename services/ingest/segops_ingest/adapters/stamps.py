@@ -1,0 +1,39 @@
+"""The stamp memory in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from redis.asyncio import Redis
+
+from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+from segops_ingest.adapters.metrics import IntakeMetrics
+
+KEPT: Final = timedelta(days=7)
+
+
+class RedisStamps:
+    """One `SET … NX GET` per id, all in one round trip."""
+
+    def __init__(self, *, redis: RedisBreaker, metrics: IntakeMetrics) -> None:
+        self._redis = redis
+        self._metrics = metrics
+
+    async def first_stamps(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
+        """See StampMemory."""
+
+        async def stamp(redis: Redis) -> list[bytes | None]:
+            pipeline = redis.pipeline(transaction=False)
+            for message_id in message_ids:
+                pipeline.set(f"segops:stamp:{tenant_id}:{message_id}", now, nx=True, get=True, ex=KEPT)
+            answers: list[bytes | None] = await pipeline.execute()
+            return answers
+
+        try:
+            known = await self._redis.run(stamp)
+        except RedisUnavailable:
+            self._metrics.unstamped(len(message_ids))
+            return {}
+        return {message_id: was.decode() for message_id, was in zip(message_ids, known, strict=True) if was}

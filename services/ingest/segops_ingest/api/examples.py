@@ -1,0 +1,38 @@
+"""Examples for the documentation: every call, and what it is answered."""
+
+from typing import Any
+
+_MESSAGE_ID = "019e4526-d600-7000-8000-000000000000"
+_TRACK = {"user_id": "user-123", "event_type": "page_viewed", "payload": {"path": "/pricing"}}
+_CALLS: dict[str, dict[str, Any]] = {
+    "track": _TRACK,
+    "identify": {"user_id": "user-123", "traits": {"email": "ada@example.com", "plan": "starter", "trial": None}},
+    "page": {"anonymous_id": "browser-7f3a", "name": "Pricing", "payload": {"path": "/pricing"}},
+    "screen": {"user_id": "user-123", "name": "Checkout"},
+    "group": {"user_id": "user-123", "group_id": "acme", "traits": {"seats": 40}},
+    "alias": {"user_id": "user-123", "previous_id": "browser-7f3a"},
+    "batch": {
+        "batch": [
+            {"type": "track", "message_id": _MESSAGE_ID, **_TRACK},
+            {"type": "identify", "user_id": "user-123", "traits": {"plan": "starter"}},
+        ]
+    },
+}
+_ACCEPTED: dict[str, Any] = {
+    "status": "accepted",
+    "accepted": 1,
+    "duplicates": 0,
+    "message_ids": [_MESSAGE_ID],
+    "errors": [],
+}
+_PARTLY = _ACCEPTED | {
+    "errors": [{"index": 1, "code": "missing", "detail": "user_id: user_id or anonymous_id is required"}]
+}
+
+CALL_EXAMPLES: dict[str, dict[str, Any]] = {
+    name: {"usual": {"summary": "A usual call", "value": call}} for name, call in _CALLS.items()
+}
+ANSWER_EXAMPLES: dict[str, dict[str, Any]] = {
+    name: {"accepted": {"summary": "All accepted", "value": _ACCEPTED}} for name in _CALLS
+}
+ANSWER_EXAMPLES["batch"]["partly"] = {"summary": "One item refused", "value": _PARTLY}

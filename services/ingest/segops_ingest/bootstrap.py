@@ -1,0 +1,127 @@
+"""Where settings become collaborators; nothing else reads them or chooses an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+from segops_common.contracts.topics import EVENTS
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.faults import NO_FAULTS, FaultPoints
+from segops_common.kit.ids import SystemIds
+from segops_common.security.introspect import RemoteAuthenticator
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.streams.consumer import ConsumerLoop, Limits
+from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.log import EventLog
+from segops_common.streams.open import open_event_log
+from segops_common.telemetry.metrics import Metrics
+from segops_common.testing.faults import CrashAt
+from segops_common.web.app import Running
+from segops_ingest.adapters.metrics import IntakeMetrics, SinkMetrics
+from segops_ingest.adapters.stamps import RedisStamps
+from segops_ingest.adapters.warehouse import ClickHouseWarehouse
+from segops_ingest.service import Ingest
+from segops_ingest.settings import Settings
+from segops_ingest.workers.sink import Sink
+
+SERVICE: Final = "ingest"
+SINK_GROUP: Final = "segops-sink"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a process listens."""
+
+    host: str
+    port: int
+
+
+class Bootstrap:
+    """The collaborators of every role, made from one reading of the environment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self.metrics = Metrics()
+
+    @property
+    def address(self) -> Address:
+        """Where this process listens."""
+        return Address(self._settings.http_host, self._settings.http_port)
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[Running[Ingest]]:
+        """What the API holds while it runs."""
+        settings = self._settings
+        async with self.event_log() as log:
+            redis = create_redis(settings.redis_url)
+            authenticator = RemoteAuthenticator(
+                auth_url=settings.auth_url,
+                service_token=settings.service_token.get_secret_value(),
+                redis=redis,
+                clock=self._clock,
+            )
+            observer = IntakeMetrics(self.metrics)
+            ingest = Ingest(
+                log=log,
+                stamps=RedisStamps(redis=RedisBreaker(redis=redis, clock=self._clock), metrics=observer),
+                ids=SystemIds(self._clock),
+                clock=self._clock,
+                random=SystemRandom(),
+                observer=observer,
+            )
+            try:
+                yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check})
+            finally:
+                await redis.aclose()
+
+    @asynccontextmanager
+    async def sink(self) -> AsyncIterator[ConsumerLoop]:
+        """The loop of the sink, with its resources."""
+        faults = self._faults()
+        async with self.event_log() as log, self.clickhouse() as clickhouse:
+            yield ConsumerLoop(
+                log=log,
+                group=SINK_GROUP,
+                topic=EVENTS,
+                handler=Sink(warehouse=ClickHouseWarehouse(clickhouse=clickhouse, faults=faults)),
+                dead_letters=DeadLetters(log=log),
+                faults=faults,
+                clock=self._clock,
+                limits=Limits(),
+                record_intent=True,
+                observer=SinkMetrics(self.metrics),
+            )
+
+    @asynccontextmanager
+    async def event_log(self) -> AsyncIterator[EventLog]:
+        """The event log, closed at the end."""
+        log = open_event_log(self._settings.event_log_url, clock=self._clock)
+        try:
+            yield log
+        finally:
+            await log.close()
+
+    @asynccontextmanager
+    async def clickhouse(self) -> AsyncIterator[ClickHouse]:
+        """The warehouse, closed at the end."""
+        clickhouse = ClickHouse(url=self._settings.clickhouse_url)
+        try:
+            yield clickhouse
+        finally:
+            await clickhouse.close()
+
+    def _faults(self) -> FaultPoints:
+        return CrashAt(self._settings.crash_at) if self._settings.crash_at else NO_FAULTS
+
+
+def bootstrap() -> Bootstrap:
+    """Reads the environment once; raises pydantic's ValidationError, which names what is missing."""
+    return Bootstrap(Settings())

@@ -1,0 +1,1 @@
+"""What an event is: rules without input or output."""

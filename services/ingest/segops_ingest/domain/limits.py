@@ -1,0 +1,26 @@
+"""What one event and one request may hold. Lengths of text are in characters, sizes in bytes of compact JSON."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+MAX_EVENT_BYTES: Final = 32 * 1024
+MAX_BATCH_EVENTS: Final = 1000
+MAX_KEYS: Final = 2000
+"""Keys of `payload`, `traits` or `context`, all levels together."""
+MAX_DEPTH: Final = 16
+"""Levels of objects and arrays in `payload`, `traits` or `context`, itself included."""
+
+MAX_PROFILE_ID_CHARS: Final = 256
+MAX_EVENT_TYPE_CHARS: Final = 200
+MAX_MESSAGE_ID_CHARS: Final = 128
+MAX_NAME_CHARS: Final = 200
+
+OLDEST: Final = timedelta(days=400)
+"""How far back an event may lie: one insert may touch at most 100 monthly partitions of the warehouse."""
+LATEST: Final = timedelta(hours=24)
+"""How far ahead of our clock an event may lie: clients' clocks are wrong."""
+
+MAX_MESSAGE_BYTES: Final = 512 * 1024
+"""Bytes of one log record: half of what Kafka takes by default, whatever compression does."""

@@ -1,0 +1,151 @@
+"""The use case of ingestion: every accepted event is in the log before the caller hears so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import orjson
+
+from segops_common.contracts.events import EventKind
+from segops_common.contracts.topics import EVENTS
+from segops_common.kit.clock import Clock
+from segops_common.kit.errors import Unavailable
+from segops_common.kit.ids import Ids
+from segops_common.streams.log import EventLog, Header, LogUnavailable
+from segops_ingest.domain.batch import kind_of
+from segops_ingest.domain.event import FORMS, Intake, Row
+from segops_ingest.domain.inspection import serialise
+from segops_ingest.domain.instants import Acceptable
+from segops_ingest.domain.limits import MAX_EVENT_BYTES
+from segops_ingest.domain.messages import line_of, pack
+from segops_ingest.domain.refusal import EventRefused
+from segops_ingest.ports import IntakeObserver, StampMemory
+
+RETRY_AFTER_S = (1, 5)
+"""A refused caller comes back after a random number of seconds in this span, so that callers do not come together."""
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of the events of one request, in their order. `duplicates` are among the accepted."""
+
+    message_ids: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    refused: list[tuple[int, EventRefused]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An event that passed every rule, with its text as of before stamping."""
+
+    row: Row
+    text: bytes
+
+    def stamped(self, instant: str) -> _Draft:
+        row = {**self.row, "timestamp": instant}
+        return _Draft(row, orjson.dumps(row))
+
+
+class Ingest:
+    """Accepts events for a tenant; 2xx is due only after a method here has returned."""
+
+    def __init__(
+        self, *, log: EventLog, stamps: StampMemory, ids: Ids, clock: Clock, random: Random, observer: IntakeObserver
+    ) -> None:
+        self._log = log
+        self._stamps = stamps
+        self._ids = ids
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+
+    async def accept_one(
+        self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None, headers: Sequence[Header] = ()
+    ) -> Receipt:
+        """Store one event. Raises EventRefused, or Unavailable when the log did not confirm it."""
+        intake = self._intake(tenant_id, idempotency_key)
+        try:
+            draft = _draft(intake, kind, call, 0)
+        except EventRefused:
+            self._observer.received(accepted=0, duplicates=0, refused=1)
+            raise
+        return await self._store(intake, [draft], Receipt([draft.row["message_id"]]), headers)
+
+    async def accept_batch(
+        self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None, headers: Sequence[Header] = ()
+    ) -> Receipt:
+        """Store the good items, each with its kind in `type`; the receipt says why the others were refused.
+
+        Raises Unavailable when the log did not confirm all of them; some may have been stored then.
+        """
+        intake = self._intake(tenant_id, idempotency_key)
+        receipt = Receipt()
+        drafts: list[_Draft] = []
+        for index, item in enumerate(items):
+            try:
+                kind = kind_of(item)
+                draft = _draft(intake, kind, _without_type(item), index)
+            except EventRefused as refusal:
+                receipt.refused.append((index, refusal))
+            else:
+                drafts.append(draft)
+                receipt.message_ids.append(draft.row["message_id"])
+        return await self._store(intake, drafts, receipt, headers)
+
+    def _intake(self, tenant_id: int, idempotency_key: str | None) -> Intake:
+        return Intake(
+            tenant_id=tenant_id,
+            span=Acceptable.around(self._clock.now()),
+            ids=self._ids,
+            idempotency_key=idempotency_key,
+        )
+
+    async def _store(
+        self, intake: Intake, drafts: list[_Draft], receipt: Receipt, headers: Sequence[Header]
+    ) -> Receipt:
+        unique: dict[str, _Draft] = {}
+        for draft in drafts:
+            unique.setdefault(draft.row["message_id"], draft)
+        known = await self._stamp(intake, unique)
+        receipt.duplicates = len(drafts) - len(unique) + known
+        if unique:
+            await self._append(unique.values(), headers)
+        self._observer.received(accepted=len(drafts), duplicates=receipt.duplicates, refused=len(receipt.refused))
+        return receipt
+
+    async def _append(self, drafts: Iterable[_Draft], headers: Sequence[Header]) -> None:
+        messages = pack([line_of(draft.row, draft.text) for draft in drafts], headers)
+        try:
+            await self._log.append_many(EVENTS, messages)
+        except LogUnavailable as error:
+            raise Unavailable(
+                "The events may have been stored: send them again with the same message_id.",
+                retry_after_s=self._random.randint(*RETRY_AFTER_S),
+            ) from error
+
+    async def _stamp(self, intake: Intake, unique: dict[str, _Draft]) -> int:
+        """Give every event without an instant of its own the first one its message id ever had; how many were known."""
+        waiting = [message_id for message_id, draft in unique.items() if not draft.row["timestamp"]]
+        if not waiting:
+            return 0
+        now = intake.span.received_at
+        known = await self._stamps.first_stamps(intake.tenant_id, waiting, now)
+        for message_id in waiting:
+            unique[message_id] = unique[message_id].stamped(known.get(message_id, now))
+        return len(known)
+
+
+def _draft(intake: Intake, kind: EventKind, call: Any, index: int) -> _Draft:
+    row = intake.row(call, kind, index)
+    text = serialise(row, FORMS[kind].payload_name)
+    if len(text) > MAX_EVENT_BYTES and len(orjson.dumps(call)) > MAX_EVENT_BYTES:
+        raise EventRefused("", "event-too-large", f"an event has at most {MAX_EVENT_BYTES} bytes as compact JSON")
+    return _Draft(row, text)
+
+
+def _without_type(item: dict[str, Any]) -> dict[str, Any]:
+    del item["type"]
+    return item

@@ -1,0 +1,1 @@
+"""The ports over real engines: ClickHouse, PostgreSQL, Redis and the event log."""

@@ -1,0 +1,62 @@
+"""ClickHouse's state of `groupBitmap` over UInt32 as a roaring bitmap, and back.
+
+Up to 32 members the state is a list (0, count, members); beyond that, or when written so, it is the portable roaring
+form (1, length, bytes).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Final
+
+from pyroaring import BitMap
+
+_LIST: Final = 0
+_ROARING: Final = 1
+_JSON_SPECIAL: Final = re.compile(rb'["\\\x00-\x1f]')
+
+
+def decode_state(state: bytes) -> BitMap:
+    """Raises ValueError when the bytes are no such state."""
+    if not state:
+        raise ValueError("an empty bitmap state")
+    size, start = _read_varint(state, 1)
+    body = state[start:]
+    if state[0] == _LIST and len(body) == 4 * size:
+        return BitMap(struct.unpack(f"<{size}I", body))
+    if state[0] == _ROARING and len(body) == size:
+        return BitMap.deserialize(body)
+    raise ValueError("not a bitmap state")
+
+
+def encode_state(bitmap: BitMap) -> bytes:
+    """The state in its roaring form, whatever the size."""
+    body = bitmap.serialize()
+    return bytes((_ROARING,)) + _varint(len(body)) + body
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(data):
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a cut bitmap state")
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def state_as_json(bitmap: BitMap) -> bytes:
+    """The state as a JSON string for JSONEachRow: ClickHouse takes any bytes in it, only JSON's own must be escaped."""
+    escaped = _JSON_SPECIAL.sub(lambda found: b"\\u%04x" % found[0][0], encode_state(bitmap))
+    return b'"' + escaped + b'"'

@@ -1,0 +1,201 @@
+"""What runs found, in ClickHouse: bitmaps and changes tagged with run and fence, and the publications that show them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pyroaring import BitMap
+
+from segops_common.contracts.jobs import MembershipChanged
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
+from segops_membership.adapters.bitmap_state import decode_state, state_as_json
+from segops_membership.adapters.sql_plans import select
+from segops_membership.domain.instants import from_ms, to_ms
+from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
+from segops_membership.ports import Outage
+
+_TIMEOUT_S: Final = 300
+_OUTCOMES_AT_ONCE: Final = 16
+_NUMBERS_AT_ONCE: Final = 50_000
+_OF_ATTEMPT: Final = "tenant_id = {tenant:UInt64} AND run_id = {run:UInt64} AND fence = {fence:UInt64}"
+
+
+class ClickHouseRuns:
+    """See the port `Runs`."""
+
+    def __init__(self, *, clickhouse: ClickHouse) -> None:
+        self._clickhouse = clickhouse
+
+    async def members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
+        """Reads bitmaps a few at a time: each may be as large as the tenant."""
+        found: dict[int, BitMap] = {}
+        for portion in _portions(sorted(heads.items()), _OUTCOMES_AT_ONCE):
+            found.update(await self._members(tenant_id, portion))
+        if found.keys() != heads.keys():
+            raise Outage("a published bitmap cannot be read")
+        return found
+
+    async def write_outcomes(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
+    ) -> None:
+        """See the port."""
+        common = {
+            "tenant_id": tenant_id,
+            "run_id": attempt.run_id,
+            "fence": attempt.fence,
+            "as_of": _time(as_of_ms),
+            "at": _time(to_ms(at)),
+        }
+        for portion in _portions(outcomes, _OUTCOMES_AT_ONCE):
+            lines = b"".join(_outcome_line(common, outcome) for outcome in portion)
+            try:
+                await self._clickhouse.insert_json_lines("segment_runs", lines, timeout_s=_TIMEOUT_S)
+            except ClickHouseError as error:
+                raise Outage(str(error)) from error
+
+    async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:
+        """Expands the stored bitmaps inside of ClickHouse."""
+        changed = " UNION ALL ".join(
+            select(f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {change} AS change", _SOURCE, _OF_ATTEMPT)
+            for column, change in (("entered_members", 1), ("exited_members", -1))
+        )
+        numbers = select("user_key, n", "profiles FINAL", "tenant_id = {tenant:UInt64}")
+        rows = select(
+            "{tenant:UInt64}, user_key, segment_id, {run:UInt64}, {fence:UInt64}, change, "
+            "fromUnixTimestamp64Milli({at:Int64}, 'UTC')",
+            f"({changed}) AS changed INNER JOIN ({numbers}) AS numbered USING (n)",
+        )
+        columns = "tenant_id, user_key, segment_id, run_id, fence, change, at"
+        await self._command(
+            f"INSERT INTO membership_changes ({columns}) {rows}", {**_named(tenant_id, attempt), "at": to_ms(at)}
+        )
+
+    async def show(self, tenant_id: int, publication: Publication) -> None:
+        """See the port; a repetition is a row with the same key."""
+        values = {
+            **_named(tenant_id, publication.attempt),
+            "number": publication.number,
+            "base": publication.base_run_id,
+            "as_of": publication.as_of_ms,
+            "at": to_ms(publication.at),
+        }
+        columns = "tenant_id, run_id, fence, number, base_run_id, as_of, at"
+        await self._command(
+            f"INSERT INTO publications ({columns}) SELECT {{tenant:UInt64}}, {{run:UInt64}}, {{fence:UInt64}}, "
+            "{number:UInt64}, {base:UInt64}, fromUnixTimestamp64Milli({as_of:Int64}, 'UTC'), "
+            "fromUnixTimestamp64Milli({at:Int64}, 'UTC')",
+            values,
+        )
+
+    async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Sequence[MembershipChanged]]:
+        """See the port."""
+        sources = await self._query(
+            select(f"segment_id, {_base64('entered_members')}, {_base64('exited_members')}", _SOURCE, _OF_ATTEMPT),
+            _named(tenant_id, publication.attempt),
+        )
+        changed = [(int(segment), _bitmap(entered), _bitmap(exited)) for segment, entered, exited in sources.rows]
+        affected = BitMap.union(BitMap(), *(bitmap for _, *both in changed for bitmap in both))
+        for portion in _portions(affected, _NUMBERS_AT_ONCE):
+            names = await self._names(tenant_id, portion[0], portion[-1])
+            numbers = BitMap(portion)
+            yield [
+                MembershipChanged(
+                    tenant_id=tenant_id,
+                    segment_id=segment_id,
+                    user_id=names[n],
+                    change="entered" if bitmap is entered else "exited",
+                    run_id=publication.attempt.run_id,
+                    at=from_ms(publication.as_of_ms),
+                )
+                for segment_id, entered, exited in changed
+                for bitmap in (entered, exited)
+                for n in bitmap & numbers
+            ]
+
+    async def _members(self, tenant_id: int, heads: Sequence[tuple[int, SegmentHead]]) -> Iterator[tuple[int, BitMap]]:
+        values: dict[str, Any] = {"tenant": tenant_id}
+        wanted = []
+        for i, (segment_id, head) in enumerate(heads):
+            values |= {f"s{i}": segment_id, f"r{i}": head.attempt.run_id, f"f{i}": head.attempt.fence}
+            wanted.append(f"({{s{i}:UInt64}}, {{r{i}:UInt64}}, {{f{i}:UInt64}})")
+        condition = f"tenant_id = {{tenant:UInt64}} AND (segment_id, run_id, fence) IN ({', '.join(wanted)})"
+        found = await self._query(select(f"segment_id, {_base64('members')}", "segment_runs", condition), values)
+        return ((int(segment_id), _bitmap(state)) for segment_id, state in found.rows)
+
+    async def _names(self, tenant_id: int, first: int, last: int) -> dict[int, str]:
+        found = await self._query(
+            select(
+                "n, user_id",
+                "profiles FINAL",
+                "tenant_id = {tenant:UInt64} AND n BETWEEN {first:UInt32} AND {last:UInt32}",
+            ),
+            {"tenant": tenant_id, "first": first, "last": last},
+        )
+        return {int(n): str(user_id) for n, user_id in found.rows}
+
+    async def _query(self, sql: str, values: Mapping[str, Any]) -> ResultSet:
+        try:
+            return await self._clickhouse.query(sql, values, timeout_s=_TIMEOUT_S)
+        except ClickHouseError as error:
+            raise Outage(str(error)) from error
+
+    async def _command(self, sql: str, values: Mapping[str, Any]) -> None:
+        try:
+            await self._clickhouse.command(sql, values, timeout_s=_TIMEOUT_S)
+        except ClickHouseError as error:
+            raise Outage(str(error)) from error
+
+
+# One row an attempt and segment, also when an insert was repeated and its parts are not merged yet.
+_SOURCE: Final = "segment_runs FINAL"
+
+
+def _named(tenant_id: int, attempt: Attempt) -> dict[str, Any]:
+    return {"tenant": tenant_id, "run": attempt.run_id, "fence": attempt.fence}
+
+
+def _outcome_line(common: Mapping[str, object], outcome: SegmentOutcome) -> bytes:
+    plain = {
+        **common,
+        "segment_id": outcome.segment_id,
+        "version": outcome.version,
+        "published": outcome.published,
+        "base_run_id": outcome.base.attempt.run_id if outcome.base else 0,
+        "size": len(outcome.members),
+        "entered": len(outcome.entered),
+        "exited": len(outcome.exited),
+    }
+    bitmaps = (
+        ("members", outcome.members),
+        ("entered_members", outcome.entered),
+        ("exited_members", outcome.exited),
+    )
+    states = b"".join(b',"%s":%s' % (name.encode(), state_as_json(bitmap)) for name, bitmap in bitmaps)
+    return json.dumps(plain).encode()[:-1] + states + b"}\n"
+
+
+def _time(milliseconds: int) -> str:
+    return from_ms(milliseconds).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _base64(column: str) -> str:
+    return f"base64Encode(toString({column}))"
+
+
+def _bitmap(state: str) -> BitMap:
+    return decode_state(base64.b64decode(state))
+
+
+def _portions[T](items: Iterable[T], size: int) -> Iterator[list[T]]:
+    portion: list[T] = []
+    for item in items:
+        portion.append(item)
+        if len(portion) == size:
+            yield portion
+            portion = []
+    if portion:
+        yield portion

@@ -1,0 +1,123 @@
+"""Atoms as statements: one for each event type, one for all traits, one for the universe.
+
+Every statement reads `events` merged, counts per profile, and turns each condition on the counts into a bitmap over the
+dense numbers of the profiles.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from segops_common.contracts.definition.values import EventPattern
+from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
+from segops_membership.adapters.sql_properties import Bindings, trait_present
+from segops_membership.adapters.sql_tests import check_sql, test_sql
+from segops_membership.domain.plan import Atom, CountAtom, EventSelection, TraitAtom
+
+IDENTIFY_EVENT = "$identify"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One query whose single row holds, in order, the bitmap of each atom as its state in base64."""
+
+    sql: str
+    parameters: dict[str, object]
+    atoms: tuple[Atom, ...]
+
+
+def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
+    """One SELECT of parts that hold placeholders and names of our own, never a value."""
+    return " ".join(("SELECT", columns, "FROM", source, *(("WHERE", where) if where else ()), tail)).rstrip()
+
+
+def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Iterator[Statement]:
+    """The fewest statements that answer the atoms."""
+    by_pattern: defaultdict[EventPattern, list[CountAtom]] = defaultdict(list)
+    traits: list[TraitAtom] = []
+    for atom in atoms:
+        if isinstance(atom, CountAtom):
+            by_pattern[atom.selection.pattern].append(atom)
+        else:
+            traits.append(atom)
+    for pattern, counts in by_pattern.items():
+        yield _counts(tenant_id, pattern, counts)
+    if traits:
+        yield _traits(tenant_id, traits, as_of_ms)
+
+
+def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
+    """Everyone with an event at or before the instant; its single column belongs to no atom."""
+    bind = Bindings()
+    tenant = bind.integer(tenant_id)
+    by_then = f"GROUP BY user_key HAVING min(first_seen) <= {bind.instant(as_of_ms)}"
+    seen = select("user_key", PROFILE_SEEN_TABLE, f"tenant_id = {tenant}", by_then)
+    return Statement(select("base64Encode(toString(groupBitmapState(n)))", _numbered(seen, tenant)), bind.values, ())
+
+
+def _counts(tenant_id: int, pattern: EventPattern, atoms: list[CountAtom]) -> Statement:
+    bind = Bindings()
+    tenant = bind.integer(tenant_id)
+    columns = {selection: f"c{i}" for i, selection in enumerate(dict.fromkeys(atom.selection for atom in atoms))}
+    counts = ", ".join(f"countIf({_selected(each, bind)}) AS {name}" for each, name in columns.items())
+    conditions = [f"tenant_id = {tenant}", _pattern_sql(pattern, bind), *_outer_window(columns, bind)]
+    counted = select(f"user_key, {counts}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
+    ranges = [_range_sql(columns[atom.selection], atom, bind) for atom in atoms]
+    return Statement(_bitmaps(ranges, _numbered(counted, tenant)), bind.values, tuple(atoms))
+
+
+def _traits(tenant_id: int, atoms: list[TraitAtom], as_of_ms: int) -> Statement:
+    bind = Bindings()
+    tenant = bind.integer(tenant_id)
+    latest = ", ".join(
+        f"argMaxIf({test_sql(atom.keys, atom.test, bind)}, (timestamp, message_id), {trait_present(atom.keys[0], bind)})"
+        f" AS t{i}"
+        for i, atom in enumerate(atoms)
+    )
+    calls = (
+        f"tenant_id = {tenant} AND event_type = {bind.text(IDENTIFY_EVENT)} AND timestamp <= {bind.instant(as_of_ms)}"
+    )
+    evaluated = select(f"user_key, {latest}", f"{EVENTS_TABLE} FINAL", calls, "GROUP BY user_key")
+    conditions = [f"t{i} = 1" for i in range(len(atoms))]
+    return Statement(_bitmaps(conditions, _numbered(evaluated, tenant)), bind.values, tuple(atoms))
+
+
+def _bitmaps(conditions: list[str], source: str) -> str:
+    columns = ", ".join(f"base64Encode(toString(groupBitmapStateIf(n, {condition})))" for condition in conditions)
+    return select(columns, source)
+
+
+def _numbered(profiles: str, tenant: str) -> str:
+    numbers = select("user_key, n", "profiles FINAL", f"tenant_id = {tenant}")
+    return f"({profiles}) AS found INNER JOIN ({numbers}) AS numbered USING (user_key)"
+
+
+def _pattern_sql(pattern: EventPattern, bind: Bindings) -> str:
+    if pattern.exact:
+        return f"event_type = {bind.text(pattern.text)}"
+    prefixed = f"startsWith(event_type, {bind.text(pattern.text)}) AND " if pattern.text else ""
+    return f"{prefixed}NOT startsWith(event_type, '$')"
+
+
+def _outer_window(selections: Collection[EventSelection], bind: Bindings) -> Iterator[str]:
+    """What lies outside of every window need not be read."""
+    yield f"timestamp <= {bind.instant(max(each.until_ms for each in selections))}"
+    starts = [each.after_ms for each in selections if each.after_ms is not None]
+    if len(starts) == len(selections):
+        yield f"timestamp > {bind.instant(min(starts))}"
+
+
+def _selected(selection: EventSelection, bind: Bindings) -> str:
+    conditions = [f"timestamp <= {bind.instant(selection.until_ms)}"]
+    if selection.after_ms is not None:
+        conditions.append(f"timestamp > {bind.instant(selection.after_ms)}")
+    # A set has no order of its own; sorted, equal plans give equal statements.
+    conditions += sorted(check_sql(check, bind) for check in selection.where)
+    return " AND ".join(conditions)
+
+
+def _range_sql(column: str, atom: CountAtom, bind: Bindings) -> str:
+    at_least = f"{column} >= {bind.integer(atom.low)}"
+    return at_least if atom.high is None else f"{at_least} AND {column} <= {bind.integer(atom.high)}"

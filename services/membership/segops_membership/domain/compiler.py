@@ -1,0 +1,196 @@
+"""From definitions to plans: durations become instants, operators become tests, negations become complements."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import assert_never
+
+from segops_common.contracts.definition.conditions import Condition, EventCount
+from segops_common.contracts.definition.filters import (
+    AffixFilter,
+    AnyFilter,
+    BetweenFilter,
+    ComparisonFilter,
+    ContainmentFilter,
+    EqualityFilter,
+    InstantFilter,
+    MembershipFilter,
+    PatternFilter,
+    PresenceFilter,
+    RecencyFilter,
+)
+from segops_common.contracts.definition.groups import Group
+from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
+from segops_common.contracts.definition.values import Duration, EventPattern, path_keys
+from segops_common.contracts.definition.windows import AnyWindow, LastWindow, RangeWindow
+from segops_membership.domain.instants import to_ms
+from segops_membership.domain.plan import (
+    EVERYONE,
+    NO_ONE,
+    Affix,
+    AllOf,
+    AnyOf,
+    Between,
+    Compares,
+    CountAtom,
+    EventSelection,
+    Expression,
+    FlagValue,
+    Holds,
+    InstantIn,
+    Matches,
+    Not,
+    NumberValue,
+    OneOf,
+    Present,
+    PropertyCheck,
+    Test,
+    TextValue,
+    TraitAtom,
+    Value,
+)
+
+
+class NotSupported(Exception):
+    """The definition holds a condition that this version does not evaluate; `what` names it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+def compile_definition(definition: Group, as_of_ms: int) -> Expression:
+    """Give the definition its meaning as of an instant. Raises NotSupported."""
+    parts = tuple(_node(node, as_of_ms) for node in definition.conditions)
+    return _unless(definition.negate, AllOf(parts) if definition.logic == "AND" else AnyOf(parts))
+
+
+def _node(node: Group | Condition, as_of_ms: int) -> Expression:
+    match node:
+        case Group():
+            return compile_definition(node, as_of_ms)
+        case EventCount():
+            return _unless(node.negate, _event_count(node, as_of_ms))
+        case TraitCondition():
+            return _unless(node.negate, _trait(node, as_of_ms))
+        case _:
+            raise NotSupported(node.type)
+
+
+def _unless(negate: bool, expression: Expression) -> Expression:
+    return Not(expression) if negate else expression
+
+
+def _event_count(condition: EventCount, as_of_ms: int) -> Expression:
+    if condition.per is not None:
+        raise NotSupported("event_count with per")
+    after_ms, until_ms = _window(condition.window, as_of_ms)
+    selection = EventSelection(
+        pattern=EventPattern.parse(condition.event_type),
+        after_ms=after_ms,
+        until_ms=until_ms,
+        where=frozenset(compile_check(check, as_of_ms) for check in condition.where),
+    )
+    low, high = _count_range(condition.operator, condition.value)
+    return _unless(condition.operator == "neq", _counted(selection, low, high))
+
+
+def _counted(selection: EventSelection, low: int, high: int | None) -> Expression:
+    """Profiles with a count in the range; a range that holds 0 is the complement of what lies above it."""
+    if high is not None and high < max(low, 0):
+        return NO_ONE
+    if low > 0:
+        return CountAtom(selection, low, high)
+    return EVERYONE if high is None else Not(CountAtom(selection, high + 1, None))
+
+
+def _count_range(operator: str, value: float | tuple[float, ...]) -> tuple[int, int | None]:
+    """The whole numbers that satisfy an operator (for `neq`, those that do not), both ends included."""
+    low, high = (value[0], value[1]) if isinstance(value, tuple) else (value, value)
+    match operator:
+        case "eq" | "neq" | "between":
+            return math.ceil(low), math.floor(high)
+        case "gt":
+            return math.floor(low) + 1, None
+        case "gte":
+            return math.ceil(low), None
+        case "lt":
+            return 0, math.ceil(high) - 1
+        case "lte":
+            return 0, math.floor(high)
+        case _:
+            raise ValueError(operator)
+
+
+def _trait(condition: AnyTrait, as_of_ms: int) -> Expression:
+    if condition.held_for is not None:
+        raise NotSupported("user_property with held_for")
+    check = compile_check(condition, as_of_ms)
+    return _unless(check.negated, TraitAtom(check.keys, check.test))
+
+
+def _window(window: AnyWindow | None, as_of_ms: int) -> tuple[int | None, int]:
+    match window:
+        case None:
+            return None, as_of_ms
+        case LastWindow():
+            return as_of_ms - window.last.milliseconds, as_of_ms
+        case RangeWindow():
+            after_ms = None if window.from_ is None else _point(window.from_, as_of_ms)
+            until_ms = as_of_ms if window.to is None else min(_point(window.to, as_of_ms), as_of_ms)
+            return after_ms, until_ms
+        case _:
+            assert_never(window)
+
+
+def _point(point: datetime | Duration, as_of_ms: int) -> int:
+    return as_of_ms - point.milliseconds if isinstance(point, Duration) else to_ms(point)
+
+
+def compile_check(check: AnyFilter, as_of_ms: int) -> PropertyCheck:
+    """Give a filter its meaning: a positive test, and whether its complement is asked."""
+    negated = check.operator in ("neq", "not_in", "not_contains", "not_matches", "not_exists", "not_within_last")
+    return PropertyCheck(path_keys(check.property), _test(check, as_of_ms), negated)
+
+
+def _test(check: AnyFilter, as_of_ms: int) -> Test:
+    match check:
+        case EqualityFilter():
+            return OneOf((_value(check.value),))
+        case MembershipFilter():
+            return OneOf(tuple(dict.fromkeys(_value(value) for value in check.value)))
+        case ContainmentFilter():
+            return Holds(_value(check.value))
+        case AffixFilter():
+            return Affix(check.operator, check.value)
+        case PatternFilter():
+            return Matches(check.value)
+        case PresenceFilter():
+            return Present()
+        case ComparisonFilter() | BetweenFilter() | InstantFilter() | RecencyFilter():
+            return _ordered_test(check, as_of_ms)
+        case _:
+            assert_never(check)
+
+
+def _ordered_test(check: ComparisonFilter | BetweenFilter | InstantFilter | RecencyFilter, as_of_ms: int) -> Test:
+    match check:
+        case ComparisonFilter():
+            return Compares(check.operator, float(check.value))
+        case BetweenFilter():
+            return Between(float(check.value[0]), float(check.value[1]))
+        case InstantFilter(operator="before"):
+            return InstantIn(None, to_ms(check.value))
+        case InstantFilter():
+            return InstantIn(to_ms(check.value), None)
+        case RecencyFilter():
+            return InstantIn(as_of_ms - check.value.milliseconds, as_of_ms + 1)
+        case _:
+            assert_never(check)
+
+
+def _value(value: bool | float | str) -> Value:
+    if isinstance(value, bool):
+        return FlagValue(value)
+    return TextValue(value) if isinstance(value, str) else NumberValue(float(value))

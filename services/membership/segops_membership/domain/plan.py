@@ -1,0 +1,174 @@
+"""The compiled form of definitions: frozen, hashable nodes in which equal questions are equal values.
+
+Every test is false for a property that is missing and every count range leaves 0 out, so that each atom is answered
+by the profiles for which there is something to read; all else is complement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from segops_common.contracts.definition.values import EventPattern
+
+
+@dataclass(frozen=True, slots=True)
+class TextValue:
+    """A JSON string."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberValue:
+    """A JSON number, as the double it compares as."""
+
+    number: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlagValue:
+    """A JSON boolean; its own class because Python calls `True` and `1.0` equal."""
+
+    flag: bool
+
+
+Value = TextValue | NumberValue | FlagValue
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Equal in type and value to one of these."""
+
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compares:
+    """A number, or a string that is a JSON number, on one side of a bound."""
+
+    operator: Literal["gt", "gte", "lt", "lte"]
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number, or a string that is a JSON number, from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """A string that holds the text, or an array with an equal element."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Affix:
+    """A string that starts or ends with a text."""
+
+    end: Literal["starts_with", "ends_with"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """A string in which an RE2 pattern matches somewhere."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Any value but null."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstantIn:
+    """An instant after `after_ms` and before `before_ms`, both excluded; None leaves the side open."""
+
+    after_ms: int | None
+    before_ms: int | None
+
+
+Test = OneOf | Compares | Between | Holds | Affix | Matches | Present | InstantIn
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyCheck:
+    """What must hold of the property that `keys` lead to; `negated` is the exact complement."""
+
+    keys: tuple[str, ...]
+    test: Test
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventSelection:
+    """Which events to count: of a type, after `after_ms` (excluded) up to `until_ms` (included), passing all checks."""
+
+    pattern: EventPattern
+    after_ms: int | None
+    until_ms: int
+    where: frozenset[PropertyCheck]
+
+
+@dataclass(frozen=True, slots=True)
+class CountAtom:
+    """Profiles with at least `low` (1 or more) and at most `high` selected events."""
+
+    selection: EventSelection
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TraitAtom:
+    """Profiles whose trait, as of the run's instant, passes the test."""
+
+    keys: tuple[str, ...]
+    test: Test
+
+
+Atom = CountAtom | TraitAtom
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Members of every part; of no parts, everyone."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Members of some part; of no parts, no one."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Everyone but the members of a part."""
+
+    part: Expression
+
+
+Expression = CountAtom | TraitAtom | AllOf | AnyOf | Not
+
+EVERYONE = AllOf(())
+NO_ONE = AnyOf(())
+
+
+def atoms_of(expression: Expression) -> frozenset[Atom]:
+    """The distinct questions an expression asks."""
+    match expression:
+        case CountAtom() | TraitAtom():
+            return frozenset((expression,))
+        case AllOf(parts) | AnyOf(parts):
+            return frozenset().union(*(atoms_of(part) for part in parts))
+        case Not(part):
+            return atoms_of(part)

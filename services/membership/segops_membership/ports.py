@@ -1,0 +1,157 @@
+"""What the use cases need from the engines. Every method may raise `Outage`: the same call may succeed later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pyroaring import BitMap
+
+from segops_common.contracts.jobs import ComputeResult, MembershipChanged
+from segops_membership.domain.plan import Atom
+from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
+
+
+class Outage(Exception):
+    """An engine does not answer, or is short of something; what was asked may or may not have been done."""
+
+
+class QueryRefused(Exception):
+    """The warehouse will not evaluate a definition: too costly, or beyond what it can express."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"The warehouse gave up on a query with its error {code}.")
+        self.code = code
+
+
+class LeaseLost(Exception):
+    """Another worker holds the tenant's lease, or may: what was prepared under it must not be shown."""
+
+
+class LeaseTaken(Exception):
+    """Another worker holds the tenant's lease now; try again when it may have lapsed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Everyone, who satisfies each atom, and what reading it took."""
+
+    universe: BitMap
+    atoms: Mapping[Atom, BitMap]
+    rows_read: int
+    bytes_read: int
+
+
+class Evaluation(Protocol):
+    """Questions to the events of a tenant."""
+
+    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Answers:
+        """Profiles by their numbers, those without one left out. Raises QueryRefused."""
+        ...
+
+
+class Profiles(Protocol):
+    """The dense numbers of a tenant's profiles."""
+
+    async def unnumbered(self, tenant_id: int) -> int:
+        """How many profiles have no number yet."""
+        ...
+
+    async def number(self, tenant_id: int, first: int, count: int, fence: int) -> None:
+        """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
+        ...
+
+
+class Runs(Protocol):
+    """What runs found, tagged with the attempt that wrote it: invisible until its publication is shown."""
+
+    async def members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
+        """The published members of each segment."""
+        ...
+
+    async def write_outcomes(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
+    ) -> None:
+        """Store bitmaps and sizes."""
+        ...
+
+    async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:
+        """Store a row for every profile that the attempt's stored outcomes let enter or exit."""
+        ...
+
+    async def show(self, tenant_id: int, publication: Publication) -> None:
+        """Let readers see the publication; repeatable."""
+        ...
+
+    def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Sequence[MembershipChanged]]:
+        """Every change of a publication with the user's id, in portions that fit in memory."""
+        ...
+
+
+class Ledger(Protocol):
+    """Who may work on a tenant, and the chain of its publications: the place where everything is decided."""
+
+    async def acquire(self, tenant_id: int, holder: str, ttl: timedelta) -> int:
+        """Take the lease and return its fencing number, greater than all before. Raises LeaseTaken."""
+        ...
+
+    async def renew(self, tenant_id: int, fence: int, ttl: timedelta) -> None:
+        """Hold the lease for `ttl` from now. Raises LeaseLost."""
+        ...
+
+    async def release(self, tenant_id: int, fence: int) -> None:
+        """Give the lease back; nothing happens if it is another's."""
+        ...
+
+    async def reserve_numbers(self, tenant_id: int, count: int) -> int:
+        """The first of `count` profile numbers that nobody else gets."""
+        ...
+
+    async def head(self, tenant_id: int) -> TenantHead:
+        """The end of the chain, with the published state of every segment."""
+        ...
+
+    async def publication(self, tenant_id: int, run_id: int) -> Publication | None:
+        """The run's link in the chain; None while it has none."""
+        ...
+
+    async def not_shown(self, tenant_id: int) -> Sequence[Publication]:
+        """Links that may not be visible to readers yet, oldest first."""
+        ...
+
+    async def append(self, tenant_id: int, proposal: Proposal) -> Publication:
+        """Make the run the new end of the chain, if the lease is still the proposer's and the base still the end.
+
+        Raises LeaseLost if not; then nothing has changed.
+        """
+        ...
+
+    async def mark_shown(self, tenant_id: int, run_id: int) -> None:
+        """Remember that readers see the publication."""
+        ...
+
+    async def mark_announced(self, tenant_id: int, run_id: int) -> None:
+        """Remember that the result and every change were announced."""
+        ...
+
+
+class Announcer(Protocol):
+    """Tells other services; a message may arrive more than once."""
+
+    async def result(self, result: ComputeResult) -> None:
+        """Report a change of a run's state, in order within a tenant."""
+        ...
+
+    async def changes(self, changes: Sequence[MembershipChanged]) -> None:
+        """Report who entered and exited, in order within a profile."""
+        ...
+
+
+class PublicationSignal(Protocol):
+    """Tells readers at once that a tenant has a newer publication; they find out by themselves a little later."""
+
+    async def raise_to(self, tenant_id: int, number: int) -> None:
+        """Never raises: a lost signal costs readers a moment, not the truth."""
+        ...

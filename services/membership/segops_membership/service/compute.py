@@ -1,0 +1,161 @@
+"""One compute job: number the new profiles, evaluate, compare, publish; finished exactly once however often delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pyroaring import BitMap
+
+from segops_common.contracts.http import PROBLEM_TYPE_PREFIX
+from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, RunStatus
+from segops_common.kit.clock import Clock
+from segops_common.kit.faults import FaultPoints
+from segops_membership.domain.algebra import members
+from segops_membership.domain.compiler import NotSupported, compile_definition
+from segops_membership.domain.instants import to_ms
+from segops_membership.domain.plan import Expression, atoms_of
+from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
+from segops_membership.ports import Answers, Evaluation, Ledger, Profiles, QueryRefused, Runs
+from segops_membership.service.leases import Lease, Leases
+from segops_membership.service.publishing import Publisher
+
+_NOBODY: Final = BitMap()
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A job at the moment it was taken up."""
+
+    job: ComputeJob
+    as_of_ms: int
+    head: TenantHead
+    started: float
+
+    def fate(self, segment: JobSegment) -> Fate:
+        return fate_of(segment, self.job.run_id, self.as_of_ms, self.head)
+
+
+class ComputeRun:
+    """The use case behind the topic of compute jobs."""
+
+    def __init__(
+        self,
+        *,
+        leases: Leases,
+        ledger: Ledger,
+        profiles: Profiles,
+        evaluation: Evaluation,
+        runs: Runs,
+        publisher: Publisher,
+        clock: Clock,
+        faults: FaultPoints,
+    ) -> None:
+        self._leases = leases
+        self._ledger = ledger
+        self._profiles = profiles
+        self._evaluation = evaluation
+        self._runs = runs
+        self._publisher = publisher
+        self._clock = clock
+        self._faults = faults
+
+    async def run(self, job: ComputeJob) -> None:
+        """Carry the job to its final result. Raises Outage, LeaseTaken or LeaseLost: then call again."""
+        async with self._leases.hold(job.tenant_id) as lease:
+            if await self._ledger.publication(job.tenant_id, job.run_id) is None:
+                head = await self._ledger.head(job.tenant_id)
+                await self._compute(_Task(job, to_ms(job.as_of), head, self._clock.monotonic()), lease)
+            await self._publisher.show_pending(job.tenant_id)
+            publication = await self._ledger.publication(job.tenant_id, job.run_id)
+            if publication is not None:
+                await self._publisher.announce(publication)
+
+    async def _compute(self, task: _Task, lease: Lease) -> None:
+        wanted = [segment for segment in task.job.segments if task.fate(segment) is not Fate.SUPERSEDED]
+        if not wanted:
+            await self._publisher.tell(self._result(task, "superseded"))
+            return
+        await self._publisher.tell(self._result(task, "running"))
+        try:
+            expressions = {s.id: compile_definition(s.definition, task.as_of_ms) for s in wanted}
+            await self._number_profiles(lease)
+            answers = await self._answer(task, expressions)
+        except NotSupported as error:
+            detail = f"This version does not evaluate {error.what}."
+            await self._publisher.tell(self._failure(task, "not-available-yet", "Not available yet", detail))
+            return
+        except QueryRefused as error:
+            await self._publisher.tell(self._failure(task, "evaluation-refused", "The warehouse refused", str(error)))
+            return
+        await self._publish(task, lease, await self._compare(task, wanted, expressions, answers), answers)
+
+    async def _number_profiles(self, lease: Lease) -> None:
+        """Number what has none; profiles that come meanwhile wait for the next run."""
+        count = await self._profiles.unnumbered(lease.tenant_id)
+        if count:
+            first = await self._ledger.reserve_numbers(lease.tenant_id, count)
+            lease.check()
+            self._faults.reach("before_numbers")
+            await self._profiles.number(lease.tenant_id, first, count, lease.fence)
+            self._faults.reach("after_numbers")
+
+    async def _answer(self, task: _Task, expressions: Mapping[int, Expression]) -> Answers:
+        atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
+        return await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms)
+
+    async def _compare(
+        self, task: _Task, segments: Sequence[JobSegment], expressions: Mapping[int, Expression], answers: Answers
+    ) -> list[SegmentOutcome]:
+        heads = {segment.id: task.head.segments[segment.id] for segment in segments if segment.id in task.head.segments}
+        before = await self._runs.members(task.job.tenant_id, heads) if heads else {}
+        return [
+            outcome_of(
+                segment,
+                members(expressions[segment.id], answers.atoms, answers.universe),
+                heads.get(segment.id),
+                before.get(segment.id, _NOBODY),
+                task.fate(segment),
+            )
+            for segment in segments
+        ]
+
+    async def _publish(self, task: _Task, lease: Lease, outcomes: Sequence[SegmentOutcome], answers: Answers) -> None:
+        now = self._clock.now()
+        run_id = task.job.run_id
+        await self._publisher.write(lease, run_id, outcomes, task.as_of_ms, now)
+        result = self._success(task, outcomes, answers)
+        published = [outcome.segment_id for outcome in outcomes if outcome.published]
+        if not published:
+            await self._publisher.tell(result)
+            return
+        proposal = Proposal(
+            attempt=Attempt(run_id, lease.fence),
+            base_run_id=task.head.run_id,
+            as_of_ms=task.as_of_ms,
+            at=now,
+            segment_ids=published,
+            result=result,
+        )
+        await self._publisher.append(lease, proposal)
+
+    def _success(self, task: _Task, outcomes: Sequence[SegmentOutcome], answers: Answers) -> ComputeResult:
+        counts = RunCounts(
+            universe=len(answers.universe), rows_read=answers.rows_read, bytes_read=answers.bytes_read
+        )
+        segments = tuple(outcome.result for outcome in outcomes)
+        return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
+
+    def _failure(self, task: _Task, slug: str, title: str, detail: str) -> ComputeResult:
+        problem = RunProblem(type=PROBLEM_TYPE_PREFIX + slug, title=title, detail=detail)
+        return self._result(task, "failed").model_copy(update={"problem": problem})
+
+    def _result(self, task: _Task, status: RunStatus) -> ComputeResult:
+        return ComputeResult(
+            run_id=task.job.run_id,
+            tenant_id=task.job.tenant_id,
+            status=status,
+            at=self._clock.now(),
+            duration_ms=round((self._clock.monotonic() - task.started) * 1000),
+        )

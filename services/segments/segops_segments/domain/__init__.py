@@ -1,0 +1,1 @@
+"""Segments, their versions and their runs: rules without any input or output."""

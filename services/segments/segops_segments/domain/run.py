@@ -1,0 +1,162 @@
+"""A run: one evaluation of a segment, from the request to its outcome.
+
+    queued -> running -> succeeded | failed | superseded
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, SegmentResult
+from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
+from segops_segments.domain.segment import Segment, Version
+
+RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
+FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
+
+MAX_ATTEMPTS: Final = 5
+LOST: Final = RunProblem(
+    type=f"{PROBLEM_TYPE_PREFIX}run-lost",
+    title="The run was lost",
+    detail="No worker reported on this run although it was announced five times; request it again.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a finished run found; sizes in profiles."""
+
+    size: int = 0
+    entered: int = 0
+    exited: int = 0
+    counts: RunCounts = RunCounts()
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run that was asked for; `fixed` when the caller chose the instant, so nobody else may share the run."""
+
+    segment_id: int
+    version: int
+    as_of: datetime
+    fixed: bool
+    requested_by: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as it is now.
+
+    `message_id` is the outbox message that announced it last; None while it waits for the run before it to be taken up.
+    After `lease_until` without any sign of life it is announced again.
+    """
+
+    id: int
+    tenant_id: int
+    segment_id: int
+    version: int
+    state: RunState
+    as_of: datetime
+    fixed: bool
+    requested_by: str
+    requested_at: datetime
+    heard_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    lease_until: datetime | None = None
+    message_id: int | None = None
+    outcome: Outcome | None = None
+    problem: RunProblem | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in FINAL_STATES
+
+    @property
+    def presumed_lost(self) -> bool:
+        """Whether the run was given up without word from a worker; such word still counts."""
+        return self.problem is not None and self.problem.type == LOST.type
+
+    def announced(self, message_id: int, lease_until: datetime) -> Run:
+        """The run once a message about it is in the outbox."""
+        return replace(self, message_id=message_id, lease_until=lease_until, attempts=self.attempts + 1)
+
+    def reannounced(self, message_id: int) -> Run:
+        """The run when its message was taken back, unread, for a newer one."""
+        return replace(self, message_id=message_id)
+
+    def renewed(self, segment: Segment, as_of: datetime) -> Run:
+        """The run, not yet announced, moved forward to serve a later request as well."""
+        return replace(self, version=segment.version, as_of=as_of)
+
+    def given_up(self, at: datetime) -> Run:
+        """The run when no worker can be hoped for."""
+        return replace(self, state="failed", problem=LOST, finished_at=at, lease_until=None)
+
+    def dropped(self, at: datetime) -> Run:
+        """The run when its segment is gone before any worker knew of it."""
+        return replace(self, state="superseded", finished_at=at, lease_until=None)
+
+
+def advance(run: Run, result: ComputeResult, lease: timedelta) -> Run:
+    """The run after word from a worker; the same run when the word is old.
+
+    A final state stays, and a state is never left for an earlier one, in whatever order and however often words arrive.
+    """
+    if run.final and not run.presumed_lost:
+        return run
+    if result.status == "running":
+        return run if run.final or _is_old(run, result) else _started(run, result, lease)
+    return replace(
+        run,
+        state=result.status,
+        heard_at=result.at,
+        started_at=run.started_at or result.at - timedelta(milliseconds=result.duration_ms),
+        finished_at=result.at,
+        lease_until=None,
+        outcome=_outcome(run, result) if result.status == "succeeded" else None,
+        problem=result.problem,
+    )
+
+
+def _is_old(run: Run, result: ComputeResult) -> bool:
+    return run.heard_at is not None and result.at <= run.heard_at
+
+
+def _started(run: Run, result: ComputeResult, lease: timedelta) -> Run:
+    return replace(
+        run,
+        state="running",
+        heard_at=result.at,
+        started_at=run.started_at or result.at,
+        lease_until=result.at + lease,
+    )
+
+
+def _outcome(run: Run, result: ComputeResult) -> Outcome:
+    empty = SegmentResult(segment_id=run.segment_id, version=run.version, size=0, entered=0, exited=0)
+    own = next((each for each in result.segments if each.segment_id == run.segment_id), empty)
+    return Outcome(
+        size=own.size,
+        entered=own.entered,
+        exited=own.exited,
+        counts=result.counts,
+        duration_ms=result.duration_ms,
+    )
+
+
+def job_of(run: Run, version: Version) -> ComputeJob:
+    """What a worker is told; it carries the definition, so that the worker never calls back."""
+    return ComputeJob(
+        run_id=run.id,
+        tenant_id=run.tenant_id,
+        segments=(JobSegment(id=run.segment_id, version=run.version, definition=version.definition),),
+        as_of=run.as_of,
+        requested_by=run.requested_by,
+    )

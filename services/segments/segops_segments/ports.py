@@ -1,0 +1,145 @@
+"""What the use cases need from outside, besides the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from segops_common.contracts.jobs import ComputeJob, SegmentChanged
+from segops_segments.domain.run import NewRun, Run
+from segops_segments.domain.segment import NewSegment, Segment, Version
+
+TopicName = Literal["segops.compute-jobs", "segops.segments"]
+
+
+class NameTaken(Exception):
+    """Another segment of the tenant has that name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """A message that waits to be relayed; ids rise in the order in which a tenant's transactions committed."""
+
+    id: int
+    tenant_id: int
+    topic: TopicName
+    value: bytes
+
+
+class ReadUnit(Protocol):
+    """One consistent look at the store. A list begins after the id `after`, or before `before`, and has `limit` items."""
+
+    async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
+        """The segment when it belongs to one of these tenants and is not deleted."""
+        ...
+
+    async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
+        """Segments of these tenants that are not deleted, by rising id."""
+        ...
+
+    async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
+        """Versions with a definition, newest first."""
+        ...
+
+    async def version(self, tenant_id: int, segment_id: int, at_most: int) -> Version | None:
+        """The newest version with a definition whose number is not above `at_most`."""
+        ...
+
+    async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Run]:
+        """Runs of the segment, newest first."""
+        ...
+
+    async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
+        """The run of that number."""
+        ...
+
+
+class WriteUnit(ReadUnit, Protocol):
+    """One transaction of one tenant: all of it is kept when its block ends, nothing when the block raises.
+
+    Transactions of a tenant happen one after the other.
+    """
+
+    async def add_segment(self, tenant_id: int, new: NewSegment, at: datetime) -> Segment:
+        """Store a segment as version 1. Raises NameTaken."""
+        ...
+
+    async def save_segment(self, tenant_id: int, segment: Segment) -> None:
+        """Store a segment's present state. Raises NameTaken."""
+        ...
+
+    async def delete_segment(self, tenant_id: int, segment_id: int, at: datetime) -> None:
+        """Make the segment absent; its name is free again."""
+        ...
+
+    async def add_version(self, tenant_id: int, version: Version) -> None:
+        """Store a definition under its number."""
+        ...
+
+    async def add_run(self, tenant_id: int, new: NewRun) -> Run:
+        """Store a queued run that is not announced yet, numbered after every earlier run of the tenant."""
+        ...
+
+    async def save_run(self, tenant_id: int, run: Run) -> None:
+        """Store a run's present state."""
+        ...
+
+    async def queued_runs(self, tenant_id: int, segment_id: int) -> Sequence[Run]:
+        """The segment's queued runs whose instant is not fixed, oldest first: at most one announced and one waiting."""
+        ...
+
+    async def announce_change(self, tenant_id: int, change: SegmentChanged) -> None:
+        """Put a change of a segment into the outbox."""
+        ...
+
+    async def announce_job(self, tenant_id: int, job: ComputeJob) -> int:
+        """Put a job into the outbox; the id of its message."""
+        ...
+
+    async def recall_job(self, tenant_id: int, message_id: int) -> bool:
+        """Take a job out of the outbox, unless it was relayed or is being relayed: then False."""
+        ...
+
+
+class Store(Protocol):
+    """Where segments, versions, runs and the outbox are kept. Every method may raise `kit.errors.Unavailable`."""
+
+    def reading(self) -> AbstractAsyncContextManager[ReadUnit]:
+        """Begin to look."""
+        ...
+
+    def writing(self, tenant_id: int) -> AbstractAsyncContextManager[WriteUnit]:
+        """Begin a transaction of the tenant, waiting for the one before it."""
+        ...
+
+    async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
+        """(tenant, run) of unfinished runs whose lease has ended, and of which no message waits in the outbox."""
+        ...
+
+
+class Claim(Protocol):
+    """Messages that this process alone may relay until its block ends; of each tenant the oldest, in order."""
+
+    @property
+    def messages(self) -> Sequence[OutboxMessage]:
+        """By rising id."""
+        ...
+
+    async def mark_sent(self, message_id: int, at: datetime) -> None:
+        """The message is in the log. Kept when the block ends, forgotten when it raises."""
+        ...
+
+
+class Outbox(Protocol):
+    """The relay's side of the outbox."""
+
+    def claim(self, limit: int) -> AbstractAsyncContextManager[Claim]:
+        """Take messages of tenants that no other process is relaying. May raise `kit.errors.Unavailable`."""
+        ...
+
+    async def forget_sent(self, before: datetime) -> int:
+        """Delete messages relayed before that instant; how many."""
+        ...

@@ -1,0 +1,42 @@
+"""From the outbox to the event log: at least once, and in order per tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, Topic, tenant_key
+from segops_common.kit.clock import Clock
+from segops_common.kit.faults import FaultPoints
+from segops_common.streams.log import EventLog
+from segops_segments.ports import Outbox, TopicName
+
+TOPICS: Final[Mapping[TopicName, Topic]] = {"segops.compute-jobs": COMPUTE_JOBS, "segops.segments": SEGMENTS}
+KEEP_SENT: Final = timedelta(days=7)
+"""How long relayed messages stay for whoever looks into an incident."""
+
+
+class OutboxRelay:
+    """Moves messages; of several relays, each tenant is served by one at a time."""
+
+    def __init__(self, *, outbox: Outbox, log: EventLog, clock: Clock, faults: FaultPoints) -> None:
+        self._outbox = outbox
+        self._log = log
+        self._clock = clock
+        self._faults = faults
+
+    async def relay(self, limit: int = 100) -> int:
+        """Move up to `limit` messages; how many. Raises `LogUnavailable`, and then moves the same ones again."""
+        async with self._outbox.claim(limit) as claim:
+            for message in claim.messages:
+                self._faults.reach("before_outbox_append")
+                # One after the other: only awaited appends keep their order within a partition.
+                await self._log.append(TOPICS[message.topic], tenant_key(message.tenant_id), message.value)
+                self._faults.reach("after_outbox_append")
+                await claim.mark_sent(message.id, self._clock.now())
+            return len(claim.messages)
+
+    async def forget(self) -> int:
+        """Delete what was relayed long ago."""
+        return await self._outbox.forget_sent(self._clock.now() - KEEP_SENT)

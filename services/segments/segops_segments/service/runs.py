@@ -1,0 +1,133 @@
+"""Requesting runs, following them, and giving up on lost ones."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from segops_common.contracts.jobs import ComputeResult
+from segops_common.kit.clock import Clock
+from segops_common.kit.errors import Conflict, Fault, NotFound, ValidationFailed
+from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
+from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
+from segops_segments.domain.segment import Segment
+from segops_segments.ports import Store, WriteUnit
+from segops_segments.service.segments import NEWEST, require_segment
+
+
+class RunService:
+    """Runs of segments. `lease` is how long a run may be silent before it is announced again."""
+
+    def __init__(self, *, store: Store, clock: Clock, lease: timedelta) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease = lease
+
+    async def request(self, tenant_id: int, segment_id: int, *, as_of: datetime | None, by: str) -> Run:
+        """Queue a run, or join one that has not been taken up and will see everything up to now.
+
+        A segment has at most one run announced and not begun, and at most one waiting behind it: that one takes in
+        every further request and moves its instant forward with each. A run at an instant of the caller's choice is
+        always a new one. Raises NotFound, Conflict (definition-missing) or ValidationFailed.
+        """
+        now = _to_milliseconds(self._clock.now())
+        if as_of is not None and as_of > now:
+            fault = Fault("as_of", "out-of-range", "as_of is not later than now")
+            raise ValidationFailed("A run cannot look into the future.", errors=[fault])
+        async with self._store.writing(tenant_id) as unit:
+            segment = await require_segment(unit, (tenant_id,), segment_id)
+            if segment.definition is None:
+                raise Conflict("The segment has no definition yet.", slug="definition-missing")
+            new = NewRun(
+                segment_id=segment_id,
+                version=segment.version,
+                as_of=now if as_of is None else _to_milliseconds(as_of),
+                fixed=as_of is not None,
+                requested_by=by,
+                requested_at=now,
+            )
+            if new.fixed:
+                return await self._announce(unit, await unit.add_run(tenant_id, new))
+            return await self._queue(unit, segment, new)
+
+    async def _queue(self, unit: WriteUnit, segment: Segment, new: NewRun) -> Run:
+        queued = await unit.queued_runs(segment.tenant_id, segment.id)
+        if not queued:
+            return await self._announce(unit, await unit.add_run(segment.tenant_id, new))
+        last = queued[-1]
+        if last.message_id is None:
+            return await _save(unit, last.renewed(segment, new.as_of))
+        if await unit.recall_job(segment.tenant_id, last.message_id):
+            renewed = last.renewed(segment, new.as_of)
+            return await _save(unit, renewed.reannounced(await _put_job(unit, renewed)))
+        return await unit.add_run(segment.tenant_id, new)
+
+    async def _announce(self, unit: WriteUnit, run: Run) -> Run:
+        message_id = await _put_job(unit, run)
+        return await _save(unit, run.announced(message_id, self._clock.now() + self._lease))
+
+    async def get(self, tenant_id: int, segment_id: int, run_id: int) -> Run:
+        """A run of the segment; raises NotFound."""
+        async with self._store.reading() as unit:
+            run = await unit.find_run(tenant_id, run_id)
+        if run is None or run.segment_id != segment_id:
+            raise NotFound("The segment has no such run.")
+        return run
+
+    async def list(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Run]:
+        """The segment's runs, newest first; raises MalformedRequest for a cursor of another list."""
+        before = NEWEST if cursor is None else int(decode_cursor(cursor, int)[0])
+        async with self._store.reading() as unit:
+            found = await unit.list_runs(tenant_id, segment_id, before, limit + 1)
+        more = len(found) > limit
+        return Page(tuple(found[:limit]), encode_cursor([found[limit - 1].id]) if more else None)
+
+    async def apply(self, result: ComputeResult) -> None:
+        """Take in word from a worker, as often and in whatever order it comes; a run nobody knows is passed over."""
+        async with self._store.writing(result.tenant_id) as unit:
+            run = await unit.find_run(result.tenant_id, result.run_id)
+            if run is None:
+                return
+            advanced = advance(run, result, self._lease)
+            if advanced is not run:
+                await _save(unit, advanced)
+            await self._release(unit, advanced)
+
+    async def _release(self, unit: WriteUnit, run: Run) -> None:
+        """Announce the run that waits, once the one before it is no longer queued."""
+        queued = await unit.queued_runs(run.tenant_id, run.segment_id)
+        if queued and queued[0].message_id is None:
+            await self._announce(unit, queued[0])
+
+    async def sweep(self, limit: int = 100) -> int:
+        """Announce silent runs once more, or give them up after five times; how many were silent."""
+        overdue = await self._store.overdue_runs(self._clock.now(), limit)
+        for tenant_id, run_id in overdue:
+            async with self._store.writing(tenant_id) as unit:
+                await self._revive(unit, await unit.find_run(tenant_id, run_id))
+        return len(overdue)
+
+    async def _revive(self, unit: WriteUnit, run: Run | None) -> None:
+        now = self._clock.now()
+        if run is None or run.final or run.lease_until is None or run.lease_until > now:
+            return
+        if run.attempts < MAX_ATTEMPTS:
+            await self._announce(unit, run)
+            return
+        await _save(unit, run.given_up(now))
+        await self._release(unit, run)
+
+
+async def _put_job(unit: WriteUnit, run: Run) -> int:
+    version = await unit.version(run.tenant_id, run.segment_id, run.version)
+    if version is None:
+        raise LookupError("a run's segment has a definition, and every definition is a version")
+    return await unit.announce_job(run.tenant_id, job_of(run, version))
+
+
+async def _save(unit: WriteUnit, run: Run) -> Run:
+    await unit.save_run(run.tenant_id, run)
+    return run
+
+
+def _to_milliseconds(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

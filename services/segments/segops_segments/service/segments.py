@@ -1,0 +1,159 @@
+"""Creating, changing and showing segments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from segops_common.contracts.definition import Group, unavailable_conditions
+from segops_common.kit.clock import Clock
+from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
+from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
+from segops_segments.domain.segment import MAX_DEFINITION_BYTES, Change, NewSegment, Segment, Version, definition_bytes
+from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
+
+NEWEST = 2**63 - 1
+
+
+class SegmentService:
+    """Segments and their versions. Whoever may not see a segment is told that there is none."""
+
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def create(self, new: NewSegment, *, by: str) -> Segment:
+        """Store a segment; raises Conflict (name-taken), NotAvailableYet or ValidationFailed."""
+        _check_available(new.segment_type, new.refresh, new.definition)
+        now = self._clock.now()
+        try:
+            async with self._store.writing(new.tenant_id) as unit:
+                segment = await unit.add_segment(new.tenant_id, new, now)
+                await _record(unit, None, segment, by)
+                return segment
+        except NameTaken:
+            raise _name_taken() from None
+
+    async def get(self, tenants: Collection[int], segment_id: int) -> Segment:
+        """The segment; raises NotFound."""
+        async with self._store.reading() as unit:
+            return await require_segment(unit, tenants, segment_id)
+
+    async def list(self, tenants: Collection[int], *, cursor: str | None, limit: int) -> Page[Segment]:
+        """Segments by rising id; raises MalformedRequest for a cursor of another list."""
+        after = _position(cursor, start=0)
+        async with self._store.reading() as unit:
+            found = await unit.list_segments(tenants, after, limit + 1)
+        return _page(found, limit, [segment.id for segment in found])
+
+    async def change(self, tenant_id: int, segment_id: int, change: Change, *, expected: int | None, by: str) -> Segment:
+        """Make a change; `expected` is the version the caller saw, or None for any.
+
+        Raises NotFound, PreconditionFailed, Conflict (name-taken), NotAvailableYet or ValidationFailed.
+        """
+        _check_available("rule", change.refresh or "manual", change.definition)
+        try:
+            async with self._store.writing(tenant_id) as unit:
+                segment = await require_segment(unit, (tenant_id,), segment_id)
+                _check_version(segment, expected)
+                changed = segment.changed(change, self._clock.now())
+                if changed is not segment:
+                    await unit.save_segment(tenant_id, changed)
+                    await _record(unit, segment, changed, by)
+                return changed
+        except NameTaken:
+            raise _name_taken() from None
+
+    async def delete(self, tenant_id: int, segment_id: int, *, expected: int | None) -> None:
+        """Make a segment absent, with the runs that nobody has begun; raises NotFound or PreconditionFailed."""
+        now = self._clock.now()
+        async with self._store.writing(tenant_id) as unit:
+            segment = await require_segment(unit, (tenant_id,), segment_id)
+            _check_version(segment, expected)
+            for run in await unit.queued_runs(tenant_id, segment_id):
+                if run.message_id is None or await unit.recall_job(tenant_id, run.message_id):
+                    await unit.save_run(tenant_id, run.dropped(now))
+            await unit.delete_segment(tenant_id, segment_id, now)
+            await unit.announce_change(tenant_id, segment.announcement(deleted=True))
+
+    async def versions(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Version]:
+        """The definitions the segment has had, newest first."""
+        before = _position(cursor, start=NEWEST)
+        async with self._store.reading() as unit:
+            found = await unit.list_versions(tenant_id, segment_id, before, limit + 1)
+        return _page(found, limit, [version.number for version in found])
+
+    async def restore(
+        self, tenant_id: int, segment_id: int, number: int, *, expected: int | None, by: str
+    ) -> Segment:
+        """Give the segment the definition it had in that version, as a new version; raises as `change`."""
+        async with self._store.reading() as unit:
+            version = await unit.version(tenant_id, segment_id, number)
+        if version is None or version.number != number:
+            raise NotFound("The segment has no such version.")
+        return await self.change(tenant_id, segment_id, Change(definition=version.definition), expected=expected, by=by)
+
+
+async def require_segment(unit: ReadUnit, tenants: Collection[int], segment_id: int) -> Segment:
+    """The segment, or NotFound in words that do not say whether somebody else has it."""
+    segment = await unit.find_segment(tenants, segment_id)
+    if segment is None:
+        raise NotFound("There is no such segment.")
+    return segment
+
+
+async def _record(unit: WriteUnit, before: Segment | None, after: Segment, by: str) -> None:
+    """Keep the definition if it is a new one, and tell the other services."""
+    if after.definition is not None and (before is None or before.definition_hash != after.definition_hash):
+        version = Version(
+            segment_id=after.id,
+            number=after.version,
+            definition=after.definition,
+            created_at=after.updated_at,
+            created_by=by,
+        )
+        await unit.add_version(after.tenant_id, version)
+    await unit.announce_change(after.tenant_id, after.announcement())
+
+
+def _check_available(segment_type: str, refresh: str, definition: Group | None) -> None:
+    faults = []
+    if segment_type != "rule":
+        faults.append(_not_yet("segment_type", "static segments"))
+    if refresh != "manual":
+        faults.append(_not_yet("refresh", f"the refresh {refresh}"))
+    if definition is not None:
+        faults.extend(_not_yet(path, f"the condition {name}") for path, name in unavailable_conditions(definition))
+        _check_size(definition)
+    if faults:
+        raise NotAvailableYet("Parts of this segment are valid, but not available yet.", errors=faults[:20])
+
+
+def _not_yet(path: str, what: str) -> Fault:
+    return Fault(path=path, code="not-available-yet", detail=f"{what} is not available yet".replace("s is", "s are"))
+
+
+def _check_size(definition: Group) -> None:
+    if definition_bytes(definition) > MAX_DEFINITION_BYTES:
+        fault = Fault("definition", "definition-too-complex", "A definition has at most 256 KiB.")
+        raise ValidationFailed("The definition is too large.", errors=[fault])
+
+
+def _check_version(segment: Segment, expected: int | None) -> None:
+    if expected is not None and expected != segment.version:
+        raise PreconditionFailed("The segment has changed since; read it again.")
+
+
+def _name_taken() -> Conflict:
+    fault = Fault("name", "name-taken", "another segment of the tenant has this name")
+    return Conflict("The name is taken.", slug="name-taken", errors=[fault])
+
+
+def _position(cursor: str | None, *, start: int) -> int:
+    return start if cursor is None else int(decode_cursor(cursor, int)[0])
+
+
+def _page[T](found: Sequence[T], limit: int, positions: Sequence[int]) -> Page[T]:
+    more = len(found) > limit
+    return Page(tuple(found[:limit]), encode_cursor([positions[limit - 1]]) if more else None)
+
+

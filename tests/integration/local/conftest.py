@@ -1,0 +1,49 @@
+"""Stand-ins for the services, so that the supervisor is tested for itself: real processes, found before the real ones."""
+
+from pathlib import Path
+
+import pytest
+
+STAND_IN = '''
+import http.server, os, signal, sys, threading
+from pathlib import Path
+
+name = f"{Path(__file__).parent.name.removeprefix('segops_')}.{sys.argv[1]}"
+
+def note(what):
+    with open(os.environ["STAND_IN_NOTES"], "a") as notes:
+        notes.write(f"{what} {name}\\n")
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = name.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+
+if os.environ.get("STAND_IN_FAILS"):
+    sys.exit("ERROR: told to fail")
+if sys.argv[1] == "migrate":
+    note("ran")
+    sys.exit(0)
+server = http.server.ThreadingHTTPServer((os.environ["SEGOPS_HTTP_HOST"], int(os.environ["SEGOPS_HTTP_PORT"])), Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+note("began")
+server.serve_forever(0.02)
+note("ended")
+'''
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path) -> dict[str, dict[str, str]]:
+    """The `env` of a Stack that runs stand-ins; they write what happens to them into the file STAND_IN_NOTES."""
+    folder = tmp_path / "stand-ins"
+    for service in ("auth", "ingest", "segments", "membership"):
+        package = folder / f"segops_{service}"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "__main__.py").write_text(STAND_IN)
+    return {"*": {"PYTHONPATH": str(folder), "STAND_IN_NOTES": str(tmp_path / "notes")}}

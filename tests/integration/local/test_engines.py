@@ -1,0 +1,246 @@
+"""Each engine keeps what it acknowledged over a stop and a kill -9, whoever runs it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import asyncpg
+import pytest
+import redis.asyncio
+
+from segops_local.engines import ClickHouseEngine, PostgresEngine, ValkeyEngine
+from segops_local.errors import LocalError
+from segops_local.identity import Identity, unprivileged
+from segops_local.ports import free_port
+from segops_local.process import child_setup
+
+User = Literal["whoever runs the tests", "an ordinary user"]
+USERS: tuple[User, ...] = ("whoever runs the tests", "an ordinary user")
+
+# Runs in a process of its own, so that it can be another user's.
+LIFE = """
+import asyncio, sys
+from pathlib import Path
+import aiokafka, aiokafka.admin, asyncpg, redis.asyncio
+from segops_local import engines
+from segops_local.probe import http
+
+async def postgres(url, write):
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    if write is not None:
+        await connection.execute("CREATE TABLE IF NOT EXISTS kept (n int)")
+        await connection.execute("INSERT INTO kept VALUES ($1)", write)
+    rows = [row["n"] for row in await connection.fetch("SELECT n FROM kept ORDER BY n")]
+    await connection.close()
+    return rows
+
+async def valkey(url, write):
+    client = redis.asyncio.from_url(url)
+    if write is not None:
+        await client.rpush("kept", write)
+    rows = [int(row) for row in await client.lrange("kept", 0, -1)]
+    await client.aclose()
+    return rows
+
+async def clickhouse(url, write):
+    host, port = url.split("@")[1].split("/")[0].split(":")
+    async def run(sql):
+        answer = await http("POST", host, int(port), "/?database=segops", body=sql.encode(), timeout_s=30)
+        assert answer.status == 200, answer.body
+        return answer.body.decode()
+    if write is not None:
+        await run("CREATE TABLE IF NOT EXISTS kept (n Int32) ENGINE = MergeTree ORDER BY n")
+        await run(f"INSERT INTO kept VALUES ({write})")
+    return [int(row) for row in (await run("SELECT n FROM kept ORDER BY n")).split()]
+
+async def kafka(url, write):
+    server = url.removeprefix("kafka://")
+    if write is not None:
+        admin = aiokafka.admin.AIOKafkaAdminClient(bootstrap_servers=server)
+        await admin.start()
+        await admin.create_topics([aiokafka.admin.NewTopic("kept", 1, 1)])
+        await admin.close()
+        producer = aiokafka.AIOKafkaProducer(bootstrap_servers=server, acks="all")
+        await producer.start()
+        await producer.send_and_wait("kept", str(write).encode())
+        await producer.stop()
+    consumer = aiokafka.AIOKafkaConsumer("kept", bootstrap_servers=server, auto_offset_reset="earliest")
+    await consumer.start()
+    end = sum((await consumer.end_offsets(consumer.assignment())).values())
+    rows = [int((await consumer.getone()).value) for _ in range(end)]
+    await consumer.stop()
+    return rows
+
+async def main(name, folder):
+    engine = {"postgres": engines.PostgresEngine, "valkey": engines.ValkeyEngine,
+              "clickhouse": engines.ClickHouseEngine, "kafka": engines.KafkaEngine}[name](folder)
+    use = globals()[name]
+    await engine.start()
+    port = engine.port
+    assert await use(engine.url, 1) == [1]
+    await engine.stop()
+    assert not engine.running
+    await engine.start()
+    assert await use(engine.url, 2) == [1, 2]
+    engine.kill()
+    assert not engine.running
+    await engine.start()
+    assert await use(engine.url, None) == [1, 2]
+    await engine.stop()
+    assert engine.port == port
+    print("kept")
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+"""
+
+WHOLE = """
+import asyncio, json, os, sys
+from pathlib import Path
+from segops_local.probe import http
+from segops_local.stack import Stack
+
+async def main():
+    assert os.geteuid() != 0
+    stack = Stack(Path(sys.argv[1]), env=json.loads(sys.argv[2]))
+    await stack.start()
+    answer = await http("GET", "127.0.0.1", int(stack.url.rpartition(":")[2]), "/readyz", timeout_s=10)
+    assert answer.status == 200, answer
+    await stack.stop()
+    print("kept")
+
+asyncio.run(main())
+"""
+
+
+def identity_of(user: User) -> Identity | None:
+    """None for the user of the tests; as root, nobody with just the right to reach the interpreter and this checkout."""
+    return unprivileged((Path(sys.executable).resolve().parent, Path(__file__).parent)) if user == "an ordinary user" else None
+
+
+def live(user: User, script: str, folder: Path, *arguments: str) -> str:
+    identity = identity_of(user)
+    if identity is not None:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, identity.uid, identity.gid)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        preexec_fn=child_setup(identity),
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("name", ["postgres", "valkey", "clickhouse"])
+def test_what_was_acknowledged_is_kept(name: str, user: User, tmp_path: Path) -> None:
+    assert live(user, LIFE, tmp_path, name, str(tmp_path / "engine")) == "kept\n"
+
+
+@pytest.mark.kafka
+def test_kafka_keeps_what_it_acknowledged(kafka_possible: None, tmp_path: Path) -> None:
+    assert live("whoever runs the tests", LIFE, tmp_path, "kafka", str(tmp_path / "engine")) == "kept\n"
+
+
+def test_an_ordinary_user_runs_the_whole_stack(tmp_path: Path, stand_ins: Mapping[str, Mapping[str, str]]) -> None:
+    assert live("an ordinary user", WHOLE, tmp_path, str(tmp_path / "state"), json.dumps(stand_ins)) == "kept\n"
+
+
+async def test_postgres_does_not_run_as_root_and_asks_for_its_password(tmp_path: Path) -> None:
+    engine = PostgresEngine(tmp_path / "with space")
+    await engine.start()
+    try:
+        assert os.stat(f"/proc/{engine.pid}").st_uid != 0
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(f"postgresql://segops:wrong@127.0.0.1:{engine.port}/segops")
+    finally:
+        await engine.stop()
+
+
+async def test_postgres_starts_over_a_pid_file_that_names_a_stranger(tmp_path: Path) -> None:
+    engine = PostgresEngine(tmp_path)
+    await engine.start()
+    pid_file = tmp_path / "data" / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    engine.kill()
+    stranger = await asyncio.create_subprocess_exec("sleep", "60", preexec_fn=child_setup(unprivileged((tmp_path,))))
+    try:
+        pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+        await engine.start()
+        assert "postmaster.pid" in engine.log.read_text()  # it did refuse at first
+        await engine.stop()
+    finally:
+        stranger.kill()
+        await stranger.wait()
+
+
+async def test_valkey_starts_over_half_a_command_at_the_end_of_its_log(tmp_path: Path) -> None:
+    engine = ValkeyEngine(tmp_path)
+    await engine.start()
+    client = redis.asyncio.from_url(engine.url)
+    await client.set("whole", "yes")
+    await client.aclose()
+    engine.kill()
+    tail = max((tmp_path / "appendonlydir").glob("*.incr.aof"))
+    with tail.open("ab") as log:
+        log.write(b"*3\r\n$3\r\nSET\r\n$4\r\nhal")
+    await engine.start()
+    client = redis.asyncio.from_url(engine.url)
+    try:
+        assert await client.get("whole") == b"yes"
+    finally:
+        await client.aclose()
+        await engine.stop()
+
+
+@pytest.mark.parametrize("kind", [PostgresEngine, ValkeyEngine, ClickHouseEngine])
+async def test_a_port_that_is_taken_is_one_clear_line(
+    kind: type[PostgresEngine | ValkeyEngine | ClickHouseEngine], tmp_path: Path
+) -> None:
+    holder = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", free_port())
+    port = holder.sockets[0].getsockname()[1]
+    engine = kind(tmp_path, port)
+    with pytest.raises(LocalError, match=rf"^Port {port} for {engine.title} is already taken: "):
+        await engine.start()
+    assert not engine.running
+    holder.close()
+    await holder.wait_closed()
+
+
+async def test_a_damaged_log_is_one_clear_line_and_no_process(tmp_path: Path) -> None:
+    (tmp_path / "appendonlydir").mkdir()
+    (tmp_path / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense\n")
+    engine = ValkeyEngine(tmp_path)
+    with pytest.raises(LocalError, match=r"^Valkey could not start: .*make reset") as failure:
+        await engine.start()
+    assert len(str(failure.value).splitlines()) == 1
+    assert not engine.running
+
+
+async def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalError, match="cannot be made"):
+        await ValkeyEngine(tmp_path / "file" / "valkey").start()
+
+
+@pytest.mark.kafka
+async def test_kafka_makes_no_topic_by_itself(kafka_bootstrap: str) -> None:
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.errors import KafkaError
+
+    producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, request_timeout_ms=1_000)
+    await producer.start()
+    try:
+        with pytest.raises(KafkaError):
+            await producer.send_and_wait("never-made", b"x")
+    finally:
+        await producer.stop()

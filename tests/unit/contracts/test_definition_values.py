@@ -1,0 +1,147 @@
+"""Durations, instants, paths, event names and patterns, one by one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from segops_common.contracts.definition import Duration, EventPattern, format_instant, parse_instant, path_keys
+from segops_common.contracts.definition.re2 import PatternError, check_pattern
+from segops_common.contracts.definition.values import parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("0s", 0), ("1s", 1_000), ("90m", 5_400_000), ("24h", 86_400_000), ("1d", 86_400_000), ("2w", 1_209_600_000)],
+)
+def test_a_duration_keeps_its_unit_and_knows_its_length(text: str, milliseconds: int) -> None:
+    duration = parse_duration(text)
+    assert (str(duration), duration.milliseconds, duration.delta) == (
+        text,
+        milliseconds,
+        timedelta(milliseconds=milliseconds),
+    )
+
+
+def test_durations_of_one_length_in_two_units_differ() -> None:
+    assert Duration(24, "h") != Duration(1, "d")
+
+
+@pytest.mark.parametrize(
+    ("text", "formatted"),
+    [
+        ("2026-01-31T09:00:00Z", "2026-01-31T09:00:00.000Z"),
+        ("2026-01-31t09:00:00z", "2026-01-31T09:00:00.000Z"),
+        ("2026-01-31 09:00:00.1Z", "2026-01-31T09:00:00.100Z"),
+        ("2026-01-31T09:00:00.123999999+05:30", "2026-01-31T03:30:00.123Z"),
+        ("2026-01-01T00:00:00-00:30", "2026-01-01T00:30:00.000Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+        ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_an_instant_is_utc_in_milliseconds(text: str, formatted: str) -> None:
+    assert format_instant(parse_instant(text)) == formatted
+
+
+def test_an_instant_given_as_a_datetime_is_cut_to_milliseconds() -> None:
+    assert parse_instant(datetime(2026, 1, 1, 0, 0, 0, 1_999, tzinfo=UTC)).microsecond == 1_000
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("a", ("a",)),
+        ("address.city", ("address", "city")),
+        ("items.0.sku", ("items", "0", "sku")),
+        ("a\\.b.c", ("a.b", "c")),
+        ("a\\b", ("a\\b",)),
+        ("a\\", ("a\\",)),
+        ("a\\\\.b", ("a\\.b",)),
+        ("a b.ü", ("a b", "ü")),
+    ],
+)
+def test_a_path_is_split_into_keys(path: str, keys: tuple[str, ...]) -> None:
+    assert path_keys(path) == keys
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ("login", ["login"], ["login2", "Login", "*"]),
+        ("button_*", ["button_", "button_click", "button_*"], ["button", "$button_x"]),
+        ("*", ["login", "*", ""], ["$identify"]),
+        ("\\*", ["*"], ["login", "\\*"]),
+        ("a\\*", ["a*"], ["ab", "a"]),
+        ("a\\**", ["a*", "a*b"], ["a", "ab"]),
+        ("a*b", ["a*b"], ["axb"]),
+        ("$identify", ["$identify"], ["identify"]),
+        ("$*", [], ["$identify", "$"]),
+    ],
+)
+def test_an_event_pattern_matches_what_it_names(pattern: str, matching: list[str], other: list[str]) -> None:
+    parsed = EventPattern.parse(pattern)
+    assert [name for name in [*matching, *other] if parsed.matches(name)] == matching
+
+
+VALID_PATTERNS = [
+    "",
+    "^/docs/",
+    "(a+)+$",
+    "a{2,}?b??c*?",
+    "a{,5}{",
+    "[[:alpha:]_-]+@[^\\s]+",
+    "(?i:abc)(?P<name>x)(?<other>y)",
+    "\\Qa*\\E\\.\\x41\\x{10FFFF}\\pL\\p{Greek}\\d\\W\\bz\\z",
+    "[]a][^]a][a-][-a][\\]-a]",
+    "((a{10}){10}){10}",
+    "[\\pL\\pN_]{1,64}@[\\pL\\pN]{1,64}",
+    "|a||",
+]
+INVALID_PATTERNS = [
+    "(",
+    ")",
+    "(a",
+    "[a",
+    "[",
+    "[z-a]",
+    "[\\d-z]",
+    "[[:foo:]]",
+    "[:[:D[[:alpha:]]",
+    "*",
+    "|*",
+    "(*)",
+    "a**",
+    "a++",
+    "a{1}*",
+    "a{1001}",
+    "a{2,1}",
+    "((a{0,1000}){0,1000})",
+    "(((x{7}){11}){13})",
+    "\\1",
+    "(a)\\8",
+    "\\Z",
+    "\\",
+    "\\x{110000}",
+    "\\p{Foo}",
+    "(?=a)",
+    "(?!a)",
+    "(?<=a)",
+    "(?>a)",
+    "(?P=n)",
+    "(?P<n>a)(?P<n>b)",
+    "(?#c)",
+    "(?x)a",
+    "\\pL{1000}",
+    "é{1000}" * 20,
+]
+
+
+@pytest.mark.parametrize("pattern", VALID_PATTERNS)
+def test_an_re2_pattern_passes(pattern: str) -> None:
+    check_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", INVALID_PATTERNS)
+def test_what_re2_would_not_compile_is_refused(pattern: str) -> None:
+    with pytest.raises(PatternError):
+        check_pattern(pattern)

@@ -1,0 +1,30 @@
+"""What may not get into nginx's configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from segops_local.errors import LocalError
+from segops_local.gateway import load_routes, render
+
+UPSTREAMS = {"auth": 1, "ingest": 2, "membership": 3, "segments": 4, "status": 5}
+
+
+def test_no_marker_of_the_template_is_left() -> None:
+    text = render(load_routes(), port=8080, upstreams=UPSTREAMS, folder=Path("/var/lib/se gops"))
+    assert "@" not in text.replace("@problem_", "")
+    assert 'pid "/var/lib/se gops/nginx.pid";' in text
+
+
+def test_internal_paths_are_in_no_route() -> None:
+    assert not [route for route in load_routes().routes if "internal" in route.prefix]
+
+
+def test_a_folder_that_would_break_the_configuration_is_refused() -> None:
+    with pytest.raises(LocalError, match="without quotes"):
+        render(load_routes(), port=8080, upstreams=UPSTREAMS, folder=Path('/tmp/a";b'))
+
+
+def test_a_route_to_a_service_nobody_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="nothing serves: membership, status"):
+        render(load_routes(), port=1, upstreams={"auth": 1, "ingest": 2, "segments": 3}, folder=tmp_path)
