@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +14,7 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.ids import Ids
 from segops_common.telemetry.metrics import HttpMetrics
 from segops_common.telemetry.tracing import trace_context
-from segops_common.web.problems import problem_response
+from segops_common.web.problems import internal_error, not_found
 
 SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -47,7 +46,7 @@ class RequestContext:
         request_id = given if _REQUEST_ID.fullmatch(given) else self._ids.uuid7()
         scope.setdefault("state", {})["request_id"] = request_id
         started = self._clock.monotonic()
-        status = 500
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -62,11 +61,20 @@ class RequestContext:
         with trace_context(headers.get("traceparent"), request_id):
             try:
                 await self._app(scope, receive, send_with_headers)
+            except Exception:
+                _log.exception("request failed: %s %s", scope["method"], _route(scope))
+                if status:
+                    raise
+                await internal_error(request_id)(scope, receive, send_with_headers)
             finally:
                 seconds = self._clock.monotonic() - started
-                route = getattr(scope.get("route"), "path", "unrouted")
-                self._metrics.observe(scope["method"], route, status, seconds)
-                _log.debug("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000)
+                self._metrics.observe(scope["method"], _route(scope), status or 500, seconds)
+                _log.debug("%s %s %d %.1f ms", scope["method"], _route(scope), status, seconds * 1000)
+
+
+def _route(scope: Scope) -> str:
+    """The template of the route that was found; never the path itself, which may hold anything."""
+    return getattr(scope.get("route"), "path", "unrouted")
 
 
 class NormalPath:
@@ -80,18 +88,8 @@ class NormalPath:
         if scope["type"] == "http":
             path: str = scope["path"]
             if _AMBIGUOUS.search(scope.get("raw_path") or path.encode()):
-                await _not_found(scope)(scope, receive, send)
+                await not_found(scope["state"]["request_id"])(scope, receive, send)
                 return
             if not path.endswith("/") and path not in self._exact():
                 scope = dict(scope) | {"path": path + "/", "raw_path": (scope.get("raw_path") or b"") + b"/"}
         await self._app(scope, receive, send)
-
-
-def _not_found(scope: Scope) -> Any:
-    return problem_response(
-        status=404,
-        slug="not-found",
-        title="Not found",
-        detail="Not found.",
-        instance=scope.get("state", {}).get("request_id", ""),
-    )

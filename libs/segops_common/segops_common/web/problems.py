@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ from segops_common.kit.errors import PROBLEM_TYPE_PREFIX, Fault, Problem
 
 MAX_FAULTS = 50
 MAX_TEXT = 300
-_log = logging.getLogger(__name__)
 
 
 class ProblemFault(BaseModel):
@@ -128,11 +126,10 @@ def request_id(request: Request) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every refusal and every failure of the app with a problem document."""
+    """Answer every refusal of the app with a problem document."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_failure)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -159,15 +156,20 @@ async def _on_http(request: Request, error: Exception) -> Response:
     )
 
 
-async def _on_failure(request: Request, error: Exception) -> Response:
-    _log.error("request failed: %s %s", request.method, request.scope.get("route_path", ""), exc_info=error)
+def internal_error(instance: str) -> Response:
+    """The answer for a failure of ours: it says nothing but where to look."""
     return problem_response(
         status=500,
         slug="internal-error",
         title="Internal error",
         detail="Something failed here; the request's id finds it in the logs.",
-        instance=request_id(request),
+        instance=instance,
     )
+
+
+def not_found(instance: str) -> Response:
+    """The answer for an address that nothing is served at."""
+    return answer_for(errors.NotFound("Not found."), instance)
 
 
 def invalid(faults: Sequence[Fault]) -> errors.ValidationFailed:
