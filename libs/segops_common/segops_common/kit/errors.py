@@ -5,8 +5,8 @@ Problem
 ├── Unauthenticated     401   ├── Gone                410   ├── RateLimited         429
 ├── Forbidden           403   ├── PreconditionFailed  412   └── Unavailable         503
 ├── NotFound            404   ├── PayloadTooLarge     413
-│                             ├── UnsupportedMedia    415
-│                             └── ValidationFailed    422
+└── RequestTimeout      408   ├── UnsupportedMedia    415
+                              └── ValidationFailed    422
 """
 
 from __future__ import annotations
@@ -84,6 +84,14 @@ class NotFound(Problem):
     status = 404
     title = "Not found"
     default_slug = "not-found"
+
+
+class RequestTimeout(Problem):
+    """The request did not arrive in time."""
+
+    status = 408
+    title = "The request did not arrive in time"
+    default_slug = "request-timeout"
 
 
 class Conflict(Problem):

@@ -11,6 +11,9 @@ from segops_common.kit.clock import Clock
 
 _MESSAGE_NAMESPACE = uuid.UUID("6d0f2a6e-6a53-5d3c-9b0e-6f1f5d8a7c11")
 
+_VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
+_RANDOM_BITS = (1 << 80) - 1 - ((0xF << 76) | (0b11 << 62))
+
 
 class Ids(Protocol):
     """Where new identifiers come from."""
@@ -32,8 +35,11 @@ class SystemIds:
 
     def uuid7(self) -> str:
         milliseconds = int(self._clock.now().timestamp() * 1000)
-        value = (milliseconds << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
-        return str(uuid.UUID(int=value))
+        chance = int.from_bytes(secrets.token_bytes(10), "big")
+        value = (milliseconds << 80) | (chance & _RANDOM_BITS) | _VERSION_AND_VARIANT
+        # Text from the number at once: every request gets an id, and uuid.UUID takes three times as long.
+        text = f"{value:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def token(self, nbytes: int) -> str:
         return secrets.token_urlsafe(nbytes)

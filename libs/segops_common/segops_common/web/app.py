@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
 from segops_common.kit.clock import SystemClock
+from segops_common.kit.idempotency import IdempotencyStore
 from segops_common.kit.ids import SystemIds
 from segops_common.security.introspect import Authenticator
 from segops_common.telemetry.metrics import HttpMetrics, Metrics
@@ -25,11 +26,12 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Running(Generic[S]):
-    """What a process holds while it runs: its own state, who authenticates callers, what readiness asks."""
+    """What a process holds while it runs: its own state, who authenticates callers, what readiness asks, what remembers calls."""
 
     state: S
     authenticator: Authenticator | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
+    idempotency: IdempotencyStore | None = None
 
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Running[S]]]
@@ -58,6 +60,7 @@ def create_app(
         async with lifespan() as running:
             app.state.running = running.state
             app.state.authenticator = running.authenticator
+            app.state.idempotency = running.idempotency
             health.checks = running.checks
             health.draining = False
             yield

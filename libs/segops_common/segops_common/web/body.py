@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import zlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
+from backports import zstd
 from starlette.requests import ClientDisconnect, Request
 
-from segops_common.kit.errors import Fault, MalformedRequest, PayloadTooLarge, UnsupportedMedia, ValidationFailed
+from segops_common.kit.errors import (
+    Fault,
+    MalformedRequest,
+    PayloadTooLarge,
+    RequestTimeout,
+    UnsupportedMedia,
+    ValidationFailed,
+)
+from segops_common.web.paths import child_path
 
 MAX_WIRE_BYTES = 1 << 20
 MAX_INFLATED_BYTES = 4 << 20
 MAX_DEPTH = 16
-# Deeper JSON is refused before it is parsed: the parser recurses.
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+MAX_MEMBERS = 100_000
+"""Values in one body, all levels together: what validation may have to look at."""
+READ_TIMEOUT_S = 10.0
+_ZSTD_WINDOW_LOG = 23
+_ENCODINGS = "gzip, zstd"
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -24,44 +36,58 @@ _LONE_SURROGATE = re.compile(
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, inflated; raises PayloadTooLarge having read little more than the limit.
+    """The body, inflated. Raises PayloadTooLarge having read little more than the limit, RequestTimeout after 10 s.
 
-    Raises UnsupportedMedia for an encoding other than gzip, MalformedRequest for a broken one.
+    Raises UnsupportedMedia for an encoding other than gzip and zstd, MalformedRequest for a broken one, and
+    starlette's ClientDisconnect when there is nobody to answer any more.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise UnsupportedMedia("Send the body as it is or gzip-encoded.", slug="unsupported-encoding")
-    if int(request.headers.get("content-length") or 0) > MAX_WIRE_BYTES:
+    if encoding not in ("identity", "gzip", "zstd"):
+        raise UnsupportedMedia(
+            "Send the body as it is, or encoded by gzip or zstd.",
+            slug="unsupported-encoding",
+            headers={"Accept-Encoding": _ENCODINGS},
+        )
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:16]) > MAX_WIRE_BYTES:
         raise _too_large()
-    chunks = _limited(request.stream())
+    wire = await _read_wire(request)
+    if encoding == "identity" or not wire:
+        return wire
     try:
-        return await (_inflate(chunks) if encoding == "gzip" else _join(chunks))
-    except ClientDisconnect as error:
-        raise MalformedRequest("The connection ended before the body did.") from error
+        return _gunzip(wire) if encoding == "gzip" else _unzstd(wire)
+    except (zlib.error, zstd.ZstdError) as error:
+        raise _malformed_encoding() from error
 
 
 def require_json(request: Request, *also: str) -> None:
     """Raises UnsupportedMedia unless the body is declared as JSON, or as one of the other media types."""
-    declared = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if declared != "application/json" and declared not in also:
-        raise UnsupportedMedia("Send the body as application/json.")
+    declared = request.headers.get("content-type", "")
+    if declared == "application/json":
+        return
+    medium = declared.partition(";")[0].strip().lower()
+    if medium != "application/json" and medium not in also:
+        raise UnsupportedMedia("Send the body as application/json.", headers={"Accept": "application/json"})
 
 
 def parse_json(body: bytes, *, repair_surrogates: bool = False) -> Any:
-    """The value of a body; raises MalformedRequest (malformed-json, too-deep) or ValidationFailed (nul-character).
+    """The value of a body; raises MalformedRequest (malformed-json, too-deep) or ValidationFailed.
 
     Unlike the standard library's parser it refuses NaN, numbers beyond a double, other encodings than UTF-8 and lone
     surrogates; the last can be replaced by U+FFFD instead, since `JSON.stringify` makes them of a cut emoji.
     """
-    _check_depth(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if not (repair_surrogates and _LONE_SURROGATE.search(body)):
+        if error.msg.startswith("depth"):
+            raise _too_deep() from error
+        fixed = repaired(body) if repair_surrogates else body
+        if fixed == body:
             raise MalformedRequest("The body is not JSON in UTF-8.", slug="malformed-json") from error
-        return parse_json(repaired(body))
+        return parse_json(fixed)
+    check_complexity(body, value)
     if b"\\u0000" in body:
-        _refuse_nul(value, "")
+        _refuse_nul(value)
     return value
 
 
@@ -71,31 +97,75 @@ def repaired(body: bytes) -> bytes:
     return b"".join(part if part == b"\\\\" else _LONE_SURROGATE.sub(rb"\\ufffd", part) for part in parts)
 
 
-async def _limited(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    seen = 0
-    async for chunk in chunks:
-        seen += len(chunk)
-        if seen > MAX_WIRE_BYTES:
+def check_complexity(body: bytes, value: Any) -> None:
+    """Raises MalformedRequest (too-deep) beyond 16 levels, ValidationFailed (too-complex) beyond 100,000 members."""
+    opened = body.count(b"[") + body.count(b"{")
+    if opened <= MAX_DEPTH and body.count(b",") < MAX_MEMBERS:
+        return
+    members, level = 0, [value] if type(value) in (dict, list) else []
+    for _ in range(MAX_DEPTH):
+        members += sum(map(len, level))
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if type(holder) is dict else holder)
+            if type(item) is dict or type(item) is list
+        ]
+    if level:
+        raise _too_deep()
+    if members > MAX_MEMBERS:
+        raise ValidationFailed(f"A body has at most {MAX_MEMBERS} values.", slug="too-complex")
+
+
+async def _read_wire(request: Request) -> bytes:
+    message = await request.receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > MAX_WIRE_BYTES:
             raise _too_large()
-        yield chunk
-
-
-async def _join(chunks: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in chunks])
-
-
-async def _inflate(chunks: AsyncIterator[bytes]) -> bytes:
-    inflater = zlib.decompressobj(wbits=31)
-    out = bytearray()
+        return body
     try:
-        async for chunk in chunks:
-            out += inflater.decompress(chunk, MAX_INFLATED_BYTES + 1 - len(out))
-            if len(out) > MAX_INFLATED_BYTES or inflater.unconsumed_tail:
-                raise _too_large()
-    except zlib.error as error:
-        raise MalformedRequest("The body is not valid gzip.", slug="malformed-encoding") from error
-    if not inflater.eof or inflater.unused_data:
-        raise MalformedRequest("The body is not one complete gzip member.", slug="malformed-encoding")
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            return await _read_chunks(request, message)
+    except TimeoutError as error:
+        raise RequestTimeout("The body did not arrive in time.", headers={"Connection": "close"}) from error
+
+
+async def _read_chunks(request: Request, message: Any) -> bytes:
+    body = bytearray()
+    while message["type"] == "http.request":
+        body += message.get("body", b"")
+        if len(body) > MAX_WIRE_BYTES:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return bytes(body)
+        message = await request.receive()
+    raise ClientDisconnect
+
+
+def _gunzip(wire: bytes) -> bytes:
+    out = bytearray()
+    while wire:
+        inflater = zlib.decompressobj(wbits=31)
+        out += inflater.decompress(wire, MAX_INFLATED_BYTES + 1 - len(out))
+        if len(out) > MAX_INFLATED_BYTES:
+            raise _too_large()
+        if not inflater.eof:
+            raise _malformed_encoding()
+        wire = inflater.unused_data
+    return bytes(out)
+
+
+def _unzstd(wire: bytes) -> bytes:
+    out = bytearray()
+    while wire:
+        inflater = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
+        out += inflater.decompress(wire, MAX_INFLATED_BYTES + 1 - len(out))
+        if len(out) > MAX_INFLATED_BYTES:
+            raise _too_large()
+        if not inflater.eof:
+            raise _malformed_encoding()
+        wire = inflater.unused_data
     return bytes(out)
 
 
@@ -106,33 +176,29 @@ def _too_large() -> PayloadTooLarge:
     )
 
 
-def _check_depth(body: bytes) -> None:
-    # Counting opening brackets is enough for nearly every body; strings may hold brackets too.
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for match in _BRACKETS.finditer(body):
-        token = match.group()
-        if token in (b"[", b"{"):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise MalformedRequest(f"JSON nests at most {MAX_DEPTH} levels deep.", slug="too-deep")
-        elif token in (b"]", b"}"):
-            depth -= 1
+def _too_deep() -> MalformedRequest:
+    return MalformedRequest(f"JSON nests at most {MAX_DEPTH} levels deep.", slug="too-deep")
 
 
-def _refuse_nul(value: Any, path: str) -> None:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValidationFailed(
-                "A text holds a NUL character.",
-                slug="nul-character",
-                errors=[Fault(path, "nul-character", "no text may hold U+0000")],
-            )
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _refuse_nul(key, path)
-            _refuse_nul(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _refuse_nul(item, f"{path}[{index}]")
+def _malformed_encoding() -> MalformedRequest:
+    return MalformedRequest("The body is not what its Content-Encoding says.", slug="malformed-encoding")
+
+
+def _refuse_nul(root: Any) -> None:
+    waiting: list[tuple[str, Any]] = [("", root)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str) and "\0" in value:
+            raise nul_character(path)
+        if isinstance(value, dict):
+            if any("\0" in key for key in value):
+                raise nul_character(path)
+            waiting += [(child_path(path, key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [(child_path(path, index), item) for index, item in enumerate(value)]
+
+
+def nul_character(path: str) -> ValidationFailed:
+    """The refusal of a text that PostgreSQL could not hold."""
+    fault = Fault(path, "nul-character", "no text may hold U+0000")
+    return ValidationFailed("A text holds a NUL character.", errors=[fault])

@@ -1,95 +1,146 @@
-"""What happens around every request, as plain ASGI: an id, a normal path, headers, a metric and a log line."""
+"""What happens around every request, as one plain ASGI layer: each layer more costs every request microseconds."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from segops_common.contracts.http import REQUEST_ID_HEADER
 from segops_common.kit.clock import Clock
 from segops_common.kit.ids import Ids
 from segops_common.telemetry.metrics import HttpMetrics
-from segops_common.telemetry.tracing import trace_context
-from segops_common.web.problems import internal_error, not_found
+from segops_common.telemetry.tracing import current_traceparent, enter_trace, leave_trace
+from segops_common.web.problems import problem_response
+from segops_common.web.routing import RouteTable
 
-SECURITY_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("Cache-Control", "no-store"),
-)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-# A path that another server on the way might read as a different one.
-_AMBIGUOUS = re.compile(rb"//|%2e|%2f|%5c|%00|\\", re.IGNORECASE)
+MAX_HEADER_BYTES = 8 * 1024
+"""Of one header, its name included."""
+MAX_TARGET_BYTES = 8 * 1024
+SLOW_S = 1.0
+CLIENT_GONE = 499
+"""The status that metrics show for a request whose client went away; nobody receives it."""
+
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+_UNCACHED = (b"cache-control", b"no-store")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+# Paths that another server on the way might read as a different one.
+_AMBIGUOUS = re.compile(rb"//|(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|$)|%2f|%5c|%00|\\", re.IGNORECASE)
+_REPLACEMENT = "\ufffd"
 _log = logging.getLogger("segops.access")
 
 
-class RequestContext:
-    """Outermost: gives the request its id, the answer its headers, and tells metrics and log about both."""
+class Edge:
+    """Gives the request its id and one spelling of its path, the answer its headers, and tells metrics and log of both.
 
-    def __init__(self, app: ASGIApp, *, clock: Clock, ids: Ids, metrics: HttpMetrics) -> None:
+    A failure that nobody expected is logged here and answered without its text.
+    """
+
+    def __init__(self, app: ASGIApp, *, clock: Clock, ids: Ids, metrics: HttpMetrics, routes: RouteTable) -> None:
         self._app = app
         self._clock = clock
         self._ids = ids
         self._metrics = metrics
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        given = headers.get(REQUEST_ID_HEADER, "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else self._ids.uuid7()
+        given, traceparent, refusal = _read_headers(scope["headers"])
+        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else self._ids.uuid7()
         scope.setdefault("state", {})["request_id"] = request_id
         started = self._clock.monotonic()
-        status = 0
+        answer = _Answer(send, request_id)
+        token = enter_trace(traceparent, request_id)
+        try:
+            await self._serve(refusal or self._refuse_target(scope), scope, receive, answer)
+        finally:
+            self._record(scope, answer.status, self._clock.monotonic() - started)
+            leave_trace(token)
 
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                answer = MutableHeaders(scope=message)
-                answer[REQUEST_ID_HEADER] = request_id
-                for name, value in SECURITY_HEADERS:
-                    answer.setdefault(name, value)
-            await send(message)
+    async def _serve(self, refusal: tuple[int, str, str] | None, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        if refusal is not None:
+            await _refuse(*refusal, scope, receive, answer)
+            return
+        try:
+            await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            answer.status = CLIENT_GONE
+        except Exception:
+            _log.exception("the request failed", extra={"fields": {"method": scope["method"], "route": _route(scope)}})
+            if answer.status:
+                raise
+            await _refuse(500, "internal-error", "Internal error", scope, receive, answer)
 
-        with trace_context(headers.get("traceparent"), request_id):
-            try:
-                await self._app(scope, receive, send_with_headers)
-            except Exception:
-                _log.exception("request failed: %s %s", scope["method"], _route(scope))
-                if status:
-                    raise
-                await internal_error(request_id)(scope, receive, send_with_headers)
-            finally:
-                seconds = self._clock.monotonic() - started
-                self._metrics.observe(scope["method"], _route(scope), status or 500, seconds)
-                _log.debug("%s %s %d %.1f ms", scope["method"], _route(scope), status, seconds * 1000)
+    def _refuse_target(self, scope: Scope) -> tuple[int, str, str] | None:
+        """Why the path cannot be served; else it is spelled as the routes are."""
+        path: str = scope["path"]
+        raw: bytes = scope.get("raw_path") or path.encode()
+        if len(raw) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+            return 414, "uri-too-long", "The request's target is too long"
+        if _AMBIGUOUS.search(raw) or (_REPLACEMENT in path and b"%ef%bf%bd" not in raw.lower()):
+            return 404, "not-found", "Not found"
+        scope["path"] = self._routes.spelled(path)
+        return None
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route(scope)
+        self._metrics.observe(scope["method"], route, status, seconds)
+        level = logging.INFO if status >= 500 or seconds >= SLOW_S else logging.DEBUG
+        if _log.isEnabledFor(level):
+            fields = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+            if trace := current_traceparent():
+                fields["traceparent"] = trace
+            _log.log(level, "request", extra={"fields": fields})
+
+
+class _Answer:
+    """Sends with the headers that every answer has, and remembers the status."""
+
+    __slots__ = ("_request_id", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = (b"x-request-id", request_id.encode())
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message["headers"], self._request_id, *_SECURITY_HEADERS]
+            if not any(name == b"cache-control" for name, _ in message["headers"]):
+                headers.append(_UNCACHED)
+            message["headers"] = headers
+        await self._send(message)
+
+
+def _read_headers(
+    headers: Iterable[tuple[bytes, bytes]],
+) -> tuple[bytes, str | None, tuple[int, str, str] | None]:
+    request_id, traceparent, refusal = b"", None, None
+    for name, value in headers:
+        if len(name) + len(value) > MAX_HEADER_BYTES:
+            refusal = 431, "header-too-large", "A header is too large"
+        elif name == b"x-request-id":
+            request_id = value
+        elif name == b"traceparent":
+            traceparent = value.decode("latin-1")
+    return request_id, traceparent, refusal
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route that was found; never the path itself, which may hold anything."""
     return getattr(scope.get("route"), "path", "unrouted")
 
 
-class NormalPath:
-    """Serves a path without its trailing slash like the one with it, without a redirect; ambiguous paths are not found."""
-
-    def __init__(self, app: ASGIApp, *, exact: Callable[[], frozenset[str]]) -> None:
-        self._app = app
-        self._exact = exact
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            path: str = scope["path"]
-            if _AMBIGUOUS.search(scope.get("raw_path") or path.encode()):
-                await not_found(scope["state"]["request_id"])(scope, receive, send)
-                return
-            if not path.endswith("/") and path not in self._exact():
-                scope = dict(scope) | {"path": path + "/", "raw_path": (scope.get("raw_path") or b"") + b"/"}
-        await self._app(scope, receive, send)
+async def _refuse(status: int, slug: str, title: str, scope: Scope, receive: Receive, send: Send) -> None:
+    detail = "The request's id finds it in the logs." if status == 500 else f"{title}."
+    instance = scope["state"]["request_id"]
+    answer = problem_response(status=status, slug=slug, title=title, detail=detail, instance=instance)
+    await answer(scope, receive, send)

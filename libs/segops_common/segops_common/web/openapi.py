@@ -15,6 +15,14 @@ SERVERS = [{"url": "http://127.0.0.1:8080", "description": "make run"}, {"url": 
 _GENERIC_REFUSALS = (400,)
 _BODY_REFUSALS = (413, 415, 422)
 _AUTHENTICATED_REFUSALS = (401, 503)
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Repeat a call with the same key and it is done once; the answer is kept for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "example": "0192f3a0-5c1e-7000-8000-000000000000",
+}
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -50,15 +58,18 @@ def document(app: FastAPI) -> dict[str, Any]:
     for item in made.get("paths", {}).values():
         for method in _METHODS:
             if method in item:
-                _complete(item[method])
+                _complete(method, item[method])
     return made
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     statuses = set(_GENERIC_REFUSALS)
     if "requestBody" in operation:
         statuses |= set(_BODY_REFUSALS)
+    if method != "get" and operation.get("security"):
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+        statuses.add(409)
     if operation.get("parameters"):
         statuses.add(422)
     if operation.get("security"):

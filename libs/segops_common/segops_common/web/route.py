@@ -10,8 +10,11 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER
 from segops_common.kit.errors import Fault, MalformedRequest, ValidationFailed
+from segops_common.kit.idempotency import IdempotencyStore
 from segops_common.web.body import parse_json, read_body, require_json
+from segops_common.web.idempotency import MUTATING, idempotent
 
 
 @runtime_checkable
@@ -41,6 +44,7 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         body_field = self.body_field
+        secret = bool((self.openapi_extra or {}).get("x-secret-response"))
 
         async def strict(request: Request) -> Response:
             for gatekeeper in self._gatekeepers:
@@ -48,7 +52,10 @@ class StrictRoute(APIRoute):
             check_query(request)
             if body_field is not None:
                 await _read_json(request, required=body_field.field_info.is_required())
-            return await handler(request)
+            store: IdempotencyStore | None = getattr(request.app.state, "idempotency", None)
+            if store is None or request.method not in MUTATING or IDEMPOTENCY_KEY_HEADER not in request.headers:
+                return await handler(request)
+            return await idempotent(request, handler, store, secret=secret)
 
         return strict
 
