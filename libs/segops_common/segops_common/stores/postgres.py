@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -67,12 +68,13 @@ async def check_postgres(engine: AsyncEngine) -> None:
 async def _translated_errors() -> AsyncIterator[None]:
     try:
         yield
-    except DataError as error:
-        fault = Fault("", "not-storable", "a value is outside of what can be stored")
-        raise ValidationFailed("A value cannot be stored.", errors=[fault]) from error
-    except (OperationalError, InterfaceError, TimeoutError, OSError, sa.exc.TimeoutError) as error:
-        raise Unavailable("The database does not answer.") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        cause = error.orig.__cause__ if error.orig is not None else None
+        if isinstance(error, DataError) or isinstance(cause, asyncpg.DataError):
+            fault = Fault("", "not-storable", "a value is outside of what can be stored")
+            raise ValidationFailed("A value cannot be stored.", errors=[fault]) from error
+        if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
             raise Unavailable("The database does not answer.") from error
         raise
+    except (TimeoutError, OSError, sa.exc.TimeoutError) as error:
+        raise Unavailable("The database does not answer.") from error

@@ -1,36 +1,61 @@
-"""Ends the process at named points, the way `kill -9` would, so that a test can reach a window that chance never hits."""
+"""Named points at which a process ends as if it were killed, for tests of what survives a crash."""
 
 from __future__ import annotations
 
+import logging
 import os
 import random
-import sys
+from collections.abc import Callable, Mapping
 
-EXIT_CODE = 137
+from segops_common.kit.faults import NO_FAULTS, FaultPoints
+
+CRASHED = 137
+"""The exit status of a process that a fault point ended: what a SIGKILL leaves."""
+
+_log = logging.getLogger("segops.faults")
 
 
 class CrashAt:
-    """From `name[:rate],name[:rate]…`: at each named point the process ends with the given chance, 1 by default.
+    """Ends the process at the named points: no handler, no `finally`, no flush of anything but one log line.
 
-    Writes `crashed at <name>` to standard error first, so that a test can count the windows it hit.
-    Raises ValueError for a text of another form.
+    `spec` is `name[:rate]`, comma separated; the rate is a probability above 0 and at most 1, which is the default.
     """
 
-    def __init__(self, spec: str, *, source: random.Random | None = None) -> None:
-        self._rates = dict(_parse(part) for part in spec.split(",") if part.strip())
+    def __init__(
+        self, spec: str, *, source: random.Random | None = None, exit_process: Callable[[int], object] = os._exit
+    ) -> None:
+        self.rates = parse_crash_points(spec)
         self._random = source or random.Random()
+        self._exit = exit_process
 
     def reach(self, name: str) -> None:
-        """End the process here, or go on."""
-        if self._random.uniform(0, 1) < self._rates.get(name, 0.0):
-            sys.stderr.write(f"crashed at {name}\n")
-            sys.stderr.flush()
-            os._exit(EXIT_CODE)
+        """Ends the process here with the point's probability."""
+        rate = self.rates.get(name)
+        if rate is None or self._random.random() >= rate:
+            return
+        _log.critical("crash point %s reached", name)
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        self._exit(CRASHED)
 
 
-def _parse(part: str) -> tuple[str, float]:
-    name, _, rate = part.strip().partition(":")
-    value = float(rate or 1)
-    if not name or not 0 <= value <= 1:
-        raise ValueError(f"{part!r}: a crash point is name[:rate] with a rate from 0 to 1")
-    return name, value
+def parse_crash_points(spec: str) -> Mapping[str, float]:
+    """Points and their probabilities; raises ValueError for another form."""
+    rates: dict[str, float] = {}
+    for part in spec.split(","):
+        name, colon, rate = part.strip().partition(":")
+        rates[name] = float(rate) if colon else 1.0
+        if not name.isidentifier() or not 0 < rates[name] <= 1:
+            raise ValueError(
+                f"{part.strip()!r} is not a crash point: write name or name:rate, the rate above 0 up to 1"
+            )
+    return rates
+
+
+def fault_points(*, env: str, crash_at: str) -> FaultPoints:
+    """The fault points that SEGOPS_CRASH_AT asks for; raises ValueError outside of SEGOPS_ENV=test."""
+    if not crash_at:
+        return NO_FAULTS
+    if env != "test":
+        raise ValueError("SEGOPS_CRASH_AT is set: crash points are accepted only with SEGOPS_ENV=test")
+    return CrashAt(crash_at)

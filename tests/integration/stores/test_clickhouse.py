@@ -1,0 +1,82 @@
+"""The ClickHouse store and its migrations, on a real engine."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError, ClickHouseUnavailable
+from segops_common.stores.clickhouse_migrations import ChangedMigrationError, migrate, pending_migrations
+
+
+@pytest.fixture
+async def clickhouse(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
+    client = ClickHouse(url=clickhouse_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def table(clickhouse: ClickHouse) -> str:
+    name = f"t_{secrets.token_hex(6)}"
+    await clickhouse.command(f"CREATE TABLE {name} (id UInt64, text String) ENGINE = MergeTree ORDER BY id")
+    return name
+
+
+async def test_values_are_bound_whatever_they_hold(clickhouse: ClickHouse) -> None:
+    hostile = "'); DROP TABLE x -- \\ \n \t {y:String} \u00e9 \U0001f600"
+    result = await clickhouse.query("SELECT {x:String}, {n:UInt64}", {"x": hostile, "n": 2**64 - 1})
+    assert [tuple(row) for row in result.rows] == [(hostile, 2**64 - 1)]
+
+
+async def test_rows_and_json_lines_are_stored_when_acknowledged(clickhouse: ClickHouse, table: str) -> None:
+    await clickhouse.insert(table, [(1, "a"), (2, "b")], ("id", "text"))
+    await clickhouse.insert_json_lines(table, b'{"id": 3, "text": "c"}\n{"id": 4, "text": "d"}\n')
+    result = await clickhouse.query(f"SELECT id, text FROM {table} ORDER BY id")
+    assert [tuple(row) for row in result.rows] == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+    assert result.rows_read == 4
+    assert result.bytes_read > 0
+
+
+async def test_a_data_error_is_told_from_others(clickhouse: ClickHouse, table: str) -> None:
+    with pytest.raises(ClickHouseDataError):
+        await clickhouse.insert_json_lines(table, b'{"id": "x", "text": "c"}\n')
+    with pytest.raises(ClickHouseError) as unknown:
+        await clickhouse.query("SELECT * FROM no_such_table")
+    assert unknown.value.code == 60
+    assert not isinstance(unknown.value, ClickHouseDataError | ClickHouseUnavailable)
+
+
+async def test_a_slow_statement_and_a_dead_server_are_unavailable(clickhouse: ClickHouse) -> None:
+    with pytest.raises(ClickHouseUnavailable):
+        await clickhouse.query(
+            "SELECT sum(sipHash64(number)) FROM numbers(100000000000)", settings={"max_execution_time": 1}
+        )
+    dead = ClickHouse(url="http://default:@127.0.0.1:9/segops")
+    with pytest.raises(ClickHouseUnavailable):
+        await dead.check()
+
+
+async def test_migrations_run_once_in_order_and_may_not_change(clickhouse: ClickHouse, tmp_path: Path) -> None:
+    service = f"s_{secrets.token_hex(6)}"
+    first = tmp_path / "0001_first.sql"
+    first.write_text(f"CREATE TABLE IF NOT EXISTS {service} (a UInt8) ENGINE = ${{merge_tree}} ORDER BY a;\n")
+    (tmp_path / "0002_second.sql").write_text(
+        f"ALTER TABLE {service} ADD COLUMN IF NOT EXISTS b UInt8;\nALTER TABLE {service} ADD COLUMN IF NOT EXISTS c UInt8;\n"
+    )
+    assert [m.name for m in await pending_migrations(clickhouse, service, tmp_path)] == ["first", "second"]
+    assert [m.name for m in await migrate(clickhouse, service, tmp_path)] == ["first", "second"]
+    assert await migrate(clickhouse, service, tmp_path) == []
+    await clickhouse.insert(service, [(1, 2, 3)], ("a", "b", "c"))
+    first.write_text(first.read_text() + "-- changed\n")
+    with pytest.raises(ChangedMigrationError):
+        await migrate(clickhouse, service, tmp_path)
+
+
+async def test_a_gap_in_the_numbers_is_refused(clickhouse: ClickHouse, tmp_path: Path) -> None:
+    (tmp_path / "0002_second.sql").write_text("SELECT 1;\n")
+    with pytest.raises(ValueError, match="without a gap"):
+        await migrate(clickhouse, "gap", tmp_path)

@@ -1,0 +1,56 @@
+"""Log lines, metrics and trace context."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from segops_common.telemetry.logging import JsonFormatter
+from segops_common.telemetry.metrics import HttpMetrics, Metric, Metrics
+from segops_common.telemetry.tracing import current_request_id, current_traceparent, trace_context
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_log_line_is_one_json_object_with_the_request() -> None:
+    record = logging.LogRecord("segops.test", logging.WARNING, "", 0, "two\nlines: %s", ("x",), None)
+    with trace_context(TRACE, "request-1"):
+        line = JsonFormatter(service="auth", role="api").format(record)
+    assert "\n" not in line
+    parsed = json.loads(line)
+    assert (parsed["service"], parsed["role"], parsed["level"]) == ("auth", "api", "warning")
+    assert (parsed["message"], parsed["request_id"]) == ("two\nlines: x", "request-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(TRACE, TRACE), (None, None), ("", None), ("00-" + "0" * 32 + "-b7ad6b7169203331-01", None)]
+)
+def test_only_a_valid_trace_is_carried(given: str | None, kept: str | None) -> None:
+    with trace_context(given, "r"):
+        assert current_traceparent() == kept
+        assert current_request_id() == "r"
+    assert current_traceparent() is None
+
+
+def test_every_metric_has_a_name_a_meaning_and_a_remedy() -> None:
+    names = [metric.value.name for metric in Metric]
+    assert len(set(names)) == len(names)
+    for metric in Metric:
+        assert metric.value.name.startswith("segops_")
+        assert metric.value.meaning.endswith(".")
+        assert metric.value.remedy.endswith(".")
+
+
+def test_requests_are_counted_by_route() -> None:
+    metrics = Metrics()
+    HttpMetrics(metrics).observe("GET", "/api/things/{id}/", 200, 0.01)
+    assert b'route="/api/things/{id}/",status="200"} 1.0' in metrics.render()
+
+
+def test_one_name_is_one_kind() -> None:
+    metrics = Metrics()
+    metrics.counter(Metric.DEAD_LETTERS)
+    with pytest.raises(TypeError):
+        metrics.gauge(Metric.DEAD_LETTERS)
