@@ -20,6 +20,7 @@ CASES: list[tuple[str, dict[str, Any], int, str, int]] = [
     ("SELECT nope", {}, 47, "UNKNOWN_IDENTIFIER", 404),
     ("SELECT nope(1)", {}, 46, "UNKNOWN_FUNCTION", 404),
     ("SELEC 1", {}, 62, "SYNTAX_ERROR", 400),
+    (" -- nothing", {}, 62, "SYNTAX_ERROR", 400),
     ("hello", {}, 62, "SYNTAX_ERROR", 400),
     ("SELECT 1; SELECT 2", {}, 62, "SYNTAX_ERROR", 400),
     ("SELECT 1", {"nosuch": "1"}, 115, "UNKNOWN_SETTING", 404),
@@ -113,6 +114,22 @@ def test_too_many_parts(client: Client) -> None:
     assert (caught.value.code, caught.value.name) == (252, "TOO_MANY_PARTS")
 
 
+def test_insert_that_cannot_be_stored_is_not_acknowledged(client: Client) -> None:
+    client.command("CREATE TABLE t (a UInt8, CONSTRAINT small CHECK a < 5) ENGINE = MergeTree ORDER BY a")
+    client.command("CREATE TABLE sums (a UInt8) ENGINE = MergeTree ORDER BY a")
+    client.command("CREATE MATERIALIZED VIEW v TO sums AS SELECT throwIf(a = 3)::UInt8 AS a FROM t")
+    for value, name in ((7, "VIOLATED_CONSTRAINT"), (3, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO")):
+        with pytest.raises(DatabaseError) as caught:
+            client.insert("t", [[1], [value]], column_names=["a"])
+        assert caught.value.name == name
+
+
+def test_insert_from_input_function_is_refused(client: Client) -> None:
+    client.command("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+    with pytest.raises(DatabaseError, match="NOT_IMPLEMENTED"):
+        client.raw_insert("", None, b"INSERT INTO t SELECT a FROM input('a UInt8') FORMAT TSV\n1\n")
+
+
 def test_insert_into_a_missing_table_reads_a_large_body_first(client: Client) -> None:
     piece = b'{"a":1}\n' * 100_000
     with pytest.raises(DatabaseError) as caught:
@@ -148,3 +165,9 @@ def test_unknown_path(front: ClickHouseProcess, path: str) -> None:
         urllib.request.urlopen(front.url + path)
     with caught.value as answer:
         assert answer.status == 404
+
+
+@pytest.mark.parametrize("path", ["/ping", "/"])
+def test_health(front: ClickHouseProcess, path: str) -> None:
+    with urllib.request.urlopen(front.url + path) as answer:
+        assert answer.read() == b"Ok.\n"

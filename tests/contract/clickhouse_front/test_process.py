@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -77,7 +78,30 @@ def test_kill_loses_nothing_acknowledged_and_retries_add_nothing(launch: Launch,
             (batch, 500) for batch in acknowledged
         ]
         client.close()
+    assert list((tmp_path / "data" / "inserts").iterdir()) == []
     assert len(acknowledged) > ROUNDS, "the test must have written between the kills"
+
+
+def test_token_whose_part_was_lost_in_a_kill_does_not_swallow_the_retry(launch: Launch, tmp_path: Path) -> None:
+    with launch(tmp_path / "data") as process:
+        client = _client(process)
+        client.command(
+            "CREATE TABLE ledger (batch UInt64, number UInt64, filler String) ENGINE = MergeTree ORDER BY (batch, number)"
+            " SETTINGS non_replicated_deduplication_window = 1000"
+        )
+        for batch in range(2):
+            _insert_batch(client, batch)
+        client.close()
+        process.kill()
+        (lost,) = (tmp_path / "data" / "store").rglob("all_2_2_0")
+        shutil.rmtree(lost)
+        process.start()
+        client = _client(process)
+        assert _complete_batches(client) == [0]
+        for batch in (0, 1, 1):
+            _insert_batch(client, batch)
+        assert _complete_batches(client) == [0, 1]
+        client.close()
 
 
 def test_schema_survives_a_kill(launch: Launch, tmp_path: Path) -> None:

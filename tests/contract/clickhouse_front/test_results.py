@@ -65,6 +65,11 @@ def test_raw_formats(client: Client) -> None:
     assert len(client.raw_query(query, fmt="RowBinary")) == 560_000
 
 
+def test_totals_follow_the_rows(client: Client) -> None:
+    query = "SELECT number % 2 AS a, count() FROM numbers(5) GROUP BY a WITH TOTALS ORDER BY a"
+    assert client.raw_query(query, fmt="TSV") == b"0\t3\n1\t2\n\n0\t5\n"
+
+
 def test_empty_results(client: Client) -> None:
     assert client.query("SELECT 1 WHERE 0").result_rows == []
     assert client.query("SELECT 1 AS one LIMIT 0").column_names == ("one",)

@@ -24,6 +24,7 @@ def test_insert_with_data(text: bytes, head: bytes, format_: str, data: bytes) -
     found = find_data(text, complete=True)
     assert found is not None
     assert (found.head, found.format, text[found.data :]) == (head, format_, data)
+    assert found.head[found.source_at :].startswith(b"SETTINGS") == (b"SETTINGS" in head)
 
 
 @pytest.mark.parametrize(("text", "head", "format_", "data"), INSERTS)

@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
+from pathlib import Path
+from tempfile import NamedTemporaryFile, SpooledTemporaryFile
 from typing import Any
 
 from .call import Call, parse_pairs, read_call
 from .engine import Engine, Handle, Progress
-from .errors import QUERY_IS_TOO_LARGE, QueryFailed, refused
-from .exchange import Body, ClientLeft, Receive, Reply, Send
+from .errors import NOT_ENOUGH_SPACE, QUERY_IS_TOO_LARGE, QueryFailed, refused
+from .exchange import Body, ClientLeft, Receive, Reply, Send, off_loop_if_large
 from .lanes import Lane, Lanes
 from .multipart import Form, parse_multipart
 from .statements import InsertHead, find_data, is_insert, read_statement
 
 MAX_TEXT_BYTES = 256 << 20
-"""Largest statement or form held in memory; insert data is streamed and has no limit."""
+"""Largest statement or form held in memory; insert data waits on disk and has no limit."""
 _SPOOL_BYTES = 16 << 20
 _KILL_PERIOD_S = 0.2
 _STREAMED = frozenset(
@@ -38,18 +39,20 @@ _STREAMED = frozenset(
 
 @dataclass(slots=True, kw_only=True)
 class Front:
-    """The application; an instance serves one engine."""
+    """The application; an instance serves one engine. `inserts` is a folder for the data of running inserts."""
 
     engine: Engine
+    inserts: Path
     lanes: Lanes
     display_name: str
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one HTTP exchange."""
-        if scope["path"] == "/":
+        greeted = scope["path"] == "/" and scope["method"] == "GET" and not scope["query_string"]
+        if scope["path"] == "/" and not greeted:
             await self._query(scope, receive, send)
             return
-        known = scope["path"] == "/ping"
+        known = greeted or scope["path"] == "/ping"
         body = b"Ok.\n" if known else b"There is no handle " + scope["path"].encode() + b"\n"
         headers = [(b"content-type", b"text/html; charset=UTF-8"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200 if known else 404, "headers": headers})
@@ -64,6 +67,8 @@ class Front:
             return
         except QueryFailed as error:
             await reply.fail(error, run.progress)
+        except OSError as error:
+            await reply.fail(refused(NOT_ENOUGH_SPACE, f"Cannot keep a temporary file: {error}"), run.progress)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,17 +110,13 @@ class Run:
         return await self._answer(call, await _gather(text, pieces), body)
 
     async def _insert(self, call: Call, insert: InsertHead, first: bytes, pieces: AsyncIterator[bytes]) -> None:
-        async with self._handle(call) as (lane, handle):
-            await lane.run(handle.start_insert, insert.head, insert.format)
-            try:
-                if first:
-                    await lane.run(handle.append, first)
-                async for piece in pieces:
-                    await lane.run(handle.append, piece)
-                await lane.run(handle.finish_insert)
-            except BaseException:
-                await lane.run(handle.cancel_insert)
-                raise
+        with NamedTemporaryFile(dir=self.front.inserts) as file:
+            await off_loop_if_large(file.write, first)
+            async for piece in pieces:
+                await off_loop_if_large(file.write, piece)
+            file.flush()
+            async with self._handle(call) as (lane, handle):
+                await lane.run(handle.insert, insert, Path(file.name))
         await self.reply.start(output_format="Null", encoding=None, progress=self.progress)
         await self.reply.finish()
 
@@ -134,7 +135,7 @@ class Run:
 
     async def _stream(self, call: Call, output_format: str, parts: AsyncIterator[bytes]) -> None:
         async for part in parts:
-            if not self.reply.started:
+            if part and not self.reply.started:
                 await self.reply.start(output_format=output_format, encoding=call.encoding, progress=self.progress)
             await self.reply.write(part)
         if not self.reply.started:
@@ -192,7 +193,7 @@ async def _held(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Give nothing before all is there, as wait_end_of_query asks; what is large waits on disk."""
     with SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         async for part in parts:
-            spool.write(part)
+            await off_loop_if_large(spool.write, part)
         spool.seek(0)
         while part := spool.read(1 << 20):
             yield part

@@ -7,11 +7,13 @@ tables of a query end with its handle.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from chdb import _chdb
 
-from .errors import from_engine
+from .errors import QueryFailed, from_engine
+from .statements import InsertHead
 
 _PARSER_LIMIT = 200_000
 _NOT_STREAMED = "Streaming query is not supported"
@@ -78,9 +80,22 @@ class Handle:
     def load(self, table: ExternalTable) -> None:
         """Make a table that lives as long as the handle."""
         self._statement(f"CREATE TEMPORARY TABLE {table.name} ({table.structure})".encode())
-        self.start_insert(f"INSERT INTO {table.name}".encode(), table.format)
-        self.append(table.data)
-        self.finish_insert()
+        with NamedTemporaryFile() as file:
+            file.write(table.data)
+            file.flush()
+            head = f"INSERT INTO {table.name} ".encode()
+            self._statement(insert_from(Path(file.name), head, at=len(head), input_format=table.format))
+
+    def insert(self, insert: InsertHead, data: Path) -> None:
+        """Insert the data in a file; returning means stored.
+
+        The engine's streaming insert (`send_insert`) is not used: it reports success when a part cannot be written.
+        """
+        text = insert_from(data, insert.head, at=insert.source_at, input_format=insert.format)
+        try:
+            self.query(text, "Null")
+        except QueryFailed as error:
+            raise QueryFailed(error.code, error.text.replace(f"(in file/uri {data}): ", "")) from error
 
     def query(self, text: bytes, output_format: str) -> bytes:
         """Run any statement to its end and give its whole answer."""
@@ -103,49 +118,20 @@ class Handle:
 
     def fetch(self) -> bytes | None:
         """The next block of a started query, None at the end."""
+        if self._open is None:
+            return None
         try:
             block = self.raw.streaming_fetch_result(self._open)
         except RuntimeError as error:
             self._open = None
             raise from_engine(error) from error
         if block is None or block.rows_read() == 0:
-            if block is not None:
-                self.progress.add_result(block)
+            # The last block has no rows, but the bytes of WITH TOTALS and of extremes.
             self._open = None
+        if block is None:
             return None
         self.progress.add_result(block)
         return bytes(block.bytes())
-
-    def start_insert(self, head: bytes, input_format: str) -> None:
-        """Open an insert; `head` has neither FORMAT nor data."""
-        try:
-            self._open = self.raw.send_insert(head, input_format)
-        except RuntimeError as error:
-            raise from_engine(error) from error
-
-    def append(self, data: bytes) -> None:
-        """Push data, cut anywhere. The engine forms its own blocks, so cuts do not show in parts or in tokens."""
-        try:
-            self.raw.insert_append(self._open, data)
-        except RuntimeError as error:
-            raise from_engine(error) from error
-
-    def finish_insert(self) -> None:
-        """Commit; returning means stored."""
-        insert, self._open = self._open, None
-        try:
-            result = self.raw.insert_done(insert)
-        except RuntimeError as error:
-            raise from_engine(error) from error
-        self.progress.written_rows += result.rows_written()
-        self.progress.written_bytes += result.bytes_written()
-        self.progress.elapsed_ns += int(result.elapsed() * 1e9)
-
-    def cancel_insert(self) -> None:
-        """Drop an open insert; blocks that were already written stay, as on a server."""
-        insert, self._open = self._open, None
-        if insert is not None:
-            self.raw.insert_cancel(insert)
 
     def cancel_query(self) -> None:
         """Drop a started query."""
@@ -177,6 +163,12 @@ class Handle:
             self.raw.query(text, "Null")
         except RuntimeError as error:
             raise from_engine(error) from error
+
+
+def insert_from(data: Path, head: bytes, *, at: int, input_format: str) -> bytes:
+    """An insert that reads a file, named at the place in `head` where the grammar wants it."""
+    source = b" FROM INFILE " + quoted(str(data).encode(), b"'") + b" COMPRESSION 'none' "
+    return head[:at] + source + head[at:] + b" FORMAT " + input_format.encode()
 
 
 def quoted(value: bytes, quote: bytes) -> bytes:

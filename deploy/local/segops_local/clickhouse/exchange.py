@@ -5,12 +5,13 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from .codec import Decoder, encoder
 from .engine import Progress
 from .errors import SOCKET_TIMEOUT, QueryFailed, refused
 
+R = TypeVar("R")
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -46,7 +47,7 @@ class Body:
         size = 0
         while not self._complete:
             raw = await self._next()
-            data = await _maybe_off_loop(self._decoder.add, raw) if raw else b""
+            data = await off_loop_if_large(self._decoder.add, raw) if raw else b""
             gathered.append(data)
             size += len(data)
             if size >= _PIECE:
@@ -111,7 +112,7 @@ class Reply:
         for start in range(0, len(data), _PIECE):
             if self._abandoned:
                 raise ClientLeft
-            piece = await _maybe_off_loop(self._encoder.add, data[start : start + _PIECE])
+            piece = await off_loop_if_large(self._encoder.add, data[start : start + _PIECE])
             if piece:
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
@@ -141,7 +142,8 @@ class Reply:
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
 
-async def _maybe_off_loop(work: Callable[[bytes], bytes], data: bytes) -> bytes:
+async def off_loop_if_large(work: Callable[[bytes], R], data: bytes) -> R:
+    """Do short work at once and long work in a thread, so that one large body does not hold up the others."""
     if len(data) < _LARGE:
         return work(data)
     return await asyncio.to_thread(work, data)

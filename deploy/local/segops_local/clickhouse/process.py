@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 _POLL_S = 0.02
 
@@ -19,7 +21,8 @@ class ClickHouseProcess:
     port: int
     arguments: tuple[str, ...] = ()
     ready_within_s: float = 30.0
-    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+    _stderr: IO[bytes] | None = field(default=None, init=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def url(self) -> str:
@@ -29,7 +32,8 @@ class ClickHouseProcess:
     def start(self) -> None:
         """Return when /ping answers. Raises RuntimeError with what the process said when it ends before."""
         command = [sys.executable, "-m", "segops_local.clickhouse", "--data", str(self.data), "--port", str(self.port)]
-        self._process = subprocess.Popen([*command, *self.arguments], stderr=subprocess.PIPE, text=True)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process, closed in _end
+        self._process = subprocess.Popen([*command, *self.arguments], stderr=self._stderr)
         deadline = time.monotonic() + self.ready_within_s
         while not self._answers():
             if self._process.poll() is not None:
@@ -48,19 +52,23 @@ class ClickHouseProcess:
         return self._end(kill=True)
 
     def _said(self) -> str:
-        process, self._process = self._process, None
-        return process.communicate()[1].strip() if process else ""
+        if self._stderr is None:
+            return ""
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors="replace").strip()
 
     def _end(self, *, kill: bool) -> int:
         process, self._process = self._process, None
+        stderr, self._stderr = self._stderr, None
+        if stderr is not None:
+            stderr.close()
         if process is None:
             return 0
         if kill:
             process.kill()
         else:
             process.terminate()
-        process.communicate()
-        return process.returncode
+        return process.wait()
 
     def _answers(self) -> bool:
         try:

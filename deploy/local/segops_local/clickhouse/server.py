@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -19,7 +21,9 @@ from .app import Front
 from .engine import Engine
 from .errors import QueryFailed
 from .lanes import Lanes
+from .repair import forget_tokens_without_parts
 
+_LOCKED = "Cannot lock file"
 KILL_S = 2
 """What a query gets to end after KILL QUERY."""
 KEEP_ALIVE_S = 600
@@ -71,7 +75,14 @@ def serve(options: Options) -> None:
     lanes = Lanes(options.max_queries)
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
-        Front(engine=engine, lanes=lanes, display_name=socket.gethostname()),
+        Front(
+            engine=engine,
+            inserts=_empty_folder(options.data / "inserts"),
+            lanes=lanes,
+            display_name=socket.gethostname(),
+        ),
+        http="httptools",
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -107,17 +118,33 @@ def _listen(options: Options) -> socket.socket:
 def _open_engine(options: Options) -> Engine:
     try:
         options.data.mkdir(parents=True, exist_ok=True)
+        _hold(options.data)
+        forget_tokens_without_parts(options.data)
         with _captured_stderr() as said:
             try:
                 return Engine(options.data)
             except QueryFailed as error:
                 reason = said() or error.text
+    except BlockingIOError:
+        reason = _LOCKED
     except OSError as error:
         reason = str(error)
-    if "Cannot lock file" in reason:
+    if _LOCKED in reason:
         return _stop(f"{options.data} is in use by another process; stop that one or choose another --data")
     remedy = "move it away to start empty, or choose another --data"
     return _stop(f"cannot open the data folder {options.data}: {reason[:500]}; {remedy}")
+
+
+def _hold(data: Path) -> None:
+    """Keep the folder to this process until it ends. Raises BlockingIOError when another one has it."""
+    fcntl.flock(os.open(data / "front.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _empty_folder(path: Path) -> Path:
+    """A killed process leaves the data of its unfinished inserts behind."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    return path
 
 
 @contextlib.contextmanager

@@ -39,9 +39,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsertHead:
-    """The part of an insert before its data: `head` without the FORMAT clause, `data` where the data starts."""
+    """The part of an insert before its data.
+
+    `head` ends before the FORMAT clause, `source_at` is where a FROM INFILE clause fits into it (before SETTINGS),
+    and `data` is where the data starts in the text.
+    """
 
     head: bytes
+    source_at: int
     format: str
     data: int
 
@@ -86,25 +91,34 @@ def find_data(text: bytes, *, complete: bool) -> InsertHead | None:
     """Where the data of an insert starts; None when it has none, or when more of `text` is needed to tell."""
     previous = b""
     keyword: Token | None = None
+    settings: Token | None = None
     for token in tokens(text):
         if not complete and (token.end == len(text) or token.is_open_quote):
             return None
         if keyword is not None and token.is_word:
-            return _after_format(text, keyword, token)
+            return _after_format(text, keyword, token, settings or keyword)
         is_name = previous in _NAME_FOLLOWS
         is_clause = token.is_word and token.depth == 0 and not is_name
         if is_clause and token.text in _QUERY_FOLLOWS:
             return None
         if is_clause and token.text == b"VALUES":
-            return InsertHead(head=text[: token.start], format="Values", data=token.end)
+            source_at = (settings or token).start
+            return InsertHead(head=text[: token.start], source_at=source_at, format="Values", data=token.end)
+        if is_clause and token.text == b"SETTINGS":
+            settings = token
         keyword = token if is_clause and token.text == b"FORMAT" else None
         previous = b"" if is_name and token.text not in _NAME_FOLLOWS else token.text
     return None
 
 
-def _after_format(text: bytes, keyword: Token, name: Token) -> InsertHead:
+def _after_format(text: bytes, keyword: Token, name: Token, source: Token) -> InsertHead:
     gap = _AFTER_FORMAT.match(text, name.end)
-    return InsertHead(head=text[: keyword.start], format=name.raw.decode("ascii"), data=gap.end() if gap else name.end)
+    return InsertHead(
+        head=text[: keyword.start],
+        source_at=source.start,
+        format=name.raw.decode("ascii"),
+        data=gap.end() if gap else name.end,
+    )
 
 
 def read_statement(text: bytes) -> Statement:
@@ -112,10 +126,13 @@ def read_statement(text: bytes) -> Statement:
     found = list(tokens(text))
     while found and found[-1].text == b";":
         found.pop()
+    if not found:
+        raise refused(SYNTAX_ERROR, "Syntax error: Empty query")
     if any(token.text == b";" for token in found):
         raise refused(SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     _refuse_kafka(found)
-    return Statement(format=_answer_format(found), reads=bool(found) and found[0].text in _READS)
+    _refuse_input(found)
+    return Statement(format=_answer_format(found), reads=found[0].text in _READS)
 
 
 def _answer_format(found: list[Token]) -> str | None:
@@ -134,8 +151,17 @@ def _answer_format(found: list[Token]) -> str | None:
 
 
 def _refuse_kafka(found: list[Token]) -> None:
-    if not found or found[0].text not in {b"CREATE", b"ATTACH", b"REPLACE"}:
+    if found[0].text not in {b"CREATE", b"ATTACH", b"REPLACE"}:
         return
     words = [token.text for token in found if token.text != b"="]
     if any(pair == (b"ENGINE", b"KAFKA") for pair in pairwise(words)):
         raise refused(NOT_IMPLEMENTED, "ENGINE = Kafka damages the data folder of the embedded engine; use a server")
+
+
+def _refuse_input(found: list[Token]) -> None:
+    if found[0].text != b"INSERT":
+        return
+    if any((name.text, after.text) == (b"INPUT", b"(") for name, after in pairwise(found)):
+        raise refused(
+            NOT_IMPLEMENTED, "INSERT ... SELECT FROM input() stores nothing in the embedded engine; use a server"
+        )
