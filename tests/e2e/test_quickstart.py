@@ -60,7 +60,7 @@ async def reader_of_the_record(person: Person, url: str, slash: bool) -> Reader:
     reader.has_token(person.token)
     reader.has_key(key)
     reader.replace = {
-        "[email protected]": person.email,
+        "[email\u00a0protected]": person.email,
         "yourpassword": PASSWORD,
         '"tenant": 1': f'"tenant": {person.tenant}',
     }

@@ -27,7 +27,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from segops_local.demo import seed  # noqa: PLC0415 - `run` shall not wait for what only the demo imports
+    from segops_local.demo import seed  # here, so that `run` does not wait for what only the demo imports
 
     async def show() -> None:
         async for line in seed(f"http://{HOST}:{arguments.port}"):

@@ -76,7 +76,7 @@ async def _post(url: str, path: str, body: dict[str, Any], authorization: str | 
     given = json.dumps(body).encode()
     answer = await http("POST", str(address.hostname), int(address.port or 80), path, body=given, headers=headers, timeout_s=15)
     if answer.status != 201:
-        said = answer.body.decode(errors="replace")[:300]
+        said = " ".join(answer.body.decode(errors="replace").split())[:300]
         raise LocalError(f"The first account could not be made: POST {path} was answered {answer.status}: {said}")
     made: dict[str, Any] = json.loads(answer.body)
     return made

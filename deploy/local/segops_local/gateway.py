@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segops_local.errors import LocalError
+from segops_local.host import child_environment, find_program
 from segops_local.ports import HOST
 from segops_local.probe import http
 from segops_local.process import Command
 from segops_local.server import Server
-from segops_local.settings import child_environment, find_program
 
 _FOLDER = Path(__file__).resolve().parents[2] / "gateway"
 _STATUS = "status"
@@ -132,8 +132,8 @@ def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder
 
 
 def _upstream(name: str, port: int) -> str:
-    # uvicorn closes an idle connection after 5 s: let go of it before, so that no request meets a closing one.
-    return f"    upstream {name} {{ server {HOST}:{port} max_fails=0; keepalive 64; keepalive_timeout 4s; }}"
+    # A service closes an idle connection after 75 s: let go of it before, so that no request meets a closing one.
+    return f"    upstream {name} {{ server {HOST}:{port} max_fails=0; keepalive 64; keepalive_timeout 60s; }}"
 
 
 def _route(route: Route, table: RouteTable) -> str:

@@ -1,4 +1,4 @@
-"""The only module of the local platform that reads the environment."""
+"""What the machine gives us: the only module of the local platform that reads the environment."""
 
 import os
 import shutil

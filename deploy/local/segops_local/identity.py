@@ -9,8 +9,9 @@ from pathlib import Path
 
 from segops_local.errors import LocalError
 
-_DAC_OVERRIDE, _DAC_READ_SEARCH = 1, 2
-_PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 8, 47, 2
+_DAC_OVERRIDE, _DAC_READ_SEARCH, _SETPCAP = 1, 2, 8
+_PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 28, 47, 2
+_NO_SETUID_FIXUP = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -31,8 +32,9 @@ def unprivileged(reaches: tuple[Path, ...]) -> Identity | None:
 def choose(reaches: tuple[Path, ...], *, effective_uid: int, grantable: tuple[int, ...]) -> Identity | None:
     """The user to run as, or None when we are already an ordinary user.
 
-    `reaches` are the folders it must be able to enter. Below a folder closed to others (such as /root) the user gets
-    the first of the `grantable` capabilities, which opens folders to it; LocalError when root has none to give.
+    `reaches` are the folders it must be able to enter and the programs it must be able to run. For what is closed to
+    others (such as /root, or all that was installed with a strict umask) the user gets the least of the `grantable`
+    capabilities that opens it; LocalError when root has none to give.
     """
     if effective_uid != 0:
         return None
@@ -40,6 +42,8 @@ def choose(reaches: tuple[Path, ...], *, effective_uid: int, grantable: tuple[in
     closed = next((path for path in map(_first_closed, reaches) if path is not None), None)
     if closed is None:
         return Identity(uid, gid)
+    if any(path.is_file() and not _may_be_used(path) for path in reaches):
+        grantable = tuple(number for number in grantable if number == _DAC_OVERRIDE)
     if not grantable:
         raise LocalError(
             f"PostgreSQL cannot run as root, and its user {uid} may not enter {closed}: "
@@ -52,7 +56,8 @@ def become(identity: Identity) -> None:
     """Turn this process, a forked child, into the identity for good. Raises OSError when the kernel refuses."""
     libc = ctypes.CDLL(None, use_errno=True)
     if identity.capabilities:
-        _check(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        # Without it access(2) ignores the capabilities of a user that is not root, and initdb believes access(2).
+        _check(libc.prctl(_PR_SET_SECUREBITS, _NO_SETUID_FIXUP, 0, 0, 0))
     os.setgroups([])
     os.setgid(identity.gid)
     os.setuid(identity.uid)
@@ -87,10 +92,15 @@ def _nobody() -> tuple[int, int]:
 
 def _first_closed(path: Path) -> Path | None:
     resolved = path.resolve()
-    for folder in (*reversed(resolved.parents), resolved):
-        if folder.is_dir() and not folder.stat().st_mode & 0o001:
-            return folder
+    for place in (*reversed(resolved.parents), resolved):
+        if not _may_be_used(place):
+            return place
     return None
+
+
+def _may_be_used(path: Path) -> bool:
+    """Whether others may enter the folder or run the program; what does not exist yet will be ours to give."""
+    return not path.exists() or bool(path.stat().st_mode & 0o001)
 
 
 def _grantable() -> tuple[int, ...]:
@@ -98,4 +108,6 @@ def _grantable() -> tuple[int, ...]:
         return ()
     lines = Path("/proc/self/status").read_text().splitlines()
     permitted = next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:"))
+    if not permitted >> _SETPCAP & 1:
+        return ()
     return tuple(number for number in (_DAC_READ_SEARCH, _DAC_OVERRIDE) if permitted >> number & 1)

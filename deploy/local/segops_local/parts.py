@@ -37,27 +37,23 @@ class Parts:
     guardian: Guardian
     engines: dict[str, Server] = field(init=False)
     services: dict[str, ServiceProcess] = field(default_factory=dict)
-    gateway: Gateway = field(init=False)
+    gateway: Gateway | None = None
     ports: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         _check_event_log(self.state, self.wishes.event_log)
-        names = ["gateway", "status", *(role.name for role in ROLES)]
-        self.ports = remembered_ports(self.state.root / "ports.json", names)
-        self.ports["gateway"] = self.wishes.port or self.ports["gateway"]
         self.engines = {engine.name: self._guarded(engine) for engine in self._make_engines()}
-        upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
-        self.gateway = Gateway(self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=load_routes())
-        self._guarded(self.gateway)
+        self._choose_ports()
 
     def all(self) -> tuple[Server, ...]:
-        return (*self.engines.values(), *self.services.values(), self.gateway)
+        return tuple(server for group in self.stopping_order() for server in group)
 
     def stopping_order(self) -> tuple[tuple[Server, ...], ...]:
         """No new request, then the services, then what they stand on."""
         apis = tuple(service for service in self.services.values() if service.role.is_api)
         workers = tuple(service for service in self.services.values() if not service.role.is_api)
-        return ((self.gateway,), apis, workers, tuple(self.engines.values()))
+        gateways = (self.gateway,) if self.gateway is not None else ()
+        return (gateways, apis, workers, tuple(self.engines.values()))
 
     def settings(self) -> dict[str, dict[str, str]]:
         """The environment of each service; the engines must run, for their addresses are in it."""
@@ -68,16 +64,26 @@ class Parts:
             clickhouse=self.engines["clickhouse"].url,
             event_log=self.engines["kafka"].url if "kafka" in self.engines else f"valkey://{valkey.address(valkey.port)}/1",
             auth=f"http://{HOST}:{self.ports['auth.api']}",
-            public=self.gateway.url,
+            public=f"http://{HOST}:{self.ports['gateway']}",
         )
         return {service: environment(service, at=at, state=self.state) for service in SERVICES}
 
-    def make_services(self, settings: Mapping[str, Mapping[str, str]]) -> None:
+    def make_services(self) -> None:
+        """All processes and the gateway, on ports that are free now: the engines took their time since the first look."""
+        self._choose_ports()
+        settings = self.settings()
         for role in ROLES:
             told = {**settings[role.service], **self.wishes.added(role.name)}
-            service = ServiceProcess(role, port=self.ports[role.name], told=told, state=self.state)
-            self._guarded(service)
-            self.services[role.name] = service
+            self.services[role.name] = ServiceProcess(role, port=self.ports[role.name], told=told, state=self.state)
+            self._guarded(self.services[role.name])
+        upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
+        self.gateway = Gateway(self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=load_routes())
+        self._guarded(self.gateway)
+
+    def _choose_ports(self) -> None:
+        names = ["gateway", "status", *(role.name for role in ROLES)]
+        self.ports = remembered_ports(self.state.root / "ports.json", names)
+        self.ports["gateway"] = self.wishes.port or self.ports["gateway"]
 
     def _make_engines(self) -> tuple[Server, ...]:
         root = self.state.root

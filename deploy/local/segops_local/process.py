@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,11 @@ from segops_local.identity import Identity, become
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
+# What tells why, best first: a program that gives up often says so once more, in general terms, after the reason.
+_TELLING = (
+    ('Traceback (most recent call last):\\n', '"error": "Traceback'),
+    ("FATAL", "PANIC", "[emerg]", "ERROR", "Error", '"level": "error"', '"level": "critical"'),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,5 +153,22 @@ def last_words(log: Path, start: int = 0) -> str:
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError:
         return "it wrote no log"
-    told = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "[emerg]", "ERROR", "Error"))]
-    return ((told or lines)[-1:] or ["it wrote nothing"])[0][:300]
+    for telling in _TELLING:
+        told = [line for line in lines if any(word in line for word in telling)]
+        if told:
+            return _plain(told[-1])[:300]
+    return _plain((lines or ["it wrote nothing"])[-1])[:300]
+
+
+def _plain(line: str) -> str:
+    """What a JSON log line says: its message, and of a traceback only the error."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict) or "message" not in entry:
+        return line
+    said = str(entry["message"]).strip()
+    message = said.splitlines()[-1] if said.startswith("Traceback") else said
+    cause = str(entry.get("error", "")).strip().splitlines()[-1:]
+    return ": ".join([message, *cause])

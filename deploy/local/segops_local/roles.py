@@ -4,11 +4,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from segops_local.host import child_environment
 from segops_local.ports import HOST
 from segops_local.probe import Answer, http
 from segops_local.process import Command
 from segops_local.server import Server
-from segops_local.settings import child_environment
 from segops_local.state import StateFolder
 
 SERVICES = ("auth", "ingest", "segments", "membership")
@@ -59,6 +59,8 @@ def environment(service: str, *, at: Addresses, state: StateFolder) -> dict[str,
     told = {
         "SEGOPS_ENV": "production",
         "SEGOPS_HTTP_HOST": HOST,
+        # Draining is for balancers that still send requests; our gateway ends first.
+        "SEGOPS_DRAIN_S": "0",
         "SEGOPS_POSTGRES_URL": at.postgres,
         "SEGOPS_REDIS_URL": at.redis,
         "SEGOPS_CLICKHOUSE_URL": at.clickhouse,
@@ -85,6 +87,8 @@ def migration(service: str, *, told: Mapping[str, str], state: StateFolder) -> C
 
 class ServiceProcess(Server):
     """One role, ready when it says so itself. Its settings may be changed between two starts."""
+
+    ready_poll_s = 0.1  # it needs a second of this machine's time to start; questions would take it away
 
     def __init__(self, role: Role, *, port: int, told: Mapping[str, str], state: StateFolder) -> None:
         self.role = role

@@ -25,6 +25,7 @@ class Server(ABC):
     name: str
     title: str
     ready_timeout_s: ClassVar[float] = 60.0
+    ready_poll_s: ClassVar[float] = 0.03
 
     def __init__(self, state_dir: Path, port: int | None = None) -> None:
         self.state_dir = state_dir.absolute()
@@ -164,7 +165,7 @@ class Server(ABC):
         while process.running and time.monotonic() < deadline:
             if await self.answers():
                 return True
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(self.ready_poll_s)
         return False
 
     def _make_folder(self) -> None:

@@ -10,16 +10,15 @@ from typing import Any
 from segops_common.kit.tasks import spawn
 from segops_local.errors import LocalError
 from segops_local.guardian import Guardian
+from segops_local.migrations import Migrations
 from segops_local.parts import EventLogKind, Parts, Wishes, check_port
-from segops_local.process import Process, last_words
-from segops_local.roles import SERVICES, migration
+from segops_local.roles import SERVICES
 from segops_local.server import Server
 from segops_local.state import StateFolder
 from segops_local.status import StatusServer
 
 _FIRST_DELAY_S = 0.2
 _STEADY_S = 30.0
-_MIGRATION_TIMEOUT_S = 120.0
 
 
 def silent(_line: str) -> None:
@@ -55,11 +54,11 @@ class Stack:
     @property
     def url(self) -> str:
         """The gateway's address."""
-        return self._parts.gateway.url
+        return self.process("gateway").url
 
     def process(self, name: str) -> Server:
         """A service's process such as `ingest.sink`, or `gateway`."""
-        return self._parts.gateway if name == "gateway" else self._parts.services[name]
+        return {server.name: server for server in self._parts.all()}[name]
 
     def engine(self, name: str) -> Server:
         """`postgres`, `valkey`, `clickhouse`, or `kafka` when the event log is there."""
@@ -101,26 +100,16 @@ class Stack:
         self._made = parts = Parts(state=self.state, wishes=self._wishes, guardian=guardian)
         self._say(f"Starting {_listed(engine.title for engine in parts.engines.values())}")
         await _together(engine.start() for engine in parts.engines.values())
-        settings = parts.settings()
-        self._say("Bringing the tables up to date")
-        await _together(self._migrate(service, settings[service]) for service in SERVICES)
+        migrations = Migrations(parts)
+        if not await asyncio.to_thread(migrations.are_done):
+            self._say("Bringing the tables up to date")
+            await migrations.run(parts.settings())
         self._say(f"Starting the services {_listed(SERVICES)}")
-        parts.make_services(settings)
+        parts.make_services()
         self._status = StatusServer(engines=tuple(parts.engines.values()), services=tuple(parts.services.values()))
         await self._status.start(parts.ports["status"])
-        await _together(server.start() for server in (*parts.services.values(), parts.gateway))
+        await _together(server.start() for server in parts.all())
         self._keepers = [spawn(self._keep(server), name=f"keep {server.name}") for server in parts.all()]
-
-    async def _migrate(self, service: str, settings: Mapping[str, str]) -> None:
-        added = self._wishes.added(f"{service}.migrate")
-        process = Process(migration(service, told={**settings, **added}, state=self.state))
-        try:
-            ended = await process.wait(_MIGRATION_TIMEOUT_S)
-        finally:
-            process.kill()
-        if not ended or process.exit_code != 0:
-            log = process.command.log
-            raise LocalError(f"The migrations of {service} failed: {last_words(log)} (all they said is in {log}).")
 
     async def _keep(self, server: Server) -> None:
         """Start the server again whenever it ended although it is wanted."""

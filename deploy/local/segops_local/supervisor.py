@@ -13,15 +13,20 @@ from segops_local.parts import EventLogKind
 from segops_local.stack import Stack
 from segops_local.terminal import LogFollower, say
 
+# A signal to our process group reaches us twice: once from its sender, once from make, which passes it on.
+_ECHO_S = 1.0
+
 
 async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
     """Return after an orderly stop. A second signal during the stop kills what is left. Raises LocalError."""
     stack = Stack(state_dir, port, event_log, say=say)
     signals = _Signals()
     starting = spawn(_failure_of(stack.start()), name="start")
-    if await signals.first_or(starting):
-        await _serve(stack, signals)
-    await signals.stop_or_kill(stack)
+    try:
+        if await signals.first_or(starting):
+            await _serve(stack, signals)
+    finally:
+        await signals.stop_or_kill(stack)
 
 
 async def _serve(stack: Stack, signals: "_Signals") -> None:
@@ -57,6 +62,7 @@ class _Signals:
     def __init__(self) -> None:
         self._first = asyncio.Event()
         self._second = asyncio.Event()
+        self._obeyed_from = 0.0
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._received)
@@ -88,8 +94,10 @@ class _Signals:
             await stack.kill()
 
     def _received(self) -> None:
-        if self._first.is_set():
+        now = asyncio.get_running_loop().time()
+        if not self._first.is_set():
+            self._obeyed_from = now
+            say("Stopping; once more to kill")
+            self._first.set()
+        elif now - self._obeyed_from > _ECHO_S:
             self._second.set()
-        else:
-            say("Stopping")
-        self._first.set()

@@ -7,8 +7,9 @@ import asyncio
 import sys
 
 from segops_common.telemetry.logging import configure_logging
+from segops_ingest.adapters.warehouse import SERVICE
 from segops_ingest.app import are_migrations_pending, run_api, run_migrations, run_sink
-from segops_ingest.bootstrap import SERVICE, bootstrap
+from segops_ingest.bootstrap import bootstrap
 
 
 def main() -> int:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from random import SystemRandom
-from typing import Final
 
-from segops_common.contracts.topics import EVENTS
+from segops_common.contracts.topics import EVENTS, SINK_GROUP
 from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS, FaultPoints
 from segops_common.kit.ids import SystemIds
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
@@ -21,7 +18,7 @@ from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
-from segops_common.testing.faults import CrashAt
+from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_ingest.adapters.metrics import IntakeMetrics, SinkMetrics
 from segops_ingest.adapters.stamps import RedisStamps
@@ -29,10 +26,6 @@ from segops_ingest.adapters.warehouse import ClickHouseWarehouse
 from segops_ingest.service import Ingest
 from segops_ingest.settings import Settings
 from segops_ingest.workers.sink import Sink
-
-SERVICE: Final = "ingest"
-SINK_GROUP: Final = "segops-sink"
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +71,15 @@ class Bootstrap:
                 observer=observer,
             )
             try:
-                yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check})
+                async with authenticator:
+                    yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check})
             finally:
                 await redis.aclose()
 
     @asynccontextmanager
     async def sink(self) -> AsyncIterator[ConsumerLoop]:
         """The loop of the sink, with its resources."""
-        faults = self._faults()
+        faults = fault_points(env=self._settings.env, crash_at=self._settings.crash_at)
         async with self.event_log() as log, self.clickhouse() as clickhouse:
             yield ConsumerLoop(
                 log=log,
@@ -117,9 +111,6 @@ class Bootstrap:
             yield clickhouse
         finally:
             await clickhouse.close()
-
-    def _faults(self) -> FaultPoints:
-        return CrashAt(self._settings.crash_at) if self._settings.crash_at else NO_FAULTS
 
 
 def bootstrap() -> Bootstrap:

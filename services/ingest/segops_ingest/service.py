@@ -16,11 +16,11 @@ from segops_common.kit.errors import Unavailable
 from segops_common.kit.ids import Ids
 from segops_common.streams.log import EventLog, Header, LogUnavailable
 from segops_ingest.domain.batch import kind_of
-from segops_ingest.domain.event import FORMS, Intake, Row
+from segops_ingest.domain.event import FORMS, Intake
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.instants import Acceptable
 from segops_ingest.domain.limits import MAX_EVENT_BYTES
-from segops_ingest.domain.messages import line_of, pack
+from segops_ingest.domain.messages import Draft, pack
 from segops_ingest.domain.refusal import EventRefused
 from segops_ingest.ports import IntakeObserver, StampMemory
 
@@ -35,18 +35,6 @@ class Receipt:
     message_ids: list[str] = field(default_factory=list)
     duplicates: int = 0
     refused: list[tuple[int, EventRefused]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """An event that passed every rule, with its text as of before stamping."""
-
-    row: Row
-    text: bytes
-
-    def stamped(self, instant: str) -> _Draft:
-        row = {**self.row, "timestamp": instant}
-        return _Draft(row, orjson.dumps(row))
 
 
 class Ingest:
@@ -83,7 +71,7 @@ class Ingest:
         """
         intake = self._intake(tenant_id, idempotency_key)
         receipt = Receipt()
-        drafts: list[_Draft] = []
+        drafts: list[Draft] = []
         for index, item in enumerate(items):
             try:
                 kind = kind_of(item)
@@ -103,10 +91,8 @@ class Ingest:
             idempotency_key=idempotency_key,
         )
 
-    async def _store(
-        self, intake: Intake, drafts: list[_Draft], receipt: Receipt, headers: Sequence[Header]
-    ) -> Receipt:
-        unique: dict[str, _Draft] = {}
+    async def _store(self, intake: Intake, drafts: list[Draft], receipt: Receipt, headers: Sequence[Header]) -> Receipt:
+        unique: dict[str, Draft] = {}
         for draft in drafts:
             unique.setdefault(draft.row["message_id"], draft)
         known = await self._stamp(intake, unique)
@@ -116,8 +102,8 @@ class Ingest:
         self._observer.received(accepted=len(drafts), duplicates=receipt.duplicates, refused=len(receipt.refused))
         return receipt
 
-    async def _append(self, drafts: Iterable[_Draft], headers: Sequence[Header]) -> None:
-        messages = pack([line_of(draft.row, draft.text) for draft in drafts], headers)
+    async def _append(self, drafts: Iterable[Draft], headers: Sequence[Header]) -> None:
+        messages = pack(drafts, headers)
         try:
             await self._log.append_many(EVENTS, messages)
         except LogUnavailable as error:
@@ -126,7 +112,7 @@ class Ingest:
                 retry_after_s=self._random.randint(*RETRY_AFTER_S),
             ) from error
 
-    async def _stamp(self, intake: Intake, unique: dict[str, _Draft]) -> int:
+    async def _stamp(self, intake: Intake, unique: dict[str, Draft]) -> int:
         """Give every event without an instant of its own the first one its message id ever had; how many were known."""
         waiting = [message_id for message_id, draft in unique.items() if not draft.row["timestamp"]]
         if not waiting:
@@ -134,18 +120,20 @@ class Ingest:
         now = intake.span.received_at
         known = await self._stamps.first_stamps(intake.tenant_id, waiting, now)
         for message_id in waiting:
-            unique[message_id] = unique[message_id].stamped(known.get(message_id, now))
+            row = {**unique[message_id].row, "timestamp": known.get(message_id, now)}
+            unique[message_id] = Draft(row, orjson.dumps(row))
         return len(known)
 
 
-def _draft(intake: Intake, kind: EventKind, call: Any, index: int) -> _Draft:
+def _draft(intake: Intake, kind: EventKind, call: Any, index: int) -> Draft:
     row = intake.row(call, kind, index)
     text = serialise(row, FORMS[kind].payload_name)
     if len(text) > MAX_EVENT_BYTES and len(orjson.dumps(call)) > MAX_EVENT_BYTES:
         raise EventRefused("", "event-too-large", f"an event has at most {MAX_EVENT_BYTES} bytes as compact JSON")
-    return _Draft(row, text)
+    return Draft(row, text)
 
 
 def _without_type(item: dict[str, Any]) -> dict[str, Any]:
-    del item["type"]
-    return item
+    call = item.copy()
+    del call["type"]
+    return call

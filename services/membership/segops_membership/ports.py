@@ -64,6 +64,17 @@ class Profiles(Protocol):
         ...
 
 
+class Intake(Protocol):
+    """The way of events into the warehouse."""
+
+    async def settle(self) -> None:
+        """Return when every event acknowledged before the call is in the warehouse, or after a few seconds.
+
+        Never raises: a late event counts in the next run.
+        """
+        ...
+
+
 class Runs(Protocol):
     """What runs found, tagged with the attempt that wrote it: invisible until its publication is shown."""
 
@@ -154,4 +165,52 @@ class PublicationSignal(Protocol):
 
     async def raise_to(self, tenant_id: int, number: int) -> None:
         """Never raises: a lost signal costs readers a moment, not the truth."""
+        ...
+
+
+class MembershipReader(Protocol):
+    """What readers may see: published changes only."""
+
+    async def numbers(self, tenant_ids: Collection[int]) -> Mapping[int, int]:
+        """The number of the newest publication that is shown of each tenant; a tenant without any is left out."""
+        ...
+
+    async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
+        """The user's segments, rising, by all publications up to `number`; with `as_of_ms`, by those as of then."""
+        ...
+
+    async def check(self) -> None:
+        """Return when the warehouse answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CacheAnswer:
+    """One look into the cache: the number that publications have reached, as far as it knows, and the entry."""
+
+    hint: int | None
+    segment_ids: tuple[int, ...] | None
+
+
+class MembershipCache(Protocol):
+    """Answers kept for a while under the publication number they belong to. Unreadable entries are none."""
+
+    async def read(self, tenant_id: int, number: int, user_id: str) -> CacheAnswer:
+        """One round trip."""
+        ...
+
+    async def write(self, tenant_id: int, number: int, user_id: str, segment_ids: tuple[int, ...]) -> None:
+        """Keep an answer."""
+        ...
+
+    async def claim(self, tenant_id: int, number: int, user_id: str) -> bool:
+        """Whether the caller is the one process that should ask the warehouse now."""
+        ...
+
+    async def correct(self, tenant_id: int, number: int) -> None:
+        """Replace a hint that is not true."""
+        ...
+
+    async def check(self) -> None:
+        """Return when the cache answers."""
         ...

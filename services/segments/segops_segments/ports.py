@@ -27,6 +27,7 @@ class OutboxMessage:
     tenant_id: int
     topic: TopicName
     value: bytes
+    traceparent: str | None
 
 
 class ReadUnit(Protocol):

@@ -10,8 +10,6 @@ import pytest
 from segops_local.engines import KafkaEngine, ValkeyEngine
 from tests.contract.event_log.harnesses import engine_folder
 
-pytest.register_assert_rewrite("segops_common.testing.event_log_contract")
-
 
 @pytest.fixture(scope="session")
 async def own_valkey(engines_folder: Path) -> AsyncIterator[ValkeyEngine]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from segops_common.contracts.topics import Topic
 from segops_common.kit.clock import SystemClock
 from segops_common.streams.kafka import KafkaEventLog
 from segops_common.streams.kafka_consumer import GroupTimes
@@ -91,10 +92,12 @@ class ValkeyHarness(_ProxiedHarness):
         super().__init__()
         self._engine = engine
 
-    async def connect(self) -> EventLog:
+    async def connect(self, *, keep_records: int = 10_000) -> EventLog:
         line = TcpProxy(target_port=self._engine.port)
         await line.start()
-        log = ValkeyEventLog(url=f"valkey://127.0.0.1:{line.port}/1", clock=SystemClock(), times=LEASES)
+        log = ValkeyEventLog(
+            url=f"valkey://127.0.0.1:{line.port}/1", clock=SystemClock(), times=LEASES, keep_records=keep_records
+        )
         self._lines.append((log, line))
         return log
 
@@ -117,9 +120,15 @@ class KafkaHarness(_ProxiedHarness):
     async def connect(self) -> EventLog:
         line = _KafkaLine(self._engine.port)
         await line.start()
-        log = KafkaEventLog(bootstrap=f"127.0.0.1:{line.port}", clock=SystemClock(), times=GROUP)
+        log = KafkaEventLog(bootstrap=f"127.0.0.1:{line.port}", clock=SystemClock(), times=GROUP, silent_s=1.0)
         self._lines.append((log, line))
         return log
+
+    def refuse_one_produce(self, log: EventLog, topic: Topic, error: int) -> None:
+        """The next answer about an append to partition 0 of the topic carries this error code."""
+        line = self._line_of(log)
+        assert isinstance(line, _KafkaLine)
+        line.refuse(topic.name.encode(), error)
 
     async def kill_engine(self) -> None:
         self._engine.kill()
@@ -134,10 +143,19 @@ class _KafkaLine(TcpProxy):
     def __init__(self, broker_port: int) -> None:
         super().__init__(target_port=broker_port, read_answer=self._renamed)
         self._broker_port = broker_port
+        self._accepted, self._refused = b"", b""
+
+    def refuse(self, topic: bytes, error: int) -> None:
+        """In an answer to a produce request the topic is followed by: one partition, number 0, its error code."""
+        partition = topic + (1).to_bytes(4, "big") + bytes(4)
+        self._accepted, self._refused = partition + bytes(2), partition + error.to_bytes(2, "big")
 
     async def _renamed(self, reader: asyncio.StreamReader) -> bytes:
         length = await reader.readexactly(4)
         answer = await reader.readexactly(int.from_bytes(length, "big"))
+        if self._accepted and self._accepted in answer:
+            answer = answer.replace(self._accepted, self._refused)
+            self._accepted = b""
         return length + answer.replace(_address(self._broker_port), _address(self.port))
 
 

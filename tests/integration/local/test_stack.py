@@ -115,6 +115,12 @@ async def test_a_suspended_process_hangs_and_goes_on(stack: Stack) -> None:
     assert await process.answers()
 
 
+async def test_kill_ends_all_at_once(tmp_path: Path, stack: Stack, stand_ins: Env) -> None:
+    await stack.kill()
+    assert left_of(tmp_path) == []
+    assert not [line for line in notes(stand_ins) if line.startswith("ended")]
+
+
 async def test_a_process_can_be_held_down_and_told_otherwise(stack: Stack, stand_ins: Env) -> None:
     sink = stack.process("ingest.sink")
     sink.kill(stay_down=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from segops_common.kit.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError, ClickHouseUnavailable
 from segops_common.stores.clickhouse_migrations import ChangedMigrationError, migrate, pending_migrations
 
@@ -80,3 +82,18 @@ async def test_a_gap_in_the_numbers_is_refused(clickhouse: ClickHouse, tmp_path:
     (tmp_path / "0002_second.sql").write_text("SELECT 1;\n")
     with pytest.raises(ValueError, match="without a gap"):
         await migrate(clickhouse, "gap", tmp_path)
+
+
+async def test_statements_of_one_client_run_side_by_side(clickhouse: ClickHouse) -> None:
+    async def sleep() -> None:
+        await clickhouse.query("SELECT sleep(0.5)")
+
+    started = SystemClock().monotonic()
+    await asyncio.gather(*(sleep() for _ in range(4)))
+    assert SystemClock().monotonic() - started < 1.5
+
+
+async def test_a_time_out_does_not_spoil_the_client(clickhouse: ClickHouse) -> None:
+    with pytest.raises(ClickHouseUnavailable):
+        await clickhouse.query("SELECT sleep(2)", timeout_s=0.2)
+    await clickhouse.check()

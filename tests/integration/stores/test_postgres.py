@@ -1,24 +1,17 @@
-"""Sessions, errors and idempotency keys, on a real PostgreSQL."""
+"""Sessions and errors, on a real PostgreSQL."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.kit.errors import Conflict, Unavailable, ValidationFailed
-from segops_common.kit.idempotency import IdempotentCall, StoredAnswer
-from segops_common.stores.idempotency import PostgresIdempotency, idempotency_table
+from segops_common.kit.errors import Unavailable, ValidationFailed
 from segops_common.stores.postgres import check_postgres, create_engine, read_session, write_session
-from segops_common.testing.clock import ManualClock
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -33,8 +26,6 @@ async def schema(engine: AsyncEngine) -> str:
     name = f"s_{secrets.token_hex(6)}"
     async with write_session(engine) as session:
         await session.execute(sa.schema.CreateSchema(name))
-        connection = await session.connection()
-        await connection.run_sync(idempotency_table(name).create)
     return name
 
 
@@ -73,38 +64,40 @@ async def test_a_dead_server_is_unavailable() -> None:
     await engine.dispose()
 
 
-def call(key: str = "k", digest: str = "d") -> IdempotentCall:
-    return IdempotentCall("scope", key, digest)
+async def test_an_integer_that_cannot_be_stored_is_the_callers_fault(engine: AsyncEngine) -> None:
+    with pytest.raises(ValidationFailed):
+        async with write_session(engine) as session:
+            await session.execute(sa.text("SELECT CAST(:value AS bigint)"), {"value": 2**63})
 
 
-async def test_the_first_answer_is_kept_for_a_day(engine: AsyncEngine, schema: str) -> None:
-    clock = ManualClock(NOON)
-    store = PostgresIdempotency(engine=engine, schema=schema, clock=clock)
-    assert await store.reserve(call()) is None
-    with pytest.raises(Conflict) as in_flight:
-        await store.reserve(call())
-    assert in_flight.value.slug == "idempotency-in-progress"
-    await store.complete(call(), StoredAnswer(201, b"{}"))
-    assert await store.reserve(call()) == StoredAnswer(201, b"{}")
-    with pytest.raises(ValidationFailed) as reused:
-        await store.reserve(call(digest="other"))
-    assert reused.value.slug == "idempotency-key-reused"
-    clock.advance(24 * 3600 + 1)
-    assert await store.reserve(call()) is None
+async def test_a_statement_that_takes_too_long_is_unavailable(postgres_url: str) -> None:
+    engine = create_engine(postgres_url, statement_timeout_s=0.2)
+    with pytest.raises(Unavailable):
+        async with write_session(engine) as session:
+            await session.execute(sa.text("SELECT pg_sleep(5)"))
+    await check_postgres(engine)
+    await engine.dispose()
 
 
-async def test_a_call_that_did_nothing_or_died_can_be_repeated(engine: AsyncEngine, schema: str) -> None:
-    clock = ManualClock(NOON)
-    store = PostgresIdempotency(engine=engine, schema=schema, clock=clock)
-    assert await store.reserve(call()) is None
-    await store.release(call())
-    assert await store.reserve(call()) is None
-    clock.advance(61)
-    assert await store.reserve(call()) is None
+async def test_a_pool_that_is_used_up_is_unavailable(postgres_url: str) -> None:
+    engine = create_engine(postgres_url, pool_size=1)
+    async with write_session(engine) as held:
+        await held.execute(sa.text("SELECT 1"))
+        with pytest.raises(Unavailable):
+            async with read_session(engine) as session:
+                await session.execute(sa.text("SELECT 1"))
+    await engine.dispose()
 
 
-async def test_of_many_at_once_one_is_first(engine: AsyncEngine, schema: str) -> None:
-    store = PostgresIdempotency(engine=engine, schema=schema, clock=ManualClock(NOON))
-    answers = await asyncio.gather(*(store.reserve(call()) for _ in range(20)), return_exceptions=True)
-    assert answers.count(None) == 1
-    assert sum(isinstance(answer, Conflict) for answer in answers) == 19
+async def test_a_connection_that_broke_is_replaced(engine: AsyncEngine, postgres_url: str) -> None:
+    other = create_engine(postgres_url, pool_size=1)
+    async with read_session(other) as session:
+        process = await session.scalar(sa.text("SELECT pg_backend_pid()"))
+    async with write_session(engine) as session:
+        await session.execute(sa.text("SELECT pg_terminate_backend(:process, 2000)"), {"process": process})
+    async with read_session(other) as session:
+        assert await session.scalar(sa.text("SELECT pg_backend_pid()")) != process
+    with pytest.raises(Unavailable):
+        async with write_session(other) as session:
+            await session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    await other.dispose()

@@ -28,3 +28,13 @@ def test_a_closed_folder_on_the_way_needs_the_right_to_search(tmp_path: Path) ->
     assert identity.capabilities == (2,)
     with pytest.raises(LocalError, match=r"may not enter /.*chmod o\+x"):
         choose((tmp_path / "closed" / "in",), effective_uid=0, grantable=())
+
+
+def test_a_closed_program_needs_the_right_to_run_it(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.touch(mode=0o700)
+    identity = choose((program,), effective_uid=0, grantable=(2, 1))
+    assert identity is not None
+    assert identity.capabilities == (1,)
+    with pytest.raises(LocalError):
+        choose((program,), effective_uid=0, grantable=(2,))

@@ -17,6 +17,12 @@ from segops_local.process import descendants, last_words
         ("FATAL: no room\nshutting down\n", "FATAL: no room"),
         ("Traceback\nValueError: bad\n", "ValueError: bad"),
         ("x" * 1_000, "x" * 300),
+        (
+            '{"level": "error", "message": "Traceback (most recent call last):\\n  at\\nKeyError: 1\\n"}\n'
+            '{"level": "error", "message": "Exiting."}\n',
+            "KeyError: 1",
+        ),
+        ('{"level": "error", "message": "task failed", "error": "Traceback\\n  at\\nOSError: gone"}\nbye\n', "task failed: OSError: gone"),
     ],
 )
 def test_the_last_words_are_the_line_that_tells_most(tmp_path: Path, text: str, words: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 
 import pytest
 
 from segops_common.telemetry.logging import JsonFormatter
-from segops_common.telemetry.metrics import HttpMetrics, Metric, Metrics
+from segops_common.telemetry.metrics import HttpMetrics, Kind, Metric, Metrics
 from segops_common.telemetry.tracing import current_request_id, current_traceparent, trace_context
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -47,6 +48,43 @@ def test_requests_are_counted_by_route() -> None:
     metrics = Metrics()
     HttpMetrics(metrics).observe("GET", "/api/things/{id}/", 200, 0.01)
     assert b'route="/api/things/{id}/",status="200"} 1.0' in metrics.render()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk_live_" + "a" * 49,
+        "pk_live_" + "b" * 49,
+        "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "postgresql://segops:hunter2@127.0.0.1/segops",
+    ],
+)
+def test_credentials_are_struck_out_wherever_they_stand(secret: str) -> None:
+    try:
+        raise ValueError(f"refused {secret}")
+    except ValueError:
+        record = logging.LogRecord("t", logging.ERROR, "", 0, "call with %s", (secret,), sys.exc_info())
+    record.fields = {"given": secret}
+    line = JsonFormatter(service="auth", role="api").format(record)
+    assert secret not in line
+    assert "hunter2" not in line
+    assert json.loads(line)["fields"]["given"]
+
+
+def test_every_metric_can_be_made_as_what_it_is() -> None:
+    metrics = Metrics()
+    makers = {Kind.COUNTER: metrics.counter, Kind.GAUGE: metrics.gauge, Kind.HISTOGRAM: metrics.histogram}
+    for metric in Metric:
+        makers[metric.value.kind](metric)
+        assert f"# TYPE {metric.value.name}".encode() in metrics.render()
+
+
+def test_methods_that_nobody_knows_are_one_series() -> None:
+    metrics = Metrics()
+    http = HttpMetrics(metrics)
+    http.observe("BREW", "unrouted", 404, 0.01)
+    http.observe("PROPFIND", "unrouted", 404, 0.01)
+    assert b'method="other",route="unrouted",status="404"} 2.0' in metrics.render()
 
 
 def test_one_name_is_one_kind() -> None:

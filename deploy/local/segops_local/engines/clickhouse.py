@@ -3,11 +3,11 @@
 import sys
 
 from segops_local.errors import LocalError
+from segops_local.host import child_environment
 from segops_local.ports import HOST
 from segops_local.probe import http
 from segops_local.process import Command
 from segops_local.server import Server
-from segops_local.settings import child_environment
 
 _DATABASE = "segops"
 

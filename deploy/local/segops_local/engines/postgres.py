@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 
 from segops_local.errors import LocalError
+from segops_local.host import child_environment
 from segops_local.identity import Identity, unprivileged
 from segops_local.ports import HOST
 from segops_local.process import Command, child_setup
 from segops_local.server import Server
-from segops_local.settings import child_environment
 
 _USER = "segops"
 _DATABASE = "segops"
@@ -48,7 +48,7 @@ class PostgresEngine(Server):
         return f"postgresql+asyncpg://{_USER}:{self._password_file.read_text().strip()}@{self.address(self.port)}/{_DATABASE}"
 
     def prepare(self) -> None:
-        self._identity = unprivileged((_programs(), self.state_dir))
+        self._identity = unprivileged((_programs() / "postgres", self.state_dir))
         if not self._data.exists():
             self._initialise()
         self._check_version()

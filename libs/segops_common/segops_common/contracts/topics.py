@@ -30,7 +30,8 @@ SEGMENTS = Topic("segops.segments", 6)
 COMPUTE_RESULTS = Topic("segops.compute-results", 6)
 MEMBERSHIP_CHANGES = Topic("segops.membership-changes", 12)
 
-ALL_TOPICS = (EVENTS, COMPUTE_JOBS, SEGMENTS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES)
+SINK_GROUP = "segops-sink"
+"""The group that brings EVENTS into the warehouse: what it has committed can be read there."""
 
 
 def tenant_key(tenant_id: int) -> bytes:

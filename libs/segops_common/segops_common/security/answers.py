@@ -62,11 +62,11 @@ class KnownAnswers(Generic[T]):
                 return last[1]
         return answer
 
-    def forget(self, name: str) -> None:
-        """The next caller asks auth; also when a question is under way, whose answer may be the old one."""
-        self._found.pop(name, None)
-        self._refused.pop(name, None)
-        self._asking.pop(name, None)
+    def forget(self, concerns: Callable[[T], bool]) -> None:
+        """The next caller who is concerned asks auth anew; questions under way may bring an old answer: not kept."""
+        for name in [name for name, (_, found) in self._found.items() if concerns(found.value)]:
+            del self._found[name]
+        self._asking.clear()
 
     def doubt_all(self) -> None:
         """Nothing is fresh any more: changes may have gone unheard. It still serves while auth does not answer."""

@@ -1,8 +1,8 @@
 """Authenticating a request: the one seam that every service uses, and the implementation that asks auth.
 
-    Authorization: Bearer <access token>     a person; verified here, roles asked for
-    Authorization: ApiKey <key>              a program; checksum here, the rest asked for
-    Authorization: Service <token>           another service, on /internal/ only: see `require_service_token`
+`Authorization: Bearer <access token>` is a person: the token is verified here, roles are asked for.
+`Authorization: ApiKey <key>` is a program: the checksum is verified here, the rest is asked for.
+`Authorization: Service <token>` is another service, on /internal/ only: see `require_service_token`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import httpx
-from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection, Memberships, memberships_path
@@ -42,14 +41,14 @@ class Authenticator(Protocol):
 class RemoteAuthenticator:
     """Asks auth and remembers its answers for 30 s, or until auth says on Redis that something has changed.
 
-    While auth does not answer, what was known serves for five minutes more. Use as an async context manager.
+    While auth does not answer, what was known serves for five minutes more. Close it at the end; `async with` does.
     """
 
     def __init__(
         self,
         *,
         auth_url: str,
-        service_token: SecretStr,
+        service_token: str,
         redis: Redis | None,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -57,7 +56,7 @@ class RemoteAuthenticator:
         """Without `redis` a revocation bites after 30 s at the latest; `transport` replaces the network."""
         self._client = httpx.AsyncClient(
             base_url=auth_url,
-            headers={"Authorization": f"Service {service_token.get_secret_value()}"},
+            headers={"Authorization": f"Service {service_token}"},
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=transport,
             trust_env=False,
@@ -67,22 +66,26 @@ class RemoteAuthenticator:
         self._listener = PurgeListener(redis=redis, clock=clock, known=self._known) if redis is not None else None
 
     async def __aenter__(self) -> Self:
-        if self._listener is not None:
-            self._listener.start()
         return self
 
     async def __aexit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop to listen and close the connections; leaves `redis` to its owner."""
         if self._listener is not None:
             await self._listener.stop()
         await self._client.aclose()
 
     async def authenticate(self, authorization: str | None) -> Principal:
         scheme, credential = split_authorization(authorization)
+        if self._listener is not None:
+            self._listener.start()
         if scheme == "bearer":
-            token = (await self._key_set.verify(credential)).user_id
-            return await self._ask(f"user:{token}", lambda: self._fetch_user(token))
+            user_id = (await self._key_set.verify(credential)).user_id
+            return await self._ask(f"user:{user_id}", lambda: self._fetch_user(user_id))
         if scheme == "apikey" and looks_valid(credential):
             return await self._ask(f"key:{fingerprint(credential)}", lambda: self._fetch_key(credential))
         raise invalid_credential(scheme)
@@ -102,25 +105,14 @@ class RemoteAuthenticator:
             return AuthDown()
         if answer.status_code == httpx.codes.NOT_FOUND:
             return Refused()
-        found = Memberships.model_validate_json(answer.content)
-        roles = {item.tenant_id: Role(item.role) for item in found.memberships}
-        return Found(UserPrincipal(user_id=user_id, roles=roles))
+        return Found(user_principal(user_id, Memberships.model_validate_json(answer.content)))
 
     async def _fetch_key(self, key: str) -> Outcome[Principal]:
         answer = await self._send("POST", INTROSPECT_PATH, {"key": key})
         if answer is None or answer.status_code != httpx.codes.OK:
             return AuthDown()
-        found = KeyIntrospection.model_validate_json(answer.content)
-        if not found.active or found.key_id is None or found.tenant_id is None or found.kind is None:
-            return Refused()
-        return Found(
-            KeyPrincipal(
-                key_id=found.key_id,
-                tenant_id=found.tenant_id,
-                scopes=frozenset(Scope(scope) for scope in found.scopes),
-                kind=KeyKind(found.kind),
-            )
-        )
+        principal = key_principal(KeyIntrospection.model_validate_json(answer.content))
+        return Refused() if principal is None else Found(principal)
 
     async def _send(self, method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response | None:
         """The answer of auth; None when it has none that can be used."""
@@ -129,6 +121,26 @@ class RemoteAuthenticator:
         except httpx.HTTPError:
             return None
         return answer if answer.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND) else None
+
+
+def user_principal(user_id: int, found: Memberships) -> UserPrincipal:
+    """The person whom auth describes; a role that this version does not know gives nothing."""
+    known = set(Role)
+    roles = {item.tenant_id: Role(item.role) for item in found.memberships if item.role in known}
+    return UserPrincipal(user_id=user_id, roles=roles)
+
+
+def key_principal(found: KeyIntrospection) -> KeyPrincipal | None:
+    """The key that auth describes, None when it is not active; a scope that this version does not know gives nothing."""
+    if not found.active or found.key_id is None or found.tenant_id is None or found.kind is None:
+        return None
+    known = set(Scope)
+    return KeyPrincipal(
+        key_id=found.key_id,
+        tenant_id=found.tenant_id,
+        scopes=frozenset(Scope(scope) for scope in found.scopes if scope in known),
+        kind=KeyKind(found.kind),
+    )
 
 
 def split_authorization(authorization: str | None) -> tuple[str, str]:
@@ -149,8 +161,8 @@ def invalid_credential(scheme: str) -> Unauthenticated:
     return Unauthenticated("The access token is not valid.", slug="invalid-token")
 
 
-def require_service_token(authorization: str | None, service_token: SecretStr) -> None:
+def require_service_token(authorization: str | None, service_token: str) -> None:
     """Raises Unauthenticated unless the header is `Service <token>`; takes the same time for every wrong one."""
-    expected = f"Service {service_token.get_secret_value()}".encode()
+    expected = f"Service {service_token}".encode()
     if not hmac.compare_digest((authorization or "").encode(), expected):
         raise Unauthenticated("This is for services only.")

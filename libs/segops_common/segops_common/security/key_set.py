@@ -14,6 +14,7 @@ from segops_common.security.tokens import AccessToken, TokenVerifier, UnknownSig
 
 # However many unknown keys are named: at most one fetch in this time.
 MIN_FETCH_INTERVAL_S = 10.0
+AFTER_FAILURE_S = 1.0
 
 
 class KeySet:
@@ -23,7 +24,7 @@ class KeySet:
         self._client = client
         self._clock = clock
         self._verifier: TokenVerifier | None = None
-        self._fetched_at: float | None = None
+        self._next_fetch_at = 0.0
         self._lock = asyncio.Lock()
 
     async def verify(self, token: str) -> AccessToken:
@@ -54,13 +55,14 @@ class KeySet:
         """Whether the keys were fetched just now."""
         async with self._lock:
             now = self._clock.monotonic()
-            if self._fetched_at is not None and now < self._fetched_at + MIN_FETCH_INTERVAL_S:
+            if now < self._next_fetch_at:
                 return False
-            self._fetched_at = now
             try:
                 answer = await self._client.get(JWKS_PATH)
                 answer.raise_for_status()
                 self._verifier = TokenVerifier(jwks=orjson.loads(answer.content)["keys"], clock=self._clock)
             except (httpx.HTTPError, ValueError, KeyError, TypeError):
+                self._next_fetch_at = now + AFTER_FAILURE_S
                 return False
+            self._next_fetch_at = now + MIN_FETCH_INTERVAL_S
             return True

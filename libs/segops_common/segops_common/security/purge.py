@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -13,23 +14,26 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.retry import full_jitter
 from segops_common.kit.tasks import spawn
 from segops_common.security.answers import KnownAnswers
+from segops_common.security.principal import Principal, UserPrincipal
 
 POLL_S = 1.0
+_MESSAGE = re.compile(r"(key|user):([0-9]{1,19})", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
 class PurgeListener:
     """Makes known answers forget what auth names; while Redis is away, answers grow at most 30 s old by themselves."""
 
-    def __init__(self, *, redis: Redis, clock: Clock, known: KnownAnswers[object]) -> None:
+    def __init__(self, *, redis: Redis, clock: Clock, known: KnownAnswers[Principal]) -> None:
         self._redis = redis
         self._clock = clock
         self._known = known
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to listen, for as long as the process lives or until `stop`."""
-        self._task = spawn(self._run(), name="auth purge listener")
+        """Begin to listen, until `stop`; nothing more when it has begun."""
+        if self._task is None:
+            self._task = spawn(self._run(), name="auth purge listener")
 
     async def stop(self) -> None:
         """Returns when the listener is gone."""
@@ -38,7 +42,7 @@ class PurgeListener:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        delays = full_jitter(base_s=0.2, cap_s=5.0)
+        delays = full_jitter(base_s=0.2, cap_s=2.0)
         while True:
             try:
                 await self._listen()
@@ -54,4 +58,24 @@ class PurgeListener:
                 if message is not None and message["type"] == "subscribe":
                     self._known.doubt_all()
                 elif message is not None and message["type"] == "message":
-                    self._known.forget(bytes(message["data"]).decode("utf-8", "replace"))
+                    self._forget(bytes(message["data"]).decode("ascii", "replace"))
+
+    def _forget(self, message: str) -> None:
+        changed = _MESSAGE.fullmatch(message)
+        if changed is not None:
+            name = (changed[1], int(changed[2]))
+            self._known.forget(lambda principal: _name(principal) == name)
+
+
+def key_changed(key_id: int) -> str:
+    """The message that a key was revoked or replaced."""
+    return f"key:{key_id}"
+
+
+def user_changed(user_id: int) -> str:
+    """The message that a person's roles have changed."""
+    return f"user:{user_id}"
+
+
+def _name(principal: Principal) -> tuple[str, int]:
+    return ("user", principal.user_id) if isinstance(principal, UserPrincipal) else ("key", principal.key_id)

@@ -29,6 +29,7 @@ ISSUER = "segops"
 AUDIENCE = "segops"
 TYPE = "at+jwt"
 MAX_TOKEN_BYTES = 4096
+MAX_USER_ID = 2**63 - 1
 # Clocks of two machines may differ by this much.
 MAX_SKEW_S = 30
 _HEADER_NAMES = {"alg", "kid", "typ"}
@@ -159,7 +160,7 @@ def _seconds(claims: Mapping[str, Any], name: str) -> int | None:
 
 def _subject(claims: Mapping[str, Any]) -> int:
     subject = claims.get("sub")
-    if not isinstance(subject, str) or _SUBJECT.fullmatch(subject) is None:
+    if not isinstance(subject, str) or _SUBJECT.fullmatch(subject) is None or int(subject) > MAX_USER_ID:
         raise _invalid()
     return int(subject)
 
@@ -171,7 +172,8 @@ def _invalid() -> Unauthenticated:
 def _private_key(pem: str) -> Key:
     try:
         key = jwk.construct(pem, ALGORITHM)
-        usable = not key.is_public() and key.to_dict()["crv"] == CURVE
+        members = key.to_dict()
+        usable = "d" in members and members["crv"] == CURVE
     except Exception as error:
         raise ValueError("the signing key is not an EC private key in PEM") from error
     if not usable:

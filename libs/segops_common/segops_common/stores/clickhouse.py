@@ -100,9 +100,14 @@ class ClickHouse:
             await client.insert(table, rows, column_names=list(columns), settings=dict(settings))
 
     async def insert_json_lines(
-        self, table: str, lines: bytes, *, settings: Settings = NO_SETTINGS, timeout_s: float | None = None
+        self,
+        table: str,
+        lines: bytes | AsyncIterator[bytes],
+        *,
+        settings: Settings = NO_SETTINGS,
+        timeout_s: float | None = None,
     ) -> None:
-        """Insert NDJSON as it is; acknowledged when stored. Raises ClickHouseError."""
+        """Insert NDJSON as it is, sent piece by piece when given so; acknowledged when stored. Raises ClickHouseError."""
         async with self._translated(timeout_s) as client:
             await client.raw_insert(table, insert_block=lines, fmt="JSONEachRow", settings=dict(settings))
 

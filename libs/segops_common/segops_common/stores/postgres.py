@@ -13,7 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from segops_common.kit.errors import Fault, Unavailable, ValidationFailed
 
 CONNECT_TIMEOUT_S = 2
-STATEMENT_TIMEOUT_MS = 5_000
+STATEMENT_TIMEOUT_S = 5.0
+
+# Cancelled or shut down (57), out of something (53), deadlocked (40): the same transaction may succeed later.
+_PASSING = (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.TransactionRollbackError)
 
 
 class ReadSession(AsyncSession):
@@ -24,8 +27,9 @@ class WriteSession(AsyncSession):
     """A session whose transaction is committed once, at the end of its block."""
 
 
-def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+def create_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> AsyncEngine:
     """An engine for `postgresql+asyncpg://…`; connects when first used."""
+    timeout_ms = str(int(statement_timeout_s * 1000))
     return create_async_engine(
         url,
         pool_size=pool_size,
@@ -34,8 +38,9 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
-            "command_timeout": STATEMENT_TIMEOUT_MS / 1000 + 1,
-            "server_settings": {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "timezone": "UTC"},
+            # The server ends a statement first; this is for a server that has stopped answering.
+            "command_timeout": statement_timeout_s + 1,
+            "server_settings": {"statement_timeout": timeout_ms, "timezone": "UTC"},
         },
     )
 
@@ -43,8 +48,8 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
 @asynccontextmanager
 async def read_session(engine: AsyncEngine) -> AsyncIterator[ReadSession]:
     """A read-only transaction; raises Unavailable when PostgreSQL does not answer."""
-    async with _translated_errors(), ReadSession(engine, expire_on_commit=False) as session:
-        await session.execute(sa.text("SET TRANSACTION READ ONLY"))
+    read_only = engine.execution_options(postgresql_readonly=True)
+    async with _translated_errors(), ReadSession(read_only, expire_on_commit=False) as session:
         yield session
 
 
@@ -73,7 +78,8 @@ async def _translated_errors() -> AsyncIterator[None]:
         if isinstance(error, DataError) or isinstance(cause, asyncpg.DataError):
             fault = Fault("", "not-storable", "a value is outside of what can be stored")
             raise ValidationFailed("A value cannot be stored.", errors=[fault]) from error
-        if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+        lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+        if lost or isinstance(cause, _PASSING):
             raise Unavailable("The database does not answer.") from error
         raise
     except (TimeoutError, OSError, sa.exc.TimeoutError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from segops_common.contracts.topics import Topic
 from segops_common.kit.clock import Clock
@@ -25,6 +24,7 @@ from segops_common.streams.batches import (
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.lane import intent
 from segops_common.streams.log import LogConsumer, LogUnavailable, TopicPartition
+from segops_common.streams.waiting import wait_at_most
 
 _log = logging.getLogger(__name__)
 _WORRYING_ATTEMPTS = 3
@@ -138,8 +138,7 @@ class BatchWork:
         _log.warning("batch of %s failed, attempt %d: %r", source, attempt, error)
         if attempt >= _WORRYING_ATTEMPTS:
             self.failing[source] = repr(error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.stopping.wait(), delay_s)
+        await wait_at_most(self.stopping, delay_s)
         if self.stopping.is_set():
             raise Stopping from error
 

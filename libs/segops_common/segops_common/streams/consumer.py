@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
 from segops_common.contracts.topics import Topic
@@ -27,6 +27,7 @@ from segops_common.streams.batches import (
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.lane import Lane
 from segops_common.streams.log import EventLog, Fetched, LogConsumer, LogUnavailable, NotAssigned, TopicPartition
+from segops_common.streams.waiting import end, wait_at_most
 
 __all__ = [
     "BadRecord",
@@ -43,9 +44,12 @@ __all__ = [
 ]
 
 _POLL_MOST_S = 0.5
+_POLL_BESIDE_FULL_S = 0.02
+"""While a partition has no room, others are waited for this long at most, so that it is read on as soon as it has."""
 _POLL_LEAST_S = 0.01
 _FAILED_POLLS_TO_REJOIN = 10
 _LAG_EVERY_S = 10.0
+_CANCEL_S = 5.0
 
 
 class ConsumerLoop:
@@ -87,6 +91,7 @@ class ConsumerLoop:
             observer=self._observer,
         )
         self._slots = asyncio.Semaphore(limits.partitions_at_once)
+        self._room = asyncio.Event()
         self._problem = "not yet joined the group"
         self._lag_at = float("-inf")
 
@@ -112,7 +117,7 @@ class ConsumerLoop:
                     await self._consume(consumer, stop)
             except LogUnavailable as error:
                 self._problem = str(error)
-                await _wait(stop, next(delays))
+                await wait_at_most(stop, next(delays))
             except TooManyBadRecords as error:
                 self._problem = f"stopped: {error}"
                 await stop.wait()
@@ -135,7 +140,7 @@ class ConsumerLoop:
                     failures, self._problem = failures + 1, str(error)
                     if failures == _FAILED_POLLS_TO_REJOIN:
                         raise
-                    await _wait(stop, self._limits.retry_first_s * failures)
+                    await wait_at_most(stop, self._limits.retry_first_s * failures)
         finally:
             await self._drain(lanes.values())
 
@@ -178,21 +183,29 @@ class ConsumerLoop:
 
     async def _work_one(self, consumer: LogConsumer, lane: Lane) -> None:
         batch, replays = lane.cut(self._clock.monotonic())
+        self._room.set()
         if replays:
             self._observer.replayed(lane.source)
         await self._work.do(consumer, batch, repeated=lane.is_repeating)
         lane.position = batch.last_offset + 1
         lane.is_repeating = False
 
-    async def _poll(self, consumer: LogConsumer, lanes: Iterable[Lane]) -> Sequence[Fetched]:
+    async def _poll(self, consumer: LogConsumer, lanes: Collection[Lane]) -> Sequence[Fetched]:
+        """Read on where there is room; elsewhere the log keeps what comes, which is all the backpressure needed."""
+        hungry = frozenset(lane.source for lane in lanes if lane.has_room and not lane.is_broken)
+        full = [lane for lane in lanes if not lane.has_room]
+        if full and not hungry:
+            self._room.clear()
+            await wait_at_most(self._room, _POLL_MOST_S)
+            return ()
         now = self._clock.monotonic()
-        hungry = [lane for lane in lanes if lane.has_room and not lane.is_broken]
         soonest = min((lane.due_in(now) for lane in lanes if not lane.is_busy), default=_POLL_MOST_S)
+        most_s = _POLL_BESIDE_FULL_S if full else _POLL_MOST_S
         return await consumer.poll(
             max_records=self._limits.max_records,
             max_bytes=self._limits.max_bytes,
-            wait_s=max(_POLL_LEAST_S, min(soonest, _POLL_MOST_S)),
-            among=frozenset(lane.source for lane in hungry),
+            wait_s=max(_POLL_LEAST_S, min(soonest, most_s)),
+            among=hungry,
         )
 
     def _accept(self, lanes: dict[TopicPartition, Lane], fetched: Sequence[Fetched]) -> None:
@@ -206,8 +219,8 @@ class ConsumerLoop:
         if not lanes or self._clock.monotonic() - self._lag_at < _LAG_EVERY_S:
             return
         self._lag_at = self._clock.monotonic()
-        for source, end in (await consumer.end_offsets(lanes.keys())).items():
-            self._observer.lagging(source, max(0, end - lanes[source].position))
+        for source, next_offset in (await consumer.end_offsets(lanes.keys())).items():
+            self._observer.lagging(source, max(0, next_offset - lanes[source].position))
 
     async def _drain(self, lanes: Iterable[Lane]) -> None:
         """Let the batches in flight end, or abandon them: a recorded intent stays for the next owner."""
@@ -216,12 +229,4 @@ class ConsumerLoop:
         if not busy:
             return
         _, late = await asyncio.wait(busy, timeout=self._limits.drain_s)
-        for worker in late:
-            worker.cancel()
-        if late:
-            await asyncio.wait(late, timeout=self._limits.drain_s)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        await end(late, within_s=_CANCEL_S)

@@ -6,7 +6,7 @@ A batch is acknowledged by all in-sync replicas; topics want 3 replicas with `mi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,8 +15,10 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from segops_common.contracts.topics import Topic
 from segops_common.kit.clock import Clock
 from segops_common.streams.append_guard import AppendGuard
-from segops_common.streams.kafka_consumer import GroupTimes, KafkaLogConsumer, read_tail, translated
+from segops_common.streams.kafka_consumer import GroupTimes, KafkaLogConsumer, read_tail
+from segops_common.streams.kafka_positions import KafkaPositions
 from segops_common.streams.kafka_producer import SupervisedProducer
+from segops_common.streams.kafka_support import translated
 from segops_common.streams.log import (
     APPEND_DEADLINE_S,
     Header,
@@ -32,6 +34,7 @@ from segops_common.streams.log import (
 _ADMIN_S = 15.0
 _POLL_METADATA_S = 0.1
 _BROKER_DEFAULT = -1
+"""As many replicas as the brokers are set up for; aiokafka takes it only beside an assignment, here an empty one."""
 
 
 class KafkaEventLog:
@@ -45,6 +48,7 @@ class KafkaEventLog:
         self._times = times or GroupTimes()
         self._guard = AppendGuard(clock=clock)
         self._producer = SupervisedProducer(bootstrap=bootstrap, clock=clock, silent_s=silent_s)
+        self._positions = KafkaPositions(bootstrap=bootstrap)
 
     async def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """See `EventLog`; replicas are the brokers' default."""
@@ -96,6 +100,14 @@ class KafkaEventLog:
         finally:
             await consumer.close()
 
+    async def ends(self, topic: Topic) -> Mapping[int, int]:
+        """See `EventLog`."""
+        return await self._positions.ends(topic)
+
+    async def positions(self, group: str, topic: Topic) -> Mapping[int, int]:
+        """See `EventLog`."""
+        return await self._positions.of_group(group, topic)
+
     async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
         """See `EventLog`."""
         source = TopicPartition(topic.name, partition)
@@ -108,14 +120,12 @@ class KafkaEventLog:
 
     async def close(self) -> None:
         """See `EventLog`."""
+        await self._positions.close()
         await self._producer.stop()
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
-    wanted = [
-        NewTopic(name=topic.name, num_partitions=topic.partitions, replication_factor=_BROKER_DEFAULT)
-        for topic in topics
-    ]
+    wanted = [NewTopic(topic.name, topic.partitions, _BROKER_DEFAULT, replica_assignments={}) for topic in topics]
     answer = await admin.create_topics(wanted)
     for _, code, *_ in answer.topic_errors:
         error = for_code(code)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -20,11 +20,12 @@ from aiokafka.errors import (
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
 from segops_common.streams.assignment_lock import AssignmentLock
+from segops_common.streams.kafka_support import stop_bounded, translated
 from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, Record, TopicPartition
+from segops_common.streams.waiting import wait_at_most
 
 _START_S = 10.0
 _REQUEST_S = 5.0
-_STOP_S = 5.0
 _OVERDUE_S = 0.5
 _RETRY_S = 0.1
 _NEVER_IDLE_MS = 24 * 3600 * 1000
@@ -79,7 +80,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def close(self) -> None:
         """Leave the group within 5 s."""
         self._held = {}
-        await bounded_stop(self._consumer)
+        await stop_bounded(self._consumer.stop, self._consumer._client.close)
 
     async def poll(
         self,
@@ -93,8 +94,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         wanted = [source for source in self._held if among is None or source in among]
         if not wanted:
             self._gained.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._gained.wait(), wait_s)
+            await wait_at_most(self._gained, wait_s)
             return ()
         found: Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]] = {}
         # While the group rebalances getmany ignores its own time-out.
@@ -209,7 +209,7 @@ async def read_tail(*, bootstrap: str, source: TopicPartition, limit: int) -> Se
                 found = await consumer.getmany(timeout_ms=500)
                 records += [record_of(record) for record in found.get(partition, ())]
     finally:
-        await bounded_stop(consumer)
+        await stop_bounded(consumer.stop, consumer._client.close)
     return tuple(records[:limit])
 
 
@@ -222,27 +222,6 @@ def record_of(record: ConsumerRecord[bytes, bytes]) -> Record:
         headers=tuple(record.headers),
         timestamp_ms=record.timestamp,
     )
-
-
-async def bounded_stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop within 5 s, then cut the connections: aiokafka's own stop may wait for a dead broker."""
-    with suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(_STOP_S):
-            await consumer.stop()
-            return
-    with suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(1.0):
-            await consumer._client.close()
-
-
-@asynccontextmanager
-async def translated(*, within_s: float) -> AsyncIterator[None]:
-    """Bound the body's time, and turn the driver's failures into `LogUnavailable`."""
-    try:
-        async with asyncio.timeout(within_s):
-            yield
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise LogUnavailable(f"the event log does not answer: {error!r}") from error
 
 
 def _kafka(source: TopicPartition) -> KafkaPartition:

@@ -8,8 +8,8 @@ gets a moment to deliver what it holds.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer
@@ -26,15 +26,18 @@ from aiokafka.structs import RecordMetadata
 
 from segops_common.kit.clock import Clock
 from segops_common.kit.tasks import spawn
-from segops_common.streams.log import MAX_RECORD_BYTES, LogUnavailable, Message, Position, RecordTooLarge
+from segops_common.streams.kafka_support import stop_bounded
+from segops_common.streams.log import LogUnavailable, Message, Position, RecordTooLarge
+from segops_common.streams.waiting import end
+
+_log = logging.getLogger(__name__)
 
 _LINGER_MS = 5
 _REQUEST_TIMEOUT_MS = 10_000
 _START_S = 5.0
-_DRAIN_S = 5.0
 _SILENT_S = 15.0
 _WATCH_S = 1.0
-_OVERHEAD_BYTES = 64 * 1024
+_BATCH_BYTES = 1024 * 1024
 _ENDS_PRODUCER = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, ProducerClosed)
 
 
@@ -65,11 +68,9 @@ class SupervisedProducer:
         self._clock = clock
         self._silent_s = silent_s
         self._line: _Line | None = None
-        self._starting: asyncio.Task[_Line] | None = None
+        self._starting: asyncio.Task[_Line | LogUnavailable] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._retired: set[_Line] = set()
-        self.swaps = 0
-        """How often a broken producer was replaced."""
 
     @property
     def bytes_in_flight(self) -> int:
@@ -100,11 +101,7 @@ class SupervisedProducer:
 
     async def stop(self) -> None:
         """Deliver what is owed if that takes no longer than 5 s, then let go."""
-        if self._watching is not None:
-            self._watching.cancel()
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait([self._starting])
+        await end([task for task in (self._watching, self._starting) if task is not None], within_s=_START_S)
         if self._line is not None:
             line, self._line = self._line, None
             await _stop(line)
@@ -139,16 +136,20 @@ class SupervisedProducer:
             self._retire(self._line)
         if self._starting is None or self._starting.done():
             self._starting = spawn(self._start(), name="producer start")
-        return await asyncio.shield(self._starting)
+        started = await asyncio.shield(self._starting)
+        if isinstance(started, LogUnavailable):
+            raise started
+        return started
 
-    async def _start(self) -> _Line:
+    async def _start(self) -> _Line | LogUnavailable:
+        """The refusal is returned, not raised: the task outlives callers that no longer wait for it."""
         line = _Line(_new_producer(self._bootstrap), self._clock.monotonic())
         try:
             async with asyncio.timeout(_START_S):
                 await line.producer.start()
         except (KafkaError, OSError, TimeoutError) as error:
             await _stop(line)
-            raise LogUnavailable(f"no broker answers: {error!r}") from error
+            return LogUnavailable(f"no broker answers: {error!r}")
         except asyncio.CancelledError:
             await _stop(line)
             raise
@@ -162,7 +163,7 @@ class SupervisedProducer:
         if self._line is not line:
             return
         self._line = None
-        self.swaps += 1
+        _log.warning("the Kafka producer is replaced: %d bytes wait in the old one", line.owed_bytes)
         self._retired.add(line)
         spawn(_stop(line), name="producer drain").add_done_callback(lambda _: self._retired.discard(line))
 
@@ -183,26 +184,21 @@ def _new_producer(bootstrap: str) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=True,
         linger_ms=_LINGER_MS,
-        max_batch_size=MAX_RECORD_BYTES + _OVERHEAD_BYTES,
-        max_request_size=MAX_RECORD_BYTES + _OVERHEAD_BYTES,
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=_BATCH_BYTES,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
         compression_type="lz4" if has_lz4() else None,
     )
 
 
 async def _stop(line: _Line) -> None:
-    """Flush and close within 5 s; then fail what is left, so that nobody waits for it."""
-    producer = line.producer
-    with suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(_DRAIN_S):
-            await producer.stop()
-            return
-    producer._message_accumulator.fail_all(ProducerClosed())
-    sender = producer._sender.sender_task
+    """Deliver what is owed and close within 5 s; then fail what is left, so that nobody waits for it."""
+    if await stop_bounded(line.producer.stop, line.producer.client.close):
+        return
+    line.producer._message_accumulator.fail_all(ProducerClosed())
+    sender = line.producer._sender.sender_task
     if sender is not None:
         sender.cancel()
-    with suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(1.0):
-            await producer.client.close()
     for future in list(line.owed):
-        future.cancel()
+        if not future.done():
+            future.set_exception(ProducerClosed())

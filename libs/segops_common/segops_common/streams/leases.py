@@ -12,6 +12,7 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.tasks import spawn
 from segops_common.streams.assignment_lock import AssignmentLock
 from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, Record, TopicPartition
+from segops_common.streams.waiting import end, wait_at_most
 
 _CLOSE_S = 3.0
 
@@ -118,11 +119,8 @@ class LeasedConsumer:
         self._beating = spawn(self._keep_beating(), name=f"leases of {self._group}")
 
     async def close(self) -> None:
-        """Give everything back, within 3 s; when the store is dead the leases lapse by themselves."""
-        for task in (self._beating, self._handover):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+        """Give everything back, within 6 s; when the store is dead the leases lapse by themselves."""
+        await end([task for task in (self._beating, self._handover) if task is not None], within_s=_CLOSE_S)
         with suppress(LogUnavailable, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await self._store.release(self._claim(), self._held.keys(), leave=True)
@@ -135,8 +133,7 @@ class LeasedConsumer:
         tokens = {s: t for s, t in self.assignment().items() if among is None or s in among}
         if not tokens:
             self._gained.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._gained.wait(), wait_s)
+            await wait_at_most(self._gained, wait_s)
             return ()
         cursors = {source: self._cursors[source] for source in tokens}
         found = await self._store.read(cursors, max_records=max_records, max_bytes=max_bytes, wait_s=wait_s)

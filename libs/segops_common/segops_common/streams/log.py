@@ -22,8 +22,8 @@ APPEND_DEADLINE_S = 5.0
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 """Bytes of appends not yet acknowledged that one process may hold; beyond it an append is refused at once."""
 
-MAX_RECORD_BYTES = 1024 * 1024
-"""The largest record (key and value) the log takes; writers cut larger values before."""
+MAX_RECORD_BYTES = 1_000_000
+"""The largest record (key and value) the log takes: with headers and framing it fits a Kafka broker's default limit."""
 
 Header = tuple[str, bytes]
 
@@ -204,6 +204,17 @@ class EventLog(Protocol):
         """Join a group; leaving the context leaves the group, within a bounded time even when the log is dead.
 
         Partitions nobody read yet start at the first record kept. Entering raises `LogUnavailable`.
+        """
+        ...
+
+    async def ends(self, topic: Topic) -> Mapping[int, int]:
+        """For each partition the offset that the next record will get. Raises `LogUnavailable`."""
+        ...
+
+    async def positions(self, group: str, topic: Topic) -> Mapping[int, int]:
+        """What a group, seen from outside, has committed; a partition without a commit is left out.
+
+        Raises `LogUnavailable`.
         """
         ...
 

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from segops_common.contracts.topics import Topic
@@ -24,6 +24,7 @@ from segops_common.streams.log import (
     TopicMismatch,
     TopicPartition,
 )
+from segops_common.streams.waiting import wait_at_most
 
 
 @dataclass(slots=True)
@@ -119,6 +120,20 @@ class MemoryEventLog:
         finally:
             await consumer.close()
 
+    async def ends(self, topic: Topic) -> Mapping[int, int]:
+        """See `EventLog`."""
+        await self.check()
+        return {part: len(self._engine.records[TopicPartition(topic.name, part)]) for part in range(topic.partitions)}
+
+    async def positions(self, group: str, topic: Topic) -> Mapping[int, int]:
+        """See `EventLog`."""
+        await self.check()
+        return {
+            source.partition: committed.position
+            for (name, source), committed in self._engine.progress.items()
+            if name == group and source.topic == topic.name
+        }
+
     async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
         """See `EventLog`."""
         await self.check()
@@ -189,8 +204,7 @@ class MemoryStore:
         """See `LeaseStore`."""
         await self._log.check()
         if not any(cursor < len(self._engine.records[source]) for source, cursor in cursors.items()):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._engine.grown.wait(), wait_s)
+            await wait_at_most(self._engine.grown, wait_s)
             await self._log.check()
         each = max(1, max_records // len(cursors))
         bytes_each = max_bytes / len(cursors)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from segops_common.contracts.topics import Topic
@@ -37,24 +38,32 @@ from segops_common.streams.log import (
 )
 from segops_common.streams.valkey_store import Entries, ValkeyStore, encode_headers, record_of, stream_key, translated
 
+_CONNECTIONS = 100
+"""Appends beyond this wait for a connection; each consumer's blocking read holds one."""
 _CONNECT_S = 1.0
-_COMMAND_S = 5.0
+_COMMAND_S = 4.0
 _ATTEMPT_S = 1.5
 _REMEMBER_MS = 30_000
 _TOPICS = "log:topics"
+_DURABLE = {"appendonly": "yes", "appendfsync": "always"}
+
+_log = logging.getLogger(__name__)
 
 
 class ValkeyEventLog:
     """An `EventLog` at `valkey://host:port/db`."""
 
     def __init__(self, *, url: str, clock: Clock, times: LeaseTimes | None = None, keep_records: int = 10_000) -> None:
-        self._redis = Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url.replace("valkey://", "redis://", 1),
+            max_connections=_CONNECTIONS,
+            timeout=None,
             socket_connect_timeout=_CONNECT_S,
             socket_timeout=_COMMAND_S,
             retry=None,
             retry_on_error=[],
         )
+        self._redis = Redis.from_pool(pool)
         self._clock = clock
         self._times = times or LeaseTimes()
         self._store = ValkeyStore(redis=self._redis, keep_records=keep_records)
@@ -66,13 +75,24 @@ class ValkeyEventLog:
         self._appending: set[asyncio.Future[None]] = set()
 
     async def ensure_topics(self, topics: Sequence[Topic]) -> None:
-        """See `EventLog`; a topic's partitions are noted once and for ever."""
+        """See `EventLog`; a topic's partitions are noted once and for ever. Warns when the engine may lose records."""
+        await self._warn_if_volatile()
         for topic in topics:
             async with translated(within_s=APPEND_DEADLINE_S):
                 await self._redis.hsetnx(_TOPICS, topic.name, str(topic.partitions))
                 noted = await self._redis.hget(_TOPICS, topic.name)
             if noted is None or int(noted) != topic.partitions:
                 raise TopicMismatch(f"{topic.name} has {noted!r} partitions, not {topic.partitions}")
+
+    async def _warn_if_volatile(self) -> None:
+        try:
+            async with asyncio.timeout(_ATTEMPT_S):
+                found = await self._redis.config_get("appendonly", "appendfsync")
+        except (RedisError, OSError, TimeoutError):
+            # Hosted engines do not tell; whether it answers at all is seen by what follows.
+            return
+        if found != _DURABLE:
+            _log.warning("the event log's engine may lose acknowledged records: set %s", _DURABLE)
 
     async def append(
         self,
@@ -122,14 +142,16 @@ class ValkeyEventLog:
 
     async def _until_answered(self, keys: list[str], args: list[bytes | int]) -> bytes:
         """Try again after each failure: the script remembers what it stored, so a lost answer does no harm."""
-        for delay_s in full_jitter(base_s=0.02, cap_s=0.3):
+        deadline = self._clock.monotonic() + APPEND_DEADLINE_S
+        delays = full_jitter(base_s=0.02, cap_s=0.3)
+        while self._clock.monotonic() < deadline:
             try:
                 async with asyncio.timeout(_ATTEMPT_S):
                     answer: bytes = await self._append(keys=keys, args=args)
                     return answer
             except (RedisError, OSError, TimeoutError):
-                await asyncio.sleep(delay_s)
-        raise AssertionError("the back-off never ends")
+                await asyncio.sleep(next(delays))
+        raise TimeoutError
 
     @asynccontextmanager
     async def consumer(self, group: str, topics: Sequence[Topic]) -> AsyncIterator[LogConsumer]:
@@ -147,6 +169,17 @@ class ValkeyEventLog:
             yield consumer
         finally:
             await consumer.close()
+
+    async def ends(self, topic: Topic) -> Mapping[int, int]:
+        """See `EventLog`."""
+        ends = await self._store.end_offsets([TopicPartition(topic.name, part) for part in range(topic.partitions)])
+        return {source.partition: offset for source, offset in ends.items()}
+
+    async def positions(self, group: str, topic: Topic) -> Mapping[int, int]:
+        """See `EventLog`."""
+        sources = [TopicPartition(topic.name, part) for part in range(topic.partitions)]
+        found = await asyncio.gather(*(self._store.committed(group, source) for source in sources))
+        return {source.partition: each.position for source, each in zip(sources, found, strict=True) if each}
 
     async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
         """See `EventLog`."""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
 from segops_common.telemetry.tracing import current_request_id
 
+# API keys, JSON Web Tokens, and passwords inside addresses: an error's text may quote any of them.
+_CREDENTIAL = re.compile(r"[sp]k_(?:live|test)_\w+|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
+
 
 class JsonFormatter(logging.Formatter):
-    """One line an event: time (RFC 3339, UTC), level, service, role, logger, message, request id, error."""
+    """One line an event: time (RFC 3339, UTC), level, service, role, logger, message, request id, fields, error.
+
+    `fields` is what a caller passed as `extra={"fields": {…}}`. Whatever looks like a credential is struck out.
+    """
 
     def __init__(self, *, service: str, role: str) -> None:
         super().__init__()
@@ -27,9 +34,12 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := current_request_id():
             line["request_id"] = request_id
+        fields = getattr(record, "fields", None)
+        if fields is not None:
+            line["fields"] = fields
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _CREDENTIAL.sub("[secret]", json.dumps(line, ensure_ascii=False, default=str))
 
 
 def configure_logging(*, service: str, role: str, level: str = "INFO") -> None:

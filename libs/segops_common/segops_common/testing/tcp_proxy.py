@@ -108,11 +108,11 @@ class TcpProxy:
             if self._marker is not None and self._marker in data:
                 self._marker = None
                 doomed.set()
+                self.cuts += 1
             to.write(data)
             await to.drain()
             if doomed.is_set():
                 await asyncio.sleep(_SWALLOW_S)
-                self.cuts += 1
                 return
 
     async def _answers(self, reader: asyncio.StreamReader, to: asyncio.StreamWriter, doomed: asyncio.Event) -> None:

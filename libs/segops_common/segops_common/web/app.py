@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter, FastAPI
-from starlette.routing import Route
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from fastapi.routing import APIRoute
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from segops_common.kit.clock import SystemClock
+from segops_common.kit.clock import Clock, SystemClock
 from segops_common.kit.idempotency import IdempotencyStore
 from segops_common.kit.ids import SystemIds
 from segops_common.security.introspect import Authenticator
 from segops_common.telemetry.metrics import HttpMetrics, Metrics
 from segops_common.web import problems
 from segops_common.web.health import Check, Health, health_routes
-from segops_common.web.middleware import NormalPath, RequestContext
+from segops_common.web.middleware import Edge
 from segops_common.web.openapi import document, operation_id
 from segops_common.web.route import StrictRoute
+from segops_common.web.routing import RouteTable
 
 S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
 class Running(Generic[S]):
-    """What a process holds while it runs: its own state, who authenticates callers, what readiness asks, what remembers calls."""
+    """What a process holds while it runs: its own state, who authenticates callers, what readiness asks.
+
+    `idempotency` keeps the answers to requests with an Idempotency-Key: an app with mutating routes has one.
+    """
 
     state: S
     authenticator: Authenticator | None = None
@@ -35,6 +44,25 @@ class Running(Generic[S]):
 
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Running[S]]]
+
+
+class _App(FastAPI):
+    """FastAPI without the layers around it that ours replace."""
+
+    edge: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self.edge(ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=self.exception_handlers))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """FastAPI's own asks the environment three times a request whether it should be traced."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        scope["app"] = self
+        await self.middleware_stack(scope, receive, send)
 
 
 def create_app(
@@ -46,30 +74,18 @@ def create_app(
     routes: Sequence[Route] = (),
     tags: Sequence[Mapping[str, str]] = (),
     metrics: Metrics | None = None,
+    clock: Clock | None = None,
 ) -> FastAPI:
     """An app whose resources are made once by `lifespan` and kept as `app.state.running`.
 
     `routes` are plain Starlette routes that serve a documented operation themselves.
     Readiness is false until the resources are there and again while the process drains (`app.state.health`).
     """
-    registry = metrics or Metrics()
-    health = Health(draining=True)
-
-    @asynccontextmanager
-    async def run(app: FastAPI) -> AsyncIterator[None]:
-        async with lifespan() as running:
-            app.state.running = running.state
-            app.state.authenticator = running.authenticator
-            app.state.idempotency = running.idempotency
-            health.checks = running.checks
-            health.draining = False
-            yield
-
-    app = FastAPI(
+    app = _App(
         title=title,
         description=description,
         version="0.1.0",
-        lifespan=run,
+        lifespan=_keep_running(lifespan),
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
@@ -78,19 +94,23 @@ def create_app(
         separate_input_output_schemas=False,
         generate_unique_id_function=operation_id,
     )
+    app.state.health = Health(draining=True)
+    app.state.metrics = metrics or Metrics()
     app.router.route_class = StrictRoute
-    app.state.health = health
-    app.state.metrics = registry
     for router in routers:
-        app.include_router(router)
-    app.router.routes.extend(routes)
-    app.router.routes.extend(health_routes(health, registry))
+        app.router.routes.extend(_named(router.routes))
+    app.router.routes.extend([*routes, *health_routes(app.state.health, app.state.metrics)])
+    app.state.route_table = RouteTable(app.routes)
     problems.install(app)
-    _document_itself(app)
-    clock = SystemClock()
-    exact = frozenset(path for route in app.routes if not (path := getattr(route, "path", "/")).endswith("/"))
-    app.add_middleware(NormalPath, exact=lambda: exact)
-    app.add_middleware(RequestContext, clock=clock, ids=SystemIds(clock), metrics=HttpMetrics(registry))
+    app.openapi = _OnceMade(partial(document, app))  # type: ignore[method-assign]
+    clock = clock or SystemClock()
+    app.edge = partial(
+        Edge,
+        clock=clock,
+        ids=SystemIds(clock),
+        metrics=HttpMetrics(app.state.metrics),
+        routes=app.state.route_table,
+    )
     return app
 
 
@@ -99,10 +119,37 @@ def new_router(**more: Any) -> APIRouter:
     return APIRouter(route_class=StrictRoute, redirect_slashes=False, generate_unique_id_function=operation_id, **more)
 
 
-def _document_itself(app: FastAPI) -> None:
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = document(app)
-        return app.openapi_schema
+def _keep_running(lifespan: Lifespan[S]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def run(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan() as running:
+            app.state.running = running.state
+            app.state.authenticator = running.authenticator
+            app.state.idempotency = running.idempotency
+            app.state.health.checks = running.checks
+            app.state.health.draining = False
+            yield
+            app.state.health.draining = True
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    return run
+
+
+def _named(routes: Iterable[BaseRoute]) -> Iterable[BaseRoute]:
+    """The routes of a router as routes of the app itself: a router in between costs each request another search."""
+    for route in routes:
+        if isinstance(route, APIRoute) and route.operation_id is None:
+            route.operation_id = operation_id(route)
+        yield route
+
+
+class _OnceMade:
+    """The document, made when first asked for."""
+
+    def __init__(self, make: Callable[[], dict[str, Any]]) -> None:
+        self._make = make
+        self._made: dict[str, Any] | None = None
+
+    def __call__(self) -> dict[str, Any]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made

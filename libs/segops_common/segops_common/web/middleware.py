@@ -54,7 +54,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         given, traceparent, refusal = _read_headers(scope["headers"])
-        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else self._ids.uuid7()
+        request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else self._ids.uuid7()
         scope.setdefault("state", {})["request_id"] = request_id
         started = self._clock.monotonic()
         answer = _Answer(send, request_id)
@@ -65,7 +65,9 @@ class Edge:
             self._record(scope, answer.status, self._clock.monotonic() - started)
             leave_trace(token)
 
-    async def _serve(self, refusal: tuple[int, str, str] | None, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _serve(
+        self, refusal: tuple[int, str, str] | None, scope: Scope, receive: Receive, answer: _Answer
+    ) -> None:
         if refusal is not None:
             await _refuse(*refusal, scope, receive, answer)
             return

@@ -9,21 +9,20 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER
+from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import ProblemDocument, problems
+from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
 
 SERVERS = [{"url": "http://127.0.0.1:8080", "description": "make run"}, {"url": "https://api.segops.ai"}]
-_GENERIC_REFUSALS = (400,)
-_BODY_REFUSALS = (413, 415, 422)
-_AUTHENTICATED_REFUSALS = (401, 503)
+_METHODS = ("get", "put", "post", "patch", "delete")
 _IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
+    "name": IDEMPOTENCY_KEY_HEADER,
     "in": "header",
     "required": False,
-    "description": "Repeat a call with the same key and it is done once; the answer is kept for 24 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "example": "0192f3a0-5c1e-7000-8000-000000000000",
+    "description": "Makes the request safe to repeat: for 24 hours the same key gets the same answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS, "pattern": "^[ -~]+$"},
 }
-_METHODS = ("get", "put", "post", "patch", "delete")
 
 
 def operation_id(route: APIRoute) -> str:
@@ -42,6 +41,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
         servers=SERVERS,
+        separate_input_output_schemas=False,
     )
     made["info"] |= {
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -53,38 +53,63 @@ def document(app: FastAPI) -> dict[str, Any]:
     problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem
-    schemas_sorted = dict(sorted(schemas.items()))
-    made["components"]["schemas"] = schemas_sorted
-    for item in made.get("paths", {}).values():
+    made["components"]["schemas"] = dict(sorted(schemas.items()))
+    made = _without_aliases(made)
+    for path, item in made.get("paths", {}).items():
         for method in _METHODS:
             if method in item:
-                _complete(method, item[method])
+                _complete(path, item[method])
     return made
 
 
-def _complete(method: str, operation: dict[str, Any]) -> None:
+def _without_aliases(made: dict[str, Any]) -> dict[str, Any]:
+    """The document with each schema that is only another name replaced by what it names: generators make it twice."""
+    schemas: dict[str, Any] = made["components"]["schemas"]
+    named = {f"#/components/schemas/{name}": schema for name, schema in schemas.items() if set(schema) == {"$ref"}}
+
+    def resolve(part: Any) -> Any:
+        if isinstance(part, list):
+            return [resolve(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        while isinstance(part.get("$ref"), str) and part["$ref"] in named:
+            part = part | named[part["$ref"]]
+        return {name: resolve(item) for name, item in part.items()}
+
+    for reference in named:
+        del schemas[reference.rsplit("/", 1)[-1]]
+    resolved: dict[str, Any] = resolve(made)
+    return resolved
+
+
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    if operation.pop(TAKES_IDEMPOTENCY_KEY, False):
+        operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY_KEY]
     responses = operation["responses"]
-    statuses = set(_GENERIC_REFUSALS)
-    if "requestBody" in operation:
-        statuses |= set(_BODY_REFUSALS)
-    if method != "get" and operation.get("security"):
-        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
-        statuses.add(409)
-    if operation.get("parameters"):
-        statuses.add(422)
-    if operation.get("security"):
-        operation["security"] = _alternatives(operation["security"])
-        statuses |= set(_AUTHENTICATED_REFUSALS)
-    else:
-        operation["security"] = []
-    for status, response in problems(*sorted(statuses)).items():
+    for status, response in problems(*_refusals(path, operation)).items():
         # FastAPI's own 422 names a schema that is never sent.
         if str(status) not in responses or str(status) == "422":
             responses[str(status)] = response
     operation["responses"] = dict(sorted(responses.items()))
-    operation["description"] = re.sub(r"\n(?!\n)", " ", operation["description"]) if "description" in operation else ""
-    if not operation["description"]:
-        del operation["description"]
+    operation["security"] = _alternatives(operation.get("security", []))
+    if description := operation.pop("description", ""):
+        operation["description"] = re.sub(r"\n(?!\n)", " ", description)
+
+
+def _refusals(path: str, operation: dict[str, Any]) -> set[int]:
+    """Statuses that come from what surrounds every handler."""
+    statuses = {400, 422, 503}
+    if "{" in path:
+        statuses.add(404)
+    if "requestBody" in operation:
+        statuses |= {408, 413, 415}
+    if operation.get("security"):
+        statuses.add(401)
+    if "x-required-scope" in operation:
+        statuses.add(403)
+    if _IDEMPOTENCY_KEY in operation.get("parameters", []):
+        statuses.add(409)
+    return statuses
 
 
 def _alternatives(schemes: list[dict[str, Any]]) -> list[dict[str, Any]]:

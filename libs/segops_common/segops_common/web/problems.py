@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,9 +14,12 @@ from starlette.responses import Response
 
 from segops_common.contracts.http import PROBLEM_MEDIA_TYPE
 from segops_common.kit import errors
-from segops_common.kit.errors import PROBLEM_TYPE_PREFIX, Fault, Problem
+from segops_common.kit.errors import PROBLEM_TYPE_PREFIX, Fault, Problem, Unavailable
+from segops_common.stores.clickhouse import ClickHouseUnavailable
+from segops_common.stores.redis import RedisUnavailable
+from segops_common.web.routing import RouteTable
+from segops_common.web.validation import MAX_FAULTS, faults_of, invalid
 
-MAX_FAULTS = 50
 MAX_TEXT = 300
 
 
@@ -58,6 +61,7 @@ _TITLES: Mapping[int, type[Problem]] = {
     401: errors.Unauthenticated,
     403: errors.Forbidden,
     404: errors.NotFound,
+    408: errors.RequestTimeout,
     409: errors.Conflict,
     410: errors.Gone,
     412: errors.PreconditionFailed,
@@ -126,10 +130,12 @@ def request_id(request: Request) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every refusal of the app with a problem document."""
+    """Answer every refusal of the app with a problem document; `app.state.route_table` knows what a 405 allows."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    for kind in (ClickHouseUnavailable, RedisUnavailable):
+        app.add_exception_handler(kind, _on_unavailable)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -142,63 +148,27 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return answer_for(invalid(faults_of(error.errors())), request_id(request))
 
 
+async def _on_unavailable(request: Request, _error: Exception) -> Response:
+    """A store that is away is a 503 even where an adapter did not say so."""
+    return answer_for(Unavailable("A store that this needs does not answer."), request_id(request))
+
+
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = _TITLES.get(error.status_code)
     slug, title = (kind.default_slug, kind.title) if kind else _OTHERS.get(error.status_code, ("http-error", "Refused"))
+    headers = error.headers
+    if error.status_code == 405:
+        table: RouteTable = request.app.state.route_table
+        headers = {"Allow": ", ".join(table.allowed(request.scope["path"]))}
     return problem_response(
         status=error.status_code,
         slug=slug,
         title=title,
         detail=f"{title}.",
         instance=request_id(request),
-        headers=error.headers,
+        headers=headers,
     )
-
-
-def internal_error(instance: str) -> Response:
-    """The answer for a failure of ours: it says nothing but where to look."""
-    return problem_response(
-        status=500,
-        slug="internal-error",
-        title="Internal error",
-        detail="Something failed here; the request's id finds it in the logs.",
-        instance=instance,
-    )
-
-
-def not_found(instance: str) -> Response:
-    """The answer for an address that nothing is served at."""
-    return answer_for(errors.NotFound("Not found."), instance)
-
-
-def invalid(faults: Sequence[Fault]) -> errors.ValidationFailed:
-    """The problem for these faults."""
-    number = len(faults)
-    return errors.ValidationFailed(f"{number} fault{' was' if number == 1 else 's were'} found.", errors=faults)
-
-
-def faults_of(found: Iterable[Mapping[str, Any]]) -> list[Fault]:
-    """Faults from pydantic's errors, without the input they quote."""
-    return [Fault(_path(error["loc"]), str(error["type"]).replace("_", "-"), _detail(error)) for error in found]
-
-
-def _detail(error: Mapping[str, Any]) -> str:
-    # These messages quote the input; the others name only the rule.
-    if error["type"] in ("json_invalid", "value_error", "assertion_error"):
-        context = error.get("ctx", {}).get("error")
-        return str(context) if context is not None else "not valid"
-    return str(error["msg"])
-
-
-def _path(location: Sequence[int | str]) -> str:
-    parts = list(location)
-    if parts and parts[0] == "body":
-        parts = parts[1:]
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path
 
 
 def _dumps(body: dict[str, Any]) -> bytes:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER
 from segops_common.kit.errors import Fault, MalformedRequest, ValidationFailed
-from segops_common.kit.idempotency import IdempotencyStore
-from segops_common.web.body import parse_json, read_body, require_json
-from segops_common.web.idempotency import MUTATING, idempotent
+from segops_common.web.body import nul_character, parse_json, read_body, require_json
+from segops_common.web.idempotency import MUTATING, answer_once, idempotency_key
+from segops_common.web.paths import child_path
+from segops_common.web.validation import MAX_FAULTS
+
+TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
+"""Marks an operation until its document says so in words."""
 
 
 @runtime_checkable
@@ -36,56 +41,67 @@ class StrictRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         super().__init__(path, endpoint, **more)
-        calls: list[object] = [dependency.call for dependency in self.dependant.dependencies]
-        self._gatekeepers = [call for call in calls if isinstance(call, Gatekeeper)]
+        self._gatekeepers = list(_gatekeepers(self.dependant))
+        documented = dict(self.openapi_extra or {})
         for gatekeeper in self._gatekeepers:
-            self.openapi_extra = (self.openapi_extra or {}) | gatekeeper.documented
+            documented |= gatekeeper.documented
+        if MUTATING.intersection(self.methods or ()):
+            documented[TAKES_IDEMPOTENCY_KEY] = True
+        self.openapi_extra = documented
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         body_field = self.body_field
-        secret = bool((self.openapi_extra or {}).get("x-secret-response"))
 
         async def strict(request: Request) -> Response:
             for gatekeeper in self._gatekeepers:
                 await gatekeeper.admit(request)
             check_query(request)
+            body = b""
             if body_field is not None:
-                await _read_json(request, required=body_field.field_info.is_required())
-            store: IdempotencyStore | None = getattr(request.app.state, "idempotency", None)
-            if store is None or request.method not in MUTATING or IDEMPOTENCY_KEY_HEADER not in request.headers:
+                body = await _read_json(request, required=body_field.field_info.is_required())
+            key = idempotency_key(request)
+            if key is None or request.app.state.idempotency is None:
                 return await handler(request)
-            return await idempotent(request, handler, store, secret=secret)
+            return await answer_once(
+                request, key=key, body=body, endpoint=self.endpoint, handle=lambda: handler(request)
+            )
 
         return strict
 
 
+def _gatekeepers(dependant: Dependant) -> Iterator[Gatekeeper]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, Gatekeeper):
+            yield dependency.call
+        yield from _gatekeepers(dependency)
+
+
 def check_query(request: Request) -> None:
     """Raises MalformedRequest or ValidationFailed for a query string that could be read in two ways."""
-    raw: bytes = request.scope.get("query_string", b"")
+    raw: bytes = request.scope["query_string"]
     if not raw:
         return
     try:
-        text = unquote_to_bytes(raw).decode("utf-8")
+        unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedRequest("The query string is not UTF-8.", slug="malformed-query") from error
-    names = [name for name, _ in parse_qsl(raw.decode("latin-1"), keep_blank_values=True)]
-    if "\0" in text:
-        raise ValidationFailed(
-            "The query string holds a NUL character.",
-            slug="nul-character",
-            errors=[Fault("query", "nul-character", "no text may hold U+0000")],
-        )
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    given = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+    for name, value in given:
+        if "\0" in name or "\0" in value:
+            raise nul_character(child_path("query", name))
+    repeated = sorted(name for name, times in Counter(name for name, _ in given).items() if times > 1)
     if repeated:
-        faults = [Fault(f"query.{name}", "repeated", "give it once") for name in repeated]
+        faults = [Fault(child_path("query", name), "repeated", "give it once") for name in repeated[:MAX_FAULTS]]
         raise ValidationFailed("A query parameter is given more than once.", errors=faults)
 
 
-async def _read_json(request: Request, *, required: bool) -> None:
+async def _read_json(request: Request, *, required: bool) -> bytes:
     body = await read_body(request)
     if not body and not required:
         request._body, request._json = b"", None
-        return
-    require_json(request)
+        return body
+    if body:
+        require_json(request)
     request._body, request._json = body, parse_json(body)
+    return body

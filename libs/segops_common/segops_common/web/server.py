@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,14 +11,20 @@ from collections.abc import Awaitable, Callable, Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from segops_common.kit.tasks import spawn
+
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 """A worker's loop: runs until the event is set, then returns within a bounded time."""
 
 STOP_TIMEOUT_S = 20
-MAX_HEADER_BYTES = 16 * 1024
+"""How long loops, and after them open requests, may take to end once the process was told to stop."""
+KEEP_ALIVE_S = 75
+"""Longer than a gateway keeps an idle connection, so that it is never we who close one that a request is on."""
+
+_log = logging.getLogger(__name__)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says when it has started; leaves signals to `serve`, who tells readiness first."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -33,56 +40,101 @@ class _Server(uvicorn.Server):
 async def serve(app: FastAPI, *, host: str, port: int, loops: Sequence[Loop] = (), drain_s: float = 0.0) -> None:
     """Serve until SIGTERM or SIGINT; then not ready, `drain_s` more seconds of service, and out in an orderly way.
 
-    Raises the error of a loop that failed, after stopping the rest.
+    The loops are told to stop when the signal comes, and end before the app's resources are closed. A second signal
+    ends all waiting. Raises the error of a loop that failed or ended by itself, after stopping the rest, and SystemExit
+    when the port is taken or the resources cannot be made.
     """
-    stop = asyncio.Event()
-    running = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(name, stop.set)
-    server = _Server(_config(app, host, port))
-
-    async def stop_serving() -> None:
-        await stop.wait()
-        app.state.health.draining = True
-        await asyncio.sleep(drain_s)
-        server.should_exit = True
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_served(server, stop))
-        group.create_task(stop_serving())
-        for loop in loops:
-            group.create_task(_looped(loop, server, stop))
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    server = Server(server_config(app, host=host, port=port))
+    failures: list[BaseException] = []
+    _listen_for_signals(stop, hurry)
+    working = [spawn(_looped(loop, server, stop, failures), name=f"loop {number}") for number, loop in enumerate(loops)]
+    serving = spawn(_served(server, stop, failures), name="http")
+    await stop.wait()
+    app.state.health.draining = True
+    if server.started:
+        await _until(hurry, drain_s)
+    await _finish(working, hurry)
+    server.should_exit, server.force_exit = True, hurry.is_set()
+    await serving
+    if failures:
+        raise failures[0]
 
 
-async def _served(server: _Server, stop: asyncio.Event) -> None:
-    try:
-        await server._serve()
-    finally:
-        stop.set()
-        server.listening.set()
-    if not server.started:
-        raise SystemExit(3)
-
-
-async def _looped(loop: Loop, server: _Server, stop: asyncio.Event) -> None:
-    try:
-        await server.listening.wait()
-        await loop(stop)
-    finally:
-        stop.set()
-
-
-def _config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+    """How every process of the product serves HTTP."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
         http="httptools",
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
+
+
+def _listen_for_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
+    def told() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, told)
+
+
+async def _served(server: Server, stop: asyncio.Event, failures: list[BaseException]) -> None:
+    try:
+        # Not `serve`, which would take the signals for itself.
+        await server._serve()
+    except SystemExit as error:
+        # Raised inside a task it would tear the event loop down before anything is closed.
+        failures.append(error)
+    finally:
+        stop.set()
+        server.listening.set()
+
+
+async def _looped(loop: Loop, server: Server, stop: asyncio.Event, failures: list[BaseException]) -> None:
+    await server.listening.wait()
+    if stop.is_set():
+        return
+    try:
+        await loop(stop)
+        if not stop.is_set():
+            raise RuntimeError("a loop ended although nobody told it to stop")
+    except Exception as error:
+        _log.exception("a loop failed; the process stops")
+        failures.append(error)
+    finally:
+        stop.set()
+
+
+async def _finish(working: Sequence[asyncio.Task[None]], hurry: asyncio.Event) -> None:
+    """Wait for the loops as long as they are given, then cancel them."""
+    ended = spawn(_ended(working), name="loops end")
+    limit = spawn(_until(hurry, STOP_TIMEOUT_S), name="stop limit")
+    await asyncio.wait({ended, limit}, return_when=asyncio.FIRST_COMPLETED)
+    limit.cancel()
+    for task in working:
+        if not task.done():
+            _log.error("%s did not stop in time and is cancelled", task.get_name())
+            task.cancel()
+    await ended
+
+
+async def _ended(working: Sequence[asyncio.Task[None]]) -> None:
+    if working:
+        await asyncio.wait(working)
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -48,7 +48,7 @@ class SinkMetrics:
         """See LoopObserver."""
         self._lag.labels(source.topic, str(source.partition)).set(records)
 
-    def handled(self, source: TopicPartition, records: int, size: int, seconds: float) -> None:
+    def handled(self, source: TopicPartition, records: int, size: int, seconds: float) -> None:  # noqa: ARG002
         """See LoopObserver."""
         self._seconds.labels(source.topic).observe(seconds)
         self._records.labels(source.topic).inc(records)
@@ -61,6 +61,6 @@ class SinkMetrics:
         """See LoopObserver."""
         self._dead.labels(source.topic, code).inc()
 
-    def retrying(self, source: TopicPartition, error: str) -> None:
+    def retrying(self, source: TopicPartition, error: str) -> None:  # noqa: ARG002
         """See LoopObserver."""
         self._retries.labels(source.topic).inc()

@@ -27,7 +27,7 @@ class RedisStamps:
         async def stamp(redis: Redis) -> list[bytes | None]:
             pipeline = redis.pipeline(transaction=False)
             for message_id in message_ids:
-                pipeline.set(f"segops:stamp:{tenant_id}:{message_id}", now, nx=True, get=True, ex=KEPT)
+                _ = pipeline.set(f"segops:stamp:{tenant_id}:{message_id}", now, nx=True, get=True, ex=KEPT)
             answers: list[bytes | None] = await pipeline.execute()
             return answers
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
 from segops_common.kit.faults import FaultPoints
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError
 from segops_ingest.ports import InsertFailed, InsertRefused
+
+SERVICE: Final = "ingest"
+MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
+"""The tables that this service owns, under the service's name."""
 
 DEAD_LETTERS_TABLE: Final = "dead_letters"
 INSERT_TIMEOUT_S: Final = 10.0
@@ -42,7 +47,7 @@ class ClickHouseWarehouse:
         try:
             await self._clickhouse.insert_json_lines(
                 table,
-                self._halves(rows),  # type: ignore[arg-type]
+                self._halves(rows),
                 settings={**settings, "insert_deduplication_token": token},
                 timeout_s=INSERT_TIMEOUT_S,
             )

@@ -3,28 +3,27 @@
 Solving dependencies and validating a model per event would cost several times the rest of a request.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ASGIScope
 
-from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER
-from segops_common.kit.errors import Fault, MalformedRequest, ValidationFailed
+from segops_common.kit.errors import MalformedRequest
 from segops_common.security.principal import KeyPrincipal
 from segops_common.security.scopes import Scope
 from segops_common.web.body import read_body, require_json
 from segops_common.web.deps import authenticated
-from segops_common.web.route import check_query
+from segops_common.web.idempotency import idempotency_key
+from segops_common.web.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute, check_query
 from segops_ingest.domain.json_text import MalformedJson, TooDeep, parse
-
-MAX_IDEMPOTENCY_KEY_CHARS = 255
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +39,48 @@ class DocumentedAs:
         return handler(self.model.__pydantic_core_schema__)
 
 
-class HotRoute(APIRoute):
-    """Hands its endpoint (request, caller, call, idempotency_key): an API key that may write events, and any JSON value."""
+class HotRoute(StrictRoute):
+    """Hands its endpoint (request, caller, call, idempotency_key): an API key that may write events, and any JSON value.
+
+    An Idempotency-Key names messages here, it keeps no answers: sending the same events again is harmless.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        super().__init__(path, endpoint, **more)
+        self.openapi_extra = {
+            name: value for name, value in (self.openapi_extra or {}).items() if name != TAKES_IDEMPOTENCY_KEY
+        }
 
     def get_route_handler(self) -> Handler:
-        endpoint = self.endpoint
+        return self.serve
 
-        async def serve(request: Request) -> Response:
-            caller = await authenticated(request)
-            caller.require_scope(Scope.EVENTS_WRITE)
-            caller.require_kind(KeyPrincipal)
-            check_query(request)
-            require_json(request)
-            call = _parsed(await read_body(request))
-            answer: Response = await endpoint(request, caller, call, _idempotency_key(request))
-            return answer
+    async def serve(self, request: Request) -> Response:
+        """The endpoint's answer; raises Problem."""
+        caller = await authenticated(request)
+        caller.require_kind(KeyPrincipal)
+        caller.require_scope(Scope.EVENTS_WRITE)
+        check_query(request)
+        require_json(request)
+        call = _parsed(await read_body(request))
+        answer: Response = await self.endpoint(request, caller, call, idempotency_key(request))
+        return answer
 
-        return serve
+
+class Shortcut:
+    """Serves hot routes from a look-up of the path, where a router tries one pattern after the other."""
+
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self._app = app
+        self._routes = {route.path: route for route in routes if isinstance(route, HotRoute)}
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if route is None or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        answer = await route.serve(Request(scope, receive, send))
+        await answer(scope, receive, send)
 
 
 def _parsed(body: bytes) -> Any:
@@ -66,11 +90,3 @@ def _parsed(body: bytes) -> Any:
         raise MalformedRequest(str(error), slug="too-deep") from error
     except MalformedJson as error:
         raise MalformedRequest(str(error), slug="malformed-json") from error
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get(IDEMPOTENCY_KEY_HEADER)
-    if key is None or 0 < len(key) <= MAX_IDEMPOTENCY_KEY_CHARS:
-        return key
-    fault = Fault(IDEMPOTENCY_KEY_HEADER, "wrong-length", f"must have 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters")
-    raise ValidationFailed("The Idempotency-Key is not valid.", errors=[fault])

@@ -9,14 +9,15 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from segops_common.contracts.events import EventKind
-from segops_common.contracts.http import INGESTION_PREFIX
+from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER, INGESTION_PREFIX
 from segops_common.kit.errors import Fault, PayloadTooLarge, Problem, ValidationFailed
 from segops_common.security.principal import KeyPrincipal
 from segops_common.security.scopes import Scope
 from segops_common.web.deps import require
+from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES
-from segops_ingest.api.hot import MAX_IDEMPOTENCY_KEY_CHARS, DocumentedAs, HotRoute
+from segops_ingest.api.hot import DocumentedAs, HotRoute
 from segops_ingest.api.models import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import EventRefused
@@ -29,20 +30,22 @@ Caller = Annotated[KeyPrincipal, require(Scope.EVENTS_WRITE, users=False)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias=IDEMPOTENCY_KEY_HEADER,
         min_length=1,
-        max_length=MAX_IDEMPOTENCY_KEY_CHARS,
+        max_length=MAX_KEY_CHARS,
+        pattern=r"^[ -~]+$",
         description="Makes the message ids of events that have none, so that the request can be repeated.",
     ),
 ]
 Endpoint = Callable[..., Awaitable[Response]]
 
-OPERATIONS: dict[EventKind, tuple[str, str, str]] = {
-    "track": ("trackEvent", "Track an event", "Something a user did."),
-    "identify": ("identifyUser", "Identify a user", "Set or, with null, remove traits of a user."),
-    "page": ("recordPage", "Record a page view", "A user saw a page of a web site."),
-    "screen": ("recordScreen", "Record a screen view", "A user saw a screen of an app."),
-    "group": ("groupUser", "Put a user into a group", "A user belongs to a company, a team, an account."),
-    "alias": ("aliasUser", "Join two ids of a user", "The user known by one id is the one known by another."),
+OPERATIONS: dict[EventKind, tuple[str, str]] = {
+    "track": ("Track an event", "Something a user did."),
+    "identify": ("Identify a user", "Set or, with null, remove traits of a user."),
+    "page": ("Record a page view", "A user saw a page of a web site."),
+    "screen": ("Record a screen view", "A user saw a screen of an app."),
+    "group": ("Put a user into a group", "A user belongs to a company, a team, an account."),
+    "alias": ("Join two ids of a user", "The user known by one id is the one known by another."),
 }
 _STORED = (
     " When the answer is 202 the event is stored durably and will count exactly once; send it again after any other "
@@ -54,13 +57,12 @@ def router() -> APIRouter:
     """All routes under the public prefix."""
     routes = APIRouter(prefix=INGESTION_PREFIX, route_class=HotRoute, tags=["ingestion"])
     for kind in get_args(EventKind):
-        operation, summary, description = OPERATIONS[kind]
-        _add(routes, kind, _single(kind), operation, summary, description + _STORED)
+        summary, description = OPERATIONS[kind]
+        _add(routes, kind, _single(kind), summary, description + _STORED)
     _add(
         routes,
         "batch",
         _batch,
-        "sendBatch",
         "Send a batch of calls",
         "Calls are judged one by one: the answer is 202 when at least one is accepted, and names the refused ones."
         + _STORED,
@@ -68,12 +70,12 @@ def router() -> APIRouter:
     return routes
 
 
-def _add(routes: APIRouter, name: str, endpoint: Endpoint, operation: str, summary: str, description: str) -> None:
+def _add(routes: APIRouter, name: str, endpoint: Endpoint, summary: str, description: str) -> None:
     routes.add_api_route(
         f"/{name}/",
         _documented(endpoint, CALLS[name], CALL_EXAMPLES[name]),
         methods=["POST"],
-        operation_id=operation,
+        operation_id=name,
         summary=summary,
         description=description,
         status_code=202,

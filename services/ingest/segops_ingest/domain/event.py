@@ -130,18 +130,22 @@ def _check_fields(call: Any, form: Form) -> None:
 
 def _text(call: dict[str, Any], name: str, longest: int) -> str:
     """The field, or '' when the call has none."""
+    value = call.get(name)
+    if type(value) is str and 0 < len(value) <= longest and "\0" not in value and not value.isspace():
+        return value
     if name not in call:
         return ""
-    value = call[name]
+    raise _refused_text(value, name, longest)
+
+
+def _refused_text(value: Any, name: str, longest: int) -> EventRefused:
     if type(value) is not str:
-        raise EventRefused(name, "wrong-type", "must be text; leave the field out when there is none")
+        return EventRefused(name, "wrong-type", "must be text; leave the field out when there is none")
     if not 0 < len(value) <= longest:
-        raise EventRefused(name, "wrong-length", f"must have 1 to {longest} characters")
-    if value.isspace():
-        raise EventRefused(name, "blank", "may not be blank")
+        return EventRefused(name, "wrong-length", f"must have 1 to {longest} characters")
     if "\0" in value:
-        raise EventRefused(name, "nul-character", "text may not contain U+0000")
-    return value
+        return EventRefused(name, "nul-character", "text may not contain U+0000")
+    return EventRefused(name, "blank", "may not be blank")
 
 
 def _event_type(call: dict[str, Any]) -> str:

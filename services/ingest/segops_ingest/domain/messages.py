@@ -11,32 +11,25 @@ from segops_ingest.domain.event import Row
 from segops_ingest.domain.limits import MAX_MESSAGE_BYTES
 
 
-class Line(NamedTuple):
-    """A serialised row with its place in the log."""
+class Draft(NamedTuple):
+    """A row with its text: one line of NDJSON, without its line feed."""
 
-    partition: int
-    key: bytes
+    row: Row
     text: bytes
 
 
-def line_of(row: Row, text: bytes) -> Line:
-    """The row's text beside the partition of its profile."""
-    key = profile_key(row["tenant_id"], row["user_id"] or row["anonymous_id"])
-    return Line(partition_of(EVENTS, key), key, text)
+def pack(drafts: Iterable[Draft], headers: Sequence[Header]) -> list[Message]:
+    """The drafts as NDJSON in as few messages as their partitions and the largest record allow, in their order.
 
-
-def pack(lines: Iterable[Line], headers: Sequence[Header]) -> list[Message]:
-    """The lines as NDJSON in as few messages as their partitions and the largest record allow, in their order.
-
-    A message's key is that of its first line.
+    A message's key is that of its first row.
     """
-    groups: dict[int, list[Line]] = {}
-    for line in lines:
-        groups.setdefault(line.partition, []).append(line)
+    groups: dict[int, list[Draft]] = {}
+    for draft in drafts:
+        groups.setdefault(partition_of(EVENTS, _key(draft.row)), []).append(draft)
     return [
         Message(
-            key=part[0].key,
-            value=b"\n".join([line.text for line in part]) + b"\n",
+            key=_key(part[0].row),
+            value=b"\n".join([draft.text for draft in part]) + b"\n",
             headers=tuple(headers),
             partition=partition,
         )
@@ -45,11 +38,15 @@ def pack(lines: Iterable[Line], headers: Sequence[Header]) -> list[Message]:
     ]
 
 
-def _cut(group: list[Line]) -> Iterator[list[Line]]:
+def _key(row: Row) -> bytes:
+    return profile_key(row["tenant_id"], row["user_id"] or row["anonymous_id"])
+
+
+def _cut(group: list[Draft]) -> Iterator[list[Draft]]:
     start = size = 0
-    for index, line in enumerate(group):
-        size += len(line.text) + 1
+    for index, draft in enumerate(group):
+        size += len(draft.text) + 1
         if size > MAX_MESSAGE_BYTES and index > start:
             yield group[start:index]
-            start, size = index, len(line.text) + 1
+            start, size = index, len(draft.text) + 1
     yield group[start:]

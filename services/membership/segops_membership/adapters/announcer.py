@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged
-from segops_common.contracts.topics import COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SCHEMA_VERSION_HEADER, profile_key, tenant_key
+from segops_common.contracts.topics import (
+    COMPUTE_RESULTS,
+    MEMBERSHIP_CHANGES,
+    SCHEMA_VERSION_HEADER,
+    profile_key,
+    tenant_key,
+)
 from segops_common.streams.log import EventLog, Header, LogError, Message, partition_of
+from segops_common.telemetry.metrics import Metric, Metrics
 from segops_membership.ports import Outage
 
 SCHEMA_VERSION: Final = b"1"
@@ -20,8 +27,9 @@ _MAX_VALUE_BYTES: Final = 512 * 1024
 class LogAnnouncer:
     """See the port `Announcer`. Changes share a record per partition, one line each."""
 
-    def __init__(self, *, log: EventLog) -> None:
+    def __init__(self, *, log: EventLog, metrics: Metrics) -> None:
         self._log = log
+        self._runs = metrics.counter(Metric.RUNS)
 
     async def result(self, result: ComputeResult) -> None:
         """See the port."""
@@ -34,6 +42,7 @@ class LogAnnouncer:
             )
         except LogError as error:
             raise Outage(str(error)) from error
+        self._runs.labels(result.status).inc()
 
     async def changes(self, changes: Sequence[MembershipChanged]) -> None:
         """See the port."""

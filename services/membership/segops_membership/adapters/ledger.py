@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -174,6 +173,6 @@ def _publication(row: sa.Row[Any]) -> Publication:
         base_run_id=row.base_run_id,
         as_of_ms=row.as_of_ms,
         at=row.at,
-        result=ComputeResult.model_validate_json(json.dumps(row.result)),
+        result=ComputeResult.model_validate(row.result),
         announced=row.announced,
     )

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pyroaring import BitMap
 
@@ -17,6 +17,8 @@ from segops_membership.adapters.sql_plans import select
 from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
+
+T = TypeVar("T")
 
 _TIMEOUT_S: Final = 300
 _OUTCOMES_AT_ONCE: Final = 16
@@ -109,11 +111,12 @@ class ClickHouseRuns:
                     user_id=names[n],
                     change="entered" if bitmap is entered else "exited",
                     run_id=publication.attempt.run_id,
-                    at=from_ms(publication.as_of_ms),
+                    at=publication.at,
                 )
                 for segment_id, entered, exited in changed
                 for bitmap in (entered, exited)
                 for n in bitmap & numbers
+                if n in names
             ]
 
     async def _members(self, tenant_id: int, heads: Sequence[tuple[int, SegmentHead]]) -> Iterator[tuple[int, BitMap]]:
@@ -190,7 +193,7 @@ def _bitmap(state: str) -> BitMap:
     return decode_state(base64.b64decode(state))
 
 
-def _portions[T](items: Iterable[T], size: int) -> Iterator[list[T]]:
+def _portions(items: Iterable[T], size: int) -> Iterator[list[T]]:
     portion: list[T] = []
     for item in items:
         portion.append(item)

@@ -73,7 +73,9 @@ def _one_of(found: Property, test: OneOf, bind: Bindings) -> str:
     if len(numbers) == 1:
         parts.append(f"ifNull({found.number} = {bind.number(numbers[0])}, 0)")
     elif numbers:
-        parts.append(f"ifNull({found.number} IN {bind.numbers(numbers)}, 0)")
+        # A set compares bits, in which 0.0 and -0.0 differ; their sum with 0.0 is 0.0.
+        normal = bind.numbers([number + 0.0 for number in numbers])
+        parts.append(f"ifNull(({found.number} + 0.0) IN {normal}, 0)")
     return " OR ".join(parts)
 
 
@@ -96,10 +98,10 @@ def _instant_in(found: Property, test: InstantIn, bind: Bindings) -> str:
     instant = f"coalesce({_epoch_ms(found.number)}, {_text_ms(found.text, bind)})"
     bounds = []
     if test.after_ms is not None:
-        bounds.append(f"{instant} > {bind.number(float(test.after_ms))}")
+        bounds.append(f"t > {bind.number(float(test.after_ms))}")
     if test.before_ms is not None:
-        bounds.append(f"{instant} < {bind.number(float(test.before_ms))}")
-    return " AND ".join(bounds)
+        bounds.append(f"t < {bind.number(float(test.before_ms))}")
+    return f"arrayExists(t -> ifNull({' AND '.join(bounds)}, 0), [{instant}])"
 
 
 def _epoch_ms(number: str) -> str:

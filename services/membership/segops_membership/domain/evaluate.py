@@ -25,6 +25,8 @@ from segops_membership.domain.compiler import NotSupported
 from segops_membership.domain.instants import to_ms
 
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_END: Final = re.compile(r"(\\.|\[[^\]]*\])|\$", re.DOTALL)
+"""A `$` outside of classes: RE2's is the end of the text, where `re` would also stop before a last line feed."""
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _FIRST_MILLISECONDS: Final = 100_000_000_000
 """Epoch numbers from here on count milliseconds, smaller ones seconds."""
@@ -214,7 +216,7 @@ def _text_test(name: str, value: str, wanted: str) -> bool:
         case "ends_with":
             return value.endswith(wanted)
         case "matches":
-            return re.search(wanted, value, re.ASCII) is not None
+            return re.search(_END.sub(lambda found: found[1] or r"\Z", wanted), value, re.ASCII) is not None
         case _:
             raise ValueError(name)
 

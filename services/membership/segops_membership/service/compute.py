@@ -8,16 +8,16 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.http import PROBLEM_TYPE_PREFIX
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, RunStatus
 from segops_common.kit.clock import Clock
+from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_common.kit.faults import FaultPoints
 from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import NotSupported, compile_definition
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.plan import Expression, atoms_of
 from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
-from segops_membership.ports import Answers, Evaluation, Ledger, Profiles, QueryRefused, Runs
+from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
 from segops_membership.service.leases import Lease, Leases
 from segops_membership.service.publishing import Publisher
 
@@ -45,6 +45,7 @@ class ComputeRun:
         *,
         leases: Leases,
         ledger: Ledger,
+        intake: Intake,
         profiles: Profiles,
         evaluation: Evaluation,
         runs: Runs,
@@ -54,6 +55,7 @@ class ComputeRun:
     ) -> None:
         self._leases = leases
         self._ledger = ledger
+        self._intake = intake
         self._profiles = profiles
         self._evaluation = evaluation
         self._runs = runs
@@ -72,6 +74,13 @@ class ComputeRun:
             if publication is not None:
                 await self._publisher.announce(publication)
 
+    async def refuse(self, tenant_id: int, run_id: int) -> None:
+        """Report a job whose definitions cannot be read as failed. Raises Outage."""
+        problem = _problem("definition-unreadable", "The definition cannot be read", "A newer version saved it.")
+        now = self._clock.now()
+        failed = ComputeResult(run_id=run_id, tenant_id=tenant_id, status="failed", at=now, problem=problem)
+        await self._publisher.tell(failed)
+
     async def _compute(self, task: _Task, lease: Lease) -> None:
         wanted = [segment for segment in task.job.segments if task.fate(segment) is not Fate.SUPERSEDED]
         if not wanted:
@@ -80,6 +89,7 @@ class ComputeRun:
         await self._publisher.tell(self._result(task, "running"))
         try:
             expressions = {s.id: compile_definition(s.definition, task.as_of_ms) for s in wanted}
+            await self._intake.settle()
             await self._number_profiles(lease)
             answers = await self._answer(task, expressions)
         except NotSupported as error:
@@ -148,8 +158,7 @@ class ComputeRun:
         return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
 
     def _failure(self, task: _Task, slug: str, title: str, detail: str) -> ComputeResult:
-        problem = RunProblem(type=PROBLEM_TYPE_PREFIX + slug, title=title, detail=detail)
-        return self._result(task, "failed").model_copy(update={"problem": problem})
+        return self._result(task, "failed").model_copy(update={"problem": _problem(slug, title, detail)})
 
     def _result(self, task: _Task, status: RunStatus) -> ComputeResult:
         return ComputeResult(
@@ -159,3 +168,7 @@ class ComputeRun:
             at=self._clock.now(),
             duration_ms=round((self._clock.monotonic() - task.started) * 1000),
         )
+
+
+def _problem(slug: str, title: str, detail: str) -> RunProblem:
+    return RunProblem(type=PROBLEM_TYPE_PREFIX + slug, title=title, detail=detail)

@@ -1,17 +1,17 @@
 """A run: one evaluation of a segment, from the request to its outcome.
 
-    queued -> running -> succeeded | failed | superseded
+queued -> running -> succeeded | failed | superseded
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, SegmentResult
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
-from segops_segments.domain.segment import Segment, Version
+from segops_segments.domain.segment import Version
 
 RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
 FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
@@ -31,13 +31,16 @@ class Outcome:
     size: int = 0
     entered: int = 0
     exited: int = 0
-    counts: RunCounts = RunCounts()
+    counts: RunCounts = field(default_factory=RunCounts)
     duration_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run that was asked for; `fixed` when the caller chose the instant, so nobody else may share the run."""
+    """A run that was asked for; `fixed` when the caller chose the instant, so nobody else may share the run.
+
+    `version` is the number of the version whose definition is evaluated.
+    """
 
     segment_id: int
     version: int
@@ -91,9 +94,9 @@ class Run:
         """The run when its message was taken back, unread, for a newer one."""
         return replace(self, message_id=message_id)
 
-    def renewed(self, segment: Segment, as_of: datetime) -> Run:
+    def renewed(self, new: NewRun) -> Run:
         """The run, not yet announced, moved forward to serve a later request as well."""
-        return replace(self, version=segment.version, as_of=as_of)
+        return replace(self, version=new.version, as_of=new.as_of)
 
     def given_up(self, at: datetime) -> Run:
         """The run when no worker can be hoped for."""

@@ -102,5 +102,3 @@ class Version:
 def definition_bytes(definition: Group) -> int:
     """How much room a definition takes in a message."""
     return len(definition.model_dump_json())
-
-

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, Topic, tenant_key
+from segops_common.contracts.topics import (
+    COMPUTE_JOBS,
+    SCHEMA_VERSION_HEADER,
+    SEGMENTS,
+    TRACEPARENT_HEADER,
+    Topic,
+    tenant_key,
+)
 from segops_common.kit.clock import Clock
 from segops_common.kit.faults import FaultPoints
-from segops_common.streams.log import EventLog
-from segops_segments.ports import Outbox, TopicName
+from segops_common.streams.log import EventLog, Header
+from segops_segments.ports import Outbox, OutboxMessage, TopicName
 
 TOPICS: Final[Mapping[TopicName, Topic]] = {"segops.compute-jobs": COMPUTE_JOBS, "segops.segments": SEGMENTS}
+SCHEMA_VERSION: Final = b"1"
 KEEP_SENT: Final = timedelta(days=7)
 """How long relayed messages stay for whoever looks into an incident."""
 
@@ -32,7 +40,8 @@ class OutboxRelay:
             for message in claim.messages:
                 self._faults.reach("before_outbox_append")
                 # One after the other: only awaited appends keep their order within a partition.
-                await self._log.append(TOPICS[message.topic], tenant_key(message.tenant_id), message.value)
+                key = tenant_key(message.tenant_id)
+                await self._log.append(TOPICS[message.topic], key, message.value, headers=_headers(message))
                 self._faults.reach("after_outbox_append")
                 await claim.mark_sent(message.id, self._clock.now())
             return len(claim.messages)
@@ -40,3 +49,8 @@ class OutboxRelay:
     async def forget(self) -> int:
         """Delete what was relayed long ago."""
         return await self._outbox.forget_sent(self._clock.now() - KEEP_SENT)
+
+
+def _headers(message: OutboxMessage) -> list[Header]:
+    trace = [(TRACEPARENT_HEADER, message.traceparent.encode())] if message.traceparent else []
+    return [(SCHEMA_VERSION_HEADER, SCHEMA_VERSION), *trace]

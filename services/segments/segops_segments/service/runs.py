@@ -9,8 +9,8 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Conflict, Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
 from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
-from segops_segments.domain.segment import Segment
 from segops_segments.ports import Store, WriteUnit
+from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.segments import NEWEST, require_segment
 
 
@@ -21,6 +21,7 @@ class RunService:
         self._store = store
         self._clock = clock
         self._lease = lease
+        self._shared: JoinedCalls[Run] = JoinedCalls()
 
     async def request(self, tenant_id: int, segment_id: int, *, as_of: datetime | None, by: str) -> Run:
         """Queue a run, or join one that has not been taken up and will see everything up to now.
@@ -29,17 +30,25 @@ class RunService:
         every further request and moves its instant forward with each. A run at an instant of the caller's choice is
         always a new one. Raises NotFound, Conflict (definition-missing) or ValidationFailed.
         """
+        if as_of is not None:
+            return await self._request(tenant_id, segment_id, as_of=as_of, by=by)
+        return await self._shared.join(
+            (tenant_id, segment_id), lambda: self._request(tenant_id, segment_id, as_of=None, by=by)
+        )
+
+    async def _request(self, tenant_id: int, segment_id: int, *, as_of: datetime | None, by: str) -> Run:
         now = _to_milliseconds(self._clock.now())
         if as_of is not None and as_of > now:
             fault = Fault("as_of", "out-of-range", "as_of is not later than now")
             raise ValidationFailed("A run cannot look into the future.", errors=[fault])
         async with self._store.writing(tenant_id) as unit:
             segment = await require_segment(unit, (tenant_id,), segment_id)
-            if segment.definition is None:
+            version = await unit.version(tenant_id, segment_id, segment.version)
+            if version is None:
                 raise Conflict("The segment has no definition yet.", slug="definition-missing")
             new = NewRun(
                 segment_id=segment_id,
-                version=segment.version,
+                version=version.number,
                 as_of=now if as_of is None else _to_milliseconds(as_of),
                 fixed=as_of is not None,
                 requested_by=by,
@@ -47,19 +56,19 @@ class RunService:
             )
             if new.fixed:
                 return await self._announce(unit, await unit.add_run(tenant_id, new))
-            return await self._queue(unit, segment, new)
+            return await self._queue(unit, tenant_id, new)
 
-    async def _queue(self, unit: WriteUnit, segment: Segment, new: NewRun) -> Run:
-        queued = await unit.queued_runs(segment.tenant_id, segment.id)
+    async def _queue(self, unit: WriteUnit, tenant_id: int, new: NewRun) -> Run:
+        queued = await unit.queued_runs(tenant_id, new.segment_id)
         if not queued:
-            return await self._announce(unit, await unit.add_run(segment.tenant_id, new))
+            return await self._announce(unit, await unit.add_run(tenant_id, new))
         last = queued[-1]
         if last.message_id is None:
-            return await _save(unit, last.renewed(segment, new.as_of))
-        if await unit.recall_job(segment.tenant_id, last.message_id):
-            renewed = last.renewed(segment, new.as_of)
+            return await _save(unit, last.renewed(new))
+        if await unit.recall_job(tenant_id, last.message_id):
+            renewed = last.renewed(new)
             return await _save(unit, renewed.reannounced(await _put_job(unit, renewed)))
-        return await unit.add_run(segment.tenant_id, new)
+        return await unit.add_run(tenant_id, new)
 
     async def _announce(self, unit: WriteUnit, run: Run) -> Run:
         message_id = await _put_job(unit, run)
@@ -120,7 +129,7 @@ class RunService:
 async def _put_job(unit: WriteUnit, run: Run) -> int:
     version = await unit.version(run.tenant_id, run.segment_id, run.version)
     if version is None:
-        raise LookupError("a run's segment has a definition, and every definition is a version")
+        raise LookupError("every run is of a version that exists")
     return await unit.announce_job(run.tenant_id, job_of(run, version))
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TypeVar
 
-from segops_common.contracts.definition import Group, unavailable_conditions
+from segops_common.contracts.definition import Group
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
-from segops_segments.domain.segment import MAX_DEFINITION_BYTES, Change, NewSegment, Segment, Version, definition_bytes
+from segops_segments.domain.segment import Change, NewSegment, Segment, Version
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
+from segops_segments.service.joined import JoinedCalls
+from segops_segments.service.validation import not_yet, size_faults, unavailable_faults
 
 NEWEST = 2**63 - 1
+T = TypeVar("T")
 
 
 class SegmentService:
@@ -20,6 +24,7 @@ class SegmentService:
     def __init__(self, *, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._shared: JoinedCalls[Segment] = JoinedCalls()
 
     async def create(self, new: NewSegment, *, by: str) -> Segment:
         """Store a segment; raises Conflict (name-taken), NotAvailableYet or ValidationFailed."""
@@ -35,8 +40,13 @@ class SegmentService:
 
     async def get(self, tenants: Collection[int], segment_id: int) -> Segment:
         """The segment; raises NotFound."""
-        async with self._store.reading() as unit:
-            return await require_segment(unit, tenants, segment_id)
+        wanted = frozenset(tenants)
+
+        async def read() -> Segment:
+            async with self._store.reading() as unit:
+                return await require_segment(unit, wanted, segment_id)
+
+        return await self._shared.join((wanted, segment_id), read)
 
     async def list(self, tenants: Collection[int], *, cursor: str | None, limit: int) -> Page[Segment]:
         """Segments by rising id; raises MalformedRequest for a cursor of another list."""
@@ -45,7 +55,9 @@ class SegmentService:
             found = await unit.list_segments(tenants, after, limit + 1)
         return _page(found, limit, [segment.id for segment in found])
 
-    async def change(self, tenant_id: int, segment_id: int, change: Change, *, expected: int | None, by: str) -> Segment:
+    async def change(
+        self, tenant_id: int, segment_id: int, change: Change, *, expected: int | None, by: str
+    ) -> Segment:
         """Make a change; `expected` is the version the caller saw, or None for any.
 
         Raises NotFound, PreconditionFailed, Conflict (name-taken), NotAvailableYet or ValidationFailed.
@@ -82,9 +94,7 @@ class SegmentService:
             found = await unit.list_versions(tenant_id, segment_id, before, limit + 1)
         return _page(found, limit, [version.number for version in found])
 
-    async def restore(
-        self, tenant_id: int, segment_id: int, number: int, *, expected: int | None, by: str
-    ) -> Segment:
+    async def restore(self, tenant_id: int, segment_id: int, number: int, *, expected: int | None, by: str) -> Segment:
         """Give the segment the definition it had in that version, as a new version; raises as `change`."""
         async with self._store.reading() as unit:
             version = await unit.version(tenant_id, segment_id, number)
@@ -116,26 +126,13 @@ async def _record(unit: WriteUnit, before: Segment | None, after: Segment, by: s
 
 
 def _check_available(segment_type: str, refresh: str, definition: Group | None) -> None:
-    faults = []
-    if segment_type != "rule":
-        faults.append(_not_yet("segment_type", "static segments"))
-    if refresh != "manual":
-        faults.append(_not_yet("refresh", f"the refresh {refresh}"))
-    if definition is not None:
-        faults.extend(_not_yet(path, f"the condition {name}") for path, name in unavailable_conditions(definition))
-        _check_size(definition)
-    if faults:
-        raise NotAvailableYet("Parts of this segment are valid, but not available yet.", errors=faults[:20])
-
-
-def _not_yet(path: str, what: str) -> Fault:
-    return Fault(path=path, code="not-available-yet", detail=f"{what} is not available yet".replace("s is", "s are"))
-
-
-def _check_size(definition: Group) -> None:
-    if definition_bytes(definition) > MAX_DEFINITION_BYTES:
-        fault = Fault("definition", "definition-too-complex", "A definition has at most 256 KiB.")
-        raise ValidationFailed("The definition is too large.", errors=[fault])
+    if definition is not None and (faults := size_faults(definition)):
+        raise ValidationFailed("The definition is too large.", errors=faults)
+    missing = [not_yet("segment_type", "The type static")] if segment_type != "rule" else []
+    missing += [not_yet("refresh", f"The refresh {refresh}")] if refresh != "manual" else []
+    missing += unavailable_faults(definition) if definition is not None else ()
+    if missing:
+        raise NotAvailableYet("This is valid, but not available yet.", errors=missing)
 
 
 def _check_version(segment: Segment, expected: int | None) -> None:
@@ -152,8 +149,6 @@ def _position(cursor: str | None, *, start: int) -> int:
     return start if cursor is None else int(decode_cursor(cursor, int)[0])
 
 
-def _page[T](found: Sequence[T], limit: int, positions: Sequence[int]) -> Page[T]:
+def _page(found: Sequence[T], limit: int, positions: Sequence[int]) -> Page[T]:
     more = len(found) > limit
     return Page(tuple(found[:limit]), encode_cursor([positions[limit - 1]]) if more else None)
-
-

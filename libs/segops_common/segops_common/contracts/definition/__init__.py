@@ -1,6 +1,6 @@
 """The segment definition language: its models, how a definition is read, and its canonical form."""
 
-from segops_common.contracts.definition.base import LanguageModel
+from segops_common.contracts.definition.base import LanguageModel, Optional, without_default
 from segops_common.contracts.definition.canonical import canonical, content_hash, to_json
 from segops_common.contracts.definition.conditions import (
     AnyCondition,
@@ -50,6 +50,7 @@ from segops_common.contracts.definition.traits import (
 from segops_common.contracts.definition.values import (
     Duration,
     EventPattern,
+    InstantText,
     format_instant,
     parse_instant,
     path_keys,
@@ -87,12 +88,14 @@ __all__ = [
     "Group",
     "HeldFor",
     "InstantFilter",
+    "InstantText",
     "InstantTrait",
     "LanguageModel",
     "LastWindow",
     "MembershipFilter",
     "MembershipTrait",
     "Node",
+    "Optional",
     "PatternFilter",
     "PatternTrait",
     "PresenceFilter",
@@ -115,4 +118,5 @@ __all__ = [
     "to_json",
     "unavailable_conditions",
     "walk",
+    "without_default",
 ]

@@ -34,7 +34,8 @@ def _absent(value: object) -> bool:
     return value is None or value is False or value == ()
 
 
-def _without_default(schema: JsonDict) -> None:
+def without_default(schema: JsonDict) -> None:
+    """Leave the default to the description: a generated type would take the field for one that is always given."""
     schema.pop("default", None)
 
 
@@ -47,7 +48,7 @@ T = TypeVar("T")
 Optional = Annotated[
     T | None,
     _NotNull(),
-    Field(exclude_if=_absent, json_schema_extra=_without_default),
+    Field(exclude_if=_absent, json_schema_extra=without_default),
 ]
 """A field that may be left out. Null is refused, and an absent one is left out again when the model is dumped."""
 
@@ -55,7 +56,12 @@ Items = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
 """A JSON array, kept as a tuple so that models stay hashable."""
 
 Negate = Annotated[
-    bool, Field(exclude_if=_absent, description="True complements the node over the universe.", strict=True)
+    bool,
+    Field(
+        exclude_if=_absent,
+        description="True complements the node over the universe; false when left out.",
+        json_schema_extra=without_default,
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.base import Items, LanguageModel, Negate, Optional, fault_at
+from segops_common.contracts.definition.base import Items, LanguageModel, Negate, Optional, fault_at, without_default
 from segops_common.contracts.definition.filters import Filters, Where
 from segops_common.contracts.definition.traits import AnyTrait, UserProperty
 from segops_common.contracts.definition.values import (
@@ -128,7 +128,14 @@ class EventRegularity(LanguageModel):
     period: Period
     of: Annotated[int, Field(ge=1, le=60)]
     at_least: Whole
-    count: Annotated[Whole, Field(exclude_if=lambda count: count == 1)] = 1
+    count: Annotated[
+        Whole,
+        Field(
+            exclude_if=lambda count: count == 1,
+            description="1 when left out.",
+            json_schema_extra=without_default,
+        ),
+    ] = 1
     where: Where = ()
     negate: Negate = False
 
@@ -167,6 +174,8 @@ AnyCondition = (
     | SegmentMembership
     | Sample
 )
+
+
 Condition = TypeAliasType(
     "Condition",
     Annotated[

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.base import Items, LanguageModel
+from segops_common.contracts.definition.base import Items, LanguageModel, without_default
 from segops_common.contracts.definition.values import (
     Bounds,
     DurationText,
@@ -126,4 +126,4 @@ AnyFilter = (
 Filter = TypeAliasType("Filter", Annotated[AnyFilter, Field(discriminator="operator")])
 
 Filters = Annotated[Items[Filter], Field(description="All of them must hold.")]
-Where = Annotated[Filters, Field(exclude_if=lambda filters: not filters)]
+Where = Annotated[Filters, Field(exclude_if=lambda filters: not filters, json_schema_extra=without_default)]

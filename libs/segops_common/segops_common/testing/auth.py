@@ -1,0 +1,42 @@
+"""An authenticator for tests: knows what it was told, and refuses like the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from segops_common.security.introspect import invalid_credential, split_authorization
+from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.security.scopes import KeyKind, Role, Scope
+
+
+class FakeAuthenticator:
+    """Bearer tokens and API keys are whatever text a test gives them."""
+
+    def __init__(self) -> None:
+        self._principals: dict[tuple[str, str], Principal] = {}
+
+    def add_user(self, token: str, user_id: int, roles: Mapping[int, Role]) -> UserPrincipal:
+        """From now on `Bearer <token>` is this person; a second call with the same token replaces the first."""
+        user = UserPrincipal(user_id=user_id, roles=dict(roles))
+        self._principals["bearer", token] = user
+        return user
+
+    def add_key(
+        self, key: str, tenant_id: int, scopes: Iterable[Scope], *, kind: KeyKind = KeyKind.SECRET
+    ) -> KeyPrincipal:
+        """From now on `ApiKey <key>` is a key of that tenant; its id counts from 1."""
+        key_id = 1 + sum(scheme == "apikey" for scheme, _ in self._principals)
+        principal = KeyPrincipal(key_id=key_id, tenant_id=tenant_id, scopes=frozenset(scopes), kind=kind)
+        self._principals["apikey", key] = principal
+        return principal
+
+    def remove(self, credential: str) -> None:
+        """That token or key is no longer good."""
+        self._principals = {name: found for name, found in self._principals.items() if name[1] != credential}
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        scheme, credential = split_authorization(authorization)
+        principal = self._principals.get((scheme, credential))
+        if principal is None:
+            raise invalid_credential(scheme)
+        return principal

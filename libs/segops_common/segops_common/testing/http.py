@@ -1,0 +1,58 @@
+"""Talking to an app in a test: inside this process, or over a socket as a stranger would."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from segops_common.web.server import Server, server_config
+
+
+@asynccontextmanager
+async def in_process(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the app with its resources open; a failure of the app is an answer, not an exception."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://segops.test") as client,
+    ):
+        yield client
+
+
+@asynccontextmanager
+async def on_port(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
+    """Host and port at which the app is served by the product's own server settings."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        host, port = listener.getsockname()
+        server = Server(server_config(app, host=host, port=port))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server._serve([listener]))
+            await server.listening.wait()
+            yield host, port
+            server.should_exit = True
+
+
+async def raw_exchange(host: str, port: int, request: bytes, *, timeout_s: float = 5.0) -> bytes:
+    """Send these very bytes on a connection of their own and return all that comes back until it is closed.
+
+    A server that closes before it has read everything is no error: what it said until then is returned.
+    """
+    return await asyncio.to_thread(_exchange, host, port, request, timeout_s)
+
+
+def _exchange(host: str, port: int, request: bytes, timeout_s: float) -> bytes:
+    answer = bytearray()
+    with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(65536):
+                answer += part
+    return bytes(answer)

@@ -1,0 +1,28 @@
+"""Idempotency keys whose digests are peppered: bodies hold passwords, and a plain fast hash of one could be guessed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from segops_auth.service.secrets import Secrets
+from segops_common.kit.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
+
+
+class PepperedIdempotency:
+    """An IdempotencyStore over another."""
+
+    def __init__(self, *, store: IdempotencyStore, secrets: Secrets) -> None:
+        self._store = store
+        self._secrets = secrets
+
+    async def reserve(self, call: IdempotentCall) -> StoredAnswer | None:
+        return await self._store.reserve(self._peppered(call))
+
+    async def complete(self, call: IdempotentCall, answer: StoredAnswer) -> None:
+        await self._store.complete(self._peppered(call), answer)
+
+    async def release(self, call: IdempotentCall) -> None:
+        await self._store.release(self._peppered(call))
+
+    def _peppered(self, call: IdempotentCall) -> IdempotentCall:
+        return replace(call, digest=self._secrets.hash(call.digest))

@@ -1,0 +1,145 @@
+"""Reading what auth keeps in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from segops_auth.adapters.tables import (
+    account_of,
+    accounts,
+    api_key_of,
+    api_keys,
+    audit_entry_of,
+    audit_log,
+    invite_of,
+    invites,
+    member_of,
+    members,
+    tenant_of,
+    tenants,
+)
+from segops_auth.domain.values import Account, ApiKey, AuditEntry, Belonging, Invite, Member, Tenant
+from segops_common.security.scopes import Role
+from segops_common.stores.postgres import ReadSession, WriteSession
+
+
+class PostgresReadUnit:
+    """Reads in one transaction."""
+
+    def __init__(self, session: ReadSession | WriteSession) -> None:
+        self._session = session
+
+    async def account_by_email(self, email: str) -> Account | None:
+        row = await self._one(sa.select(accounts).where(accounts.c.email == email))
+        return None if row is None else account_of(row)
+
+    async def account(self, user_id: int) -> Account | None:
+        row = await self._one(sa.select(accounts).where(accounts.c.id == user_id))
+        return None if row is None else account_of(row)
+
+    async def belongings(self, user_id: int) -> Sequence[Belonging]:
+        query = (
+            sa.select(tenants, members.c.role)
+            .join(members, members.c.tenant_id == tenants.c.id)
+            .where(members.c.user_id == user_id)
+            .order_by(tenants.c.id)
+        )
+        return [Belonging(tenant=tenant_of(row), role=Role(row["role"])) for row in await self._all(query)]
+
+    async def tenant(self, tenant_id: int) -> Tenant | None:
+        row = await self._one(sa.select(tenants).where(tenants.c.id == tenant_id))
+        return None if row is None else tenant_of(row)
+
+    async def role(self, tenant_id: int, user_id: int) -> Role | None:
+        query = sa.select(members.c.role).where(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
+        row = await self._one(query)
+        return None if row is None else Role(row["role"])
+
+    async def members(self, tenant_id: int, after: int, limit: int) -> Sequence[Member]:
+        query = _members(tenant_id).where(members.c.user_id > after).order_by(members.c.user_id).limit(limit)
+        return [member_of(row) for row in await self._all(query)]
+
+    async def open_invites(self, tenant_id: int, now: datetime, after: int, limit: int) -> Sequence[Invite]:
+        query = (
+            sa.select(invites)
+            .where(
+                invites.c.tenant_id == tenant_id,
+                invites.c.id > after,
+                invites.c.closed_at.is_(None),
+                invites.c.expires_at > now,
+            )
+            .order_by(invites.c.id)
+            .limit(limit)
+        )
+        return [invite_of(row) for row in await self._all(query)]
+
+    async def invite_by_token(self, token_hash: str) -> Invite | None:
+        row = await self._one(sa.select(invites).where(invites.c.token_hash == token_hash))
+        return None if row is None else invite_of(row)
+
+    async def api_keys(self, tenant_id: int, after: int, limit: int) -> Sequence[ApiKey]:
+        query = (
+            sa.select(api_keys)
+            .where(api_keys.c.tenant_id == tenant_id, api_keys.c.id > after, api_keys.c.revoked_at.is_(None))
+            .order_by(api_keys.c.id)
+            .limit(limit)
+        )
+        return [api_key_of(row) for row in await self._all(query)]
+
+    async def api_key(self, tenant_id: int, key_id: int) -> ApiKey | None:
+        query = sa.select(api_keys).where(
+            api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None)
+        )
+        row = await self._one(query)
+        return None if row is None else api_key_of(row)
+
+    async def api_key_tenant(self, key_id: int) -> int | None:
+        query = sa.select(api_keys.c.tenant_id).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        row = await self._one(query)
+        return None if row is None else int(row["tenant_id"])
+
+    async def api_key_by_hash(self, key_hash: str, now: datetime) -> ApiKey | None:
+        is_previous = sa.and_(api_keys.c.previous_hash == key_hash, api_keys.c.previous_until > now)
+        query = sa.select(api_keys).where(
+            sa.or_(api_keys.c.key_hash == key_hash, is_previous), api_keys.c.revoked_at.is_(None)
+        )
+        row = await self._one(query)
+        return None if row is None else api_key_of(row)
+
+    async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
+        query = (
+            sa.select(audit_log)
+            .where(audit_log.c.tenant_id == tenant_id, audit_log.c.number < before)
+            .order_by(audit_log.c.number.desc())
+            .limit(limit)
+        )
+        return [audit_entry_of(row) for row in await self._all(query)]
+
+    async def member(self, tenant_id: int, user_id: int) -> Member | None:
+        row = await self._one(_members(tenant_id).where(members.c.user_id == user_id))
+        return None if row is None else member_of(row)
+
+    async def owners(self, tenant_id: int) -> int:
+        query = (
+            sa.select(sa.func.count())
+            .select_from(members)
+            .where(members.c.tenant_id == tenant_id, members.c.role == Role.OWNER)
+        )
+        return int((await self._session.execute(query)).scalar_one())
+
+    async def _one(self, query: sa.Executable) -> sa.RowMapping | None:
+        return (await self._session.execute(query)).mappings().one_or_none()
+
+    async def _all(self, query: sa.Executable) -> Sequence[sa.RowMapping]:
+        return (await self._session.execute(query)).mappings().all()
+
+
+def _members(tenant_id: int) -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(members.c.user_id, members.c.role, members.c.joined_at, accounts.c.email)
+        .join(accounts, accounts.c.id == members.c.user_id)
+        .where(members.c.tenant_id == tenant_id)
+    )

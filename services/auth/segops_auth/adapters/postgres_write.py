@@ -1,0 +1,227 @@
+"""Writing what auth keeps in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_auth.adapters.postgres_read import PostgresReadUnit
+from segops_auth.adapters.tables import (
+    account_of,
+    accounts,
+    api_key_of,
+    api_keys,
+    audit_log,
+    families,
+    invite_of,
+    invites,
+    members,
+    refresh_token_of,
+    refresh_tokens,
+    tenant_of,
+    tenants,
+)
+from segops_auth.domain.audit import FIRST_PREVIOUS_HASH, Act, Head, follow
+from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
+from segops_auth.ports import AlreadyMember, EmailTaken, ReadUnit, SlugTaken, WriteUnit
+from segops_common.security.scopes import Role
+from segops_common.stores.postgres import WriteSession, read_session, write_session
+
+_AUDIT_COLUMNS = tuple(column.name for column in audit_log.columns)
+
+
+class PostgresWriteUnit(PostgresReadUnit):
+    """Reads and writes in one transaction."""
+
+    def __init__(self, session: WriteSession) -> None:
+        super().__init__(session)
+        self._session: WriteSession = session
+
+    async def lock_tenant(self, tenant_id: int) -> bool:
+        query = sa.select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update()
+        return await self._one(query) is not None
+
+    async def add_account(self, email: str, password_hash: str, at: datetime) -> Account:
+        values = {"email": email, "password_hash": password_hash, "created_at": at}
+        return account_of(await self._insert(accounts, values, taken=EmailTaken))
+
+    async def replace_password(self, account: Account, password_hash: str) -> bool:
+        is_as_seen = sa.and_(accounts.c.id == account.id, accounts.c.password_hash == account.password_hash)
+        change = sa.update(accounts).where(is_as_seen).values(password_hash=password_hash).returning(accounts.c.id)
+        return await self._one(change) is not None
+
+    async def add_tenant(self, slug: str, name: str, at: datetime) -> Tenant:
+        values = {
+            "slug": slug,
+            "name": name,
+            "created_at": at,
+            "audit_number": 0,
+            "audit_hash": FIRST_PREVIOUS_HASH,
+        }
+        return tenant_of(await self._insert(tenants, values, taken=SlugTaken))
+
+    async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
+        change = sa.update(tenants).where(tenants.c.id == tenant_id).values(slug=slug, name=name).returning(tenants)
+        try:
+            return tenant_of((await self._session.execute(change)).mappings().one())
+        except IntegrityError as error:
+            raise SlugTaken from error
+
+    async def add_member(self, tenant_id: int, user_id: int, role: Role, at: datetime) -> None:
+        values = {"tenant_id": tenant_id, "user_id": user_id, "role": role.value, "joined_at": at}
+        await self._insert(members, values, taken=AlreadyMember)
+
+    async def set_role(self, tenant_id: int, user_id: int, role: Role) -> None:
+        is_member = sa.and_(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
+        await self._session.execute(sa.update(members).where(is_member).values(role=role.value))
+
+    async def remove_member(self, tenant_id: int, user_id: int) -> None:
+        is_member = sa.and_(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
+        await self._session.execute(sa.delete(members).where(is_member))
+
+    async def add_invite(self, tenant_id: int, invite: Invite, token_hash: str) -> Invite:
+        values = {
+            "tenant_id": tenant_id,
+            "email": invite.email,
+            "role": invite.role.value,
+            "token_hash": token_hash,
+            "invited_by": invite.invited_by,
+            "created_at": invite.created_at,
+            "expires_at": invite.expires_at,
+        }
+        return invite_of(await self._insert(invites, values))
+
+    async def withdraw_invite(self, tenant_id: int, invite_id: int, at: datetime) -> Invite | None:
+        return await self._close_invite(
+            at, invites.c.tenant_id == tenant_id, invites.c.id == invite_id, invites.c.closed_at.is_(None)
+        )
+
+    async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
+        return await self._close_invite(
+            at, invites.c.token_hash == token_hash, invites.c.closed_at.is_(None), invites.c.expires_at > at
+        )
+
+    async def add_api_key(self, tenant_id: int, key: NewApiKey) -> ApiKey:
+        values = asdict(key) | {"tenant_id": tenant_id, "kind": key.kind.value, "scopes": sorted(key.scopes)}
+        return api_key_of(await self._insert(api_keys, values))
+
+    async def revoke_api_key(self, tenant_id: int, key_id: int, at: datetime) -> ApiKey | None:
+        return await self._change_key(tenant_id, key_id, {"revoked_at": at})
+
+    async def rotate_api_key(
+        self, tenant_id: int, key_id: int, key_hash: str, last_four: str, previous_until: datetime
+    ) -> ApiKey | None:
+        values = {
+            "previous_hash": api_keys.c.key_hash,
+            "previous_until": previous_until,
+            "key_hash": key_hash,
+            "last_four": last_four,
+        }
+        return await self._change_key(tenant_id, key_id, values)
+
+    async def note_api_key_use(self, used_at: Mapping[int, datetime]) -> None:
+        ids = sa.bindparam("ids", list(used_at), type_=ARRAY(sa.BigInteger))
+        times = sa.bindparam("times", list(used_at.values()), type_=ARRAY(sa.DateTime(timezone=True)))
+        # In one order, so that two processes that write at once wait for each other instead of blocking each other.
+        in_order = sa.text("SELECT id FROM auth.api_keys WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
+        await self._session.execute(in_order.bindparams(ids))
+        change = sa.text(
+            "UPDATE auth.api_keys AS k SET last_used_at = greatest(k.last_used_at, u.at) "
+            "FROM unnest(:ids, :times) AS u (id, at) WHERE k.id = u.id"
+        )
+        await self._session.execute(change.bindparams(ids, times))
+
+    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:
+        family = await self._insert(families, {"user_id": user_id, "created_at": at})
+        await self._add_token(family["id"], token_hash, at, expires_at)
+
+    async def lock_refresh_token(self, token_hash: str) -> RefreshToken | None:
+        query = (
+            sa.select(refresh_tokens, families.c.user_id, families.c.ended_at)
+            .join(families, families.c.id == refresh_tokens.c.family_id)
+            .where(refresh_tokens.c.token_hash == token_hash)
+            .with_for_update()
+        )
+        row = await self._one(query)
+        return None if row is None else refresh_token_of(row)
+
+    async def use_refresh_token(
+        self, token: RefreshToken, successor_hash: str, at: datetime, expires_at: datetime
+    ) -> None:
+        is_it = refresh_tokens.c.id == token.id
+        await self._session.execute(sa.update(refresh_tokens).where(is_it).values(used_at=at))
+        await self._add_token(token.family_id, successor_hash, at, expires_at)
+
+    async def end_refresh_family(self, family_id: int, at: datetime) -> None:
+        await self._end_families(families.c.id == family_id, at)
+
+    async def end_all_refresh_families(self, user_id: int, at: datetime) -> None:
+        await self._end_families(families.c.user_id == user_id, at)
+
+    async def record(self, tenant_id: int, act: Act) -> None:
+        head = sa.select(tenants.c.audit_number, tenants.c.audit_hash).where(tenants.c.id == tenant_id)
+        row = (await self._session.execute(head)).mappings().one()
+        entry = follow(tenant_id, Head(number=row["audit_number"], hash=row["audit_hash"]), act)
+        values = {name: getattr(entry, name) for name in _AUDIT_COLUMNS} | {"details": dict(entry.details)}
+        await self._session.execute(sa.insert(audit_log).values(values))
+        moved = {"audit_number": entry.number, "audit_hash": entry.hash}
+        await self._session.execute(sa.update(tenants).where(tenants.c.id == tenant_id).values(moved))
+
+    async def _add_token(self, family_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:
+        values = {"family_id": family_id, "token_hash": token_hash, "created_at": at, "expires_at": expires_at}
+        await self._session.execute(sa.insert(refresh_tokens).values(values))
+
+    async def _end_families(self, which: sa.ColumnElement[bool], at: datetime) -> None:
+        change = sa.update(families).where(which, families.c.ended_at.is_(None)).values(ended_at=at)
+        await self._session.execute(change)
+
+    async def _close_invite(self, at: datetime, *which: sa.ColumnElement[bool]) -> Invite | None:
+        row = await self._one(sa.update(invites).where(*which).values(closed_at=at).returning(invites))
+        return None if row is None else invite_of(row)
+
+    async def _change_key(self, tenant_id: int, key_id: int, values: Mapping[str, object]) -> ApiKey | None:
+        change = (
+            sa.update(api_keys)
+            .where(api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+            .values(values)
+            .returning(api_keys)
+        )
+        row = await self._one(change)
+        return None if row is None else api_key_of(row)
+
+    async def _insert(
+        self, table: sa.Table, values: Mapping[str, object], *, taken: type[Exception] | None = None
+    ) -> sa.RowMapping:
+        """The new row; raises `taken` when another row has what must be its own."""
+        try:
+            made = await self._session.execute(sa.insert(table).values(values).returning(table))
+        except IntegrityError as error:
+            if taken is None:
+                raise
+            raise taken from error
+        row: sa.RowMapping = made.mappings().one()
+        return row
+
+
+class PostgresStore:
+    """Units on one engine."""
+
+    def __init__(self, *, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadUnit]:
+        async with read_session(self._engine) as session:
+            yield PostgresReadUnit(session)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteUnit]:
+        async with write_session(self._engine) as session:
+            yield PostgresWriteUnit(session)

@@ -1,0 +1,30 @@
+"""Changes of credentials, told to every service on Redis."""
+
+from __future__ import annotations
+
+import logging
+
+from segops_common.contracts.http import AUTH_PURGE_CHANNEL
+from segops_common.security.purge import key_changed, user_changed
+from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+
+_log = logging.getLogger(__name__)
+
+
+class RedisPurges:
+    """Publishes; what nobody hears is forgotten by itself after 30 s."""
+
+    def __init__(self, *, redis: RedisBreaker) -> None:
+        self._redis = redis
+
+    async def key_changed(self, key_id: int) -> None:
+        await self._publish(key_changed(key_id))
+
+    async def user_changed(self, user_id: int) -> None:
+        await self._publish(user_changed(user_id))
+
+    async def _publish(self, message: str) -> None:
+        try:
+            await self._redis.run(lambda redis: redis.publish(AUTH_PURGE_CHANNEL, message))
+        except RedisUnavailable:
+            _log.warning("nobody was told that %s has changed; services notice within 30 s", message)

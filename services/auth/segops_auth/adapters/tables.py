@@ -1,0 +1,164 @@
+"""The tables of schema `auth`, and how rows become values."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, Member, RefreshToken, Tenant
+from segops_common.security.scopes import KeyKind, Role, Scope
+
+SCHEMA: Final = "auth"
+_metadata = sa.MetaData(schema=SCHEMA)
+_TIME = sa.DateTime(timezone=True)
+
+accounts = sa.Table(
+    "accounts",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("email", sa.Text),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("created_at", _TIME),
+)
+tenants = sa.Table(
+    "tenants",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("slug", sa.Text),
+    sa.Column("name", sa.Text),
+    sa.Column("created_at", _TIME),
+    sa.Column("audit_number", sa.BigInteger),
+    sa.Column("audit_hash", sa.Text),
+)
+members = sa.Table(
+    "members",
+    _metadata,
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True),
+    sa.Column("user_id", sa.BigInteger, primary_key=True),
+    sa.Column("role", sa.Text),
+    sa.Column("joined_at", _TIME),
+)
+invites = sa.Table(
+    "invites",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger),
+    sa.Column("email", sa.Text),
+    sa.Column("role", sa.Text),
+    sa.Column("token_hash", sa.Text),
+    sa.Column("invited_by", sa.BigInteger),
+    sa.Column("created_at", _TIME),
+    sa.Column("expires_at", _TIME),
+    sa.Column("closed_at", _TIME),
+)
+api_keys = sa.Table(
+    "api_keys",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger),
+    sa.Column("name", sa.Text),
+    sa.Column("kind", sa.Text),
+    sa.Column("scopes", sa.ARRAY(sa.Text)),
+    sa.Column("key_hash", sa.Text),
+    sa.Column("last_four", sa.Text),
+    sa.Column("previous_hash", sa.Text),
+    sa.Column("previous_until", _TIME),
+    sa.Column("created_by", sa.BigInteger),
+    sa.Column("created_at", _TIME),
+    sa.Column("last_used_at", _TIME),
+    sa.Column("revoked_at", _TIME),
+)
+families = sa.Table(
+    "refresh_families",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("user_id", sa.BigInteger),
+    sa.Column("created_at", _TIME),
+    sa.Column("ended_at", _TIME),
+)
+refresh_tokens = sa.Table(
+    "refresh_tokens",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("family_id", sa.BigInteger),
+    sa.Column("token_hash", sa.Text),
+    sa.Column("created_at", _TIME),
+    sa.Column("expires_at", _TIME),
+    sa.Column("used_at", _TIME),
+)
+audit_log = sa.Table(
+    "audit_log",
+    _metadata,
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("at", _TIME),
+    sa.Column("actor_id", sa.BigInteger),
+    sa.Column("action", sa.Text),
+    sa.Column("target", sa.Text),
+    sa.Column("details", sa.JSON),
+    sa.Column("previous_hash", sa.Text),
+    sa.Column("hash", sa.Text),
+)
+
+
+def account_of(row: sa.RowMapping) -> Account:
+    """A row of accounts."""
+    return Account(id=row["id"], email=row["email"], password_hash=row["password_hash"], created_at=row["created_at"])
+
+
+def tenant_of(row: sa.RowMapping) -> Tenant:
+    """A row of tenants."""
+    return Tenant(id=row["id"], slug=row["slug"], name=row["name"], created_at=row["created_at"])
+
+
+def member_of(row: sa.RowMapping) -> Member:
+    """A row of members with the account's email."""
+    return Member(user_id=row["user_id"], email=row["email"], role=Role(row["role"]), joined_at=row["joined_at"])
+
+
+def invite_of(row: sa.RowMapping) -> Invite:
+    """A row of invites."""
+    return Invite(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        email=row["email"],
+        role=Role(row["role"]),
+        invited_by=row["invited_by"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        open=row["closed_at"] is None,
+    )
+
+
+def api_key_of(row: sa.RowMapping) -> ApiKey:
+    """A row of api_keys."""
+    return ApiKey(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        name=row["name"],
+        kind=KeyKind(row["kind"]),
+        scopes=frozenset(Scope(scope) for scope in row["scopes"]),
+        last_four=row["last_four"],
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+        last_used_at=row["last_used_at"],
+        previous_secret_until=row["previous_until"],
+    )
+
+
+def refresh_token_of(row: sa.RowMapping) -> RefreshToken:
+    """A row of refresh_tokens with the family's user_id and ended_at."""
+    return RefreshToken(
+        id=row["id"],
+        family_id=row["family_id"],
+        user_id=row["user_id"],
+        expires_at=row["expires_at"],
+        used_at=row["used_at"],
+        family_is_alive=row["ended_at"] is None,
+    )
+
+
+def audit_entry_of(row: sa.RowMapping) -> AuditEntry:
+    """A row of audit_log."""
+    return AuditEntry(**row)

@@ -1,0 +1,91 @@
+"""Limits counted in Redis, for all processes together; in this process alone while Redis is away, never not at all."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from redis.asyncio import Redis
+
+from segops_auth.domain.gcra import Limit, Verdict, spend, whole_seconds
+from segops_common.kit.clock import Clock
+from segops_common.kit.errors import RateLimited
+from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+
+MAX_LOCAL_NAMES: Final = 10_000
+_KEY: Final = "segops:auth:limit"
+
+# As domain/gcra.py, in microseconds of the server's clock; answers the microseconds to wait, 0 when it was counted.
+_SPEND: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local interval, period = tonumber(ARGV[1]), tonumber(ARGV[2])
+local next = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local wait = next + interval - now - period
+if wait > 0 then return wait end
+redis.call('SET', KEYS[1], string.format('%.0f', next + interval), 'PX', math.ceil((next + interval - now) / 1000))
+return 0
+"""
+_GIVE_BACK: Final = """
+local next = redis.call('GET', KEYS[1])
+if next then redis.call('SET', KEYS[1], string.format('%.0f', next - tonumber(ARGV[1])), 'KEEPTTL') end
+return 0
+"""
+
+
+class RedisThrottle:
+    """Counts by the name of the limit and the one who acts."""
+
+    def __init__(self, *, redis: RedisBreaker, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._local: OrderedDict[str, float] = OrderedDict()
+
+    async def spend(self, limit: Limit, who: str) -> None:
+        key = f"{_KEY}:{limit.name}:{who}"
+        try:
+            wait_s = await self._spend_in_redis(limit, key)
+        except RedisUnavailable:
+            wait_s = self._spend_here(limit, key).wait_s
+        if wait_s > 0:
+            raise _limited(limit, whole_seconds(wait_s))
+
+    async def give_back(self, limit: Limit, who: str) -> None:
+        key = f"{_KEY}:{limit.name}:{who}"
+        if key in self._local:
+            self._local[key] -= limit.interval_s
+        try:
+            await self._redis.run(lambda redis: _evaluate(redis, _GIVE_BACK, key, _micros(limit.interval_s)))
+        except RedisUnavailable:
+            return
+
+    async def _spend_in_redis(self, limit: Limit, key: str) -> float:
+        arguments = (_micros(limit.interval_s), _micros(limit.period_s))
+        return await self._redis.run(lambda redis: _evaluate(redis, _SPEND, key, *arguments)) / 1e6
+
+    def _spend_here(self, limit: Limit, key: str) -> Verdict:
+        verdict = spend(limit, self._local.get(key), self._clock.monotonic())
+        self._local[key] = verdict.next_s
+        self._local.move_to_end(key)
+        while len(self._local) > MAX_LOCAL_NAMES:
+            self._local.popitem(last=False)
+        return verdict
+
+
+async def _evaluate(redis: Redis, script: str, key: str, *arguments: int) -> int:
+    return int(await redis.eval(script, 1, key, *map(str, arguments)))
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def _limited(limit: Limit, wait_s: int) -> RateLimited:
+    return RateLimited(
+        f"Too many attempts; try again in {wait_s} s.",
+        retry_after_s=wait_s,
+        headers={
+            "RateLimit-Policy": f'"{limit.name}";q={limit.quota};w={limit.period_s}',
+            "RateLimit": f'"{limit.name}";r=0;t={wait_s}',
+        },
+    )

@@ -1,0 +1,57 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from segops_auth.api.credential_models import ApiKeyCreated, ApiKeyList, CreateApiKey, RotateApiKey
+from segops_auth.api.deps import Id, KeysManager, TenantQuery, UseCases
+from segops_common.contracts.http import AUTH_PREFIX
+from segops_common.security.scopes import Scope
+from segops_common.web.app import new_router
+from segops_common.web.deps import PageParams
+from segops_common.web.idempotency import answers_with_a_secret
+from segops_common.web.problems import problems
+
+router: APIRouter = new_router(prefix=f"{AUTH_PREFIX}/api-keys", tags=["api-keys"])
+
+
+@router.get("/", summary="List API keys")
+async def list_api_keys(auth: UseCases, caller: KeysManager, tenant: TenantQuery, page: PageParams) -> ApiKeyList:
+    """Keys of the tenant that are not revoked, by rising id, without their secrets."""
+    caller.require(tenant, Scope.KEYS_MANAGE)
+    found = await auth.api_keys.list_active(tenant, caller.user_id, limit=page.limit, cursor=page.cursor)
+    return ApiKeyList.of(found)
+
+
+@router.post("/", summary="Create an API key", status_code=201)
+@answers_with_a_secret
+async def create_api_key(auth: UseCases, caller: KeysManager, body: CreateApiKey) -> ApiKeyCreated:
+    """The only time that the secret is shown. A key cannot do more than the caller's role may."""
+    caller.require(body.tenant, Scope.KEYS_MANAGE)
+    key, secret = await auth.api_keys.create(
+        body.tenant, caller.user_id, name=body.name, kind=body.kind, scopes=body.scopes
+    )
+    return ApiKeyCreated.with_secret(key, secret)
+
+
+@router.delete("/{key_id}/", summary="Revoke an API key", status_code=204)
+async def revoke_api_key(auth: UseCases, caller: KeysManager, key_id: Id) -> None:
+    """Both its secrets stop working: within a second everywhere, within 30 seconds when Redis is away."""
+    await auth.api_keys.revoke(key_id, caller.user_id)
+
+
+@router.post("/{key_id}/rotate/", summary="Rotate an API key", responses=problems(409))
+@answers_with_a_secret
+async def rotate_api_key(
+    auth: UseCases, caller: KeysManager, key_id: Id, body: RotateApiKey | None = None
+) -> ApiKeyCreated:
+    """Gives the key another secret, shown this once; id, name and scopes stay.
+
+    The secret of before goes on working for `overlap_seconds`, a day unless said otherwise, so that programs can be
+    moved over; with 0 it stops at once. One from an earlier rotation stops in any case.
+    """
+    overlap = timedelta(seconds=(body or RotateApiKey()).overlap_seconds)
+    return ApiKeyCreated.with_secret(*await auth.api_keys.rotate(key_id, caller.user_id, overlap=overlap))

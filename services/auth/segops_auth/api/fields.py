@@ -1,0 +1,72 @@
+"""Parts of bodies that several models share, with their limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from segops_auth.domain.email import MAX_CHARS as MAX_EMAIL_CHARS
+from segops_auth.domain.email import normal_email
+from segops_auth.domain.password import MAX_CHARS as MAX_PASSWORD_CHARS
+from segops_auth.domain.password import MIN_CHARS as MIN_PASSWORD_CHARS
+from segops_auth.domain.slug import MAX_CHARS as MAX_SLUG_CHARS
+from segops_auth.domain.slug import MIN_CHARS as MIN_SLUG_CHARS
+from segops_auth.domain.slug import PATTERN as SLUG_PATTERN
+from segops_auth.domain.slug import valid_slug
+
+MAX_ID: Final = 2**63 - 1
+MAX_NAME_CHARS: Final = 100
+MAX_TOKEN_CHARS: Final = 128
+
+
+class Body(BaseModel):
+    """What a request says: nothing that is not known, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+Email = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=MAX_EMAIL_CHARS,
+        description="ASCII only; letters' case does not matter.",
+        json_schema_extra={"format": "email"},
+    ),
+    AfterValidator(normal_email),
+]
+Slug = Annotated[
+    str,
+    Field(
+        min_length=MIN_SLUG_CHARS,
+        max_length=MAX_SLUG_CHARS,
+        description="Lower-case letters, digits and single hyphens between them; some names are reserved.",
+        json_schema_extra={"pattern": SLUG_PATTERN},
+    ),
+    AfterValidator(valid_slug),
+]
+Name = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+    ),
+    Field(description="For people to read; no control characters, not only spaces."),
+]
+GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARS)]
+NewPassword = Annotated[
+    SecretStr,
+    Field(
+        max_length=MAX_PASSWORD_CHARS,
+        description=f"{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters; the most common passwords are refused.",
+        json_schema_extra={"minLength": MIN_PASSWORD_CHARS},
+    ),
+]
+Token = Annotated[SecretStr, Field(min_length=1, max_length=MAX_TOKEN_CHARS)]
+TenantId = Annotated[int, Field(ge=1, le=MAX_ID)]

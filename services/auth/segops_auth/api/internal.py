@@ -1,0 +1,65 @@
+"""For the other services, with the service token; never behind the gateway, and not in the public document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Request
+
+from segops_auth.api.deps import UseCases, state_of
+from segops_auth.api.fields import MAX_ID
+from segops_common.contracts.http import (
+    INTROSPECT_PATH,
+    IntrospectRequest,
+    KeyIntrospection,
+    Memberships,
+    TenantMembership,
+)
+from segops_common.kit.errors import NotFound
+from segops_common.security.introspect import require_service_token
+from segops_common.web.app import new_router
+
+
+class ServicesOnly:
+    """Admits the holder of the service token, before the body is read."""
+
+    def __init__(self) -> None:
+        self.documented: dict[str, Any] = {}
+
+    async def admit(self, request: Request) -> None:
+        """Raises Unauthenticated."""
+        require_service_token(request.headers.get("authorization"), state_of(request).service_token)
+
+    async def __call__(self, request: Request) -> None:
+        await self.admit(request)
+
+
+SERVICES_ONLY: Final = Depends(ServicesOnly())
+UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
+router: APIRouter = new_router(dependencies=[SERVICES_ONLY], include_in_schema=False)
+
+
+@router.post(INTROSPECT_PATH)
+async def introspect_key(auth: UseCases, body: IntrospectRequest) -> KeyIntrospection:
+    """What an API key may do, if it works."""
+    key = await auth.api_keys.introspect(body.key)
+    if key is None:
+        return KeyIntrospection(active=False)
+    return KeyIntrospection(
+        active=True,
+        key_id=key.id,
+        tenant_id=key.tenant_id,
+        kind=key.kind.value,
+        scopes=tuple(sorted(key.scopes)),
+    )
+
+
+@router.get("/internal/users/{user_id}/memberships/")
+async def list_memberships(auth: UseCases, user_id: UserId) -> Memberships:
+    """A person's role in each of their tenants."""
+    belongings = await auth.accounts.belongings(user_id)
+    if belongings is None:
+        raise NotFound("There is no such person.")
+    return Memberships(
+        memberships=tuple(TenantMembership(tenant_id=item.tenant.id, role=item.role.value) for item in belongings)
+    )

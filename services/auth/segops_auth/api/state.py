@@ -1,0 +1,18 @@
+"""What the running API holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from segops_auth.service import Auth
+from segops_common.security.tokens import Jwk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The use cases, and what only the HTTP interface needs."""
+
+    auth: Auth
+    public_keys: Sequence[Jwk]
+    service_token: str = field(repr=False)

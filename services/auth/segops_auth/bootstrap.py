@@ -1,0 +1,186 @@
+"""Where settings become collaborators; nothing else reads them or chooses an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_auth.adapters.authenticator import LocalAuthenticator
+from segops_auth.adapters.idempotency import PepperedIdempotency
+from segops_auth.adapters.passwords import ArgonPasswords
+from segops_auth.adapters.postgres_write import PostgresStore
+from segops_auth.adapters.purges import RedisPurges
+from segops_auth.adapters.tables import SCHEMA
+from segops_auth.adapters.throttle import RedisThrottle
+from segops_auth.api.state import State
+from segops_auth.domain.gcra import Limit
+from segops_auth.service import Auth
+from segops_auth.service.accounts import Accounts
+from segops_auth.service.api_keys import ApiKeys
+from segops_auth.service.invites import Invites
+from segops_auth.service.last_use import LastUse
+from segops_auth.service.secrets import Secrets
+from segops_auth.service.sessions import LoginLimits, Sessions
+from segops_auth.service.tenants import Tenants
+from segops_auth.settings import Settings
+from segops_auth.workers.last_use import LastUseWriter
+from segops_common.kit.clock import Clock, SystemClock
+from segops_common.kit.ids import SystemIds
+from segops_common.kit.tasks import spawn
+from segops_common.security.tokens import TokenSigner, TokenVerifier
+from segops_common.stores.idempotency import PostgresIdempotency
+from segops_common.stores.postgres import check_postgres, create_engine
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.telemetry.metrics import Metrics
+from segops_common.web.app import Running
+
+SERVICE: Final = "auth"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+ACCESS_LIFETIME_S: Final = 900
+LOGINS_PER_EMAIL_PERIOD_S: Final = 900
+PER_ADDRESS_PERIOD_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a process listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What several use cases share."""
+
+    store: PostgresStore
+    passwords: ArgonPasswords
+    redis: RedisBreaker
+    secrets: Secrets
+    signer: TokenSigner
+
+
+class Bootstrap:
+    """The collaborators of every role, made from one reading of the environment."""
+
+    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._ids = SystemIds(clock)
+        self.metrics = Metrics()
+
+    @property
+    def address(self) -> Address:
+        """Where this process listens."""
+        return Address(self._settings.http_host, self._settings.http_port)
+
+    @property
+    def postgres_url(self) -> str:
+        """The database, for migrations."""
+        return self._settings.postgres_url
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[Running[State]]:
+        """What the API holds while it runs; raises OSError or ValueError when the signing key cannot be used."""
+        engine = create_engine(self._settings.postgres_url)
+        redis = create_redis(self._settings.redis_url)
+        passwords = ArgonPasswords()
+        parts = _Parts(
+            store=PostgresStore(engine=engine),
+            passwords=passwords,
+            redis=RedisBreaker(redis=redis, clock=self._clock),
+            secrets=Secrets(pepper=self._settings.api_key_pepper.get_secret_value(), ids=self._ids),
+            signer=self._signer(),
+        )
+        last_use = LastUse(store=parts.store)
+        writing = spawn(LastUseWriter(last_use=last_use, clock=self._clock).run(), name="last use of API keys")
+        try:
+            yield self._running(engine, parts, last_use)
+        finally:
+            writing.cancel()
+            await last_use.write()
+            passwords.close()
+            await redis.aclose()
+            await engine.dispose()
+
+    def _running(self, engine: AsyncEngine, parts: _Parts, last_use: LastUse) -> Running[State]:
+        auth = self._use_cases(parts, last_use)
+        state = State(
+            auth=auth,
+            public_keys=(parts.signer.jwk,),
+            service_token=self._settings.service_token.get_secret_value(),
+        )
+        verifier = TokenVerifier(jwks=state.public_keys, clock=self._clock)
+        kept = PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock)
+        return Running(
+            state,
+            authenticator=LocalAuthenticator(verifier=verifier, accounts=auth.accounts, api_keys=auth.api_keys),
+            checks={"postgres": partial(check_postgres, engine)},
+            idempotency=PepperedIdempotency(store=kept, secrets=parts.secrets),
+        )
+
+    def _use_cases(self, parts: _Parts, last_use: LastUse) -> Auth:
+        throttle = RedisThrottle(redis=parts.redis, clock=self._clock)
+        purges = RedisPurges(redis=parts.redis)
+        sessions = Sessions(
+            store=parts.store,
+            passwords=parts.passwords,
+            throttle=throttle,
+            limits=self._login_limits(),
+            access_tokens=parts.signer,
+            secrets=parts.secrets,
+            clock=self._clock,
+        )
+        accounts = Accounts(
+            store=parts.store,
+            passwords=parts.passwords,
+            throttle=throttle,
+            limit_per_address=self._per_address("signup-address"),
+            sessions=sessions,
+            clock=self._clock,
+        )
+        invites = Invites(
+            store=parts.store,
+            passwords=parts.passwords,
+            throttle=throttle,
+            limit_per_address=self._per_address("invite-address"),
+            sessions=sessions,
+            secrets=parts.secrets,
+            purges=purges,
+            clock=self._clock,
+        )
+        api_keys = ApiKeys(
+            store=parts.store, secrets=parts.secrets, purges=purges, last_use=last_use, clock=self._clock
+        )
+        tenants = Tenants(store=parts.store, purges=purges, clock=self._clock)
+        return Auth(accounts=accounts, sessions=sessions, tenants=tenants, invites=invites, api_keys=api_keys)
+
+    def _login_limits(self) -> LoginLimits:
+        return LoginLimits(
+            per_email=Limit(
+                name="login-email", quota=self._settings.logins_per_email, period_s=LOGINS_PER_EMAIL_PERIOD_S
+            ),
+            per_address=self._per_address("login-address"),
+        )
+
+    def _per_address(self, name: str) -> Limit:
+        return Limit(name=name, quota=self._settings.logins_per_address, period_s=PER_ADDRESS_PERIOD_S)
+
+    def _signer(self) -> TokenSigner:
+        return TokenSigner(
+            private_key_pem=self._settings.jwt_private_key_file.read_text(),
+            clock=self._clock,
+            ids=self._ids,
+            lifetime_s=ACCESS_LIFETIME_S,
+        )
+
+
+def bootstrap() -> Bootstrap:
+    """Reads the environment once; raises pydantic's ValidationError, which names what is missing."""
+    return Bootstrap(Settings(), clock=SystemClock())

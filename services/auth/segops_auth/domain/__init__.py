@@ -1,0 +1,1 @@
+"""What the words of auth mean; decided here, acted on elsewhere."""

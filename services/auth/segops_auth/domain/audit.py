@@ -1,0 +1,82 @@
+"""The audit log's chain: each entry's hash covers the one before, so that nothing can be changed unnoticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from segops_auth.domain.values import AuditEntry
+
+FIRST_PREVIOUS_HASH = "0" * 64
+
+
+class Action(StrEnum):
+    """What can be done in a tenant."""
+
+    TENANT_CREATED = "tenant.created"
+    TENANT_UPDATED = "tenant.updated"
+    MEMBER_ROLE_CHANGED = "member.role_changed"
+    MEMBER_REMOVED = "member.removed"
+    INVITE_CREATED = "invite.created"
+    INVITE_REVOKED = "invite.revoked"
+    INVITE_ACCEPTED = "invite.accepted"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_ROTATED = "api_key.rotated"
+    API_KEY_REVOKED = "api_key.revoked"
+    REFRESH_TOKEN_REUSED = "refresh_token.reused"
+    PASSWORD_CHANGED = "account.password_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One act, before it has its place in the log."""
+
+    at: datetime
+    actor_id: int | None
+    action: Action
+    target: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of a tenant's chain."""
+
+    number: int
+    hash: str
+
+
+def follow(tenant_id: int, head: Head, act: Act) -> AuditEntry:
+    """The entry that comes after the head."""
+    number = head.number + 1
+    return AuditEntry(
+        tenant_id=tenant_id,
+        number=number,
+        at=act.at,
+        actor_id=act.actor_id,
+        action=act.action.value,
+        target=act.target,
+        details=act.details,
+        previous_hash=head.hash,
+        hash=_hash(tenant_id, number, head.hash, act),
+    )
+
+
+def _hash(tenant_id: int, number: int, previous_hash: str, act: Act) -> str:
+    """SHA-256 in hexadecimal of a JSON array in UTF-8, without spaces, the keys of `details` sorted."""
+    covered = [
+        previous_hash,
+        tenant_id,
+        number,
+        act.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        act.actor_id,
+        act.action.value,
+        act.target,
+        dict(act.details),
+    ]
+    text = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

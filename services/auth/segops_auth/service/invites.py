@@ -1,0 +1,163 @@
+"""Invites: a place in a tenant for whoever has the e-mail address and the token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from segops_auth.domain.audit import Act, Action
+from segops_auth.domain.gcra import Limit
+from segops_auth.domain.roles import check_grant
+from segops_auth.domain.values import Account, Invite, Tenant
+from segops_auth.ports import AlreadyMember, EmailTaken, Passwords, Purges, Store, Throttle, WriteUnit
+from segops_auth.service.accounts import chosen_password
+from segops_auth.service.acting import absent_tenant, act_in, check_room_for_tenant, look_in
+from segops_auth.service.paging import page, position
+from segops_auth.service.secrets import Secrets
+from segops_auth.service.sessions import Sessions, Tokens
+from segops_common.kit.clock import Clock
+from segops_common.kit.errors import Conflict, Forbidden, Gone, NotFound
+from segops_common.kit.pagination import Page
+from segops_common.security.scopes import Role, Scope
+
+LIFETIME: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Somebody is in a tenant, and signed in."""
+
+    account: Account
+    tenant: Tenant
+    role: Role
+    tokens: Tokens
+
+
+class Invites:
+    """Offering places and taking them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        passwords: Passwords,
+        throttle: Throttle,
+        limit_per_address: Limit,
+        sessions: Sessions,
+        secrets: Secrets,
+        purges: Purges,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._throttle = throttle
+        self._limit_per_address = limit_per_address
+        self._sessions = sessions
+        self._secrets = secrets
+        self._purges = purges
+        self._clock = clock
+
+    async def create(self, tenant_id: int, actor_id: int, *, email: str, role: Role) -> tuple[Invite, str]:
+        """The invite and its token, which is shown this once; raises NotFound, Forbidden."""
+        token = self._secrets.new_token()
+        now = self._clock.now()
+        async with self._store.write() as unit:
+            actor = await act_in(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
+            check_grant(actor, role)
+            wish = Invite(
+                id=0,
+                tenant_id=tenant_id,
+                email=email,
+                role=role,
+                invited_by=actor_id,
+                created_at=now,
+                expires_at=now + LIFETIME,
+                open=True,
+            )
+            invite = await unit.add_invite(tenant_id, wish, self._secrets.hash(token))
+            await unit.record(tenant_id, _act(invite, actor_id, Action.INVITE_CREATED, now))
+        return invite, token
+
+    async def list_open(self, tenant_id: int, actor_id: int, *, limit: int, cursor: str | None) -> Page[Invite]:
+        """Invites that can still be accepted; raises NotFound, Forbidden."""
+        after = position(cursor, 0)
+        async with self._store.read() as unit:
+            await look_in(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
+            found = await unit.open_invites(tenant_id, self._clock.now(), after, limit + 1)
+        return page(found, limit, lambda invite: invite.id)
+
+    async def withdraw(self, tenant_id: int, actor_id: int, invite_id: int) -> None:
+        """The token works no more; raises NotFound, Forbidden."""
+        now = self._clock.now()
+        async with self._store.write() as unit:
+            await act_in(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
+            invite = await unit.withdraw_invite(tenant_id, invite_id, now)
+            if invite is None:
+                raise NotFound("There is no such open invite.")
+            await unit.record(tenant_id, _act(invite, actor_id, Action.INVITE_REVOKED, now))
+
+    async def accept(self, *, token: str, email: str, password: str, address: str | None) -> Accepted:
+        """Sign in, or make the account of that address, and take the place; `address` is the network's, if it counts.
+
+        Raises NotFound for an unknown token, Forbidden (invite-email-mismatch), Gone (invite-expired) for one that is
+        used, withdrawn or too old, Conflict (already-member, tenant-limit, email-taken), and as signing in and
+        signing up do.
+        """
+        if address is not None:
+            await self._throttle.spend(self._limit_per_address, address)
+        token_hash = self._secrets.hash(token)
+        async with self._store.read() as unit:
+            invite = await unit.invite_by_token(token_hash)
+            account = await unit.account_by_email(email)
+        invite = self._checked(invite, email)
+        if account is None:
+            password_hash = await self._passwords.hash(chosen_password(password, email))
+        else:
+            account = await self._sessions.check_password(email, password, address=address)
+            password_hash = account.password_hash
+        try:
+            async with self._store.write() as unit:
+                accepted = await self._take(unit, token_hash, invite, account, password_hash)
+        except AlreadyMember as error:
+            raise Conflict("You are a member of this tenant.", slug="already-member") from error
+        except EmailTaken as error:
+            raise Conflict("There is an account with this e-mail address by now.", slug="email-taken") from error
+        await self._purges.user_changed(accepted.account.id)
+        return accepted
+
+    def _checked(self, invite: Invite | None, email: str) -> Invite:
+        if invite is None:
+            raise NotFound("There is no such invite.")
+        if invite.email != email:
+            raise Forbidden("The invite is for another e-mail address.", slug="invite-email-mismatch")
+        if not invite.open or invite.expires_at <= self._clock.now():
+            raise _no_longer()
+        return invite
+
+    async def _take(
+        self, unit: WriteUnit, token_hash: str, seen: Invite, known: Account | None, password_hash: str
+    ) -> Accepted:
+        now = self._clock.now()
+        await unit.lock_tenant(seen.tenant_id)
+        invite = await unit.use_invite(token_hash, now)
+        tenant = await unit.tenant(seen.tenant_id)
+        if invite is None:
+            raise _no_longer()
+        if tenant is None:
+            raise absent_tenant()
+        account = known or await unit.add_account(invite.email, password_hash, now)
+        await check_room_for_tenant(unit, account.id)
+        await unit.add_member(tenant.id, account.id, invite.role, now)
+        await unit.record(tenant.id, _act(invite, account.id, Action.INVITE_ACCEPTED, now))
+        tokens = await self._sessions.begin(unit, account.id)
+        return Accepted(account=account, tenant=tenant, role=invite.role, tokens=tokens)
+
+
+def _no_longer() -> Gone:
+    return Gone("The invite was used or withdrawn, or is too old.", slug="invite-expired")
+
+
+def _act(invite: Invite, actor_id: int, action: Action, at: datetime) -> Act:
+    details = {"email": invite.email, "role": invite.role.value}
+    return Act(at=at, actor_id=actor_id, action=action, target=f"invite:{invite.id}", details=details)

@@ -1,0 +1,43 @@
+"""Random secrets that auth hands out and stores only as hashes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+from segops_common.kit.ids import Ids
+from segops_common.security import api_keys
+from segops_common.security.scopes import KeyKind
+
+_SECRET_BYTES = 32
+
+
+class Secrets:
+    """Makes and hashes secrets with the installation's pepper; hashes of another pepper match nothing."""
+
+    def __init__(self, *, pepper: str, ids: Ids) -> None:
+        self._pepper = pepper
+        self._ids = ids
+
+    def new_api_key(self, kind: KeyKind) -> str:
+        """A fresh API key."""
+        return api_keys.new_key(kind, self._ids)
+
+    def new_token(self) -> str:
+        """256 random bits, for a refresh token or an invite."""
+        return self._ids.token(_SECRET_BYTES)
+
+    def hash(self, secret: str) -> str:
+        """What is stored."""
+        return api_keys.hash_key(self._pepper, secret)
+
+    def successor(self, refresh_token: str) -> str:
+        """The one token that follows: the same however often it is asked for, and nobody else can tell it.
+
+        So a client whose answer was lost gets it again, although only hashes are stored.
+        """
+        digest = hmac.new(
+            self._pepper.encode(), b"refresh-successor:" + refresh_token.encode(), hashlib.sha256
+        ).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,1 @@
+"""What auth does without being asked."""

@@ -1,0 +1,24 @@
+"""Writes the last use of API keys once a minute."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from segops_auth.service.last_use import LastUse
+from segops_common.kit.clock import Clock
+
+INTERVAL_S: Final = 60.0
+
+
+class LastUseWriter:
+    """A loop beside the API."""
+
+    def __init__(self, *, last_use: LastUse, clock: Clock) -> None:
+        self._last_use = last_use
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            await self._clock.sleep(INTERVAL_S)
+            await self._last_use.write()

@@ -1,0 +1,105 @@
+"""The cache of lookups in Redis, and the signal of a publication.
+
+All keys of a tenant share a hash tag, so that one command reads the number and an entry also on a cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, Final, TypeVar
+
+from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+from segops_membership.ports import CacheAnswer, Outage
+
+TTL_S: Final = 300.0
+NEGATIVE_TTL_S: Final = 30.0
+"""For a user in no segment: names that nobody has must not fill the memory."""
+JITTER: Final = 0.1
+LOCK_MS: Final = 2_000
+_MAX_NUMBER: Final = 2**63
+_RAISE: Final = """
+local known = tonumber(redis.call('GET', KEYS[1]))
+if not known or known < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end"""
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def number_key(tenant_id: int) -> str:
+    """Where the number of a tenant's newest publication is hinted at."""
+    return f"segops:membership:{{{tenant_id}}}:number"
+
+
+def entry_key(tenant_id: int, number: int, user_id: str) -> str:
+    """Where a user's segments by a publication are kept; of one size, whatever the user's id."""
+    digest = hashlib.blake2b(user_id.encode(), digest_size=16).hexdigest()
+    return f"segops:membership:{{{tenant_id}}}:{number}:{digest}"
+
+
+class RedisMembershipCache:
+    """See the ports `MembershipCache` and `PublicationSignal`."""
+
+    def __init__(self, *, breaker: RedisBreaker, random: Random) -> None:
+        self._breaker = breaker
+        self._random = random
+
+    async def read(self, tenant_id: int, number: int, user_id: str) -> CacheAnswer:
+        """See the port."""
+        keys = [number_key(tenant_id), entry_key(tenant_id, number, user_id)]
+        hint, entry = await self._run(lambda redis: redis.mget(keys))
+        return CacheAnswer(_hint(hint), _entry(entry))
+
+    async def write(self, tenant_id: int, number: int, user_id: str, segment_ids: tuple[int, ...]) -> None:
+        """See the port."""
+        spread = 1 + self._random.uniform(-JITTER, JITTER)
+        ttl_ms = round((TTL_S if segment_ids else NEGATIVE_TTL_S) * spread * 1000)
+        key, value = entry_key(tenant_id, number, user_id), json.dumps(segment_ids).encode()
+        await self._run(lambda redis: redis.set(key, value, px=ttl_ms))
+
+    async def claim(self, tenant_id: int, number: int, user_id: str) -> bool:
+        """See the port; a claim lapses by itself, as nothing waits for it for long."""
+        key = entry_key(tenant_id, number, user_id) + ":lock"
+        return bool(await self._run(lambda redis: redis.set(key, b"1", nx=True, px=LOCK_MS)))
+
+    async def correct(self, tenant_id: int, number: int) -> None:
+        """See the port."""
+        await self._run(lambda redis: redis.set(number_key(tenant_id), number))
+
+    async def raise_to(self, tenant_id: int, number: int) -> None:
+        """See the port `PublicationSignal`."""
+        try:
+            await self._run(lambda redis: redis.eval(_RAISE, 1, number_key(tenant_id), str(number)))
+        except Outage:
+            _log.warning("publication %d of tenant %d was not signalled", number, tenant_id)
+
+    async def check(self) -> None:
+        """Raises Outage when Redis does not answer."""
+        await self._run(lambda redis: redis.ping())
+
+    async def _run(self, command: Callable[[Any], Awaitable[T]]) -> T:
+        try:
+            return await self._breaker.run(command)
+        except RedisUnavailable as error:
+            raise Outage("Redis does not answer") from error
+
+
+def _hint(value: object) -> int | None:
+    if not isinstance(value, bytes) or not value.isdigit() or len(value) > 19:
+        return None
+    return int(value) if int(value) < _MAX_NUMBER else None
+
+
+def _entry(value: object) -> tuple[int, ...] | None:
+    """Only a rising list of ids is an entry; anything else was not written by us."""
+    if not isinstance(value, bytes):
+        return None
+    try:
+        ids = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(ids, list) or not all(type(each) is int for each in ids) or ids != sorted(set(ids)):
+        return None
+    return tuple(ids)

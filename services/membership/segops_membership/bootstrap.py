@@ -1,0 +1,182 @@
+"""Where settings become collaborators; nothing else reads them or chooses an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+from segops_common.contracts.topics import COMPUTE_JOBS
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.faults import FaultPoints
+from segops_common.kit.ids import SystemIds
+from segops_common.security.introspect import RemoteAuthenticator
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.postgres import create_engine
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.streams.consumer import ConsumerLoop, Limits
+from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.log import EventLog
+from segops_common.streams.open import open_event_log
+from segops_common.telemetry.metrics import Metrics
+from segops_common.testing.faults import fault_points
+from segops_common.web.app import Running
+from segops_membership.adapters.announcer import LogAnnouncer
+from segops_membership.adapters.cache import RedisMembershipCache
+from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.intake import LogIntake
+from segops_membership.adapters.ledger import PostgresLedger
+from segops_membership.adapters.metrics import LoopMetrics
+from segops_membership.adapters.reader import ClickHouseReader
+from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.service.compute import ComputeRun
+from segops_membership.service.leases import Leases
+from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
+from segops_membership.service.numbers import PublicationNumbers
+from segops_membership.service.publishing import Publisher
+from segops_membership.settings import Settings
+from segops_membership.workers.compute import ComputeJobs
+
+SERVICE: Final = "membership"
+WORKER_GROUP: Final = "segops-compute"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+# One job at a time in a partition, committed before the next; several partitions side by side.
+_LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a process listens."""
+
+    host: str
+    port: int
+
+
+class Bootstrap:
+    """The collaborators of every role, made from one reading of the environment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self.metrics = Metrics()
+
+    @property
+    def address(self) -> Address:
+        """Where this process listens."""
+        return Address(self._settings.http_host, self._settings.http_port)
+
+    @property
+    def postgres_url(self) -> str:
+        """Where the schema of this service is migrated."""
+        return self._settings.postgres_url
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[Running[Lookup]]:
+        """What the API holds while it runs."""
+        settings = self._settings
+        async with self.clickhouse() as clickhouse, self._cache() as cache:
+            reader = ClickHouseReader(clickhouse=clickhouse)
+            lookup = Lookup(
+                reader=reader,
+                cache=cache,
+                numbers=PublicationNumbers(reader=reader, clock=self._clock),
+                clock=self._clock,
+                metrics=self.metrics,
+            )
+            purges = create_redis(settings.redis_url)
+            authenticator = RemoteAuthenticator(
+                auth_url=settings.auth_url, service_token=settings.service_token.get_secret_value(), redis=purges, clock=self._clock
+            )
+            try:
+                async with authenticator:
+                    yield Running(lookup, authenticator=authenticator, checks={"lookup": lookup.check})
+            finally:
+                await purges.aclose()
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[ConsumerLoop]:
+        """The loop of the compute worker, with its resources."""
+        faults = self._faults()
+        async with self.event_log() as log, self.clickhouse() as clickhouse, self._cache() as signal, self._ledger() as ledger:
+            runs = ClickHouseRuns(clickhouse=clickhouse)
+            publisher = Publisher(
+                ledger=ledger,
+                runs=runs,
+                announcer=LogAnnouncer(log=log, metrics=self.metrics),
+                signal=signal,
+                faults=faults,
+            )
+            compute = ComputeRun(
+                leases=Leases(
+                    ledger=ledger,
+                    holder=SystemIds(self._clock).uuid7(),
+                    ttl=timedelta(seconds=self._settings.tenant_lease_s),
+                    clock=self._clock,
+                ),
+                ledger=ledger,
+                intake=LogIntake(log=log, clock=self._clock),
+                profiles=ClickHouseProfiles(clickhouse=clickhouse),
+                evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+                runs=runs,
+                publisher=publisher,
+                clock=self._clock,
+                faults=faults,
+            )
+            yield ConsumerLoop(
+                log=log,
+                group=WORKER_GROUP,
+                topic=COMPUTE_JOBS,
+                handler=ComputeJobs(compute=compute),
+                dead_letters=DeadLetters(log=log),
+                faults=faults,
+                clock=self._clock,
+                limits=_LIMITS,
+                record_intent=False,
+                observer=LoopMetrics(self.metrics),
+            )
+
+    @asynccontextmanager
+    async def event_log(self) -> AsyncIterator[EventLog]:
+        """The event log, closed at the end."""
+        log = open_event_log(self._settings.event_log_url, clock=self._clock)
+        try:
+            yield log
+        finally:
+            await log.close()
+
+    @asynccontextmanager
+    async def clickhouse(self) -> AsyncIterator[ClickHouse]:
+        """The warehouse, closed at the end."""
+        clickhouse = ClickHouse(url=self._settings.clickhouse_url, max_connections=WAREHOUSE_QUERIES_AT_ONCE + 4)
+        try:
+            yield clickhouse
+        finally:
+            await clickhouse.close()
+
+    @asynccontextmanager
+    async def _cache(self) -> AsyncIterator[RedisMembershipCache]:
+        redis = create_redis(self._settings.redis_url)
+        try:
+            yield RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=self._clock), random=SystemRandom())
+        finally:
+            await redis.aclose()
+
+    @asynccontextmanager
+    async def _ledger(self) -> AsyncIterator[PostgresLedger]:
+        engine = create_engine(self._settings.postgres_url)
+        try:
+            yield PostgresLedger(engine=engine)
+        finally:
+            await engine.dispose()
+
+    def _faults(self) -> FaultPoints:
+        return fault_points(env=self._settings.env, crash_at=self._settings.crash_at)
+
+
+def bootstrap() -> Bootstrap:
+    """Reads the environment once; raises pydantic's ValidationError, which names what is missing."""
+    return Bootstrap(Settings())

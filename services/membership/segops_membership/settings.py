@@ -1,0 +1,28 @@
+"""What the environment says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Variables SEGOPS_*; a missing one stops the start and is named."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGOPS_")
+
+    env: Literal["production", "test"] = "production"
+    http_host: str = "127.0.0.1"
+    http_port: int = 8000
+    postgres_url: str
+    redis_url: str
+    clickhouse_url: str
+    event_log_url: str
+    auth_url: str
+    service_token: SecretStr
+    tenant_lease_s: Annotated[float, Field(ge=1, le=600)] = 30.0
+    """How long a tenant waits for another worker after its own has died; renewed every third of it."""
+    crash_at: str = ""
+    """Named points at which the process ends, for fault tests; refused unless `env` is test."""

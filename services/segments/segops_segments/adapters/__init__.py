@@ -1,0 +1,1 @@
+"""PostgreSQL behind the ports, and the same in memory."""

@@ -1,0 +1,219 @@
+"""The store and the outbox in memory, for tests of the use cases; the same contract suite runs on both."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from segops_common.contracts.jobs import ComputeJob, SegmentChanged
+from segops_common.telemetry.tracing import current_traceparent
+from segops_segments.domain.run import NewRun, Run
+from segops_segments.domain.segment import NewSegment, Segment, Version
+from segops_segments.ports import NameTaken, OutboxMessage, TopicName
+
+
+@dataclass(slots=True)
+class _State:
+    segments: dict[int, Segment] = field(default_factory=dict)
+    deleted: dict[int, datetime] = field(default_factory=dict)
+    versions: dict[int, list[Version]] = field(default_factory=lambda: defaultdict(list))
+    runs: dict[int, Run] = field(default_factory=dict)
+    messages: dict[int, OutboxMessage] = field(default_factory=dict)
+    claimed: set[int] = field(default_factory=set)
+    sent: dict[int, datetime] = field(default_factory=dict)
+
+    def present(self, tenants: Collection[int]) -> list[Segment]:
+        return [each for each in self.segments.values() if each.tenant_id in tenants and each.id not in self.deleted]
+
+    def unsent(self) -> list[OutboxMessage]:
+        return [message for message in self.messages.values() if message.id not in self.sent]
+
+
+class MemoryUnit:
+    """Works on a copy of the state that replaces it when the unit ends well."""
+
+    def __init__(self, state: _State, ids: itertools.count[int]) -> None:
+        self._state = state
+        self._ids = ids
+
+    async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
+        return next((each for each in self._state.present(tenants) if each.id == segment_id), None)
+
+    async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
+        return [each for each in self._state.present(tenants) if each.id > after][:limit]
+
+    async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
+        return [each for each in self._versions(tenant_id, segment_id) if each.number < before][:limit]
+
+    async def version(self, tenant_id: int, segment_id: int, at_most: int) -> Version | None:
+        return next((each for each in self._versions(tenant_id, segment_id) if each.number <= at_most), None)
+
+    def _versions(self, tenant_id: int, segment_id: int) -> Sequence[Version]:
+        segment = self._state.segments.get(segment_id)
+        if segment is None or segment.tenant_id != tenant_id:
+            return ()
+        return self._state.versions[segment_id][::-1]
+
+    async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Run]:
+        found = [run for run in self._of(tenant_id) if run.segment_id == segment_id and run.id < before]
+        return found[::-1][:limit]
+
+    async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
+        return next((run for run in self._of(tenant_id) if run.id == run_id), None)
+
+    def _of(self, tenant_id: int) -> list[Run]:
+        return [run for run in self._state.runs.values() if run.tenant_id == tenant_id]
+
+    async def add_segment(self, tenant_id: int, new: NewSegment, at: datetime) -> Segment:
+        segment = Segment(
+            id=next(self._ids),
+            tenant_id=tenant_id,
+            name=new.name,
+            segment_type=new.segment_type,
+            definition=new.definition,
+            description=new.description,
+            refresh=new.refresh,
+            version=1,
+            created_at=at,
+            updated_at=at,
+        )
+        await self.save_segment(tenant_id, segment)
+        return segment
+
+    async def save_segment(self, tenant_id: int, segment: Segment) -> None:
+        others = [each for each in self._state.present((tenant_id,)) if each.id != segment.id]
+        if any(each.name == segment.name for each in others):
+            raise NameTaken
+        self._state.segments[segment.id] = segment
+
+    async def delete_segment(self, tenant_id: int, segment_id: int, at: datetime) -> None:
+        if await self.find_segment((tenant_id,), segment_id) is not None:
+            self._state.deleted[segment_id] = at
+
+    async def add_version(self, tenant_id: int, version: Version) -> None:
+        if await self.find_segment((tenant_id,), version.segment_id) is not None:
+            self._state.versions[version.segment_id].append(version)
+
+    async def add_run(self, tenant_id: int, new: NewRun) -> Run:
+        run = Run(
+            id=next(self._ids),
+            tenant_id=tenant_id,
+            segment_id=new.segment_id,
+            version=new.version,
+            state="queued",
+            as_of=new.as_of,
+            fixed=new.fixed,
+            requested_by=new.requested_by,
+            requested_at=new.requested_at,
+        )
+        self._state.runs[run.id] = run
+        return run
+
+    async def save_run(self, tenant_id: int, run: Run) -> None:
+        if await self.find_run(tenant_id, run.id) is not None:
+            self._state.runs[run.id] = run
+
+    async def queued_runs(self, tenant_id: int, segment_id: int) -> Sequence[Run]:
+        own = [run for run in self._of(tenant_id) if run.segment_id == segment_id]
+        return [run for run in own if run.state == "queued" and not run.fixed]
+
+    async def announce_change(self, tenant_id: int, change: SegmentChanged) -> None:
+        self._put(tenant_id, "segops.segments", change.model_dump_json().encode())
+
+    async def announce_job(self, tenant_id: int, job: ComputeJob) -> int:
+        return self._put(tenant_id, "segops.compute-jobs", job.model_dump_json().encode())
+
+    async def recall_job(self, tenant_id: int, message_id: int) -> bool:
+        message = self._state.messages.get(message_id)
+        if message is None or message.tenant_id != tenant_id or message_id in self._state.claimed:
+            return False
+        del self._state.messages[message_id]
+        return True
+
+    def _put(self, tenant_id: int, topic: TopicName, value: bytes) -> int:
+        message = OutboxMessage(
+            id=next(self._ids),
+            tenant_id=tenant_id,
+            topic=topic,
+            value=value + b"\n",
+            traceparent=current_traceparent(),
+        )
+        self._state.messages[message.id] = message
+        return message.id
+
+
+class MemoryClaim:
+    """Messages of tenants that nobody else is relaying."""
+
+    def __init__(self, messages: Sequence[OutboxMessage]) -> None:
+        self._messages = tuple(messages)
+        self.sent: dict[int, datetime] = {}
+
+    @property
+    def messages(self) -> Sequence[OutboxMessage]:
+        return self._messages
+
+    async def mark_sent(self, message_id: int, at: datetime) -> None:
+        self.sent[message_id] = at
+
+
+class MemoryStore:
+    """Everything in one process; writes come one after the other."""
+
+    def __init__(self) -> None:
+        self._state = _State()
+        self._ids = itertools.count(1)
+        self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._lock = asyncio.Lock()
+        self._relaying: set[int] = set()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[MemoryUnit]:
+        yield MemoryUnit(deepcopy(self._state), self._ids)
+
+    @asynccontextmanager
+    async def writing(self, tenant_id: int) -> AsyncIterator[MemoryUnit]:
+        async with self._locks[tenant_id], self._lock:
+            state = deepcopy(self._state)
+            yield MemoryUnit(state, self._ids)
+            # What a relay did meanwhile stays done.
+            self._state = replace(state, claimed=self._state.claimed, sent=self._state.sent)
+
+    async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
+        waiting = {message.id for message in self._state.unsent()}
+        overdue = [
+            run
+            for run in self._state.runs.values()
+            if not run.final
+            and run.lease_until is not None
+            and run.lease_until <= now
+            and run.message_id not in waiting
+        ]
+        return [(run.tenant_id, run.id) for run in overdue][:limit]
+
+    @asynccontextmanager
+    async def claim(self, limit: int) -> AsyncIterator[MemoryClaim]:
+        free = [message for message in self._state.unsent() if message.tenant_id not in self._relaying]
+        mine = free[:limit]
+        tenants = {message.tenant_id for message in mine}
+        self._state.claimed |= {message.id for message in mine}
+        self._relaying |= tenants
+        claim = MemoryClaim(mine)
+        try:
+            yield claim
+            self._state.sent |= claim.sent
+        finally:
+            self._relaying -= tenants
+
+    async def forget_sent(self, before: datetime) -> int:
+        gone = [message_id for message_id, at in self._state.sent.items() if at < before]
+        for message_id in gone:
+            self._state.messages.pop(message_id, None)
+            del self._state.sent[message_id]
+        return len(gone)

@@ -1,0 +1,216 @@
+"""Segments, runs and the writing side of the outbox in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.contracts.definition import to_json
+from segops_common.contracts.jobs import ComputeJob, SegmentChanged
+from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
+from segops_common.telemetry.tracing import current_traceparent
+from segops_segments.adapters.tables import (
+    lanes,
+    outbox,
+    row_of_run,
+    row_of_segment,
+    run_of,
+    runs,
+    segment_of,
+    segments,
+    version_of,
+    versions,
+)
+from segops_segments.domain.run import NewRun, Run
+from segops_segments.domain.segment import NewSegment, Segment, Version
+from segops_segments.ports import NameTaken, TopicName
+
+
+class PostgresReadUnit:
+    """Reads in one transaction."""
+
+    def __init__(self, session: ReadSession | WriteSession) -> None:
+        self._session = session
+
+    async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
+        query = sa.select(segments).where(
+            segments.c.tenant_id.in_(tenants), segments.c.id == segment_id, segments.c.deleted_at.is_(None)
+        )
+        row = (await self._session.execute(query)).mappings().one_or_none()
+        return None if row is None else segment_of(row)
+
+    async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
+        query = (
+            sa.select(segments)
+            .where(segments.c.tenant_id.in_(tenants), segments.c.id > after, segments.c.deleted_at.is_(None))
+            .order_by(segments.c.id)
+            .limit(limit)
+        )
+        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
+        query = _versions(tenant_id, segment_id).where(versions.c.number < before).limit(limit)
+        return [version_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def version(self, tenant_id: int, segment_id: int, at_most: int) -> Version | None:
+        query = _versions(tenant_id, segment_id).where(versions.c.number <= at_most).limit(1)
+        row = (await self._session.execute(query)).mappings().one_or_none()
+        return None if row is None else version_of(row)
+
+    async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Run]:
+        query = (
+            sa.select(runs)
+            .where(runs.c.tenant_id == tenant_id, runs.c.segment_id == segment_id, runs.c.id < before)
+            .order_by(runs.c.id.desc())
+            .limit(limit)
+        )
+        return [run_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
+        query = sa.select(runs).where(runs.c.tenant_id == tenant_id, runs.c.id == run_id)
+        row = (await self._session.execute(query)).mappings().one_or_none()
+        return None if row is None else run_of(row)
+
+
+def _versions(tenant_id: int, segment_id: int) -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(versions)
+        .where(versions.c.tenant_id == tenant_id, versions.c.segment_id == segment_id)
+        .order_by(versions.c.number.desc())
+    )
+
+
+class PostgresWriteUnit(PostgresReadUnit):
+    """Reads and writes in one transaction that holds the tenant's lock."""
+
+    def __init__(self, session: WriteSession) -> None:
+        super().__init__(session)
+        self._session: WriteSession = session
+
+    async def add_segment(self, tenant_id: int, new: NewSegment, at: datetime) -> Segment:
+        values = {
+            "tenant_id": tenant_id,
+            "name": new.name,
+            "segment_type": new.segment_type,
+            "definition": None if new.definition is None else to_json(new.definition),
+            "description": new.description,
+            "refresh": new.refresh,
+            "version": 1,
+            "created_at": at,
+            "updated_at": at,
+        }
+        try:
+            made = await self._session.execute(sa.insert(segments).values(values).returning(segments))
+        except IntegrityError as error:
+            raise NameTaken from error
+        return segment_of(made.mappings().one())
+
+    async def save_segment(self, tenant_id: int, segment: Segment) -> None:
+        own = (segments.c.tenant_id == tenant_id, segments.c.id == segment.id)
+        try:
+            await self._session.execute(sa.update(segments).where(*own).values(row_of_segment(segment)))
+        except IntegrityError as error:
+            raise NameTaken from error
+
+    async def delete_segment(self, tenant_id: int, segment_id: int, at: datetime) -> None:
+        own = (segments.c.tenant_id == tenant_id, segments.c.id == segment_id)
+        await self._session.execute(sa.update(segments).where(*own).values(deleted_at=at))
+
+    async def add_version(self, tenant_id: int, version: Version) -> None:
+        values = {
+            "segment_id": version.segment_id,
+            "number": version.number,
+            "tenant_id": tenant_id,
+            "definition": to_json(version.definition),
+            "created_at": version.created_at,
+            "created_by": version.created_by,
+        }
+        await self._session.execute(sa.insert(versions).values(values))
+
+    async def add_run(self, tenant_id: int, new: NewRun) -> Run:
+        values = {
+            "tenant_id": tenant_id,
+            "segment_id": new.segment_id,
+            "version": new.version,
+            "state": "queued",
+            "as_of": new.as_of,
+            "fixed": new.fixed,
+            "requested_by": new.requested_by,
+            "requested_at": new.requested_at,
+            "attempts": 0,
+        }
+        made = await self._session.execute(sa.insert(runs).values(values).returning(runs))
+        return run_of(made.mappings().one())
+
+    async def save_run(self, tenant_id: int, run: Run) -> None:
+        own = (runs.c.tenant_id == tenant_id, runs.c.id == run.id)
+        await self._session.execute(sa.update(runs).where(*own).values(row_of_run(run)))
+
+    async def queued_runs(self, tenant_id: int, segment_id: int) -> Sequence[Run]:
+        query = (
+            sa.select(runs)
+            .where(runs.c.tenant_id == tenant_id, runs.c.segment_id == segment_id)
+            .where(runs.c.state == "queued", sa.not_(runs.c.fixed))
+            .order_by(runs.c.id)
+        )
+        return [run_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def announce_change(self, tenant_id: int, change: SegmentChanged) -> None:
+        await self._put(tenant_id, "segops.segments", change.model_dump_json().encode())
+
+    async def announce_job(self, tenant_id: int, job: ComputeJob) -> int:
+        return await self._put(tenant_id, "segops.compute-jobs", job.model_dump_json().encode())
+
+    async def recall_job(self, tenant_id: int, message_id: int) -> bool:
+        own = (outbox.c.tenant_id == tenant_id, outbox.c.id == message_id, sa.not_(outbox.c.claimed))
+        taken = await self._session.execute(sa.delete(outbox).where(*own).returning(outbox.c.id))
+        return taken.scalar_one_or_none() is not None
+
+    async def _put(self, tenant_id: int, topic: TopicName, value: bytes) -> int:
+        await self._session.execute(insert(lanes).values(tenant_id=tenant_id).on_conflict_do_nothing())
+        message = {
+            "tenant_id": tenant_id,
+            "topic": topic,
+            "value": value + b"\n",
+            "traceparent": current_traceparent(),
+        }
+        made = await self._session.execute(sa.insert(outbox).values(message).returning(outbox.c.id))
+        message_id: int = made.scalar_one()
+        return message_id
+
+
+class PostgresStore:
+    """The store of one database."""
+
+    def __init__(self, *, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[PostgresReadUnit]:
+        async with read_session(self._engine) as session:
+            yield PostgresReadUnit(session)
+
+    @asynccontextmanager
+    async def writing(self, tenant_id: int) -> AsyncIterator[PostgresWriteUnit]:
+        async with write_session(self._engine) as session:
+            # Ids are drawn under the lock, so they rise in the order in which the tenant's transactions commit.
+            lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"segops.segments:{tenant_id}", 0))
+            await session.execute(sa.select(lock))
+            yield PostgresWriteUnit(session)
+
+    async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
+        waiting = sa.exists().where(outbox.c.id == runs.c.message_id, outbox.c.sent_at.is_(None))
+        query = (
+            sa.select(runs.c.tenant_id, runs.c.id)
+            .where(runs.c.state.in_(("queued", "running")), runs.c.lease_until <= now, sa.not_(waiting))
+            .order_by(runs.c.lease_until)
+            .limit(limit)
+        )
+        async with read_session(self._engine) as session:
+            return [(row.tenant_id, row.id) for row in await session.execute(query)]

@@ -1,0 +1,134 @@
+"""The tables of schema `segments`, and how rows become values."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from segops_common.contracts.definition import Group, to_json
+from segops_common.contracts.jobs import RunProblem
+from segops_segments.domain.run import Outcome, Run
+from segops_segments.domain.segment import Segment, Version
+
+SCHEMA: Final = "segments"
+_metadata = sa.MetaData(schema=SCHEMA)
+_TIME = sa.DateTime(timezone=True)
+
+segments = sa.Table(
+    "segments",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger),
+    sa.Column("name", sa.Text),
+    sa.Column("segment_type", sa.Text),
+    sa.Column("definition", sa.JSON(none_as_null=True)),
+    sa.Column("description", sa.Text),
+    sa.Column("refresh", sa.Text),
+    sa.Column("version", sa.BigInteger),
+    sa.Column("created_at", _TIME),
+    sa.Column("updated_at", _TIME),
+    sa.Column("deleted_at", _TIME),
+)
+versions = sa.Table(
+    "versions",
+    _metadata,
+    sa.Column("segment_id", sa.BigInteger, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger),
+    sa.Column("definition", sa.JSON),
+    sa.Column("created_at", _TIME),
+    sa.Column("created_by", sa.Text),
+)
+runs = sa.Table(
+    "runs",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger),
+    sa.Column("segment_id", sa.BigInteger),
+    sa.Column("version", sa.BigInteger),
+    sa.Column("state", sa.Text),
+    sa.Column("as_of", _TIME),
+    sa.Column("fixed", sa.Boolean),
+    sa.Column("requested_by", sa.Text),
+    sa.Column("requested_at", _TIME),
+    sa.Column("heard_at", _TIME),
+    sa.Column("started_at", _TIME),
+    sa.Column("finished_at", _TIME),
+    sa.Column("attempts", sa.Integer),
+    sa.Column("lease_until", _TIME),
+    sa.Column("message_id", sa.BigInteger),
+    sa.Column("outcome", sa.JSON(none_as_null=True)),
+    sa.Column("problem", sa.JSON(none_as_null=True)),
+)
+outbox = sa.Table(
+    "outbox",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger),
+    sa.Column("topic", sa.Text),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("traceparent", sa.Text),
+    sa.Column("claimed", sa.Boolean),
+    sa.Column("sent_at", _TIME),
+)
+lanes = sa.Table("outbox_lanes", _metadata, sa.Column("tenant_id", sa.BigInteger, primary_key=True))
+
+_outcomes: Final[TypeAdapter[Outcome]] = TypeAdapter(Outcome)
+_SEGMENT_COLUMNS: Final = ("id", "tenant_id", "name", "segment_type", "description", "refresh", "version")
+_RUN_COLUMNS: Final = tuple(
+    column.name for column in runs.columns if column.name not in ("id", "outcome", "problem", "tenant_id")
+)
+
+
+def segment_of(row: sa.RowMapping) -> Segment:
+    """The segment in a row of `segments`."""
+    return Segment(
+        **{name: row[name] for name in _SEGMENT_COLUMNS},
+        definition=None if row["definition"] is None else Group.model_validate(row["definition"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def row_of_segment(segment: Segment) -> dict[str, Any]:
+    """What an update of `segments` writes."""
+    return {
+        "name": segment.name,
+        "definition": None if segment.definition is None else to_json(segment.definition),
+        "description": segment.description,
+        "refresh": segment.refresh,
+        "version": segment.version,
+        "updated_at": segment.updated_at,
+    }
+
+
+def version_of(row: sa.RowMapping) -> Version:
+    """The version in a row of `versions`."""
+    return Version(
+        segment_id=row["segment_id"],
+        number=row["number"],
+        definition=Group.model_validate(row["definition"]),
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+    )
+
+
+def run_of(row: sa.RowMapping) -> Run:
+    """The run in a row of `runs`."""
+    return Run(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        **{name: row[name] for name in _RUN_COLUMNS},
+        outcome=None if row["outcome"] is None else _outcomes.validate_python(row["outcome"]),
+        problem=None if row["problem"] is None else RunProblem.model_validate(row["problem"]),
+    )
+
+
+def row_of_run(run: Run) -> dict[str, Any]:
+    """What an update of `runs` writes."""
+    return {name: getattr(run, name) for name in _RUN_COLUMNS} | {
+        "outcome": None if run.outcome is None else _outcomes.dump_python(run.outcome, mode="json"),
+        "problem": None if run.problem is None else run.problem.model_dump(mode="json"),
+    }

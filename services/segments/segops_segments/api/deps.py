@@ -1,0 +1,67 @@
+"""What handlers are given: the use cases, the caller, and what the caller saw last."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Path, Request
+
+from segops_common.security.principal import Principal, UserPrincipal
+from segops_common.security.scopes import Scope
+from segops_common.web.deps import require
+from segops_segments.domain.segment import Segment
+from segops_segments.service.use_cases import UseCases
+
+_ETAG: Final = re.compile(r'"([0-9]{1,18})"', re.ASCII)
+NO_VERSION: Final = -1
+
+
+def _use_cases(request: Request) -> UseCases:
+    use_cases: UseCases = request.app.state.running
+    return use_cases
+
+
+def _expected_version(if_match: Annotated[str | None, Header(max_length=200)] = None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = _ETAG.fullmatch(if_match.strip())
+    return NO_VERSION if match is None else int(match[1])
+
+
+UseCasesOfApp = Annotated[UseCases, Depends(_use_cases)]
+# One object each, so that a request is authenticated once, by the route itself, before its body is read.
+READS: Final = require(Scope.SEGMENTS_READ)
+WRITES: Final = require(Scope.SEGMENTS_WRITE)
+Reader = Annotated[Principal, READS]
+Writer = Annotated[Principal, WRITES]
+ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
+# An id that no segment has, such as 0, is as absent as another tenant's.
+SegmentId = Annotated[int, Path(ge=-(2**63), le=2**63 - 1)]
+RunId = Annotated[int, Path(ge=-(2**63), le=2**63 - 1)]
+
+
+def visible_tenants(caller: Principal) -> frozenset[int]:
+    """The tenants whose segments the caller may know of."""
+    return caller.tenants(Scope.SEGMENTS_READ) | caller.tenants(Scope.SEGMENTS_WRITE)
+
+
+async def _read_segment(use_cases: UseCasesOfApp, caller: Reader, segment_id: SegmentId) -> Segment:
+    segment = await use_cases.segments.get(visible_tenants(caller), segment_id)
+    caller.require(segment.tenant_id, Scope.SEGMENTS_READ)
+    return segment
+
+
+async def _written_segment(use_cases: UseCasesOfApp, caller: Writer, segment_id: SegmentId) -> Segment:
+    segment = await use_cases.segments.get(visible_tenants(caller), segment_id)
+    caller.require(segment.tenant_id, Scope.SEGMENTS_WRITE)
+    return segment
+
+
+ReadSegment = Annotated[Segment, Depends(_read_segment)]
+WrittenSegment = Annotated[Segment, Depends(_written_segment)]
+
+
+def actor(caller: Principal) -> str:
+    """Who did it, as it is kept."""
+    return f"user:{caller.user_id}" if isinstance(caller, UserPrincipal) else f"key:{caller.key_id}"

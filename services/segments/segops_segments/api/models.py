@@ -1,0 +1,300 @@
+"""Bodies and answers under /api/segments/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic.config import JsonDict
+
+from segops_common.contracts.definition import EXAMPLE, Definition, Group, InstantText, Optional, without_default
+from segops_common.kit.errors import Fault
+from segops_common.kit.pagination import Page
+from segops_segments.domain.run import Run, RunState
+from segops_segments.domain.segment import Change, NewSegment, Refresh, Segment, SegmentType, Version
+
+MAX_ID: Final = 2**63 - 1
+AT: Final = "2026-01-31T09:00:00Z"
+_SEGMENT: Final[JsonDict] = {
+    "id": 42,
+    "name": "Pricing Page Visitors",
+    "tenant": 1,
+    "segment_type": "rule",
+    "definition": EXAMPLE,
+    "description": "",
+    "refresh": "manual",
+    "version": 2,
+    "created_at": AT,
+    "updated_at": AT,
+}
+_RUN: Final[JsonDict] = {
+    "run_id": "17",
+    "segment_id": 42,
+    "version": 2,
+    "status": "succeeded",
+    "as_of": AT,
+    "requested_by": "user:7",
+    "requested_at": AT,
+    "started_at": AT,
+    "finished_at": AT,
+    "size": 1204,
+    "entered": 31,
+    "exited": 8,
+    "universe": 60000,
+    "duration_ms": 412,
+}
+
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=255, pattern=r"\S"), Field(description="Unique in the tenant.")
+]
+Description = Annotated[str, StringConstraints(max_length=2000)]
+TenantId = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class CreateSegment(_Body):
+    """A new segment; its definition may follow later."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Pricing Page Visitors", "tenant": 1, "segment_type": "rule"}]}
+    )
+
+    name: Name
+    tenant: TenantId
+    segment_type: SegmentType
+    definition: Optional[Definition] = None
+    description: Annotated[Description, Field(json_schema_extra=without_default)] = ""
+    refresh: Annotated[Refresh, Field(description="`manual` when left out.", json_schema_extra=without_default)] = (
+        "manual"
+    )
+
+    def to_domain(self) -> NewSegment:
+        """The same in the words of the use cases."""
+        return NewSegment(
+            tenant_id=self.tenant,
+            name=self.name,
+            segment_type=self.segment_type,
+            definition=self.definition,
+            description=self.description,
+            refresh=self.refresh,
+        )
+
+
+class UpdateSegment(_Body):
+    """What to change; fields that are left out stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"definition": EXAMPLE}]})
+
+    name: Optional[Name] = None
+    definition: Optional[Definition] = None
+    description: Optional[Description] = None
+    refresh: Optional[Refresh] = None
+
+    def to_domain(self) -> Change:
+        """The same in the words of the use cases."""
+        return Change(name=self.name, definition=self.definition, description=self.description, refresh=self.refresh)
+
+
+class SegmentRead(_Answer):
+    """A segment as it is now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SEGMENT]})
+
+    id: int
+    name: str
+    tenant: int
+    segment_type: SegmentType
+    definition: Group | None = Field(description="Null until one is set.")
+    description: str
+    refresh: Refresh
+    version: int = Field(description="Rises by one with every change; also the ETag.")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, segment: Segment) -> SegmentRead:
+        """The answer for a segment."""
+        return cls(
+            id=segment.id,
+            name=segment.name,
+            tenant=segment.tenant_id,
+            segment_type=segment.segment_type,
+            definition=segment.definition,
+            description=segment.description,
+            refresh=segment.refresh,
+            version=segment.version,
+            created_at=segment.created_at,
+            updated_at=segment.updated_at,
+        )
+
+
+class SegmentList(_Answer):
+    """A page of segments, by rising id."""
+
+    items: tuple[SegmentRead, ...]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+    @classmethod
+    def of(cls, page: Page[Segment]) -> SegmentList:
+        """The answer for a page."""
+        return cls(items=tuple(map(SegmentRead.of, page.items)), next_cursor=page.next_cursor)
+
+
+class VersionRead(_Answer):
+    """A definition that the segment has or had."""
+
+    version: int
+    definition: Group
+    created_at: datetime
+    created_by: str = Field(description="`user:<id>` or `key:<id>`.")
+
+    @classmethod
+    def of(cls, version: Version) -> VersionRead:
+        """The answer for a version."""
+        return cls(
+            version=version.number,
+            definition=version.definition,
+            created_at=version.created_at,
+            created_by=version.created_by,
+        )
+
+
+class VersionList(_Answer):
+    """A page of versions, newest first."""
+
+    items: tuple[VersionRead, ...]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+    @classmethod
+    def of(cls, page: Page[Version]) -> VersionList:
+        """The answer for a page."""
+        return cls(items=tuple(map(VersionRead.of, page.items)), next_cursor=page.next_cursor)
+
+
+class RestoreVersion(_Body):
+    """Which version's definition to bring back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2}]})
+
+    version: Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class ComputeRequest(_Body):
+    """When the run looks at the events; now, when left out."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"as_of": AT}]})
+
+    as_of: Optional[InstantText] = None
+
+
+class ComputeAccepted(_Answer):
+    """A run is queued."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "queued", "run_id": "17"}]})
+
+    status: Literal["queued"] = "queued"
+    run_id: str
+
+
+class RunProblemRead(_Answer):
+    """Why a run failed."""
+
+    type: str
+    title: str
+    detail: str
+
+
+class RunRead(_Answer):
+    """A run as it is now; sizes are numbers of profiles, null until it has succeeded."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_RUN]})
+
+    run_id: str
+    segment_id: int
+    version: int = Field(description="The version whose definition is evaluated.")
+    status: RunState
+    as_of: datetime
+    requested_by: str = Field(description="`user:<id>` or `key:<id>`.")
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    size: int | None
+    entered: int | None
+    exited: int | None
+    universe: int | None
+    duration_ms: int | None
+    problem: RunProblemRead | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> RunRead:
+        """The answer for a run."""
+        outcome = run.outcome
+        return cls(
+            run_id=str(run.id),
+            segment_id=run.segment_id,
+            version=run.version,
+            status=run.state,
+            as_of=run.as_of,
+            requested_by=run.requested_by,
+            requested_at=run.requested_at,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            size=None if outcome is None else outcome.size,
+            entered=None if outcome is None else outcome.entered,
+            exited=None if outcome is None else outcome.exited,
+            universe=None if outcome is None else outcome.counts.universe,
+            duration_ms=None if outcome is None else outcome.duration_ms,
+            problem=None if run.problem is None else RunProblemRead(**run.problem.model_dump()),
+        )
+
+
+class RunList(_Answer):
+    """A page of runs, newest first."""
+
+    items: tuple[RunRead, ...]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+    @classmethod
+    def of(cls, page: Page[Run]) -> RunList:
+        """The answer for a page."""
+        return cls(items=tuple(map(RunRead.of, page.items)), next_cursor=page.next_cursor)
+
+
+class ValidateDefinition(_Body):
+    """A definition to look at; anything is taken, and its faults are the answer."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"definition": EXAMPLE}]})
+
+    definition: JsonValue
+
+
+class DefinitionFault(_Answer):
+    """What is wrong with one part of a definition."""
+
+    path: str = Field(description="Where, as in `definition.conditions[2].value`.")
+    code: str = Field(description="What, in a word that stays the same.")
+    detail: str
+
+
+class DefinitionVerdict(_Answer):
+    """Whether the definition could be saved."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"valid": True, "errors": []}]})
+
+    valid: bool
+    errors: tuple[DefinitionFault, ...]
+
+    @classmethod
+    def of(cls, faults: Sequence[Fault]) -> DefinitionVerdict:
+        """The answer for the faults that were found."""
+        found = tuple(DefinitionFault(path=each.path, code=each.code, detail=each.detail) for each in faults)
+        return cls(valid=not found, errors=found)

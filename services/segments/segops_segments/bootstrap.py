@@ -1,0 +1,155 @@
+"""Where settings become collaborators; nothing else reads them or chooses an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.contracts.topics import COMPUTE_RESULTS
+from segops_common.kit.clock import SystemClock
+from segops_common.security.introspect import RemoteAuthenticator
+from segops_common.stores.idempotency import PostgresIdempotency
+from segops_common.stores.postgres import check_postgres, create_engine
+from segops_common.stores.redis import create_redis
+from segops_common.streams.consumer import ConsumerLoop, Limits
+from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.log import EventLog
+from segops_common.streams.open import open_event_log
+from segops_common.telemetry.metrics import Metrics
+from segops_common.testing.faults import fault_points
+from segops_common.web.app import Running
+from segops_common.web.health import Check
+from segops_segments.adapters.metrics import ResultsMetrics
+from segops_segments.adapters.outbox import PostgresOutbox
+from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.tables import SCHEMA
+from segops_segments.service.relay import OutboxRelay
+from segops_segments.service.runs import RunService
+from segops_segments.service.segments import SegmentService
+from segops_segments.service.use_cases import UseCases
+from segops_segments.settings import Settings
+from segops_segments.workers.outbox import OutboxWorker
+from segops_segments.workers.results import ResultsHandler
+
+SERVICE: Final = "segments"
+RESULTS_GROUP: Final = "segops-segments-results"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a process listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The outbox worker, and what its readiness asks."""
+
+    outbox: OutboxWorker
+    checks: dict[str, Check]
+
+
+class Bootstrap:
+    """The collaborators of every role, made from one reading of the environment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self.metrics = Metrics()
+
+    @property
+    def address(self) -> Address:
+        """Where this process listens."""
+        return Address(self._settings.http_host, self._settings.http_port)
+
+    @property
+    def postgres_url(self) -> str:
+        """Where the schema is."""
+        return self._settings.postgres_url
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[Running[UseCases]]:
+        """What the API holds while it runs."""
+        async with self._postgres() as engine:
+            redis = create_redis(self._settings.redis_url)
+            authenticator = RemoteAuthenticator(
+                auth_url=self._settings.auth_url,
+                service_token=self._settings.service_token.get_secret_value(),
+                redis=redis,
+                clock=self._clock,
+            )
+            use_cases = UseCases(
+                segments=SegmentService(store=PostgresStore(engine=engine), clock=self._clock),
+                runs=self._runs(engine),
+            )
+            try:
+                async with authenticator:
+                    yield Running(
+                        use_cases,
+                        authenticator=authenticator,
+                        checks={"postgres": partial(check_postgres, engine)},
+                        idempotency=PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock),
+                    )
+            finally:
+                await redis.aclose()
+
+    @asynccontextmanager
+    async def outbox(self) -> AsyncIterator[Worker]:
+        """The outbox worker, with its resources."""
+        faults = fault_points(env=self._settings.env, crash_at=self._settings.crash_at)
+        async with self._postgres() as engine, self.event_log() as log:
+            relay = OutboxRelay(outbox=PostgresOutbox(engine=engine), log=log, clock=self._clock, faults=faults)
+            worker = OutboxWorker(relay=relay, runs=self._runs(engine))
+            yield Worker(worker, {"postgres": partial(check_postgres, engine), "event-log": log.check})
+
+    @asynccontextmanager
+    async def results(self) -> AsyncIterator[ConsumerLoop]:
+        """The loop over results, with its resources."""
+        faults = fault_points(env=self._settings.env, crash_at=self._settings.crash_at)
+        async with self._postgres() as engine, self.event_log() as log:
+            yield ConsumerLoop(
+                log=log,
+                group=RESULTS_GROUP,
+                topic=COMPUTE_RESULTS,
+                handler=ResultsHandler(runs=self._runs(engine)),
+                dead_letters=DeadLetters(log=log),
+                faults=faults,
+                clock=self._clock,
+                limits=Limits(max_records=500, max_age_s=0),
+                record_intent=False,
+                observer=ResultsMetrics(self.metrics),
+            )
+
+    @asynccontextmanager
+    async def event_log(self) -> AsyncIterator[EventLog]:
+        """The event log, closed at the end."""
+        log = open_event_log(self._settings.event_log_url, clock=self._clock)
+        try:
+            yield log
+        finally:
+            await log.close()
+
+    @asynccontextmanager
+    async def _postgres(self) -> AsyncIterator[AsyncEngine]:
+        engine = create_engine(self._settings.postgres_url)
+        try:
+            yield engine
+        finally:
+            await engine.dispose()
+
+    def _runs(self, engine: AsyncEngine) -> RunService:
+        return RunService(store=PostgresStore(engine=engine), clock=self._clock, lease=self._settings.run_lease)
+
+
+def bootstrap() -> Bootstrap:
+    """Reads the environment once; raises pydantic's ValidationError, which names what is missing."""
+    return Bootstrap(Settings())

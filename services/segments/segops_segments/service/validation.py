@@ -1,0 +1,36 @@
+"""What keeps a definition from being saved."""
+
+from __future__ import annotations
+
+from segops_common.contracts.definition import Group, parse_definition, unavailable_conditions
+from segops_common.kit.errors import Fault, ValidationFailed
+from segops_segments.domain.segment import MAX_DEFINITION_BYTES, definition_bytes
+
+MAX_FAULTS = 20
+
+
+def faults_of(definition: object) -> tuple[Fault, ...]:
+    """The faults of any JSON value as a definition; none when it could be saved."""
+    try:
+        group = parse_definition(definition)
+    except ValidationFailed as refusal:
+        return refusal.errors
+    return size_faults(group) or unavailable_faults(group)
+
+
+def size_faults(definition: Group) -> tuple[Fault, ...]:
+    """The fault of a definition that no message has room for."""
+    if definition_bytes(definition) <= MAX_DEFINITION_BYTES:
+        return ()
+    return (Fault("definition", "definition-too-complex", "A definition has at most 256 KiB."),)
+
+
+def unavailable_faults(definition: Group) -> tuple[Fault, ...]:
+    """The parts that this version cannot evaluate yet."""
+    found = unavailable_conditions(definition)[:MAX_FAULTS]
+    return tuple(not_yet(path, f"The condition {name}") for path, name in found)
+
+
+def not_yet(path: str, what: str) -> Fault:
+    """The fault of something valid that this version does not have."""
+    return Fault(path, "not-available-yet", f"{what} is not available yet.")

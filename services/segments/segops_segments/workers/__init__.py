@@ -1,0 +1,1 @@
+"""The queue's doors: the outbox is relayed, results are taken in."""

@@ -1,0 +1,85 @@
+"""Every documented operation, with a request that would succeed for the right caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segops_common.security.scopes import ROLE_SCOPES, Role, Scope
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi" / "segops.json"
+METHODS = ("get", "put", "post", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation; `schemes` are the credentials that it takes, none when it is open to all."""
+
+    id: str
+    method: str
+    path: str
+    scope: Scope | None
+    schemes: frozenset[str]
+    body: Any
+    query: frozenset[str]
+
+    def request(self, objects: Mapping[str, Any]) -> tuple[str, dict[str, Any], Any]:
+        """Address, query and body that name these objects: path parameters, `tenant` and ids by their names."""
+        path = self.path
+        for name, value in objects.items():
+            path = path.replace(f"{{{name}}}", str(value))
+        assert "{" not in path, f"{self.id}: no object for {path}"
+        query = {name: objects[name] for name in self.query if name in objects}
+        return path, query, _replaced(self.body, objects)
+
+
+def _replaced(body: Any, objects: Mapping[str, Any]) -> Any:
+    if not isinstance(body, dict):
+        return body
+    return {name: objects.get(name, value) for name, value in body.items()}
+
+
+def operations() -> list[Operation]:
+    """All of the merged document, in its order."""
+    return list(_operations(json.loads(DOCUMENT.read_text())))
+
+
+def _operations(document: dict[str, Any]) -> Iterator[Operation]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in METHODS:
+                scope = operation.get("x-required-scope")
+                yield Operation(
+                    id=operation["operationId"],
+                    method=method,
+                    path=path,
+                    scope=Scope(scope) if scope else None,
+                    schemes=frozenset(name for need in operation["security"] for name in need),
+                    body=_example(document, operation.get("requestBody")),
+                    query=frozenset(p["name"] for p in operation.get("parameters", []) if p["in"] == "query"),
+                )
+
+
+def _example(document: dict[str, Any], body: dict[str, Any] | None) -> Any:
+    if body is None:
+        return None
+    medium = body["content"]["application/json"]
+    if "example" in medium:
+        return medium["example"]
+    if "examples" in medium:
+        return next(iter(medium["examples"].values()))["value"]
+    schema = medium["schema"]
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    return schema["example"] if "example" in schema else schema.get("examples", [None])[0]
+
+
+def role_without(scope: Scope) -> Role | None:
+    """The highest role that lacks a scope; None when every role has it."""
+    for role in (Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER):
+        if scope not in ROLE_SCOPES[role]:
+            return role
+    return None

@@ -1,0 +1,67 @@
+"""Migrated engines, a stack in this process, and deliveries in others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from segops_common.contracts.jobs import ComputeJob
+from segops_common.stores.clickhouse import ClickHouse
+from tests.faults.membership.worker import LEASE_S
+from tests.integration.membership.stack import Stack, migrate_all, opened
+
+WORKER = Path(__file__).with_name("worker.py")
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Starts processes that work on a job."""
+
+    addresses: tuple[str, str, str]
+
+    async def start(self, job: ComputeJob, point: str, how: str) -> Process:
+        """A process under way."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(WORKER),
+            *self.addresses,
+            job.model_dump_json(),
+            point,
+            how,
+            stdout=PIPE,
+            stderr=PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+
+@pytest.fixture(scope="session")
+async def migrated(clickhouse_url: str, postgres_url: str) -> None:
+    """All tables, made once."""
+    clickhouse = ClickHouse(url=clickhouse_url)
+    try:
+        await migrate_all(clickhouse, postgres_url)
+    finally:
+        await clickhouse.close()
+
+
+@pytest.fixture
+async def stack(migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[Stack]:
+    """The worker that comes after, and the readers."""
+    async with opened(
+        clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url, lease_s=LEASE_S
+    ) as stack:
+        yield stack
+
+
+@pytest.fixture
+def deliveries(clickhouse_url: str, postgres_url: str, redis_url: str) -> Deliveries:
+    """Processes on the same engines."""
+    return Deliveries((clickhouse_url, postgres_url, redis_url))

@@ -1,0 +1,139 @@
+"""A worker that dies or freezes at any point of a publication: the job is finished once, and nobody sees half of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psutil
+import pytest
+
+from segops_common.testing.faults import CRASHED
+from tests.faults.membership.conftest import Deliveries
+from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
+
+POINTS = (
+    "before_numbers",
+    "after_numbers",
+    "before_outcomes",
+    "after_outcomes",
+    "before_changes",
+    "after_changes",
+    "before_append",
+    "after_append",
+    "before_show",
+    "after_show",
+    "after_signal",
+    "before_result",
+    "after_result",
+    "after_announce",
+)
+DECIDED = frozenset(POINTS[POINTS.index("after_append") :])
+IN, OUT = group(count()), group(logic="OR")
+BEFORE, AFTER = (1, 2), (3, 4)
+
+
+@asynccontextmanager
+async def watched(stack: Stack, tenant: int, user: str) -> AsyncIterator[set[tuple[int, ...]]]:
+    """Everything that a reader without cache, and one with, saw meanwhile."""
+    seen: set[tuple[int, ...]] = set()
+    done = asyncio.Event()
+
+    async def watch() -> None:
+        while not done.is_set():
+            seen.add(await stack.segments_of(tenant, user))
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch())
+        try:
+            yield seen
+        finally:
+            done.set()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_crash_is_made_good_by_the_next_delivery(stack: Stack, deliveries: Deliveries, point: str) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    await stack.compute.run(job(tenant, 1, {1: IN, 2: IN, 3: OUT, 4: OUT}))
+    await stack.insert(tenant, [event("new")])
+    second = job(tenant, 2, {1: OUT, 2: OUT, 3: IN, 4: IN})
+
+    async with watched(stack, tenant, "u") as seen:
+        process = await deliveries.start(second, point, "crash")
+        _, errors = await process.communicate()
+        assert process.returncode == CRASHED, errors.decode()
+        assert f"crash point {point} reached" in errors.decode()
+        decided = await stack.ledger.publication(tenant, 2)
+        # What comes in between belongs to the run only if it was not decided before.
+        await stack.insert(tenant, [event("late")])
+        await stack.compute.run(second)
+
+    assert seen <= {BEFORE, AFTER}
+    assert (decided is not None) == (point in DECIDED)
+    members = {"u", "new"} if decided else {"u", "new", "late"}
+    everyone = ("u", "new", "late")
+    assert {user for user in everyone if await stack.segments_of(tenant, user) == AFTER} == members
+    assert (await stack.ledger.head(tenant)).number == 2
+    publication = await stack.ledger.publication(tenant, 2)
+    assert publication is not None
+    assert publication.announced
+    sizes = [(each.segment_id, each.entered, each.exited) for each in publication.result.segments]
+    assert sizes == [(1, 0, 1), (2, 0, 1), (3, len(members), 0), (4, len(members), 0)]
+    assert await _balance(stack, tenant) == [(1, 0), (2, 0), (3, len(members)), (4, len(members))]
+
+
+async def test_a_worker_frozen_past_its_lease_publishes_nothing(stack: Stack, deliveries: Deliveries) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    process = await deliveries.start(job(tenant, 1, {1: OUT, 2: IN}), "before_append", "freeze")
+    await _until_frozen(process)
+
+    await stack.compute.run(job(tenant, 2, {1: IN, 2: OUT}))
+    os.kill(process.pid, signal.SIGCONT)
+    said, errors = await process.communicate()
+
+    assert said.decode() == "lease lost", errors.decode()
+    assert await stack.ledger.publication(tenant, 1) is None
+    assert (await stack.ledger.head(tenant)).run_id == 2
+    assert await stack.segments_of(tenant, "u") == (1,)
+
+
+async def test_a_worker_frozen_before_it_writes_writes_nothing(stack: Stack, deliveries: Deliveries) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    process = await deliveries.start(job(tenant, 1, {1: IN}), "after_outcomes", "freeze")
+    await _until_frozen(process)
+    await stack.compute.run(job(tenant, 2, {1: IN}))
+
+    os.kill(process.pid, signal.SIGCONT)
+    said, errors = await process.communicate()
+
+    assert said.decode() == "lease lost", errors.decode()
+    rows = await stack.clickhouse.query(
+        "SELECT DISTINCT run_id FROM membership_changes WHERE tenant_id = {t:UInt64}", {"t": tenant}
+    )
+    assert [row[0] for row in rows.rows] == [2]
+
+
+async def _until_frozen(process: Process) -> None:
+    for _ in range(600):
+        if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError("the worker did not reach the point")
+
+
+async def _balance(stack: Stack, tenant: int) -> list[tuple[int, int]]:
+    """Entered less exited of each segment over all published rows: its size, if every change was counted once."""
+    rows = await stack.clickhouse.query(
+        "SELECT segment_id, sum(change) FROM membership_changes FINAL WHERE tenant_id = {t:UInt64} AND (run_id, fence) IN"
+        " (SELECT run_id, fence FROM publications WHERE tenant_id = {t:UInt64}) GROUP BY segment_id ORDER BY segment_id",
+        {"t": tenant},
+    )
+    return [(int(segment), int(balance)) for segment, balance in rows.rows]

@@ -1,0 +1,58 @@
+"""One delivery of a compute job in a process of its own, ended or frozen at a named point.
+
+Arguments: the addresses of ClickHouse, PostgreSQL and Redis, the job as JSON, the point, `crash` or `freeze`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from segops_common.contracts.jobs import ComputeJob
+from segops_common.kit.faults import FaultPoints
+from segops_common.testing.faults import CrashAt
+from segops_membership.ports import LeaseLost
+from tests.integration.membership.stack import opened
+
+LEASE_S = 1.0
+
+
+class FreezeAt:
+    """Stops the process at a point, as a stalled machine would, until somebody continues it."""
+
+    def __init__(self, point: str) -> None:
+        self._point = point
+
+    def reach(self, name: str) -> None:
+        if name == self._point:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+async def deliver(clickhouse_url: str, postgres_url: str, redis_url: str, job: ComputeJob, faults: FaultPoints) -> str:
+    """What came of the delivery."""
+    async with opened(
+        clickhouse_url=clickhouse_url,
+        postgres_url=postgres_url,
+        redis_url=redis_url,
+        faults=faults,
+        lease_s=LEASE_S,
+    ) as stack:
+        try:
+            await stack.compute.run(job)
+        except LeaseLost:
+            return "lease lost"
+        return "finished"
+
+
+def main() -> None:
+    """Say what came of it."""
+    clickhouse_url, postgres_url, redis_url, text, point, how = sys.argv[1:]
+    faults = CrashAt(point) if how == "crash" else FreezeAt(point)
+    job = ComputeJob.model_validate_json(text)
+    sys.stdout.write(asyncio.run(deliver(clickhouse_url, postgres_url, redis_url, job, faults)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Runs sinks that crash, a producer that keeps a ledger, and the comparison of the two at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.errors import Unavailable
+from segops_common.kit.ids import SystemIds
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.streams.log import EventLog
+from segops_ingest.service import Ingest
+
+WORKER = Path(__file__).with_name("worker.py")
+EVENTS_A_REQUEST = 40
+TENANT = 7
+_LOOK_EVERY_S = 0.3
+_QUIET_S = 2.0
+"""How long a repeated insert would still have to show itself."""
+
+
+@dataclass(slots=True)
+class Sinks:
+    """A few sink processes; one that ends is started again at once, until `stop`."""
+
+    log_url: str
+    clickhouse_url: str
+    crash_at: str
+    folder: Path
+    number: int = 2
+    starts: int = 0
+    _running: list[asyncio.Task[None]] = field(default_factory=list)
+    _processes: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Keep `number` of them running."""
+        self._running = [group.create_task(self._keep(index)) for index in range(self.number)]
+
+    async def stop(self) -> None:
+        """End them for good, in good order."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.wait(self._running)
+        for process in self._processes.values():
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+    def said(self) -> Counter[str]:
+        """How often each window was hit, and `replays`: batches repeated from a recorded intent."""
+        text = "".join(path.read_text() for path in self.folder.glob("sink-*.err"))
+        seen = Counter(re.findall(r"crash point (\w+) reached", text))
+        seen["replays"] = text.count("repeating the batch")
+        return seen
+
+    async def _keep(self, index: int) -> None:
+        while True:
+            self.starts += 1
+            with (self.folder / f"sink-{index}.err").open("ab") as errors:
+                self._processes[index] = await asyncio.create_subprocess_exec(
+                    sys.executable, str(WORKER), self.log_url, self.clickhouse_url, self.crash_at, stderr=errors
+                )
+            await self._processes[index].wait()
+
+
+class NoStamps:
+    """Events of a fault run carry their own instant."""
+
+    async def first_stamps(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
+        raise AssertionError(f"{len(message_ids)} events without an instant at {now} in tenant {tenant_id}")
+
+
+class NoObserver:
+    """Nobody is watching."""
+
+    def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
+        """Ignored."""
+
+
+class Producer:
+    """Sends events through the use case of ingestion, repeats what was not confirmed, and writes down what was."""
+
+    def __init__(self, log: EventLog, *, seed: int) -> None:
+        clock = SystemClock()
+        self.acked: set[str] = set()
+        self.repeats = 0
+        self._random = Random(seed)
+        self._now = clock.now()
+        self._ids = SystemIds(clock)
+        self._service = Ingest(
+            log=log, stamps=NoStamps(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
+        )
+
+    async def send(self, events: int, *, over_s: float) -> None:
+        """Send that many events evenly over the time."""
+        requests = events // EVENTS_A_REQUEST
+        for _ in range(requests):
+            await self._send_one([self._event() for _ in range(EVENTS_A_REQUEST)])
+            await asyncio.sleep(over_s / requests)
+
+    async def _send_one(self, items: list[dict[str, Any]]) -> None:
+        while True:
+            try:
+                receipt = await self._service.accept_batch(TENANT, items, idempotency_key=None)
+            except Unavailable:
+                self.repeats += 1
+                await asyncio.sleep(0.2)
+            else:
+                self.acked.update(receipt.message_ids)
+                return
+
+    def _event(self) -> dict[str, Any]:
+        # Two months, so that every insert makes parts in more than one partition of the table.
+        at = self._now - timedelta(days=self._random.choice((0, 40)), seconds=self._random.randrange(3600))
+        return {
+            "type": "track",
+            "user_id": f"user-{self._random.randrange(500)}",
+            "event_type": self._random.choice(("page_viewed", "purchase")),
+            "message_id": self._ids.uuid7(),
+            "timestamp": at.isoformat(),
+            "payload": {"n": self._random.randrange(100), "path": "/pricing"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The warehouse against the ledger."""
+
+    acked: int
+    rows: int
+    lost: frozenset[str]
+    invented: frozenset[str]
+    duplicated: int
+
+
+async def until_drained(clickhouse: ClickHouse, acked: set[str], *, within_s: float) -> None:
+    """Return when every acknowledged id is in the warehouse and nothing more comes, or when the time is up."""
+    for _ in range(round(within_s / _LOOK_EVERY_S)):
+        if not acked - (await stored_ids(clickhouse)).keys():
+            break
+        await asyncio.sleep(_LOOK_EVERY_S)
+    await asyncio.sleep(_QUIET_S)
+
+
+async def stored_ids(clickhouse: ClickHouse, *, final: bool = False) -> Counter[str]:
+    """Every message id in `events`, as often as it is there."""
+    result = await clickhouse.query(f"SELECT message_id, count() FROM events {'FINAL' * final} GROUP BY message_id")
+    return Counter({str(message_id): int(count) for message_id, count in result.rows})
+
+
+async def verdict(clickhouse: ClickHouse, acked: set[str], *, final: bool = False) -> Verdict:
+    """Compare by difference of ids, never by numbers alone."""
+    stored = await stored_ids(clickhouse, final=final)
+    return Verdict(
+        acked=len(acked),
+        rows=stored.total(),
+        lost=frozenset(acked - stored.keys()),
+        invented=frozenset(stored.keys() - acked),
+        duplicated=stored.total() - len(stored),
+    )

@@ -1,0 +1,137 @@
+"""Every acknowledged event is in the warehouse exactly once, whatever is killed in between.
+
+A run that did not reach its windows is an error, not a pass, and with the protection switched off it must fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segops_common.contracts.topics import EVENTS
+from segops_common.kit.clock import SystemClock
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.clickhouse_migrations import SINGLE_NODE, migrate
+from segops_common.streams.log import APPEND_DEADLINE_S, EventLog
+from segops_common.streams.open import open_event_log
+from segops_ingest.adapters.warehouse import MIGRATIONS, SERVICE
+from segops_local.engines import ClickHouseEngine, ValkeyEngine
+from tests.faults.sink.harness import Producer, Sinks, Verdict, until_drained, verdict
+
+EVENT_COUNT = 20_000
+LONGER_THAN_AN_APPEND_WAITS_S = APPEND_DEADLINE_S + 1
+WINDOWS = ("after_intent", "mid_insert", "after_insert", "after_commit")
+EVERY_WINDOW = ",".join(f"{window}:0.03" for window in WINDOWS)
+PLAIN_TABLE = {**SINGLE_NODE, "replacing_merge_tree": "MergeTree"}
+"""No merging by key, so that a repeated insert shows as rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Engines of a run's own, free to kill."""
+
+    warehouse: ClickHouseEngine
+    valkey: ValkeyEngine
+    clickhouse: ClickHouse
+    log: EventLog
+    folder: Path
+
+    @property
+    def log_url(self) -> str:
+        return log_url(self.valkey)
+
+
+def log_url(valkey: ValkeyEngine) -> str:
+    return valkey.url.replace("redis://", "valkey://")
+
+
+@asynccontextmanager
+async def placed(folder: Path, tables: Mapping[str, str]) -> AsyncIterator[Place]:
+    """Engines with the tables of ingest."""
+    warehouse, valkey = ClickHouseEngine(folder / "clickhouse"), ValkeyEngine(folder / "valkey")
+    await asyncio.gather(warehouse.start(), valkey.start())
+    clickhouse = ClickHouse(url=warehouse.url)
+    log = open_event_log(log_url(valkey), clock=SystemClock())
+    try:
+        await migrate(clickhouse, SERVICE, MIGRATIONS, tables)
+        await log.ensure_topics([EVENTS, EVENTS.dead])
+        yield Place(warehouse, valkey, clickhouse, log, folder)
+    finally:
+        await log.close()
+        await clickhouse.close()
+        await asyncio.gather(warehouse.stop(), valkey.stop())
+
+
+def assert_windows_were_hit(sinks: Sinks, *, replays: int) -> None:
+    said = sinks.said()
+    assert all(said[window] >= 2 for window in WINDOWS), f"the run proves nothing, windows hit: {dict(said)}"
+    assert said["replays"] >= replays, f"the run proves nothing, windows hit: {dict(said)}"
+
+
+def assert_exactly_once(found: Verdict) -> None:
+    assert found == Verdict(acked=EVENT_COUNT, rows=EVENT_COUNT, lost=frozenset(), invented=frozenset(), duplicated=0)
+
+
+async def kill(engine: ClickHouseEngine | ValkeyEngine, *, after_s: Sequence[float], down_s: float = 0.0) -> None:
+    """SIGKILL after each of the delays, and start again."""
+    for delay_s in after_s:
+        await asyncio.sleep(delay_s)
+        engine.kill()
+        await asyncio.sleep(down_s)
+        await engine.start()
+
+
+async def run(place: Place, *troubles: Coroutine[Any, Any, None]) -> tuple[Sinks, Producer]:
+    """Send everything through sinks that crash, amid the troubles, and wait until it has arrived."""
+    sinks = Sinks(place.log_url, place.warehouse.url, EVERY_WINDOW, place.folder)
+    producer = Producer(place.log, seed=1)
+    async with asyncio.TaskGroup() as group:
+        sinks.start(group)
+        async with asyncio.TaskGroup() as meanwhile:
+            meanwhile.create_task(producer.send(EVENT_COUNT, over_s=15))
+            for trouble in troubles:
+                meanwhile.create_task(trouble)
+        await until_drained(place.clickhouse, producer.acked, within_s=60)
+        await sinks.stop()
+    return sinks, producer
+
+
+async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path) -> None:
+    async with placed(tmp_path, PLAIN_TABLE) as place:
+        sinks, producer = await run(place, kill(place.warehouse, after_s=(3, 4, 4)))
+        assert_windows_were_hit(sinks, replays=10)
+        assert_exactly_once(await verdict(place.clickhouse, producer.acked))
+        await assert_every_profile_was_seen(place.clickhouse)
+
+
+async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path) -> None:
+    async with placed(tmp_path, SINGLE_NODE) as place:
+        sinks, producer = await run(
+            place,
+            kill(place.valkey, after_s=(4,), down_s=LONGER_THAN_AN_APPEND_WAITS_S),
+            kill(place.warehouse, after_s=(8,)),
+        )
+        assert_windows_were_hit(sinks, replays=5)
+        assert producer.repeats >= 1, "no append failed while the log was killed"
+        assert_exactly_once(await verdict(place.clickhouse, producer.acked, final=True))
+
+
+async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Path) -> None:
+    async with placed(tmp_path, PLAIN_TABLE) as place:
+        await place.clickhouse.command("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
+        sinks, producer = await run(place)
+        assert_windows_were_hit(sinks, replays=5)
+        found = await verdict(place.clickhouse, producer.acked)
+        assert (found.lost, found.invented) == (frozenset(), frozenset())
+        assert found.duplicated > 0
+
+
+async def assert_every_profile_was_seen(clickhouse: ClickHouse) -> None:
+    """`profile_seen` has exactly the profiles of `events`, each with its first instant."""
+    seen = await clickhouse.query("SELECT user_key, first_seen FROM profile_seen FINAL ORDER BY user_key")
+    events = await clickhouse.query("SELECT user_key, min(timestamp) FROM events GROUP BY user_key ORDER BY user_key")
+    assert list(seen.rows) == list(events.rows)

@@ -1,0 +1,63 @@
+"""A sink that ends itself at named points: `worker.py <event log> <clickhouse> <crash points>`.
+
+It is the sink of the product with short leases, so that a run of a minute holds many crashes.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from segops_common.contracts.topics import EVENTS, SINK_GROUP
+from segops_common.kit.clock import SystemClock
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.streams.consumer import ConsumerLoop, Limits
+from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.kafka import KafkaEventLog
+from segops_common.streams.kafka_consumer import GroupTimes
+from segops_common.streams.leases import LeaseTimes
+from segops_common.streams.log import EventLog
+from segops_common.streams.valkey import ValkeyEventLog
+from segops_common.telemetry.metrics import Metrics
+from segops_common.testing.faults import CrashAt
+from segops_ingest.adapters.metrics import SinkMetrics
+from segops_ingest.adapters.warehouse import ClickHouseWarehouse
+from segops_ingest.workers.sink import Sink
+
+
+def open_log(url: str) -> EventLog:
+    """The log at the address, with times for a test."""
+    if url.startswith("kafka://"):
+        return KafkaEventLog(
+            bootstrap=url.removeprefix("kafka://"),
+            clock=SystemClock(),
+            times=GroupTimes(session_s=6.0, heartbeat_s=0.5, rebalance_s=8.0),
+        )
+    return ValkeyEventLog(url=url, clock=SystemClock(), times=LeaseTimes(lease_s=1.0, beat_s=0.3))
+
+
+async def main(log_url: str, clickhouse_url: str, crash_at: str) -> None:
+    """Run the loop until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    log, clickhouse, faults = open_log(log_url), ClickHouse(url=clickhouse_url), CrashAt(crash_at)
+    loop = ConsumerLoop(
+        log=log,
+        group=SINK_GROUP,
+        topic=EVENTS,
+        handler=Sink(warehouse=ClickHouseWarehouse(clickhouse=clickhouse, faults=faults)),
+        dead_letters=DeadLetters(log=log),
+        faults=faults,
+        clock=SystemClock(),
+        limits=Limits(max_age_s=0.3, retry_most_s=1.0),
+        record_intent=True,
+        observer=SinkMetrics(Metrics()),
+    )
+    await loop.run(stop)
+    await clickhouse.close()
+    await log.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO", stream=sys.stderr)
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""Auth over a real PostgreSQL and a real Redis, with a clock that the tests move."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from segops_auth.app import run_migrations
+from segops_auth.bootstrap import Bootstrap
+from segops_auth.settings import Settings
+from segops_common.kit.clock import SystemClock
+from segops_common.testing.clock import ManualClock
+from tests.integration.auth.world import PEPPER, SERVICE_TOKEN, World, opened
+from tests.unit.security.keys import new_private_key
+
+
+@pytest.fixture(scope="session")
+async def auth_settings(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of an auth whose limits are out of the way; its tables are there."""
+    file: Path = tmp_path_factory.mktemp("auth") / "jwt.pem"
+    file.write_text(new_private_key())
+    settings = Settings(
+        postgres_url=postgres_url,
+        redis_url=redis_url,
+        service_token=SecretStr(SERVICE_TOKEN),
+        api_key_pepper=SecretStr(PEPPER),
+        jwt_private_key_file=file,
+        logins_per_email=10_000,
+        logins_per_address=10_000,
+    )
+    await run_migrations(Bootstrap(settings, clock=SystemClock()))
+    return settings
+
+
+@pytest.fixture(scope="session")
+def auth_clock() -> ManualClock:
+    """The clock of `world`; it only moves forward."""
+    return ManualClock(SystemClock().now())
+
+
+@pytest.fixture(scope="session")
+async def world(auth_settings: Settings, auth_clock: ManualClock) -> AsyncIterator[World]:
+    """The running auth."""
+    async with opened(Bootstrap(auth_settings, clock=auth_clock), auth_clock) as world:
+        yield world

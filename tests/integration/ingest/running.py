@@ -1,0 +1,87 @@
+"""The ingestion API on any event log and a real Redis, called in process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+
+import httpx
+from fastapi import FastAPI
+
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.errors import Unauthenticated
+from segops_common.kit.ids import SystemIds
+from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.streams.log import EventLog
+from segops_common.streams.open import open_event_log
+from segops_common.telemetry.metrics import Metrics
+from segops_common.web.app import Running
+from segops_ingest.adapters.metrics import IntakeMetrics
+from segops_ingest.adapters.stamps import RedisStamps
+from segops_ingest.app import api_app
+from segops_ingest.service import Ingest
+
+
+def _key(tenant_id: int, scope: Scope) -> KeyPrincipal:
+    return KeyPrincipal(key_id=1, tenant_id=tenant_id, scopes=frozenset({scope}), kind=KeyKind.SECRET)
+
+
+PRINCIPALS: dict[str, Principal] = {
+    "ApiKey writer": _key(7, Scope.EVENTS_WRITE),
+    "ApiKey neighbour": _key(8, Scope.EVENTS_WRITE),
+    "ApiKey reader": _key(7, Scope.MEMBERSHIP_READ),
+    "Bearer owner": UserPrincipal(user_id=1, roles={7: Role.OWNER}),
+}
+
+
+class KnownCallers:
+    """Knows a few credentials."""
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        if authorization not in PRINCIPALS:
+            raise Unauthenticated("Not a known credential.")
+        return PRINCIPALS[authorization]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The running API, and what it writes to."""
+
+    app: FastAPI
+    http: httpx.AsyncClient
+    log: EventLog
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def opened(event_log_url: str, redis_url: str) -> AsyncIterator[Api]:
+    """The API over these engines."""
+    clock, metrics = SystemClock(), Metrics()
+    log, redis = open_event_log(event_log_url, clock=clock), create_redis(redis_url)
+    observer = IntakeMetrics(metrics)
+    service = Ingest(
+        log=log,
+        stamps=RedisStamps(redis=RedisBreaker(redis=redis, clock=clock), metrics=observer),
+        ids=SystemIds(clock),
+        clock=clock,
+        random=Random(1),
+        observer=observer,
+    )
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[Running[Ingest]]:
+        yield Running(service, authenticator=KnownCallers(), checks={"event-log": log.check})
+
+    app = api_app(lifespan, metrics)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=transport, base_url="http://ingest", headers={"Authorization": "ApiKey writer"}
+        ) as http,
+    ):
+        yield Api(app, http, log, metrics)
+    await log.close()
+    await redis.aclose()

@@ -1,0 +1,189 @@
+"""The HTTP interface, route by route, on a real log."""
+
+import gzip
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from segops_common.contracts.topics import EVENTS, profile_key
+from segops_common.streams.log import partition_of
+from segops_ingest.api.examples import CALL_EXAMPLES
+from tests.integration.ingest.running import Api, opened
+
+PREFIX = "/api/ingestion"
+KINDS = ("track", "identify", "page", "screen", "group", "alias")
+PATHS = [f"{PREFIX}/{name}/" for name in (*KINDS, "batch")]
+TRACK = {"user_id": "user-123", "event_type": "page_viewed", "payload": {"path": "/pricing"}}
+JSON = {"Content-Type": "application/json"}
+
+
+async def newest_row(api: Api, user_id: str, tenant_id: int = 7) -> dict[str, Any]:
+    partition = partition_of(EVENTS, profile_key(tenant_id, user_id))
+    (record,) = await api.log.tail(EVENTS, partition, 1)
+    row: dict[str, Any] = orjson.loads(record.value.splitlines()[-1])
+    return row
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and slug of a problem document, checked to be one and small."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert len(answer.content) < 16 * 1024
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    assert document["instance"] == answer.headers["X-Request-Id"]
+    return answer.status_code, document["type"].rsplit("/", 1)[-1]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_credentials(api: Api, path: str) -> None:
+    answer = await api.http.post(path, json={}, headers={"Authorization": ""})
+    assert problem(answer)[0] == 401
+    assert "WWW-Authenticate" in answer.headers
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_persons_token_is_not_taken(api: Api, path: str) -> None:
+    answer = await api.http.post(path, json={}, headers={"Authorization": "Bearer owner"})
+    assert problem(answer) == (401, "api-key-required")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_key_without_the_scope(api: Api, path: str) -> None:
+    answer = await api.http.post(path, json={}, headers={"Authorization": "ApiKey reader"})
+    assert problem(answer) == (403, "insufficient-scope")
+
+
+@pytest.mark.parametrize("slash", ["/", ""])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_documented_example_of_each_call_is_stored(api: Api, kind: str, slash: str) -> None:
+    call = CALL_EXAMPLES[kind]["usual"]["value"]
+    answer = await api.http.post(f"{PREFIX}/{kind}{slash}", json=call)
+    body = answer.json()
+    assert answer.status_code == 202
+    assert body == {
+        "status": "accepted",
+        "accepted": 1,
+        "duplicates": 0,
+        "message_ids": body["message_ids"],
+        "errors": [],
+    }
+    row = await newest_row(api, call.get("user_id") or call["anonymous_id"])
+    assert (row["kind"], row["message_id"], row["tenant_id"]) == (kind, body["message_ids"][0], 7)
+
+
+async def test_each_key_writes_into_its_own_tenant(api: Api) -> None:
+    await api.http.post(f"{PREFIX}/track/", json=TRACK, headers={"Authorization": "ApiKey neighbour"})
+    assert (await newest_row(api, "user-123", tenant_id=8))["tenant_id"] == 8
+
+
+async def test_batch_answers_for_each_item(api: Api) -> None:
+    items = [
+        {"type": "track", **TRACK, "message_id": "m-1"},
+        {"type": "track", "user_id": "u"},
+        {"type": "track", **TRACK, "message_id": "m-1"},
+        {"type": "identify", "user_id": "u", "traits": {"x": "y" * 33_000}},
+    ]
+    answer = await api.http.post(f"{PREFIX}/batch/", json={"batch": items, "sent_at": "2026-05-20T10:00:00Z"})
+    assert answer.status_code == 202
+    body = answer.json()
+    assert (body["accepted"], body["duplicates"], body["message_ids"]) == (2, 1, ["m-1", "m-1"])
+    assert [(error["index"], error["code"]) for error in body["errors"]] == [(1, "missing"), (3, "event-too-large")]
+    assert body["errors"][0]["detail"] == "event_type: is required"
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        ({}, (422, "validation-failed")),
+        ([], (422, "validation-failed")),
+        ({"batch": []}, (422, "validation-failed")),
+        ({"batch": {}}, (422, "validation-failed")),
+        ({"batch": [1, "x", {}]}, (422, "validation-failed")),
+        ({"batch": [{}], "extra": 1}, (422, "validation-failed")),
+        ({"batch": [{}], "sent_at": 5}, (422, "validation-failed")),
+        ({"batch": [{}] * 1000}, (422, "validation-failed")),
+        ({"batch": [{}] * 1001}, (413, "batch-too-large")),
+    ],
+)
+async def test_batches_that_are_none(api: Api, body: Any, refused: tuple[int, str]) -> None:
+    assert problem(await api.http.post(f"{PREFIX}/batch/", json=body)) == refused
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "refused"),
+    [
+        (b"", JSON, (400, "malformed-json")),
+        (b'{"a":1}}', JSON, (400, "malformed-json")),
+        (b'\xef\xbb\xbf{"a":1}', JSON, (400, "malformed-json")),
+        (b'{"user_id":NaN}', JSON, (400, "malformed-json")),
+        (b'{"user_id":"\xff"}', JSON, (400, "malformed-json")),
+        (b"[" * 10_000, JSON, (400, "too-deep")),
+        (b"{}", {"Content-Type": "text/plain"}, (415, "unsupported-media-type")),
+        (b"{}", {}, (415, "unsupported-media-type")),
+        (b"{}", JSON | {"Content-Encoding": "br"}, (415, "unsupported-encoding")),
+        (b"garbage", JSON | {"Content-Encoding": "gzip"}, (400, "malformed-encoding")),
+        (gzip.compress(b" " * (5 << 20)), JSON | {"Content-Encoding": "gzip"}, (413, "payload-too-large")),
+        (b" " * ((1 << 20) + 1), JSON, (413, "payload-too-large")),
+        (b"[]", JSON, (422, "validation-failed")),
+        (b"null", JSON, (422, "validation-failed")),
+        (b'"x"', JSON, (422, "validation-failed")),
+        (b'{"user_id":"u\\u0000","event_type":"e"}', JSON, (422, "validation-failed")),
+        (b'{"user_id":"u","event_type":"e"}', JSON | {"Idempotency-Key": "k" * 256}, (422, "validation-failed")),
+        (orjson.dumps(TRACK | {"payload": {"x": "y" * 33_000}}), JSON, (413, "event-too-large")),
+        (orjson.dumps(TRACK | {"payload": {str(key): 0 for key in range(2001)}}), JSON, (422, "too-complex")),
+        (orjson.dumps(TRACK | {"timestamp": "1999-01-01T00:00:00Z"}), JSON, (422, "timestamp-out-of-range")),
+        (orjson.dumps(TRACK | {"x" * 10_000: 1}), JSON, (422, "validation-failed")),
+    ],
+)
+async def test_hostile_bodies(api: Api, content: bytes, headers: dict[str, str], refused: tuple[int, str]) -> None:
+    assert problem(await api.http.post(f"{PREFIX}/track/", content=content, headers=headers)) == refused
+
+
+async def test_faults_name_their_path(api: Api) -> None:
+    answer = await api.http.post(
+        f"{PREFIX}/batch/", json={"batch": [{"type": "track", "user_id": "", "event_type": "e"}]}
+    )
+    assert [(error["path"], error["code"]) for error in answer.json()["errors"]] == [
+        ("batch[0].user_id", "wrong-length")
+    ]
+
+
+async def test_a_cut_emoji_is_repaired_and_gzip_is_read(api: Api) -> None:
+    content = gzip.compress(rb'{"user_id":"surrogate","event_type":"e","payload":{"text":"\ud83d"}}')
+    answer = await api.http.post(f"{PREFIX}/track/", content=content, headers=JSON | {"Content-Encoding": "gzip"})
+    assert answer.status_code == 202
+    assert (await newest_row(api, "surrogate"))["payload"] == {"text": "\ufffd"}
+
+
+async def test_a_request_repeated_with_its_idempotency_key_is_known(api: Api) -> None:
+    answers = [
+        (await api.http.post(f"{PREFIX}/track/", json=TRACK, headers={"Idempotency-Key": "checkout-17"})).json()
+        for _ in range(2)
+    ]
+    assert answers[0]["message_ids"] == answers[1]["message_ids"]
+    assert [answer["duplicates"] for answer in answers] == [0, 1]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+async def test_other_methods_are_refused_with_the_one_there_is(api: Api, method: str) -> None:
+    answer = await api.http.request(method, f"{PREFIX}/track/")
+    assert (problem(answer), answer.headers["Allow"]) == ((405, "method-not-allowed"), "POST")
+
+
+async def test_without_redis_events_are_accepted_and_counted_as_unstamped(redis_url: str, free_port: int) -> None:
+    log_url = redis_url.replace("redis://", "valkey://").removesuffix("/0") + "/5"
+    async with opened(log_url, f"redis://127.0.0.1:{free_port}/0") as api:
+        answer = await api.http.post(f"{PREFIX}/track/", json=TRACK | {"message_id": "order-1"})
+        assert (answer.status_code, answer.json()["duplicates"]) == (202, 0)
+        assert "segops_ingest_unstamped_total 1.0" in api.metrics.render().decode()
+
+
+async def test_without_the_log_nothing_is_accepted(redis_url: str, free_port: int) -> None:
+    async with opened(f"valkey://127.0.0.1:{free_port}/5", redis_url) as api:
+        answer = await api.http.post(f"{PREFIX}/track/", json=TRACK)
+        assert problem(answer) == (503, "upstream-unavailable")
+        assert "same message_id" in answer.json()["detail"]
+        assert 1 <= int(answer.headers["Retry-After"]) <= 5
+        assert (await api.http.get("/readyz")).status_code == 503

@@ -1,0 +1,27 @@
+"""Migrated engines and a stack for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from segops_common.stores.clickhouse import ClickHouse
+from tests.integration.membership.stack import Stack, migrate_all, opened
+
+
+@pytest.fixture(scope="session")
+async def migrated(clickhouse_url: str, postgres_url: str) -> None:
+    """All tables, made once."""
+    clickhouse = ClickHouse(url=clickhouse_url)
+    try:
+        await migrate_all(clickhouse, postgres_url)
+    finally:
+        await clickhouse.close()
+
+
+@pytest.fixture
+async def stack(migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[Stack]:
+    """A worker and an API on the session's engines."""
+    async with opened(clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url) as stack:
+        yield stack

@@ -1,0 +1,209 @@
+"""Membership on real engines: events go in, jobs run, users are looked up."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from pydantic import JsonValue
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import segops_ingest
+import segops_membership
+from segops_common.contracts.definition import Group
+from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, MembershipChanged
+from segops_common.contracts.topics import COMPUTE_RESULTS, MEMBERSHIP_CHANGES, Topic
+from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.faults import NO_FAULTS, FaultPoints
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.clickhouse_migrations import migrate
+from segops_common.stores.postgres import create_engine
+from segops_common.stores.postgres_migrations import migrate_postgres
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.streams.log import EventLog
+from segops_common.streams.memory import MemoryEventLog
+from segops_common.telemetry.metrics import Metrics
+from segops_membership.adapters.announcer import LogAnnouncer
+from segops_membership.adapters.cache import RedisMembershipCache
+from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.intake import LogIntake
+from segops_membership.adapters.ledger import PostgresLedger
+from segops_membership.adapters.reader import ClickHouseReader
+from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.instants import from_ms
+from segops_membership.service.compute import ComputeRun
+from segops_membership.service.leases import Leases
+from segops_membership.service.lookup import Lookup
+from segops_membership.service.numbers import PublicationNumbers
+from segops_membership.service.publishing import Publisher
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW_MS = 1_772_366_400_000
+INGEST_MIGRATIONS = Path(segops_ingest.__file__).parent / "migrations"
+MEMBERSHIP_MIGRATIONS = Path(segops_membership.__file__).parent / "migrations"
+
+_tenants = itertools.count(Random().randrange(10**9) * 1000)
+_messages = itertools.count()
+
+
+def new_tenant() -> int:
+    """A tenant that no other test has."""
+    return next(_tenants)
+
+
+def event(
+    user: str, event_type: str = "login", *, at: int = NOW_MS - 1000, id: str = "", **payload: JsonValue
+) -> Event:
+    """An event; `at` in milliseconds."""
+    return Event(user, event_type, id or f"m{next(_messages)}", at, payload)
+
+
+def count(event_type: str = "login", operator: str = "gte", value: object = 1, **more: object) -> dict[str, object]:
+    """A condition on a count."""
+    return {"type": "event_count", "event_type": event_type, "operator": operator, "value": value, **more}
+
+
+def group(*conditions: dict[str, object], logic: str = "AND", negate: bool = False) -> Group:
+    """A definition."""
+    return Group.model_validate({"logic": logic, "conditions": list(conditions), "negate": negate})
+
+
+def job(tenant_id: int, run_id: int, segments: dict[int, Group], *, as_of: datetime = NOW, version: int = 1) -> ComputeJob:
+    """A compute job."""
+    parts = tuple(JobSegment(id=id, version=version, definition=each) for id, each in segments.items())
+    return ComputeJob(run_id=run_id, tenant_id=tenant_id, segments=parts, as_of=as_of, requested_by="user:1")
+
+
+def event_row(tenant_id: int, each: Event) -> bytes:
+    """The event as ingestion stores it."""
+    at = from_ms(each.timestamp_ms).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    kind = "identify" if each.event_type == "$identify" else "track"
+    removed = [key for key, value in each.payload.items() if value is None] if kind == "identify" else []
+    row = {
+        "tenant_id": tenant_id,
+        "kind": kind,
+        "event_type": each.event_type,
+        "user_id": each.profile_id,
+        "anonymous_id": "",
+        "message_id": each.message_id,
+        "timestamp": at,
+        "received_at": at,
+        "payload": each.payload,
+        "context": {},
+        "removed": removed,
+    }
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Event]]) -> None:
+    """Store events of tenants in one insert."""
+    lines = b"".join(event_row(tenant_id, each) for tenant_id, each in events)
+    if lines:
+        await clickhouse.insert_json_lines("events", lines, settings=JSON_INSERT_SETTINGS)
+
+
+async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:
+    """All tables that membership writes or reads."""
+    await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)
+    await migrate(clickhouse, "membership", MEMBERSHIP_MIGRATIONS)
+    await migrate_postgres(postgres_url, "membership", MEMBERSHIP_MIGRATIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Everything a test asks for."""
+
+    clickhouse: ClickHouse
+    engine: AsyncEngine
+    redis: Redis
+    log: EventLog
+    ledger: PostgresLedger
+    runs: ClickHouseRuns
+    compute: ComputeRun
+    lookup: Lookup
+
+    async def insert(self, tenant_id: int, events: Sequence[Event]) -> None:
+        """Store events of one tenant."""
+        await insert_events(self.clickhouse, ((tenant_id, each) for each in events))
+
+    async def results(self, tenant_id: int) -> list[ComputeResult]:
+        """What was reported of the tenant's runs, oldest first."""
+        found = [ComputeResult.model_validate_json(line) for line in await self._lines(COMPUTE_RESULTS)]
+        return [result for result in found if result.tenant_id == tenant_id]
+
+    async def changes(self, tenant_id: int) -> list[MembershipChanged]:
+        """Who was said to enter and exit."""
+        found = [MembershipChanged.model_validate_json(line) for line in await self._lines(MEMBERSHIP_CHANGES)]
+        return [change for change in found if change.tenant_id == tenant_id]
+
+    async def _lines(self, topic: Topic) -> list[bytes]:
+        tails = [await self.log.tail(topic, partition, 10_000) for partition in range(topic.partitions)]
+        return [line for records in tails for record in records for line in record.value.splitlines()]
+
+    async def segments_of(self, tenant_id: int, user_id: str) -> tuple[int, ...]:
+        """A lookup's segments."""
+        return (await self.lookup.segments_of(tenant_id, user_id)).segment_ids
+
+
+@asynccontextmanager
+async def opened(
+    *, clickhouse_url: str, postgres_url: str, redis_url: str, faults: FaultPoints = NO_FAULTS, lease_s: float = 10
+) -> AsyncIterator[Stack]:
+    """A worker and an API in this process."""
+    clock = SystemClock()
+    clickhouse = ClickHouse(url=clickhouse_url, max_connections=20)
+    engine = create_engine(postgres_url)
+    # A test machine under load may take longer than production allows.
+    redis = create_redis(redis_url, timeout_s=2)
+    log = MemoryEventLog(clock=clock)
+    await log.ensure_topics([COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
+    ledger = PostgresLedger(engine=engine)
+    runs = ClickHouseRuns(clickhouse=clickhouse)
+    cache = RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1))
+    metrics = Metrics()
+    publisher = Publisher(
+        ledger=ledger, runs=runs, announcer=LogAnnouncer(log=log, metrics=metrics), signal=cache, faults=faults
+    )
+    reader = ClickHouseReader(clickhouse=clickhouse)
+    stack = Stack(
+        clickhouse=clickhouse,
+        engine=engine,
+        redis=redis,
+        log=log,
+        ledger=ledger,
+        runs=runs,
+        compute=ComputeRun(
+            leases=Leases(ledger=ledger, holder="test", ttl=timedelta(seconds=lease_s), clock=clock),
+            ledger=ledger,
+            intake=LogIntake(log=log, clock=clock),
+            profiles=ClickHouseProfiles(clickhouse=clickhouse),
+            evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+            runs=runs,
+            publisher=publisher,
+            clock=clock,
+            faults=faults,
+        ),
+        lookup=Lookup(
+            reader=reader,
+            cache=cache,
+            numbers=PublicationNumbers(reader=reader, clock=clock),
+            clock=clock,
+            metrics=metrics,
+        ),
+    )
+    try:
+        yield stack
+    finally:
+        await redis.aclose()
+        await engine.dispose()
+        await clickhouse.close()
+        await log.close()

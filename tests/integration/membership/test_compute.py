@@ -1,0 +1,287 @@
+"""Jobs on real engines: what is published, what is told, and what is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from segops_common.kit.clock import SystemClock
+from segops_common.stores.postgres import create_engine
+from segops_membership.adapters.evaluation import ClickHouseProfiles
+from segops_membership.adapters.ledger import PostgresLedger
+from segops_membership.domain.instants import to_ms
+from segops_membership.domain.runs import Attempt, Proposal
+from segops_membership.ports import LeaseLost, LeaseTaken
+from segops_membership.service.leases import Leases
+from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant, opened
+
+SEGMENT = 42
+LOGGED_IN = group(count())
+LATER = NOW + timedelta(minutes=5)
+EARLIER = NOW - timedelta(days=3)
+
+
+async def test_a_job_becomes_membership(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("user-123"), event("other", "page_viewed")])
+
+    await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
+
+    first = await stack.lookup.segments_of(tenant, "user-123")
+    second = await stack.lookup.segments_of(tenant, "user-123")
+    assert (first.segment_ids, first.cached) == ((SEGMENT,), False)
+    assert (second.segment_ids, second.cached) == ((SEGMENT,), True)
+    assert await stack.segments_of(tenant, "other") == ()
+    running, done = await stack.results(tenant)
+    assert (running.status, done.status) == ("running", "succeeded")
+    assert [(each.segment_id, each.size, each.entered, each.exited) for each in done.segments] == [(SEGMENT, 1, 1, 0)]
+    assert done.counts.universe == 2
+    assert done.counts.rows_read > 0
+    changes = await stack.changes(tenant)
+    assert [(each.user_id, each.change, each.run_id) for each in changes] == [("user-123", "entered", 1)]
+
+
+async def test_a_run_is_compared_with_the_one_published_before(stack: Stack) -> None:
+    tenant = new_tenant()
+    recent = group(count(window={"last": "1m"}))
+    await stack.insert(tenant, [event("stays"), event("leaves")])
+    await stack.compute.run(job(tenant, 1, {SEGMENT: recent}))
+    await stack.insert(tenant, [event("stays", at=to_ms(LATER)), event("comes", at=to_ms(LATER) - 59_999)])
+
+    await stack.compute.run(job(tenant, 2, {SEGMENT: recent}, as_of=LATER))
+
+    done = (await stack.results(tenant))[-1]
+    assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
+    changes = {(each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2}
+    assert changes == {("comes", "entered"), ("leaves", "exited")}
+    assert [await stack.segments_of(tenant, user) for user in ("stays", "comes", "leaves")] == [(SEGMENT,), (SEGMENT,), ()]
+
+
+async def test_a_job_delivered_again_changes_nothing(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    asked = job(tenant, 1, {SEGMENT: LOGGED_IN})
+    await stack.compute.run(asked)
+    told = await stack.results(tenant), await stack.changes(tenant)
+    # What happens between the deliveries is another run's business.
+    await stack.insert(tenant, [event("late")])
+
+    await stack.compute.run(asked)
+
+    assert (await stack.results(tenant), await stack.changes(tenant)) == told
+    assert (await stack.ledger.head(tenant)).number == 1
+    assert await stack.segments_of(tenant, "late") == ()
+
+
+async def test_an_older_run_than_the_published_one_is_superseded(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    await stack.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}))
+
+    await stack.compute.run(job(tenant, 1, {SEGMENT: group(logic="OR")}, as_of=LATER))
+
+    assert (await stack.results(tenant))[-1].status == "superseded"
+    assert await stack.segments_of(tenant, "u") == (SEGMENT,)
+
+
+async def test_an_older_run_still_publishes_the_segments_that_no_later_run_had(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    await stack.compute.run(job(tenant, 2, {1: LOGGED_IN}))
+
+    await stack.compute.run(job(tenant, 1, {1: group(logic="OR"), 2: LOGGED_IN}))
+
+    done = (await stack.results(tenant))[-1]
+    assert (done.status, [each.segment_id for each in done.segments]) == ("succeeded", [2])
+    assert await stack.segments_of(tenant, "u") == (1, 2)
+
+
+async def test_a_run_as_of_the_past_is_recorded_and_not_shown(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("old", at=to_ms(EARLIER)), event("new")])
+    await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
+
+    await stack.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}, as_of=EARLIER))
+
+    done = (await stack.results(tenant))[-1]
+    assert (done.status, [(each.size, each.entered, each.exited) for each in done.segments]) == ("succeeded", [(1, 0, 0)])
+    assert await stack.segments_of(tenant, "new") == (SEGMENT,)
+    rows = await stack.clickhouse.query(
+        "SELECT run_id, published, bitmapCardinality(members) FROM segment_runs FINAL WHERE tenant_id = {t:UInt64} ORDER BY run_id",
+        {"t": tenant},
+    )
+    assert [tuple(row) for row in rows.rows] == [(1, True, 2), (2, False, 1)]
+
+
+async def test_history_answers_as_of_any_published_instant(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    await stack.compute.run(job(tenant, 1, {1: LOGGED_IN, 2: group(logic="OR")}))
+    await stack.compute.run(job(tenant, 2, {1: group(logic="OR"), 2: LOGGED_IN}, as_of=LATER))
+
+    async def then(as_of_ms: int) -> tuple[int, ...]:
+        return (await stack.lookup.segments_as_of(tenant, "u", as_of_ms)).segment_ids
+
+    assert await then(NOW_MS - 1) == ()
+    assert await then(NOW_MS) == (1,)
+    assert await then(to_ms(LATER) - 1) == (1,)
+    assert await then(to_ms(LATER)) == (2,)
+
+
+async def test_what_cannot_be_evaluated_yet_fails_with_its_reason(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    sample: dict[str, object] = {"type": "sample", "percent": 10}
+
+    await stack.compute.run(job(tenant, 1, {SEGMENT: group(sample)}))
+
+    done = (await stack.results(tenant))[-1]
+    assert done.status == "failed"
+    assert done.problem is not None
+    assert done.problem.type.endswith("/not-available-yet")
+    assert "sample" in done.problem.detail
+    assert (await stack.ledger.head(tenant)).number == 0
+
+
+async def test_a_job_that_no_version_can_read_is_reported(stack: Stack) -> None:
+    tenant = new_tenant()
+
+    await stack.compute.refuse(tenant, 9)
+
+    assert [(each.run_id, each.status) for each in await stack.results(tenant)] == [(9, "failed")]
+
+
+async def test_a_tenant_without_events_has_empty_segments(stack: Stack) -> None:
+    tenant = new_tenant()
+
+    await stack.compute.run(job(tenant, 1, {SEGMENT: group()}))
+
+    done = (await stack.results(tenant))[-1]
+    assert [(each.size, each.entered) for each in done.segments] == [(0, 0)]
+    assert await stack.segments_of(tenant, "u") == ()
+
+
+async def test_tenants_with_equal_names_stay_apart(stack: Stack) -> None:
+    ours, theirs = new_tenant(), new_tenant()
+    await stack.insert(ours, [event("u")])
+    await stack.insert(theirs, [event("u", "other")])
+
+    await stack.compute.run(job(ours, 1, {SEGMENT: LOGGED_IN}))
+    await stack.compute.run(job(theirs, 1, {SEGMENT: LOGGED_IN}))
+
+    assert await stack.segments_of(ours, "u") == (SEGMENT,)
+    assert await stack.segments_of(theirs, "u") == ()
+
+
+async def test_what_an_abandoned_attempt_wrote_counts_for_nobody(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    asked = job(tenant, 1, {SEGMENT: LOGGED_IN})
+    await stack.compute.run(asked)
+    # The attempt before the published one let everybody into another segment, and died.
+    columns = ("tenant_id", "user_key", "segment_id", "run_id", "fence", "change", "at")
+    key = (await stack.clickhouse.query("SELECT xxHash64('u')")).rows[0][0]
+    await stack.clickhouse.insert("membership_changes", [(tenant, key, 666, 1, 0, 1, NOW)], columns)
+
+    assert await stack.segments_of(tenant, "u") == (SEGMENT,)
+
+
+async def test_workers_take_turns_on_a_tenant(stack: Stack, clickhouse_url: str, postgres_url: str, redis_url: str) -> None:
+    tenant = new_tenant()
+    users = [f"u{i}" for i in range(50)]
+    await stack.insert(tenant, [event(user) for user in users])
+    odd, even = {1: LOGGED_IN, 2: group(logic="OR")}, {1: group(logic="OR"), 2: LOGGED_IN}
+    jobs = [job(tenant, run, odd if run % 2 else even) for run in range(1, 7)]
+
+    async with opened(clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url) as other:
+        await asyncio.gather(*((stack, other)[run % 2].compute.run(each) for run, each in enumerate(jobs)))
+
+    published = await stack.clickhouse.query(
+        "SELECT run_id, base_run_id, number FROM publications FINAL WHERE tenant_id = {t:UInt64} ORDER BY number",
+        {"t": tenant},
+    )
+    runs = [row[0] for row in published.rows]
+    assert runs == sorted(runs)
+    assert [row[1] for row in published.rows] == [0, *runs[:-1]]
+    last = (1,) if runs[-1] % 2 else (2,)
+    assert {await stack.segments_of(tenant, user) for user in users} == {last}
+
+
+async def test_a_lease_has_one_holder_and_a_rising_fence(stack: Stack) -> None:
+    tenant = new_tenant()
+    ttl = timedelta(seconds=30)
+    first = await stack.ledger.acquire(tenant, "a", ttl)
+
+    with pytest.raises(LeaseTaken):
+        await stack.ledger.acquire(tenant, "b", ttl)
+    await stack.ledger.release(tenant, first)
+    second = await stack.ledger.acquire(tenant, "b", ttl)
+
+    assert second > first
+    with pytest.raises(LeaseLost):
+        await stack.ledger.renew(tenant, first, ttl)
+
+
+async def test_a_lease_is_renewed_while_it_is_held(stack: Stack) -> None:
+    tenant = new_tenant()
+    leases = Leases(ledger=stack.ledger, holder="a", ttl=timedelta(seconds=1), clock=SystemClock())
+
+    async with leases.hold(tenant) as lease:
+        await asyncio.sleep(1.6)
+        lease.check()
+        with pytest.raises(LeaseTaken):
+            await stack.ledger.acquire(tenant, "b", timedelta(seconds=1))
+
+
+async def test_only_the_lease_holder_moves_the_head(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
+    result = (await stack.results(tenant))[-1]
+    fence = await stack.ledger.acquire(tenant, "a", timedelta(seconds=30))
+
+    def proposal(*, fence: int, base: int) -> Proposal:
+        return Proposal(
+            attempt=Attempt(2, fence), base_run_id=base, as_of_ms=NOW_MS, at=NOW, segment_ids=[SEGMENT], result=result
+        )
+
+    with pytest.raises(LeaseLost):
+        await stack.ledger.append(tenant, proposal(fence=fence - 1, base=1))
+    with pytest.raises(LeaseLost):
+        await stack.ledger.append(tenant, proposal(fence=fence, base=0))
+    assert await stack.ledger.publication(tenant, 2) is None
+    assert (await stack.ledger.append(tenant, proposal(fence=fence, base=1))).number == 2
+
+
+async def test_a_second_number_never_wins(stack: Stack) -> None:
+    tenant = new_tenant()
+    profiles = ClickHouseProfiles(clickhouse=stack.clickhouse)
+    await stack.insert(tenant, [event("u"), event("v")])
+    await profiles.number(tenant, 100, 2, 6)
+    # A worker whose lease ended wakes up and inserts what it had prepared.
+    rows = await stack.clickhouse.query(
+        "SELECT user_key, user_id, first_seen FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant}
+    )
+    columns = ("tenant_id", "user_key", "user_id", "first_seen", "n", "fence")
+    late = [(tenant, key, name, first_seen, n, 5) for n, (key, name, first_seen) in enumerate(rows.rows)]
+    await stack.clickhouse.insert("profiles", late, columns)
+    await stack.clickhouse.command("OPTIMIZE TABLE profiles FINAL")
+
+    numbers = await stack.clickhouse.query(
+        "SELECT n FROM profiles FINAL WHERE tenant_id = {t:UInt64} ORDER BY n", {"t": tenant}
+    )
+    assert [row[0] for row in numbers.rows] == [100, 101]
+    assert await profiles.unnumbered(tenant) == 0
+
+
+async def test_number_ranges_never_overlap(stack: Stack, postgres_url: str) -> None:
+    tenant = new_tenant()
+    engine = create_engine(postgres_url)
+    ledgers = [stack.ledger, PostgresLedger(engine=engine)]
+
+    firsts = await asyncio.gather(*(ledgers[i % 2].reserve_numbers(tenant, 10) for i in range(20)))
+
+    assert sorted(firsts) == list(range(0, 200, 10))
+    await engine.dispose()

@@ -1,0 +1,278 @@
+"""Lookups: what the cache may do to them, and what it may not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from random import Random
+
+import pytest
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.errors import Unavailable
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.telemetry.metrics import Metrics
+from segops_membership.adapters.cache import NEGATIVE_TTL_S, TTL_S, RedisMembershipCache, entry_key, number_key
+from segops_membership.adapters.reader import ClickHouseReader
+from segops_membership.ports import MembershipReader, Outage
+from segops_membership.service.lookup import Lookup
+from segops_membership.service.numbers import PublicationNumbers
+from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
+
+IN, OUT = group(count()), group(logic="OR")
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+class Counted:
+    """The warehouse, slow enough for callers to meet, with its questions counted; it may be out of order."""
+
+    def __init__(self, reader: MembershipReader, *, delay_s: float = 0.0) -> None:
+        self._reader = reader
+        self._delay_s = delay_s
+        self.folds = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.is_down = False
+
+    async def numbers(self, tenant_ids: Collection[int]) -> Mapping[int, int]:
+        self._stand()
+        return await self._reader.numbers(tenant_ids)
+
+    async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
+        self._stand()
+        self.folds += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(self._delay_s)
+            return await self._reader.segments_of(tenant_id, user_id, number, as_of_ms)
+        finally:
+            self.at_once -= 1
+
+    async def check(self) -> None:
+        self._stand()
+
+    def _stand(self) -> None:
+        if self.is_down:
+            raise Outage("out of order")
+
+
+@asynccontextmanager
+async def api(
+    stack: Stack, redis_url: str | None, *, delay_s: float = 0.0
+) -> AsyncIterator[tuple[Lookup, Counted, CollectorRegistry]]:
+    """Another API process on the same engines; with a Redis of its own address, if given."""
+    clock = SystemClock()
+    redis = create_redis(redis_url) if redis_url else stack.redis
+    metrics = Metrics()
+    reader = Counted(ClickHouseReader(clickhouse=stack.clickhouse), delay_s=delay_s)
+    lookup = Lookup(
+        reader=reader,
+        cache=RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1)),
+        numbers=PublicationNumbers(reader=reader, clock=clock),
+        clock=clock,
+        metrics=metrics,
+    )
+    yield lookup, reader, metrics.registry
+    if redis_url:
+        await redis.aclose()
+
+
+async def published(stack: Stack, *, run_id: int = 1, tenant: int | None = None) -> int:
+    """A tenant whose user `u` is in segments 1 and 2 by odd runs, in 3 by even ones."""
+    chosen = tenant or new_tenant()
+    if tenant is None:
+        await stack.insert(chosen, [event("u")])
+    odd = run_id % 2 == 1
+    definitions = {1: IN if odd else OUT, 2: IN if odd else OUT, 3: OUT if odd else IN}
+    await stack.compute.run(job(chosen, run_id, definitions))
+    return chosen
+
+
+async def test_a_publication_is_seen_at_once(stack: Stack) -> None:
+    tenant = await published(stack)
+    for run_id in range(2, 12):
+        before = await stack.segments_of(tenant, "u")
+        await published(stack, run_id=run_id, tenant=tenant)
+        after = await stack.segments_of(tenant, "u")
+
+        assert (before, after) == (((1, 2), (3,)) if run_id % 2 == 0 else ((3,), (1, 2)))
+
+
+async def test_a_publication_whose_signal_is_lost_is_seen_within_a_second(stack: Stack) -> None:
+    tenant = await published(stack)
+    assert await stack.segments_of(tenant, "u") == (1, 2)
+    await published(stack, run_id=2, tenant=tenant)
+    # Redis came back from an older snapshot: the old number, and with it an old answer.
+    await stack.redis.set(number_key(tenant), 1)
+    await asyncio.sleep(1)
+
+    assert await stack.segments_of(tenant, "u") == (3,)
+
+
+@pytest.mark.parametrize("hint", [b"9999", b"-1", b"garbage", b"1e9", b"9" * 400, b""])
+async def test_a_wrong_number_in_redis_misleads_nobody(stack: Stack, hint: bytes) -> None:
+    tenant = await published(stack)
+    await stack.redis.set(number_key(tenant), hint)
+    assert await stack.segments_of(tenant, "u") == (1, 2)
+    assert (await stack.lookup.segments_of(tenant, "u")).cached
+
+    await published(stack, run_id=2, tenant=tenant)
+
+    assert await stack.segments_of(tenant, "u") == (3,)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"null", b"{}", b"[2,1]", b"[1,1]", b'["1"]', b"[true]", b"[1.0]", b"\xff", b"[" * 100_000]
+)
+async def test_garbage_in_redis_is_a_miss(stack: Stack, garbage: bytes) -> None:
+    tenant = await published(stack)
+    await stack.redis.set(entry_key(tenant, 1, "u"), garbage)
+
+    found = await stack.lookup.segments_of(tenant, "u")
+
+    assert (found.segment_ids, found.cached) == ((1, 2), False)
+    assert (await stack.lookup.segments_of(tenant, "u")).cached
+
+
+async def test_a_key_of_another_type_in_redis_is_no_failure(stack: Stack) -> None:
+    tenant = await published(stack)
+    await stack.redis.delete(number_key(tenant))
+    await stack.redis.rpush(entry_key(tenant, 1, "u"), "x")
+
+    assert await stack.segments_of(tenant, "u") == (1, 2)
+
+
+async def test_entries_lapse(stack: Stack) -> None:
+    tenant = await published(stack)
+    for user in ("u", *(f"stranger-{i}" for i in range(20))):
+        await stack.segments_of(tenant, user)
+
+    known = await stack.redis.pttl(entry_key(tenant, 1, "u"))
+    unknown = [await stack.redis.pttl(entry_key(tenant, 1, f"stranger-{i}")) for i in range(20)]
+
+    assert 0.85 * TTL_S * 1000 < known <= 1.1 * TTL_S * 1000
+    assert all(0.85 * NEGATIVE_TTL_S * 1000 < ttl <= 1.1 * NEGATIVE_TTL_S * 1000 for ttl in unknown)
+    assert len({ttl // 100 for ttl in unknown}) > 5
+
+
+async def test_an_unknown_user_is_cached_too(stack: Stack) -> None:
+    tenant = await published(stack)
+
+    first, second = [await stack.lookup.segments_of(tenant, "stranger") for _ in range(2)]
+
+    assert (first.segment_ids, first.cached) == ((), False)
+    assert (second.segment_ids, second.cached) == ((), True)
+
+
+async def test_many_cold_lookups_of_a_user_ask_once(stack: Stack) -> None:
+    tenant = await published(stack)
+    async with api(stack, None, delay_s=0.05) as (lookup, reader, _):
+        found = await asyncio.gather(*(lookup.segments_of(tenant, "u") for _ in range(1000)))
+
+    assert {each.segment_ids for each in found} == {(1, 2)}
+    assert reader.folds == 1
+
+
+async def test_processes_share_one_question(stack: Stack) -> None:
+    tenant = await published(stack)
+    async with api(stack, None, delay_s=0.03) as (one, reader, _), api(stack, None, delay_s=0.03) as (two, other, _):
+        found = await asyncio.gather(*(lookup.segments_of(tenant, "u") for lookup in (one, two)))
+
+    assert {each.segment_ids for each in found} == {(1, 2)}
+    assert reader.folds + other.folds == 1
+
+
+async def test_the_warehouse_is_asked_a_few_at_a_time(stack: Stack) -> None:
+    tenant = await published(stack)
+    async with api(stack, None, delay_s=0.02) as (lookup, reader, _):
+        await asyncio.gather(*(lookup.segments_of(tenant, f"user-{i}") for i in range(100)))
+
+    assert reader.folds == 100
+    assert reader.most_at_once == 16
+
+
+async def test_without_redis_answers_are_slower_and_right(stack: Stack) -> None:
+    tenant = await published(stack)
+    async with api(stack, NOWHERE) as (lookup, reader, registry):
+        first = await lookup.segments_of(tenant, "u")
+        again = await lookup.segments_of(tenant, "u")
+        await published(stack, run_id=2, tenant=tenant)
+        await asyncio.sleep(1)
+        after = await lookup.segments_of(tenant, "u")
+
+    assert [each.segment_ids for each in (first, again, after)] == [(1, 2), (1, 2), (3,)]
+    assert not any(each.cached for each in (first, again, after))
+    assert reader.folds == 2
+    assert registry.get_sample_value("segops_lookups_total", {"source": "local"}) == 1
+
+
+async def test_without_the_warehouse_redis_answers(stack: Stack) -> None:
+    tenant = await published(stack)
+    await stack.segments_of(tenant, "u")
+    async with api(stack, None) as (lookup, reader, _):
+        reader.is_down = True
+        found = await lookup.segments_of(tenant, "u")
+        await lookup.check()
+
+    assert (found.segment_ids, found.cached) == ((1, 2), True)
+
+
+async def test_without_both_there_is_no_answer(stack: Stack) -> None:
+    tenant = await published(stack)
+    async with api(stack, NOWHERE) as (lookup, reader, _):
+        reader.is_down = True
+        with pytest.raises(Unavailable) as refusal:
+            await lookup.segments_of(tenant, "u")
+        with pytest.raises(Outage):
+            await lookup.check()
+
+    assert refusal.value.headers["Retry-After"] == "1"
+
+
+async def test_a_slow_warehouse_is_not_waited_for(stack: Stack) -> None:
+    tenant = await published(stack)
+    async with api(stack, None, delay_s=30) as (lookup, _, _):
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(Unavailable):
+            await lookup.segments_of(tenant, "u")
+
+    assert asyncio.get_running_loop().time() - started < 5
+
+
+async def test_ids_are_compared_byte_by_byte(stack: Stack) -> None:
+    tenant = new_tenant()
+    users = ["é", "e\u0301", "U", "u", " u", "u ", "u'; DROP TABLE events--", "{user:String}", "\\N", "\t"]
+    await stack.insert(tenant, [event(user, "login" if i % 2 == 0 else "other") for i, user in enumerate(users)])
+    await stack.compute.run(job(tenant, 1, {1: IN}))
+
+    assert [bool(await stack.segments_of(tenant, user)) for user in users] == [i % 2 == 0 for i in range(len(users))]
+
+
+async def test_an_answer_never_mixes_runs(stack: Stack) -> None:
+    tenant = await published(stack)
+    seen: set[tuple[int, ...]] = set()
+
+    async def read(ask: Callable[[], Awaitable[tuple[int, ...]]], until: asyncio.Event) -> None:
+        while not until.is_set():
+            seen.add(await ask())
+            await asyncio.sleep(0)
+
+    done = asyncio.Event()
+    async with api(stack, NOWHERE) as (uncached, _, _), asyncio.TaskGroup() as tasks:
+
+        async def straight() -> tuple[int, ...]:
+            return (await uncached.segments_of(tenant, "u")).segment_ids
+
+        tasks.create_task(read(lambda: stack.segments_of(tenant, "u"), done))
+        tasks.create_task(read(straight, done))
+        for run_id in range(2, 8):
+            await published(stack, run_id=run_id, tenant=tenant)
+        done.set()
+
+    assert seen == {(1, 2), (3,)}

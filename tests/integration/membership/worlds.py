@@ -1,0 +1,252 @@
+"""Small worlds full of traps, and definitions that walk into them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+from segops_common.contracts.definition import Group, format_instant
+from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
+from segops_membership.domain.evaluate import Event, _instant, _number
+from segops_membership.domain.instants import from_ms
+from tests.integration.membership.stack import NOW_MS
+
+DAY_MS = 86_400_000
+USERS = ("u1", "u'2", "ü3", "{u:String}", "U1")
+EVENT_TYPES = ("login", "login", "login_x", "c'); DROP TABLE events--", "l*", "$identify", "$identify", "$identify", "$page")
+EVENT_PATTERNS = ("login", "login", "login_*", "log*", "*", "l\\*", "l\\**", "c'*", "$identify", "$page", "$*", "none")
+
+OFFSETS = (0, 1, -1, -1000, -DAY_MS - 1, -DAY_MS, -DAY_MS + 1, -2 * DAY_MS, -2 * DAY_MS + 1, -40 * DAY_MS)
+MESSAGE_IDS = ("m", "M", "m0", "é", "z", "")
+INSTANTS = (
+    "2026-03-01T12:00:00Z",
+    "2026-03-01T12:00:00.001Z",
+    "2026-03-01t13:00:00.0009+01:00",
+    "2026-02-28T12:00:00Z",
+    "2026-02-28 12:00:00.001z",
+    "2016-12-31T23:59:60Z",
+    "1900-03-01T00:00:00-23:59",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999Z",
+    "2024-02-29T00:00:00Z",
+)
+NEARLY_INSTANTS = (
+    "2026-02-29T12:00:00Z",
+    "2100-02-29T12:00:00Z",
+    "2026-03-01T24:00:00Z",
+    "2026-03-01T12:60:00Z",
+    "2026-03-01T12:00:61Z",
+    "2026-13-01T12:00:00Z",
+    "2026-03-01T12:00:00",
+    "2026-03-01T12:00Z",
+    "2026-03-01T12:00:00Z\n",
+    "2026-03-01T12:00:00+24:00",
+    "0000-03-01T12:00:00Z",
+    "9999-12-31T23:59:59-01:00",
+    "2026-03-01",
+)
+EPOCHS = (
+    NOW_MS,
+    NOW_MS + 1,
+    NOW_MS / 1000,
+    NOW_MS // 1000,
+    NOW_MS // 1000 + 0.001,
+    NOW_MS // 1000 - 86_400,
+    NOW_MS // 1000 - 86_399.999,
+    99_999_999_999,
+    99_999_999_999.9,
+    100_000_000_000,
+    -1.5,
+    -0.0001,
+)
+NUMBERS = (0, 1, -1, 5, 5.0, 5.5, -0.0, 0.1, 2**53, 2**53 + 1, 2**63, 2**63 - 1, -(2**63), 1e300, -1e300, 5e-324)
+NUMERALS = ("5", "5.0", "-1", "0", "-0", "1e3", "5E-1", "1e400", "05", "+5", "5.", ".5", " 5", "5\n", "0x5", "NaN", "inf")
+TEXTS = ("", "pro", "Pro", "pr", "true", "null", "é", "e\u0301", "a\nb", "it's \"\\`", "😀", "{p0:String}", "$$")
+SCALARS = (None, True, False, *NUMBERS, *NUMERALS, *TEXTS, *INSTANTS, *NEARLY_INSTANTS, *EPOCHS)
+KEYS = ("a", "a", "b", "a.b", "k'`", "é", "0", "x y", "{p0:String}", "^`a`", ":`Int64`", "$s")
+PATHS = (
+    *("a", "a", "b", "0", "é", "k'`", "x y", "$s", "a\\.b", "{p0:String}", "^`a`", "missing"),
+    *("a.a", "a.b", "a.0", "a.1", "a.00", "a.0.a", "a.a\\.b", "a.:`Int64`", "a.b.a", "b.0.0", "k'`.a", "k'`.0"),
+    *("a.99999999999999999999", "a.0.0.0.0", "x y.a\\.b"),
+)
+DURATIONS = ("1d", "1s", "2d", "0s", "20w")
+
+# Arrays that mix booleans with others keep their elements' types only with these insert settings.
+_KEEPS_FLAGS = "input_format_json_read_bools_as_numbers" in JSON_INSERT_SETTINGS
+PATTERNS = ("", "^5", "pro", "(?i)PRO", "a.b", "^.$", "[0-9]+", "\\\\", "'", "é", "^$", "(?:Z|z)")
+_WINDOWS: tuple[dict[str, str], ...] = (
+    {"last": "1d"},
+    {"last": "1s"},
+    {"from": "-2d", "to": "-1d"},
+    {"from": "2026-02-28T12:00:00Z"},
+    {"to": "2026-02-28T12:00:00.000Z"},
+    {"to": "-1d"},
+    {"from": "-1d", "to": "2027-01-01T00:00:00Z"},
+    {"from": "2026-02-28T12:00:00Z", "to": "-2d"},
+    {"from": "2026-03-01T12:00:00Z"},
+)
+_BY_FAMILY: dict[str, tuple[str, ...]] = {
+    "equality": ("eq", "neq"),
+    "membership": ("in", "not_in"),
+    "comparison": ("gt", "gte", "lt", "lte"),
+    "between": ("between",),
+    "containment": ("contains", "not_contains"),
+    "affix": ("starts_with", "ends_with"),
+    "pattern": ("matches", "not_matches"),
+    "presence": ("exists", "not_exists"),
+    "instant": ("before", "after"),
+    "recency": ("within_last", "not_within_last"),
+}
+_WANTED = tuple(each for each in SCALARS if each is not None and each != 2**63)
+_COUNT_OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "between")
+_COUNT_BOUNDS = (-1, 0, 0.5, 1, 1, 1.0, 1.5, 2, 2, 3)
+
+
+class World:
+    """Events of a few users, and definitions that mostly ask for what is there, or just beside it."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._fresh = [self._event(i) for i in range(random.randint(3, 14))]
+        # Some are delivered twice, and nothing comes in order.
+        self.events = self._fresh + [random.choice(self._fresh) for _ in range(random.randint(0, 2))]
+        random.shuffle(self.events)
+
+    def definition(self) -> Group:
+        """A definition of one to three parts."""
+        parts = [self._node(2) for _ in range(self._random.choice((1, 1, 1, 1, 1, 2, 3)))]
+        return Group.model_validate({"logic": self._random.choice(("AND", "OR")), "conditions": parts})
+
+    def _event(self, index: int) -> Event:
+        pick = self._random.choice
+        at = NOW_MS + pick(OFFSETS)
+        payload = {pick(KEYS): self._value(2) for _ in range(self._random.choice((0, 1, 1, 2, 3)))}
+        return Event(pick(USERS), pick(EVENT_TYPES), f"{pick(MESSAGE_IDS)}-{index}", at, payload)
+
+    def _value(self, depth: int) -> Any:
+        shape = self._random.random()
+        if depth and shape < 0.15:
+            return self._unmixed([self._value(depth - 1) for _ in range(self._random.randint(0, 3))])
+        if depth and shape < 0.35:
+            inner = {self._random.choice(KEYS): self._value(depth - 1) for _ in range(self._random.randint(1, 2))}
+            # The JSON type keeps no trace of an object in which there is nothing but nulls.
+            return inner if any(each is not None for each in inner.values()) else 5
+        return self._scalar()
+
+    def _scalar(self) -> Any:
+        family = self._random.choice((SCALARS, (5, "5", "pro", True, False, None), NUMBERS, NUMERALS, TEXTS, INSTANTS, EPOCHS))
+        return self._random.choice(family)
+
+    def _unmixed(self, array: list[Any]) -> list[Any]:
+        if _KEEPS_FLAGS or all(isinstance(each, bool) for each in array):
+            return array
+        return [each for each in array if not isinstance(each, bool)]
+
+    def _node(self, depth: int) -> dict[str, Any]:
+        kind = self._random.random()
+        if depth and kind < 0.15:
+            parts = [self._node(depth - 1) for _ in range(self._random.randint(0, 3))]
+            return {"logic": self._random.choice(("AND", "OR")), "conditions": parts, "negate": self._random.random() < 0.3}
+        negate = self._random.random() < 0.1
+        if kind < 0.5:
+            return {"type": "user_property", **self._filter(self._subject("$identify")), "negate": negate}
+        return {**self._event_count(), "negate": negate}
+
+    def _subject(self, event_type: str) -> Event:
+        """An event to ask about, of the type if there is one."""
+        return self._random.choice([each for each in self._fresh if each.event_type == event_type] or self._fresh)
+
+    def _event_count(self) -> dict[str, Any]:
+        pick = self._random.choice
+        subject = pick(self._fresh)
+        operator = pick((*_COUNT_OPERATORS, "gte", "gte", "gte", "gte"))
+        bounds = sorted((pick(_COUNT_BOUNDS), pick(_COUNT_BOUNDS)))
+        condition: dict[str, Any] = {
+            "type": "event_count",
+            "event_type": pick((subject.event_type, subject.event_type, pick(EVENT_PATTERNS))),
+            "operator": operator,
+            "value": bounds if operator == "between" else bounds[0],
+            "where": [self._filter(subject) for _ in range(pick((0, 1, 1, 1, 2)))],
+        }
+        return condition if pick((True, False)) else {**condition, "window": pick(_WINDOWS)}
+
+    def _filter(self, subject: Event) -> dict[str, Any]:
+        """A test of something in the event that it passes, or nearly."""
+        path, value = self._random.choice([*_walk(subject.payload, ()), ((), None)])
+        spelled = ".".join(key.replace(".", "\\.") for key in path)
+        if not path or self._random.random() < 0.1:
+            spelled = self._random.choice(PATHS)
+        family = self._random.choice(_families(value))
+        test = {"property": spelled, "operator": self._random.choice(_BY_FAMILY[family])}
+        return test if family == "presence" else {**test, "value": self._wanted(family, value)}
+
+    def _wanted(self, family: str, value: Any) -> Any:
+        """A value for the operator, the given one if it can be that."""
+        if family in ("equality", "membership", "containment"):
+            return self._equal(family, value)
+        if family in ("comparison", "between"):
+            return self._bound(family, value)
+        return self._other(family, value)
+
+    def _equal(self, family: str, value: Any) -> Any:
+        pick = self._random.choice
+        if isinstance(value, list):
+            value = pick([each for each in value if isinstance(each, bool | int | float | str)] or [5])
+        if value is None or isinstance(value, dict) or self._random.random() < 0.1:
+            value = pick(_WANTED)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 2**63:
+            value = float(value)
+        if family == "membership":
+            return [value, *(pick(_WANTED) for _ in range(pick((0, 1, 4))))]
+        if family == "containment" and isinstance(value, str):
+            return pick((value, value[1:2], value + "x"))
+        return pick((value, value, value, str(value)))
+
+    def _bound(self, family: str, value: Any) -> Any:
+        pick = self._random.choice
+        found = _number(value)
+        found = 5.0 if found is None or math.isinf(found) else found
+        near = pick((found, found, found + 1, found - 1))
+        return near if family == "comparison" else sorted((near, pick((found, 0, -1, 1e300))))
+
+    def _other(self, family: str, value: Any) -> Any:
+        pick = self._random.choice
+        text = value if isinstance(value, str) else pick(TEXTS)
+        match family:
+            case "affix":
+                return pick((text, text[:1], text[1:], text[:-1], text + "x"))
+            case "pattern":
+                return pick(PATTERNS)
+            case "instant":
+                at = _instant(value)
+                inside = at is not None and -(2**45) < at < 2**47
+                return format_instant(from_ms(int(at or 0) + pick((-1, 0, 0, 1)))) if inside else pick(INSTANTS)
+            case _:
+                return pick(DURATIONS)
+
+
+def _families(value: Any) -> tuple[str, ...]:
+    """The families of operators that such a value can satisfy, the sharp ones more often; now and then, any."""
+    if isinstance(value, bool):
+        return ("equality", "membership", "containment", *_BY_FAMILY)
+    if isinstance(value, int | float):
+        return (*("comparison", "between", "instant", "recency") * 4, "equality", "membership", *_BY_FAMILY)
+    if isinstance(value, str) and _instant(value) is not None:
+        return (*("instant", "recency") * 5, *_BY_FAMILY)
+    if isinstance(value, str):
+        return (*("affix", "pattern", "containment", "comparison", "between") * 2, "equality", "membership", *_BY_FAMILY)
+    return (*("containment", "presence") * 5, *_BY_FAMILY)
+
+
+def _walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every place in a payload with what is there; keys that no path can spell are left out."""
+    inside: Sequence[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        inside = [(key, each) for key, each in value.items() if not key.endswith("\\")]
+    elif isinstance(value, list):
+        inside = [(str(index), each) for index, each in enumerate(value)]
+    for key, each in inside:
+        yield (*path, key), each
+        yield from _walk(each, (*path, key))

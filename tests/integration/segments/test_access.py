@@ -1,0 +1,105 @@
+"""Who may do what: every route without credentials, with too little, and from another tenant."""
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from segops_segments.api.routes import router
+from tests.integration.segments.http import OWNER, PRICING, Json, api_key, bearer, create, slug
+
+Call = tuple[str, str, Json | None, bool]
+CALLS: dict[str, Call] = {
+    "list_segments": ("GET", "/api/segments/", None, False),
+    "create_segment": ("POST", "/api/segments/", {"name": "Mine", "tenant": 1, "segment_type": "rule"}, True),
+    "validate_definition": ("POST", "/api/segments/validate/", {"definition": PRICING}, False),
+    "get_segment": ("GET", "/api/segments/{id}/", None, False),
+    "update_segment": ("PATCH", "/api/segments/{id}/", {"description": "changed"}, True),
+    "delete_segment": ("DELETE", "/api/segments/{id}/", None, True),
+    "compute_segment": ("POST", "/api/segments/{id}/compute/", None, True),
+    "list_runs": ("GET", "/api/segments/{id}/runs/", None, False),
+    "get_run": ("GET", "/api/segments/{id}/runs/{run}/", None, False),
+    "list_versions": ("GET", "/api/segments/{id}/versions/", None, False),
+    "restore_version": ("POST", "/api/segments/{id}/restore/", {"version": 1}, True),
+}
+OF_A_SEGMENT = {name: call for name, call in CALLS.items() if "{id}" in call[1]}
+
+
+@pytest.fixture(scope="module")
+async def ids(client: httpx.AsyncClient) -> dict[str, object]:
+    """A segment of tenant 1 and a run of it."""
+    segment = await create(client, definition=PRICING)
+    queued = await client.post(f"/api/segments/{segment['id']}/compute/", headers=OWNER)
+    return {"id": segment["id"], "run": queued.json()["run_id"]}
+
+
+async def send(
+    client: httpx.AsyncClient, call: Call, ids: dict[str, object], headers: dict[str, str]
+) -> httpx.Response:
+    method, path, body, _ = call
+    return await client.request(method, path.format(**ids), json=body, headers=headers)
+
+
+def test_every_route_is_in_the_table() -> None:
+    assert {route.name for route in router.routes if isinstance(route, APIRoute)} == set(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+@pytest.mark.parametrize("headers", [{}, bearer("nobody"), api_key("nothing"), {"Authorization": "Basic b3duZXI6"}])
+async def test_without_a_credential_nothing_is_answered(
+    client: httpx.AsyncClient, ids: dict[str, object], call: Call, headers: dict[str, str]
+) -> None:
+    answer = await send(client, call, ids, headers)
+    assert answer.status_code == 401
+    assert "www-authenticate" in answer.headers
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+async def test_a_key_without_the_scope_is_refused(
+    client: httpx.AsyncClient, ids: dict[str, object], call: Call
+) -> None:
+    answer = await send(client, call, ids, api_key("events"))
+    assert (answer.status_code, slug(answer)) == (403, "insufficient-scope")
+    if call[3]:
+        answer = await send(client, call, ids, api_key("reader"))
+        assert (answer.status_code, slug(answer)) == (403, "insufficient-scope")
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+async def test_a_viewer_reads_and_does_not_write(client: httpx.AsyncClient, ids: dict[str, object], call: Call) -> None:
+    for token in ("viewer", "both"):
+        answer = await send(client, call, ids, bearer(token))
+        if call[3]:
+            assert (answer.status_code, slug(answer)) == (403, "insufficient-role")
+        else:
+            assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("call", OF_A_SEGMENT.values(), ids=OF_A_SEGMENT.keys())
+async def test_anothers_segment_looks_absent(client: httpx.AsyncClient, ids: dict[str, object], call: Call) -> None:
+    theirs = await send(client, call, ids, bearer("stranger"))
+    absent = await send(client, call, {"id": 2**62, "run": 1}, bearer("stranger"))
+    same = ("type", "title", "status", "detail", "errors")
+    assert theirs.status_code == absent.status_code == 404
+    assert [theirs.json()[name] for name in same] == [absent.json()[name] for name in same]
+
+
+async def test_a_segment_is_not_made_in_anothers_tenant(client: httpx.AsyncClient) -> None:
+    for tenant in (2, 999_999):
+        body = {"name": "Theirs", "tenant": tenant, "segment_type": "rule"}
+        answer = await client.post("/api/segments/", json=body, headers=OWNER)
+        assert (answer.status_code, slug(answer)) == (403, "tenant-mismatch")
+
+
+async def test_a_run_of_another_segment_is_absent(client: httpx.AsyncClient, ids: dict[str, object]) -> None:
+    other = await create(client)
+    answer = await client.get(f"/api/segments/{other['id']}/runs/{ids['run']}/", headers=OWNER)
+    assert (answer.status_code, slug(answer)) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("segment_id", "status"),
+    [("0", 404), ("-1", 404), (str(2**63 - 1), 404), (str(2**63), 422), ("1e3", 422), ("42;drop", 422), ("x", 422)],
+)
+async def test_an_id_that_is_none(client: httpx.AsyncClient, segment_id: str, status: int) -> None:
+    assert (await client.get(f"/api/segments/{segment_id}/", headers=OWNER)).status_code == status
+    assert (await client.post(f"/api/segments/{segment_id}/compute/", headers=OWNER)).status_code == status

@@ -1,0 +1,58 @@
+"""Limits while Redis is away: this process counts alone, and lets nobody through uncounted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from segops_auth.adapters.throttle import MAX_LOCAL_NAMES, RedisThrottle
+from segops_auth.domain.gcra import Limit
+from segops_common.kit.errors import RateLimited
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.testing.clock import ManualClock
+
+LIMIT = Limit(name="login-email", quota=3, period_s=60)
+# Port 1 is reserved and nobody listens there.
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 1, 31, tzinfo=UTC))
+
+
+@pytest.fixture
+async def throttle(clock: ManualClock) -> AsyncIterator[RedisThrottle]:
+    redis = create_redis(NOBODY)
+    yield RedisThrottle(redis=RedisBreaker(redis=redis, clock=clock), clock=clock)
+    await redis.aclose()
+
+
+async def test_the_limit_holds_for_each_alone(throttle: RedisThrottle, clock: ManualClock) -> None:
+    for _ in range(3):
+        await throttle.spend(LIMIT, "ada")
+    with pytest.raises(RateLimited) as refused:
+        await throttle.spend(LIMIT, "ada")
+    assert refused.value.headers == {
+        "Retry-After": "20",
+        "RateLimit-Policy": '"login-email";q=3;w=60',
+        "RateLimit": '"login-email";r=0;t=20',
+    }
+    await throttle.spend(LIMIT, "grace")
+    clock.advance(20)
+    await throttle.spend(LIMIT, "ada")
+
+
+async def test_what_is_given_back_can_be_spent_again(throttle: RedisThrottle) -> None:
+    for _ in range(20):
+        await throttle.spend(LIMIT, "ada")
+        await throttle.give_back(LIMIT, "ada")
+    await throttle.give_back(LIMIT, "nobody")
+
+
+async def test_the_memory_is_bounded(throttle: RedisThrottle) -> None:
+    for number in range(MAX_LOCAL_NAMES + 5):
+        await throttle.spend(LIMIT, str(number))
+    assert len(throttle._local) == MAX_LOCAL_NAMES

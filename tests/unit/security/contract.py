@@ -1,0 +1,86 @@
+"""The suite that every authenticator passes, whoever it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from segops_common.kit.errors import Unauthenticated
+from segops_common.security.introspect import Authenticator
+from segops_common.security.principal import KeyPrincipal, UserPrincipal
+from segops_common.security.scopes import KeyKind, Role, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An authenticator, and who is known to it: a member of one tenant, and keys of that tenant."""
+
+    authenticator: Authenticator
+    token: str
+    user_id: int
+    tenant_id: int
+    secret_key: str
+    """May read events, and nothing else."""
+    publishable_key: str
+    unknown_token: str
+    """Well formed."""
+    unknown_key: str
+    """Well formed."""
+    revoke: Callable[[str], Coroutine[Any, Any, None]]
+    """Makes a key unknown, and returns when that must have been noticed."""
+
+
+class AuthenticatorContract:
+    """Subclasses bring the fixture `known`, fresh for each test."""
+
+    async def test_a_person_has_their_roles(self, known: Known) -> None:
+        caller = await known.authenticator.authenticate(f"Bearer {known.token}")
+        assert caller == UserPrincipal(user_id=known.user_id, roles={known.tenant_id: Role.MEMBER})
+
+    async def test_a_key_has_its_tenant_and_scopes(self, known: Known) -> None:
+        caller = await known.authenticator.authenticate(f"ApiKey {known.secret_key}")
+        assert isinstance(caller, KeyPrincipal)
+        assert (caller.tenant_id, caller.kind) == (known.tenant_id, KeyKind.SECRET)
+        assert caller.scopes == {Scope.EVENTS_READ}
+
+    async def test_a_publishable_key_says_so(self, known: Known) -> None:
+        caller = await known.authenticator.authenticate(f"ApiKey {known.publishable_key}")
+        assert isinstance(caller, KeyPrincipal)
+        assert caller.kind is KeyKind.PUBLISHABLE
+        assert caller.scopes == {Scope.EVENTS_WRITE}
+
+    async def test_the_scheme_is_known_in_any_case(self, known: Known) -> None:
+        await known.authenticator.authenticate(f"bearer {known.token}")
+        await known.authenticator.authenticate(f"APIKEY   {known.secret_key}")
+
+    @pytest.mark.parametrize(
+        "header", [None, "", "Bearer", "Bearer ", "ApiKey", "Basic dXNlcjpwYXNz", "Service x", "x" * 9000]
+    )
+    async def test_no_usable_header_is_no_credential(self, known: Known, header: str | None) -> None:
+        with pytest.raises(Unauthenticated) as refused:
+            await known.authenticator.authenticate(header)
+        assert refused.value.slug == "unauthenticated"
+
+    async def test_an_unknown_credential_is_refused(self, known: Known) -> None:
+        for header, slug in (
+            (f"Bearer {known.unknown_token}", "invalid-token"),
+            (f"ApiKey {known.unknown_key}", "invalid-api-key"),
+            (f"Bearer {known.secret_key}", "invalid-token"),
+            (f"ApiKey {known.token}", "invalid-api-key"),
+            (f"Bearer {known.token} x", "invalid-token"),
+            (f"ApiKey {known.secret_key},{known.publishable_key}", "invalid-api-key"),
+        ):
+            with pytest.raises(Unauthenticated) as refused:
+                await known.authenticator.authenticate(header)
+            assert refused.value.slug == slug, header
+
+    async def test_what_was_good_before_is_refused_once_revoked(self, known: Known) -> None:
+        await known.authenticator.authenticate(f"ApiKey {known.secret_key}")
+        await known.revoke(known.secret_key)
+        with pytest.raises(Unauthenticated) as refused:
+            await known.authenticator.authenticate(f"ApiKey {known.secret_key}")
+        assert refused.value.slug == "invalid-api-key"
+        await known.authenticator.authenticate(f"ApiKey {known.publishable_key}")

@@ -1,0 +1,61 @@
+"""What a caller may do, and how they are told that they may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from segops_common.kit.errors import Forbidden, Unauthenticated
+from segops_common.security.principal import KeyPrincipal, UserPrincipal
+from segops_common.security.scopes import KeyKind, Role, Scope
+
+ADA = UserPrincipal(user_id=7, roles={1: Role.OWNER, 2: Role.VIEWER})
+SENDER = KeyPrincipal(key_id=3, tenant_id=1, scopes=frozenset({Scope.EVENTS_WRITE}), kind=KeyKind.SECRET)
+
+
+def slug_of(act: Callable[[], None]) -> str:
+    with pytest.raises(Forbidden) as refused:
+        act()
+    return refused.value.slug
+
+
+def test_a_role_counts_in_its_own_tenant_only() -> None:
+    ADA.require(1, Scope.TENANT_MANAGE)
+    ADA.require(2, Scope.SEGMENTS_READ)
+    assert slug_of(lambda: ADA.require(2, Scope.SEGMENTS_WRITE)) == "insufficient-role"
+    assert ADA.tenants(Scope.SEGMENTS_READ) == {1, 2}
+    assert ADA.tenants(Scope.SEGMENTS_WRITE) == {1}
+
+
+@pytest.mark.parametrize("caller", [ADA, SENDER])
+def test_a_tenant_of_others_and_none_are_refused_alike(caller: UserPrincipal | KeyPrincipal) -> None:
+    texts = set()
+    for tenant in (3, 2**62, 0, -1):
+        with pytest.raises(Forbidden) as refused:
+            caller.require(tenant, Scope.EVENTS_WRITE)
+        texts.add((refused.value.slug, refused.value.detail))
+    assert texts == {("tenant-mismatch", "The credential is not of this tenant.")}
+
+
+def test_a_key_does_what_its_scopes_say() -> None:
+    SENDER.require(1, Scope.EVENTS_WRITE)
+    assert slug_of(lambda: SENDER.require(1, Scope.MEMBERSHIP_READ)) == "insufficient-scope"
+    assert SENDER.tenants(Scope.EVENTS_WRITE) == {1}
+    assert SENDER.tenants(Scope.MEMBERSHIP_READ) == frozenset()
+
+
+def test_a_scope_without_a_tenant_needs_it_in_some_tenant() -> None:
+    ADA.require_scope(Scope.TENANT_MANAGE)
+    SENDER.require_scope(Scope.EVENTS_WRITE)
+    nobody = UserPrincipal(user_id=8, roles={})
+    assert slug_of(lambda: nobody.require_scope(Scope.EVENTS_READ)) == "insufficient-role"
+    assert slug_of(lambda: SENDER.require_scope(Scope.EVENTS_READ)) == "insufficient-scope"
+
+
+def test_the_other_kind_of_credential_is_no_credential() -> None:
+    ADA.require_kind(UserPrincipal)
+    SENDER.require_kind(KeyPrincipal)
+    for caller, kind in ((ADA, KeyPrincipal), (SENDER, UserPrincipal)):
+        with pytest.raises(Unauthenticated):
+            caller.require_kind(kind)

@@ -1,0 +1,213 @@
+"""What the remote authenticator asks auth, what it remembers, and what it does while auth is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from segops_common.kit.errors import Unauthenticated, Unavailable
+from segops_common.kit.ids import SystemIds
+from segops_common.security.api_keys import new_key
+from segops_common.security.introspect import RemoteAuthenticator, require_service_token
+from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.security.tokens import TokenSigner
+from segops_common.testing.clock import ManualClock
+from tests.unit.security.fake_auth import SERVICE_TOKEN, FakeAuth
+from tests.unit.security.keys import new_private_key
+
+NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+
+class Service:
+    """A service that authenticates against a fake auth."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.auth = FakeAuth()
+        self.signer = self.new_signer()
+        self.auth.jwks = [dict(self.signer.jwk)]
+        self.auth.users[7] = [{"tenant_id": 1, "role": "member"}]
+        self.key = self.new_key()
+        self.authenticator = RemoteAuthenticator(
+            auth_url="http://auth.test",
+            service_token=SERVICE_TOKEN,
+            redis=None,
+            clock=self.clock,
+            transport=self.auth.transport(),
+        )
+
+    def new_signer(self) -> TokenSigner:
+        return TokenSigner(
+            private_key_pem=new_private_key(), clock=self.clock, ids=SystemIds(self.clock), lifetime_s=900
+        )
+
+    def new_key(self, **more: Any) -> str:
+        key = new_key(KeyKind.SECRET, SystemIds(self.clock))
+        self.auth.keys[key] = {
+            "active": True,
+            "key_id": len(self.auth.keys) + 1,
+            "tenant_id": 1,
+            "kind": "secret",
+            "scopes": ["events:write"],
+        } | more
+        return key
+
+    async def by_token(self, token: str | None = None) -> Principal:
+        return await self.authenticator.authenticate(f"Bearer {token or self.signer.sign(7)}")
+
+    async def by_key(self, key: str | None = None) -> Principal:
+        return await self.authenticator.authenticate(f"ApiKey {key or self.key}")
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = Service()
+    async with service.authenticator:
+        yield service
+
+
+async def test_an_answer_is_remembered_for_thirty_seconds(service: Service) -> None:
+    for _ in range(3):
+        await service.by_key()
+        await service.by_token()
+    service.clock.advance(29)
+    await service.by_key()
+    assert service.auth.asked == {"key": 1, "user": 1, "jwks": 1}
+    service.clock.advance(2)
+    await service.by_key()
+    await service.by_token()
+    assert service.auth.asked == {"key": 2, "user": 2, "jwks": 1}
+
+
+async def test_a_change_is_seen_after_thirty_seconds_without_redis(service: Service) -> None:
+    await service.by_key()
+    service.auth.keys.clear()
+    service.clock.advance(31)
+    with pytest.raises(Unauthenticated):
+        await service.by_key()
+    with pytest.raises(Unauthenticated):
+        await service.by_key()
+    assert service.auth.asked["key"] == 2, "a refusal is remembered too"
+
+
+async def test_a_removed_account_is_refused(service: Service) -> None:
+    del service.auth.users[7]
+    with pytest.raises(Unauthenticated) as refused:
+        await service.by_token()
+    assert refused.value.slug == "invalid-token"
+
+
+async def test_a_typing_error_is_refused_without_asking(service: Service) -> None:
+    wrong = service.key[:-1] + ("x" if service.key[-1] != "x" else "y")
+    with pytest.raises(Unauthenticated):
+        await service.by_key(wrong)
+    assert not service.auth.asked
+
+
+async def test_a_thousand_made_up_keys_do_not_push_out_a_good_one(service: Service) -> None:
+    await service.by_key()
+    ids = SystemIds(service.clock)
+    for _ in range(1100):
+        with pytest.raises(Unauthenticated):
+            await service.by_key(new_key(KeyKind.SECRET, ids))
+    service.auth.asked.clear()
+    await service.by_key()
+    assert not service.auth.asked
+
+
+async def test_many_at_once_ask_once(service: Service) -> None:
+    service.auth.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        callers = [group.create_task(service.by_key()) for _ in range(50)]
+        await asyncio.sleep(0.05)
+        callers.pop().cancel()
+        service.auth.gate.set()
+    assert {caller.result().tenants(Scope.EVENTS_WRITE) for caller in callers} == {frozenset({1})}
+    assert service.auth.asked["key"] == 1
+
+
+async def test_while_auth_is_away_the_known_are_served_five_minutes_more(service: Service) -> None:
+    token = service.signer.sign(7)
+    await service.by_key()
+    await service.by_token(token)
+    service.auth.down = True
+    service.clock.advance(329)
+    assert isinstance(await service.by_key(), KeyPrincipal)
+    assert isinstance(await service.by_token(token), UserPrincipal)
+    service.clock.advance(2)
+    for caller in (service.by_key(), service.by_token(token)):
+        with pytest.raises(Unavailable) as refused:
+            await caller
+        assert refused.value.headers["Retry-After"]
+
+
+async def test_while_auth_is_away_the_unknown_are_neither_let_in_nor_called_wrong(service: Service) -> None:
+    service.auth.down = True
+    for caller in (service.by_key(), service.by_token()):
+        with pytest.raises(Unavailable):
+            await caller
+
+
+async def test_keys_are_there_soon_after_auth_is(service: Service) -> None:
+    service.auth.down = True
+    with pytest.raises(Unavailable):
+        await service.by_token()
+    service.auth.down = False
+    service.clock.advance(1)
+    assert isinstance(await service.by_token(), UserPrincipal)
+
+
+async def test_a_new_signing_key_is_fetched_and_unknown_ones_do_not_storm(service: Service) -> None:
+    await service.by_token()
+    stranger = service.new_signer()
+    for _ in range(100):
+        with pytest.raises(Unauthenticated):
+            await service.by_token(stranger.sign(7))
+    assert service.auth.asked["jwks"] == 1
+    service.clock.advance(11)
+    for _ in range(100):
+        with pytest.raises(Unauthenticated):
+            await service.by_token(stranger.sign(7))
+    assert service.auth.asked["jwks"] == 2
+    service.auth.jwks.append(dict(stranger.jwk))
+    service.clock.advance(11)
+    assert isinstance(await service.by_token(stranger.sign(7)), UserPrincipal)
+    assert isinstance(await service.by_token(), UserPrincipal), "the key of before still verifies"
+
+
+async def test_a_malformed_token_fetches_nothing(service: Service) -> None:
+    for token in ("x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "x" * 5000):
+        with pytest.raises(Unauthenticated):
+            await service.by_token(token)
+    assert not service.auth.asked
+
+
+async def test_a_broken_key_set_changes_nothing(service: Service) -> None:
+    await service.by_token()
+    service.auth.jwks = [{"kty": "oct", "k": "AAAA"}]
+    service.clock.advance(11)
+    with pytest.raises(Unauthenticated):
+        await service.by_token(service.new_signer().sign(7))
+    assert isinstance(await service.by_token(), UserPrincipal)
+
+
+async def test_what_a_newer_auth_says_gives_nothing(service: Service) -> None:
+    service.auth.users[7] = [{"tenant_id": 1, "role": "emperor"}, {"tenant_id": 2, "role": "viewer", "since": 1}]
+    assert await service.by_token() == UserPrincipal(user_id=7, roles={2: Role.VIEWER})
+    key = await service.by_key(service.new_key(scopes=["events:write", "moon:land"], more=1))
+    assert isinstance(key, KeyPrincipal)
+    assert key.scopes == {Scope.EVENTS_WRITE}
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Service", "Service x", "Bearer secret", "service secret", "Service secreté"]
+)
+def test_only_the_service_token_opens_internal_routes(header: str | None) -> None:
+    require_service_token("Service secret", "secret")
+    with pytest.raises(Unauthenticated):
+        require_service_token(header, "secret")

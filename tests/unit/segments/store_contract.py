@@ -1,0 +1,271 @@
+"""What every implementation of the ports Store and Outbox does, whatever it keeps things in."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from segops_common.contracts.definition import Group, parse_definition
+from segops_common.contracts.jobs import RunCounts, RunProblem
+from segops_segments.domain.run import NewRun, Outcome, Run, job_of
+from segops_segments.domain.segment import NewSegment, Segment, Version
+from segops_segments.ports import NameTaken, Outbox, Store, WriteUnit
+
+NOW = datetime(2026, 1, 31, 9, 0, 0, 123_000, tzinfo=UTC)
+EVERYTHING = 2**63 - 1
+_tenants = itertools.count(1_000)
+
+
+class Stored(Store, Outbox, Protocol):
+    """One object, or two behind one face, that is both."""
+
+
+def definition(value: float = 1) -> Group:
+    condition = {"type": "user_property", "property": "a", "operator": "eq", "value": value}
+    return parse_definition({"logic": "AND", "conditions": [condition]})
+
+
+def new_segment(tenant_id: int, name: str = "Loyal", group: Group | None = None) -> NewSegment:
+    return NewSegment(
+        tenant_id=tenant_id, name=name, segment_type="rule", definition=group, description="d", refresh="manual"
+    )
+
+
+def new_run(segment: Segment, *, fixed: bool = False) -> NewRun:
+    return NewRun(segment_id=segment.id, version=1, as_of=NOW, fixed=fixed, requested_by="user:1", requested_at=NOW)
+
+
+def version_of(segment: Segment, number: int = 1) -> Version:
+    return Version(
+        segment_id=segment.id, number=number, definition=definition(number), created_at=NOW, created_by="user:1"
+    )
+
+
+async def announced(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) -> Run:
+    segment_version = Version(
+        segment_id=run.segment_id, number=1, definition=definition(), created_at=NOW, created_by="user:1"
+    )
+    message_id = await unit.announce_job(run.tenant_id, job_of(run, segment_version))
+    saved = run.announced(message_id, lease_until)
+    await unit.save_run(run.tenant_id, saved)
+    return saved
+
+
+async def drain(outbox: Outbox) -> list[tuple[int, int]]:
+    """Mark everything as sent; (tenant, message) in the order it was given out."""
+    sent = []
+    while True:
+        async with outbox.claim(100) as claim:
+            for message in claim.messages:
+                await claim.mark_sent(message.id, NOW)
+                sent.append((message.tenant_id, message.id))
+            if not claim.messages:
+                return sent
+
+
+class StoreContract:
+    """A subclass gives the fixture `stored`; tests use tenants of their own, so they may share a database."""
+
+    @pytest.fixture
+    def tenant(self) -> int:
+        return next(_tenants)
+
+    async def add(self, stored: Stored, tenant: int, name: str = "Loyal") -> Segment:
+        async with stored.writing(tenant) as unit:
+            segment = await unit.add_segment(tenant, new_segment(tenant, name), NOW)
+            await unit.add_version(tenant, version_of(segment))
+            return segment
+
+    async def test_a_segment_is_found_by_its_own_tenant(self, stored: Stored, tenant: int) -> None:
+        segment = await self.add(stored, tenant)
+        async with stored.reading() as unit:
+            assert await unit.find_segment((tenant, 5), segment.id) == segment
+            assert await unit.find_segment((tenant + 1_000_000,), segment.id) is None
+            assert await unit.find_segment((), segment.id) is None
+            assert await unit.find_segment((tenant,), EVERYTHING) is None
+
+    async def test_a_block_that_raises_leaves_nothing(self, stored: Stored, tenant: int) -> None:
+        async def fail() -> None:
+            async with stored.writing(tenant) as unit:
+                segment = await unit.add_segment(tenant, new_segment(tenant), NOW)
+                await unit.announce_change(tenant, segment.announcement())
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        async with stored.reading() as unit:
+            assert await unit.list_segments((tenant,), 0, 10) == []
+        assert tenant not in {owner for owner, _ in await drain(stored)}
+
+    async def test_a_name_is_taken_until_its_segment_is_deleted(self, stored: Stored, tenant: int) -> None:
+        first, other = await self.add(stored, tenant), await self.add(stored, tenant, "Other")
+        with pytest.raises(NameTaken):
+            await self.add(stored, tenant)
+        with pytest.raises(NameTaken):
+            async with stored.writing(tenant) as unit:
+                await unit.save_segment(tenant, replace(other, name="Loyal"))
+        await self.add(stored, next(_tenants))
+        async with stored.writing(tenant) as unit:
+            await unit.delete_segment(tenant, first.id, NOW)
+        again = await self.add(stored, tenant)
+        async with stored.reading() as unit:
+            assert [each.id for each in await unit.list_segments((tenant,), 0, 10)] == [other.id, again.id]
+            assert await unit.find_segment((tenant,), first.id) is None
+
+    async def test_segments_are_listed_by_rising_id(self, stored: Stored, tenant: int) -> None:
+        made = [await self.add(stored, tenant, f"{number}") for number in range(4)]
+        async with stored.reading() as unit:
+            assert await unit.list_segments((tenant,), made[0].id, 2) == made[1:3]
+
+    async def test_a_saved_segment_is_as_it_was_given(self, stored: Stored, tenant: int) -> None:
+        segment = await self.add(stored, tenant)
+        saved = replace(segment, definition=definition(1e300), version=2, updated_at=NOW + timedelta(seconds=1))
+        async with stored.writing(tenant) as unit:
+            await unit.save_segment(tenant, saved)
+        async with stored.reading() as unit:
+            assert await unit.find_segment((tenant,), segment.id) == saved
+
+    async def test_versions_are_found_by_number_and_listed_newest_first(self, stored: Stored, tenant: int) -> None:
+        segment = await self.add(stored, tenant)
+        async with stored.writing(tenant) as unit:
+            for number in (3, 7):
+                await unit.add_version(tenant, version_of(segment, number))
+        async with stored.reading() as unit:
+            assert await unit.version(tenant, segment.id, 6) == version_of(segment, 3)
+            assert await unit.version(tenant, segment.id, 0) is None
+            assert await unit.version(tenant + 1_000_000, segment.id, 7) is None
+            listed = await unit.list_versions(tenant, segment.id, EVERYTHING, 2)
+            assert [each.number for each in listed] == [7, 3]
+            assert [each.number for each in await unit.list_versions(tenant, segment.id, 3, 2)] == [1]
+            assert list(await unit.list_versions(tenant + 1_000_000, segment.id, EVERYTHING, 2)) == []
+
+    async def test_a_run_is_kept_whole(self, stored: Stored, tenant: int) -> None:
+        segment = await self.add(stored, tenant)
+        async with stored.writing(tenant) as unit:
+            run = await unit.add_run(tenant, new_run(segment))
+            assert (run.state, run.message_id, run.attempts) == ("queued", None, 0)
+            full = replace(
+                run,
+                state="failed",
+                heard_at=NOW,
+                started_at=NOW,
+                finished_at=NOW,
+                attempts=3,
+                lease_until=NOW,
+                message_id=5,
+                outcome=Outcome(size=1, entered=2, exited=3, counts=RunCounts(universe=4), duration_ms=5),
+                problem=RunProblem(type="t", title="t", detail="d"),
+            )
+            await unit.save_run(tenant, full)
+        async with stored.reading() as unit:
+            assert await unit.find_run(tenant, run.id) == full
+            assert await unit.find_run(tenant + 1_000_000, run.id) is None
+            assert await unit.list_runs(tenant, segment.id, EVERYTHING, 10) == [full]
+            assert list(await unit.list_runs(tenant + 1_000_000, segment.id, EVERYTHING, 10)) == []
+
+    async def test_only_shared_queued_runs_are_queued(self, stored: Stored, tenant: int) -> None:
+        segment = await self.add(stored, tenant)
+        async with stored.writing(tenant) as unit:
+            done = await unit.add_run(tenant, new_run(segment))
+            await unit.save_run(tenant, replace(done, state="succeeded"))
+            await unit.add_run(tenant, new_run(segment, fixed=True))
+            first = await announced(unit, await unit.add_run(tenant, new_run(segment)))
+            waiting = await unit.add_run(tenant, new_run(segment))
+        async with stored.writing(tenant) as unit:
+            assert await unit.queued_runs(tenant, segment.id) == [first, waiting]
+            assert list(await unit.queued_runs(tenant + 1_000_000, segment.id)) == []
+
+    async def test_ids_rise_in_the_order_of_concurrent_transactions(self, stored: Stored, tenant: int) -> None:
+        segment = await self.add(stored, tenant)
+        ended: list[int] = []
+
+        async def write(number: int) -> None:
+            async with stored.writing(tenant) as unit:
+                run = await unit.add_run(tenant, new_run(segment, fixed=True))
+                await asyncio.sleep(0.001 * (number % 3))
+                ended.append(run.id)
+
+        await asyncio.gather(*(write(number) for number in range(8)))
+        assert ended == sorted(ended)
+
+    async def test_a_message_is_given_out_in_order_until_it_is_sent(self, stored: Stored, tenant: int) -> None:
+        await drain(stored)
+        segment = await self.add(stored, tenant)
+        async with stored.writing(tenant) as unit:
+            for _ in range(3):
+                await unit.announce_change(tenant, segment.announcement())
+        ids: list[int] = []
+
+        async def fail() -> None:
+            async with stored.claim(10) as claim:
+                ids.extend(message.id for message in claim.messages)
+                await claim.mark_sent(ids[0], NOW)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        async with stored.claim(2) as claim:
+            assert [message.id for message in claim.messages] == ids[:2]
+            assert {(each.tenant_id, each.topic) for each in claim.messages} == {(tenant, "segops.segments")}
+            assert claim.messages[0].value.endswith(b"}\n")
+            await claim.mark_sent(ids[0], NOW)
+        assert await drain(stored) == [(tenant, message_id) for message_id in ids[1:]]
+
+    async def test_a_tenant_is_relayed_by_one_at_a_time(self, stored: Stored, tenant: int) -> None:
+        await drain(stored)
+        other = next(_tenants)
+        for owner in (tenant, other):
+            segment = await self.add(stored, owner)
+            async with stored.writing(owner) as unit:
+                await unit.announce_change(owner, segment.announcement())
+        async with stored.claim(1) as one, stored.claim(10) as two:
+            assert [message.tenant_id for message in one.messages] == [tenant]
+            assert tenant not in {message.tenant_id for message in two.messages}
+
+    async def test_a_job_is_recalled_until_it_is_given_out(self, stored: Stored, tenant: int) -> None:
+        await drain(stored)
+        segment = await self.add(stored, tenant)
+        async with stored.writing(tenant) as unit:
+            first = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
+            second = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
+            assert first.message_id is not None
+            assert second.message_id is not None
+        async with stored.writing(tenant) as unit:
+            assert not await unit.recall_job(tenant + 1_000_000, first.message_id)
+            assert await unit.recall_job(tenant, first.message_id)
+            assert not await unit.recall_job(tenant, first.message_id)
+        async with stored.claim(10) as claim:
+            assert [message.id for message in claim.messages] == [second.message_id]
+            async with stored.writing(tenant) as unit:
+                assert not await unit.recall_job(tenant, second.message_id)
+        async with stored.writing(tenant) as unit:
+            assert not await unit.recall_job(tenant, second.message_id), "a relay had it, though it did not say sent"
+
+    async def test_a_silent_run_is_overdue_once_its_message_was_sent(self, stored: Stored, tenant: int) -> None:
+        await drain(stored)
+        segment = await self.add(stored, tenant)
+        async with stored.writing(tenant) as unit:
+            late = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
+            lease = NOW + timedelta(seconds=1)
+            await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)), lease_until=lease)
+            done = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
+            await unit.save_run(tenant, replace(done, state="succeeded"))
+            await unit.add_run(tenant, new_run(segment))
+        assert (tenant, late.id) not in await stored.overdue_runs(NOW, 1000)
+        await drain(stored)
+        mine = [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant]
+        assert mine == [(tenant, late.id)]
+
+    async def test_messages_sent_long_ago_are_forgotten(self, stored: Stored, tenant: int) -> None:
+        segment = await self.add(stored, tenant)
+        async with stored.writing(tenant) as unit:
+            await unit.announce_change(tenant, segment.announcement())
+        await drain(stored)
+        assert await stored.forget_sent(NOW) == 0
+        assert await stored.forget_sent(NOW + timedelta(seconds=1)) >= 1
+        assert await drain(stored) == []

@@ -1,0 +1,112 @@
+"""The life of a run, whatever order the words about it come in."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+
+from segops_common.contracts.jobs import ComputeResult, RunCounts, RunProblem, RunStatus, SegmentResult
+from segops_segments.domain.run import LOST, Outcome, Run, advance
+
+NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
+LEASE = timedelta(minutes=15)
+QUEUED = Run(
+    id=17,
+    tenant_id=1,
+    segment_id=42,
+    version=2,
+    state="queued",
+    as_of=NOW,
+    fixed=False,
+    requested_by="user:1",
+    requested_at=NOW,
+    attempts=1,
+    lease_until=NOW + LEASE,
+    message_id=5,
+)
+
+
+def word(status: RunStatus, seconds: int, **more: object) -> ComputeResult:
+    at = NOW + timedelta(seconds=seconds)
+    return ComputeResult.model_validate({"run_id": 17, "tenant_id": 1, "status": status, "at": at, **more})
+
+
+DONE = word(
+    "succeeded",
+    9,
+    segments=[SegmentResult(segment_id=42, version=2, size=5, entered=2, exited=1)],
+    counts=RunCounts(universe=7),
+    duration_ms=1000,
+)
+
+
+def after(*words: ComputeResult, run: Run = QUEUED) -> Run:
+    for each in words:
+        run = advance(run, each, LEASE)
+    return run
+
+
+def test_a_sign_of_life_renews_the_lease() -> None:
+    run = after(word("running", 1), word("running", 60))
+    assert (run.state, run.started_at) == ("running", NOW + timedelta(seconds=1))
+    assert run.lease_until == NOW + timedelta(seconds=60) + LEASE
+
+
+@pytest.mark.parametrize("order", list(permutations([word("running", 1), word("running", 5), DONE])))
+def test_success_stays_whatever_comes_before_or_after(order: tuple[ComputeResult, ...]) -> None:
+    run = after(*order)
+    assert (run.state, run.outcome) == (
+        "succeeded",
+        Outcome(size=5, entered=2, exited=1, counts=RunCounts(universe=7), duration_ms=1000),
+    )
+    assert (run.finished_at, run.lease_until) == (DONE.at, None)
+
+
+def test_an_old_sign_of_life_changes_nothing() -> None:
+    run = after(word("running", 60))
+    assert advance(run, word("running", 1), LEASE) is run
+    assert advance(run, word("running", 60), LEASE) is run
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "superseded"])
+def test_the_first_final_word_counts(status: RunStatus) -> None:
+    run = after(word(status, 9))
+    for other in (word("failed", 99), word("succeeded", 99), word("superseded", 99), word("running", 99)):
+        assert advance(run, other, LEASE) is run
+
+
+def test_a_failure_carries_its_problem_and_no_outcome() -> None:
+    problem = RunProblem(type="t", title="t", detail="d")
+    run = after(word("failed", 9, problem=problem))
+    assert (run.state, run.problem, run.outcome) == ("failed", problem, None)
+
+
+def test_a_run_without_a_running_word_began_when_its_duration_says() -> None:
+    assert after(DONE).started_at == NOW + timedelta(seconds=8)
+
+
+def test_a_run_given_up_is_taken_back_by_a_final_word_only() -> None:
+    lost = QUEUED.given_up(NOW)
+    assert (lost.state, lost.problem, lost.final) == ("failed", LOST, True)
+    assert advance(lost, word("running", 1), LEASE) is lost
+    assert after(DONE, run=lost).state == "succeeded"
+    assert after(DONE, run=lost).problem is None
+
+
+def test_a_result_of_other_segments_counts_nothing_for_this_one() -> None:
+    other = replace_segments(DONE, segment_id=43)
+    outcome = after(other).outcome
+    assert outcome is not None
+    assert (outcome.size, outcome.entered) == (0, 0)
+
+
+def replace_segments(result: ComputeResult, *, segment_id: int) -> ComputeResult:
+    segments = tuple(each.model_copy(update={"segment_id": segment_id}) for each in result.segments)
+    return result.model_copy(update={"segments": segments})
+
+
+def test_announcing_counts_attempts_and_renewing_does_not() -> None:
+    again = QUEUED.announced(6, NOW)
+    assert (again.attempts, again.message_id) == (2, 6)
+    assert QUEUED.reannounced(6) == replace(QUEUED, message_id=6)

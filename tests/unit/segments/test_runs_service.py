@@ -1,0 +1,166 @@
+"""Runs on the store in memory, with a clock that stands still."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from segops_common.contracts.definition import parse_definition
+from segops_common.contracts.jobs import ComputeJob, ComputeResult
+from segops_common.kit.errors import NotFound
+from segops_common.testing.clock import ManualClock
+from segops_segments.adapters.memory import MemoryStore
+from segops_segments.domain.run import MAX_ATTEMPTS, Run
+from segops_segments.domain.segment import NewSegment, Segment
+from segops_segments.service.runs import RunService
+from segops_segments.service.segments import SegmentService
+
+LEASE = timedelta(minutes=15)
+LEASE_S = LEASE.total_seconds()
+DEFINITION = parse_definition({"logic": "OR", "conditions": []})
+
+
+class World:
+    """The use cases, and the hands of a relay."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(datetime(2026, 1, 31, 9, tzinfo=UTC))
+        self.store = MemoryStore()
+        self.segments = SegmentService(store=self.store, clock=self.clock)
+        self.runs = RunService(store=self.store, clock=self.clock, lease=LEASE)
+
+    async def segment(self, name: str = "Loyal", tenant_id: int = 1) -> Segment:
+        new = NewSegment(
+            tenant_id=tenant_id,
+            name=name,
+            segment_type="rule",
+            definition=DEFINITION,
+            description="",
+            refresh="manual",
+        )
+        return await self.segments.create(new, by="user:1")
+
+    async def request(self, segment: Segment) -> Run:
+        return await self.runs.request(segment.tenant_id, segment.id, as_of=None, by="user:1")
+
+    async def relay(self) -> list[int]:
+        """Send everything; the runs of the jobs among it."""
+        async with self.store.claim(1000) as claim:
+            for message in claim.messages:
+                await claim.mark_sent(message.id, self.clock.now())
+            jobs = [each.value for each in claim.messages if each.topic == "segops.compute-jobs"]
+        return [ComputeJob.model_validate_json(job).run_id for job in jobs]
+
+    async def word(self, run: Run, status: str) -> None:
+        result = {"run_id": run.id, "tenant_id": run.tenant_id, "status": status, "at": self.clock.now()}
+        await self.runs.apply(ComputeResult.model_validate(result))
+
+    async def now(self, run: Run) -> Run:
+        return await self.runs.get(run.tenant_id, run.segment_id, run.id)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_silent_run_is_announced_once_a_lease_and_given_up_in_the_end(world: World) -> None:
+    run = await world.request(await world.segment())
+    announced = len(await world.relay())
+    for _ in range(3 * MAX_ATTEMPTS):
+        world.clock.advance(LEASE_S / 2)
+        await world.runs.sweep()
+        await world.runs.sweep()
+        announced += len(await world.relay())
+    assert announced == MAX_ATTEMPTS
+    lost = await world.now(run)
+    assert (lost.state, lost.problem.type if lost.problem else "") == (
+        "failed",
+        "https://segops.dev/problems/run-lost",
+    )
+    assert await world.runs.sweep() == 0
+
+
+async def test_a_run_whose_message_still_waits_is_not_announced_again(world: World) -> None:
+    run = await world.request(await world.segment())
+    world.clock.advance(10 * LEASE_S)
+    assert await world.runs.sweep() == 0
+    assert await world.relay() == [run.id]
+
+
+async def test_signs_of_life_keep_a_run_from_being_announced(world: World) -> None:
+    run = await world.request(await world.segment())
+    await world.relay()
+    for _ in range(10):
+        world.clock.advance(LEASE_S * 0.9)
+        await world.word(run, "running")
+        assert await world.runs.sweep() == 0
+    assert await world.relay() == []
+
+
+@pytest.mark.parametrize("status", ["running", "succeeded", "failed", "superseded"])
+async def test_the_waiting_run_goes_when_the_one_before_it_is_taken_up(world: World, status: str) -> None:
+    segment = await world.segment()
+    first = await world.request(segment)
+    await world.relay()
+    waiting = await world.request(segment)
+    assert await world.relay() == []
+    world.clock.advance(60)
+    await world.word(first, status)
+    await world.word(first, status)
+    assert await world.relay() == [waiting.id]
+
+
+async def test_the_waiting_run_goes_when_the_one_before_it_is_given_up(world: World) -> None:
+    segment = await world.segment()
+    await world.request(segment)
+    await world.relay()
+    waiting = await world.request(segment)
+    announced: list[int] = []
+    for _ in range(MAX_ATTEMPTS):
+        world.clock.advance(LEASE_S)
+        await world.runs.sweep()
+        announced += await world.relay()
+    assert announced[-1] == waiting.id
+    assert (await world.now(waiting)).attempts == 1
+
+
+async def test_a_request_joins_a_run_only_when_the_run_sees_up_to_it(world: World) -> None:
+    segment = await world.segment()
+    seen: dict[int, datetime] = {}
+    for step in range(6):
+        world.clock.advance(1)
+        run = await world.request(segment)
+        seen[run.id] = world.clock.now()
+        if step in (1, 3):
+            await world.relay()
+    assert len(seen) == 2
+    for run in (await world.runs.list(1, segment.id, cursor=None, limit=10)).items:
+        assert run.as_of == seen[run.id]
+
+
+async def test_runs_of_other_segments_do_not_wait_for_each_other(world: World) -> None:
+    one, other = await world.segment("one"), await world.segment("other")
+    runs = [await world.request(one), await world.request(other)]
+    assert await world.relay() == [run.id for run in runs]
+
+
+async def test_word_about_a_run_nobody_knows_is_passed_over(world: World) -> None:
+    run = await world.request(await world.segment())
+    stranger = ComputeResult.model_validate(
+        {"run_id": run.id, "tenant_id": 2, "status": "failed", "at": world.clock.now()}
+    )
+    await world.runs.apply(stranger)
+    assert (await world.now(run)).state == "queued"
+
+
+async def test_a_deleted_segment_leaves_no_run_that_could_start(world: World) -> None:
+    segment = await world.segment()
+    first = await world.request(segment)
+    await world.relay()
+    waiting = await world.request(segment)
+    await world.segments.delete(1, segment.id, expected=None)
+    await world.word(first, "running")
+    assert await world.relay() == []
+    assert (await world.now(waiting)).state == "superseded"
+    with pytest.raises(NotFound):
+        await world.request(segment)

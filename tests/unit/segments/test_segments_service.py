@@ -1,0 +1,141 @@
+"""Segments on the store in memory."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from segops_common.contracts.definition import Group, parse_definition
+from segops_common.contracts.jobs import SegmentChanged
+from segops_common.kit.errors import (
+    Conflict,
+    MalformedRequest,
+    NotAvailableYet,
+    NotFound,
+    PreconditionFailed,
+    ValidationFailed,
+)
+from segops_common.testing.clock import ManualClock
+from segops_segments.adapters.memory import MemoryStore
+from segops_segments.domain.segment import MAX_DEFINITION_BYTES, Change, NewSegment, Refresh, SegmentType
+from segops_segments.service.segments import SegmentService
+
+
+def group(*conditions: dict[str, object]) -> Group:
+    return parse_definition({"logic": "AND", "conditions": list(conditions)})
+
+
+def trait(value: object) -> dict[str, object]:
+    return {"type": "user_property", "property": "a", "operator": "eq", "value": value}
+
+
+def new(
+    name: str = "Loyal",
+    *,
+    definition: Group | None = None,
+    segment_type: SegmentType = "rule",
+    refresh: Refresh = "manual",
+) -> NewSegment:
+    return NewSegment(
+        tenant_id=1, name=name, segment_type=segment_type, definition=definition, description="", refresh=refresh
+    )
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 1, 31, 9, tzinfo=UTC))
+
+
+@pytest.fixture
+def segments(store: MemoryStore, clock: ManualClock) -> SegmentService:
+    return SegmentService(store=store, clock=clock)
+
+
+async def announced(store: MemoryStore) -> list[SegmentChanged]:
+    async with store.claim(1000) as claim:
+        for message in claim.messages:
+            await claim.mark_sent(message.id, datetime(2026, 1, 31, tzinfo=UTC))
+        return [SegmentChanged.model_validate_json(message.value) for message in claim.messages]
+
+
+async def test_every_change_is_announced_and_nothing_else(
+    segments: SegmentService, store: MemoryStore, clock: ManualClock
+) -> None:
+    made = await segments.create(new(), by="user:1")
+    clock.advance(1)
+    defined = await segments.change(1, made.id, Change(definition=group(trait(5))), expected=1, by="user:1")
+    assert (defined.version, defined.updated_at) == (2, clock.now())
+    same = await segments.change(1, made.id, Change(definition=group(trait(5.0))), expected=2, by="user:1")
+    assert same == defined
+    await segments.change(1, made.id, Change(name="Loyal"), expected=None, by="user:1")
+    await segments.delete(1, made.id, expected=2)
+    told = await announced(store)
+    assert [(each.version, each.definition is None, each.deleted) for each in told] == [
+        (1, True, False),
+        (2, False, False),
+        (3, False, True),
+    ]
+
+
+async def test_a_refused_change_leaves_no_trace(segments: SegmentService, store: MemoryStore) -> None:
+    first = await segments.create(new(), by="user:1")
+    other = await segments.create(new("Other"), by="user:1")
+    await announced(store)
+    with pytest.raises(Conflict) as taken:
+        await segments.change(1, other.id, Change(name="Loyal"), expected=None, by="user:1")
+    assert taken.value.slug == "name-taken"
+    with pytest.raises(PreconditionFailed):
+        await segments.change(1, first.id, Change(name="New"), expected=9, by="user:1")
+    with pytest.raises(PreconditionFailed):
+        await segments.delete(1, first.id, expected=9)
+    with pytest.raises(NotFound):
+        await segments.change(2, first.id, Change(name="New"), expected=None, by="user:1")
+    assert await segments.get({1}, first.id) == first
+    assert await announced(store) == []
+
+
+async def test_a_restored_version_is_a_new_version(segments: SegmentService) -> None:
+    made = await segments.create(new(definition=group(trait(1))), by="user:1")
+    await segments.change(1, made.id, Change(definition=group(trait(2))), expected=None, by="user:2")
+    restored = await segments.restore(1, made.id, 1, expected=2, by="user:3")
+    assert (restored.version, restored.definition) == (3, made.definition)
+    versions = (await segments.versions(1, made.id, cursor=None, limit=10)).items
+    assert [(each.number, each.created_by) for each in versions] == [(3, "user:3"), (2, "user:2"), (1, "user:1")]
+    with pytest.raises(NotFound):
+        await segments.restore(1, made.id, 4, expected=None, by="user:1")
+
+
+async def test_lists_are_cut_into_pages(segments: SegmentService) -> None:
+    made = [await segments.create(new(f"{number}"), by="user:1") for number in range(3)]
+    first = await segments.list({1}, cursor=None, limit=2)
+    rest = await segments.list({1}, cursor=first.next_cursor, limit=2)
+    assert [*first.items, *rest.items] == made
+    assert rest.next_cursor is None
+    assert (await segments.list({1}, cursor=None, limit=3)).next_cursor is None
+    assert (await segments.list(set(), cursor=None, limit=3)).items == ()
+    with pytest.raises(MalformedRequest):
+        await segments.list({1}, cursor="x", limit=2)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [new(segment_type="static"), new(refresh="live"), new(definition=group({"type": "segment", "segment_id": 1}))],
+)
+async def test_what_comes_later_is_said(segments: SegmentService, wanted: NewSegment) -> None:
+    with pytest.raises(NotAvailableYet) as refused:
+        await segments.create(wanted, by="user:1")
+    assert refused.value.slug == "not-available-yet"
+    assert len(refused.value.errors) == 1
+
+
+async def test_a_definition_that_no_message_has_room_for_is_refused(segments: SegmentService) -> None:
+    conditions = [trait("x" * (MAX_DEFINITION_BYTES // 100)) for _ in range(100)]
+    large = parse_definition(json.loads(json.dumps({"logic": "AND", "conditions": conditions})))
+    with pytest.raises(ValidationFailed) as refused:
+        await segments.create(new(definition=large), by="user:1")
+    assert [(fault.path, fault.code) for fault in refused.value.errors] == [("definition", "definition-too-complex")]

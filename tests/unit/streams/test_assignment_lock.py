@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from segops_common.streams.assignment_lock import AssignmentLock
+
+
+async def test_batches_share_and_a_rebalance_waits_for_all() -> None:
+    lock, events = AssignmentLock(), list[str]()
+    release = asyncio.Event()
+
+    async def batch(name: str) -> None:
+        async with lock.shared(give_up_s=30):
+            events.append(f"{name} began")
+            await release.wait()
+        events.append(f"{name} ended")
+
+    async def rebalance() -> None:
+        async with lock.exclusive():
+            events.append("rebalanced")
+            assert lock.wanted
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(batch("a"))
+        tasks.create_task(batch("b"))
+        await asyncio.sleep(0.01)
+        tasks.create_task(rebalance())
+        await asyncio.sleep(0.01)
+        tasks.create_task(batch("late"))
+        await asyncio.sleep(0.01)
+        assert events == ["a began", "b began"]
+        assert lock.wanted
+        release.set()
+    assert events.index("rebalanced") < events.index("late began")
+    assert events.index("b ended") < events.index("rebalanced")
+    assert not lock.wanted
+
+
+async def test_a_batch_may_take_its_time_while_nobody_waits() -> None:
+    lock = AssignmentLock()
+    async with lock.shared(give_up_s=0.01):
+        await asyncio.sleep(0.05)
+
+
+async def test_a_batch_is_cancelled_when_a_rebalance_waited_too_long() -> None:
+    lock = AssignmentLock()
+
+    async def rebalance() -> None:
+        await asyncio.sleep(0.02)
+        async with lock.exclusive():
+            pass
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(rebalance())
+        with pytest.raises(TimeoutError):
+            async with lock.shared(give_up_s=0.02):
+                await asyncio.sleep(10)
+
+
+async def test_patience_returns_when_the_rebalance_goes_away() -> None:
+    lock = AssignmentLock()
+
+    async def rebalance() -> None:
+        async with lock.exclusive():
+            raise AssertionError("a batch is in flight")
+
+    async with lock.shared(give_up_s=0.1):
+        waiting = asyncio.gather(rebalance())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.sleep(0.2)
+    assert not lock.wanted
