@@ -31,6 +31,15 @@ class Person:
         assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
+    async def accept(self, invite_token: str) -> None:
+        """Take the place in another tenant that an invite offers."""
+        await self.ask(
+            "POST",
+            "/api/auth/invites/accept/",
+            200,
+            {"token": invite_token, "email": self.email, "password": PASSWORD},
+        )
+
     async def new_key(self, **more: Any) -> dict[str, Any]:
         """An API key of this person's tenant, with the secret."""
         key: dict[str, Any] = await self.ask(
