@@ -61,7 +61,9 @@ def _read(state: StateFolder) -> Account:
     try:
         return Account(**json.loads(state.account_file.read_text()))
     except (OSError, ValueError, TypeError):
-        raise LocalError(f"{state.account_file} is damaged: delete it and sign up by hand, or `make reset` to start afresh.") from None
+        raise LocalError(
+            f"{state.account_file} is damaged: delete it and sign up by hand, or `make reset` to start afresh."
+        ) from None
 
 
 def _write(state: StateFolder, account: Account) -> None:
@@ -74,7 +76,9 @@ async def _post(url: str, path: str, body: dict[str, Any], authorization: str | 
     address = urlsplit(url)
     headers = {"Content-Type": "application/json"} | ({"Authorization": authorization} if authorization else {})
     given = json.dumps(body).encode()
-    answer = await http("POST", str(address.hostname), int(address.port or 80), path, body=given, headers=headers, timeout_s=15)
+    answer = await http(
+        "POST", str(address.hostname), int(address.port or 80), path, body=given, headers=headers, timeout_s=15
+    )
     if answer.status != 201:
         said = " ".join(answer.body.decode(errors="replace").split())[:300]
         raise LocalError(f"The first account could not be made: POST {path} was answered {answer.status}: {said}")

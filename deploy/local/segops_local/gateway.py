@@ -84,7 +84,9 @@ class Gateway(Server):
     title = "the gateway"
     ready_timeout_s = 15.0
 
-    def __init__(self, state_dir: Path, port: int | None = None, *, upstreams: Mapping[str, int], table: RouteTable) -> None:
+    def __init__(
+        self, state_dir: Path, port: int | None = None, *, upstreams: Mapping[str, int], table: RouteTable
+    ) -> None:
         super().__init__(state_dir, port)
         self._upstreams = upstreams
         self._table = table
@@ -122,7 +124,9 @@ def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder
         "timeout_s": str(table.timeout_s),
         "max_body_bytes": str(table.max_body_bytes),
         "upstreams": "\n".join(_upstream(name, number) for name, number in sorted(upstreams.items())),
-        "locations": "\n".join([*map(_own, _own_answers()), _ready(), *(_route(route, table) for route in table.routes), _NOTHING]),
+        "locations": "\n".join(
+            [*map(_own, _own_answers()), _ready(), *(_route(route, table) for route in table.routes), _NOTHING]
+        ),
         "problems": "\n".join(_problem(*row) for row in _PROBLEMS),
     }
     text = (_FOLDER / "nginx.conf.template").read_text()
@@ -160,8 +164,16 @@ _NOTHING = "        location / { return 404; }"
 
 
 def _problem(status: int, slug: str, title: str, detail: str) -> str:
-    body = {"type": f"https://segops.dev/problems/{slug}", "title": title, "status": status, "detail": detail, "instance": "$trace"}
-    retry = "add_header Retry-After 1 always; add_header X-Request-Id $trace always; " if status in (502, 503, 504) else ""
+    body = {
+        "type": f"https://segops.dev/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": "$trace",
+    }
+    retry = (
+        "add_header Retry-After 1 always; add_header X-Request-Id $trace always; " if status in (502, 503, 504) else ""
+    )
     # 494 is nginx's own number for headers that are too large.
     numbers = f"{status} 494" if status == 431 else str(status)
     return (
@@ -184,7 +196,9 @@ def _user() -> str:
 def _quoted(path: Path) -> str:
     text = str(path)
     if any(character in text for character in '"\\$\n;{}'):
-        raise LocalError(f"nginx cannot use the folder {path}: choose a state folder without quotes, $, ; or braces in its path.")
+        raise LocalError(
+            f"nginx cannot use the folder {path}: choose a state folder without quotes, $, ; or braces in its path."
+        )
     return text
 
 
@@ -198,5 +212,7 @@ def _program() -> Path:
             return program
     installed = find_program("nginx")
     if installed is None:
-        raise LocalError("nginx is missing: remove the folder .venv and run `make setup`, or install the system's nginx.")
+        raise LocalError(
+            "nginx is missing: remove the folder .venv and run `make setup`, or install the system's nginx."
+        )
     return installed

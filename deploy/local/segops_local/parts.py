@@ -62,7 +62,9 @@ class Parts:
             postgres=self.engines["postgres"].url,
             redis=valkey.url,
             clickhouse=self.engines["clickhouse"].url,
-            event_log=self.engines["kafka"].url if "kafka" in self.engines else f"valkey://{valkey.address(valkey.port)}/1",
+            event_log=self.engines["kafka"].url
+            if "kafka" in self.engines
+            else f"valkey://{valkey.address(valkey.port)}/1",
             auth=f"http://{HOST}:{self.ports['auth.api']}",
             public=f"http://{HOST}:{self.ports['gateway']}",
         )
@@ -77,7 +79,9 @@ class Parts:
             self.services[role.name] = ServiceProcess(role, port=self.ports[role.name], told=told, state=self.state)
             self._guarded(self.services[role.name])
         upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
-        self.gateway = Gateway(self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=load_routes())
+        self.gateway = Gateway(
+            self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=load_routes()
+        )
         self._guarded(self.gateway)
 
     def _choose_ports(self) -> None:
@@ -87,7 +91,11 @@ class Parts:
 
     def _make_engines(self) -> tuple[Server, ...]:
         root = self.state.root
-        engines = (PostgresEngine(root / "postgres"), ValkeyEngine(root / "valkey"), ClickHouseEngine(root / "clickhouse"))
+        engines = (
+            PostgresEngine(root / "postgres"),
+            ValkeyEngine(root / "valkey"),
+            ClickHouseEngine(root / "clickhouse"),
+        )
         return (*engines, KafkaEngine(root / "kafka")) if self.wishes.event_log == "kafka" else engines
 
     def _guarded(self, server: Server) -> Server:

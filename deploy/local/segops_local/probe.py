@@ -32,8 +32,14 @@ async def ask(host: str, port: int, question: bytes, *, timeout_s: float = 1.0) 
 
 
 async def http(
-    method: str, host: str, port: int, path: str, *, body: bytes | None = None,
-    headers: Mapping[str, str] | None = None, timeout_s: float = 2.0,
+    method: str,
+    host: str,
+    port: int,
+    path: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float = 2.0,
 ) -> Answer:
     """One HTTP request on its own connection."""
 
@@ -49,4 +55,3 @@ async def http(
             connection.close()
 
     return await asyncio.to_thread(exchange)
-

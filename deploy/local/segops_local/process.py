@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
 # What tells why, best first: a program that gives up often says so once more, in general terms, after the reason.
 _TELLING = (
-    ('Traceback (most recent call last):\\n', '"error": "Traceback'),
+    ("Traceback (most recent call last):\\n", '"error": "Traceback'),
     ("FATAL", "PANIC", "[emerg]", "ERROR", "Error", '"level": "error"', '"level": "critical"'),
 )
 

@@ -116,4 +116,3 @@ class ServiceProcess(Server):
 
     async def answers(self) -> bool:
         return (await self.readiness()).status == 200
-

@@ -157,7 +157,9 @@ class Server(ABC):
         if known is None:
             return remembered_port(self.state_dir / "port")
         if not is_free(known):
-            raise LocalError(f"Port {known} for {self.title} is already taken: stop that program or choose another port.")
+            raise LocalError(
+                f"Port {known} for {self.title} is already taken: stop that program or choose another port."
+            )
         return known
 
     async def _until_ready(self, process: Process) -> bool:
@@ -172,7 +174,9 @@ class Server(ABC):
         try:
             self.state_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LocalError(f"The folder {self.state_dir} cannot be made ({error.strerror}): choose another with STATE=.") from error
+            raise LocalError(
+                f"The folder {self.state_dir} cannot be made ({error.strerror}): choose another with STATE=."
+            ) from error
 
     def _why_not(self, words: str) -> str:
         return f"{self.title} could not start: {words} (all it said is in {self.log}; `make reset` starts afresh and deletes the data)."

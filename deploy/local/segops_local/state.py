@@ -33,7 +33,9 @@ class StateFolder:
             self._close()
             descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LocalError(f"The folder {self.root} cannot be used ({error.strerror}): choose another with STATE=.") from error
+            raise LocalError(
+                f"The folder {self.root} cannot be used ({error.strerror}): choose another with STATE=."
+            ) from error
         try:
             self._take(descriptor)
             self._marker.write_text(_FORMAT)
@@ -87,9 +89,13 @@ class StateFolder:
             raise LocalError(f"{self.root} is a file, not a folder: choose another place with STATE=.")
         marker = self._marker.read_text() if self._marker.exists() else None
         if marker is None and any(entry.name != "lock" for entry in self.root.iterdir()):
-            raise LocalError(f"{self.root} holds files that are not a SegOps stack's: choose an empty or new folder with STATE=.")
+            raise LocalError(
+                f"{self.root} holds files that are not a SegOps stack's: choose an empty or new folder with STATE=."
+            )
         if marker not in (None, _FORMAT):
-            raise LocalError(f"{self.root} was written by another version of SegOps: choose another folder with STATE=.")
+            raise LocalError(
+                f"{self.root} was written by another version of SegOps: choose another folder with STATE=."
+            )
 
     def _take(self, descriptor: int) -> None:
         try:

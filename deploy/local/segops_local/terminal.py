@@ -59,7 +59,9 @@ def _short(name: str, line: bytes) -> str | None:
         return None
     if not isinstance(entry, dict) or str(entry.get("level", "")).lower() not in _SHOWN:
         return None
-    return f"{name} | {entry.get('message') or entry.get('event') or entry}"[: max(shutil.get_terminal_size().columns, 100)]
+    return f"{name} | {entry.get('message') or entry.get('event') or entry}"[
+        : max(shutil.get_terminal_size().columns, 100)
+    ]
 
 
 def complain(line: str) -> None:

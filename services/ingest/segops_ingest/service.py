@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from segops_common.kit.errors import Unavailable
 from segops_common.kit.ids import Ids
 from segops_common.streams.log import EventLog, Header, LogUnavailable
 from segops_ingest.domain.batch import kind_of
-from segops_ingest.domain.event import FORMS, Intake
+from segops_ingest.domain.event import FORMS, ITEM_FORMS, Form, Intake
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.instants import Acceptable
 from segops_ingest.domain.limits import MAX_EVENT_BYTES
@@ -56,7 +56,7 @@ class Ingest:
         """Store one event. Raises EventRefused, or Unavailable when the log did not confirm it."""
         intake = self._intake(tenant_id, idempotency_key)
         try:
-            draft = _draft(intake, kind, call, 0)
+            draft = _draft(intake, call, kind, 0, FORMS)
         except EventRefused:
             self._observer.received(accepted=0, duplicates=0, refused=1)
             raise
@@ -75,7 +75,7 @@ class Ingest:
         for index, item in enumerate(items):
             try:
                 kind = kind_of(item)
-                draft = _draft(intake, kind, _without_type(item), index)
+                draft = _draft(intake, item, kind, index, ITEM_FORMS)
             except EventRefused as refusal:
                 receipt.refused.append((index, refusal))
             else:
@@ -125,15 +125,9 @@ class Ingest:
         return len(known)
 
 
-def _draft(intake: Intake, kind: EventKind, call: Any, index: int) -> Draft:
-    row = intake.row(call, kind, index)
-    text = serialise(row, FORMS[kind].payload_name)
+def _draft(intake: Intake, call: Any, kind: EventKind, index: int, forms: Mapping[EventKind, Form]) -> Draft:
+    row = intake.row(call, kind, index, forms)
+    text = serialise(row, forms[kind].payload_name)
     if len(text) > MAX_EVENT_BYTES and len(orjson.dumps(call)) > MAX_EVENT_BYTES:
         raise EventRefused("", "event-too-large", f"an event has at most {MAX_EVENT_BYTES} bytes as compact JSON")
     return Draft(row, text)
-
-
-def _without_type(item: dict[str, Any]) -> dict[str, Any]:
-    call = item.copy()
-    del call["type"]
-    return call

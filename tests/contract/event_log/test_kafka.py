@@ -8,8 +8,8 @@ import pytest
 
 from segops_common.streams.kafka import KafkaEventLog
 from segops_common.streams.log import LogUnavailable
-from segops_common.testing.event_log_contract import NetworkedEventLogContract
 from segops_common.testing.event_log_tools import REFUSAL_S, fill, new_topic
+from segops_common.testing.networked_event_log_contract import NetworkedEventLogContract
 from segops_local.engines import KafkaEngine
 from tests.contract.event_log.harnesses import KafkaHarness
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from segops_common.contracts.topics import EVENTS
 from segops_common.kit.clock import SystemClock
@@ -19,7 +21,7 @@ from segops_common.stores.clickhouse_migrations import SINGLE_NODE, migrate
 from segops_common.streams.log import APPEND_DEADLINE_S, EventLog
 from segops_common.streams.open import open_event_log
 from segops_ingest.adapters.warehouse import MIGRATIONS, SERVICE
-from segops_local.engines import ClickHouseEngine, ValkeyEngine
+from segops_local.engines import ClickHouseEngine, KafkaEngine, ValkeyEngine
 from tests.faults.sink.harness import Producer, Sinks, Verdict, until_drained, verdict
 
 EVENT_COUNT = 20_000
@@ -35,40 +37,39 @@ class Place:
     """Engines of a run's own, free to kill."""
 
     warehouse: ClickHouseEngine
-    valkey: ValkeyEngine
+    journal: ValkeyEngine | KafkaEngine
     clickhouse: ClickHouse
     log: EventLog
     folder: Path
 
-    @property
-    def log_url(self) -> str:
-        return log_url(self.valkey)
 
-
-def log_url(valkey: ValkeyEngine) -> str:
-    return valkey.url.replace("redis://", "valkey://")
+def log_url(journal: ValkeyEngine | KafkaEngine) -> str:
+    return journal.url.replace("redis://", "valkey://")
 
 
 @asynccontextmanager
-async def placed(folder: Path, tables: Mapping[str, str]) -> AsyncIterator[Place]:
-    """Engines with the tables of ingest."""
-    warehouse, valkey = ClickHouseEngine(folder / "clickhouse"), ValkeyEngine(folder / "valkey")
-    await asyncio.gather(warehouse.start(), valkey.start())
-    clickhouse = ClickHouse(url=warehouse.url)
-    log = open_event_log(log_url(valkey), clock=SystemClock())
-    try:
+async def placed(
+    folder: Path, tables: Mapping[str, str], journal: ValkeyEngine | KafkaEngine | None = None
+) -> AsyncIterator[Place]:
+    """Engines with the tables and topics of ingest; the log is on Valkey streams unless another one is given."""
+    warehouse = ClickHouseEngine(folder / "clickhouse")
+    journal = journal or ValkeyEngine(folder / "valkey")
+    async with AsyncExitStack() as stack:
+        for engine in (warehouse, journal):
+            stack.push_async_callback(engine.stop)
+            await engine.start()
+        clickhouse = ClickHouse(url=warehouse.url)
+        stack.push_async_callback(clickhouse.close)
+        log = open_event_log(log_url(journal), clock=SystemClock())
+        stack.push_async_callback(log.close)
         await migrate(clickhouse, SERVICE, MIGRATIONS, tables)
         await log.ensure_topics([EVENTS, EVENTS.dead])
-        yield Place(warehouse, valkey, clickhouse, log, folder)
-    finally:
-        await log.close()
-        await clickhouse.close()
-        await asyncio.gather(warehouse.stop(), valkey.stop())
+        yield Place(warehouse, journal, clickhouse, log, folder)
 
 
-def assert_windows_were_hit(sinks: Sinks, *, replays: int) -> None:
+def assert_windows_were_hit(sinks: Sinks, *, each: int, replays: int) -> None:
     said = sinks.said()
-    assert all(said[window] >= 2 for window in WINDOWS), f"the run proves nothing, windows hit: {dict(said)}"
+    assert all(said[window] >= each for window in WINDOWS), f"the run proves nothing, windows hit: {dict(said)}"
     assert said["replays"] >= replays, f"the run proves nothing, windows hit: {dict(said)}"
 
 
@@ -76,7 +77,9 @@ def assert_exactly_once(found: Verdict) -> None:
     assert found == Verdict(acked=EVENT_COUNT, rows=EVENT_COUNT, lost=frozenset(), invented=frozenset(), duplicated=0)
 
 
-async def kill(engine: ClickHouseEngine | ValkeyEngine, *, after_s: Sequence[float], down_s: float = 0.0) -> None:
+async def kill(
+    engine: ClickHouseEngine | ValkeyEngine | KafkaEngine, *, after_s: Sequence[float], down_s: float = 0.0
+) -> None:
     """SIGKILL after each of the delays, and start again."""
     for delay_s in after_s:
         await asyncio.sleep(delay_s)
@@ -87,7 +90,7 @@ async def kill(engine: ClickHouseEngine | ValkeyEngine, *, after_s: Sequence[flo
 
 async def run(place: Place, *troubles: Coroutine[Any, Any, None]) -> tuple[Sinks, Producer]:
     """Send everything through sinks that crash, amid the troubles, and wait until it has arrived."""
-    sinks = Sinks(place.log_url, place.warehouse.url, EVERY_WINDOW, place.folder)
+    sinks = Sinks(log_url(place.journal), place.warehouse.url, EVERY_WINDOW, place.folder)
     producer = Producer(place.log, seed=1)
     async with asyncio.TaskGroup() as group:
         sinks.start(group)
@@ -103,7 +106,7 @@ async def run(place: Place, *troubles: Coroutine[Any, Any, None]) -> tuple[Sinks
 async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path) -> None:
     async with placed(tmp_path, PLAIN_TABLE) as place:
         sinks, producer = await run(place, kill(place.warehouse, after_s=(3, 4, 4)))
-        assert_windows_were_hit(sinks, replays=10)
+        assert_windows_were_hit(sinks, each=2, replays=10)
         assert_exactly_once(await verdict(place.clickhouse, producer.acked))
         await assert_every_profile_was_seen(place.clickhouse)
 
@@ -112,11 +115,19 @@ async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path) -> No
     async with placed(tmp_path, SINGLE_NODE) as place:
         sinks, producer = await run(
             place,
-            kill(place.valkey, after_s=(4,), down_s=LONGER_THAN_AN_APPEND_WAITS_S),
+            kill(place.journal, after_s=(4,), down_s=LONGER_THAN_AN_APPEND_WAITS_S),
             kill(place.warehouse, after_s=(8,)),
         )
-        assert_windows_were_hit(sinks, replays=5)
+        assert_windows_were_hit(sinks, each=2, replays=5)
         assert producer.repeats >= 1, "no append failed while the log was killed"
+        assert_exactly_once(await verdict(place.clickhouse, producer.acked, final=True))
+
+
+@pytest.mark.kafka
+async def test_on_kafka(tmp_path: Path, kafka_possible: None) -> None:
+    async with placed(tmp_path, SINGLE_NODE, KafkaEngine(tmp_path / "kafka")) as place:
+        sinks, producer = await run(place, kill(place.journal, after_s=(5,)), kill(place.warehouse, after_s=(9,)))
+        assert_windows_were_hit(sinks, each=1, replays=3)
         assert_exactly_once(await verdict(place.clickhouse, producer.acked, final=True))
 
 
@@ -124,7 +135,7 @@ async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Pat
     async with placed(tmp_path, PLAIN_TABLE) as place:
         await place.clickhouse.command("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
         sinks, producer = await run(place)
-        assert_windows_were_hit(sinks, replays=5)
+        assert_windows_were_hit(sinks, each=2, replays=5)
         found = await verdict(place.clickhouse, producer.acked)
         assert (found.lost, found.invented) == (frozenset(), frozenset())
         assert found.duplicated > 0

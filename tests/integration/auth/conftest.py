@@ -18,16 +18,22 @@ from tests.unit.security.keys import new_private_key
 
 
 @pytest.fixture(scope="session")
-async def auth_settings(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of an auth whose limits are out of the way; its tables are there."""
-    file: Path = tmp_path_factory.mktemp("auth") / "jwt.pem"
+def signing_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a fresh signing key."""
+    file = tmp_path_factory.mktemp("auth") / "jwt.pem"
     file.write_text(new_private_key())
+    return file
+
+
+@pytest.fixture(scope="session")
+async def auth_settings(postgres_url: str, redis_url: str, signing_key_file: Path) -> Settings:
+    """Settings of an auth whose limits are out of the way; its tables are there."""
     settings = Settings(
         postgres_url=postgres_url,
         redis_url=redis_url,
         service_token=SecretStr(SERVICE_TOKEN),
         api_key_pepper=SecretStr(PEPPER),
-        jwt_private_key_file=file,
+        jwt_private_key_file=signing_key_file,
         logins_per_email=10_000,
         logins_per_address=10_000,
     )

@@ -11,6 +11,9 @@ import pytest
 
 from segops_common.contracts.topics import EVENTS
 from segops_common.kit.clock import SystemClock
+from segops_common.kit.ids import SystemIds
+from segops_common.security.api_keys import new_key
+from segops_common.security.scopes import KeyKind
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.dead_letters import CODE_HEADER
 from segops_common.streams.log import EventLog
@@ -115,9 +118,9 @@ async def log(event_log_url: str) -> AsyncIterator[EventLog]:
 
 
 @asynccontextmanager
-async def ready_sink(ingest: Ingest) -> AsyncIterator[httpx.AsyncClient]:
-    """A sink that says it is ready; at the end it stops in good order."""
-    process = await ingest.start("sink")
+async def ready(ingest: Ingest, role: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A process that says it is ready; at the end it stops in good order."""
+    process = await ingest.start(role)
     async with httpx.AsyncClient(base_url=ingest.url) as http:
 
         async def is_ready() -> bool:
@@ -155,6 +158,17 @@ async def test_a_setting_that_is_none_is_named(ingest: Ingest) -> None:
     assert "http_port" in said
 
 
+async def test_the_api_serves_while_auth_is_away(ingest: Ingest) -> None:
+    call = {"user_id": "u", "event_type": "e"}
+    async with ready(ingest, "api") as http:
+        assert (await http.post("/api/ingestion/track/", json=call)).status_code == 401
+        ill_formed = await http.post("/api/ingestion/track/", json=call, headers={"Authorization": "ApiKey sk_live_x"})
+        assert ill_formed.status_code == 401
+        key = new_key(KeyKind.SECRET, SystemIds(SystemClock()))
+        unknown = await http.post("/api/ingestion/track/", json=call, headers={"Authorization": f"ApiKey {key}"})
+        assert (unknown.status_code, "Retry-After" in unknown.headers) == (503, True)
+
+
 async def test_the_sink_stores_good_events_and_puts_bad_ones_aside(
     ingest: Ingest, clickhouse: ClickHouse, log: EventLog
 ) -> None:
@@ -171,7 +185,7 @@ async def test_the_sink_stores_good_events_and_puts_bad_ones_aside(
         metrics = (await http.get("/metrics")).text
         return 'segops_dead_letters_total{code="117",topic="segops.events"} 1.0' in metrics
 
-    async with ready_sink(ingest) as http:
+    async with ready(ingest, "sink") as http:
         assert await eventually(arrived)
         assert await eventually(put_aside)
     rows = await clickhouse.query(

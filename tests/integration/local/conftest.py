@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-STAND_IN = '''
+STAND_IN = """
 import http.server, os, signal, sys, threading
 from pathlib import Path
 
@@ -34,7 +34,7 @@ signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown
 note("began")
 server.serve_forever(0.02)
 note("ended")
-'''
+"""
 
 
 @pytest.fixture

@@ -119,7 +119,11 @@ asyncio.run(main())
 
 def identity_of(user: User) -> Identity | None:
     """None for the user of the tests; as root, nobody with just the right to reach the interpreter and this checkout."""
-    return unprivileged((Path(sys.executable).resolve().parent, Path(__file__).parent)) if user == "an ordinary user" else None
+    return (
+        unprivileged((Path(sys.executable).resolve().parent, Path(__file__).parent))
+        if user == "an ordinary user"
+        else None
+    )
 
 
 def live(user: User, script: str, folder: Path, *arguments: str) -> str:

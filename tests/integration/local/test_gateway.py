@@ -42,7 +42,12 @@ class Answering(BaseHTTPRequestHandler):
             self._stream()
             return
         size = int(self.headers.get("Content-Length") or 0)
-        seen = {"service": self.server.name, "path": self.path, "bytes": len(self.rfile.read(size)), "headers": dict(self.headers)}
+        seen = {
+            "service": self.server.name,
+            "path": self.path,
+            "bytes": len(self.rfile.read(size)),
+            "headers": dict(self.headers),
+        }
         body = json.dumps(seen).encode()
         self.send_response(404 if self.path.endswith("/absent") else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -115,7 +120,9 @@ class Reply:
         return document
 
 
-def ask(port: int, path: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+def ask(
+    port: int, path: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Reply:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request(method, path, body=body, headers=dict(headers or {}))
@@ -245,4 +252,3 @@ async def test_a_port_that_is_taken_is_one_clear_line(upstreams: Mapping[str, Fa
     with pytest.raises(LocalError, match=rf"^Port {ports['auth']} .* is already taken: "):
         await gateway.start()
     assert not gateway.running
-

@@ -88,7 +88,11 @@ def wait_for_end_of_all(state: Path) -> None:
 
 def run_printed(command: str) -> str:
     done = subprocess.run(
-        ["sh", "-c", command.replace("curl", "curl -sS --fail-with-body", 1)], capture_output=True, text=True, timeout=30, check=False
+        ["sh", "-c", command.replace("curl", "curl -sS --fail-with-body", 1)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -30,7 +30,9 @@ def left_of(state: Path) -> list[psutil.Process]:
 
 def _belongs(process: psutil.Process, folder: str) -> bool:
     try:
-        return process.pid != os.getpid() and (folder in " ".join(process.cmdline()) or process.cwd().startswith(folder))
+        return process.pid != os.getpid() and (
+            folder in " ".join(process.cmdline()) or process.cwd().startswith(folder)
+        )
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 

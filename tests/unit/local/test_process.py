@@ -22,7 +22,10 @@ from segops_local.process import descendants, last_words
             '{"level": "error", "message": "Exiting."}\n',
             "KeyError: 1",
         ),
-        ('{"level": "error", "message": "task failed", "error": "Traceback\\n  at\\nOSError: gone"}\nbye\n', "task failed: OSError: gone"),
+        (
+            '{"level": "error", "message": "task failed", "error": "Traceback\\n  at\\nOSError: gone"}\nbye\n',
+            "task failed: OSError: gone",
+        ),
     ],
 )
 def test_the_last_words_are_the_line_that_tells_most(tmp_path: Path, text: str, words: str) -> None:

@@ -24,7 +24,9 @@ class ClickHouseEngine(Server):
 
     async def start(self) -> None:
         await super().start()
-        made = await http("POST", HOST, self.port, "/", body=f"CREATE DATABASE IF NOT EXISTS {_DATABASE}".encode(), timeout_s=30)
+        made = await http(
+            "POST", HOST, self.port, "/", body=f"CREATE DATABASE IF NOT EXISTS {_DATABASE}".encode(), timeout_s=30
+        )
         if made.status != 200:
             words = made.body.decode(errors="replace").strip()[:300]
             raise LocalError(f"ClickHouse did not create its database in {self.state_dir}: {words} (log: {self.log}).")

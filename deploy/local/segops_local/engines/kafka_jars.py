@@ -46,7 +46,15 @@ def _resolve(folder: Path) -> None:
     unfinished = folder.with_suffix(".new")
     shutil.rmtree(unfinished, ignore_errors=True)
     done = subprocess.run(
-        [str(find_program("mvn")), "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"],
+        [
+            str(find_program("mvn")),
+            "-q",
+            "-B",
+            "-f",
+            str(_POM),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={unfinished}",
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -54,6 +62,8 @@ def _resolve(folder: Path) -> None:
         check=False,
     )
     if done.returncode != 0 or not any(unfinished.glob("kafka_*.jar")):
-        errors = [line for line in done.stdout.decode(errors="replace").splitlines() if "ERROR" in line] or ["no jar came"]
+        errors = [line for line in done.stdout.decode(errors="replace").splitlines() if "ERROR" in line] or [
+            "no jar came"
+        ]
         raise LocalError(f"Maven could not bring Kafka's jars: {errors[0][:300]}")
     unfinished.rename(folder)

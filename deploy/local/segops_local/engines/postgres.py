@@ -119,7 +119,9 @@ class PostgresEngine(Server):
             log.write(done.stdout)
         if done.returncode != 0:
             words = done.stdout.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise LocalError(f"PostgreSQL's {program} failed in {self.state_dir}: {words[-1]} (all of it in {self.log}).")
+            raise LocalError(
+                f"PostgreSQL's {program} failed in {self.state_dir}: {words[-1]} (all of it in {self.log})."
+            )
 
     def _own(self, folder: Path) -> None:
         """Give a file or folder to the user it runs as; a no-op from the second start on."""
@@ -151,7 +153,9 @@ def _installed() -> Path:
 def _programs() -> Path:
     folder = _installed() / "bin"
     if not (folder / "postgres").exists():
-        raise LocalError(f"PostgreSQL's programs are missing from {folder}: remove the folder .venv and run `make setup`.")
+        raise LocalError(
+            f"PostgreSQL's programs are missing from {folder}: remove the folder .venv and run `make setup`."
+        )
     return folder
 
 

@@ -39,9 +39,7 @@ class KafkaPositions:
         async with translated(within_s=_LOOK_S):
             admin = await self._connected_admin()
             coordinator = await self._coordinator(admin, group)
-            found = await admin.list_consumer_group_offsets(
-                group, group_coordinator_id=coordinator, partitions=sources
-            )
+            found = await admin.list_consumer_group_offsets(group, group_coordinator_id=coordinator, partitions=sources)
         return {source.partition: each.offset for source, each in found.items() if each.offset >= 0}
 
     async def _coordinator(self, admin: AIOKafkaAdminClient, group: str) -> int:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from segops_common.contracts.events import RESERVED_EVENT_TYPES, EventKind
@@ -54,6 +55,11 @@ FORMS: Final[dict[EventKind, Form]] = {
 }
 
 
+ITEM_FORMS: Final[dict[EventKind, Form]] = {
+    kind: replace(form, fields=form.fields | {"type"}) for kind, form in FORMS.items()
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """The circumstances that all events of one request share."""
@@ -63,9 +69,12 @@ class Intake:
     ids: Ids
     idempotency_key: str | None
 
-    def row(self, call: Any, kind: EventKind, index: int) -> Row:
-        """The row of one event; EventRefused names the first rule it breaks."""
-        form = FORMS[kind]
+    def row(self, call: Any, kind: EventKind, index: int, forms: Mapping[EventKind, Form] = FORMS) -> Row:
+        """The row of one event; EventRefused names the first rule it breaks.
+
+        `forms` is ITEM_FORMS for a call in a batch, which names its kind itself.
+        """
+        form = forms[kind]
         _check_fields(call, form)
         user_id = _text(call, "user_id", MAX_PROFILE_ID_CHARS)
         anonymous_id = _text(call, "anonymous_id", MAX_PROFILE_ID_CHARS)

@@ -20,10 +20,12 @@ NEGATIVE_TTL_S: Final = 30.0
 """For a user in no segment: names that nobody has must not fill the memory."""
 JITTER: Final = 0.1
 LOCK_MS: Final = 2_000
-_MAX_NUMBER: Final = 2**63
+_MAX_DIGITS: Final = 15
+"""Lua counts in doubles."""
 _RAISE: Final = """
-local known = tonumber(redis.call('GET', KEYS[1]))
-if not known or known < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end"""
+local known = redis.call('GET', KEYS[1]) or ''
+local valid = string.match(known, '^%d+$') and #known < 16
+if not valid or tonumber(known) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end"""
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -87,9 +89,7 @@ class RedisMembershipCache:
 
 
 def _hint(value: object) -> int | None:
-    if not isinstance(value, bytes) or not value.isdigit() or len(value) > 19:
-        return None
-    return int(value) if int(value) < _MAX_NUMBER else None
+    return int(value) if isinstance(value, bytes) and value.isdigit() and len(value) <= _MAX_DIGITS else None
 
 
 def _entry(value: object) -> tuple[int, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,14 +78,16 @@ class Lookup:
 
     async def _now(self, tenant_id: int, user_id: str) -> Found:
         number = await self._known(tenant_id)
+        return await self._flights.join((tenant_id, number, user_id), self._read(tenant_id, number, user_id))
+
+    async def _read(self, tenant_id: int, number: int | None, user_id: str) -> Found:
         try:
             number, answer = await self._ask_cache(tenant_id, number, user_id)
         except Outage:
             return await self._without_cache(tenant_id, number, user_id)
         if answer.segment_ids is not None:
             return self._counted("cache", Found(answer.segment_ids, cached=True))
-        key = (tenant_id, number, user_id)
-        return await self._flights.join(key, self._fill(key))
+        return await self._fill((tenant_id, number, user_id))
 
     async def _known(self, tenant_id: int) -> int | None:
         try:
@@ -114,25 +117,25 @@ class Lookup:
         return number
 
     async def _fill(self, key: _Key) -> Found:
-        try:
-            if not await self._cache.claim(*key):
-                other = await self._await_other(key)
-                if other is not None:
-                    return self._counted("cache", Found(other, cached=True))
-            segment_ids = await self._fold(key[0], key[2], key[1], None)
+        other = await self._answer_of_other(key)
+        if other is not None:
+            return self._counted("cache", Found(other, cached=True))
+        segment_ids = await self._fold(key[0], key[2], key[1], None)
+        with suppress(Outage):
             await self._cache.write(*key, segment_ids)
-        except Outage:
-            return await self._without_cache(*key)
         return self._counted("warehouse", Found(segment_ids, cached=False))
 
-    async def _await_other(self, key: _Key) -> tuple[int, ...] | None:
-        """What another process that is asking the warehouse puts into the cache, if it is quick."""
+    async def _answer_of_other(self, key: _Key) -> tuple[int, ...] | None:
+        """What another process that is asking the warehouse already puts into the cache, if it is quick."""
         deadline = self._clock.monotonic() + _OTHERS_WAIT_S
-        while self._clock.monotonic() < deadline:
-            await self._clock.sleep(_LOOK_AGAIN_S)
-            answer = await self._cache.read(*key)
-            if answer.segment_ids is not None:
-                return answer.segment_ids
+        with suppress(Outage):
+            if await self._cache.claim(*key):
+                return None
+            while self._clock.monotonic() < deadline:
+                await self._clock.sleep(_LOOK_AGAIN_S)
+                answer = await self._cache.read(*key)
+                if answer.segment_ids is not None:
+                    return answer.segment_ids
         return None
 
     async def _without_cache(self, tenant_id: int, number: int | None, user_id: str) -> Found:

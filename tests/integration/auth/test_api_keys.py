@@ -1,0 +1,230 @@
+"""API keys: shown once, stored as hashes, replaced with an overlap, revoked at once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.ids import SystemIds
+from segops_common.security.api_keys import looks_valid, new_key
+from segops_common.security.scopes import KeyKind
+from tests.integration.auth.world import World, refused, said
+
+
+async def test_a_key_is_shown_once(world: World) -> None:
+    ada = await world.sign_up()
+    made = await ada.new_key(name="web server")
+    secret = made.pop("key")
+    assert looks_valid(secret)
+    assert secret.startswith("sk_live_")
+    assert (made["prefix"], made["last_four"], made["kind"]) == ("sk_live_", secret[-4:], "secret")
+    assert made["scopes"] == ["events:write", "membership:read"]
+    assert (made["tenant"], made["created_by"], made["last_used_at"]) == (ada.tenant, ada.id, None)
+    listed = await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)})
+    assert said(listed, 200) == {"items": [made], "next_cursor": None}
+    assert secret not in listed.text
+    assert await world.introspect(secret) == {
+        "active": True,
+        "key_id": made["id"],
+        "tenant_id": ada.tenant,
+        "kind": "secret",
+        "scopes": ["events:write", "membership:read"],
+    }
+
+
+async def test_a_publishable_key_only_sends(world: World) -> None:
+    ada = await world.sign_up()
+    made = await ada.new_key(kind="publishable")
+    assert made["key"].startswith("pk_live_")
+    assert made["scopes"] == ["events:write"]
+
+
+async def test_a_key_gets_what_was_asked_for(world: World) -> None:
+    ada = await world.sign_up()
+    made = await ada.new_key(scopes=["segments:write", "segments:read", "segments:read"])
+    assert made["scopes"] == ["segments:read", "segments:write"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "slug"),
+    [
+        ({"scopes": ["keys:manage"]}, 422, "validation-failed"),
+        ({"scopes": ["tenant:manage"]}, 422, "validation-failed"),
+        ({"scopes": []}, 422, "validation-failed"),
+        ({"scopes": ["moon:land"]}, 422, "validation-failed"),
+        ({"scopes": "events:write"}, 422, "validation-failed"),
+        ({"scopes": None}, 422, "validation-failed"),
+        ({"scopes": ["events:write"] * 10}, 422, "validation-failed"),
+        ({"kind": "publishable", "scopes": ["membership:read"]}, 422, "validation-failed"),
+        ({"kind": "test"}, 422, "validation-failed"),
+        ({"name": "x" * 10_000}, 422, "validation-failed"),
+        ({"name": ""}, 422, "validation-failed"),
+        ({"tenant": "1"}, 422, "validation-failed"),
+        ({"tenant": True}, 422, "validation-failed"),
+        ({"tenant": 1.0}, 422, "validation-failed"),
+        ({"tenant": 0}, 422, "validation-failed"),
+        ({"tenant": 2**63}, 422, "validation-failed"),
+        ({"key": "sk_live_mine"}, 422, "validation-failed"),
+        ({"tenant": 2**62}, 403, "tenant-mismatch"),
+    ],
+)
+async def test_what_is_not_allowed_makes_no_key(world: World, change: dict[str, Any], status: int, slug: str) -> None:
+    ada = await world.sign_up()
+    body = {"tenant": ada.tenant, "name": "key"} | change
+    refused(await ada.ask("POST", "api-keys/", body), status, slug)
+    assert said(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+
+
+async def test_an_admin_cannot_give_what_only_owners_may(world: World) -> None:
+    ada = await world.sign_up()
+    bob = await world.join(ada, "admin")
+    body = {"tenant": ada.tenant, "name": "key", "scopes": ["tenant:manage"]}
+    refused(await bob.ask("POST", "api-keys/", body), 403, "insufficient-role")
+    said(await bob.ask("POST", "api-keys/", body | {"scopes": ["events:read"]}), 201)
+
+
+async def test_a_tenant_of_others_and_none_are_refused_alike(world: World) -> None:
+    ada, eve = await world.sign_up(), await world.sign_up("eve")
+    texts = set()
+    for tenant in (ada.tenant, 2**62):
+        made = await eve.ask("POST", "api-keys/", {"tenant": tenant, "name": "key"})
+        listed = await eve.ask("GET", "api-keys/", params={"tenant": str(tenant)})
+        texts |= {refused(answer, 403, "tenant-mismatch")["detail"] for answer in (made, listed)}
+    assert len(texts) == 1
+
+
+async def test_a_key_of_others_looks_absent(world: World) -> None:
+    ada, eve = await world.sign_up(), await world.sign_up("eve")
+    made = await ada.new_key()
+    for key_id in (made["id"], 2**62, 0, -1):
+        refused(await eve.ask("DELETE", f"api-keys/{key_id}/"), 404, "not-found")
+        refused(await eve.ask("POST", f"api-keys/{key_id}/rotate/"), 404, "not-found")
+    assert (await world.introspect(made["key"]))["active"]
+
+
+async def test_a_low_role_in_the_keys_tenant_is_refused(world: World) -> None:
+    ada = await world.sign_up()
+    bob = await world.join(ada, "member")
+    made = await ada.new_key()
+    said(await bob.ask("POST", "tenants/", {"name": "Own", "slug": f"own-{bob.id}"}), 201)
+    refused(await bob.ask("DELETE", f"api-keys/{made['id']}/"), 403, "insufficient-role")
+    refused(await bob.ask("POST", f"api-keys/{made['id']}/rotate/"), 403, "insufficient-role")
+    answer = await bob.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)})
+    refused(answer, 403, "insufficient-role")
+
+
+async def test_a_revoked_key_is_gone(world: World) -> None:
+    ada = await world.sign_up()
+    made = await ada.new_key()
+    said(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 204)
+    assert await world.introspect(made["key"]) == {
+        "active": False,
+        "key_id": None,
+        "tenant_id": None,
+        "kind": None,
+        "scopes": [],
+    }
+    refused(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
+    refused(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")
+    assert said(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+
+
+async def is_active(world: World, key: str) -> bool:
+    return bool((await world.introspect(key))["active"])
+
+
+async def test_a_rotated_key_works_on_for_a_day(world: World) -> None:
+    ada = await world.sign_up()
+    made = await ada.new_key(scopes=["events:read"])
+    rotated = said(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 200)
+    assert rotated["key"] != made["key"]
+    assert (rotated["id"], rotated["scopes"], rotated["last_four"]) == (
+        made["id"],
+        ["events:read"],
+        rotated["key"][-4:],
+    )
+    ends = datetime.fromisoformat(rotated["previous_key_expires_at"])
+    assert ends - world.clock.now() == timedelta(days=1)
+    assert await is_active(world, made["key"])
+    assert await is_active(world, rotated["key"])
+    world.clock.advance(86_400)
+    assert not await is_active(world, made["key"])
+    assert await is_active(world, rotated["key"])
+
+
+async def test_without_an_overlap_the_present_secret_ends_at_once(world: World) -> None:
+    ada = await world.sign_up()
+    made = await ada.new_key()
+    rotated = said(await ada.ask("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": 0}), 200)
+    assert not await is_active(world, made["key"])
+    assert await is_active(world, rotated["key"])
+
+
+async def test_a_second_rotation_ends_the_first_secret(world: World) -> None:
+    ada = await world.sign_up()
+    first = await ada.new_key()
+    path = f"api-keys/{first['id']}/rotate/"
+    second = said(await ada.ask("POST", path, {}), 200)
+    third = said(await ada.ask("POST", path, {"overlap_seconds": 60}), 200)
+    active = [await is_active(world, key["key"]) for key in (first, second, third)]
+    assert active == [False, True, True]
+    said(await ada.ask("DELETE", f"api-keys/{first['id']}/"), 204)
+    assert not any([await is_active(world, key["key"]) for key in (first, second, third)])
+
+
+@pytest.mark.parametrize("overlap", [-1, 604_801, "60", 1.5, True, None])
+async def test_an_overlap_has_limits(world: World, overlap: object) -> None:
+    ada = await world.sign_up()
+    made = await ada.new_key()
+    answer = await ada.ask("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": overlap})
+    refused(answer, 422, "validation-failed")
+    assert await is_active(world, made["key"])
+
+
+@pytest.mark.parametrize("key", ["", "x", "sk_live_", "' OR 1=1 --", "\u2603" * 57, "x" * 100_000])
+async def test_what_is_no_key_is_not_active(world: World, key: str) -> None:
+    assert not await is_active(world, key)
+
+
+async def test_a_well_formed_unknown_key_is_not_active(world: World) -> None:
+    assert not await is_active(world, new_key(KeyKind.SECRET, SystemIds(SystemClock())))
+
+
+async def test_the_last_use_is_written_once_a_minute(world: World) -> None:
+    ada = await world.sign_up()
+    used, unused = await ada.new_key(), await ada.new_key()
+
+    async def last_uses() -> dict[int, str | None]:
+        listed = said(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]
+        return {item["id"]: item["last_used_at"] for item in listed}
+
+    world.clock.advance(5)
+    await world.introspect(used["key"])
+    at = world.clock.now()
+    assert await last_uses() == {used["id"]: None, unused["id"]: None}
+    world.clock.advance(60)
+    for _ in range(250):
+        await asyncio.sleep(0.02)
+        if (found := (await last_uses())[used["id"]]) is not None:
+            break
+    assert datetime.fromisoformat(str(found)) == at
+    assert (await last_uses())[unused["id"]] is None
+
+
+async def test_keys_are_listed_in_parts(world: World) -> None:
+    ada = await world.sign_up()
+    made = [(await ada.new_key(name=f"key {number}"))["id"] for number in range(5)]
+    seen: list[int] = []
+    cursor = ""
+    while True:
+        params = {"tenant": str(ada.tenant), "limit": "2"} | ({"cursor": cursor} if cursor else {})
+        part = said(await ada.ask("GET", "api-keys/", params=params), 200)
+        seen += [item["id"] for item in part["items"]]
+        if part["next_cursor"] is None:
+            break
+        cursor = part["next_cursor"]
+    assert seen == made

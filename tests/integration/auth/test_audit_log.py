@@ -1,0 +1,134 @@
+"""The audit log: every act is there, nobody can change it, and whoever tampers is found out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.stores.postgres import create_engine, read_session
+from tests.integration.auth.world import Person, World, fresh, said
+
+
+@pytest.fixture
+async def engine(postgres_url: str, world: World) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(postgres_url)
+    yield engine
+    await engine.dispose()
+
+
+def documented_hash(tenant: int, entry: dict[str, Any]) -> str:
+    """As the API's documentation says, from what the API answers."""
+    at = datetime.fromisoformat(entry["at"]).astimezone(UTC).isoformat(timespec="microseconds")
+    covered = [
+        entry["previous_hash"],
+        tenant,
+        entry["number"],
+        at,
+        entry["actor_id"],
+        entry["action"],
+        entry["target"],
+        entry["details"],
+    ]
+    text = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def whole_log(person: Person) -> list[dict[str, Any]]:
+    """All entries, oldest first, read in parts."""
+    entries: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        params = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
+        part = said(await person.ask("GET", f"tenants/{person.tenant}/audit-log/", params=params), 200)
+        entries += part["items"]
+        if part["next_cursor"] is None:
+            return entries[::-1]
+        cursor = part["next_cursor"]
+
+
+async def busy_tenant(world: World) -> Person:
+    ada = await world.sign_up()
+    bob = await world.join(ada, "member")
+    key = await ada.new_key(name='wéb "server" \u2028')
+    said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/"), 200)
+    said(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+    invite = await ada.invite(f"{fresh('guest')}@example.com", "viewer")
+    said(await ada.ask("DELETE", f"tenants/{ada.tenant}/invites/{invite['id']}/"), 204)
+    said(await ada.ask("PATCH", f"tenants/{ada.tenant}/members/{bob.id}/", {"role": "viewer"}), 200)
+    said(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"name": "Renamed"}), 200)
+    return ada
+
+
+async def test_every_act_is_in_the_chain(world: World) -> None:
+    ada = await busy_tenant(world)
+    log = await whole_log(ada)
+    assert [entry["action"] for entry in log] == [
+        "tenant.created",
+        "invite.created",
+        "invite.accepted",
+        "api_key.created",
+        "api_key.rotated",
+        "api_key.revoked",
+        "invite.created",
+        "invite.revoked",
+        "member.role_changed",
+        "tenant.updated",
+    ]
+    assert [entry["number"] for entry in log] == list(range(1, len(log) + 1))
+    previous = "0" * 64
+    for entry in log:
+        assert entry["previous_hash"] == previous
+        assert entry["hash"] == documented_hash(ada.tenant, entry)
+        previous = entry["hash"]
+
+
+async def test_a_refused_act_leaves_no_entry(world: World) -> None:
+    ada = await world.sign_up()
+    before = await whole_log(ada)
+    await ada.ask("DELETE", f"tenants/{ada.tenant}/members/{ada.id}/")
+    await ada.ask("POST", "api-keys/", {"tenant": ada.tenant, "name": "x", "scopes": ["keys:manage"]})
+    assert await whole_log(ada) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE auth.audit_log SET target = 'x' WHERE tenant_id = :tenant",
+        "DELETE FROM auth.audit_log WHERE tenant_id = :tenant",
+        "TRUNCATE auth.audit_log",
+    ],
+)
+async def test_the_database_refuses_to_change_entries(world: World, engine: AsyncEngine, statement: str) -> None:
+    ada = await world.sign_up()
+    parameters = {"tenant": ada.tenant} if ":tenant" in statement else {}
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with engine.begin() as connection:
+            await connection.execute(sa.text(statement), parameters)
+    assert len(await whole_log(ada)) == 1
+
+
+async def test_an_entry_changed_behind_the_back_of_the_trigger_is_found(world: World, engine: AsyncEngine) -> None:
+    ada = await busy_tenant(world)
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        change = sa.text("UPDATE auth.audit_log SET actor_id = 1 WHERE tenant_id = :tenant AND number = 4")
+        await connection.execute(change, {"tenant": ada.tenant})
+    broken = [entry["number"] for entry in await whole_log(ada) if entry["hash"] != documented_hash(ada.tenant, entry)]
+    assert broken == [4]
+
+
+async def test_the_head_tells_when_the_end_was_cut_off(world: World, engine: AsyncEngine) -> None:
+    ada = await busy_tenant(world)
+    log = await whole_log(ada)
+    async with read_session(engine) as session:
+        query = sa.text("SELECT audit_number, audit_hash FROM auth.tenants WHERE id = :tenant")
+        head = (await session.execute(query, {"tenant": ada.tenant})).one()
+    assert tuple(head) == (log[-1]["number"], log[-1]["hash"])

@@ -1,0 +1,54 @@
+"""Set algebra over a universe: its laws hold whatever the answers are."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from segops_membership.adapters.bitmap_state import decode_state, encode_state
+from segops_membership.domain.algebra import members
+from segops_membership.domain.plan import EVERYONE, NO_ONE, AllOf, AnyOf, Atom, Expression, Not, Present, TraitAtom
+
+ATOMS: tuple[Atom, ...] = tuple(TraitAtom((key,), Present()) for key in "abc")
+numbers = st.frozensets(st.integers(0, 50), max_size=20)
+answers = st.fixed_dictionaries({atom: numbers.map(BitMap) for atom in ATOMS})
+expressions: st.SearchStrategy[Expression] = st.recursive(
+    st.sampled_from((*ATOMS, EVERYONE, NO_ONE)),
+    lambda inner: st.one_of(
+        inner.map(Not),
+        st.lists(inner, max_size=3).map(lambda parts: AllOf(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: AnyOf(tuple(parts))),
+    ),
+    max_leaves=8,
+)
+
+
+@given(expressions, expressions, answers, numbers.map(BitMap))
+def test_laws(left: Expression, right: Expression, found: dict[Atom, BitMap], universe: BitMap) -> None:
+    def of(expression: Expression) -> BitMap:
+        return members(expression, found, universe)
+
+    assert of(left) <= universe
+    assert of(Not(left)) == universe - of(left)
+    assert of(Not(AllOf((left, right)))) == of(AnyOf((Not(left), Not(right))))
+    assert of(AllOf((left, right))) <= of(left)
+    assert of(AnyOf((left, NO_ONE))) == of(left) == of(AllOf((left, EVERYONE)))
+
+
+@given(answers, numbers.map(BitMap))
+def test_answers_are_not_changed(found: dict[Atom, BitMap], universe: BitMap) -> None:
+    kept = {atom: bitmap.copy() for atom, bitmap in found.items()}
+
+    members(AnyOf((AllOf(ATOMS), Not(ATOMS[0]))), found, universe)
+
+    assert found == kept
+
+
+@given(st.frozensets(st.integers(0, 2**32 - 1), max_size=200).map(BitMap))
+def test_states_survive_the_way_to_the_warehouse(bitmap: BitMap) -> None:
+    assert decode_state(encode_state(bitmap)) == bitmap
+
+
+def test_a_short_state_is_a_list() -> None:
+    assert decode_state(bytes.fromhex("0003000000000100000002000000")) == BitMap([0, 1, 2])

@@ -1,0 +1,108 @@
+"""Statements: what a user wrote is never part of the text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segops_common.contracts.definition import Group
+from segops_membership.adapters.sql_plans import statements_for
+from segops_membership.adapters.sql_properties import Bindings, property_of
+from segops_membership.domain.compiler import compile_definition
+from segops_membership.domain.plan import atoms_of
+
+NOW_MS = 1_772_366_400_000
+HOSTILE = ("'; DROP TABLE events--", "`", "\\", "{x:String}", "a` OR `1", "^`a`", ".:`Int64`", "\n", "/*", "$$", "é`")
+texts = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=20).filter(lambda text: "\0" not in text))
+_IDENTIFIER = re.compile(r"`([^`]*)`")
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
+_OUR_STRINGS = {
+    *("'Array'", "'Array(String)'", "'Array(Float64)'", "'Nullable(String)'", "'Nullable(Float64)'", "'UTC'", "'$'"),
+    *("''", "'['", "'\"'", "'^[-0-9]'", "'true'", "'false'", "'null'", "'-'", "'000'"),
+}
+
+
+def statement_texts(*conditions: dict[str, Any]) -> list[str]:
+    definition = Group.model_validate({"logic": "AND", "conditions": list(conditions)})
+    atoms = sorted(atoms_of(compile_definition(definition, NOW_MS)), key=repr)
+    return [statement.sql for statement in statements_for(1, atoms, NOW_MS)]
+
+
+@given(texts, texts, texts)
+def test_nothing_of_a_user_is_in_the_text(event_type: str, key: str, value: str) -> None:
+    path = "p." + key.replace(".", "\\.").rstrip("\\") + "k"
+    where: list[dict[str, Any]] = [
+        {"property": path, "operator": operator, "value": value} for operator in ("eq", "contains", "starts_with")
+    ] + [{"property": path, "operator": "in", "value": [value, "x", 5, True]}]
+    conditions = [
+        {"type": "event_count", "event_type": event_type, "operator": "gte", "value": 1, "where": where},
+        *({"type": "user_property", **each} for each in where),
+    ]
+
+    for sql in statement_texts(*conditions):
+        bare = _IDENTIFIER.sub("", sql)
+        assert set(_STRING.findall(bare)) <= _OUR_STRINGS
+        assert re.fullmatch(r"[A-Za-z0-9_ .,:(){}<>=!'\"\[\]^*/%+$-]*", bare), bare
+        for name in _IDENTIFIER.findall(sql):
+            assert re.fullmatch(r"[\w .$@/+%-]+", name), name
+        assert ";" not in sql
+        assert sql.count("tenant_id = {p0:UInt64}") == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_column"),
+    [
+        (("plan",), True),
+        (("address", "city"), True),
+        (("a.b",), True),
+        (("prénom",), True),
+        (("first name",), True),
+        (("0",), True),
+        (("items", "0"), False),
+        (("^a",), False),
+        (("a`b",), False),
+        (("a:b",), False),
+        (("a\\",), False),
+        (("100%2E",), False),
+        ((" a",), False),
+    ],
+)
+def test_which_keys_are_columns(keys: tuple[str, ...], is_column: bool) -> None:
+    bind = Bindings()
+    text = property_of(keys, bind).text
+
+    assert text.endswith(".:`String`") is is_column
+    assert bool(bind.values) is not is_column
+
+
+def test_a_dot_within_a_key_is_spelled_as_it_is_stored() -> None:
+    assert property_of(("a.b", "c"), Bindings()).text == "payload.`a%2Eb`.`c`.:`String`"
+
+
+def test_a_path_deeper_than_any_event_is_missing() -> None:
+    assert property_of(("a",) * 65, Bindings()).present == "0"
+
+
+def test_equal_values_share_a_parameter() -> None:
+    bind = Bindings()
+
+    assert bind.text("x") == bind.text("x") == "{p0:String}"
+    assert bind.number(1.0) == "{p1:Float64}"
+    assert bind.integer(1) == "{p2:UInt64}"
+    assert bind.values == {"p0": "x", "p1": "1.0", "p2": 1}
+
+
+def test_one_statement_for_each_event_type_and_one_for_all_traits() -> None:
+    def count(event_type: str, value: int) -> dict[str, Any]:
+        return {"type": "event_count", "event_type": event_type, "operator": "gte", "value": value}
+
+    def trait(key: str) -> dict[str, Any]:
+        return {"type": "user_property", "property": key, "operator": "exists"}
+
+    texts = statement_texts(count("a", 1), count("a", 2), count("b", 1), count("a*", 1), trait("x"), trait("y"))
+
+    assert len(texts) == 4
