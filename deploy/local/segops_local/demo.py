@@ -121,7 +121,7 @@ class History:
                 }
 
     def _instant(self, liveliness: float) -> str:
-        back = HISTORY * self._random.random() ** liveliness
+        back = HISTORY * float(self._random.random() ** liveliness)
         return (self._now - back).isoformat(timespec="milliseconds")
 
     def _payload(self, event_type: str) -> Json:
@@ -206,11 +206,17 @@ class _Tenant:
         queued = await _call(self.client, "POST", f"/api/segments/{segment}/compute/", bearer)
         path = f"/api/segments/{segment}/runs/{queued['run_id']}/"
         async with asyncio.timeout(RUN_TIMEOUT_S):
-            while (run := await _call(self.client, "GET", path, bearer))["status"] in ("queued", "running"):
-                await asyncio.sleep(0.2)
+            run = await self._ended(path, bearer)
         if run["status"] != "succeeded":
             raise LocalError(f"Segment {name!r}: the run ended as {run['status']}: {run.get('problem')}")
         return f"Segment {segment}: {name}: {run['size']:,} members"
+
+    async def _ended(self, path: str, bearer: str) -> Json:
+        while True:
+            run = await _call(self.client, "GET", path, bearer)
+            if run["status"] not in ("queued", "running"):
+                return run
+            await asyncio.sleep(0.2)
 
 
 async def _call(

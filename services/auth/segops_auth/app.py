@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,11 +12,8 @@ from segops_auth.api.state import State
 from segops_auth.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
-from segops_common.web.app import Lifespan, Running, create_app
+from segops_common.web.app import Lifespan, create_app, document_of
 from segops_common.web.server import serve
-
-DRAIN_S = 5.0
-"""How long a stopping API still serves, so that every balancer has seen that it is not ready."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,19 +38,12 @@ def api_app(lifespan: Lifespan[State], metrics: Metrics | None = None) -> FastAP
 
 def openapi_document() -> dict[str, Any]:
     """The API's OpenAPI document, made without any engine."""
-
-    @asynccontextmanager
-    async def never() -> AsyncIterator[Running[State]]:
-        raise RuntimeError("an app made for its document does not run")
-        yield
-
-    return api_app(never).openapi()
+    return document_of(api_app)
 
 
 async def run_api(bootstrap: Bootstrap) -> None:
     """Serve the API until SIGTERM."""
-    address = bootstrap.address
-    await serve(api_app(bootstrap.api, bootstrap.metrics), host=address.host, port=address.port, drain_s=DRAIN_S)
+    await serve(api_app(bootstrap.api, bootstrap.metrics), bootstrap.address)
 
 
 async def run_migrations(bootstrap: Bootstrap) -> None:

@@ -39,20 +39,13 @@ from segops_common.stores.postgres import check_postgres, create_engine
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
+from segops_common.web.server import Address
 
 SERVICE: Final = "auth"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 ACCESS_LIFETIME_S: Final = 900
 LOGINS_PER_EMAIL_PERIOD_S: Final = 900
 PER_ADDRESS_PERIOD_S: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a process listens."""
-
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +71,7 @@ class Bootstrap:
     @property
     def address(self) -> Address:
         """Where this process listens."""
-        return Address(self._settings.http_host, self._settings.http_port)
+        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
 
     @property
     def postgres_url(self) -> str:

@@ -19,6 +19,8 @@ class Settings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    drain_s: float = Field(default=5.0, ge=0)
+    """Seconds for which a stopping API still serves, so that every balancer has seen that it is not ready."""
     postgres_url: str
     redis_url: str
     service_token: Secret

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from random import SystemRandom
 
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
@@ -20,20 +19,13 @@ from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
+from segops_common.web.server import Address
 from segops_ingest.adapters.metrics import IntakeMetrics, SinkMetrics
 from segops_ingest.adapters.stamps import RedisStamps
 from segops_ingest.adapters.warehouse import ClickHouseWarehouse
 from segops_ingest.service import Ingest
 from segops_ingest.settings import Settings
 from segops_ingest.workers.sink import Sink
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a process listens."""
-
-    host: str
-    port: int
 
 
 class Bootstrap:
@@ -47,7 +39,7 @@ class Bootstrap:
     @property
     def address(self) -> Address:
         """Where this process listens."""
-        return Address(self._settings.http_host, self._settings.http_port)
+        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[Ingest]]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from segops_common.contracts.events import EventKind
-from segops_common.contracts.topics import EVENTS
+from segops_common.contracts.topics import EVENTS, SCHEMA_VERSION_HEADER, TRACEPARENT_HEADER
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Unavailable
 from segops_common.kit.ids import Ids
 from segops_common.streams.log import EventLog, Header, LogUnavailable
+from segops_common.telemetry.tracing import current_traceparent
 from segops_ingest.domain.batch import kind_of
 from segops_ingest.domain.event import FORMS, ITEM_FORMS, Form, Intake
 from segops_ingest.domain.inspection import serialise
@@ -23,6 +24,9 @@ from segops_ingest.domain.limits import MAX_EVENT_BYTES
 from segops_ingest.domain.messages import Draft, pack
 from segops_ingest.domain.refusal import EventRefused
 from segops_ingest.ports import IntakeObserver, StampMemory
+
+SCHEMA_VERSION: Final = b"1"
+"""Of the rows in `segops.events`; a reader that does not know it reads on, since fields are only ever added."""
 
 RETRY_AFTER_S = (1, 5)
 """A refused caller comes back after a random number of seconds in this span, so that callers do not come together."""
@@ -50,9 +54,7 @@ class Ingest:
         self._random = random
         self._observer = observer
 
-    async def accept_one(
-        self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None, headers: Sequence[Header] = ()
-    ) -> Receipt:
+    async def accept_one(self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None) -> Receipt:
         """Store one event. Raises EventRefused, or Unavailable when the log did not confirm it."""
         intake = self._intake(tenant_id, idempotency_key)
         try:
@@ -60,11 +62,9 @@ class Ingest:
         except EventRefused:
             self._observer.received(accepted=0, duplicates=0, refused=1)
             raise
-        return await self._store(intake, [draft], Receipt([draft.row["message_id"]]), headers)
+        return await self._store(intake, [draft], Receipt([draft.row["message_id"]]))
 
-    async def accept_batch(
-        self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None, headers: Sequence[Header] = ()
-    ) -> Receipt:
+    async def accept_batch(self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None) -> Receipt:
         """Store the good items, each with its kind in `type`; the receipt says why the others were refused.
 
         Raises Unavailable when the log did not confirm all of them; some may have been stored then.
@@ -81,7 +81,7 @@ class Ingest:
             else:
                 drafts.append(draft)
                 receipt.message_ids.append(draft.row["message_id"])
-        return await self._store(intake, drafts, receipt, headers)
+        return await self._store(intake, drafts, receipt)
 
     def _intake(self, tenant_id: int, idempotency_key: str | None) -> Intake:
         return Intake(
@@ -91,19 +91,19 @@ class Ingest:
             idempotency_key=idempotency_key,
         )
 
-    async def _store(self, intake: Intake, drafts: list[Draft], receipt: Receipt, headers: Sequence[Header]) -> Receipt:
+    async def _store(self, intake: Intake, drafts: list[Draft], receipt: Receipt) -> Receipt:
         unique: dict[str, Draft] = {}
         for draft in drafts:
             unique.setdefault(draft.row["message_id"], draft)
         known = await self._stamp(intake, unique)
         receipt.duplicates = len(drafts) - len(unique) + known
         if unique:
-            await self._append(unique.values(), headers)
+            await self._append(unique.values())
         self._observer.received(accepted=len(drafts), duplicates=receipt.duplicates, refused=len(receipt.refused))
         return receipt
 
-    async def _append(self, drafts: Iterable[Draft], headers: Sequence[Header]) -> None:
-        messages = pack(drafts, headers)
+    async def _append(self, drafts: Iterable[Draft]) -> None:
+        messages = pack(drafts, _headers())
         try:
             await self._log.append_many(EVENTS, messages)
         except LogUnavailable as error:
@@ -131,3 +131,8 @@ def _draft(intake: Intake, call: Any, kind: EventKind, index: int, forms: Mappin
     if len(text) > MAX_EVENT_BYTES and len(orjson.dumps(call)) > MAX_EVENT_BYTES:
         raise EventRefused("", "event-too-large", f"an event has at most {MAX_EVENT_BYTES} bytes as compact JSON")
     return Draft(row, text)
+
+
+def _headers() -> list[Header]:
+    trace = current_traceparent()
+    return [(SCHEMA_VERSION_HEADER, SCHEMA_VERSION), *([(TRACEPARENT_HEADER, trace.encode())] if trace else [])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,6 +16,8 @@ class Settings(BaseSettings):
     env: Literal["production", "test"] = "production"
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    drain_s: float = Field(default=5.0, ge=0)
+    """Seconds for which a stopping API still serves, so that every balancer has seen that it is not ready."""
     redis_url: str
     clickhouse_url: str
     event_log_url: str

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,23 +10,16 @@ from fastapi import FastAPI
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES
 from segops_common.stores.clickhouse_migrations import migrate, pending_migrations
 from segops_common.stores.postgres_migrations import migrate_postgres
-from segops_common.streams.consumer import ConsumerLoop
 from segops_common.telemetry.metrics import Metrics
-from segops_common.web.app import Lifespan, Running, create_app
+from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_membership.service.lookup import Lookup
 
-DRAIN_S: Final = 5.0
-"""How long a stopping API still serves, so that every balancer has seen that it is not ready."""
 TOPICS: Final = (COMPUTE_JOBS, COMPUTE_JOBS.dead, COMPUTE_RESULTS, MEMBERSHIP_CHANGES)
 
 _log = logging.getLogger(__name__)
-
-
-class WorkerNotRunning(Exception):
-    """The worker's loop makes no progress."""
 
 
 def api_app(lifespan: Lifespan[Lookup], metrics: Metrics | None = None) -> FastAPI:
@@ -45,32 +36,19 @@ def api_app(lifespan: Lifespan[Lookup], metrics: Metrics | None = None) -> FastA
 
 def openapi_document() -> dict[str, Any]:
     """The API's OpenAPI document, made without any engine."""
-
-    @asynccontextmanager
-    async def never() -> AsyncIterator[Running[Lookup]]:
-        raise RuntimeError("an app made for its document does not run")
-        yield
-
-    return api_app(never).openapi()
+    return document_of(api_app)
 
 
 async def run_api(bootstrap: Bootstrap) -> None:
     """Serve the API until SIGTERM."""
-    address = bootstrap.address
-    await serve(api_app(bootstrap.api, bootstrap.metrics), host=address.host, port=address.port, drain_s=DRAIN_S)
+    await serve(api_app(bootstrap.api, bootstrap.metrics), bootstrap.address)
 
 
 async def run_worker(bootstrap: Bootstrap) -> None:
     """Run the worker and its health until SIGTERM; a job in flight is finished or left to the next owner."""
-    address = bootstrap.address
     async with bootstrap.worker() as loop:
-        app = create_app(
-            title="SegOps compute worker",
-            description="Health and metrics of the compute worker.",
-            lifespan=_watching(loop),
-            metrics=bootstrap.metrics,
-        )
-        await serve(app, host=address.host, port=address.port, loops=[loop.run])
+        app = worker_app(title="SegOps compute worker", checks={"worker": loop.check}, metrics=bootstrap.metrics)
+        await serve(app, bootstrap.address, loops=[loop.run])
 
 
 async def run_migrations(bootstrap: Bootstrap) -> None:
@@ -90,16 +68,3 @@ async def are_migrations_pending(bootstrap: Bootstrap) -> bool:
     for name in (*(f"{each.number:04}_{each.name}" for each in tables), *revisions):
         _log.warning("pending: %s", name)
     return bool(tables or revisions)
-
-
-def _watching(loop: ConsumerLoop) -> Lifespan[None]:
-    async def check() -> None:
-        health = loop.health
-        if not health.ok:
-            raise WorkerNotRunning(health.problem)
-
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[Running[None]]:
-        yield Running(None, checks={"worker": check})
-
-    return lifespan

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -25,6 +24,7 @@ from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
+from segops_common.web.server import Address
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
@@ -48,14 +48,6 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a process listens."""
-
-    host: str
-    port: int
-
-
 class Bootstrap:
     """The collaborators of every role, made from one reading of the environment."""
 
@@ -67,7 +59,7 @@ class Bootstrap:
     @property
     def address(self) -> Address:
         """Where this process listens."""
-        return Address(self._settings.http_host, self._settings.http_port)
+        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
 
     @property
     def postgres_url(self) -> str:
@@ -89,7 +81,10 @@ class Bootstrap:
             )
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
-                auth_url=settings.auth_url, service_token=settings.service_token.get_secret_value(), redis=purges, clock=self._clock
+                auth_url=settings.auth_url,
+                service_token=settings.service_token.get_secret_value(),
+                redis=purges,
+                clock=self._clock,
             )
             try:
                 async with authenticator:
@@ -101,7 +96,12 @@ class Bootstrap:
     async def worker(self) -> AsyncIterator[ConsumerLoop]:
         """The loop of the compute worker, with its resources."""
         faults = self._faults()
-        async with self.event_log() as log, self.clickhouse() as clickhouse, self._cache() as signal, self._ledger() as ledger:
+        async with (
+            self.event_log() as log,
+            self.clickhouse() as clickhouse,
+            self._cache() as signal,
+            self._ledger() as ledger,
+        ):
             runs = ClickHouseRuns(clickhouse=clickhouse)
             publisher = Publisher(
                 ledger=ledger,

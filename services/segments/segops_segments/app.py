@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,21 +10,13 @@ from fastapi import FastAPI
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
-from segops_common.web.app import Lifespan, Running, create_app
-from segops_common.web.health import Check
+from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_segments.api.routes import router
 from segops_segments.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_segments.service.use_cases import UseCases
 
-DRAIN_S = 5.0
-"""How long a stopping API still serves, so that every balancer has seen that it is not ready."""
-
 _log = logging.getLogger(__name__)
-
-
-class LoopNotRunning(Exception):
-    """The loop makes no progress."""
 
 
 def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> FastAPI:
@@ -43,40 +33,26 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
 
 def openapi_document() -> dict[str, Any]:
     """The API's OpenAPI document, made without any engine."""
-
-    @asynccontextmanager
-    async def never() -> AsyncIterator[Running[UseCases]]:
-        raise RuntimeError("an app made for its document does not run")
-        yield
-
-    return api_app(never).openapi()
+    return document_of(api_app)
 
 
 async def run_api(bootstrap: Bootstrap) -> None:
     """Serve the API until SIGTERM."""
-    address = bootstrap.address
-    await serve(api_app(bootstrap.api, bootstrap.metrics), host=address.host, port=address.port, drain_s=DRAIN_S)
+    await serve(api_app(bootstrap.api, bootstrap.metrics), bootstrap.address)
 
 
 async def run_outbox(bootstrap: Bootstrap) -> None:
     """Relay the outbox until SIGTERM; a message in flight is finished or left to the next relay."""
-    address = bootstrap.address
     async with bootstrap.outbox() as worker:
-        app = _worker_app("outbox", worker.checks, bootstrap.metrics)
-        await serve(app, host=address.host, port=address.port, loops=[worker.outbox.run])
+        app = worker_app(title="SegOps outbox", checks=worker.checks, metrics=bootstrap.metrics)
+        await serve(app, bootstrap.address, loops=[worker.outbox.run])
 
 
 async def run_results(bootstrap: Bootstrap) -> None:
     """Take in results until SIGTERM."""
-    address = bootstrap.address
     async with bootstrap.results() as loop:
-
-        async def check() -> None:
-            if not loop.health.ok:
-                raise LoopNotRunning(loop.health.problem)
-
-        app = _worker_app("results", {"results": check}, bootstrap.metrics)
-        await serve(app, host=address.host, port=address.port, loops=[loop.run])
+        app = worker_app(title="SegOps results", checks={"results": loop.check}, metrics=bootstrap.metrics)
+        await serve(app, bootstrap.address, loops=[loop.run])
 
 
 async def run_migrations(bootstrap: Bootstrap) -> None:
@@ -94,16 +70,3 @@ async def are_migrations_pending(bootstrap: Bootstrap) -> bool:
     for revision in pending:
         _log.warning("pending: %s", revision)
     return bool(pending)
-
-
-def _worker_app(role: str, checks: Mapping[str, Check], metrics: Metrics) -> FastAPI:
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[Running[None]]:
-        yield Running(None, checks=checks)
-
-    return create_app(
-        title=f"SegOps segments {role}",
-        description=f"Health and metrics of the {role} worker.",
-        lifespan=lifespan,
-        metrics=metrics,
-    )

@@ -25,6 +25,7 @@ from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.health import Check
+from segops_common.web.server import Address
 from segops_segments.adapters.metrics import ResultsMetrics
 from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.postgres import PostgresStore
@@ -40,14 +41,6 @@ from segops_segments.workers.results import ResultsHandler
 SERVICE: Final = "segments"
 RESULTS_GROUP: Final = "segops-segments-results"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a process listens."""
-
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ class Bootstrap:
     @property
     def address(self) -> Address:
         """Where this process listens."""
-        return Address(self._settings.http_host, self._settings.http_port)
+        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
 
     @property
     def postgres_url(self) -> str:

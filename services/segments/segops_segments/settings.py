@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     env: Literal["production", "test"] = "production"
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    drain_s: float = Field(default=5.0, ge=0)
+    """Seconds for which a stopping API still serves, so that every balancer has seen that it is not ready."""
     postgres_url: str
     redis_url: str
     event_log_url: str

@@ -112,7 +112,7 @@ def test_python_client_compiles(tmp_path: Path) -> None:
     client = tmp_path / "client"
     done = subprocess.run(
         [
-            str(binary),
+            str(binaries / "openapi-python-client"),
             "generate",
             "--path",
             str(openapi.FOLDER / "segops.json"),

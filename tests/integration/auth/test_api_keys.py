@@ -207,6 +207,7 @@ async def test_the_last_use_is_written_once_a_minute(world: World) -> None:
     at = world.clock.now()
     assert await last_uses() == {used["id"]: None, unused["id"]: None}
     world.clock.advance(60)
+    found: str | None = None
     for _ in range(250):
         await asyncio.sleep(0.02)
         if (found := (await last_uses())[used["id"]]) is not None:

@@ -78,6 +78,14 @@ async def test_each_key_writes_into_its_own_tenant(api: Api) -> None:
     assert (await newest_row(api, "user-123", tenant_id=8))["tenant_id"] == 8
 
 
+async def test_records_carry_the_trace_and_the_version_of_their_schema(api: Api) -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    await api.http.post(f"{PREFIX}/track/", json=TRACK | {"user_id": "traced"}, headers={"traceparent": trace})
+    (record,) = await api.log.tail(EVENTS, partition_of(EVENTS, profile_key(7, "traced")), 1)
+    assert record.key == profile_key(7, "traced")
+    assert dict(record.headers) == {"schema-version": b"1", "traceparent": trace.encode()}
+
+
 async def test_batch_answers_for_each_item(api: Api) -> None:
     items = [
         {"type": "track", **TRACK, "message_id": "m-1"},

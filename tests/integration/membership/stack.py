@@ -77,7 +77,9 @@ def group(*conditions: dict[str, object], logic: str = "AND", negate: bool = Fal
     return Group.model_validate({"logic": logic, "conditions": list(conditions), "negate": negate})
 
 
-def job(tenant_id: int, run_id: int, segments: dict[int, Group], *, as_of: datetime = NOW, version: int = 1) -> ComputeJob:
+def job(
+    tenant_id: int, run_id: int, segments: dict[int, Group], *, as_of: datetime = NOW, version: int = 1
+) -> ComputeJob:
     """A compute job."""
     parts = tuple(JobSegment(id=id, version=version, definition=each) for id, each in segments.items())
     return ComputeJob(run_id=run_id, tenant_id=tenant_id, segments=parts, as_of=as_of, requested_by="user:1")

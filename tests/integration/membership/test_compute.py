@@ -56,7 +56,11 @@ async def test_a_run_is_compared_with_the_one_published_before(stack: Stack) -> 
     assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
     changes = {(each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2}
     assert changes == {("comes", "entered"), ("leaves", "exited")}
-    assert [await stack.segments_of(tenant, user) for user in ("stays", "comes", "leaves")] == [(SEGMENT,), (SEGMENT,), ()]
+    assert [await stack.segments_of(tenant, user) for user in ("stays", "comes", "leaves")] == [
+        (SEGMENT,),
+        (SEGMENT,),
+        (),
+    ]
 
 
 async def test_a_job_delivered_again_changes_nothing(stack: Stack) -> None:
@@ -106,7 +110,10 @@ async def test_a_run_as_of_the_past_is_recorded_and_not_shown(stack: Stack) -> N
     await stack.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}, as_of=EARLIER))
 
     done = (await stack.results(tenant))[-1]
-    assert (done.status, [(each.size, each.entered, each.exited) for each in done.segments]) == ("succeeded", [(1, 0, 0)])
+    assert (done.status, [(each.size, each.entered, each.exited) for each in done.segments]) == (
+        "succeeded",
+        [(1, 0, 0)],
+    )
     assert await stack.segments_of(tenant, "new") == (SEGMENT,)
     rows = await stack.clickhouse.query(
         "SELECT run_id, published, bitmapCardinality(members) FROM segment_runs FINAL WHERE tenant_id = {t:UInt64} ORDER BY run_id",
@@ -188,7 +195,9 @@ async def test_what_an_abandoned_attempt_wrote_counts_for_nobody(stack: Stack) -
     assert await stack.segments_of(tenant, "u") == (SEGMENT,)
 
 
-async def test_workers_take_turns_on_a_tenant(stack: Stack, clickhouse_url: str, postgres_url: str, redis_url: str) -> None:
+async def test_workers_take_turns_on_a_tenant(
+    stack: Stack, clickhouse_url: str, postgres_url: str, redis_url: str
+) -> None:
     tenant = new_tenant()
     users = [f"u{i}" for i in range(50)]
     await stack.insert(tenant, [event(user) for user in users])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from segops_common.contracts.definition import Group
 from segops_common.stores.clickhouse import ClickHouse
@@ -23,10 +24,12 @@ from tests.integration.membership.worlds import (
     DURATIONS,
     INSTANTS,
     NUMERALS,
+    OFFSETS,
     PATHS,
     PATTERNS,
     SCALARS,
     TEXTS,
+    WINDOWS,
     World,
 )
 
@@ -48,12 +51,12 @@ async def members_by_sql(
 ) -> list[frozenset[str]]:
     """Members as a worker finds them, all definitions in one job, in a tenant of their own."""
     tenant = new_tenant()
-    await insert_events(clickhouse, [(tenant, each) for each in events])
+    # Merging happens within an insert, so what is delivered twice must come in two.
+    for part in (events[::2], events[1::2], events[:3]):
+        await insert_events(clickhouse, [(tenant, each) for each in part])
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
     await profiles.number(tenant, 1000, await profiles.unnumbered(tenant), 1)
-    rows = await clickhouse.query(
-        "SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant}
-    )
+    rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
     names = {int(n): str(user_id) for n, user_id in rows.rows}
     expressions = [compile_definition(each, as_of_ms) for each in wanted]
     atoms = frozenset().union(*(atoms_of(each) for each in expressions))
@@ -110,9 +113,7 @@ TESTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize(("keys", "path"), [(("a",), "a"), (("k'`", "a"), "k'`.a")])
 async def test_every_operator_on_every_value(clickhouse: ClickHouse, keys: tuple[str, ...], path: str) -> None:
     """Once where the property is a column of its own, and once where its name is no safe identifier."""
-    events = [
-        Event(f"{i}: {value!r}", "e", f"m{i}", NOW_MS, _nested(keys, value)) for i, value in enumerate(VALUES)
-    ]
+    events = [Event(f"{i}: {value!r}", "e", f"m{i}", NOW_MS, _nested(keys, value)) for i, value in enumerate(VALUES)]
     tests = [test for test in TESTS if len(keys) == 1 or TESTS.index(test) % 3 == 0]
     wanted = [group(count("e", where=[{"property": path, **test}])) for test in tests]
 
@@ -123,9 +124,7 @@ async def test_every_operator_on_every_value(clickhouse: ClickHouse, keys: tuple
 
 
 async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
-    events = [
-        Event(f"{i}: {value!r}", "$identify", f"m{i}", NOW_MS, {"a": value}) for i, value in enumerate(VALUES)
-    ]
+    events = [Event(f"{i}: {value!r}", "$identify", f"m{i}", NOW_MS, {"a": value}) for i, value in enumerate(VALUES)]
     paths = [*PATHS, "a.0.b", "a.1.a", "a.0.a.a", "a.b.a", "a.a.1", "a.2", "a.a.a.a", ".".join("a" * 70)]
     tests: list[dict[str, Any]] = [
         {"operator": "exists"},
@@ -139,6 +138,67 @@ async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
 
     for found, each in zip(by_sql, wanted, strict=True):
         assert found == evaluate(each, events, NOW_MS), each
+
+
+async def test_every_window_at_its_edges(clickhouse: ClickHouse) -> None:
+    """All in one job, whose single statement must read as far back as the longest window, and no further than now."""
+    events = [
+        Event(f"u{i % 4}", event_type, f"{event_type}{i}", NOW_MS + offset, {})
+        for i, offset in enumerate(OFFSETS * 2)
+        for event_type in ("login", "login_x")
+    ]
+    for windows in ((None, *WINDOWS), ({"last": "1s"}, {"last": "1d"}), ({"to": "-1d"},)):
+        wanted = [
+            group(count(event_type, operator, value, **({"window": window} if window else {})))
+            for event_type in ("login", "login*", "*")
+            for window in windows
+            for operator, value in (("eq", 0), ("eq", 1), ("eq", 2), ("gte", 3), ("between", [2, 4]))
+        ]
+
+        by_sql = await members_by_sql(clickhouse, [*events, *events[::3]], wanted, NOW_MS)
+
+        assert by_sql == [evaluate(each, events, NOW_MS) for each in wanted]
+
+
+HISTORIES: dict[str, list[tuple[int, str, dict[str, JsonValue]]]] = {
+    "set": [(-9, "a", {"plan": "pro"})],
+    "removed": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": None})],
+    "set again": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": None}), (-7, "c", {"plan": "pro"})],
+    "removed before, arrived after": [(-8, "b", {"plan": "pro"}), (-9, "a", {"plan": None})],
+    "removed in the future": [(-9, "a", {"plan": "pro"}), (1, "b", {"plan": None})],
+    "removed now": [(-9, "a", {"plan": "pro"}), (0, "b", {"plan": None})],
+    "tie, larger removes": [(-9, "a", {"plan": "pro"}), (-9, "b", {"plan": None})],
+    "tie, smaller removes": [(-9, "b", {"plan": "pro"}), (-9, "a", {"plan": None})],
+    "tie, as bytes": [(-9, "Z", {"plan": "free"}), (-9, "a", {"plan": "pro"}), (-9, "\u00e9", {"plan": 5})],
+    "other key later": [(-9, "a", {"plan": "pro"}), (-8, "b", {"other": 1})],
+    "object over text": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": {"city": "pro"}})],
+    "text over object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": "pro"})],
+    "object over object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": {"zip": "1"}})],
+    "array over text": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": ["pro"]})],
+    "removed object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": None})],
+    "delivered twice": [(-9, "a", {"plan": "pro"}), (-9, "a", {"plan": "pro"}), (-8, "b", {"plan": 5})],
+}
+
+
+async def test_traits_are_what_they_were_then(clickhouse: ClickHouse) -> None:
+    events = [
+        Event(name, "$identify", f"{id}-{name}", NOW_MS + at, payload)
+        for name, history in HISTORIES.items()
+        for at, id, payload in history
+    ]
+    wanted = [
+        group({"type": "user_property", "property": path, **test})
+        for path in ("plan", "plan.city", "plan.0", "other")
+        for test in (
+            {"operator": "exists"},
+            {"operator": "eq", "value": "pro"},
+            {"operator": "not_in", "value": ["pro", 5]},
+        )
+    ]
+    for as_of_ms in (NOW_MS, NOW_MS - 8, NOW_MS - 9, NOW_MS - 10):
+        by_sql = await members_by_sql(clickhouse, events, wanted, as_of_ms)
+
+        assert by_sql == [evaluate(each, events, as_of_ms) for each in wanted]
 
 
 def _nested(keys: tuple[str, ...], value: Any) -> Any:

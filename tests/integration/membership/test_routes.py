@@ -65,9 +65,7 @@ async def api(stack: Stack) -> AsyncIterator[Api]:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[Lookup]]:
-        yield Running(
-            stack.lookup, authenticator=KnownCallers(tenant, other), checks={"lookup": stack.lookup.check}
-        )
+        yield Running(stack.lookup, authenticator=KnownCallers(tenant, other), checks={"lookup": stack.lookup.check})
 
     app = api_app(lifespan)
     async with (

@@ -15,7 +15,17 @@ from tests.integration.membership.stack import NOW_MS
 
 DAY_MS = 86_400_000
 USERS = ("u1", "u'2", "ü3", "{u:String}", "U1")
-EVENT_TYPES = ("login", "login", "login_x", "c'); DROP TABLE events--", "l*", "$identify", "$identify", "$identify", "$page")
+EVENT_TYPES = (
+    "login",
+    "login",
+    "login_x",
+    "c'); DROP TABLE events--",
+    "l*",
+    "$identify",
+    "$identify",
+    "$identify",
+    "$page",
+)
 EVENT_PATTERNS = ("login", "login", "login_*", "log*", "*", "l\\*", "l\\**", "c'*", "$identify", "$page", "$*", "none")
 
 OFFSETS = (0, 1, -1, -1000, -DAY_MS - 1, -DAY_MS, -DAY_MS + 1, -2 * DAY_MS, -2 * DAY_MS + 1, -40 * DAY_MS)
@@ -65,7 +75,25 @@ EPOCHS = (
     1.005,
 )
 NUMBERS = (0, 1, -1, 5, 5.0, 5.5, -0.0, 0.1, 2**53, 2**53 + 1, 2**63, 2**63 - 1, -(2**63), 1e300, -1e300, 5e-324)
-NUMERALS = ("5", "5.0", "-1", "0", "-0", "1e3", "5E-1", "1e400", "05", "+5", "5.", ".5", " 5", "5\n", "0x5", "NaN", "inf")
+NUMERALS = (
+    "5",
+    "5.0",
+    "-1",
+    "0",
+    "-0",
+    "1e3",
+    "5E-1",
+    "1e400",
+    "05",
+    "+5",
+    "5.",
+    ".5",
+    " 5",
+    "5\n",
+    "0x5",
+    "NaN",
+    "inf",
+)
 TEXTS = ("", "pro", "Pro", "pr", "true", "null", "é", "e\u0301", "a\nb", "it's \"\\`", "😀", "{p0:String}", "$$")
 SCALARS = (None, True, False, *NUMBERS, *NUMERALS, *TEXTS, *INSTANTS, *NEARLY_INSTANTS, *EPOCHS)
 KEYS = ("a", "a", "b", "a.b", "k'`", "é", "0", "x y", "{p0:String}", "^`a`", ":`Int64`", "$s")
@@ -79,7 +107,7 @@ DURATIONS = ("1d", "1s", "2d", "0s", "20w")
 # Arrays that mix booleans with others keep their elements' types only with these insert settings.
 _KEEPS_FLAGS = "input_format_json_read_bools_as_numbers" in JSON_INSERT_SETTINGS
 PATTERNS = ("", "^5", "pro", "(?i)PRO", "a.b", "^.$", "[0-9]+", "\\\\", "'", "é", "^$", "(?:Z|z)")
-_WINDOWS: tuple[dict[str, str], ...] = (
+WINDOWS: tuple[dict[str, str], ...] = (
     {"last": "1d"},
     {"last": "1s"},
     {"from": "-2d", "to": "-1d"},
@@ -139,7 +167,9 @@ class World:
         return self._scalar()
 
     def _scalar(self) -> Any:
-        family = self._random.choice((SCALARS, (5, "5", "pro", True, False, None), NUMBERS, NUMERALS, TEXTS, INSTANTS, EPOCHS))
+        family = self._random.choice(
+            (SCALARS, (5, "5", "pro", True, False, None), NUMBERS, NUMERALS, TEXTS, INSTANTS, EPOCHS)
+        )
         return self._random.choice(family)
 
     def _unmixed(self, array: list[Any]) -> list[Any]:
@@ -151,7 +181,11 @@ class World:
         kind = self._random.random()
         if depth and kind < 0.15:
             parts = [self._node(depth - 1) for _ in range(self._random.randint(0, 3))]
-            return {"logic": self._random.choice(("AND", "OR")), "conditions": parts, "negate": self._random.random() < 0.3}
+            return {
+                "logic": self._random.choice(("AND", "OR")),
+                "conditions": parts,
+                "negate": self._random.random() < 0.3,
+            }
         negate = self._random.random() < 0.1
         if kind < 0.5:
             return {"type": "user_property", **self._filter(self._subject("$identify")), "negate": negate}
@@ -173,7 +207,7 @@ class World:
             "value": bounds if operator == "between" else bounds[0],
             "where": [self._filter(subject) for _ in range(pick((0, 1, 1, 1, 2)))],
         }
-        return condition if pick((True, False)) else {**condition, "window": pick(_WINDOWS)}
+        return condition if pick((True, False)) else {**condition, "window": pick(WINDOWS)}
 
     def _filter(self, subject: Event) -> dict[str, Any]:
         """A test of something in the event that it passes, or nearly."""
@@ -239,7 +273,12 @@ def _families(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) and _instant(value) is not None:
         return (*("instant", "recency") * 5, *_BY_FAMILY)
     if isinstance(value, str):
-        return (*("affix", "pattern", "containment", "comparison", "between") * 2, "equality", "membership", *_BY_FAMILY)
+        return (
+            *("affix", "pattern", "containment", "comparison", "between") * 2,
+            "equality",
+            "membership",
+            *_BY_FAMILY,
+        )
     return (*("containment", "presence") * 5, *_BY_FAMILY)
 
 

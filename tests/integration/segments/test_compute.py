@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, RunCounts, RunProblem, SegmentResult
 from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS
 from segops_common.kit.clock import SystemClock
@@ -73,10 +74,12 @@ async def test_a_run_is_queued_with_all_that_a_worker_needs(
     assert job.as_of == datetime.fromisoformat(shown["as_of"])
 
 
-async def test_without_a_definition_there_is_no_run(client: httpx.AsyncClient) -> None:
+async def test_without_a_definition_the_run_is_of_nobody(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     segment = await create(client)
-    answer = await client.post(f"/api/segments/{segment['id']}/compute/", headers=OWNER)
-    assert (answer.status_code, slug(answer)) == (409, "definition-missing")
+    assert segment["definition"] == {"logic": "OR", "conditions": [], "negate": False}
+    run_id = await compute(client, f"/api/segments/{segment['id']}/")
+    job = next(job for job in await relay_everything(engine) if job.run_id == run_id)
+    assert [(each.version, each.definition) for each in job.segments] == [(1, Group(logic="OR", conditions=()))]
 
 
 async def test_a_later_request_moves_a_run_that_nobody_has_seen(

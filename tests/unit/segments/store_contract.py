@@ -13,7 +13,7 @@ import pytest
 from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import RunCounts, RunProblem
 from segops_segments.domain.run import NewRun, Outcome, Run, job_of
-from segops_segments.domain.segment import NewSegment, Segment, Version
+from segops_segments.domain.segment import NOBODY, NewSegment, Segment, Version
 from segops_segments.ports import NameTaken, Outbox, Store, WriteUnit
 
 NOW = datetime(2026, 1, 31, 9, 0, 0, 123_000, tzinfo=UTC)
@@ -30,7 +30,7 @@ def definition(value: float = 1) -> Group:
     return parse_definition({"logic": "AND", "conditions": [condition]})
 
 
-def new_segment(tenant_id: int, name: str = "Loyal", group: Group | None = None) -> NewSegment:
+def new_segment(tenant_id: int, name: str = "Loyal", group: Group = NOBODY) -> NewSegment:
     return NewSegment(
         tenant_id=tenant_id, name=name, segment_type="rule", definition=group, description="d", refresh="manual"
     )

@@ -17,7 +17,7 @@ from segops_common.kit.errors import (
 )
 from segops_common.testing.clock import ManualClock
 from segops_segments.adapters.memory import MemoryStore
-from segops_segments.domain.segment import MAX_DEFINITION_BYTES, Change, NewSegment, Refresh, SegmentType
+from segops_segments.domain.segment import MAX_DEFINITION_BYTES, NOBODY, Change, NewSegment, Refresh, SegmentType
 from segops_segments.service.segments import SegmentService
 
 
@@ -32,7 +32,7 @@ def trait(value: object) -> dict[str, object]:
 def new(
     name: str = "Loyal",
     *,
-    definition: Group | None = None,
+    definition: Group = NOBODY,
     segment_type: SegmentType = "rule",
     refresh: Refresh = "manual",
 ) -> NewSegment:
@@ -75,7 +75,7 @@ async def test_every_change_is_announced_and_nothing_else(
     await segments.change(1, made.id, Change(name="Loyal"), expected=None, by="user:1")
     await segments.delete(1, made.id, expected=2)
     told = await announced(store)
-    assert [(each.version, each.definition is None, each.deleted) for each in told] == [
+    assert [(each.version, each.definition == NOBODY, each.deleted) for each in told] == [
         (1, True, False),
         (2, False, False),
         (3, False, True),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from segops_common.web.app import Running, create_app
-from segops_common.web.server import serve
+from segops_common.web.server import Address, serve
 
 
 def say(word: str) -> None:
@@ -48,7 +48,7 @@ LOOPS = {"obedient": obedient, "failing": failing, "idle": idle, "deaf": deaf}
 async def main(port: int, behaviour: str) -> None:
     app = create_app(title="Served", description="For a test.", lifespan=lifespan)
     loops = [LOOPS[behaviour]] if behaviour in LOOPS else []
-    await serve(app, host="127.0.0.1", port=port, loops=loops, drain_s=1.0 if behaviour == "drain" else 0.0)
+    await serve(app, Address("127.0.0.1", port, drain_s=1.0 if behaviour == "drain" else 0.0), loops=loops)
 
 
 if __name__ == "__main__":

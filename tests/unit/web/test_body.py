@@ -75,9 +75,7 @@ def test_repair_mends_nothing_else() -> None:
         parse_json(b'{"a":"\\ud800"', repair_surrogates=True)
 
 
-@pytest.mark.parametrize(
-    "body", [b"[[[[[[[[[[[[[[[[[" + b'"' + b'\\"' * 350_000, b'{"a":' * 17 + b'"\\ud800' * 100_000]
-)
+@pytest.mark.parametrize("body", [b"[" * 25 + b'"' + b'\\"' * 350_000, b'{"a":' * 25 + b'"\\ud800' * 100_000])
 @pytest.mark.timeout(5)
 def test_no_body_costs_more_than_its_length(body: bytes) -> None:
     with pytest.raises(MalformedRequest):

@@ -73,12 +73,12 @@ class ComputeResult(_Message):
 
 
 class SegmentChanged(_Message):
-    """The present state of a segment after a change; `definition` is absent while none is set."""
+    """The present state of a segment after a change."""
 
     tenant_id: int
     segment_id: int
     version: int
-    definition: Group | None
+    definition: Group
     refresh: Literal["manual", "hourly", "live"]
     deleted: bool
 

@@ -38,6 +38,7 @@ __all__ = [
     "DataError",
     "Limits",
     "LoopHealth",
+    "LoopNotRunning",
     "LoopObserver",
     "SilentObserver",
     "TooManyBadRecords",
@@ -50,6 +51,10 @@ _POLL_LEAST_S = 0.01
 _FAILED_POLLS_TO_REJOIN = 10
 _LAG_EVERY_S = 10.0
 _CANCEL_S = 5.0
+
+
+class LoopNotRunning(Exception):
+    """The loop makes no progress, for the reason given."""
 
 
 class ConsumerLoop:
@@ -103,6 +108,12 @@ class ConsumerLoop:
         for source, error in self._work.failing.items():
             return LoopHealth(False, f"a batch of {source.topic}/{source.partition} keeps failing: {error}")
         return LoopHealth(True)
+
+    async def check(self) -> None:
+        """For readiness: raises LoopNotRunning, with the reason, unless healthy."""
+        health = self.health
+        if not health.ok:
+            raise LoopNotRunning(health.problem)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, surviving every outage of the log; then returns within `limits.drain_s`.

@@ -114,6 +114,27 @@ def create_app(
     return app
 
 
+def document_of(build: Callable[[Lifespan[S]], FastAPI]) -> dict[str, Any]:
+    """The OpenAPI document of the app that `build` makes, without any of its resources."""
+
+    @asynccontextmanager
+    async def never() -> AsyncIterator[Running[S]]:
+        raise RuntimeError("an app made for its document does not run")
+        yield
+
+    return build(never).openapi()
+
+
+def worker_app(*, title: str, checks: Mapping[str, Check], metrics: Metrics) -> FastAPI:
+    """A worker's HTTP face: health and metrics, nothing documented."""
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[Running[None]]:
+        yield Running(None, checks=checks)
+
+    return create_app(title=title, description="Health and metrics.", lifespan=lifespan, metrics=metrics)
+
+
 def new_router(**more: Any) -> APIRouter:
     """A router whose routes pass the body gate."""
     return APIRouter(route_class=StrictRoute, redirect_slashes=False, generate_unique_id_function=operation_id, **more)

@@ -23,7 +23,8 @@ from segops_common.web.paths import child_path
 
 MAX_WIRE_BYTES = 1 << 20
 MAX_INFLATED_BYTES = 4 << 20
-MAX_DEPTH = 16
+MAX_DEPTH = 24
+"""Room for a definition of 8 levels whose deepest condition has a filter over a list; events have a lower limit."""
 MAX_MEMBERS = 100_000
 """Values in one body, all levels together: what validation may have to look at."""
 READ_TIMEOUT_S = 10.0

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
@@ -37,23 +38,34 @@ class Server(uvicorn.Server):
             self.listening.set()
 
 
-async def serve(app: FastAPI, *, host: str, port: int, loops: Sequence[Loop] = (), drain_s: float = 0.0) -> None:
-    """Serve until SIGTERM or SIGINT; then not ready, `drain_s` more seconds of service, and out in an orderly way.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a process listens, and how long a stopping one still serves, so that balancers see that it is not ready."""
+
+    host: str
+    port: int
+    drain_s: float = 0.0
+
+
+async def serve(app: FastAPI, address: Address, *, loops: Sequence[Loop] = ()) -> None:
+    """Serve until SIGTERM or SIGINT; then not ready, drained, and out in an orderly way.
+
+    Only a process without loops drains: nobody sends requests to a worker.
 
     The loops are told to stop when the signal comes, and end before the app's resources are closed. A second signal
     ends all waiting. Raises the error of a loop that failed or ended by itself, after stopping the rest, and SystemExit
     when the port is taken or the resources cannot be made.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
-    server = Server(server_config(app, host=host, port=port))
+    server = Server(server_config(app, host=address.host, port=address.port))
     failures: list[BaseException] = []
     _listen_for_signals(stop, hurry)
     working = [spawn(_looped(loop, server, stop, failures), name=f"loop {number}") for number, loop in enumerate(loops)]
     serving = spawn(_served(server, stop, failures), name="http")
     await stop.wait()
     app.state.health.draining = True
-    if server.started:
-        await _until(hurry, drain_s)
+    if server.started and not loops:
+        await _until(hurry, address.drain_s)
     await _finish(working, hurry)
     server.should_exit, server.force_exit = True, hurry.is_set()
     await serving

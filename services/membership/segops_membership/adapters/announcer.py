@@ -50,14 +50,14 @@ class LogAnnouncer:
         for change in changes:
             partition = partition_of(MEMBERSHIP_CHANGES, profile_key(change.tenant_id, change.user_id))
             lines[partition].append(change.model_dump_json().encode() + b"\n")
-        for partition, grouped in lines.items():
-            for value in _values(grouped):
-                await self._append(partition, value, changes[0].tenant_id)
-
-    async def _append(self, partition: int, value: bytes, tenant_id: int) -> None:
-        message = Message(key=tenant_key(tenant_id), value=value, headers=_HEADERS, partition=partition)
+        key = tenant_key(changes[0].tenant_id) if changes else b""
+        messages = [
+            Message(key=key, value=value, headers=_HEADERS, partition=partition)
+            for partition, grouped in lines.items()
+            for value in _values(grouped)
+        ]
         try:
-            await self._log.append_many(MEMBERSHIP_CHANGES, [message])
+            await self._log.append_many(MEMBERSHIP_CHANGES, messages)
         except LogError as error:
             raise Outage(str(error)) from error
 

@@ -151,9 +151,7 @@ class ComputeRun:
         await self._publisher.append(lease, proposal)
 
     def _success(self, task: _Task, outcomes: Sequence[SegmentOutcome], answers: Answers) -> ComputeResult:
-        counts = RunCounts(
-            universe=len(answers.universe), rows_read=answers.rows_read, bytes_read=answers.bytes_read
-        )
+        counts = RunCounts(universe=len(answers.universe), rows_read=answers.rows_read, bytes_read=answers.bytes_read)
         segments = tuple(outcome.result for outcome in outcomes)
         return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
 

@@ -30,7 +30,9 @@ class Publisher:
         self._signal = signal
         self._faults = faults
 
-    async def write(self, lease: Lease, run_id: int, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime) -> None:
+    async def write(
+        self, lease: Lease, run_id: int, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
+    ) -> None:
         """Store the outcomes where no reader sees them yet. Raises LeaseLost."""
         attempt = Attempt(run_id, lease.fence)
         lease.check()

@@ -98,7 +98,7 @@ class PostgresWriteUnit(PostgresReadUnit):
             "tenant_id": tenant_id,
             "name": new.name,
             "segment_type": new.segment_type,
-            "definition": None if new.definition is None else to_json(new.definition),
+            "definition": to_json(new.definition),
             "description": new.description,
             "refresh": new.refresh,
             "version": 1,

@@ -23,7 +23,7 @@ segments = sa.Table(
     sa.Column("tenant_id", sa.BigInteger),
     sa.Column("name", sa.Text),
     sa.Column("segment_type", sa.Text),
-    sa.Column("definition", sa.JSON(none_as_null=True)),
+    sa.Column("definition", sa.JSON),
     sa.Column("description", sa.Text),
     sa.Column("refresh", sa.Text),
     sa.Column("version", sa.BigInteger),
@@ -86,7 +86,7 @@ def segment_of(row: sa.RowMapping) -> Segment:
     """The segment in a row of `segments`."""
     return Segment(
         **{name: row[name] for name in _SEGMENT_COLUMNS},
-        definition=None if row["definition"] is None else Group.model_validate(row["definition"]),
+        definition=Group.model_validate(row["definition"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
@@ -96,7 +96,7 @@ def row_of_segment(segment: Segment) -> dict[str, Any]:
     """What an update of `segments` writes."""
     return {
         "name": segment.name,
-        "definition": None if segment.definition is None else to_json(segment.definition),
+        "definition": to_json(segment.definition),
         "description": segment.description,
         "refresh": segment.refresh,
         "version": segment.version,

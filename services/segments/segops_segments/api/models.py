@@ -13,7 +13,7 @@ from segops_common.contracts.definition import EXAMPLE, Definition, Group, Insta
 from segops_common.kit.errors import Fault
 from segops_common.kit.pagination import Page
 from segops_segments.domain.run import Run, RunState
-from segops_segments.domain.segment import Change, NewSegment, Refresh, Segment, SegmentType, Version
+from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
 
 MAX_ID: Final = 2**63 - 1
 AT: Final = "2026-01-31T09:00:00Z"
@@ -83,7 +83,7 @@ class CreateSegment(_Body):
             tenant_id=self.tenant,
             name=self.name,
             segment_type=self.segment_type,
-            definition=self.definition,
+            definition=NOBODY if self.definition is None else self.definition,
             description=self.description,
             refresh=self.refresh,
         )
@@ -113,7 +113,7 @@ class SegmentRead(_Answer):
     name: str
     tenant: int
     segment_type: SegmentType
-    definition: Group | None = Field(description="Null until one is set.")
+    definition: Group = Field(description="No one, an OR of nothing, until one is set.")
     description: str
     refresh: Refresh
     version: int = Field(description="Rises by one with every change; also the ETag.")

@@ -61,7 +61,7 @@ async def list_segments(
 async def create_segment(
     use_cases: UseCasesOfApp, caller: Writer, body: CreateSegment, response: Response
 ) -> SegmentRead:
-    """The name is unique in the tenant. The definition may be set later."""
+    """The name is unique in the tenant. The definition may be set later; until then nobody is a member."""
     caller.require(body.tenant, Scope.SEGMENTS_WRITE)
     segment = await use_cases.segments.create(body.to_domain(), by=actor(caller))
     response.headers["Location"] = f"{SEGMENTS_PREFIX}/{segment.id}/"

@@ -12,6 +12,9 @@ from segops_common.contracts.jobs import SegmentChanged
 SegmentType = Literal["rule", "static"]
 Refresh = Literal["manual", "hourly", "live"]
 
+NOBODY: Final = Group(logic="OR", conditions=())
+"""The definition of a segment that was created without one: to compute too early does no harm."""
+
 MAX_DEFINITION_BYTES: Final = 256 * 1024
 """A job carries the definition, and the event log takes records of 1 MiB."""
 
@@ -23,7 +26,7 @@ class NewSegment:
     tenant_id: int
     name: str
     segment_type: SegmentType
-    definition: Group | None
+    definition: Group
     description: str
     refresh: Refresh
 
@@ -46,7 +49,7 @@ class Segment:
     tenant_id: int
     name: str
     segment_type: SegmentType
-    definition: Group | None
+    definition: Group
     description: str
     refresh: Refresh
     version: int
@@ -67,14 +70,14 @@ class Segment:
         return replace(wanted, version=self.version + 1, updated_at=at)
 
     @property
-    def says(self) -> tuple[str, str | None, str, str]:
+    def says(self) -> tuple[str, str, str, str]:
         """All that a caller can change, comparable: equal definitions have equal hashes."""
         return (self.name, self.definition_hash, self.description, self.refresh)
 
     @property
-    def definition_hash(self) -> str | None:
-        """The identity of the definition; None while there is none."""
-        return None if self.definition is None else content_hash(self.definition)
+    def definition_hash(self) -> str:
+        """The identity of the definition."""
+        return content_hash(self.definition)
 
     def announcement(self, *, deleted: bool = False) -> SegmentChanged:
         """What the other services are told."""

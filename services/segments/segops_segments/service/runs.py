@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Conflict, Fault, NotFound, ValidationFailed
+from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
 from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
+from segops_segments.domain.segment import Version
 from segops_segments.ports import Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.segments import NEWEST, require_segment
@@ -28,7 +29,7 @@ class RunService:
 
         A segment has at most one run announced and not begun, and at most one waiting behind it: that one takes in
         every further request and moves its instant forward with each. A run at an instant of the caller's choice is
-        always a new one. Raises NotFound, Conflict (definition-missing) or ValidationFailed.
+        always a new one. Raises NotFound or ValidationFailed.
         """
         if as_of is not None:
             return await self._request(tenant_id, segment_id, as_of=as_of, by=by)
@@ -43,9 +44,7 @@ class RunService:
             raise ValidationFailed("A run cannot look into the future.", errors=[fault])
         async with self._store.writing(tenant_id) as unit:
             segment = await require_segment(unit, (tenant_id,), segment_id)
-            version = await unit.version(tenant_id, segment_id, segment.version)
-            if version is None:
-                raise Conflict("The segment has no definition yet.", slug="definition-missing")
+            version = await _version_in_force(unit, tenant_id, segment_id, segment.version)
             new = NewRun(
                 segment_id=segment_id,
                 version=version.number,
@@ -127,10 +126,15 @@ class RunService:
 
 
 async def _put_job(unit: WriteUnit, run: Run) -> int:
-    version = await unit.version(run.tenant_id, run.segment_id, run.version)
-    if version is None:
-        raise LookupError("every run is of a version that exists")
+    version = await _version_in_force(unit, run.tenant_id, run.segment_id, run.version)
     return await unit.announce_job(run.tenant_id, job_of(run, version))
+
+
+async def _version_in_force(unit: WriteUnit, tenant_id: int, segment_id: int, number: int) -> Version:
+    version = await unit.version(tenant_id, segment_id, number)
+    if version is None:
+        raise LookupError("every segment has a version from its first day")
+    return version
 
 
 async def _save(unit: WriteUnit, run: Run) -> Run:

@@ -113,7 +113,7 @@ async def require_segment(unit: ReadUnit, tenants: Collection[int], segment_id: 
 
 async def _record(unit: WriteUnit, before: Segment | None, after: Segment, by: str) -> None:
     """Keep the definition if it is a new one, and tell the other services."""
-    if after.definition is not None and (before is None or before.definition_hash != after.definition_hash):
+    if before is None or before.definition_hash != after.definition_hash:
         version = Version(
             segment_id=after.id,
             number=after.version,

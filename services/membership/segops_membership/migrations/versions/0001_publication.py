@@ -57,6 +57,4 @@ def upgrade() -> None:
         sa.Column("announced", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.UniqueConstraint("tenant_id", "number", name="publications_number"),
     )
-    op.create_index(
-        "publications_not_shown", "publications", ["tenant_id"], postgresql_where=sa.text("NOT shown")
-    )
+    op.create_index("publications_not_shown", "publications", ["tenant_id"], postgresql_where=sa.text("NOT shown"))

@@ -35,7 +35,7 @@ def _create_segments() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("segment_type", sa.Text, nullable=False),
         # Not jsonb, which writes 1e300 as an integer of 301 digits.
-        sa.Column("definition", sa.JSON),
+        sa.Column("definition", sa.JSON, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("refresh", sa.Text, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),

@@ -1,0 +1,196 @@
+"""The authenticators of the services and of auth itself, against the real auth."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from segops_common.contracts.http import AUTH_PURGE_CHANNEL
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.errors import Unauthenticated
+from segops_common.kit.ids import SystemIds
+from segops_common.security.api_keys import new_key
+from segops_common.security.introspect import Authenticator, RemoteAuthenticator
+from segops_common.security.principal import UserPrincipal
+from segops_common.security.scopes import KeyKind, Role
+from segops_common.security.tokens import TokenSigner
+from segops_common.stores.redis import create_redis
+from tests.integration.auth.world import SERVICE_TOKEN, Person, World, said
+from tests.unit.security.contract import AuthenticatorContract, Known
+from tests.unit.security.keys import new_private_key
+
+# A promise to users: within a second, everywhere.
+SOON_S = 1.0
+
+
+def remote_of(world: World, redis: Redis | None) -> RemoteAuthenticator:
+    return RemoteAuthenticator(
+        auth_url="http://auth.test",
+        service_token=SERVICE_TOKEN,
+        redis=redis,
+        clock=world.clock,
+        transport=httpx.ASGITransport(app=world.app),
+    )
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = create_redis(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def remote(world: World, redis: Redis) -> AsyncIterator[RemoteAuthenticator]:
+    async with remote_of(world, redis) as authenticator:
+        yield authenticator
+
+
+async def listening(world: World, redis: Redis) -> None:
+    """Return when somebody listens to what auth announces."""
+
+    async def is_heard() -> bool:
+        # Lets the listener try again, should its first try have failed.
+        world.clock.advance(0.01)
+        return bool(dict(await redis.pubsub_numsub(AUTH_PURGE_CHANNEL)).get(AUTH_PURGE_CHANNEL.encode()))
+
+    await soon(is_heard, within_s=5.0)
+
+
+async def soon(what: Callable[[], Awaitable[bool]], *, within_s: float = SOON_S) -> None:
+    """Fail unless it is true in time."""
+    async with asyncio.timeout(within_s):
+        for pause_s in itertools.repeat(0.01):
+            if await what():
+                return
+            await asyncio.sleep(pause_s)
+
+
+async def refuses(authenticator: Authenticator, header: str) -> bool:
+    try:
+        await authenticator.authenticate(header)
+    except Unauthenticated:
+        return True
+    return False
+
+
+class RealAuthContract(AuthenticatorContract):
+    """Subclasses bring the fixture `authenticator`."""
+
+    @pytest.fixture
+    async def known(self, world: World, authenticator: Authenticator) -> Known:
+        ada = await world.sign_up()
+        bob = await world.join(ada, "member")
+        secret = await ada.new_key(scopes=["events:read"])
+        publishable = await ada.new_key(kind="publishable")
+        ids = SystemIds(SystemClock())
+
+        async def revoke(key: str) -> None:
+            assert key == secret["key"]
+            said(await ada.ask("DELETE", f"api-keys/{secret['id']}/"), 204)
+            await soon(lambda: refuses(authenticator, f"ApiKey {key}"))
+
+        stranger = TokenSigner(private_key_pem=new_private_key(), clock=world.clock, ids=ids, lifetime_s=900)
+        return Known(
+            authenticator=authenticator,
+            token=bob.tokens["access_token"],
+            user_id=bob.id,
+            tenant_id=ada.tenant,
+            secret_key=secret["key"],
+            publishable_key=publishable["key"],
+            unknown_token=stranger.sign(bob.id),
+            unknown_key=new_key(KeyKind.SECRET, ids),
+            revoke=revoke,
+        )
+
+
+class TestRemoteAuthenticator(RealAuthContract):
+    @pytest.fixture
+    async def authenticator(self, world: World, remote: RemoteAuthenticator, redis: Redis) -> Authenticator:
+        with pytest.raises(Unauthenticated):
+            await remote.authenticate("ApiKey " + new_key(KeyKind.SECRET, SystemIds(SystemClock())))
+        await listening(world, redis)
+        return remote
+
+
+class TestLocalAuthenticator(RealAuthContract):
+    @pytest.fixture
+    def authenticator(self, world: World) -> Authenticator:
+        authenticator: Authenticator = world.app.state.authenticator
+        return authenticator
+
+
+async def role_of(authenticator: Authenticator, person: Person) -> Role | None:
+    caller = await authenticator.authenticate(f"Bearer {person.tokens['access_token']}")
+    assert isinstance(caller, UserPrincipal)
+    return caller.roles.get(person.tenant)
+
+
+async def test_changes_of_members_are_seen_within_a_second(
+    world: World, remote: RemoteAuthenticator, redis: Redis
+) -> None:
+    ada = await world.sign_up()
+    bob = await world.join(ada, "viewer")
+    assert await role_of(remote, bob) is Role.VIEWER
+    await listening(world, redis)
+    path = f"tenants/{ada.tenant}/members/{bob.id}/"
+
+    async def is_admin() -> bool:
+        return await role_of(remote, bob) is Role.ADMIN
+
+    async def is_out() -> bool:
+        return await role_of(remote, bob) is None
+
+    said(await ada.ask("PATCH", path, {"role": "admin"}), 200)
+    await soon(is_admin)
+    said(await ada.ask("DELETE", path), 204)
+    await soon(is_out)
+
+
+async def test_a_rotated_key_without_overlap_is_refused_within_a_second(
+    world: World, remote: RemoteAuthenticator, redis: Redis
+) -> None:
+    ada = await world.sign_up()
+    key = await ada.new_key()
+    header = f"ApiKey {key['key']}"
+    await remote.authenticate(header)
+    await listening(world, redis)
+    rotated = said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
+    await soon(lambda: refuses(remote, header))
+    await remote.authenticate(f"ApiKey {rotated['key']}")
+
+
+async def test_without_redis_a_revocation_counts_after_thirty_seconds(world: World) -> None:
+    ada = await world.sign_up()
+    key = await ada.new_key()
+    async with remote_of(world, None) as alone:
+        await alone.authenticate(f"ApiKey {key['key']}")
+        said(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+        assert not await refuses(alone, f"ApiKey {key['key']}"), "this shows that it remembers"
+        world.clock.advance(30)
+        assert await refuses(alone, f"ApiKey {key['key']}")
+
+
+async def test_what_is_missed_while_not_listening_is_doubted_on_return(
+    world: World, remote: RemoteAuthenticator, redis: Redis
+) -> None:
+    ada = await world.sign_up()
+    key = await ada.new_key()
+    header = f"ApiKey {key['key']}"
+    await remote.authenticate(header)
+    await listening(world, redis)
+    for client in await redis.client_list(_type="pubsub"):
+        await redis.client_kill_filter(_id=client["id"])
+    said(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+
+    async def refused_after_the_clock_moved() -> bool:
+        # The listener waits a moment before it listens again; far less than what makes answers old.
+        world.clock.advance(0.1)
+        return await refuses(remote, header)
+
+    await soon(refused_after_the_clock_moved, within_s=2.5)
