@@ -170,6 +170,19 @@ async def test_a_tenant_without_events_has_empty_segments(stack: Stack) -> None:
     assert await stack.segments_of(tenant, "u") == ()
 
 
+@pytest.mark.parametrize("year", [1, 1800, 2500, 9999])
+async def test_instants_that_the_warehouse_cannot_hold(stack: Stack, year: int) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    everyone = group()
+
+    await stack.compute.run(job(tenant, 1, {SEGMENT: everyone}, as_of=NOW.replace(year=year)))
+
+    expected = (SEGMENT,) if year > NOW.year else ()
+    assert (await stack.results(tenant))[-1].status == "succeeded"
+    assert await stack.segments_of(tenant, "u") == expected
+
+
 async def test_tenants_with_equal_names_stay_apart(stack: Stack) -> None:
     ours, theirs = new_tenant(), new_tenant()
     await stack.insert(ours, [event("u")])

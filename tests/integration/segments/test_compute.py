@@ -76,7 +76,7 @@ async def test_a_run_is_queued_with_all_that_a_worker_needs(
 
 async def test_without_a_definition_the_run_is_of_nobody(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     segment = await create(client)
-    assert segment["definition"] == {"logic": "OR", "conditions": [], "negate": False}
+    assert segment["definition"] == {"logic": "OR", "conditions": []}
     run_id = await compute(client, f"/api/segments/{segment['id']}/")
     job = next(job for job in await relay_everything(engine) if job.run_id == run_id)
     assert [(each.version, each.definition) for each in job.segments] == [(1, Group(logic="OR", conditions=()))]

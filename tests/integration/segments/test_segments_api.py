@@ -66,6 +66,7 @@ async def test_a_change_makes_a_version_only_when_it_changes_something(client: h
     assert [(each["version"], each["definition"], each["created_by"]) for each in listed["items"]] == [
         (4, STARTER, "user:1"),
         (2, PRICING, "user:1"),
+        (1, {"logic": "OR", "conditions": []}, "user:1"),
     ]
 
 

@@ -83,8 +83,8 @@ DEEP = {
     "10,000 closed": b"[" * 10_000 + b"]" * 10_000,
     "1 MB": b"[" * MiB,
     "25 levels": b'{"name":' + b"[" * 24 + b"]" * 24 + b"}",
-    "objects": b'{"a":' * 20 + b"1" + b"}" * 20,
-    "wide and deep": b'{"name":"a","parts":[' + b"[]," * 20 + b"[" * 15 + b"]" * 15 + b"]}",
+    "objects": b'{"a":' * 25 + b"1" + b"}" * 25,
+    "wide and deep": b'{"name":"a","parts":[' + b"[]," * 20 + b"[" * 23 + b"]" * 23 + b"]}",
 }
 
 
@@ -94,8 +94,8 @@ async def test_u7_depth_is_limited(client: httpx.AsyncClient, body: bytes) -> No
     assert (answer.status_code, slug(answer)) == (400, "too-deep")
 
 
-async def test_u7_sixteen_levels_pass_the_gate(client: httpx.AsyncClient) -> None:
-    answer = await post(client, b'{"name":"a","x":' + b"[" * 15 + b"]" * 15 + b"}")
+async def test_u7_the_deepest_allowed_passes_the_gate(client: httpx.AsyncClient) -> None:
+    answer = await post(client, b'{"name":"a","x":' + b"[" * 23 + b"]" * 23 + b"}")
     assert [fault["path"] for fault in answer.json()["errors"]] == ["x"]
     assert answer.status_code == 422
 

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 # What a row itself can be refused for: the same bytes fail for ever.
-DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 190, 252, 321, 349, 467})
+DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 190, 252, 321, 349, 467})
 # The server is there and short of something: the same statement may succeed later.
 TRANSIENT_CODES = frozenset({159, 202, 203, 209, 210, 241, 242, 243, 319, 425, 439, 999})
 _CODE = re.compile(r"[Cc]ode:? (\d+)")

@@ -99,7 +99,7 @@ def repaired(body: bytes) -> bytes:
 
 
 def check_complexity(body: bytes, value: Any) -> None:
-    """Raises MalformedRequest (too-deep) beyond 16 levels, ValidationFailed (too-complex) beyond 100,000 members."""
+    """Raises MalformedRequest (too-deep) beyond 24 levels, ValidationFailed (too-complex) beyond 100,000 members."""
     opened = body.count(b"[") + body.count(b"{")
     if opened <= MAX_DEPTH and body.count(b",") < MAX_MEMBERS:
         return

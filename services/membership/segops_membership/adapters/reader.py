@@ -7,6 +7,7 @@ from typing import Final
 
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
 from segops_membership.adapters.sql_plans import select
+from segops_membership.adapters.sql_properties import cut_instant
 from segops_membership.ports import Outage
 
 _TIMEOUT_S: Final = 2.0
@@ -45,7 +46,7 @@ class ClickHouseReader:
         """See the port."""
         values: dict[str, int | str] = {"tenant": tenant_id, "user": user_id, "number": number}
         if as_of_ms is not None:
-            values["as_of"] = as_of_ms
+            values["as_of"] = cut_instant(as_of_ms)
         found = await self._query(_NOW if as_of_ms is None else _THEN, values)
         return tuple(int(row[0]) for row in found.rows)
 

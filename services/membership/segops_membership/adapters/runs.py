@@ -14,6 +14,7 @@ from segops_common.contracts.jobs import MembershipChanged
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
 from segops_membership.adapters.sql_plans import select
+from segops_membership.adapters.sql_properties import cut_instant
 from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
@@ -84,7 +85,7 @@ class ClickHouseRuns:
             **_named(tenant_id, publication.attempt),
             "number": publication.number,
             "base": publication.base_run_id,
-            "as_of": publication.as_of_ms,
+            "as_of": cut_instant(publication.as_of_ms),
             "at": to_ms(publication.at),
         }
         columns = "tenant_id, run_id, fence, number, base_run_id, as_of, at"
@@ -107,7 +108,10 @@ class ClickHouseRuns:
             names = await self._names(tenant_id, portion[0], portion[-1])
             numbers = BitMap(portion)
             for segment_id, entered, exited in changed:
-                both: tuple[tuple[Literal["entered", "exited"], BitMap], ...] = (("entered", entered), ("exited", exited))
+                both: tuple[tuple[Literal["entered", "exited"], BitMap], ...] = (
+                    ("entered", entered),
+                    ("exited", exited),
+                )
                 for change, bitmap in both:
                     for some in _portions(bitmap & numbers, _CHANGES_AT_ONCE):
                         users = [names[n] for n in some if n in names]
@@ -189,7 +193,7 @@ def _outcome_line(common: Mapping[str, object], outcome: SegmentOutcome) -> byte
 
 
 def _time(milliseconds: int) -> str:
-    return from_ms(milliseconds).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return from_ms(cut_instant(milliseconds)).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def _base64(column: str) -> str:

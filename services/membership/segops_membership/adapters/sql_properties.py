@@ -24,6 +24,11 @@ _WAREHOUSE_MAX_MS: Final = 10_413_791_999_999
 """The first and last instant of DateTime64(3): 1900 to 2299."""
 
 
+def cut_instant(milliseconds: int) -> int:
+    """The nearest instant that the warehouse can hold; no event is outside of these."""
+    return min(max(milliseconds, _WAREHOUSE_MIN_MS), _WAREHOUSE_MAX_MS)
+
+
 class Bindings:
     """The parameters of one statement; equal values share one."""
 
@@ -48,9 +53,8 @@ class Bindings:
         return self._bind("Bool", "true" if value else "false")
 
     def instant(self, milliseconds: int) -> str:
-        """A placeholder for a time, cut to what the warehouse can hold, which no event is outside of."""
-        cut = min(max(milliseconds, _WAREHOUSE_MIN_MS), _WAREHOUSE_MAX_MS)
-        return f"fromUnixTimestamp64Milli({self._bind('Int64', cut)}, 'UTC')"
+        """A placeholder for a time, cut to what the warehouse can hold."""
+        return f"fromUnixTimestamp64Milli({self._bind('Int64', cut_instant(milliseconds))}, 'UTC')"
 
     def texts(self, values: list[str]) -> str:
         """A constant array of strings; as JSON, whose quoting every value survives."""
