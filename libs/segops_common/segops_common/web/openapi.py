@@ -65,7 +65,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 def _without_aliases(made: dict[str, Any]) -> dict[str, Any]:
     """The document with each schema that is only another name replaced by what it names: generators make it twice."""
     schemas: dict[str, Any] = made["components"]["schemas"]
-    named = {f"#/components/schemas/{name}": schema for name, schema in schemas.items() if set(schema) == {"$ref"}}
+    named = {f"#/components/schemas/{name}": schema["$ref"] for name, schema in schemas.items() if "$ref" in schema}
 
     def resolve(part: Any) -> Any:
         if isinstance(part, list):
@@ -73,7 +73,7 @@ def _without_aliases(made: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(part, dict):
             return part
         while isinstance(part.get("$ref"), str) and part["$ref"] in named:
-            part = part | named[part["$ref"]]
+            part = part | {"$ref": named[part["$ref"]]}
         return {name: resolve(item) for name, item in part.items()}
 
     for reference in named:

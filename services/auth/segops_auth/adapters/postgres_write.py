@@ -165,6 +165,14 @@ class PostgresWriteUnit(PostgresReadUnit):
     async def end_all_refresh_families(self, user_id: int, at: datetime) -> None:
         await self._end_families(families.c.user_id == user_id, at)
 
+    async def drop_expired_refresh_tokens(self, now: datetime, limit: int) -> int:
+        expired = sa.select(refresh_tokens.c.id).where(refresh_tokens.c.expires_at <= now).limit(limit)
+        tokens = sa.delete(refresh_tokens).where(refresh_tokens.c.id.in_(expired)).returning(refresh_tokens.c.family_id)
+        dropped = (await self._session.execute(tokens)).scalars().all()
+        has_tokens = sa.exists().where(refresh_tokens.c.family_id == families.c.id)
+        await self._session.execute(sa.delete(families).where(families.c.id.in_(set(dropped)), ~has_tokens))
+        return len(dropped)
+
     async def record(self, tenant_id: int, act: Act) -> None:
         head = sa.select(tenants.c.audit_number, tenants.c.audit_hash).where(tenants.c.id == tenant_id)
         row = (await self._session.execute(head)).mappings().one()

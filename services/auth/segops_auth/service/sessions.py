@@ -20,6 +20,8 @@ REFRESH_LIFETIME: Final = timedelta(days=30)
 GRACE: Final = timedelta(seconds=10)
 """How long a used refresh token still gives its successor: an answer may be lost, two tabs may ask at once."""
 
+DROP_AT_ONCE: Final = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
@@ -124,6 +126,13 @@ class Sessions:
             token = await unit.lock_refresh_token(self._secrets.hash(refresh_token))
             if token is not None:
                 await unit.end_refresh_family(token.family_id, self._clock.now())
+
+    async def drop_expired(self) -> None:
+        """Delete what has expired; it works no more, so nothing changes for anybody."""
+        dropped = DROP_AT_ONCE
+        while dropped == DROP_AT_ONCE:
+            async with self._store.write() as unit:
+                dropped = await unit.drop_expired_refresh_tokens(self._clock.now(), DROP_AT_ONCE)
 
     async def _end_stolen(self, unit: WriteUnit, token: RefreshToken) -> None:
         now = self._clock.now()

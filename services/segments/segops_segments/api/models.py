@@ -29,6 +29,7 @@ _SEGMENT: Final[JsonDict] = {
     "created_at": AT,
     "updated_at": AT,
 }
+_VERSION: Final[JsonDict] = {"version": 2, "definition": EXAMPLE, "created_at": AT, "created_by": "user:7"}
 _RUN: Final[JsonDict] = {
     "run_id": "17",
     "segment_id": 42,
@@ -140,6 +141,8 @@ class SegmentRead(_Answer):
 class SegmentList(_Answer):
     """A page of segments, by rising id."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_SEGMENT], "next_cursor": "WzQyXQ"}]})
+
     items: tuple[SegmentRead, ...]
     next_cursor: str | None = Field(description="Null on the last page.")
 
@@ -151,6 +154,8 @@ class SegmentList(_Answer):
 
 class VersionRead(_Answer):
     """A definition that the segment has or had."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_VERSION]})
 
     version: int
     definition: Group
@@ -170,6 +175,8 @@ class VersionRead(_Answer):
 
 class VersionList(_Answer):
     """A page of versions, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_VERSION], "next_cursor": "WzQyXQ"}]})
 
     items: tuple[VersionRead, ...]
     next_cursor: str | None = Field(description="Null on the last page.")
@@ -259,6 +266,8 @@ class RunRead(_Answer):
 
 class RunList(_Answer):
     """A page of runs, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_RUN], "next_cursor": "WzQyXQ"}]})
 
     items: tuple[RunRead, ...]
     next_cursor: str | None = Field(description="Null on the last page.")

@@ -161,6 +161,8 @@ def _create_refresh_tokens() -> None:
         sa.UniqueConstraint("token_hash", name="refresh_tokens_hash"),
         schema=SCHEMA,
     )
+    op.create_index("refresh_tokens_family", "refresh_tokens", ["family_id"], schema=SCHEMA)
+    op.create_index("refresh_tokens_expiry", "refresh_tokens", ["expires_at"], schema=SCHEMA)
 
 
 def _create_audit_log() -> None:

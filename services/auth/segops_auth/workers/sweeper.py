@@ -1,0 +1,30 @@
+"""Deletes expired refresh tokens once an hour."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from segops_auth.service.sessions import Sessions
+from segops_common.kit.clock import Clock
+from segops_common.kit.errors import Unavailable
+
+INTERVAL_S: Final = 3600.0
+_log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    """A loop beside the API; several may run at once."""
+
+    def __init__(self, *, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            await self._clock.sleep(INTERVAL_S)
+            try:
+                await self._sessions.drop_expired()
+            except Unavailable:
+                _log.warning("expired refresh tokens are kept for another hour")
