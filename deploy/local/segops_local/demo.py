@@ -192,9 +192,7 @@ class _Tenant:
         yield f"{sent:,} events acknowledged"
 
     async def _send_batch(self, batch: list[Json]) -> Json:
-        answer = await _call(
-            self.client, "POST", "/api/ingestion/batch/", f"ApiKey {self.key}", json={"batch": batch}
-        )
+        answer = await _call(self.client, "POST", "/api/ingestion/batch/", f"ApiKey {self.key}", json={"batch": batch})
         if answer["errors"]:
             raise LocalError(f"The ingest service refused part of a batch: {answer['errors'][0]}")
         return answer

@@ -66,7 +66,6 @@ class Parts:
             if "kafka" in self.engines
             else f"valkey://{valkey.address(valkey.port)}/1",
             auth=f"http://{HOST}:{self.ports['auth.api']}",
-            public=f"http://{HOST}:{self.ports['gateway']}",
         )
         return {service: environment(service, at=at, state=self.state) for service in SERVICES}
 

@@ -51,7 +51,6 @@ class Addresses:
     clickhouse: str
     event_log: str
     auth: str
-    public: str
 
 
 def environment(service: str, *, at: Addresses, state: StateFolder) -> dict[str, str]:
@@ -71,7 +70,6 @@ def environment(service: str, *, at: Addresses, state: StateFolder) -> dict[str,
     if service == "auth":
         told["SEGOPS_API_KEY_PEPPER"] = state.secret("api-key-pepper")
         told["SEGOPS_JWT_PRIVATE_KEY_FILE"] = str(state.signing_key())
-        told["SEGOPS_PUBLIC_URL"] = at.public
     return child_environment() | told
 
 

@@ -143,7 +143,8 @@ async def test_error_in_mid_stream_reaches_the_async_reader(async_client: AsyncC
             async for _ in blocks:
                 pass
 
-    with pytest.raises(StreamFailureError, match="too far"):
+    # The driver reports whichever it meets first: the tagged block, or the broken end of the answer behind it.
+    with pytest.raises(StreamFailureError, match="too far|Stream failed"):
         await read_all()
 
 

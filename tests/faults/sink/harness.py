@@ -30,11 +30,14 @@ _QUIET_S = 2.0
 
 @dataclass(slots=True)
 class Sinks:
-    """A few sink processes; one that ends is started again at once, until `stop`."""
+    """A few sink processes; one that ends is started again at once, until `stop`.
+
+    Each start crashes at one of the points, in turn, so that all are hit about equally often however slow the machine.
+    """
 
     log_url: str
     clickhouse_url: str
-    crash_at: str
+    crash_points: Sequence[str]
     folder: Path
     number: int = 2
     starts: int = 0
@@ -64,10 +67,11 @@ class Sinks:
 
     async def _keep(self, index: int) -> None:
         while True:
+            crash_at = self.crash_points[self.starts % len(self.crash_points)]
             self.starts += 1
             with (self.folder / f"sink-{index}.err").open("ab") as errors:
                 self._processes[index] = await asyncio.create_subprocess_exec(
-                    sys.executable, str(WORKER), self.log_url, self.clickhouse_url, self.crash_at, stderr=errors
+                    sys.executable, str(WORKER), self.log_url, self.clickhouse_url, crash_at, stderr=errors
                 )
             await self._processes[index].wait()
 

@@ -27,7 +27,7 @@ from tests.faults.sink.harness import Producer, Sinks, Verdict, until_drained, v
 EVENT_COUNT = 20_000
 LONGER_THAN_AN_APPEND_WAITS_S = APPEND_DEADLINE_S + 1
 WINDOWS = ("after_intent", "mid_insert", "after_insert", "after_commit")
-EVERY_WINDOW = ",".join(f"{window}:0.03" for window in WINDOWS)
+CRASH_POINTS = [f"{window}:0.12" for window in WINDOWS]
 PLAIN_TABLE = {**SINGLE_NODE, "replacing_merge_tree": "MergeTree"}
 """No merging by key, so that a repeated insert shows as rows."""
 
@@ -90,7 +90,7 @@ async def kill(
 
 async def run(place: Place, *troubles: Coroutine[Any, Any, None]) -> tuple[Sinks, Producer]:
     """Send everything through sinks that crash, amid the troubles, and wait until it has arrived."""
-    sinks = Sinks(log_url(place.journal), place.warehouse.url, EVERY_WINDOW, place.folder)
+    sinks = Sinks(log_url(place.journal), place.warehouse.url, CRASH_POINTS, place.folder)
     producer = Producer(place.log, seed=1)
     async with asyncio.TaskGroup() as group:
         sinks.start(group)

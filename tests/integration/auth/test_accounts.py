@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 from typing import Any
 
 import pytest
 
+from segops_common.kit.clock import SystemClock
 from tests.integration.auth.world import PASSWORD, World, fresh, refused, said
 
 NEW_PASSWORD = "a-staple-is-better-than-nothing"
@@ -105,6 +107,21 @@ async def test_an_unknown_address_and_a_wrong_password_are_answered_alike(world:
     ]
     assert {problem["detail"] for problem in problems} == {"E-mail address and password do not match."}
     assert {problem["title"] for problem in problems} == {"Authentication is required"}
+
+
+async def test_an_unknown_address_takes_as_long_as_a_wrong_password(world: World) -> None:
+    ada = await world.sign_up()
+    nobody = f"{fresh('nobody')}@example.com"
+    taken: dict[str, list[float]] = {ada.email: [], nobody: []}
+    clock = SystemClock()
+    for _ in range(15):
+        for email, times in taken.items():
+            began = clock.monotonic()
+            await world.post("token/", {"email": email, "password": "wrong-password"})
+            times.append(clock.monotonic() - began)
+    known, unknown = (statistics.median(times) for times in taken.values())
+    # Without a hash to compare with it would be a tenth; the machine may be busy with other things.
+    assert 0.5 < unknown / known < 2, taken
 
 
 async def test_a_new_password_ends_every_session(world: World) -> None:

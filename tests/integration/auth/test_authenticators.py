@@ -45,12 +45,6 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-@pytest.fixture
-async def remote(world: World, redis: Redis) -> AsyncIterator[RemoteAuthenticator]:
-    async with remote_of(world, redis) as authenticator:
-        yield authenticator
-
-
 async def listening(world: World, redis: Redis) -> None:
     """Return when somebody listens to what auth announces."""
 
@@ -69,6 +63,16 @@ async def soon(what: Callable[[], Awaitable[bool]], *, within_s: float = SOON_S)
             if await what():
                 return
             await asyncio.sleep(pause_s)
+
+
+@pytest.fixture
+async def remote(world: World, redis: Redis) -> AsyncIterator[RemoteAuthenticator]:
+    """It listens already, so that what it learns from now on is forgotten only because auth says so."""
+    async with remote_of(world, redis) as authenticator:
+        assert await refuses(authenticator, "ApiKey " + new_key(KeyKind.SECRET, SystemIds(SystemClock())))
+        await listening(world, redis)
+        await asyncio.sleep(0.1)
+        yield authenticator
 
 
 async def refuses(authenticator: Authenticator, header: str) -> bool:
@@ -111,10 +115,7 @@ class RealAuthContract(AuthenticatorContract):
 
 class TestRemoteAuthenticator(RealAuthContract):
     @pytest.fixture
-    async def authenticator(self, world: World, remote: RemoteAuthenticator, redis: Redis) -> Authenticator:
-        with pytest.raises(Unauthenticated):
-            await remote.authenticate("ApiKey " + new_key(KeyKind.SECRET, SystemIds(SystemClock())))
-        await listening(world, redis)
+    def authenticator(self, remote: RemoteAuthenticator) -> Authenticator:
         return remote
 
 
@@ -131,13 +132,10 @@ async def role_of(authenticator: Authenticator, person: Person) -> Role | None:
     return caller.roles.get(person.tenant)
 
 
-async def test_changes_of_members_are_seen_within_a_second(
-    world: World, remote: RemoteAuthenticator, redis: Redis
-) -> None:
+async def test_changes_of_members_are_seen_within_a_second(world: World, remote: RemoteAuthenticator) -> None:
     ada = await world.sign_up()
     bob = await world.join(ada, "viewer")
     assert await role_of(remote, bob) is Role.VIEWER
-    await listening(world, redis)
     path = f"tenants/{ada.tenant}/members/{bob.id}/"
 
     async def is_admin() -> bool:
@@ -153,13 +151,12 @@ async def test_changes_of_members_are_seen_within_a_second(
 
 
 async def test_a_rotated_key_without_overlap_is_refused_within_a_second(
-    world: World, remote: RemoteAuthenticator, redis: Redis
+    world: World, remote: RemoteAuthenticator
 ) -> None:
     ada = await world.sign_up()
     key = await ada.new_key()
     header = f"ApiKey {key['key']}"
     await remote.authenticate(header)
-    await listening(world, redis)
     rotated = said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
     await soon(lambda: refuses(remote, header))
     await remote.authenticate(f"ApiKey {rotated['key']}")
@@ -183,7 +180,6 @@ async def test_what_is_missed_while_not_listening_is_doubted_on_return(
     key = await ada.new_key()
     header = f"ApiKey {key['key']}"
     await remote.authenticate(header)
-    await listening(world, redis)
     for client in await redis.client_list(_type="pubsub"):
         await redis.client_kill_filter(_id=client["id"])
     said(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)

@@ -37,6 +37,7 @@ def environment(empty_database: str, redis_url: str, signing_key_file: Path) -> 
         "PATH": "/usr/bin:/bin",
         "SEGOPS_POSTGRES_URL": empty_database,
         "SEGOPS_REDIS_URL": redis_url,
+        "SEGOPS_DRAIN_S": "0",
         "SEGOPS_SERVICE_TOKEN": SERVICE_TOKEN,
         "SEGOPS_API_KEY_PEPPER": PEPPER,
         "SEGOPS_JWT_PRIVATE_KEY_FILE": str(signing_key_file),

@@ -6,7 +6,9 @@ import asyncio
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from segops_common.stores.postgres import create_engine, read_session
 from tests.integration.auth.world import PASSWORD, Json, World, refused, said
 
 
@@ -90,4 +92,25 @@ async def test_tokens_end_in_time(world: World) -> None:
     newest = said(await refresh(world, ada.tokens), 200)
     world.clock.advance(30 * 86_400 - 900)
     refused(await refresh(world, unused), 401, "invalid-refresh-token")
+    said(await refresh(world, newest), 200)
+
+
+async def test_expired_tokens_are_deleted_and_the_others_are_not(world: World, postgres_url: str) -> None:
+    ada, bob = await world.sign_up(), await world.sign_up("bob")
+    world.clock.advance(29 * 86_400)
+    newest = said(await refresh(world, bob.tokens), 200)
+    world.clock.advance(86_400)
+    await world.app.state.running.auth.sessions.drop_expired()
+    engine = create_engine(postgres_url)
+    async with read_session(engine) as session:
+        counted = await session.execute(
+            sa.text(
+                "SELECT f.user_id, count(t.id) FROM auth.refresh_families f "
+                "LEFT JOIN auth.refresh_tokens t ON t.family_id = f.id GROUP BY f.user_id"
+            )
+        )
+        left = {user_id: number for user_id, number in counted.all()}
+    await engine.dispose()
+    assert ada.id not in left
+    assert left[bob.id] == 1
     said(await refresh(world, newest), 200)

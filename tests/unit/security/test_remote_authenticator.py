@@ -204,6 +204,13 @@ async def test_what_a_newer_auth_says_gives_nothing(service: Service) -> None:
     assert key.scopes == {Scope.EVENTS_WRITE}
 
 
+async def test_an_answer_that_makes_no_sense_is_none(service: Service) -> None:
+    service.auth.users[7] = [{"tenant_id": "one"}]
+    for caller in (service.by_token(), service.by_key(service.new_key(kind="golden"))):
+        with pytest.raises(Unavailable):
+            await caller
+
+
 @pytest.mark.parametrize(
     "header", [None, "", "Service", "Service x", "Bearer secret", "service secret", "Service secreté"]
 )

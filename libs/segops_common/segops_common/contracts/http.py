@@ -16,7 +16,7 @@ MEMBERSHIP_PREFIX = "/api/segments/membership"
 JWKS_PATH = "/api/auth/.well-known/jwks.json"
 INTROSPECT_PATH = "/internal/introspect/"
 AUTH_PURGE_CHANNEL = "segops:auth:purge"
-"""Redis channel on which auth says which credential (`key:<sha256>`) or user (`user:<id>`) has changed."""
+"""Redis channel on which auth says which credential (`key:<key id>`) or user (`user:<id>`) has changed."""
 
 
 def memberships_path(user_id: int) -> str:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -28,6 +29,7 @@ from segops_common.security.scopes import KeyKind, Role, Scope
 MAX_HEADER_CHARS = 8192
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 3.0
+_log = logging.getLogger(__name__)
 
 
 class Authenticator(Protocol):
@@ -105,13 +107,19 @@ class RemoteAuthenticator:
             return AuthDown()
         if answer.status_code == httpx.codes.NOT_FOUND:
             return Refused()
-        return Found(user_principal(user_id, Memberships.model_validate_json(answer.content)))
+        try:
+            return Found(user_principal(user_id, Memberships.model_validate_json(answer.content)))
+        except ValueError:
+            return _nonsense(answer)
 
     async def _fetch_key(self, key: str) -> Outcome[Principal]:
         answer = await self._send("POST", INTROSPECT_PATH, {"key": key})
         if answer is None or answer.status_code != httpx.codes.OK:
             return AuthDown()
-        principal = key_principal(KeyIntrospection.model_validate_json(answer.content))
+        try:
+            principal = key_principal(KeyIntrospection.model_validate_json(answer.content))
+        except ValueError:
+            return _nonsense(answer)
         return Refused() if principal is None else Found(principal)
 
     async def _send(self, method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response | None:
@@ -121,6 +129,11 @@ class RemoteAuthenticator:
         except httpx.HTTPError:
             return None
         return answer if answer.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND) else None
+
+
+def _nonsense(answer: httpx.Response) -> AuthDown:
+    _log.error("what answers %s is not auth, or another version of it", answer.request.url.path)
+    return AuthDown()
 
 
 def user_principal(user_id: int, found: Memberships) -> UserPrincipal:

@@ -28,7 +28,7 @@ router: APIRouter = new_router(prefix=AUTH_PREFIX)
 @router.post("/signup/", tags=["accounts"], summary="Sign up", status_code=201, responses=problems(409, 429))
 @answers_with_a_secret
 async def sign_up(auth: UseCases, address: ClientAddress, body: SignUp) -> SignUpResult:
-    """Makes an account and the tenant that it owns, and signs in."""
+    """Makes an account and the tenant that it owns, and signs in. The address is not verified: nothing is mailed."""
     made = await auth.accounts.sign_up(
         email=body.email,
         password=body.password.get_secret_value(),
@@ -76,7 +76,7 @@ async def get_me(auth: UseCases, caller: Person) -> Me:
 @router.post("/password/change/", tags=["accounts"], summary="Change the password", responses=problems(409, 429))
 @answers_with_a_secret
 async def change_password(auth: UseCases, caller: Person, body: ChangePassword) -> TokenSet:
-    """Ends all sessions and begins a new one."""
+    """Ends all sessions and begins a new one. Access tokens of before stay good until they expire, at most 15 minutes."""
     tokens = await auth.accounts.change_password(
         caller.user_id,
         present=body.password.get_secret_value(),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from fastapi import APIRouter
 
 from segops_auth.api.credential_models import ApiKeyCreated, ApiKeyList, CreateApiKey, RotateApiKey
 from segops_auth.api.deps import Id, KeysManager, TenantQuery, UseCases
 from segops_common.contracts.http import AUTH_PREFIX
-from segops_common.security.scopes import Scope
+from segops_common.security.scopes import KeyKind, Scope
 from segops_common.web.app import new_router
 from segops_common.web.deps import PageParams
 from segops_common.web.idempotency import answers_with_a_secret
@@ -32,7 +30,7 @@ async def create_api_key(auth: UseCases, caller: KeysManager, body: CreateApiKey
     """The only time that the secret is shown. A key cannot do more than the caller's role may."""
     caller.require(body.tenant, Scope.KEYS_MANAGE)
     key, secret = await auth.api_keys.create(
-        body.tenant, caller.user_id, name=body.name, kind=body.kind, scopes=body.scopes
+        body.tenant, caller.user_id, name=body.name, kind=body.kind or KeyKind.SECRET, scopes=body.scopes
     )
     return ApiKeyCreated.with_secret(key, secret)
 
@@ -53,5 +51,5 @@ async def rotate_api_key(
     The secret of before goes on working for `overlap_seconds`, a day unless said otherwise, so that programs can be
     moved over; with 0 it stops at once. One from an earlier rotation stops in any case.
     """
-    overlap = timedelta(seconds=(body or RotateApiKey()).overlap_seconds)
+    overlap = (body or RotateApiKey()).overlap
     return ApiKeyCreated.with_secret(*await auth.api_keys.rotate(key_id, caller.user_id, overlap=overlap))

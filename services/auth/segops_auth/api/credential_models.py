@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
@@ -17,7 +17,7 @@ from segops_common.kit.pagination import Page
 from segops_common.security.api_keys import key_prefix
 from segops_common.security.scopes import KeyKind, Role, Scope
 
-DEFAULT_OVERLAP_S = 86_400
+DEFAULT_OVERLAP = timedelta(days=1)
 MAX_OVERLAP_S = 7 * 86_400
 
 
@@ -51,8 +51,9 @@ class CreateApiKey(Body):
 
     tenant: TenantId
     name: Name
-    kind: Annotated[KeyKind, Field(strict=False)] = Field(
-        default=KeyKind.SECRET, description="`publishable` keys may be seen by others, and only send events."
+    kind: Optional[Annotated[KeyKind, Field(strict=False)]] = Field(
+        default=None,
+        description="`secret` if left out. `publishable` keys may be seen by others, and only send events.",
     )
     scopes: Optional[
         Annotated[list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=len(Scope))]
@@ -68,7 +69,14 @@ class RotateApiKey(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 3600}]})
 
-    overlap_seconds: int = Field(default=DEFAULT_OVERLAP_S, ge=0, le=MAX_OVERLAP_S)
+    overlap_seconds: Optional[Annotated[int, Field(ge=0, le=MAX_OVERLAP_S)]] = Field(
+        default=None, description="A day if left out."
+    )
+
+    @property
+    def overlap(self) -> timedelta:
+        """The same in the words of the use cases."""
+        return DEFAULT_OVERLAP if self.overlap_seconds is None else timedelta(seconds=self.overlap_seconds)
 
 
 class InviteRead(Answer):
