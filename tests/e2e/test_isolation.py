@@ -30,8 +30,8 @@ def by_id(operation: Operation) -> str:
 
 
 @pytest.fixture(scope="module")
-async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+async def client(either_stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=either_stack.url, timeout=20) as client:
         yield client
 
 

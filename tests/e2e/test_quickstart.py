@@ -20,11 +20,10 @@ RECORD = Path(__file__).parent / "data" / "quickstart-of-record.txt"
 WITH_AND_WITHOUT_SLASH = pytest.mark.parametrize("slash", [True, False], ids=["slash", "no-slash"])
 
 
-@pytest.fixture(params=[pytest.param("stack"), pytest.param("kafka_stack", marks=pytest.mark.kafka)])
-def url(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def url(either_stack: Stack) -> str:
     """The gateway of a running stack, once on each event log."""
-    stack: Stack = request.getfixturevalue(request.param)
-    return stack.url
+    return either_stack.url
 
 
 @pytest.fixture
