@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import sys
 
 from segops_auth.app import are_migrations_pending, run_api, run_migrations
 from segops_auth.bootstrap import SERVICE, bootstrap
-from segops_common.telemetry.logging import configure_logging
+from segops_common.web.roles import Service
 
-
-def main() -> int:
-    """Run one role; 1 when `migrate --check` finds work to do."""
-    parser = argparse.ArgumentParser(prog="segops_auth", description="SegOps auth.")
-    roles = parser.add_subparsers(dest="role", required=True)
-    roles.add_parser("api", help="serve the HTTP interface")
-    migrate = roles.add_parser("migrate", help="bring the tables up to date")
-    migrate.add_argument("--check", action="store_true", help="only say whether migrations are pending")
-    asked = parser.parse_args()
-    configure_logging(service=SERVICE, role=asked.role)
-    collaborators = bootstrap()
-    match asked.role:
-        case "api":
-            asyncio.run(run_api(collaborators))
-        case _ if asked.check:
-            return int(asyncio.run(are_migrations_pending(collaborators)))
-        case _:
-            asyncio.run(run_migrations(collaborators))
-    return 0
-
+SERVICE_ROLES = Service(
+    name=SERVICE,
+    bootstrap=bootstrap,
+    roles={
+        "api": ("serve the HTTP interface", run_api),
+    },
+    migrate=run_migrations,
+    are_migrations_pending=are_migrations_pending,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE_ROLES.main())

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import sys
 
-from segops_common.telemetry.logging import configure_logging
+from segops_common.web.roles import Service
 from segops_ingest.adapters.warehouse import SERVICE
 from segops_ingest.app import are_migrations_pending, run_api, run_migrations, run_sink
 from segops_ingest.bootstrap import bootstrap
 
-
-def main() -> int:
-    """Run one role; 1 when `migrate --check` finds work to do."""
-    parser = argparse.ArgumentParser(prog="segops_ingest", description="SegOps ingestion.")
-    roles = parser.add_subparsers(dest="role", required=True)
-    roles.add_parser("api", help="serve the HTTP interface")
-    roles.add_parser("sink", help="move events from the log into the warehouse")
-    migrate = roles.add_parser("migrate", help="bring tables and topics up to date")
-    migrate.add_argument("--check", action="store_true", help="only say whether migrations are pending")
-    asked = parser.parse_args()
-    configure_logging(service=SERVICE, role=asked.role)
-    collaborators = bootstrap()
-    match asked.role:
-        case "api":
-            asyncio.run(run_api(collaborators))
-        case "sink":
-            asyncio.run(run_sink(collaborators))
-        case _ if asked.check:
-            return int(asyncio.run(are_migrations_pending(collaborators)))
-        case _:
-            asyncio.run(run_migrations(collaborators))
-    return 0
-
+SERVICE_ROLES = Service(
+    name=SERVICE,
+    bootstrap=bootstrap,
+    roles={
+        "api": ("serve the HTTP interface", run_api),
+        "sink": ("move events from the log into the warehouse", run_sink),
+    },
+    migrate=run_migrations,
+    are_migrations_pending=are_migrations_pending,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SERVICE_ROLES.main())

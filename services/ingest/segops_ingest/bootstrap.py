@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import SystemRandom
 
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
@@ -15,12 +15,13 @@ from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.consumer import ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.log import EventLog
-from segops_common.streams.open import open_event_log
+from segops_common.streams.loop_metrics import LoopMetrics
+from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.server import Address
-from segops_ingest.adapters.metrics import IntakeMetrics, SinkMetrics
+from segops_ingest.adapters.metrics import IntakeMetrics
 from segops_ingest.adapters.stamps import RedisStamps
 from segops_ingest.adapters.warehouse import ClickHouseWarehouse
 from segops_ingest.service import Ingest
@@ -83,17 +84,12 @@ class Bootstrap:
                 clock=self._clock,
                 limits=Limits(),
                 record_intent=True,
-                observer=SinkMetrics(self.metrics),
+                observer=LoopMetrics(self.metrics),
             )
 
-    @asynccontextmanager
-    async def event_log(self) -> AsyncIterator[EventLog]:
+    def event_log(self) -> AbstractAsyncContextManager[EventLog]:
         """The event log, closed at the end."""
-        log = open_event_log(self._settings.event_log_url, clock=self._clock)
-        try:
-            yield log
-        finally:
-            await log.close()
+        return opened_event_log(self._settings.event_log_url, clock=self._clock)
 
     @asynccontextmanager
     async def clickhouse(self) -> AsyncIterator[ClickHouse]:

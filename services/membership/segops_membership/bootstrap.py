@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -20,7 +20,8 @@ from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.consumer import ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.log import EventLog
-from segops_common.streams.open import open_event_log
+from segops_common.streams.loop_metrics import LoopMetrics
+from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
@@ -30,7 +31,6 @@ from segops_membership.adapters.cache import RedisMembershipCache
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
-from segops_membership.adapters.metrics import LoopMetrics
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.service.compute import ComputeRun
@@ -139,14 +139,9 @@ class Bootstrap:
                 observer=LoopMetrics(self.metrics),
             )
 
-    @asynccontextmanager
-    async def event_log(self) -> AsyncIterator[EventLog]:
+    def event_log(self) -> AbstractAsyncContextManager[EventLog]:
         """The event log, closed at the end."""
-        log = open_event_log(self._settings.event_log_url, clock=self._clock)
-        try:
-            yield log
-        finally:
-            await log.close()
+        return opened_event_log(self._settings.event_log_url, clock=self._clock)
 
     @asynccontextmanager
     async def clickhouse(self) -> AsyncIterator[ClickHouse]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,13 +20,13 @@ from segops_common.stores.redis import create_redis
 from segops_common.streams.consumer import ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.log import EventLog
-from segops_common.streams.open import open_event_log
+from segops_common.streams.loop_metrics import LoopMetrics
+from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_common.web.server import Address
-from segops_segments.adapters.metrics import ResultsMetrics
 from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.tables import SCHEMA
@@ -119,17 +119,12 @@ class Bootstrap:
                 clock=self._clock,
                 limits=Limits(max_records=500, max_age_s=0),
                 record_intent=False,
-                observer=ResultsMetrics(self.metrics),
+                observer=LoopMetrics(self.metrics),
             )
 
-    @asynccontextmanager
-    async def event_log(self) -> AsyncIterator[EventLog]:
+    def event_log(self) -> AbstractAsyncContextManager[EventLog]:
         """The event log, closed at the end."""
-        log = open_event_log(self._settings.event_log_url, clock=self._clock)
-        try:
-            yield log
-        finally:
-            await log.close()
+        return opened_event_log(self._settings.event_log_url, clock=self._clock)
 
     @asynccontextmanager
     async def _postgres(self) -> AsyncIterator[AsyncEngine]:

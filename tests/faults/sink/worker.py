@@ -17,10 +17,10 @@ from segops_common.streams.kafka import KafkaEventLog
 from segops_common.streams.kafka_consumer import GroupTimes
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import EventLog
+from segops_common.streams.loop_metrics import LoopMetrics
 from segops_common.streams.valkey import ValkeyEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import CrashAt
-from segops_ingest.adapters.metrics import SinkMetrics
 from segops_ingest.adapters.warehouse import ClickHouseWarehouse
 from segops_ingest.workers.sink import Sink
 
@@ -51,7 +51,7 @@ async def main(log_url: str, clickhouse_url: str, crash_at: str) -> None:
         clock=SystemClock(),
         limits=Limits(max_age_s=0.3, retry_most_s=1.0),
         record_intent=True,
-        observer=SinkMetrics(Metrics()),
+        observer=LoopMetrics(Metrics()),
     )
     await loop.run(stop)
     await clickhouse.close()

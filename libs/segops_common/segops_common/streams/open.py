@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from segops_common.kit.clock import Clock
@@ -23,3 +25,13 @@ def open_event_log(url: str, *, clock: Clock) -> EventLog:
             return KafkaEventLog(bootstrap=url.removeprefix("kafka://"), clock=clock)
         case _:
             raise ValueError(f"no event log for the scheme {scheme!r}; use valkey:// or kafka://")
+
+
+@asynccontextmanager
+async def opened_event_log(url: str, *, clock: Clock) -> AsyncIterator[EventLog]:
+    """The event log at the address, closed at the end. Raises as `open_event_log`."""
+    log = open_event_log(url, clock=clock)
+    try:
+        yield log
+    finally:
+        await log.close()

@@ -1,4 +1,4 @@
-"""What the worker's loop does, in the product's metrics."""
+"""What a consumer loop does, in the product's metrics and log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LoopMetrics:
 
     def replayed(self, source: TopicPartition) -> None:
         """See the port."""
-        _log.info("repeating the job that an earlier owner of %s/%d began", source.topic, source.partition)
+        _log.info("repeating the batch that an earlier owner of %s/%d began", source.topic, source.partition)
 
     def dead_lettered(self, source: TopicPartition, code: str) -> None:
         """See the port."""
@@ -39,5 +39,5 @@ class LoopMetrics:
 
     def retrying(self, source: TopicPartition, error: str) -> None:
         """See the port."""
-        _log.warning("a job of %s/%d is tried again: %s", source.topic, source.partition, error)
+        _log.warning("a batch of %s/%d is tried again: %s", source.topic, source.partition, error)
         self._retries.labels(source.topic).inc()
