@@ -5,25 +5,39 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import inspect
 import pkgutil
 import sys
+import time
 
 import bench
 from bench.report import show
 
+NOT_A_BENCHMARK = frozenset({"__main__", "report"})
+
 
 def names() -> list[str]:
     """Modules that have a `run`."""
-    hidden = {"__main__", "report"}
-    return [module.name for module in pkgutil.iter_modules(bench.__path__) if module.name not in hidden]
+    found = pkgutil.iter_modules(bench.__path__)
+    return [module.name for module in found if not module.ispkg and module.name not in NOT_A_BENCHMARK]
+
+
+def _run(name: str, events: int | None) -> None:
+    run = importlib.import_module(f"bench.{name}").run
+    sized = events is not None and "events" in inspect.signature(run).parameters
+    began = time.monotonic()
+    show(name, asyncio.run(run(events=events) if sized else run()))
+    print(f"  took {time.monotonic() - began:.0f} s", flush=True)
 
 
 def main() -> int:
     """Run, print, and fail only when a benchmark itself fails: figures are read, not asserted."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*names(), []], help="all of them when none is named")
-    for name in parser.parse_args().names or names():
-        show(name, asyncio.run(importlib.import_module(f"bench.{name}").run()))
+    parser.add_argument("--events", type=int, help="events that `compute` generates, by default 2 million")
+    options = parser.parse_args()
+    for name in options.names or names():
+        _run(name, options.events)
     return 0
 
 

@@ -1,29 +1,27 @@
 """Server CPU per request of the hot ingest route, against a bare ASGI app that reads the body and answers 202.
 
 The hot route is the product's whole stack, but for the event log, which takes everything at once: its round trip is
-waiting, not CPU. The usual FastAPI route validates the same bodies with the documented pydantic models, makes a model of
-each row and appends row by row, to the same log.
+waiting, not CPU. A second bare app also parses the body and writes a line for each event: what no route can leave out.
+The usual FastAPI route validates the same bodies with the documented pydantic models, makes a model of each row and
+appends row by row, to the same log.
 """
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
-import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from random import SystemRandom
-from typing import Any
 
 import orjson
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bench.report import Ratio
+from bench.harness.calls import items
+from bench.harness.pairs import in_turn
+from bench.harness.serving import Served, request, served
+from bench.report import Budget, Ratio, at_least, at_most
 from segops_common.contracts.events import EventRow
 from segops_common.contracts.topics import EVENTS, Topic, profile_key
 from segops_common.kit.clock import SystemClock
@@ -41,9 +39,8 @@ from segops_ingest.domain.instants import warehouse_text
 from segops_ingest.service import Ingest
 
 ROUNDS = 5
-CONNECTIONS = 4
-BUDGETS = {1: "at most 1.6x", 20: "at most 2.5x", 100: "at most 4.2x", 1000: "at most 4.2x"}
-USUAL_BUDGETS = {20: "at least 4x", 1000: "at least 10x"}
+SIZES: Mapping[int, Budget] = {1: at_most(1.6), 20: at_most(2.5), 100: at_most(4.2), 1000: at_most(4.2)}
+USUAL: Mapping[int, Budget] = {20: at_least(4), 1000: at_least(10)}
 PATH = "/api/ingestion/batch/"
 ANSWER = b'{"status":"accepted"}'
 
@@ -132,124 +129,68 @@ def usual() -> ASGIApp:
     return app
 
 
-async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+def bare() -> ASGIApp:
     """Reads the body, answers 202."""
-    if scope["type"] != "http":
-        return
-    more = True
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _read(receive)
+            await _answer(send)
+
+    return app
+
+
+def parsing() -> ASGIApp:
+    """Reads the body, parses it, writes each item as a line of its own, answers 202: nothing is checked."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            batch = orjson.loads(await _read(receive))["batch"]
+            b"\n".join([orjson.dumps(item) for item in batch])
+            await _answer(send)
+
+    return app
+
+
+async def _read(receive: Receive) -> bytes:
+    parts, more = [], True
     while more:
-        more = (await receive()).get("more_body", False)
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _answer(send: Send) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(ANSWER))]
     await send({"type": "http.response.start", "status": 202, "headers": headers})
     await send({"type": "http.response.body", "body": ANSWER})
 
 
-APPS: dict[str, Callable[[], ASGIApp]] = {"bare": lambda: bare, "hot": hot, "usual": usual}
-
-
-def serve(name: str, port: int) -> None:
-    """One server process, with uvicorn as the product runs it."""
-    uvicorn.run(
-        APPS[name](), port=port, loop="uvloop", http="httptools", lifespan="auto", access_log=False, log_level="error"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server under measurement."""
-
-    pid: int
-    port: int
-
-    async def cpu_us(self, request: bytes, times: int) -> float:
-        """Microseconds of the server's CPU per request."""
-        before = self._cpu_s()
-        await asyncio.gather(*(self._send(request, times // CONNECTIONS) for _ in range(CONNECTIONS)))
-        return (self._cpu_s() - before) / (times // CONNECTIONS * CONNECTIONS) * 1e6
-
-    def _cpu_s(self) -> float:
-        # The scheduler's own account, in nanoseconds: user and system time advance in steps of 10 ms.
-        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
-
-    async def _send(self, request: bytes, times: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        for _ in range(times):
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 202"):
-                raise RuntimeError(head.decode())
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-            await reader.readexactly(int(length.split(b":")[1]))
-        writer.close()
-
-
-@asynccontextmanager
-async def server(name: str) -> AsyncIterator[Server]:
-    """The named app in a process of its own, answering."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(name, port), daemon=True)
-    process.start()
-    try:
-        await _answers(port)
-        assert process.pid is not None
-        yield Server(process.pid, port)
-    finally:
-        process.terminate()
-        process.join()
-
-
-async def _answers(port: int) -> None:
-    for _ in range(200):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
-    raise RuntimeError("the server did not start")
-
-
 def request_of(events: int) -> bytes:
     """A batch as an SDK sends it."""
-    ids, now = SystemIds(SystemClock()), SystemClock().now().isoformat(timespec="milliseconds")
-    body = orjson.dumps({"batch": [_event(number, ids.uuid7(), now) for number in range(events)], "sent_at": now})
-    head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: ingest\r\nAuthorization: ApiKey bench\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-def _event(number: int, message_id: str, now: str) -> dict[str, Any]:
-    return {
-        "type": "track",
-        "user_id": f"user-{number % 50}",
-        "event_type": "page_viewed",
-        "message_id": message_id,
-        "timestamp": now.replace("+00:00", "Z"),
-        "payload": {"path": "/pricing", "position": number, "referrer": "https://example.com/"},
-    }
+    now = SystemClock().now().isoformat(timespec="milliseconds")
+    body = orjson.dumps({"batch": items(events), "sent_at": now})
+    return request("POST", PATH, body, "Authorization: ApiKey bench\r\n")
 
 
 async def run() -> list[Ratio]:
-    """All ratios; the servers take turns, so that each pair saw the same machine."""
-    found: list[Ratio] = []
-    async with server("bare") as bare_one, server("hot") as hot_one, server("usual") as usual_one:
-        for events, budget in BUDGETS.items():
-            request, times = request_of(events), max(100, 8000 // (events + 4))
-            await asyncio.gather(*(each.cpu_us(request, times) for each in (bare_one, hot_one, usual_one)))
-            pairs = [
-                (await bare_one.cpu_us(request, times), await hot_one.cpu_us(request, times)) for _ in range(ROUNDS)
-            ]
-            ours, theirs = [pair[1] for pair in pairs], [pair[0] for pair in pairs]
-            found.append(Ratio(f"hot route, {events} events", "bare ASGI", ours, theirs, "us", budget))
-            if events in USUAL_BUDGETS:
-                slow = [await usual_one.cpu_us(request, times) for _ in range(ROUNDS)]
-                found.append(
-                    Ratio(f"usual route, {events} events", "hot route", slow, ours, "us", USUAL_BUDGETS[events])
-                )
+    """All ratios; the servers take turns, so that each round saw the same machine."""
+    async with served(bare) as first, served(parsing) as second, served(hot) as third, served(usual) as fourth:
+        servers = (first, second, third, fourth)
+        return [ratio for events in SIZES for ratio in await _measured(servers, events)]
+
+
+async def _measured(servers: tuple[Served, ...], events: int) -> list[Ratio]:
+    message, times = request_of(events), max(40, 8000 // (events + 4))
+    samples = [partial(server.cpu_us, message, times) for server in servers]
+    if events not in USUAL:
+        samples.pop()
+    bare_us, parsing_us, hot_us, *usual_us = await in_turn(ROUNDS, *samples)
+    found = [
+        Ratio(f"hot route, {events} events", "bare ASGI that reads", hot_us, bare_us, "us", SIZES[events]),
+        Ratio(f"hot route, {events} events", "bare ASGI that parses and writes lines", hot_us, parsing_us, "us"),
+    ]
+    for slow in usual_us:
+        found.append(Ratio(f"usual route, {events} events", "hot route", slow, hot_us, "us", USUAL[events]))
     return found

@@ -5,32 +5,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on a ratio, from the architecture's table of budgets."""
+
+    side: Literal["at most", "at least"]
+    factor: float
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.factor:g}x"
+
+    def met_by(self, ratio: float) -> bool:
+        """Whether the ratio is within the limit, which itself is within."""
+        return ratio <= self.factor if self.side == "at most" else ratio >= self.factor
+
+
+def at_most(factor: float) -> Budget:
+    """A cost that may not be greater."""
+    return Budget("at most", factor)
+
+
+def at_least(factor: float) -> Budget:
+    """A gain that may not be smaller."""
+    return Budget("at least", factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """`what` against `baseline`, from paired samples in the same unit; `budget` is from ARCHITECTURE.md."""
+    """`what` against `baseline`, from paired samples in the same unit; without a budget it is there to be read."""
 
     what: str
     baseline: str
     ours: Sequence[float]
     theirs: Sequence[float]
     unit: str
-    budget: str
+    budget: Budget | None = None
 
     @property
     def values(self) -> list[float]:
         """Ours over theirs, pair by pair, rising."""
         return sorted(a / b for a, b in zip(self.ours, self.theirs, strict=True))
 
+    @property
+    def verdict(self) -> str:
+        """How the median stands to the budget."""
+        if self.budget is None:
+            return "no budget"
+        return f"budget {self.budget}: {'met' if self.budget.met_by(median(self.values)) else 'NOT MET'}"
+
+
+def line_of(ratio: Ratio) -> str:
+    """The least, the median and the greatest ratio, and both sides' medians."""
+    values = ratio.values
+    return (
+        f"{ratio.what} / {ratio.baseline}: {values[0]:.2f} – {median(values):.2f} – {values[-1]:.2f}x"
+        f" ({len(values)} pairs; {ratio.verdict});"
+        f" {median(ratio.ours):,.1f} against {median(ratio.theirs):,.1f} {ratio.unit}"
+    )
+
 
 def show(name: str, ratios: Sequence[Ratio]) -> None:
-    """Print a table: the median with the least and the greatest, and both sides' medians."""
+    """Print a benchmark's ratios."""
     print(f"\n{name}")
     for ratio in ratios:
-        values = ratio.values
-        print(
-            f"  {ratio.what} / {ratio.baseline}: {median(values):.2f}x"
-            f" ({values[0]:.2f} to {values[-1]:.2f}, {len(values)} pairs; budget {ratio.budget});"
-            f" {median(ratio.ours):.1f} against {median(ratio.theirs):.1f} {ratio.unit}"
-        )
+        print(f"  {line_of(ratio)}", flush=True)

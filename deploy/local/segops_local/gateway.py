@@ -42,7 +42,6 @@ _SHOWN = {
     "token": "/api/auth/token/",
     "api_keys": "/api/auth/api-keys/",
     "events": "/api/ingestion/track/",
-    "segment_compatible": "/v1/track",
     "segments": "/api/segments/",
     "membership": "/api/segments/membership/?user_id=",
 }

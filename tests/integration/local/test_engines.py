@@ -117,17 +117,17 @@ asyncio.run(main())
 """
 
 
-def identity_of(user: User) -> Identity | None:
-    """None for the user of the tests; as root, nobody with just the right to reach the interpreter and this checkout."""
+def identity_of(user: User, folder: Path) -> Identity | None:
+    """None for the user of the tests; as root, nobody with just the right to reach the interpreter, this and the folder."""
     return (
-        unprivileged((Path(sys.executable).resolve().parent, Path(__file__).parent))
+        unprivileged((Path(sys.executable).resolve().parent, Path(__file__).parent, folder))
         if user == "an ordinary user"
         else None
     )
 
 
 def live(user: User, script: str, folder: Path, *arguments: str) -> str:
-    identity = identity_of(user)
+    identity = identity_of(user, folder)
     if identity is not None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, identity.uid, identity.gid)

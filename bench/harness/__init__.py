@@ -1,0 +1,1 @@
+"""What the benchmarks share: pairs of samples, servers under measurement, engines, and generated events."""

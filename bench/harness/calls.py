@@ -1,0 +1,44 @@
+"""Calls as applications send them, and what the product makes of them before they reach the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.ids import SystemIds
+from segops_ingest.domain.event import ITEM_FORMS, Intake
+from segops_ingest.domain.inspection import serialise
+from segops_ingest.domain.instants import Acceptable
+from segops_ingest.domain.messages import Draft
+
+USERS = 50
+TENANT = 1
+
+
+def items(count: int, *, users: int = USERS) -> list[dict[str, Any]]:
+    """The items of one batch, with ids and instants of their own as an SDK gives them."""
+    clock = SystemClock()
+    ids, now = SystemIds(clock), clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return [
+        {
+            "type": "track",
+            "user_id": f"user-{number % users}",
+            "event_type": "page_viewed",
+            "message_id": ids.uuid7(),
+            "timestamp": now,
+            "payload": {"path": "/pricing", "position": number, "referrer": "https://example.com/"},
+        }
+        for number in range(count)
+    ]
+
+
+def drafts(calls: list[dict[str, Any]]) -> Iterator[Draft]:
+    """The calls as rows, each with its line for the log."""
+    clock = SystemClock()
+    intake = Intake(
+        tenant_id=TENANT, span=Acceptable.around(clock.now()), ids=SystemIds(clock), idempotency_key=None
+    )
+    for index, call in enumerate(calls):
+        row = intake.row(call, "track", index, ITEM_FORMS)
+        yield Draft(row, serialise(row, "payload"))

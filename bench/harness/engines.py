@@ -1,0 +1,46 @@
+"""Real engines in a folder of their own that ends with the benchmark."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.clickhouse_migrations import migrate
+from segops_ingest.adapters.warehouse import MIGRATIONS as INGEST_MIGRATIONS
+from segops_local.engines import ClickHouseEngine
+from segops_local.server import Server
+from segops_membership.bootstrap import MIGRATIONS as MEMBERSHIP_MIGRATIONS
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Where engines keep their data."""
+    with tempfile.TemporaryDirectory(prefix="segops-bench-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
+@asynccontextmanager
+async def running(engine: Server) -> AsyncIterator[None]:
+    """The engine, started and stopped."""
+    try:
+        await engine.start()
+        yield
+    finally:
+        await engine.stop()
+
+
+@asynccontextmanager
+async def warehouse(state: Path) -> AsyncIterator[ClickHouse]:
+    """A ClickHouse with the product's tables."""
+    engine = ClickHouseEngine(state / "clickhouse")
+    async with running(engine):
+        clickhouse = ClickHouse(url=engine.url, timeout_s=300)
+        try:
+            await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)
+            await migrate(clickhouse, "membership", MEMBERSHIP_MIGRATIONS)
+            yield clickhouse
+        finally:
+            await clickhouse.close()

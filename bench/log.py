@@ -1,0 +1,125 @@
+"""Acknowledged events per second: a request's events packed into messages as ingestion does, or each a message.
+
+A browser's batch is of one user and becomes one record; a server's batch is of many users and becomes one for each
+partition it touches. The messages of single events are appended in one call, so that nothing differs but the number of
+records, and also by a call each, all of a request at once, as a service that thinks in events does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from bench.harness.calls import drafts, items
+from bench.harness.engines import folder, running
+from bench.harness.pairs import in_turn, per_second
+from bench.report import Budget, Ratio, at_least
+from segops_common.contracts.topics import EVENTS, profile_key
+from segops_common.kit.clock import SystemClock
+from segops_common.streams.log import EventLog, Message
+from segops_common.streams.open import open_event_log
+from segops_ingest.domain.messages import Draft, pack
+from segops_local.engines import KafkaEngine, ValkeyEngine
+from segops_local.engines.kafka_jars import missing
+
+ROUNDS = 5
+BATCH_EVENTS = 100
+REQUESTS = 320
+REQUESTS_BY_EVENT = 32
+"""Fewer where each event is a call, as they take so much longer."""
+AT_ONCE = 32
+BATCHES: dict[str, int] = {"of one user": 1, "of 50 users": 50}
+BUDGET: Budget = at_least(5)
+
+
+def per_request(batch: Sequence[Draft]) -> list[Message]:
+    """As ingestion appends a request."""
+    return pack(batch, ())
+
+
+def per_event(batch: Sequence[Draft]) -> list[Message]:
+    """Each event a record of its own."""
+    return [
+        Message(key=profile_key(draft.row["tenant_id"], draft.row["user_id"]), value=draft.text + b"\n")
+        for draft in batch
+    ]
+
+
+async def append_all(log: EventLog, calls: Sequence[Sequence[Message]], requests: int) -> None:
+    """Append the same request many times, some at once; a request is answered when all its calls are."""
+
+    async def sender() -> None:
+        for _ in range(requests // AT_ONCE):
+            await asyncio.gather(*(log.append_many(EVENTS, messages) for messages in calls))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(sender())
+
+
+async def run() -> list[Ratio]:
+    """On Valkey, and on Kafka where Java and Maven are."""
+    with folder() as state:
+        async with valkey(state) as log:
+            found = await _measured("Valkey", log)
+        lacking = missing()
+        if lacking is not None:
+            print(f"  not measured on Kafka: {lacking}")
+            return found
+        async with kafka(state) as log:
+            return found + await _measured("Kafka", log)
+
+
+@asynccontextmanager
+async def valkey(state: Path) -> AsyncIterator[EventLog]:
+    """The event log of one machine."""
+    engine = ValkeyEngine(state / "valkey")
+    async with running(engine), _opened(engine.event_log_url) as log:
+        yield log
+
+
+@asynccontextmanager
+async def kafka(state: Path) -> AsyncIterator[EventLog]:
+    """The event log of production, with one broker."""
+    engine = KafkaEngine(state / "kafka")
+    async with running(engine), _opened(engine.url) as log:
+        yield log
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[EventLog]:
+    log = open_event_log(url, clock=SystemClock())
+    try:
+        await log.ensure_topics([EVENTS])
+        yield log
+    finally:
+        await log.close()
+
+
+async def _measured(engine: str, log: EventLog) -> list[Ratio]:
+    return [ratio for name, users in BATCHES.items() for ratio in await _of_batches(engine, log, name, users)]
+
+
+async def _of_batches(engine: str, log: EventLog, name: str, users: int) -> list[Ratio]:
+    batch = list(drafts(items(BATCH_EVENTS, users=users)))
+    few, many = per_request(batch), per_event(batch)
+    ways: list[tuple[list[list[Message]], int]] = [
+        ([few], REQUESTS),
+        ([many], REQUESTS),
+        ([[message] for message in many], REQUESTS_BY_EVENT),
+    ]
+    packed, loose, apart = await in_turn(
+        ROUNDS,
+        *(
+            partial(per_second, requests * BATCH_EVENTS, partial(append_all, log, calls, requests))
+            for calls, requests in ways
+        ),
+    )
+    what = f"{engine}, a batch {name} ({len(few)} messages a request)"
+    return [
+        Ratio(what, "a message an event, one call a request", packed, loose, "events/s", BUDGET),
+        Ratio(what, "a message an event, a call each", packed, apart, "events/s"),
+    ]

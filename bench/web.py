@@ -1,0 +1,119 @@
+"""What the product's web factory adds to a route of FastAPI: CPU per request, in process, without a server around it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import thread_time
+
+import orjson
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+from starlette.types import ASGIApp, Message, Scope
+
+from bench.harness.pairs import in_turn
+from bench.report import Ratio
+from segops_common.web.app import Running, create_app, new_router
+
+ROUNDS = 9
+TIMES = 400
+PATH = "/things/"
+BODY = orjson.dumps({"name": "lamp", "tags": ["home", "light"], "price": 39.5})
+
+
+class Thing(BaseModel):
+    """What goes in and comes out."""
+
+    name: str
+    tags: list[str]
+    price: float
+
+
+def _with_routes(router: APIRouter) -> APIRouter:
+    async def get_thing(number: int) -> Thing:
+        return Thing(name="lamp", tags=["home", "light"], price=number)
+
+    async def post_thing(thing: Thing) -> Thing:
+        return thing
+
+    router.add_api_route(PATH, get_thing, methods=["GET"], operation_id="getThing")
+    router.add_api_route(PATH, post_thing, methods=["POST"], operation_id="postThing")
+    return router
+
+
+def bare() -> FastAPI:
+    """FastAPI as it comes."""
+    app = FastAPI()
+    app.include_router(_with_routes(APIRouter()))
+    return app
+
+
+def ours() -> FastAPI:
+    """The same routes in an app of the factory: request id, headers, metrics, the body's gate, problem documents."""
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[Running[None]]:
+        yield Running(None)
+
+    return create_app(title="bench", description="bench", lifespan=lifespan, routers=[_with_routes(new_router())])
+
+
+def scope_of(method: str, body: bytes) -> Scope:
+    """A request as a server hands it over."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"" if body else b"number=3",
+        "root_path": "",
+        "headers": [
+            (b"host", b"bench"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+        ],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+        "state": {},
+    }
+
+
+async def cpu_us(app: ASGIApp, method: str, body: bytes) -> float:
+    """Microseconds of this thread's CPU per request; raises RuntimeError unless the answer is 200."""
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    began = thread_time()
+    for _ in range(TIMES):
+        await app(scope_of(method, body), receive, send)
+    took = thread_time() - began
+    if statuses != [200] * TIMES:
+        raise RuntimeError(f"answered {set(statuses)}")
+    return took / TIMES * 1e6
+
+
+async def run() -> list[Ratio]:
+    """A GET with a parameter, and a POST with a body."""
+    found: list[Ratio] = []
+    product, plain = ours(), bare()
+    async with product.router.lifespan_context(product):
+        for method, body in (("GET", b""), ("POST", BODY)):
+
+            async def of_product(method: str = method, body: bytes = body) -> float:
+                return await cpu_us(product, method, body)
+
+            async def of_plain(method: str = method, body: bytes = body) -> float:
+                return await cpu_us(plain, method, body)
+
+            mine, theirs = await in_turn(ROUNDS, of_product, of_plain)
+            found.append(Ratio(f"factory's route, {method}", "bare FastAPI route", mine, theirs, "us"))
+    return found
