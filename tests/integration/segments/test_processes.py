@@ -75,7 +75,7 @@ async def request(runs: RunService, segment: Segment) -> Run:
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 what it waits for is in another process
+        while not await condition():
             await asyncio.sleep(0.05)
 
 

@@ -1,0 +1,169 @@
+"""Looking a user up in the running product, asked past the gateway.
+
+Warm, from Redis: the server's CPU per request against routes that get one key from the same Redis with the same client
+and answer it. Cold, each user once: the time of a lookup against that of `SELECT 1` on the same warehouse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bench.harness.engines import folder
+from bench.harness.pairs import in_turn, milliseconds
+from bench.harness.serving import Connection, Served, request, served
+from bench.report import Ratio, at_most
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.redis import create_redis
+from segops_local.account import Account, first_account
+from segops_local.server import Server
+from segops_local.stack import Stack
+
+ROUNDS = 5
+WARM_REQUESTS = 1_200
+COLD_LOOKUPS = 40
+USERS = 1_000
+KEY = "bench:membership"
+ANSWER = b'{"user_id":"user-0","segment_ids":[1],"cached":true}'
+RUN_TIMEOUT_S = 60.0
+
+
+def bare(redis_url: str) -> ASGIApp:
+    """Gets one key from Redis and sends it."""
+    redis = create_redis(redis_url)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        if scope["type"] != "http":
+            return
+        value = await redis.get(KEY) or b""
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(value))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": value})
+
+    return app
+
+
+def fastapi(redis_url: str) -> ASGIApp:
+    """The same as a route of FastAPI with a parameter; what it answers is made of the key's value."""
+    app, redis = FastAPI(), create_redis(redis_url)
+
+    async def lookup(user_id: str) -> dict[str, Any]:
+        value = await redis.get(KEY) or b""
+        return {"user_id": user_id, "found": value.decode(), "cached": True}
+
+    app.get("/")(lookup)
+    return app
+
+
+def lookup_of(user_id: str, account: Account) -> bytes:
+    """The request of an application."""
+    target = f"/api/segments/membership/?user_id={user_id}"
+    return request("GET", target, headers=f"Authorization: ApiKey {account.api_key}\r\n")
+
+
+async def run() -> list[Ratio]:
+    """Warm and cold, in a stack that is started for it."""
+    with folder() as state:
+        stack = Stack(state)
+        await stack.start()
+        try:
+            account = await first_account(stack.url, stack.state)
+            await _fill(stack.url, account)
+            api = stack.process("membership.api")
+            redis_url = stack.engine("valkey").url
+            return [*await _warm(api, redis_url, account), await _cold(api, stack.engine("clickhouse").url, account)]
+        finally:
+            await stack.stop()
+
+
+async def _fill(url: str, account: Account) -> None:
+    """A thousand users in one segment, by the public API."""
+    key = {"Authorization": f"ApiKey {account.api_key}"}
+    batch = [{"type": "track", "user_id": f"user-{n}", "event_type": "login"} for n in range(USERS)]
+    definition = {
+        "logic": "AND",
+        "conditions": [{"type": "event_count", "event_type": "login", "operator": "gte", "value": 1}],
+    }
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        await _call(client, "/api/ingestion/batch/", {"batch": batch}, key)
+        login = {"email": account.email, "password": account.password}
+        token = await _call(client, "/api/auth/token/", login, {})
+        bearer = {"Authorization": f"Bearer {token['access_token']}"}
+        wish = {"name": "bench", "tenant": account.tenant_id, "segment_type": "rule", "definition": definition}
+        segment = await _call(client, "/api/segments/", wish, bearer)
+        path = f"/api/segments/{segment['id']}/"
+        queued = await _call(client, f"{path}compute/", None, bearer)
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            await _ended(client, f"{path}runs/{queued['run_id']}/", bearer)
+
+
+async def _call(client: httpx.AsyncClient, path: str, body: Any, headers: dict[str, str]) -> Any:
+    answer = await client.post(path, json=body, headers=headers)
+    return answer.raise_for_status().json()
+
+
+async def _ended(client: httpx.AsyncClient, path: str, headers: dict[str, str]) -> None:
+    while (status := (await client.get(path, headers=headers)).json()["status"]) != "succeeded":
+        if status not in ("queued", "running"):
+            raise RuntimeError(f"the run ended as {status}")
+        await asyncio.sleep(0.1)
+
+
+async def _warm(api: Server, redis_url: str, account: Account) -> list[Ratio]:
+    redis: Redis = create_redis(redis_url, timeout_s=2)
+    await redis.set(KEY, ANSWER)
+    await redis.aclose()
+    ours = Served(pid=api.pid or 0, port=api.port)
+    plain = request("GET", "/?user_id=user-0")
+    async with served(bare, redis_url) as first, served(fastapi, redis_url) as second:
+        product_us, bare_us, fastapi_us = await in_turn(
+            ROUNDS,
+            partial(ours.cpu_us, lookup_of("user-0", account), WARM_REQUESTS),
+            partial(first.cpu_us, plain, WARM_REQUESTS),
+            partial(second.cpu_us, plain, WARM_REQUESTS),
+        )
+    what = "warm lookup"
+    return [
+        Ratio(what, "bare FastAPI route with one Redis GET", product_us, fastapi_us, "us", at_most(2)),
+        Ratio(what, "bare ASGI with one Redis GET", product_us, bare_us, "us"),
+    ]
+
+
+async def _cold(api: Server, clickhouse_url: str, account: Account) -> Ratio:
+    clickhouse = ClickHouse(url=clickhouse_url)
+    connection = await Connection.to(api.port)
+    # The first one was looked up warm.
+    unasked = (f"user-{number}" for number in range(1, USERS))
+
+    async def lookups() -> float:
+        return await milliseconds(partial(_look_up, connection, unasked, account)) / COLD_LOOKUPS
+
+    async def ones() -> float:
+        return await milliseconds(partial(_select_one, clickhouse)) / COLD_LOOKUPS
+
+    try:
+        ours, theirs = await in_turn(ROUNDS, lookups, ones)
+    finally:
+        connection.close()
+        await clickhouse.close()
+    return Ratio("cold lookup", "`SELECT 1` on the same warehouse", ours, theirs, "ms", at_most(5))
+
+
+async def _look_up(connection: Connection, users: Iterator[str], account: Account) -> None:
+    for user_id in itertools.islice(users, COLD_LOOKUPS):
+        answer = await connection.send(lookup_of(user_id, account))
+        if b'"cached":false' not in answer.replace(b" ", b"") or b"[]" in answer:
+            raise RuntimeError(f"not a cold look-up of a member: {answer.decode()}")
+
+
+async def _select_one(clickhouse: ClickHouse) -> None:
+    for _ in range(COLD_LOOKUPS):
+        await clickhouse.query("SELECT 1")
