@@ -73,25 +73,15 @@ PAYLOAD = segment(condition("purchase", 1, where=[{"property": "price", "operato
 
 
 def segments(count: int) -> list[Group]:
-    """Definitions as tenants have them: one to three conditions, other types, counts, windows and filters."""
-    types = list(SHARES)
-    found = []
-    for number in range(count):
-        parts = [
-            condition(
-                types[(number + part) % len(types)],
-                1 + number % 7,
-                **({"window": {"last": f"{1 + (number * 7 + part) % DAYS}d"}} if (number + part) % 3 else {}),
-                **(
-                    {"where": [{"property": "price", "operator": "gte", "value": number % 300}]}
-                    if number % 5 == 0 and part == 0
-                    else {}
-                ),
-            )
-            for part in range(1 + number % 3)
-        ]
-        found.append(segment(*parts))
-    return found
+    """Definitions as tenants have them, no two alike: one to three conditions; other types, counts, windows, filters."""
+    return [segment(*(_part(number, part) for part in range(1 + number % 3))) for number in range(count)]
+
+
+def _part(number: int, part: int) -> dict[str, Any]:
+    event_type, least = list(SHARES)[(number + part) % len(SHARES)], 1 + number % 7
+    if number % 5 == 0 and part == 0:
+        return condition(event_type, least, where=[{"property": "price", "operator": "gte", "value": number}])
+    return condition(event_type, least, window={"last": f"{1 + (number * 37 + part) % (DAYS * 24)}h"})
 
 
 def statement_of(definition: Group) -> Statement:

@@ -2,32 +2,36 @@
 
 The hot route is the product's whole stack, but for the event log, which takes everything at once: its round trip is
 waiting, not CPU. A second bare app also parses the body and writes a line for each event: what no route can leave out.
-The usual FastAPI route validates the same bodies with the documented pydantic models, makes a model of each row and
-appends row by row, to the same log.
+A bare FastAPI route asks for `request.json()` and checks nothing. The usual FastAPI route validates the same bodies with
+the documented pydantic models, makes a model of each row and appends row by row, to the same log. Only the hot route finds
+out who calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from random import SystemRandom
 
+import httpx
 import orjson
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bench.harness.calls import items
+from bench.harness.calls import TENANT, items
 from bench.harness.pairs import in_turn
 from bench.harness.serving import Served, request, served
 from bench.report import Budget, Ratio, at_least, at_most
 from segops_common.contracts.events import EventRow
+from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection
 from segops_common.contracts.topics import EVENTS, Topic, profile_key
 from segops_common.kit.clock import SystemClock
 from segops_common.kit.ids import SystemIds
 from segops_common.security import scopes
-from segops_common.security.principal import KeyPrincipal, Principal
+from segops_common.security.api_keys import new_key
+from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.streams.log import Message, Position
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
@@ -61,25 +65,29 @@ class NoStamps:
         return {}
 
 
-class OneCaller:
-    """Authentication as it is for a key that is known."""
+def authenticator() -> RemoteAuthenticator:
+    """The product's own; what it asks is an auth in this process that knows every key."""
+    auth = FastAPI()
 
-    def __init__(self) -> None:
-        self._known: dict[str, Principal] = {
-            "ApiKey bench": KeyPrincipal(
-                key_id=1,
-                tenant_id=1,
-                scopes=frozenset({scopes.Scope.EVENTS_WRITE}),
-                kind=scopes.KeyKind.SECRET,
-            )
-        }
+    async def introspect() -> KeyIntrospection:
+        return KeyIntrospection(
+            active=True, key_id=1, tenant_id=TENANT, kind=scopes.KeyKind.SECRET, scopes=(scopes.Scope.EVENTS_WRITE,)
+        )
 
-    async def authenticate(self, authorization: str | None) -> Principal:
-        """Whoever holds the one key."""
-        return self._known[authorization or ""]
+    auth.post(INTROSPECT_PATH)(introspect)
+    transport = httpx.ASGITransport(app=auth)
+    return RemoteAuthenticator(
+        auth_url="http://auth", service_token="bench", redis=None, clock=SystemClock(), transport=transport
+    )
 
 
 def hot() -> ASGIApp:
+    """The product's API, in a process as the product runs it."""
+    spare_the_collector()
+    return product()
+
+
+def product() -> FastAPI:
     """The product's API."""
     clock, metrics = SystemClock(), Metrics()
     service = Ingest(
@@ -93,13 +101,13 @@ def hot() -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[Ingest]]:
-        yield Running(service, authenticator=OneCaller())
+        async with authenticator() as known:
+            yield Running(service, authenticator=known)
 
-    spare_the_collector()
     return api_app(lifespan, metrics)
 
 
-def usual() -> ASGIApp:
+def usual() -> FastAPI:
     """A route as FastAPI's tutorial writes it: models in, models out, a message for each."""
     app, clock = FastAPI(), SystemClock()
     log = Nowhere(clock=clock)
@@ -152,6 +160,18 @@ def parsing() -> ASGIApp:
     return app
 
 
+def plain() -> FastAPI:
+    """A route of FastAPI that takes any JSON."""
+    app = FastAPI()
+
+    async def batch(request: Request) -> dict[str, str]:
+        await request.json()
+        return {"status": "accepted"}
+
+    app.post(PATH, status_code=202)(batch)
+    return app
+
+
 async def _read(receive: Receive) -> bytes:
     parts, more = [], True
     while more:
@@ -167,30 +187,39 @@ async def _answer(send: Send) -> None:
     await send({"type": "http.response.body", "body": ANSWER})
 
 
+def a_key() -> str:
+    """A key of the right form."""
+    return new_key(scopes.KeyKind.SECRET, SystemIds(SystemClock()))
+
+
 def request_of(events: int) -> bytes:
     """A batch as an SDK sends it."""
     now = SystemClock().now().isoformat(timespec="milliseconds")
     body = orjson.dumps({"batch": items(events), "sent_at": now})
-    return request("POST", PATH, body, "Authorization: ApiKey bench\r\n")
+    return request("POST", PATH, body, f"Authorization: ApiKey {a_key()}\r\n")
 
 
 async def run() -> list[Ratio]:
     """All ratios; the servers take turns, so that each round saw the same machine."""
-    async with served(bare) as first, served(parsing) as second, served(hot) as third, served(usual) as fourth:
-        servers = (first, second, third, fourth)
+    async with AsyncExitStack() as stack:
+        builders = (bare, parsing, plain, hot, usual)
+        servers = [await stack.enter_async_context(served(build)) for build in builders]
         return [ratio for events in SIZES for ratio in await _measured(servers, events)]
 
 
-async def _measured(servers: tuple[Served, ...], events: int) -> list[Ratio]:
+async def _measured(servers: Sequence[Served], events: int) -> list[Ratio]:
     message, times = request_of(events), max(40, 8000 // (events + 4))
     samples = [partial(server.cpu_us, message, times) for server in servers]
     if events not in USUAL:
         samples.pop()
-    bare_us, parsing_us, hot_us, *usual_us = await in_turn(ROUNDS, *samples)
-    found = [
-        Ratio(f"hot route, {events} events", "bare ASGI that reads", hot_us, bare_us, "us", SIZES[events]),
-        Ratio(f"hot route, {events} events", "bare ASGI that parses and writes lines", hot_us, parsing_us, "us"),
+    bare_us, parsing_us, plain_us, hot_us, *usual_us = await in_turn(ROUNDS, *samples)
+    what = f"hot route, {events:,} {'event' if events == 1 else 'events'}"
+    return [
+        Ratio(what, "bare ASGI that reads", hot_us, bare_us, "us", SIZES[events]),
+        Ratio(what, "bare ASGI that parses and writes lines", hot_us, parsing_us, "us"),
+        Ratio(what, "bare FastAPI route with request.json()", hot_us, plain_us, "us"),
+        *(
+            Ratio(f"usual route, {events:,} events", "hot route", slow, hot_us, "us", USUAL[events])
+            for slow in usual_us
+        ),
     ]
-    for slow in usual_us:
-        found.append(Ratio(f"usual route, {events} events", "hot route", slow, hot_us, "us", USUAL[events]))
-    return found

@@ -56,8 +56,7 @@ def fastapi(redis_url: str) -> ASGIApp:
     app, redis = FastAPI(), create_redis(redis_url)
 
     async def lookup(user_id: str) -> dict[str, Any]:
-        value = await redis.get(KEY) or b""
-        return {"user_id": user_id, "found": value.decode(), "cached": True}
+        return {"user_id": user_id, "found": await redis.get(KEY), "cached": True}
 
     app.get("/")(lookup)
     return app

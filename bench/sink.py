@@ -47,7 +47,11 @@ def _row(random: Random, message_id: str, now: str) -> dict[str, object]:
     event_type = random.choice(("page_viewed", "page_viewed", "login", "purchase"))
     product, price = random.choice(PRODUCTS)
     payloads: dict[str, dict[str, object]] = {
-        "page_viewed": {"path": random.choice(PAGES), "ms": random.randint(40, 900), "referrer": "https://example.com/"},
+        "page_viewed": {
+            "path": random.choice(PAGES),
+            "ms": random.randint(40, 900),
+            "referrer": "https://example.com/",
+        },
         "login": {"source": random.choice(("web", "ios", "android"))},
         "purchase": {"product": product, "price": price, "quantity": random.randint(1, 4)},
     }

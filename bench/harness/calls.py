@@ -36,9 +36,7 @@ def items(count: int, *, users: int = USERS) -> list[dict[str, Any]]:
 def drafts(calls: list[dict[str, Any]]) -> Iterator[Draft]:
     """The calls as rows, each with its line for the log."""
     clock = SystemClock()
-    intake = Intake(
-        tenant_id=TENANT, span=Acceptable.around(clock.now()), ids=SystemIds(clock), idempotency_key=None
-    )
+    intake = Intake(tenant_id=TENANT, span=Acceptable.around(clock.now()), ids=SystemIds(clock), idempotency_key=None)
     for index, call in enumerate(calls):
         row = intake.row(call, "track", index, ITEM_FORMS)
         yield Draft(row, serialise(row, "payload"))

@@ -15,7 +15,14 @@ AS_OF: Final = datetime(2026, 6, 30, 12, tzinfo=UTC)
 AS_OF_MS: Final = to_ms(AS_OF)
 EVENTS_PER_USER: Final = 33
 DAYS: Final = 90
-SHARES: Final[dict[str, int]] = {"page_viewed": 40, "search": 20, "login": 15, "purchase": 10, "invited": 10, "exported": 5}
+SHARES: Final[dict[str, int]] = {
+    "page_viewed": 40,
+    "search": 20,
+    "login": 15,
+    "purchase": 10,
+    "invited": 10,
+    "exported": 5,
+}
 """Percent of all events."""
 _CHUNK: Final = 500_000
 

@@ -183,7 +183,10 @@ async def test_deleting_a_segment_takes_back_what_nobody_has_seen(
 ) -> None:
     run_id = await compute(client, path)
     await client.delete(path, headers=OWNER)
-    assert not [job for job in await relay_everything(engine) if job.run_id == run_id]
+    segment_id = int(path.split("/")[-2])
+    [farewell] = [job for job in await relay_everything(engine) if job.segments[0].id == segment_id]
+    assert farewell.run_id > int(run_id)
+    assert farewell.segments[0].definition == Group(logic="OR", conditions=())
 
 
 async def test_of_two_relays_each_message_is_sent_by_one(client: httpx.AsyncClient, engine: AsyncEngine) -> None:

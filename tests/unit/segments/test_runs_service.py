@@ -6,11 +6,11 @@ import pytest
 
 from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import ComputeJob, ComputeResult
-from segops_common.kit.errors import NotFound
+from segops_common.kit.errors import NotFound, PreconditionFailed
 from segops_common.testing.clock import ManualClock
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
-from segops_segments.domain.segment import NewSegment, Segment
+from segops_segments.domain.segment import NOBODY, NewSegment, Segment
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 
@@ -44,11 +44,15 @@ class World:
 
     async def relay(self) -> list[int]:
         """Send everything; the runs of the jobs among it."""
+        return [job.run_id for job in await self.relay_jobs()]
+
+    async def relay_jobs(self) -> list[ComputeJob]:
+        """Send everything; the jobs among it."""
         async with self.store.claim(1000) as claim:
             for message in claim.messages:
                 await claim.mark_sent(message.id, self.clock.now())
             jobs = [each.value for each in claim.messages if each.topic == "segops.compute-jobs"]
-        return [ComputeJob.model_validate_json(job).run_id for job in jobs]
+        return [ComputeJob.model_validate_json(job) for job in jobs]
 
     async def word(self, run: Run, status: str) -> None:
         result = {"run_id": run.id, "tenant_id": run.tenant_id, "status": status, "at": self.clock.now()}
@@ -153,14 +157,21 @@ async def test_word_about_a_run_nobody_knows_is_passed_over(world: World) -> Non
     assert (await world.now(run)).state == "queued"
 
 
-async def test_a_deleted_segment_leaves_no_run_that_could_start(world: World) -> None:
+async def test_a_deleted_segment_leaves_one_run_that_could_start_and_it_is_of_nobody(world: World) -> None:
     segment = await world.segment()
     first = await world.request(segment)
     await world.relay()
     waiting = await world.request(segment)
-    await world.segments.delete(1, segment.id, expected=None)
+    with pytest.raises(PreconditionFailed):
+        await world.runs.delete_segment(1, segment.id, expected=9, by="user:1")
+    await world.runs.delete_segment(1, segment.id, expected=None, by="user:1")
     await world.word(first, "running")
-    assert await world.relay() == []
+    [farewell] = await world.relay_jobs()
+    assert [(each.id, each.definition) for each in farewell.segments] == [(segment.id, NOBODY)]
+    assert farewell.run_id > waiting.id
+    world.clock.advance(24 * 3600)
+    await world.runs.sweep()
+    assert farewell.run_id in await world.relay()
     assert (await world.now(waiting)).state == "superseded"
     with pytest.raises(NotFound):
         await world.request(segment)

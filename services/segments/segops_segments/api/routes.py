@@ -103,9 +103,11 @@ async def update_segment(
     dependencies=[WRITES],
     responses=problems(403, 404, 412),
 )
-async def delete_segment(use_cases: UseCasesOfApp, segment: WrittenSegment, expected: ExpectedVersion) -> None:
-    """Its name is free again; its past runs are no longer shown."""
-    await use_cases.segments.delete(segment.tenant_id, segment.id, expected=expected)
+async def delete_segment(
+    use_cases: UseCasesOfApp, caller: Writer, segment: WrittenSegment, expected: ExpectedVersion
+) -> None:
+    """Its name is free again, its past runs are no longer shown, and a last run lets all its members exit."""
+    await use_cases.runs.delete_segment(segment.tenant_id, segment.id, expected=expected, by=actor(caller))
 
 
 @router.post("/{segment_id}/compute/", summary="Compute a segment", status_code=202, responses=problems(403, 404, 409))

@@ -9,10 +9,10 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
 from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
-from segops_segments.domain.segment import Version
+from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.ports import Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
-from segops_segments.service.segments import NEWEST, require_segment
+from segops_segments.service.segments import NEWEST, check_version, require_segment
 
 
 class RunService:
@@ -73,6 +73,22 @@ class RunService:
         message_id = await _put_job(unit, run)
         return await _save(unit, run.announced(message_id, self._clock.now() + self._lease))
 
+    async def delete_segment(self, tenant_id: int, segment_id: int, *, expected: int | None, by: str) -> None:
+        """Make a segment absent, and let everybody exit by its last run, which is of nobody.
+
+        Runs that nobody has begun are dropped. Raises NotFound or PreconditionFailed.
+        """
+        now = _to_milliseconds(self._clock.now())
+        async with self._store.writing(tenant_id) as unit:
+            segment = await require_segment(unit, (tenant_id,), segment_id)
+            check_version(segment, expected)
+            for run in await unit.queued_runs(tenant_id, segment_id):
+                if run.message_id is None or await unit.recall_job(tenant_id, run.message_id):
+                    await unit.save_run(tenant_id, run.dropped(now))
+            await self._announce(unit, await unit.add_run(tenant_id, await _farewell(unit, segment, now, by)))
+            await unit.delete_segment(tenant_id, segment_id, now)
+            await unit.announce_change(tenant_id, segment.announcement(deleted=True))
+
     async def get(self, tenant_id: int, segment_id: int, run_id: int) -> Run:
         """A run of the segment; raises NotFound."""
         async with self._store.reading() as unit:
@@ -128,6 +144,16 @@ class RunService:
 async def _put_job(unit: WriteUnit, run: Run) -> int:
     version = await _version_in_force(unit, run.tenant_id, run.segment_id, run.version)
     return await unit.announce_job(run.tenant_id, job_of(run, version))
+
+
+async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -> NewRun:
+    version = Version(
+        segment_id=segment.id, number=segment.version + 1, definition=NOBODY, created_at=now, created_by=by
+    )
+    await unit.add_version(segment.tenant_id, version)
+    return NewRun(
+        segment_id=segment.id, version=version.number, as_of=now, fixed=True, requested_by=by, requested_at=now
+    )
 
 
 async def _version_in_force(unit: WriteUnit, tenant_id: int, segment_id: int, number: int) -> Version:

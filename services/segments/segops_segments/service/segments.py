@@ -66,7 +66,7 @@ class SegmentService:
         try:
             async with self._store.writing(tenant_id) as unit:
                 segment = await require_segment(unit, (tenant_id,), segment_id)
-                _check_version(segment, expected)
+                check_version(segment, expected)
                 changed = segment.changed(change, self._clock.now())
                 if changed is not segment:
                     await unit.save_segment(tenant_id, changed)
@@ -74,18 +74,6 @@ class SegmentService:
                 return changed
         except NameTaken:
             raise _name_taken() from None
-
-    async def delete(self, tenant_id: int, segment_id: int, *, expected: int | None) -> None:
-        """Make a segment absent, with the runs that nobody has begun; raises NotFound or PreconditionFailed."""
-        now = self._clock.now()
-        async with self._store.writing(tenant_id) as unit:
-            segment = await require_segment(unit, (tenant_id,), segment_id)
-            _check_version(segment, expected)
-            for run in await unit.queued_runs(tenant_id, segment_id):
-                if run.message_id is None or await unit.recall_job(tenant_id, run.message_id):
-                    await unit.save_run(tenant_id, run.dropped(now))
-            await unit.delete_segment(tenant_id, segment_id, now)
-            await unit.announce_change(tenant_id, segment.announcement(deleted=True))
 
     async def versions(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Version]:
         """The definitions the segment has had, newest first."""
@@ -135,7 +123,8 @@ def _check_available(segment_type: str, refresh: str, definition: Group | None) 
         raise NotAvailableYet("This is valid, but not available yet.", errors=missing)
 
 
-def _check_version(segment: Segment, expected: int | None) -> None:
+def check_version(segment: Segment, expected: int | None) -> None:
+    """Raises PreconditionFailed unless the segment is as the caller saw it; None is any."""
     if expected is not None and expected != segment.version:
         raise PreconditionFailed("The segment has changed since; read it again.")
 

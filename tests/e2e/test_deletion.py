@@ -1,0 +1,32 @@
+"""What is deleted is gone for those who ask, not only for those who look."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from segops_local.stack import Stack
+from tests.e2e.people import memberships, send, sign_up
+
+VISITED = {
+    "logic": "AND",
+    "conditions": [{"type": "event_count", "event_type": "page_viewed", "operator": "gte", "value": 1}],
+}
+
+
+async def test_a_deleted_segment_leaves_the_lookups(either_stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=either_stack.url, timeout=20) as client:
+        person = await sign_up(client)
+        key = (await person.new_key())["key"]
+        await send(client, key, "track", {"user_id": "user-123", "event_type": "page_viewed"})
+        kept, deleted = [await person.new_segment(name, VISITED) for name in ("Kept", "Deleted")]
+        for segment in (kept, deleted):
+            assert (await person.compute(segment))["size"] == 1
+        async with asyncio.timeout(5):
+            while (await memberships(client, key, "user-123"))["segment_ids"] != [kept, deleted]:
+                await asyncio.sleep(0.1)
+        await person.ask("DELETE", f"/api/segments/{deleted}/", 204)
+        async with asyncio.timeout(10):
+            while (await memberships(client, key, "user-123"))["segment_ids"] != [kept]:
+                await asyncio.sleep(0.1)
