@@ -1,0 +1,41 @@
+"""`.venv/bin/python scripts/topic_schemas.py`: write the JSON Schema of each topic's value to tests/contract/topics/schemas.
+
+Run it after adding a field. A change that a present reader cannot read needs a new schema version instead.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from segops_common.contracts.events import EventRow
+from segops_common.contracts.jobs import ComputeJob, ComputeResult, MembershipChanged, SegmentChanged
+from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES, SEGMENTS, Topic
+
+FOLDER = Path(__file__).resolve().parent.parent / "tests" / "contract" / "topics"
+VALUES: dict[Topic, type[BaseModel]] = {
+    EVENTS: EventRow,
+    COMPUTE_JOBS: ComputeJob,
+    SEGMENTS: SegmentChanged,
+    COMPUTE_RESULTS: ComputeResult,
+    MEMBERSHIP_CHANGES: MembershipChanged,
+}
+
+
+def schema(model: type[BaseModel]) -> str:
+    """The text that is committed."""
+    return json.dumps(model.model_json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Write all of them."""
+    for topic, model in VALUES.items():
+        (FOLDER / "schemas" / f"{topic.name}.json").write_text(schema(model), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
