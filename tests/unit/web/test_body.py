@@ -55,28 +55,8 @@ async def test_a_client_that_leaves_is_told_nothing() -> None:
         await read_body(Wire(iter([b"a"]), ends=False).request())
 
 
-@pytest.mark.parametrize(
-    ("body", "text"),
-    [
-        (b'"\\ud800"', "\ufffd"),
-        (b'"\\udc00x"', "\ufffdx"),
-        (b'"\\ud83d\\ude00"', "\U0001f600"),
-        (b'"\\ud83d\\ud83d\\ude00"', "\ufffd\U0001f600"),
-        (b'"\\\\ud800\\ud800"', "\\ud800\ufffd"),
-        (b'"\\ud83d\\u0041"', "\ufffdA"),
-    ],
-)
-def test_a_cut_emoji_is_repaired_where_asked_for(body: bytes, text: str) -> None:
-    assert parse_json(body, repair_surrogates=True) == text
-
-
-def test_repair_mends_nothing_else() -> None:
-    with pytest.raises(MalformedRequest):
-        parse_json(b'{"a":"\\ud800"', repair_surrogates=True)
-
-
 @pytest.mark.parametrize("body", [b"[" * 25 + b'"' + b'\\"' * 350_000, b'{"a":' * 25 + b'"\\ud800' * 100_000])
 @pytest.mark.timeout(5)
 def test_no_body_costs_more_than_its_length(body: bytes) -> None:
     with pytest.raises(MalformedRequest):
-        parse_json(body, repair_surrogates=True)
+        parse_json(body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import zlib
 from typing import Any
 
@@ -30,10 +29,6 @@ MAX_MEMBERS = 100_000
 READ_TIMEOUT_S = 10.0
 _ZSTD_WINDOW_LOG = 23
 _ENCODINGS = "gzip, zstd"
-_LONE_SURROGATE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
 
 
 async def read_body(request: Request) -> bytes:
@@ -71,31 +66,22 @@ def require_json(request: Request, *also: str) -> None:
         raise UnsupportedMedia("Send the body as application/json.", headers={"Accept": "application/json"})
 
 
-def parse_json(body: bytes, *, repair_surrogates: bool = False) -> Any:
+def parse_json(body: bytes) -> Any:
     """The value of a body; raises MalformedRequest (malformed-json, too-deep) or ValidationFailed.
 
     Unlike the standard library's parser it refuses NaN, numbers beyond a double, other encodings than UTF-8 and lone
-    surrogates; the last can be replaced by U+FFFD instead, since `JSON.stringify` makes them of a cut emoji.
+    surrogates.
     """
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if error.msg.startswith("depth"):
             raise _too_deep() from error
-        fixed = repaired(body) if repair_surrogates else body
-        if fixed == body:
-            raise MalformedRequest("The body is not JSON in UTF-8.", slug="malformed-json") from error
-        return parse_json(fixed)
+        raise MalformedRequest("The body is not JSON in UTF-8.", slug="malformed-json") from error
     check_complexity(body, value)
     if b"\\u0000" in body:
         _refuse_nul(value)
     return value
-
-
-def repaired(body: bytes) -> bytes:
-    """The text with each unpaired surrogate escape replaced by U+FFFD; escaped backslashes stay what they are."""
-    parts = re.split(rb"(\\\\)", body)
-    return b"".join(part if part == b"\\\\" else _LONE_SURROGATE.sub(rb"\\ufffd", part) for part in parts)
 
 
 def check_complexity(body: bytes, value: Any) -> None:
