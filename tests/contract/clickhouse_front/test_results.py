@@ -5,6 +5,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import IOBase
 
 import psutil
@@ -108,6 +109,19 @@ def test_summary(client: Client) -> None:
     assert int(summary["read_bytes"]) == 8000
     assert int(summary["result_rows"]) == 1
     assert int(summary["elapsed_ns"]) > 0
+
+
+def test_a_summary_that_waited_for_the_end_counts_every_part(connect: Connect) -> None:
+    client = connect(autogenerate_session_id=False)
+    client.command("CREATE TABLE parts (a UInt64) ENGINE = MergeTree ORDER BY a")
+    client.insert("parts", [(1,), (2,)], column_names=["a"])
+    client.insert("parts", [(3,), (4,)], column_names=["a"])
+
+    def rows_read(_: int) -> int:
+        return int(client.query("SELECT a FROM parts ORDER BY a").summary["read_rows"])
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert set(pool.map(rows_read, range(600))) == {4}
 
 
 def test_query_id_and_headers(client: Client, front: ClickHouseProcess) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile, SpooledTemporaryFile
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from .call import Call, parse_pairs, read_call
@@ -18,7 +18,6 @@ from .statements import InsertHead, find_data, is_insert, read_statement
 
 MAX_TEXT_BYTES = 256 << 20
 """Largest statement or form held in memory; insert data waits on disk and has no limit."""
-_SPOOL_BYTES = 16 << 20
 _KILL_PERIOD_S = 0.2
 _STREAMED = frozenset(
     [
@@ -125,13 +124,12 @@ class Run:
         output_format = statement.format or call.default_format or "TabSeparated"
         stops = statement.reads and call.leaves_with_client
         async with self._handle(call) as (lane, handle), self._watched(body, mark=call.mark if stops else None):
-            streams = statement.reads and output_format in _STREAMED
+            # What the engine says it has read is only final for an answer that it gave whole.
+            streams = statement.reads and output_format in _STREAMED and not call.wait_end
             if streams and await lane.run(handle.start, text, output_format):
-                blocks = self._blocks(lane, handle)
-                await self._stream(call, output_format, _held(blocks) if call.wait_end else blocks)
-                return
+                return await self._stream(call, output_format, self._blocks(lane, handle))
             answer = await lane.run(handle.query, text, output_format)
-            await self._stream(call, output_format, _once(answer))
+            return await self._stream(call, output_format, _once(answer))
 
     async def _stream(self, call: Call, output_format: str, parts: AsyncIterator[bytes]) -> None:
         async for part in parts:
@@ -187,16 +185,6 @@ async def _gather(first: bytes, pieces: AsyncIterator[bytes]) -> bytes:
             raise refused(QUERY_IS_TOO_LARGE, "The statement is too large")
         parts.append(piece)
     return b"".join(parts)
-
-
-async def _held(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Give nothing before all is there, as wait_end_of_query asks; what is large waits on disk."""
-    with SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-        async for part in parts:
-            await off_loop_if_large(spool.write, part)
-        spool.seek(0)
-        while part := spool.read(1 << 20):
-            yield part
 
 
 async def _once(part: bytes) -> AsyncIterator[bytes]:
