@@ -12,15 +12,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from segops_common.contracts.definition import Group
+from segops_common.contracts.definition import Group, format_instant
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.evaluate import Event, evaluate
+from segops_membership.domain.instants import from_ms
 from segops_membership.domain.plan import atoms_of
 from tests.integration.membership.stack import NOW_MS, count, group, insert_events, new_tenant
 from tests.integration.membership.worlds import (
+    DAY_MS,
     DURATIONS,
     INSTANTS,
     NUMERALS,
@@ -158,6 +160,31 @@ async def test_every_window_at_its_edges(clickhouse: ClickHouse) -> None:
         by_sql = await members_by_sql(clickhouse, [*events, *events[::3]], wanted, NOW_MS)
 
         assert by_sql == [evaluate(each, events, NOW_MS) for each in wanted]
+
+
+async def test_every_occurrence_at_its_edges(clickhouse: ClickHouse) -> None:
+    events = [
+        Event(f"u{user}", "login", f"m{step}-{user}-{i}", NOW_MS + OFFSETS[(user * step + i) % len(OFFSETS)], {})
+        for step in (1, 3)
+        for user in range(10)
+        for i in range(user % 3 + 1)
+    ]
+    instants = [format_instant(from_ms(NOW_MS + at)) for at in (-DAY_MS - 1, -DAY_MS, -DAY_MS + 1, -1, 0, 1, DAY_MS)]
+    tests = [
+        *((name, each) for name in ("before", "after") for each in (*instants, *INSTANTS)),
+        *((name, each) for name in ("within_last", "not_within_last") for each in DURATIONS),
+    ]
+    wanted = [
+        group({"type": "event_time", "event_type": name, "occurrence": each, "operator": test, "value": value})
+        for name in ("login", "none")
+        for each in ("first", "last")
+        for test, value in tests
+    ]
+
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+
+    for found, each in zip(by_sql, wanted, strict=True):
+        assert found == evaluate(each, events, NOW_MS), each
 
 
 HISTORIES: dict[str, list[tuple[int, str, dict[str, JsonValue]]]] = {

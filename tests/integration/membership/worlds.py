@@ -189,7 +189,7 @@ class World:
         negate = self._random.random() < 0.1
         if kind < 0.5:
             return {"type": "user_property", **self._filter(self._subject("$identify")), "negate": negate}
-        return {**self._event_count(), "negate": negate}
+        return {**self._random.choice((self._event_count, self._event_count, self._event_time))(), "negate": negate}
 
     def _subject(self, event_type: str) -> Event:
         """An event to ask about, of the type if there is one."""
@@ -208,6 +208,21 @@ class World:
             "where": [self._filter(subject) for _ in range(pick((0, 1, 1, 1, 2)))],
         }
         return condition if pick((True, False)) else {**condition, "window": pick(WINDOWS)}
+
+    def _event_time(self) -> dict[str, Any]:
+        """A condition on the time of an event, at or just beside a time at which there is one."""
+        pick = self._random.choice
+        subject = pick(self._fresh)
+        operator = pick(("before", "after", "within_last", "not_within_last"))
+        near = format_instant(from_ms(subject.timestamp_ms + pick((-1, 0, 0, 1))))
+        return {
+            "type": "event_time",
+            "event_type": pick((subject.event_type, subject.event_type, pick(EVENT_PATTERNS))),
+            "occurrence": pick(("first", "last")),
+            "operator": operator,
+            "value": near if operator in ("before", "after") else pick(DURATIONS),
+            "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
+        }
 
     def _filter(self, subject: Event) -> dict[str, Any]:
         """A test of something in the event that it passes, or nearly."""

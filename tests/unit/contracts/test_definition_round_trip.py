@@ -200,6 +200,16 @@ def test_the_walk_names_every_node() -> None:
             },
             [(".held_for", "held_for")],
         ),
+        (
+            {
+                "type": "event_time",
+                "event_type": "a",
+                "occurrence": "last",
+                "operator": "within_last",
+                "value": "7d",
+            },
+            [],
+        ),
         ({"type": "sample", "percent": 5}, [("", "sample")]),
         ({"type": "segment", "segment_id": 5}, [("", "segment")]),
     ],

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from segops_common.contracts.definition.conditions import Condition, EventCount
+from segops_common.contracts.definition.conditions import (
+    AnyCondition,
+    EventAggregate,
+    EventCount,
+    EventMatch,
+    EventRegularity,
+    EventSequence,
+    EventTime,
+    Sample,
+    SegmentMembership,
+)
 from segops_common.contracts.definition.filters import (
     AffixFilter,
     AnyFilter,
@@ -66,16 +78,20 @@ def compile_definition(definition: Group, as_of_ms: int) -> Expression:
     return _unless(definition.negate, AllOf(parts) if definition.logic == "AND" else AnyOf(parts))
 
 
-def _node(node: Group | Condition, as_of_ms: int) -> Expression:
+def _node(node: Group | AnyCondition, as_of_ms: int) -> Expression:
     match node:
         case Group():
             return compile_definition(node, as_of_ms)
         case EventCount():
             return _unless(node.negate, _event_count(node, as_of_ms))
+        case EventTime():
+            return _unless(node.negate, _event_time(node, as_of_ms))
         case TraitCondition():
             return _unless(node.negate, _trait(node, as_of_ms))
-        case _:
+        case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership() | Sample():
             raise NotSupported(node.type)
+        case _:
+            assert_never(node)
 
 
 def _unless(negate: bool, expression: Expression) -> Expression:
@@ -85,15 +101,28 @@ def _unless(negate: bool, expression: Expression) -> Expression:
 def _event_count(condition: EventCount, as_of_ms: int) -> Expression:
     if condition.per is not None:
         raise NotSupported("event_count with per")
-    after_ms, until_ms = _window(condition.window, as_of_ms)
-    selection = EventSelection(
-        pattern=EventPattern.parse(condition.event_type),
-        after_ms=after_ms,
-        until_ms=until_ms,
-        where=frozenset(compile_check(check, as_of_ms) for check in condition.where),
-    )
+    selection = _selection(condition.event_type, condition.where, condition.window, as_of_ms)
     low, high = _count_range(condition.operator, condition.value)
     return _unless(condition.operator == "neq", _counted(selection, low, high))
+
+
+def _selection(event_type: str, where: Iterable[AnyFilter], window: AnyWindow | None, as_of_ms: int) -> EventSelection:
+    after_ms, until_ms = _window(window, as_of_ms)
+    checks = frozenset(compile_check(check, as_of_ms) for check in where)
+    return EventSelection(EventPattern.parse(event_type), after_ms, until_ms, checks)
+
+
+def _event_time(condition: EventTime, as_of_ms: int) -> Expression:
+    """As counts: the first event is before a time when some event is, the last is after it when some event is."""
+    known = _selection(condition.event_type, condition.where, None, as_of_ms)
+    some = CountAtom(known, 1, None)
+    # Milliseconds are whole, so that before a time is up to the one before it.
+    limit_ms = _point(condition.value, as_of_ms) - (condition.operator == "before")
+    early = CountAtom(replace(known, until_ms=min(limit_ms, as_of_ms)), 1, None)
+    late = CountAtom(replace(known, after_ms=limit_ms), 1, None)
+    is_early = early if condition.occurrence == "first" else AllOf((some, Not(late)))
+    is_late = late if condition.occurrence == "last" else AllOf((some, Not(early)))
+    return _unless(condition.operator == "not_within_last", is_early if condition.operator == "before" else is_late)
 
 
 def _counted(selection: EventSelection, low: int, high: int | None) -> Expression:

@@ -10,12 +10,22 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from pydantic import JsonValue
 from pydantic_core import PydanticCustomError
 
-from segops_common.contracts.definition.conditions import Condition, EventCount
+from segops_common.contracts.definition.conditions import (
+    AnyCondition,
+    EventAggregate,
+    EventCount,
+    EventMatch,
+    EventRegularity,
+    EventSequence,
+    EventTime,
+    Sample,
+    SegmentMembership,
+)
 from segops_common.contracts.definition.filters import AnyFilter
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
@@ -78,34 +88,54 @@ class _Profile:
     events: Collection[Event]
     as_of_ms: int
 
-    def is_in(self, node: Group | Condition) -> bool:
+    def is_in(self, node: Group | AnyCondition) -> bool:
         return self._holds(node) != node.negate
 
-    def _holds(self, node: Group | Condition) -> bool:
+    def _holds(self, node: Group | AnyCondition) -> bool:
         match node:
             case Group():
                 verdicts = [self.is_in(part) for part in node.conditions]
                 return all(verdicts) if node.logic == "AND" else any(verdicts)
             case EventCount():
                 return self._event_count(node)
+            case EventTime():
+                return self._event_time(node)
             case TraitCondition():
                 return self._trait(node)
-            case _:
+            case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership() | Sample():
                 raise NotSupported(node.type)
+            case _:
+                assert_never(node)
 
     def _event_count(self, condition: EventCount) -> bool:
         if condition.per is not None:
             raise NotSupported("event_count with per")
-        pattern = EventPattern.parse(condition.event_type)
-        count = sum(
-            pattern.matches(event.event_type)
-            and self._in_window(event, condition.window)
-            and all(self._passes(check, event.payload) for check in condition.where)
-            for event in self.events
-        )
+        count = len(self._matching(condition.event_type, condition.where, condition.window))
         if isinstance(condition.value, tuple):
             return condition.value[0] <= count <= condition.value[1]
         return _COMPARE[condition.operator](count, condition.value)
+
+    def _event_time(self, condition: EventTime) -> bool:
+        times = [event.timestamp_ms for event in self._matching(condition.event_type, condition.where, None)]
+        if not times:
+            return condition.operator == "not_within_last"
+        time = min(times) if condition.occurrence == "first" else max(times)
+        if isinstance(condition.value, Duration):
+            is_recent = self.as_of_ms - condition.value.milliseconds < time <= self.as_of_ms
+            return is_recent == (condition.operator == "within_last")
+        limit = to_ms(condition.value)
+        return time < limit if condition.operator == "before" else time > limit
+
+    def _matching(self, event_type: str, where: Iterable[AnyFilter], window: AnyWindow | None) -> list[Event]:
+        pattern = EventPattern.parse(event_type)
+        checks = tuple(where)
+        return [
+            event
+            for event in self.events
+            if pattern.matches(event.event_type)
+            and self._in_window(event, window)
+            and all(self._passes(check, event.payload) for check in checks)
+        ]
 
     def _trait(self, condition: AnyTrait) -> bool:
         if condition.held_for is not None:
