@@ -31,10 +31,12 @@ from tests.integration.membership.worlds import (
     PATTERNS,
     SCALARS,
     TEXTS,
+    USERS,
     WINDOWS,
     World,
 )
 
+SEGMENT = 7
 WORLDS = 25
 DEFINITIONS = 15
 """Of each world: about 15 s in all."""
@@ -60,7 +62,7 @@ async def members_by_sql(
     await profiles.number(tenant, 1000, await profiles.unnumbered(tenant), 1)
     rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
     names = {int(n): str(user_id) for n, user_id in rows.rows}
-    expressions = [compile_definition(each, as_of_ms) for each in wanted]
+    expressions = [compile_definition(each, as_of_ms, segment_id=SEGMENT) for each in wanted]
     atoms = frozenset().union(*(atoms_of(each) for each in expressions))
     answers = await ClickHouseEvaluation(clickhouse=clickhouse).answer(tenant, atoms, as_of_ms)
     found = [members(each, answers.atoms, answers.universe) for each in expressions]
@@ -83,7 +85,7 @@ async def test_sql_and_python_agree(clickhouse: ClickHouse, random: Random) -> N
 
     by_sql = await members_by_sql(clickhouse, world.events, wanted, NOW_MS)
 
-    by_python = [evaluate(each, world.events, NOW_MS) for each in wanted]
+    by_python = [evaluate(each, world.events, NOW_MS, segment_id=SEGMENT) for each in wanted]
     differing = [each for each, left, right in zip(wanted, by_sql, by_python, strict=True) if left != right]
     assert by_sql == by_python, (differing, world.events)
 
@@ -122,7 +124,7 @@ async def test_every_operator_on_every_value(clickhouse: ClickHouse, keys: tuple
     by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
 
     for test, found, each in zip(tests, by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS), test
+        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), test
 
 
 async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
@@ -139,7 +141,7 @@ async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
     by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
 
     for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS), each
+        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
 
 
 async def test_every_window_at_its_edges(clickhouse: ClickHouse) -> None:
@@ -159,7 +161,7 @@ async def test_every_window_at_its_edges(clickhouse: ClickHouse) -> None:
 
         by_sql = await members_by_sql(clickhouse, [*events, *events[::3]], wanted, NOW_MS)
 
-        assert by_sql == [evaluate(each, events, NOW_MS) for each in wanted]
+        assert by_sql == [evaluate(each, events, NOW_MS, segment_id=SEGMENT) for each in wanted]
 
 
 async def test_every_occurrence_at_its_edges(clickhouse: ClickHouse) -> None:
@@ -184,7 +186,23 @@ async def test_every_occurrence_at_its_edges(clickhouse: ClickHouse) -> None:
     by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
 
     for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS), each
+        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+
+
+async def test_every_sample(clickhouse: ClickHouse) -> None:
+    """Of enough profiles that each percentage but the ends cuts them, and that no other hash gives the same."""
+    events = [Event(f"{user}{i}", "login", f"m{user}{i}", NOW_MS, {}) for user in USERS for i in range(60)]
+    wanted = [
+        group({"type": "sample", "percent": percent, **seed})
+        for percent in (0, 0.00001, 0.3, 4.35, 33.3333, 50, 99.7, 100)
+        for seed in ({}, {"seed": "7"}, {"seed": ""}, {"seed": "a:b'\\{p0:String}"}, {"seed": "é"})
+    ]
+
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+
+    assert by_sql == [evaluate(each, events, NOW_MS, segment_id=SEGMENT) for each in wanted]
+    assert by_sql[0] == frozenset()
+    assert len(by_sql[-1]) == len(events)
 
 
 HISTORIES: dict[str, list[tuple[int, str, dict[str, JsonValue]]]] = {
@@ -225,7 +243,7 @@ async def test_traits_are_what_they_were_then(clickhouse: ClickHouse) -> None:
     for as_of_ms in (NOW_MS, NOW_MS - 8, NOW_MS - 9, NOW_MS - 10):
         by_sql = await members_by_sql(clickhouse, events, wanted, as_of_ms)
 
-        assert by_sql == [evaluate(each, events, as_of_ms) for each in wanted]
+        assert by_sql == [evaluate(each, events, as_of_ms, segment_id=SEGMENT) for each in wanted]
 
 
 def _nested(keys: tuple[str, ...], value: Any) -> Any:

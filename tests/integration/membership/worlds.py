@@ -189,7 +189,10 @@ class World:
         negate = self._random.random() < 0.1
         if kind < 0.5:
             return {"type": "user_property", **self._filter(self._subject("$identify")), "negate": negate}
-        return {**self._random.choice((self._event_count, self._event_count, self._event_time))(), "negate": negate}
+        return {
+            **self._random.choice((self._event_count, self._event_count, self._event_time, self._sample))(),
+            "negate": negate,
+        }
 
     def _subject(self, event_type: str) -> Event:
         """An event to ask about, of the type if there is one."""
@@ -223,6 +226,11 @@ class World:
             "value": near if operator in ("before", "after") else pick(DURATIONS),
             "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
         }
+
+    def _sample(self) -> dict[str, Any]:
+        pick = self._random.choice
+        seed: dict[str, Any] = pick(({}, {"seed": pick(TEXTS)}))
+        return {"type": "sample", "percent": pick((0, 5.5, 50, 50, 75.25, 100)), **seed}
 
     def _filter(self, subject: Event) -> dict[str, Any]:
         """A test of something in the event that it passes, or nearly."""

@@ -202,7 +202,7 @@ async def test_a_bad_change_is_refused(client: httpx.AsyncClient, body: object) 
     assert (answer.status_code, slug(answer)) == (422, "validation-failed")
 
 
-SAMPLE: Json = {"logic": "AND", "conditions": [{"type": "sample", "percent": 5}]}
+NESTED: Json = {"logic": "AND", "conditions": [{"type": "segment", "segment_id": 5}]}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ SAMPLE: Json = {"logic": "AND", "conditions": [{"type": "sample", "percent": 5}]
         ({"segment_type": "static"}, "segment_type"),
         ({"refresh": "live"}, "refresh"),
         ({"refresh": "hourly"}, "refresh"),
-        ({"definition": SAMPLE}, "definition.conditions[0]"),
+        ({"definition": NESTED}, "definition.conditions[0]"),
         (
             {"definition": {"logic": "AND", "conditions": [{**PRICING["conditions"][0], "per": "path"}]}},
             "definition.conditions[0].per",
@@ -232,7 +232,7 @@ async def test_what_is_not_available_yet_says_so(client: httpx.AsyncClient, fiel
         (PRICING, []),
         (None, [("definition", "wrong-type")]),
         ({"logic": "AND", "conditions": [{"type": "median"}]}, [("definition.conditions[0].type", "not-allowed")]),
-        (SAMPLE, [("definition.conditions[0]", "not-available-yet")]),
+        (NESTED, [("definition.conditions[0]", "not-available-yet")]),
     ],
 )
 async def test_validation_says_every_fault(

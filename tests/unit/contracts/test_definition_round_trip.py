@@ -210,7 +210,7 @@ def test_the_walk_names_every_node() -> None:
             },
             [],
         ),
-        ({"type": "sample", "percent": 5}, [("", "sample")]),
+        ({"type": "sample", "percent": 5}, []),
         ({"type": "segment", "segment_id": 5}, [("", "segment")]),
     ],
 )

@@ -28,6 +28,7 @@ from segops_membership.domain.plan import (
     OneOf,
     Present,
     PropertyCheck,
+    SampleAtom,
     Test,
     TextValue,
     TraitAtom,
@@ -41,7 +42,7 @@ ALL_LOGINS = EventSelection(EventPattern("login", exact=True), None, NOW_MS, fro
 
 def compiled(*conditions: dict[str, Any], logic: str = "AND", negate: bool = False) -> Expression:
     definition = Group.model_validate({"logic": logic, "conditions": list(conditions), "negate": negate})
-    return compile_definition(definition, NOW_MS)
+    return compile_definition(definition, NOW_MS, segment_id=7)
 
 
 def only(condition: dict[str, Any]) -> Expression:
@@ -181,7 +182,6 @@ def test_values_that_python_calls_equal_are_different_atoms() -> None:
 @pytest.mark.parametrize(
     ("condition", "what"),
     [
-        ({"type": "sample", "percent": 1}, "sample"),
         ({"type": "segment", "segment_id": 1}, "segment"),
         (count("gte", 1, per="x"), "event_count with per"),
         (trait("exists", held_for={"operator": "gte", "duration": "1d"}), "user_property with held_for"),
@@ -192,6 +192,20 @@ def test_what_is_not_supported_is_named(condition: dict[str, Any], what: str) ->
         compiled({"logic": "OR", "conditions": [condition]})
 
     assert refusal.value.what == what
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"percent": 5}, SampleAtom("7", 50_000)),
+        ({"percent": 5, "seed": ""}, SampleAtom("", 50_000)),
+        # As doubles, 4.35 times 10,000 is less than 43,500.
+        ({"percent": 4.35, "seed": "a"}, SampleAtom("a", 43_500)),
+        ({"percent": 0.00001, "seed": "a"}, SampleAtom("a", 1)),
+    ],
+)
+def test_samples(fields: dict[str, Any], expected: SampleAtom) -> None:
+    assert only({"type": "sample", **fields}) == expected
 
 
 def test_checks_of_one_path_keep_their_test() -> None:

@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 
 def members(events: list[Event], *conditions: dict[str, Any], logic: str = "AND", negate: bool = False) -> set[str]:
     definition = Group.model_validate({"logic": logic, "conditions": list(conditions), "negate": negate})
-    return set(evaluate(definition, events, NOW_MS))
+    return set(evaluate(definition, events, NOW_MS, segment_id=7))
 
 
 def event(user: str, event_type: str = "login", at: int = NOW_MS, id: str = "m", **payload: JsonValue) -> Event:
@@ -135,4 +135,4 @@ def test_paths_that_lead_nowhere(value: JsonValue, path: str) -> None:
 
 def test_what_is_not_supported_is_refused() -> None:
     with pytest.raises(NotSupported):
-        members([event("u")], {"type": "sample", "percent": 1})
+        members([event("u")], {"type": "segment", "segment_id": 1})

@@ -28,7 +28,7 @@ _OUR_STRINGS = {
 
 def statement_texts(*conditions: dict[str, Any]) -> list[str]:
     definition = Group.model_validate({"logic": "AND", "conditions": list(conditions)})
-    atoms = sorted(atoms_of(compile_definition(definition, NOW_MS)), key=repr)
+    atoms = sorted(atoms_of(compile_definition(definition, NOW_MS, segment_id=7)), key=repr)
     return [statement.sql for statement in statements_for(1, atoms, NOW_MS)]
 
 

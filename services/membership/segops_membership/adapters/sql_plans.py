@@ -1,6 +1,6 @@
-"""Atoms as statements: one for each event type, one for all traits, one for the universe.
+"""Atoms as statements: one for each event type, one for all traits, one for all samples, one for the universe.
 
-Every statement reads `events` merged, counts per profile, and turns each condition on the counts into a bitmap over the
+Those of events read `events` merged, count per profile, and turn each condition on the counts into a bitmap over the
 dense numbers of the profiles.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_membership.adapters.sql_properties import Bindings, trait_present
 from segops_membership.adapters.sql_tests import check_sql, test_sql
-from segops_membership.domain.plan import Atom, CountAtom, EventSelection, TraitAtom
+from segops_membership.domain.plan import Atom, CountAtom, EventSelection, SampleAtom, TraitAtom
 
 IDENTIFY_EVENT = "$identify"
 
@@ -37,15 +38,23 @@ def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> It
     """The fewest statements that answer the atoms."""
     by_pattern: defaultdict[EventPattern, list[CountAtom]] = defaultdict(list)
     traits: list[TraitAtom] = []
+    samples: list[SampleAtom] = []
     for atom in atoms:
-        if isinstance(atom, CountAtom):
-            by_pattern[atom.selection.pattern].append(atom)
-        else:
-            traits.append(atom)
+        match atom:
+            case CountAtom():
+                by_pattern[atom.selection.pattern].append(atom)
+            case TraitAtom():
+                traits.append(atom)
+            case SampleAtom():
+                samples.append(atom)
+            case _:
+                assert_never(atom)
     for pattern, counts in by_pattern.items():
         yield _counts(tenant_id, pattern, counts)
     if traits:
         yield _traits(tenant_id, traits, as_of_ms)
+    if samples:
+        yield _samples(tenant_id, samples)
 
 
 def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
@@ -82,6 +91,16 @@ def _traits(tenant_id: int, atoms: list[TraitAtom], as_of_ms: int) -> Statement:
     evaluated = select(f"user_key, {latest}", f"{EVENTS_TABLE} FINAL", calls, "GROUP BY user_key")
     conditions = [f"t{i} = 1" for i in range(len(atoms))]
     return Statement(_bitmaps(conditions, _numbered(evaluated, tenant)), bind.values, tuple(atoms))
+
+
+def _samples(tenant_id: int, atoms: list[SampleAtom]) -> Statement:
+    bind = Bindings()
+    source = select("user_id, n", "profiles FINAL", f"tenant_id = {bind.integer(tenant_id)}")
+    conditions = [
+        f"xxHash64(concat({bind.text(atom.seed + ':')}, user_id)) % 1000000 < {bind.integer(atom.below)}"
+        for atom in atoms
+    ]
+    return Statement(_bitmaps(conditions, f"({source})"), bind.values, tuple(atoms))
 
 
 def _bitmaps(conditions: list[str], source: str) -> str:

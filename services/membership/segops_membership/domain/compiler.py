@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import assert_never
 
 from segops_common.contracts.definition.conditions import (
@@ -57,6 +58,7 @@ from segops_membership.domain.plan import (
     OneOf,
     Present,
     PropertyCheck,
+    SampleAtom,
     Test,
     TextValue,
     TraitAtom,
@@ -72,23 +74,25 @@ class NotSupported(Exception):
         self.what = what
 
 
-def compile_definition(definition: Group, as_of_ms: int) -> Expression:
-    """Give the definition its meaning as of an instant. Raises NotSupported."""
-    parts = tuple(_node(node, as_of_ms) for node in definition.conditions)
+def compile_definition(definition: Group, as_of_ms: int, *, segment_id: int) -> Expression:
+    """Give the definition of a segment its meaning as of an instant. Raises NotSupported."""
+    parts = tuple(_node(node, as_of_ms, segment_id) for node in definition.conditions)
     return _unless(definition.negate, AllOf(parts) if definition.logic == "AND" else AnyOf(parts))
 
 
-def _node(node: Group | AnyCondition, as_of_ms: int) -> Expression:
+def _node(node: Group | AnyCondition, as_of_ms: int, segment_id: int) -> Expression:
     match node:
         case Group():
-            return compile_definition(node, as_of_ms)
+            return compile_definition(node, as_of_ms, segment_id=segment_id)
         case EventCount():
             return _unless(node.negate, _event_count(node, as_of_ms))
         case EventTime():
             return _unless(node.negate, _event_time(node, as_of_ms))
         case TraitCondition():
             return _unless(node.negate, _trait(node, as_of_ms))
-        case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership() | Sample():
+        case Sample():
+            return _unless(node.negate, _sample(node, segment_id))
+        case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership():
             raise NotSupported(node.type)
         case _:
             assert_never(node)
@@ -157,6 +161,12 @@ def _trait(condition: AnyTrait, as_of_ms: int) -> Expression:
         raise NotSupported("user_property with held_for")
     check = compile_check(condition, as_of_ms)
     return _unless(check.negated, TraitAtom(check.keys, check.test))
+
+
+def _sample(condition: Sample, segment_id: int) -> Expression:
+    """A hash is whole, so below a fraction is below the next whole number; decimals, for a double has no exact tenth."""
+    below = math.ceil(Decimal(str(condition.percent)) * 10_000)
+    return SampleAtom(str(segment_id) if condition.seed is None else condition.seed, below)
 
 
 def _window(window: AnyWindow | None, as_of_ms: int) -> tuple[int | None, int]:

@@ -10,8 +10,10 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final, assert_never
 
+import xxhash
 from pydantic import JsonValue
 from pydantic_core import PydanticCustomError
 
@@ -70,14 +72,16 @@ class Event:
     payload: dict[str, JsonValue]
 
 
-def evaluate(definition: Group, events: Iterable[Event], as_of_ms: int) -> frozenset[str]:
-    """The members of a definition as of an instant. Raises NotSupported as the compiler does."""
+def evaluate(definition: Group, events: Iterable[Event], as_of_ms: int, *, segment_id: int) -> frozenset[str]:
+    """The members of a segment's definition as of an instant. Raises NotSupported as the compiler does."""
     profiles: dict[str, dict[str, Event]] = {}
     for event in events:
         if event.timestamp_ms <= as_of_ms:
             profiles.setdefault(event.profile_id, {})[event.message_id] = event
     return frozenset(
-        profile_id for profile_id, known in profiles.items() if _Profile(known.values(), as_of_ms).is_in(definition)
+        profile_id
+        for profile_id, known in profiles.items()
+        if _Profile(profile_id, known.values(), as_of_ms, segment_id).is_in(definition)
     )
 
 
@@ -85,8 +89,10 @@ def evaluate(definition: Group, events: Iterable[Event], as_of_ms: int) -> froze
 class _Profile:
     """All that is known of one profile as of an instant."""
 
+    profile_id: str
     events: Collection[Event]
     as_of_ms: int
+    segment_id: int
 
     def is_in(self, node: Group | AnyCondition) -> bool:
         return self._holds(node) != node.negate
@@ -102,7 +108,9 @@ class _Profile:
                 return self._event_time(node)
             case TraitCondition():
                 return self._trait(node)
-            case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership() | Sample():
+            case Sample():
+                return self._sample(node)
+            case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership():
                 raise NotSupported(node.type)
             case _:
                 assert_never(node)
@@ -125,6 +133,11 @@ class _Profile:
             return is_recent == (condition.operator == "within_last")
         limit = to_ms(condition.value)
         return time < limit if condition.operator == "before" else time > limit
+
+    def _sample(self, condition: Sample) -> bool:
+        seed = str(self.segment_id) if condition.seed is None else condition.seed
+        hashed = xxhash.xxh64_intdigest(f"{seed}:{self.profile_id}".encode(), seed=0)
+        return hashed % 1_000_000 < Fraction(str(condition.percent)) * 10_000
 
     def _matching(self, event_type: str, where: Iterable[AnyFilter], window: AnyWindow | None) -> list[Event]:
         pattern = EventPattern.parse(event_type)

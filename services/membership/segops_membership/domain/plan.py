@@ -7,7 +7,7 @@ by the profiles for which there is something to read; all else is complement.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from segops_common.contracts.definition.values import EventPattern
 
@@ -133,7 +133,15 @@ class TraitAtom:
     test: Test
 
 
-Atom = CountAtom | TraitAtom
+@dataclass(frozen=True, slots=True)
+class SampleAtom:
+    """Profiles whose hash with the seed, of 1,000,000, is under `below`."""
+
+    seed: str
+    below: int
+
+
+Atom = CountAtom | TraitAtom | SampleAtom
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,7 @@ class Not:
     part: Expression
 
 
-Expression = CountAtom | TraitAtom | AllOf | AnyOf | Not
+Expression = CountAtom | TraitAtom | SampleAtom | AllOf | AnyOf | Not
 
 EVERYONE = AllOf(())
 NO_ONE = AnyOf(())
@@ -166,9 +174,11 @@ NO_ONE = AnyOf(())
 def atoms_of(expression: Expression) -> frozenset[Atom]:
     """The distinct questions an expression asks."""
     match expression:
-        case CountAtom() | TraitAtom():
+        case CountAtom() | TraitAtom() | SampleAtom():
             return frozenset((expression,))
         case AllOf(parts) | AnyOf(parts):
             return frozenset().union(*(atoms_of(part) for part in parts))
         case Not(part):
             return atoms_of(part)
+        case _:
+            assert_never(expression)

@@ -88,7 +88,7 @@ class ComputeRun:
             return
         await self._publisher.tell(self._result(task, "running"))
         try:
-            expressions = {s.id: compile_definition(s.definition, task.as_of_ms) for s in wanted}
+            expressions = {s.id: compile_definition(s.definition, task.as_of_ms, segment_id=s.id) for s in wanted}
             await self._intake.settle()
             await self._number_profiles(lease)
             answers = await self._answer(task, expressions)
