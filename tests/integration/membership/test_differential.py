@@ -205,6 +205,33 @@ async def test_every_sample(clickhouse: ClickHouse) -> None:
     assert len(by_sql[-1]) == len(events)
 
 
+async def test_every_match_of_a_first_or_last_event(clickhouse: ClickHouse) -> None:
+    """Ties go to the message_id, as bytes, and `where` chooses before `has` decides."""
+    ids = ("Z", "a", "é", "😀", "\uffff", "aa")
+    events = [
+        Event(f"u{seed}", "login", f"{id}-{seed}", NOW_MS - (seed >> i & 1), {"p": i, "q": (seed + i) % 2})
+        for seed in range(64)
+        for i, id in enumerate(ids)
+        if (seed + i) % 3
+    ]
+    wanted = [
+        group({"type": "event_match", "event_type": name, "occurrence": each, "has": has, "where": where})
+        for name in ("login", "log*", "none")
+        for each in ("first", "last")
+        for where in ([], [{"property": "q", "operator": "eq", "value": 1}])
+        for has in (
+            *([{"property": "p", "operator": "eq", "value": i}] for i in range(len(ids))),
+            [{"property": "p", "operator": "neq", "value": 1}, {"property": "q", "operator": "eq", "value": 0}],
+            [{"property": "missing", "operator": "not_exists"}],
+        )
+    ]
+
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+
+    for found, each in zip(by_sql, wanted, strict=True):
+        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+
+
 HISTORIES: dict[str, list[tuple[int, str, dict[str, JsonValue]]]] = {
     "set": [(-9, "a", {"plan": "pro"})],
     "removed": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": None})],

@@ -190,7 +190,9 @@ class World:
         if kind < 0.5:
             return {"type": "user_property", **self._filter(self._subject("$identify")), "negate": negate}
         return {
-            **self._random.choice((self._event_count, self._event_count, self._event_time, self._sample))(),
+            **self._random.choice(
+                (self._event_count, self._event_count, self._event_time, self._event_match, self._sample)
+            )(),
             "negate": negate,
         }
 
@@ -224,6 +226,17 @@ class World:
             "occurrence": pick(("first", "last")),
             "operator": operator,
             "value": near if operator in ("before", "after") else pick(DURATIONS),
+            "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
+        }
+
+    def _event_match(self) -> dict[str, Any]:
+        pick = self._random.choice
+        subject = pick(self._fresh)
+        return {
+            "type": "event_match",
+            "event_type": pick((subject.event_type, subject.event_type, pick(EVENT_PATTERNS))),
+            "occurrence": pick(("first", "last")),
+            "has": [self._filter(subject) for _ in range(pick((1, 1, 2)))],
             "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
         }
 

@@ -210,6 +210,15 @@ def test_the_walk_names_every_node() -> None:
             },
             [],
         ),
+        (
+            {
+                "type": "event_match",
+                "event_type": "a",
+                "occurrence": "first",
+                "has": [{"property": "p", "operator": "exists"}],
+            },
+            [],
+        ),
         ({"type": "sample", "percent": 5}, []),
         ({"type": "segment", "segment_id": 5}, [("", "segment")]),
     ],

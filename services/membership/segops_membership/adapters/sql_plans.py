@@ -15,7 +15,7 @@ from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_membership.adapters.sql_properties import Bindings, trait_present
 from segops_membership.adapters.sql_tests import check_sql, test_sql
-from segops_membership.domain.plan import Atom, CountAtom, EventSelection, SampleAtom, TraitAtom
+from segops_membership.domain.plan import Atom, CountAtom, EventAtom, EventSelection, MatchAtom, SampleAtom, TraitAtom
 
 IDENTIFY_EVENT = "$identify"
 
@@ -36,12 +36,12 @@ def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
 
 def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Iterator[Statement]:
     """The fewest statements that answer the atoms."""
-    by_pattern: defaultdict[EventPattern, list[CountAtom]] = defaultdict(list)
+    by_pattern: defaultdict[EventPattern, list[EventAtom]] = defaultdict(list)
     traits: list[TraitAtom] = []
     samples: list[SampleAtom] = []
     for atom in atoms:
         match atom:
-            case CountAtom():
+            case CountAtom() | MatchAtom():
                 by_pattern[atom.selection.pattern].append(atom)
             case TraitAtom():
                 traits.append(atom)
@@ -49,8 +49,8 @@ def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> It
                 samples.append(atom)
             case _:
                 assert_never(atom)
-    for pattern, counts in by_pattern.items():
-        yield _counts(tenant_id, pattern, counts)
+    for pattern, asked in by_pattern.items():
+        yield _events(tenant_id, pattern, asked)
     if traits:
         yield _traits(tenant_id, traits, as_of_ms)
     if samples:
@@ -66,15 +66,43 @@ def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
     return Statement(select("base64Encode(toString(groupBitmapState(n)))", _numbered(seen, tenant)), bind.values, ())
 
 
-def _counts(tenant_id: int, pattern: EventPattern, atoms: list[CountAtom]) -> Statement:
+def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
-    columns = {selection: f"c{i}" for i, selection in enumerate(dict.fromkeys(atom.selection for atom in atoms))}
-    counts = ", ".join(f"countIf({_selected(each, bind)}) AS {name}" for each, name in columns.items())
-    conditions = [f"tenant_id = {tenant}", _pattern_sql(pattern, bind), *_outer_window(columns, bind)]
-    counted = select(f"user_key, {counts}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
-    ranges = [_range_sql(columns[atom.selection], atom, bind) for atom in atoms]
-    return Statement(_bitmaps(ranges, _numbered(counted, tenant)), bind.values, tuple(atoms))
+    measures = [_measure(atom, bind) for atom in atoms]
+    # Atoms that measure the same share a column: bound values are equal when their placeholders are.
+    columns = {measure: f"c{i}" for i, measure in enumerate(dict.fromkeys(measures))}
+    measured = ", ".join(f"{measure} AS {name}" for measure, name in columns.items())
+    outer = _outer_window([atom.selection for atom in atoms], bind)
+    conditions = [f"tenant_id = {tenant}", _pattern_sql(pattern, bind), *outer]
+    found = select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
+    verdicts = [_verdict(columns[measure], atom, bind) for measure, atom in zip(measures, atoms, strict=True)]
+    return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms))
+
+
+def _measure(atom: EventAtom, bind: Bindings) -> str:
+    """What to know of a profile's events."""
+    selected = _selected(atom.selection, bind)
+    match atom:
+        case CountAtom():
+            return f"countIf({selected})"
+        case MatchAtom(_, occurrence, has):
+            choose = "argMinIf" if occurrence == "first" else "argMaxIf"
+            passes = " AND ".join(["1", *sorted(check_sql(check, bind) for check in has)])
+            return f"{choose}({passes}, (timestamp, message_id), {selected})"
+        case _:
+            assert_never(atom)
+
+
+def _verdict(column: str, atom: EventAtom, bind: Bindings) -> str:
+    """The condition on what is measured; false for a profile of which nothing was selected."""
+    match atom:
+        case CountAtom():
+            return _range_sql(column, atom, bind)
+        case MatchAtom():
+            return f"{column} = 1"
+        case _:
+            assert_never(atom)
 
 
 def _traits(tenant_id: int, atoms: list[TraitAtom], as_of_ms: int) -> Statement:

@@ -7,13 +7,23 @@ from typing import assert_never
 
 from pyroaring import BitMap
 
-from segops_membership.domain.plan import AllOf, AnyOf, Atom, CountAtom, Expression, Not, SampleAtom, TraitAtom
+from segops_membership.domain.plan import (
+    AllOf,
+    AnyOf,
+    Atom,
+    CountAtom,
+    Expression,
+    MatchAtom,
+    Not,
+    SampleAtom,
+    TraitAtom,
+)
 
 
 def members(expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap) -> BitMap:
     """Who satisfies the expression; nobody outside of the universe does, whatever an answer says."""
     match expression:
-        case CountAtom() | TraitAtom() | SampleAtom():
+        case CountAtom() | MatchAtom() | TraitAtom() | SampleAtom():
             return answers[expression] & universe
         case AllOf(parts):
             found = universe.copy()

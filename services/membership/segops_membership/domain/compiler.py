@@ -52,6 +52,7 @@ from segops_membership.domain.plan import (
     FlagValue,
     Holds,
     InstantIn,
+    MatchAtom,
     Matches,
     Not,
     NumberValue,
@@ -92,7 +93,9 @@ def _node(node: Group | AnyCondition, as_of_ms: int, segment_id: int) -> Express
             return _unless(node.negate, _trait(node, as_of_ms))
         case Sample():
             return _unless(node.negate, _sample(node, segment_id))
-        case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership():
+        case EventMatch():
+            return _unless(node.negate, _event_match(node, as_of_ms))
+        case EventAggregate() | EventSequence() | EventRegularity() | SegmentMembership():
             raise NotSupported(node.type)
         case _:
             assert_never(node)
@@ -127,6 +130,12 @@ def _event_time(condition: EventTime, as_of_ms: int) -> Expression:
     is_early = early if condition.occurrence == "first" else AllOf((some, Not(late)))
     is_late = late if condition.occurrence == "last" else AllOf((some, Not(early)))
     return _unless(condition.operator == "not_within_last", is_early if condition.operator == "before" else is_late)
+
+
+def _event_match(condition: EventMatch, as_of_ms: int) -> Expression:
+    selection = _selection(condition.event_type, condition.where, None, as_of_ms)
+    has = frozenset(compile_check(check, as_of_ms) for check in condition.has)
+    return MatchAtom(selection, condition.occurrence, has)
 
 
 def _counted(selection: EventSelection, low: int, high: int | None) -> Expression:

@@ -110,7 +110,9 @@ class _Profile:
                 return self._trait(node)
             case Sample():
                 return self._sample(node)
-            case EventAggregate() | EventMatch() | EventSequence() | EventRegularity() | SegmentMembership():
+            case EventMatch():
+                return self._event_match(node)
+            case EventAggregate() | EventSequence() | EventRegularity() | SegmentMembership():
                 raise NotSupported(node.type)
             case _:
                 assert_never(node)
@@ -133,6 +135,12 @@ class _Profile:
             return is_recent == (condition.operator == "within_last")
         limit = to_ms(condition.value)
         return time < limit if condition.operator == "before" else time > limit
+
+    def _event_match(self, condition: EventMatch) -> bool:
+        candidates = self._matching(condition.event_type, condition.where, None)
+        candidates.sort(key=lambda event: (event.timestamp_ms, event.message_id.encode()))
+        chosen = candidates[:1] if condition.occurrence == "first" else candidates[-1:]
+        return any(all(self._passes(check, event.payload) for check in condition.has) for event in chosen)
 
     def _sample(self, condition: Sample) -> bool:
         seed = str(self.segment_id) if condition.seed is None else condition.seed

@@ -126,6 +126,18 @@ class CountAtom:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchAtom:
+    """Profiles whose first or last selected event, ties by message_id as bytes, passes all of `has`."""
+
+    selection: EventSelection
+    occurrence: Literal["first", "last"]
+    has: frozenset[PropertyCheck]
+
+
+EventAtom = CountAtom | MatchAtom
+
+
+@dataclass(frozen=True, slots=True)
 class TraitAtom:
     """Profiles whose trait, as of the run's instant, passes the test."""
 
@@ -141,7 +153,7 @@ class SampleAtom:
     below: int
 
 
-Atom = CountAtom | TraitAtom | SampleAtom
+Atom = EventAtom | TraitAtom | SampleAtom
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +177,7 @@ class Not:
     part: Expression
 
 
-Expression = CountAtom | TraitAtom | SampleAtom | AllOf | AnyOf | Not
+Expression = Atom | AllOf | AnyOf | Not
 
 EVERYONE = AllOf(())
 NO_ONE = AnyOf(())
@@ -174,7 +186,7 @@ NO_ONE = AnyOf(())
 def atoms_of(expression: Expression) -> frozenset[Atom]:
     """The distinct questions an expression asks."""
     match expression:
-        case CountAtom() | TraitAtom() | SampleAtom():
+        case CountAtom() | MatchAtom() | TraitAtom() | SampleAtom():
             return frozenset((expression,))
         case AllOf(parts) | AnyOf(parts):
             return frozenset().union(*(atoms_of(part) for part in parts))
