@@ -232,6 +232,30 @@ async def test_every_match_of_a_first_or_last_event(clickhouse: ClickHouse) -> N
         assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
 
 
+async def test_every_regularity_at_its_edges(clickhouse: ClickHouse) -> None:
+    """Each event on an edge of days back from now, or one millisecond beside it."""
+    edges = [-day * DAY_MS + beside for day in (0, 1, 2, 3, 60) for beside in (-1, 0, 1)]
+    events = [
+        Event(f"u{user}", "login", f"m{user}-{i}", NOW_MS + at, {})
+        for user in range(40)
+        for i, at in enumerate(edges * 2)
+        if (user * 7 + i * i) % 5 < 1 + user % 3
+    ]
+    wanted = [
+        group({"type": "event_regularity", "event_type": name, "period": period, "of": of, "at_least": least, **more})
+        for name in ("login", "lo*", "none")
+        for period in ("1d", "2d", "36525d")
+        for of in (1, 2, 3, 60)
+        for least in (0, 1, 2, 3, 4)
+        for more in ({}, {"count": 0}, {"count": 2})
+    ]
+
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+
+    for found, each in zip(by_sql, wanted, strict=True):
+        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+
+
 HISTORIES: dict[str, list[tuple[int, str, dict[str, JsonValue]]]] = {
     "set": [(-9, "a", {"plan": "pro"})],
     "removed": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": None})],

@@ -191,7 +191,14 @@ class World:
             return {"type": "user_property", **self._filter(self._subject("$identify")), "negate": negate}
         return {
             **self._random.choice(
-                (self._event_count, self._event_count, self._event_time, self._event_match, self._sample)
+                (
+                    self._event_count,
+                    self._event_count,
+                    self._event_time,
+                    self._event_match,
+                    self._event_regularity,
+                    self._sample,
+                )
             )(),
             "negate": negate,
         }
@@ -237,6 +244,19 @@ class World:
             "event_type": pick((subject.event_type, subject.event_type, pick(EVENT_PATTERNS))),
             "occurrence": pick(("first", "last")),
             "has": [self._filter(subject) for _ in range(pick((1, 1, 2)))],
+            "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
+        }
+
+    def _event_regularity(self) -> dict[str, Any]:
+        pick = self._random.choice
+        subject = pick(self._fresh)
+        return {
+            "type": "event_regularity",
+            "event_type": pick((subject.event_type, subject.event_type, pick(EVENT_PATTERNS))),
+            "period": pick(("1s", "1d", "1d", "2d", "10w")),
+            "of": pick((1, 2, 3, 60)),
+            "at_least": pick((0, 1, 1, 2, 2, 3)),
+            "count": pick((0, 1, 1, 1, 2)),
             "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
         }
 

@@ -15,7 +15,16 @@ from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_membership.adapters.sql_properties import Bindings, trait_present
 from segops_membership.adapters.sql_tests import check_sql, test_sql
-from segops_membership.domain.plan import Atom, CountAtom, EventAtom, EventSelection, MatchAtom, SampleAtom, TraitAtom
+from segops_membership.domain.plan import (
+    Atom,
+    CountAtom,
+    EventAtom,
+    EventSelection,
+    MatchAtom,
+    RegularityAtom,
+    SampleAtom,
+    TraitAtom,
+)
 
 IDENTIFY_EVENT = "$identify"
 
@@ -41,7 +50,7 @@ def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> It
     samples: list[SampleAtom] = []
     for atom in atoms:
         match atom:
-            case CountAtom() | MatchAtom():
+            case CountAtom() | MatchAtom() | RegularityAtom():
                 by_pattern[atom.selection.pattern].append(atom)
             case TraitAtom():
                 traits.append(atom)
@@ -90,6 +99,9 @@ def _measure(atom: EventAtom, bind: Bindings) -> str:
             choose = "argMinIf" if occurrence == "first" else "argMaxIf"
             passes = " AND ".join(["1", *sorted(check_sql(check, bind) for check in has)])
             return f"{choose}({passes}, (timestamp, message_id), {selected})"
+        case RegularityAtom(selection, period_ms):
+            age = f"({bind.integer(selection.until_ms)} - toUnixTimestamp64Milli(timestamp))"
+            return f"sumMapIf([intDiv({age}, {bind.integer(period_ms)})], [toUInt64(1)], {selected})"
         case _:
             assert_never(atom)
 
@@ -101,6 +113,8 @@ def _verdict(column: str, atom: EventAtom, bind: Bindings) -> str:
             return _range_sql(column, atom, bind)
         case MatchAtom():
             return f"{column} = 1"
+        case RegularityAtom(_, _, count, at_least):
+            return f"arrayCount(c -> c >= {bind.integer(count)}, {column}.2) >= {bind.integer(at_least)}"
         case _:
             assert_never(atom)
 

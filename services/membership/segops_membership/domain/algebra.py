@@ -15,6 +15,7 @@ from segops_membership.domain.plan import (
     Expression,
     MatchAtom,
     Not,
+    RegularityAtom,
     SampleAtom,
     TraitAtom,
 )
@@ -23,7 +24,7 @@ from segops_membership.domain.plan import (
 def members(expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap) -> BitMap:
     """Who satisfies the expression; nobody outside of the universe does, whatever an answer says."""
     match expression:
-        case CountAtom() | MatchAtom() | TraitAtom() | SampleAtom():
+        case CountAtom() | MatchAtom() | RegularityAtom() | TraitAtom() | SampleAtom():
             return answers[expression] & universe
         case AllOf(parts):
             found = universe.copy()

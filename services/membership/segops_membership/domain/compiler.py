@@ -12,6 +12,7 @@ from typing import assert_never
 from segops_common.contracts.definition.conditions import (
     AnyCondition,
     EventAggregate,
+    EventCondition,
     EventCount,
     EventMatch,
     EventRegularity,
@@ -59,6 +60,7 @@ from segops_membership.domain.plan import (
     OneOf,
     Present,
     PropertyCheck,
+    RegularityAtom,
     SampleAtom,
     Test,
     TextValue,
@@ -85,20 +87,30 @@ def _node(node: Group | AnyCondition, as_of_ms: int, segment_id: int) -> Express
     match node:
         case Group():
             return compile_definition(node, as_of_ms, segment_id=segment_id)
-        case EventCount():
-            return _unless(node.negate, _event_count(node, as_of_ms))
-        case EventTime():
-            return _unless(node.negate, _event_time(node, as_of_ms))
         case TraitCondition():
             return _unless(node.negate, _trait(node, as_of_ms))
         case Sample():
             return _unless(node.negate, _sample(node, segment_id))
-        case EventMatch():
-            return _unless(node.negate, _event_match(node, as_of_ms))
-        case EventAggregate() | EventSequence() | EventRegularity() | SegmentMembership():
+        case SegmentMembership():
             raise NotSupported(node.type)
         case _:
-            assert_never(node)
+            return _unless(node.negate, _events(node, as_of_ms))
+
+
+def _events(condition: EventCondition, as_of_ms: int) -> Expression:
+    match condition:
+        case EventCount():
+            return _event_count(condition, as_of_ms)
+        case EventTime():
+            return _event_time(condition, as_of_ms)
+        case EventMatch():
+            return _event_match(condition, as_of_ms)
+        case EventRegularity():
+            return _event_regularity(condition, as_of_ms)
+        case EventAggregate() | EventSequence():
+            raise NotSupported(condition.type)
+        case _:
+            assert_never(condition)
 
 
 def _unless(negate: bool, expression: Expression) -> Expression:
@@ -136,6 +148,18 @@ def _event_match(condition: EventMatch, as_of_ms: int) -> Expression:
     selection = _selection(condition.event_type, condition.where, None, as_of_ms)
     has = frozenset(compile_check(check, as_of_ms) for check in condition.has)
     return MatchAtom(selection, condition.occurrence, has)
+
+
+def _event_regularity(condition: EventRegularity, as_of_ms: int) -> Expression:
+    """Periods in which nothing happened are not read, so what they satisfy too is decided here."""
+    if condition.at_least > condition.of:
+        return NO_ONE
+    if condition.at_least == 0 or condition.count == 0:
+        return EVERYONE
+    known = _selection(condition.event_type, condition.where, None, as_of_ms)
+    period_ms = condition.period.milliseconds
+    selection = replace(known, after_ms=as_of_ms - condition.of * period_ms)
+    return RegularityAtom(selection, period_ms, condition.count, condition.at_least)
 
 
 def _counted(selection: EventSelection, low: int, high: int | None) -> Expression:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from segops_common.contracts.definition.conditions import (
     AnyCondition,
     EventAggregate,
+    EventCondition,
     EventCount,
     EventMatch,
     EventRegularity,
@@ -102,20 +103,29 @@ class _Profile:
             case Group():
                 verdicts = [self.is_in(part) for part in node.conditions]
                 return all(verdicts) if node.logic == "AND" else any(verdicts)
-            case EventCount():
-                return self._event_count(node)
-            case EventTime():
-                return self._event_time(node)
             case TraitCondition():
                 return self._trait(node)
             case Sample():
                 return self._sample(node)
-            case EventMatch():
-                return self._event_match(node)
-            case EventAggregate() | EventSequence() | EventRegularity() | SegmentMembership():
+            case SegmentMembership():
                 raise NotSupported(node.type)
             case _:
-                assert_never(node)
+                return self._did(node)
+
+    def _did(self, condition: EventCondition) -> bool:
+        match condition:
+            case EventCount():
+                return self._event_count(condition)
+            case EventTime():
+                return self._event_time(condition)
+            case EventMatch():
+                return self._event_match(condition)
+            case EventRegularity():
+                return self._event_regularity(condition)
+            case EventAggregate() | EventSequence():
+                raise NotSupported(condition.type)
+            case _:
+                assert_never(condition)
 
     def _event_count(self, condition: EventCount) -> bool:
         if condition.per is not None:
@@ -141,6 +151,15 @@ class _Profile:
         candidates.sort(key=lambda event: (event.timestamp_ms, event.message_id.encode()))
         chosen = candidates[:1] if condition.occurrence == "first" else candidates[-1:]
         return any(all(self._passes(check, event.payload) for check in condition.has) for event in chosen)
+
+    def _event_regularity(self, condition: EventRegularity) -> bool:
+        times = [event.timestamp_ms for event in self._matching(condition.event_type, condition.where, None)]
+        period = condition.period.milliseconds
+        regular = 0
+        for i in range(condition.of):
+            start, end = self.as_of_ms - (i + 1) * period, self.as_of_ms - i * period
+            regular += sum(start < time <= end for time in times) >= condition.count
+        return regular >= condition.at_least
 
     def _sample(self, condition: Sample) -> bool:
         seed = str(self.segment_id) if condition.seed is None else condition.seed

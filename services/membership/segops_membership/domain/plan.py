@@ -134,7 +134,17 @@ class MatchAtom:
     has: frozenset[PropertyCheck]
 
 
-EventAtom = CountAtom | MatchAtom
+@dataclass(frozen=True, slots=True)
+class RegularityAtom:
+    """Profiles with `count` (1 or more) selected events in at least `at_least` (1 or more) periods back from the end."""
+
+    selection: EventSelection
+    period_ms: int
+    count: int
+    at_least: int
+
+
+EventAtom = CountAtom | MatchAtom | RegularityAtom
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +196,7 @@ NO_ONE = AnyOf(())
 def atoms_of(expression: Expression) -> frozenset[Atom]:
     """The distinct questions an expression asks."""
     match expression:
-        case CountAtom() | MatchAtom() | TraitAtom() | SampleAtom():
+        case CountAtom() | MatchAtom() | RegularityAtom() | TraitAtom() | SampleAtom():
             return frozenset((expression,))
         case AllOf(parts) | AnyOf(parts):
             return frozenset().union(*(atoms_of(part) for part in parts))

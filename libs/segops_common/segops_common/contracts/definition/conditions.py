@@ -163,17 +163,8 @@ class Sample(LanguageModel):
         return self
 
 
-AnyCondition = (
-    EventCount
-    | EventAggregate
-    | EventTime
-    | EventMatch
-    | EventSequence
-    | EventRegularity
-    | AnyTrait
-    | SegmentMembership
-    | Sample
-)
+EventCondition = EventCount | EventAggregate | EventTime | EventMatch | EventSequence | EventRegularity
+AnyCondition = EventCondition | AnyTrait | SegmentMembership | Sample
 
 
 Condition = TypeAliasType(

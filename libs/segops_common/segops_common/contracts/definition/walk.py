@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segops_common.contracts.definition.conditions import AnyCondition, EventCount, EventMatch, EventTime, Sample
+from segops_common.contracts.definition.conditions import (
+    AnyCondition,
+    EventCount,
+    EventMatch,
+    EventRegularity,
+    EventTime,
+    Sample,
+)
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import TraitCondition
 
@@ -30,6 +37,6 @@ def unavailable_conditions(definition: Group, *, at: str = "definition") -> list
             found.extend([(f"{path}.per", "per")] if node.per is not None else [])
         elif isinstance(node, TraitCondition):
             found.extend([(f"{path}.held_for", "held_for")] if node.held_for is not None else [])
-        elif not isinstance(node, EventMatch | EventTime | Sample):
+        elif not isinstance(node, EventMatch | EventRegularity | EventTime | Sample):
             found.append((path, node.type))
     return found
