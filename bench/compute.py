@@ -23,7 +23,7 @@ from segops_membership.adapters.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.sql_plans import Statement, statements_for
 from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import compile_definition
-from segops_membership.domain.plan import atoms_of
+from segops_membership.domain.plan import Expression, atoms_of
 
 EVENTS = 2_000_000
 ROUNDS = 7
@@ -31,6 +31,7 @@ JOB_ROUNDS = 3
 JOB_SEGMENTS = (20, 200)
 SAMPLED_ALONE = 20
 _WINDOW_DAYS = 30
+SEGMENT = 1
 _SEEN = f"FROM {EVENTS_TABLE} WHERE tenant_id = {{tenant:UInt64}} AND event_type = {{event:String}}"
 _SINCE = f"timestamp > fromUnixTimestamp64Milli({AS_OF_MS - _WINDOW_DAYS * 86_400_000}, 'UTC')"
 
@@ -84,15 +85,20 @@ def _part(number: int, part: int) -> dict[str, Any]:
     return condition(event_type, least, window={"last": f"{1 + (number * 37 + part) % (DAYS * 24)}h"})
 
 
+def compiled(definition: Group, segment_id: int) -> Expression:
+    """The definition at the instant of the benchmark."""
+    return compile_definition(definition, AS_OF_MS, segment_id=segment_id)
+
+
 def statement_of(definition: Group) -> Statement:
     """The one statement that a segment on one event type needs."""
-    (statement,) = statements_for(TENANT, atoms_of(compile_definition(definition, AS_OF_MS)), AS_OF_MS)
+    (statement,) = statements_for(TENANT, atoms_of(compiled(definition, SEGMENT)), AS_OF_MS)
     return statement
 
 
 async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group]) -> None:
     """What a job does from definitions to members."""
-    expressions = [compile_definition(definition, AS_OF_MS) for definition in definitions]
+    expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
     atoms = frozenset().union(*(atoms_of(expression) for expression in expressions))
     answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
     for expression in expressions:
