@@ -9,7 +9,8 @@ from typing import Any
 
 from segops_common.contracts.definition import Group, format_instant
 from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
-from segops_membership.domain.evaluate import Event, _instant, _number
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.evaluate_checks import instant, number
 from segops_membership.domain.instants import from_ms
 from tests.integration.membership.stack import NOW_MS
 
@@ -299,7 +300,7 @@ class World:
 
     def _bound(self, family: str, value: Any) -> Any:
         pick = self._random.choice
-        found = _number(value)
+        found = number(value)
         found = 5.0 if found is None or math.isinf(found) else found
         near = pick((found, found, found + 1, found - 1))
         return near if family == "comparison" else sorted((near, pick((found, 0, -1, 1e300))))
@@ -313,7 +314,7 @@ class World:
             case "pattern":
                 return pick(PATTERNS)
             case "instant":
-                at = _instant(value)
+                at = instant(value)
                 inside = at is not None and -(2**45) < at < 2**47
                 return format_instant(from_ms(int(at or 0) + pick((-1, 0, 0, 1)))) if inside else pick(INSTANTS)
             case _:
@@ -326,7 +327,7 @@ def _families(value: Any) -> tuple[str, ...]:
         return ("equality", "membership", "containment", *_BY_FAMILY)
     if isinstance(value, int | float):
         return (*("comparison", "between", "instant", "recency") * 4, "equality", "membership", *_BY_FAMILY)
-    if isinstance(value, str) and _instant(value) is not None:
+    if isinstance(value, str) and instant(value) is not None:
         return (*("instant", "recency") * 5, *_BY_FAMILY)
     if isinstance(value, str):
         return (

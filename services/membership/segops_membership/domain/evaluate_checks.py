@@ -1,0 +1,166 @@
+"""What a filter says of a property, in plain Python: a part of the oracle in `evaluate`.
+
+Patterns are matched by `re` with ASCII classes, so an oracle's patterns keep to what RE2 and `re` agree on.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from pydantic import JsonValue
+from pydantic_core import PydanticCustomError
+
+from segops_common.contracts.definition.filters import AnyFilter
+from segops_common.contracts.definition.values import Duration, parse_instant, path_keys
+from segops_membership.domain.instants import to_ms
+
+_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_END: Final = re.compile(r"(\\.|\[[^\]]*\])|\$", re.DOTALL)
+"""A `$` outside of classes: RE2's is the end of the text, where `re` would also stop before a last line feed."""
+_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+_FIRST_MILLISECONDS: Final = 100_000_000_000
+"""Epoch numbers from here on count milliseconds, smaller ones seconds."""
+
+_COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "eq": operator.eq,
+    "neq": operator.ne,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+_POSITIVE: Final[Mapping[str, str]] = {
+    "neq": "eq",
+    "not_in": "in",
+    "not_contains": "contains",
+    "not_matches": "matches",
+    "not_exists": "exists",
+    "not_within_last": "within_last",
+}
+
+
+def reaches(measured: float, name: str, wanted: float | tuple[float, ...]) -> bool:
+    """Whether a count or an aggregate satisfies an operator."""
+    if isinstance(wanted, tuple):
+        return wanted[0] <= measured <= wanted[1]
+    return _COMPARE[name](measured, wanted)
+
+
+def passes(check: AnyFilter, properties: dict[str, JsonValue], as_of_ms: int) -> bool:
+    """Whether the property of the filter satisfies it; windows end at `as_of_ms`."""
+    value = look_up(properties, path_keys(check.property))
+    positive = _POSITIVE.get(check.operator)
+    if positive is not None:
+        return not _satisfies(positive, value, getattr(check, "value", None), as_of_ms)
+    return _satisfies(check.operator, value, getattr(check, "value", None), as_of_ms)
+
+
+def _satisfies(name: str, value: JsonValue, wanted: object, as_of_ms: int) -> bool:
+    match name:
+        case "exists":
+            return value is not None
+        case "eq":
+            return equal(value, wanted)
+        case "in" | "contains":
+            return _is_among(value, wanted) if name == "in" else _contains(value, wanted)
+        case "gt" | "gte" | "lt" | "lte" | "between":
+            return _compares(name, value, wanted)
+        case "before" | "after" | "within_last":
+            return _is_timely(name, value, wanted, as_of_ms)
+        case _:
+            return isinstance(value, str) and isinstance(wanted, str) and _text_test(name, value, wanted)
+
+
+def _is_timely(name: str, value: JsonValue, wanted: object, as_of_ms: int) -> bool:
+    at = instant(value)
+    if at is None:
+        return False
+    if isinstance(wanted, Duration):
+        return as_of_ms - wanted.milliseconds < at <= as_of_ms
+    limit = to_ms(parse_instant(wanted))
+    return at < limit if name == "before" else at > limit
+
+
+def look_up(value: JsonValue, keys: tuple[str, ...]) -> JsonValue:
+    """What the keys lead to, None when nothing is there."""
+    for key in keys:
+        if isinstance(value, Mapping):
+            value = value.get(key)
+        elif isinstance(value, list) and _DIGITS.fullmatch(key) and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value
+
+
+def equal(value: object, wanted: object) -> bool:
+    """As under `eq`: in JSON type and value."""
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    if isinstance(value, int | float) and isinstance(wanted, int | float):
+        return float(value) == float(wanted)
+    return isinstance(value, str) and value == wanted
+
+
+def _is_among(value: JsonValue, wanted: object) -> bool:
+    return isinstance(wanted, tuple) and any(equal(value, each) for each in wanted)
+
+
+def _contains(value: JsonValue, wanted: object) -> bool:
+    if isinstance(value, str):
+        return isinstance(wanted, str) and wanted in value
+    return isinstance(value, list) and any(equal(element, wanted) for element in value)
+
+
+def _compares(name: str, value: JsonValue, wanted: object) -> bool:
+    found = number(value)
+    if found is None:
+        return False
+    if isinstance(wanted, tuple):
+        return float(wanted[0]) <= found <= float(wanted[1])
+    return isinstance(wanted, int | float) and _COMPARE[name](found, float(wanted))
+
+
+def number(value: JsonValue) -> float | None:
+    """A number, or a string that is a JSON number, as a double; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return float(value) if _JSON_NUMBER.fullmatch(value) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _text_test(name: str, value: str, wanted: str) -> bool:
+    match name:
+        case "starts_with":
+            return value.startswith(wanted)
+        case "ends_with":
+            return value.endswith(wanted)
+        case "matches":
+            return re.search(_END.sub(lambda found: found[1] or r"\Z", wanted), value, re.ASCII) is not None
+        case _:
+            raise ValueError(name)
+
+
+def instant(value: JsonValue) -> float | None:
+    """Milliseconds since 1970; seconds are rounded to microseconds first, as a double has no exact tenth."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str):
+        try:
+            return to_ms(parse_instant(value))
+        except PydanticCustomError:
+            return None
+    number = float(value)
+    if number >= _FIRST_MILLISECONDS:
+        return _floor(number)
+    micros = number * 1e6
+    return _floor((float(round(micros)) if math.isfinite(micros) else micros) / 1000)
+
+
+def _floor(number: float) -> float:
+    return float(math.floor(number)) if math.isfinite(number) else number
