@@ -174,7 +174,7 @@ class ComputeRun:
 
 
 def _compiled(task: _Task, wanted: Sequence[JobSegment]) -> dict[int, Expression]:
-    """Also those that are not wanted are what a segment of the job may refer to."""
+    """A superseded segment is not computed, but counts by its definition in the job for those that refer to it."""
     references = {each.id: each.definition for each in (*task.job.references, *task.job.segments)}
     return compile_definitions({each.id: each.definition for each in wanted}, task.as_of_ms, references=references)
 

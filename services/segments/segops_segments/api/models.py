@@ -132,7 +132,8 @@ class SegmentRead(_Answer):
     version: int = Field(description="Rises by one with every change; also the ETag.")
     references: tuple[int, ...] = Field(description="The segments that the definition refers to, by rising id.")
     referenced_by: tuple[int, ...] = Field(
-        description=f"Segments whose definitions refer to this one: the first {MAX_SHOWN_REFERRERS}, by rising id."
+        description=f"Segments whose definitions refer to this one: the first {MAX_SHOWN_REFERRERS}, by rising id. "
+        "They come and go without a new version of this one."
     )
     created_at: datetime
     updated_at: datetime

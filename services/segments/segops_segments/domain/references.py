@@ -9,7 +9,7 @@ from typing import Final
 
 from segops_common.contracts.definition import Group, segments_in
 from segops_common.kit.errors import Fault
-from segops_segments.domain.segment import definition_bytes
+from segops_segments.domain.segment import Segment, definition_bytes
 
 MAX_REFERENCES: Final = 100
 MAX_DEPTH: Final = 16
@@ -56,6 +56,12 @@ class _Extent:
 def node_of(definition: Group) -> Node:
     """The node of a segment with this definition."""
     return Node(frozenset(segment_id for _, segment_id in segments_in(definition)), definition_bytes(definition))
+
+
+def fits_a_job(references: Sequence[Segment]) -> bool:
+    """Whether a job has room for these beside the definition that leads to them."""
+    total_bytes = sum(definition_bytes(each.definition) for each in references)
+    return len(references) <= MAX_REFERENCES and total_bytes <= MAX_TOTAL_BYTES
 
 
 def reference_faults(definition: Group, graph: Graph, segment_id: int | None) -> Sequence[Fault]:

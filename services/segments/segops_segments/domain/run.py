@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, SegmentResult
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
-from segops_segments.domain.references import MAX_TOTAL_BYTES
-from segops_segments.domain.segment import Segment, Version, definition_bytes
+from segops_segments.domain.references import fits_a_job
+from segops_segments.domain.segment import Segment, Version
 
 RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
 FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
@@ -162,7 +162,7 @@ def job_of(run: Run, version: Version, references: Sequence[Segment] = ()) -> Co
     `references` are what the version leads to now. Those of a version that is no longer in force may have outgrown a
     message: they are left out, and the worker lets the run fail for want of them.
     """
-    carried = references if sum(definition_bytes(each.definition) for each in references) <= MAX_TOTAL_BYTES else ()
+    carried = references if fits_a_job(references) else ()
     return ComputeJob(
         run_id=run.id,
         tenant_id=run.tenant_id,
