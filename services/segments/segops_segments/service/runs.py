@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from segops_common.contracts.definition import segments_in
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
-from segops_segments.domain.references import node_of
 from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.ports import Store, WriteUnit
@@ -146,7 +146,8 @@ class RunService:
 
 async def _put_job(unit: WriteUnit, run: Run) -> int:
     version = await _version_in_force(unit, run.tenant_id, run.segment_id, run.version)
-    references = await unit.list_referred(run.tenant_id, node_of(version.definition).refers_to)
+    refers_to = {segment_id for _, segment_id in segments_in(version.definition)}
+    references = await unit.list_referred(run.tenant_id, refers_to) if refers_to else ()
     return await unit.announce_job(run.tenant_id, job_of(run, version, references))
 
 
