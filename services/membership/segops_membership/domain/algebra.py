@@ -8,13 +8,16 @@ from typing import assert_never
 from pyroaring import BitMap
 
 from segops_membership.domain.plan import (
+    AggregateAtom,
     AllOf,
     AnyOf,
     Atom,
     CountAtom,
+    DistinctAtom,
     Expression,
     MatchAtom,
     Not,
+    PerValueAtom,
     RegularityAtom,
     SampleAtom,
     TraitAtom,
@@ -24,6 +27,8 @@ from segops_membership.domain.plan import (
 def members(expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap) -> BitMap:
     """Who satisfies the expression; nobody outside of the universe does, whatever an answer says."""
     match expression:
+        case PerValueAtom() | DistinctAtom() | AggregateAtom():
+            return answers[expression] & universe
         case CountAtom() | MatchAtom() | RegularityAtom() | TraitAtom() | SampleAtom():
             return answers[expression] & universe
         case AllOf(parts):
