@@ -212,10 +212,6 @@ NESTED: Json = {"logic": "AND", "conditions": [{"type": "segment", "segment_id":
         ({"refresh": "live"}, "refresh"),
         ({"refresh": "hourly"}, "refresh"),
         ({"definition": NESTED}, "definition.conditions[0]"),
-        (
-            {"definition": {"logic": "AND", "conditions": [{**PRICING["conditions"][0], "per": "path"}]}},
-            "definition.conditions[0].per",
-        ),
     ],
 )
 async def test_what_is_not_available_yet_says_so(client: httpx.AsyncClient, fields: Json, path: str) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import Final, assert_never
 
 from segops_common.contracts.definition.conditions import CountOperator, EventAggregate
 from segops_common.contracts.definition.values import path_keys
@@ -25,6 +25,8 @@ from segops_membership.domain.plan import (
     PerValueAtom,
     PropertyCheck,
 )
+
+_MAX_COUNT: Final = 2**62
 
 Threshold = float | tuple[float, ...]
 """Of `between`, both ends."""
@@ -89,20 +91,25 @@ def _some_number(selection: EventSelection, keys: tuple[str, ...], test: Compare
 
 def _count_range(operator: CountOperator, value: Threshold) -> tuple[int, int | None]:
     """The whole numbers that satisfy an operator (for `neq`, those that do not), both ends included."""
-    low, high = (value[0], value[1]) if isinstance(value, tuple) else (value, value)
+    low, high = value if isinstance(value, tuple) else (value, value)
     match operator:
         case "eq" | "neq" | "between":
-            return math.ceil(low), math.floor(high)
+            return _countable(math.ceil(low)), _countable(math.floor(high))
         case "gt":
-            return math.floor(low) + 1, None
+            return _countable(math.floor(low) + 1), None
         case "gte":
-            return math.ceil(low), None
+            return _countable(math.ceil(low)), None
         case "lt":
-            return 0, math.ceil(high) - 1
+            return 0, _countable(math.ceil(high) - 1)
         case "lte":
-            return 0, math.floor(high)
+            return 0, _countable(math.floor(high))
         case _:
             assert_never(operator)
+
+
+def _countable(count: int) -> int:
+    """The nearest number that the warehouse can compare a count with; no count comes near an end."""
+    return min(max(count, -_MAX_COUNT), _MAX_COUNT)
 
 
 def _interval(operator: CountOperator, value: Threshold) -> tuple[float, float]:

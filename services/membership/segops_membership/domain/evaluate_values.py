@@ -54,4 +54,4 @@ def _rounded_once(numbers: list[float], parts: int) -> float:
     try:
         return float(exact)
     except OverflowError:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
