@@ -38,6 +38,7 @@ from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.domain.compiler import NO_REFERENCES
 from segops_membership.domain.evaluate import Event
 from segops_membership.domain.instants import from_ms
@@ -46,6 +47,7 @@ from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import Lookup
 from segops_membership.service.numbers import PublicationNumbers
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.static_lists import ListsAtHand, TakeInLists
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = 1_772_366_400_000
@@ -142,6 +144,7 @@ class Stack:
     log: EventLog
     ledger: PostgresLedger
     runs: ClickHouseRuns
+    lists: TakeInLists
     compute: ComputeRun
     lookup: Lookup
 
@@ -182,6 +185,7 @@ async def opened(
     await log.ensure_topics([COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
     ledger = PostgresLedger(engine=engine)
     runs = ClickHouseRuns(clickhouse=clickhouse)
+    lists = StoredStaticLists(clickhouse=clickhouse, engine=engine)
     cache = RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1))
     metrics = Metrics()
     publisher = Publisher(
@@ -195,10 +199,12 @@ async def opened(
         log=log,
         ledger=ledger,
         runs=runs,
+        lists=TakeInLists(lists=lists),
         compute=ComputeRun(
             leases=Leases(ledger=ledger, holder="test", ttl=timedelta(seconds=lease_s), clock=clock),
             ledger=ledger,
             intake=LogIntake(log=log, clock=clock),
+            lists=ListsAtHand(lists=lists, clock=clock, wait_s=0.2),
             profiles=ClickHouseProfiles(clickhouse=clickhouse),
             evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
             runs=runs,

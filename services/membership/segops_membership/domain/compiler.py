@@ -65,6 +65,7 @@ from segops_membership.domain.plan import (
     Reference,
     RegularityAtom,
     SampleAtom,
+    StaticAtom,
     Test,
     TextValue,
     TraitAtom,
@@ -81,6 +82,7 @@ class NotSupported(Exception):
 
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
+NO_LISTS: Final[Mapping[int, StaticAtom]] = MappingProxyType({})
 
 
 def compile_definition(
@@ -91,17 +93,23 @@ def compile_definition(
 
 
 def compile_definitions(
-    definitions: Mapping[int, Group], as_of_ms: int, *, references: Mapping[int, Group] = NO_REFERENCES
+    definitions: Mapping[int, Group],
+    as_of_ms: int,
+    *,
+    references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, StaticAtom] = NO_LISTS,
 ) -> dict[int, Expression]:
     """Compile definitions by the ids of their segments; each segment that is referred to is compiled once.
 
     `references` has the definitions of the segments that these refer to, directly or through others; a segment that is
-    in both has the definition of the first. Raises NotSupported or BrokenReference.
+    in both has the definition of the first. A segment with one of the `lists` is static: its definition says nothing.
+    Raises NotSupported or BrokenReference.
     """
     known = {**references, **definitions}
     compiled: dict[int, Reference] = {}
     for segment_id in dependency_order(definitions, known):
-        compiled[segment_id] = Reference(segment_id, _group(known[segment_id], as_of_ms, segment_id, compiled))
+        meaning = lists.get(segment_id) or _group(known[segment_id], as_of_ms, segment_id, compiled)
+        compiled[segment_id] = Reference(segment_id, meaning)
     return {segment_id: compiled[segment_id].expression for segment_id in definitions}
 
 
