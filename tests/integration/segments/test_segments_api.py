@@ -208,7 +208,6 @@ NESTED: Json = {"logic": "AND", "conditions": [{"type": "segment", "segment_id":
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
-        ({"segment_type": "static"}, "segment_type"),
         ({"refresh": "live"}, "refresh"),
         ({"refresh": "hourly"}, "refresh"),
         ({"definition": NESTED}, "definition.conditions[0]"),

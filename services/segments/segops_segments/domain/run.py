@@ -154,12 +154,19 @@ def _outcome(run: Run, result: ComputeResult) -> Outcome:
     )
 
 
-def job_of(run: Run, version: Version) -> ComputeJob:
-    """What a worker is told; it carries the definition, so that the worker never calls back."""
+def job_of(run: Run, version: Version, *, is_static: bool = False) -> ComputeJob:
+    """What a worker is told; it carries the definition, so that the worker never calls back.
+
+    A static segment's versions are those of its list.
+    """
+    list_version = version.number if is_static else None
+    segment = JobSegment(
+        id=run.segment_id, version=run.version, definition=version.definition, list_version=list_version
+    )
     return ComputeJob(
         run_id=run.id,
         tenant_id=run.tenant_id,
-        segments=(JobSegment(id=run.segment_id, version=run.version, definition=version.definition),),
+        segments=(segment,),
         as_of=run.as_of,
         requested_by=run.requested_by,
     )
