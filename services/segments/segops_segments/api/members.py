@@ -36,8 +36,14 @@ _UPLOAD: Final[dict[str, Any]] = {
         ),
         "content": {
             "application/json": {"schema": _LIST, "example": {"user_ids": ["user-123", "user-456"]}},
-            NDJSON: {"schema": {"type": "string", "format": "binary"}, "example": '"user-123"\n{"user_id": "user-456"}\n'},
-            CSV: {"schema": {"type": "string", "format": "binary"}, "example": "user_id,plan\nuser-123,pro\nuser-456,free\n"},
+            NDJSON: {
+                "schema": {"type": "string", "format": "binary"},
+                "example": '"user-123"\n{"user_id": "user-456"}\n',
+            },
+            CSV: {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "user_id,plan\nuser-123,pro\nuser-456,free\n",
+            },
         },
     }
 }
