@@ -43,6 +43,18 @@ async def test_a_job_brings_the_definitions_it_refers_to(stack: Stack) -> None:
         assert members == expected
 
 
+async def test_a_segment_of_the_same_job_counts_by_the_job_even_when_it_is_superseded(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, EVENTS)
+    await stack.compute.run(job(tenant, 2, {20: LOGGED_IN}))
+
+    await stack.compute.run(job(tenant, 1, {10: group(member_of(20)), 20: BOUGHT}, references={20: LOGGED_IN}))
+
+    assert [each.segment_id for each in (await stack.results(tenant))[-1].segments] == [10]
+    assert await stack.segments_of(tenant, "buys") == (10,)
+    assert await stack.segments_of(tenant, "logs in") == (20,)
+
+
 async def test_a_changed_inner_definition_counts_from_the_next_run_on(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, EVENTS)

@@ -190,7 +190,7 @@ def _list_versions(job: ComputeJob) -> dict[int, int]:
 
 
 def _compiled(task: _Task, wanted: Sequence[JobSegment], lists: Mapping[int, StaticAtom]) -> dict[int, Expression]:
-    """Also those that are not wanted are what a segment of the job may refer to."""
+    """A superseded segment is not computed, but counts by its definition in the job for those that refer to it."""
     references = {each.id: each.definition for each in (*task.job.references, *task.job.segments)}
     definitions = {each.id: each.definition for each in wanted}
     return compile_definitions(definitions, task.as_of_ms, references=references, lists=lists)

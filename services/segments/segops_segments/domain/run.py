@@ -5,13 +5,16 @@ queued -> running -> succeeded | failed | superseded
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, SegmentResult
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
-from segops_segments.domain.segment import Version
+from segops_segments.domain.references import fits_a_job
+from segops_segments.domain.segment import Segment, Version
 
 RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
 FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
@@ -154,19 +157,27 @@ def _outcome(run: Run, result: ComputeResult) -> Outcome:
     )
 
 
-def job_of(run: Run, version: Version, *, is_static: bool = False) -> ComputeJob:
-    """What a worker is told; it carries the definition, so that the worker never calls back.
+def job_of(run: Run, version: Version, references: Sequence[Segment] = (), *, is_static: bool = False) -> ComputeJob:
+    """What a worker is told; it carries all definitions, so that the worker never calls back.
 
-    A static segment's versions are those of its list.
+    `references` are what the version leads to now. Those of a version that is no longer in force may have outgrown a
+    message: they are left out, and the worker lets the run fail for want of them. A static segment's versions are those
+    of its list.
     """
-    list_version = version.number if is_static else None
-    segment = JobSegment(
-        id=run.segment_id, version=run.version, definition=version.definition, list_version=list_version
-    )
+    carried = references if fits_a_job(references) else ()
     return ComputeJob(
         run_id=run.id,
         tenant_id=run.tenant_id,
-        segments=(segment,),
+        segments=(_job_segment(run.segment_id, run.version, version.definition, is_static),),
+        references=tuple(
+            _job_segment(each.id, each.version, each.definition, each.segment_type == "static") for each in carried
+        ),
         as_of=run.as_of,
         requested_by=run.requested_by,
+    )
+
+
+def _job_segment(segment_id: int, version: int, definition: Group, is_static: bool) -> JobSegment:
+    return JobSegment(
+        id=segment_id, version=version, definition=definition, list_version=version if is_static else None
     )

@@ -48,7 +48,7 @@ def portions_of(user_ids: Iterable[str]) -> Iterator[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class ListChange:
-    """A segment at the version that a change of its list gives it, and the list's version before."""
+    """A segment at the version that a change gives it, and its version before; each is a version of its list."""
 
     segment: Segment
     base_version: int

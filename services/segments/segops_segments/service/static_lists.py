@@ -85,14 +85,13 @@ class StaticListService:
         segment = await require_segment(unit, (tenant_id,), segment_id)
         check_version(segment, expected)
         require_static(segment)
-        before = await unit.version(tenant_id, segment_id, segment.version)
         now = self._clock.now()
         after = replace(segment, version=segment.version + 1, updated_at=now)
         version = Version(segment_id=segment_id, number=after.version, definition=NOBODY, created_at=now, created_by=by)
         await unit.save_segment(tenant_id, after)
         await unit.add_version(tenant_id, version)
         await unit.announce_change(tenant_id, after.announcement())
-        return ListChange(after, 0 if before is None else before.number)
+        return ListChange(after, segment.version)
 
     async def _end(self, unit: WriteUnit, change: ListChange, accepted: int, by: str) -> ListChanged:
         run = await self._runs.queue(unit, change.segment, by=by)
