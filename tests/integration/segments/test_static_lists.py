@@ -75,10 +75,11 @@ async def test_a_change_queues_a_run_of_its_version(client: httpx.AsyncClient, e
     assert changed.headers["etag"] == '"3"'
     added = await client.post(path + "members/", content=b'"c"\n', headers=NDJSON)
     assert added.json() == {"status": "queued", "run_id": changed.json()["run_id"], "version": 4, "accepted": 1}
-    _, first, last, more = await changes(engine, segment)
+    _, nothing, first, last, more = await changes(engine, segment)
+    assert (nothing.list_version, nothing.base_version, nothing.replace, nothing.add) == (2, 1, False, ())
     assert [(each.list_version, each.base_version, each.part, each.parts) for each in (first, last, more)] == [
-        (3, 1, 1, 2),
-        (3, 1, 2, 2),
+        (3, 2, 1, 2),
+        (3, 2, 2, 2),
         (4, 3, 1, 1),
     ]
     assert [(each.add, each.remove) for each in (first, last, more)] == [(("a",), ()), ((), ("b",)), (("c",), ())]

@@ -20,6 +20,8 @@ from segops_membership.ports import Answers, Outage, QueryRefused
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4
+_NEVER_MS: Final = 2**60
+"""Later than any instant of a run; bound as the last one that the warehouse can hold."""
 # 159 time, 241 memory, 158 and 396 rows: a statement that ran into its limits would run into them again.
 _LIMIT_CODES: Final = frozenset({158, 159, 241, 396})
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
@@ -114,7 +116,7 @@ class ClickHouseProfiles:
 
 
 def _without_number(tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:
-    """Profiles with events, and users of the lists, some of them twice; who has no event was first seen now."""
+    """Profiles with events, and users of the lists, some of them twice; who has no event has not been seen yet."""
     tenant = bind.integer(tenant_id)
     is_new = f"user_key NOT IN ({select('user_key', 'profiles', f'tenant_id = {tenant}')})"
     columns = "tenant_id, user_key, user_id, first_seen"
@@ -122,7 +124,7 @@ def _without_number(tenant_id: int, lists: Collection[StaticAtom], bind: Binding
     if not lists:
         return seen
     listed = select(
-        columns.replace("first_seen", "now64(3, 'UTC') AS first_seen"),
+        columns.replace("first_seen", f"{bind.instant(_NEVER_MS)} AS first_seen"),
         STATIC_MEMBERS_TABLE,
         f"{list_rows(tenant, lists, bind)} AND present AND {is_new}",
     )
