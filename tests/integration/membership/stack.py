@@ -127,6 +127,22 @@ async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Even
         await clickhouse.insert_json_lines("events", lines, settings=JSON_INSERT_SETTINGS)
 
 
+async def insert_lists(
+    clickhouse: ClickHouse, tenant_id: int, lists: Mapping[int, frozenset[str]], others: Iterable[str]
+) -> None:
+    """Store lists as changes 2 and 3 make them; what is before and after, and what the two take back, is of others."""
+    rows: list[tuple[int, int, str, bool]] = []
+    for segment_id, users in lists.items():
+        for i, user_id in enumerate(sorted(users)):
+            rows += [(segment_id, 2, user_id, i % 2 == 0), (segment_id, 3 - i % 2, user_id, i % 2 == 0)]
+            rows += [(segment_id, 3, user_id, True)] if i % 2 else []
+        for user_id in frozenset(others) - users:
+            rows += [(segment_id, 1, user_id, True), (segment_id, 2, user_id, True)]
+            rows += [(segment_id, 3, user_id, False), (segment_id, 4, user_id, True)]
+    columns = ("tenant_id", "segment_id", "list_version", "user_id", "present")
+    await clickhouse.insert("static_members", [(tenant_id, *row) for row in rows], columns)
+
+
 async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:
     """All tables that membership writes or reads."""
     await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)

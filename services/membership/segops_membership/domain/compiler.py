@@ -86,10 +86,15 @@ NO_LISTS: Final[Mapping[int, StaticAtom]] = MappingProxyType({})
 
 
 def compile_definition(
-    definition: Group, as_of_ms: int, *, segment_id: int, references: Mapping[int, Group] = NO_REFERENCES
+    definition: Group,
+    as_of_ms: int,
+    *,
+    segment_id: int,
+    references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, StaticAtom] = NO_LISTS,
 ) -> Expression:
     """Give the definition of a segment its meaning as of an instant. Raises NotSupported or BrokenReference."""
-    return compile_definitions({segment_id: definition}, as_of_ms, references=references)[segment_id]
+    return compile_definitions({segment_id: definition}, as_of_ms, references=references, lists=lists)[segment_id]
 
 
 def compile_definitions(

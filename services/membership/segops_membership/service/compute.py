@@ -167,7 +167,9 @@ class ComputeRun:
         await self._publisher.append(lease, proposal)
 
     def _success(self, task: _Task, outcomes: Sequence[SegmentOutcome], answers: Answers) -> ComputeResult:
-        counts = RunCounts(universe=len(answers.universe), rows_read=answers.rows_read, bytes_read=answers.bytes_read)
+        listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticAtom)]
+        universe = len(BitMap.union(answers.universe, *listed))
+        counts = RunCounts(universe=universe, rows_read=answers.rows_read, bytes_read=answers.bytes_read)
         segments = tuple(outcome.result for outcome in outcomes)
         return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
 
