@@ -136,9 +136,9 @@ async def insert_lists(
         for i, user_id in enumerate(sorted(users)):
             rows += [(segment_id, 2, user_id, i % 2 == 0), (segment_id, 3 - i % 2, user_id, i % 2 == 0)]
             rows += [(segment_id, 3, user_id, True)] if i % 2 else []
-        for user_id in frozenset(others) - users:
-            rows += [(segment_id, 1, user_id, True), (segment_id, 2, user_id, True)]
-            rows += [(segment_id, 3, user_id, False), (segment_id, 4, user_id, True)]
+        for i, user_id in enumerate(sorted(frozenset(others) - users)):
+            rows += [(segment_id, 1, user_id, True), (segment_id, 4, user_id, True)]
+            rows += [(segment_id, 2, user_id, True), (segment_id, 3, user_id, False)] if i % 2 else []
     columns = ("tenant_id", "segment_id", "list_version", "user_id", "present")
     await clickhouse.insert("static_members", [(tenant_id, *row) for row in rows], columns)
 
