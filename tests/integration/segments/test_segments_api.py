@@ -207,7 +207,6 @@ async def test_a_bad_change_is_refused(client: httpx.AsyncClient, body: object) 
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
-        ({"segment_type": "static"}, "segment_type"),
         ({"refresh": "live"}, "refresh"),
         ({"refresh": "hourly"}, "refresh"),
     ],

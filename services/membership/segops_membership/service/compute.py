@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +16,12 @@ from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import NotSupported, compile_definitions
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import BrokenReference
-from segops_membership.domain.plan import Expression, atoms_of
+from segops_membership.domain.plan import Expression, StaticAtom, atoms_of
 from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
 from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
 from segops_membership.service.leases import Lease, Leases
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.static_lists import ListLost, ListsAtHand
 
 _NOBODY: Final = BitMap()
 
@@ -47,6 +48,7 @@ class ComputeRun:
         leases: Leases,
         ledger: Ledger,
         intake: Intake,
+        lists: ListsAtHand,
         profiles: Profiles,
         evaluation: Evaluation,
         runs: Runs,
@@ -57,6 +59,7 @@ class ComputeRun:
         self._leases = leases
         self._ledger = ledger
         self._intake = intake
+        self._lists = lists
         self._profiles = profiles
         self._evaluation = evaluation
         self._runs = runs
@@ -89,13 +92,19 @@ class ComputeRun:
             return
         await self._publisher.tell(self._result(task, "running"))
         try:
-            expressions = _compiled(task, wanted)
+            lists = await self._lists.at_least(task.job.tenant_id, _list_versions(task.job))
+            expressions = _compiled(task, wanted, lists)
             await self._intake.settle()
-            await self._number_profiles(lease)
+            await self._number_profiles(lease, lists.values())
             answers = await self._answer(task, expressions)
         except NotSupported as error:
             detail = f"This version does not evaluate {error.what}."
             await self._publisher.tell(self._failure(task, "not-available-yet", "Not available yet", detail))
+            return
+        except ListLost as error:
+            await self._publisher.tell(
+                self._failure(task, "static-list-incomplete", "A list is incomplete", str(error))
+            )
             return
         except BrokenReference as error:
             await self._publisher.tell(self._failure(task, "reference-broken", "A reference leads nowhere", str(error)))
@@ -105,19 +114,21 @@ class ComputeRun:
             return
         await self._publish(task, lease, await self._compare(task, wanted, expressions, answers), answers)
 
-    async def _number_profiles(self, lease: Lease) -> None:
+    async def _number_profiles(self, lease: Lease, lists: Collection[StaticAtom]) -> None:
         """Number what has none; profiles that come meanwhile wait for the next run."""
-        count = await self._profiles.unnumbered(lease.tenant_id)
+        count = await self._profiles.unnumbered(lease.tenant_id, lists)
         if count:
             first = await self._ledger.reserve_numbers(lease.tenant_id, count)
             lease.check()
             self._faults.reach("before_numbers")
-            await self._profiles.number(lease.tenant_id, first, count, lease.fence)
+            await self._profiles.number(lease.tenant_id, first, count, lease.fence, lists)
             self._faults.reach("after_numbers")
 
     async def _answer(self, task: _Task, expressions: Mapping[int, Expression]) -> Answers:
         atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
-        return await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms)
+        answers = await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms)
+        await self._lists.check(task.job.tenant_id, [atom for atom in atoms if isinstance(atom, StaticAtom)])
+        return answers
 
     async def _compare(
         self, task: _Task, segments: Sequence[JobSegment], expressions: Mapping[int, Expression], answers: Answers
@@ -156,7 +167,9 @@ class ComputeRun:
         await self._publisher.append(lease, proposal)
 
     def _success(self, task: _Task, outcomes: Sequence[SegmentOutcome], answers: Answers) -> ComputeResult:
-        counts = RunCounts(universe=len(answers.universe), rows_read=answers.rows_read, bytes_read=answers.bytes_read)
+        listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticAtom)]
+        universe = len(BitMap.union(answers.universe, *listed))
+        counts = RunCounts(universe=universe, rows_read=answers.rows_read, bytes_read=answers.bytes_read)
         segments = tuple(outcome.result for outcome in outcomes)
         return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
 
@@ -173,10 +186,16 @@ class ComputeRun:
         )
 
 
-def _compiled(task: _Task, wanted: Sequence[JobSegment]) -> dict[int, Expression]:
+def _list_versions(job: ComputeJob) -> dict[int, int]:
+    told = {each.id: each.list_version for each in (*job.references, *job.segments)}
+    return {segment_id: version for segment_id, version in told.items() if version is not None}
+
+
+def _compiled(task: _Task, wanted: Sequence[JobSegment], lists: Mapping[int, StaticAtom]) -> dict[int, Expression]:
     """A superseded segment is not computed, but counts by its definition in the job for those that refer to it."""
     references = {each.id: each.definition for each in (*task.job.references, *task.job.segments)}
-    return compile_definitions({each.id: each.definition for each in wanted}, task.as_of_ms, references=references)
+    definitions = {each.id: each.definition for each in wanted}
+    return compile_definitions(definitions, task.as_of_ms, references=references, lists=lists)
 
 
 def _problem(slug: str, title: str, detail: str) -> RunProblem:

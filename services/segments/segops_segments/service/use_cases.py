@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
+from segops_segments.service.static_lists import StaticListService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +15,4 @@ class UseCases:
 
     segments: SegmentService
     runs: RunService
+    lists: StaticListService
