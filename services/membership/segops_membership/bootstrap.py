@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
-from segops_common.contracts.topics import COMPUTE_JOBS
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS
 from segops_common.kit.clock import SystemClock
 from segops_common.kit.faults import FaultPoints
 from segops_common.kit.ids import SystemIds
@@ -28,6 +31,7 @@ from segops_common.web.app import Running
 from segops_common.web.server import Address
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
+from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
@@ -38,14 +42,26 @@ from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
 from segops_membership.service.numbers import PublicationNumbers
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
 from segops_membership.workers.compute import ComputeJobs
+from segops_membership.workers.definitions import SegmentChanges
 
 SERVICE: Final = "membership"
 WORKER_GROUP: Final = "segops-compute"
+DEFINITIONS_GROUP: Final = "segops-definitions"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # One job at a time in a partition, committed before the next; several partitions side by side.
 _LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+_DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """The loops of the worker, side by side."""
+
+    jobs: ConsumerLoop
+    definitions: ConsumerLoop
 
 
 class Bootstrap:
@@ -67,10 +83,10 @@ class Bootstrap:
         return self._settings.postgres_url
 
     @asynccontextmanager
-    async def api(self) -> AsyncIterator[Running[Lookup]]:
+    async def api(self) -> AsyncIterator[Running[UseCases]]:
         """What the API holds while it runs."""
         settings = self._settings
-        async with self.clickhouse() as clickhouse, self._cache() as cache:
+        async with self.clickhouse() as clickhouse, self._cache() as cache, self._postgres() as engine:
             reader = ClickHouseReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
@@ -79,6 +95,7 @@ class Bootstrap:
                 clock=self._clock,
                 metrics=self.metrics,
             )
+            use_cases = UseCases(lookup=lookup, definitions=PostgresDefinitions(engine=engine))
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
                 auth_url=settings.auth_url,
@@ -88,20 +105,21 @@ class Bootstrap:
             )
             try:
                 async with authenticator:
-                    yield Running(lookup, authenticator=authenticator, checks={"lookup": lookup.check})
+                    yield Running(use_cases, authenticator=authenticator, checks={"lookup": lookup.check})
             finally:
                 await purges.aclose()
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[ConsumerLoop]:
-        """The loop of the compute worker, with its resources."""
+    async def worker(self) -> AsyncIterator[Worker]:
+        """The loops of the worker, with their resources."""
         faults = self._faults()
         async with (
             self.event_log() as log,
             self.clickhouse() as clickhouse,
             self._cache() as signal,
-            self._ledger() as ledger,
+            self._postgres() as engine,
         ):
+            ledger = PostgresLedger(engine=engine)
             runs = ClickHouseRuns(clickhouse=clickhouse)
             publisher = Publisher(
                 ledger=ledger,
@@ -126,7 +144,7 @@ class Bootstrap:
                 clock=self._clock,
                 faults=faults,
             )
-            yield ConsumerLoop(
+            jobs = ConsumerLoop(
                 log=log,
                 group=WORKER_GROUP,
                 topic=COMPUTE_JOBS,
@@ -138,6 +156,19 @@ class Bootstrap:
                 record_intent=False,
                 observer=LoopMetrics(self.metrics),
             )
+            definitions = ConsumerLoop(
+                log=log,
+                group=DEFINITIONS_GROUP,
+                topic=SEGMENTS,
+                handler=SegmentChanges(definitions=PostgresDefinitions(engine=engine)),
+                dead_letters=DeadLetters(log=log),
+                faults=faults,
+                clock=self._clock,
+                limits=_DEFINITIONS_LIMITS,
+                record_intent=False,
+                observer=LoopMetrics(self.metrics),
+            )
+            yield Worker(jobs=jobs, definitions=definitions)
 
     def event_log(self) -> AbstractAsyncContextManager[EventLog]:
         """The event log, closed at the end."""
@@ -161,10 +192,10 @@ class Bootstrap:
             await redis.aclose()
 
     @asynccontextmanager
-    async def _ledger(self) -> AsyncIterator[PostgresLedger]:
+    async def _postgres(self) -> AsyncIterator[AsyncEngine]:
         engine = create_engine(self._settings.postgres_url)
         try:
-            yield PostgresLedger(engine=engine)
+            yield engine
         finally:
             await engine.dispose()
 
