@@ -10,6 +10,7 @@ from typing import Protocol
 from pyroaring import BitMap
 
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged
+from segops_membership.domain.digests import Digest
 from segops_membership.domain.plan import Atom
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
 
@@ -86,6 +87,13 @@ class Runs(Protocol):
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
     ) -> None:
         """Store bitmaps and sizes."""
+        ...
+
+    async def digests(self, tenant_id: int, attempt: Attempt, whole: Collection[int]) -> Mapping[int, Digest]:
+        """For each stored segment of `whole` the digest of its members; for the others, of entered less exited.
+
+        A segment with nothing to sum up is left out.
+        """
         ...
 
     async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:

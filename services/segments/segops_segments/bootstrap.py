@@ -30,6 +30,7 @@ from segops_common.web.server import Address
 from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.tables import SCHEMA
+from segops_segments.service.following import RunFollowing
 from segops_segments.service.relay import OutboxRelay
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
@@ -80,9 +81,11 @@ class Bootstrap:
                 redis=redis,
                 clock=self._clock,
             )
+            store = PostgresStore(engine=engine)
             use_cases = UseCases(
-                segments=SegmentService(store=PostgresStore(engine=engine), clock=self._clock),
+                segments=SegmentService(store=store, clock=self._clock),
                 runs=self._runs(engine),
+                following=RunFollowing(store=store, clock=self._clock),
             )
             try:
                 async with authenticator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
@@ -15,6 +15,7 @@ from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultS
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
 from segops_membership.adapters.sql_plans import select
 from segops_membership.adapters.sql_properties import cut_instant
+from segops_membership.domain.digests import Digest
 from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
@@ -78,6 +79,33 @@ class ClickHouseRuns:
         await self._command(
             f"INSERT INTO membership_changes ({columns}) {rows}", {**_named(tenant_id, attempt), "at": to_ms(at)}
         )
+
+    async def digests(self, tenant_id: int, attempt: Attempt, whole: Collection[int]) -> Mapping[int, Digest]:
+        """Sums up inside of ClickHouse, from the stored bitmaps."""
+        summed = " UNION ALL ".join(
+            select(
+                f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {leaves} AS leaves",
+                _SOURCE,
+                f"{_OF_ATTEMPT} AND segment_id {part} IN {{whole:Array(UInt64)}}",
+            )
+            for column, leaves, part in (
+                ("entered_members", 0, "NOT"),
+                ("exited_members", 1, "NOT"),
+                ("members", 0, ""),
+            )
+        )
+        hashes = select("n, user_key, xxh3(user_id) AS other", "profiles FINAL", "tenant_id = {tenant:UInt64}")
+        # `user_key` is the XXH64 of the user id.
+        sums = "sumIf(user_key, NOT leaves), sumIf(other, NOT leaves), sumIf(user_key, leaves), sumIf(other, leaves)"
+        found = await self._query(
+            select(
+                f"segment_id, {sums}",
+                f"({summed}) AS summed INNER JOIN ({hashes}) AS numbered USING (n)",
+                tail="GROUP BY segment_id",
+            ),
+            {**_named(tenant_id, attempt), "whole": sorted(whole)},
+        )
+        return {int(segment): Digest(*sums[:2]) - Digest(*sums[2:]) for segment, *sums in found.rows}
 
     async def show(self, tenant_id: int, publication: Publication) -> None:
         """See the port; a repetition is a row with the same key."""

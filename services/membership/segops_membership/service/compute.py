@@ -8,7 +8,15 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, RunStatus
+from segops_common.contracts.jobs import (
+    ComputeJob,
+    ComputeResult,
+    JobSegment,
+    RunCounts,
+    RunProblem,
+    RunStatus,
+    SegmentResult,
+)
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_common.kit.faults import FaultPoints
@@ -134,8 +142,9 @@ class ComputeRun:
     async def _publish(self, task: _Task, lease: Lease, outcomes: Sequence[SegmentOutcome], answers: Answers) -> None:
         now = self._clock.now()
         run_id = task.job.run_id
-        await self._publisher.write(lease, run_id, outcomes, task.as_of_ms, now)
-        result = self._success(task, outcomes, answers)
+        digests = await self._publisher.write(lease, run_id, outcomes, task.as_of_ms, now)
+        segments = tuple(outcome.result(digests[outcome.segment_id]) for outcome in outcomes)
+        result = self._success(task, segments, answers)
         published = [outcome.segment_id for outcome in outcomes if outcome.published]
         if not published:
             await self._publisher.tell(result)
@@ -150,9 +159,8 @@ class ComputeRun:
         )
         await self._publisher.append(lease, proposal)
 
-    def _success(self, task: _Task, outcomes: Sequence[SegmentOutcome], answers: Answers) -> ComputeResult:
+    def _success(self, task: _Task, segments: tuple[SegmentResult, ...], answers: Answers) -> ComputeResult:
         counts = RunCounts(universe=len(answers.universe), rows_read=answers.rows_read, bytes_read=answers.bytes_read)
-        segments = tuple(outcome.result for outcome in outcomes)
         return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
 
     def _failure(self, task: _Task, slug: str, title: str, detail: str) -> ComputeResult:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.faults import FaultPoints
+from segops_membership.domain.digests import Digest
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentOutcome
 from segops_membership.ports import Announcer, Ledger, PublicationSignal, Runs
 from segops_membership.service.leases import Lease
@@ -32,8 +33,8 @@ class Publisher:
 
     async def write(
         self, lease: Lease, run_id: int, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
-    ) -> None:
-        """Store the outcomes where no reader sees them yet. Raises LeaseLost."""
+    ) -> Mapping[int, Digest]:
+        """Store the outcomes where no reader sees them yet; the digest of each segment. Raises LeaseLost."""
         attempt = Attempt(run_id, lease.fence)
         lease.check()
         self._faults.reach("before_outcomes")
@@ -43,6 +44,16 @@ class Publisher:
         self._faults.reach("before_changes")
         await self._runs.write_changes(lease.tenant_id, attempt, at)
         self._faults.reach("after_changes")
+        return await self._digests(attempt, lease.tenant_id, outcomes)
+
+    async def _digests(
+        self, attempt: Attempt, tenant_id: int, outcomes: Sequence[SegmentOutcome]
+    ) -> Mapping[int, Digest]:
+        bases = {outcome.segment_id: outcome.base_digest for outcome in outcomes}
+        whole = [segment_id for segment_id, base in bases.items() if base is None]
+        summed = await self._runs.digests(tenant_id, attempt, whole)
+        nothing = Digest()
+        return {each: (base or nothing) + summed.get(each, nothing) for each, base in bases.items()}
 
     async def append(self, lease: Lease, proposal: Proposal) -> Publication:
         """Decide that the run is published. Raises LeaseLost."""
