@@ -120,7 +120,9 @@ class Bootstrap:
                 ledger=ledger,
                 intake=LogIntake(log=log, clock=self._clock),
                 profiles=ClickHouseProfiles(clickhouse=clickhouse),
-                evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+                evaluation=ClickHouseEvaluation(
+                    clickhouse=clickhouse, memory_bytes=self._settings.evaluation_memory_bytes
+                ),
                 runs=runs,
                 publisher=publisher,
                 clock=self._clock,

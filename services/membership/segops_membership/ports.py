@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -45,10 +45,18 @@ class Answers:
     bytes_read: int
 
 
+Watch = Callable[[int], None]
+"""Told how many more questions are answered, as it happens."""
+
+
+def unwatched(count: int) -> None:
+    """Nobody wants to know."""
+
+
 class Evaluation(Protocol):
     """Questions to the events of a tenant."""
 
-    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Answers:
+    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """Profiles by their numbers, those without one left out. Raises QueryRefused."""
         ...
 
@@ -89,11 +97,10 @@ class Runs(Protocol):
         """Store bitmaps and sizes."""
         ...
 
-    async def digests(self, tenant_id: int, attempt: Attempt, whole: Collection[int]) -> Mapping[int, Digest]:
-        """For each stored segment of `whole` the digest of its members; for the others, of entered less exited.
-
-        A segment with nothing to sum up is left out.
-        """
+    async def digests(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome]
+    ) -> Mapping[int, Digest]:
+        """Of the attempt's stored outcomes, by segment: the digest that their base's leads to, or that of all members."""
         ...
 
     async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:

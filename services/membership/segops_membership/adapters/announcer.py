@@ -42,7 +42,8 @@ class LogAnnouncer:
             )
         except LogError as error:
             raise Outage(str(error)) from error
-        self._runs.labels(result.status).inc()
+        if result.status != "running":
+            self._runs.labels(result.status).inc()
 
     async def changes(self, changes: Sequence[MembershipChanged]) -> None:
         """See the port."""

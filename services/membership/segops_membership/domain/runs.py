@@ -77,6 +77,11 @@ class SegmentOutcome:
     published: bool
 
     @property
+    def changed(self) -> int:
+        """How many profiles enter or exit."""
+        return len(self.entered) + len(self.exited)
+
+    @property
     def base_digest(self) -> Digest | None:
         """The digest to which entered and exited lead on; None when all members must be summed up."""
         if not self.published:

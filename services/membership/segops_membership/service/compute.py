@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pyroaring import BitMap
@@ -14,6 +15,7 @@ from segops_common.contracts.jobs import (
     JobSegment,
     RunCounts,
     RunProblem,
+    RunProgress,
     RunStatus,
     SegmentResult,
 )
@@ -27,6 +29,7 @@ from segops_membership.domain.plan import Expression, atoms_of
 from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
 from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
 from segops_membership.service.leases import Lease, Leases
+from segops_membership.service.progress import reported
 from segops_membership.service.publishing import Publisher
 
 _NOBODY: Final = BitMap()
@@ -97,17 +100,27 @@ class ComputeRun:
         await self._publisher.tell(self._result(task, "running"))
         try:
             expressions = {s.id: compile_definition(s.definition, task.as_of_ms, segment_id=s.id) for s in wanted}
-            await self._intake.settle()
-            await self._number_profiles(lease)
-            answers = await self._answer(task, expressions)
+            await self._carry_out(task, lease, wanted, expressions)
         except NotSupported as error:
             detail = f"This version does not evaluate {error.what}."
             await self._publisher.tell(self._failure(task, "not-available-yet", "Not available yet", detail))
-            return
         except QueryRefused as error:
             await self._publisher.tell(self._failure(task, "evaluation-refused", "The warehouse refused", str(error)))
-            return
-        await self._publish(task, lease, await self._compare(task, wanted, expressions, answers), answers)
+
+    async def _carry_out(
+        self, task: _Task, lease: Lease, wanted: Sequence[JobSegment], expressions: Mapping[int, Expression]
+    ) -> None:
+        atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
+        async with reported(partial(self._tell_progress, task), self._clock, total=len(atoms)) as progress:
+            progress.enter("numbering")
+            await self._intake.settle()
+            await self._number_profiles(lease)
+            progress.enter("evaluating")
+            answers = await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms, progress.answered)
+            progress.enter("comparing")
+            outcomes = await self._compare(task, wanted, expressions, answers)
+            progress.enter("publishing")
+            await self._publish(task, lease, outcomes, answers)
 
     async def _number_profiles(self, lease: Lease) -> None:
         """Number what has none; profiles that come meanwhile wait for the next run."""
@@ -118,10 +131,6 @@ class ComputeRun:
             self._faults.reach("before_numbers")
             await self._profiles.number(lease.tenant_id, first, count, lease.fence)
             self._faults.reach("after_numbers")
-
-    async def _answer(self, task: _Task, expressions: Mapping[int, Expression]) -> Answers:
-        atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
-        return await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms)
 
     async def _compare(
         self, task: _Task, segments: Sequence[JobSegment], expressions: Mapping[int, Expression], answers: Answers
@@ -165,6 +174,9 @@ class ComputeRun:
 
     def _failure(self, task: _Task, slug: str, title: str, detail: str) -> ComputeResult:
         return self._result(task, "failed").model_copy(update={"problem": _problem(slug, title, detail)})
+
+    async def _tell_progress(self, task: _Task, progress: RunProgress) -> None:
+        await self._publisher.tell(self._result(task, "running").model_copy(update={"progress": progress}))
 
     def _result(self, task: _Task, status: RunStatus) -> ComputeResult:
         return ComputeResult(

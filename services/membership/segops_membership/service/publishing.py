@@ -44,16 +44,7 @@ class Publisher:
         self._faults.reach("before_changes")
         await self._runs.write_changes(lease.tenant_id, attempt, at)
         self._faults.reach("after_changes")
-        return await self._digests(attempt, lease.tenant_id, outcomes)
-
-    async def _digests(
-        self, attempt: Attempt, tenant_id: int, outcomes: Sequence[SegmentOutcome]
-    ) -> Mapping[int, Digest]:
-        bases = {outcome.segment_id: outcome.base_digest for outcome in outcomes}
-        whole = [segment_id for segment_id, base in bases.items() if base is None]
-        summed = await self._runs.digests(tenant_id, attempt, whole)
-        nothing = Digest()
-        return {each: (base or nothing) + summed.get(each, nothing) for each, base in bases.items()}
+        return await self._runs.digests(lease.tenant_id, attempt, outcomes)
 
     async def append(self, lease: Lease, proposal: Proposal) -> Publication:
         """Decide that the run is published. Raises LeaseLost."""
