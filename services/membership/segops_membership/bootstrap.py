@@ -19,6 +19,7 @@ from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.consumer import ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.keyed import KeyedLoop
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop_metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
@@ -44,8 +45,8 @@ from segops_membership.workers.compute import ComputeJobs
 SERVICE: Final = "membership"
 WORKER_GROUP: Final = "segops-compute"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# One job at a time in a partition, committed before the next; several partitions side by side.
-_LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+# One job at a time of a tenant, jobs of so many tenants side by side; a partition is read ahead of its oldest open job.
+_LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
 
 
 class Bootstrap:
@@ -128,7 +129,7 @@ class Bootstrap:
                 clock=self._clock,
                 faults=faults,
             )
-            yield ConsumerLoop(
+            yield KeyedLoop(
                 log=log,
                 group=WORKER_GROUP,
                 topic=COMPUTE_JOBS,
