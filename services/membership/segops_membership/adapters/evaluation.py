@@ -20,6 +20,8 @@ from segops_membership.ports import Answers, Outage, QueryRefused, Watch, unwatc
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4
+_STATEMENTS_OF_A_RUN: Final = 3
+"""Less than all: beside a run that asks much, others come to ask."""
 DEFAULT_MEMORY_BYTES: Final = 4 * 1024**3
 _MEMORY_CODE: Final = 241
 # 159 time, 158 and 396 rows: a statement that ran into its limits would run into them again.
@@ -69,7 +71,8 @@ class ClickHouseEvaluation:
     async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """See the port `Evaluation`."""
         statements = [universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, atoms, as_of_ms)]
-        results = await _all_of([self._ask(statement, watch) for statement in statements])
+        own_slots = asyncio.Semaphore(_STATEMENTS_OF_A_RUN)
+        results = await _all_of([self._ask(statement, own_slots, watch) for statement in statements])
         answered: dict[Atom, BitMap] = {}
         for statement, found in zip(statements[1:], results[1:], strict=True):
             answered.update(zip(statement.atoms, found.bitmaps, strict=True))
@@ -80,8 +83,8 @@ class ClickHouseEvaluation:
             bytes_read=sum(found.bytes_read for found in results),
         )
 
-    async def _ask(self, statement: Statement, watch: Watch) -> _Found:
-        async with self._slots:
+    async def _ask(self, statement: Statement, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
+        async with own_slots, self._slots:
             for parts in _PARTS:
                 with suppress(_OutOfMemory):
                     found = await self._ask_in_parts(statement, parts)
