@@ -15,11 +15,11 @@ AT: Final = "2026-01-31T09:00:00Z"
 MEMBERSHIP: Final[JsonDict] = {
     "run_id": "17",
     "as_of": AT,
-    "version": 2,
+    "version": 1,
     "size": 1204,
     "computed_at": AT,
-    "stale": False,
-    "stale_reason": None,
+    "stale": True,
+    "stale_reason": "definition-changed",
 }
 
 

@@ -74,20 +74,18 @@ class RunFollowing:
         if run.final:
             yield run
             return
-        ends_at = self._clock.monotonic() + timeout_s
+        said_at = self._clock.monotonic()
+        ends_at = said_at + timeout_s
         with self._following(run) as follower:
             yield run
-            said_at = self._clock.monotonic()
             while (now := self._clock.monotonic()) < ends_at and not stopping():
-                if told := await self._next(follower, min(_LOOK_UP_S, ends_at - now)):
-                    yield told
-                    if told.final:
-                        return
-                elif now < said_at + HEARTBEAT_S:
+                told = await self._next(follower, min(_LOOK_UP_S, ends_at - now))
+                if told is None and now < said_at + HEARTBEAT_S:
                     continue
-                else:
-                    yield None
-                said_at = self._clock.monotonic()
+                said_at = now
+                yield told
+                if told is not None and told.final:
+                    return
 
     async def _next(self, follower: _Follower, most_s: float) -> Run | None:
         try:
