@@ -34,7 +34,7 @@ def main() -> int:
     """Run, print, and fail only when a benchmark itself fails: figures are read, not asserted."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}; all when none is named")
-    parser.add_argument("--events", type=int, help="events that `compute` generates, by default 2 million")
+    parser.add_argument("--events", type=int, help="events that `segments` generates, by default 2 million")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in names()]
     if unknown:

@@ -14,17 +14,32 @@ TENANT: Final = 1
 AS_OF: Final = datetime(2026, 6, 30, 12, tzinfo=UTC)
 AS_OF_MS: Final = to_ms(AS_OF)
 EVENTS_PER_USER: Final = 33
+"""One of them is the call that sets the traits."""
 DAYS: Final = 90
-SHARES: Final[dict[str, int]] = {
-    "page_viewed": 40,
-    "search": 20,
-    "login": 15,
-    "purchase": 10,
-    "invited": 10,
-    "exported": 5,
+LEADING: Final[dict[str, int]] = {
+    "page_viewed": 320,
+    "search": 150,
+    "login": 100,
+    "add_to_cart": 60,
+    "purchase": 50,
+    "export": 40,
+    "invite": 30,
+    "comment": 20,
+    "upload": 20,
+    "share": 10,
 }
-"""Percent of all events."""
+RARE: Final = 40
+SHARES: Final[dict[str, int]] = LEADING | {f"feature_{number:02}_used": 5 for number in range(RARE)}
+"""Of each 1,000 tracked events."""
 _CHUNK: Final = 500_000
+_COLUMNS: Final = (
+    "tenant_id, event_type, timestamp, message_id, kind, user_id, anonymous_id, payload, context, removed, "
+    "received_at, source_partition, source_offset"
+)
+_REST: Final = (
+    "'' AS anonymous_id, CAST({payload}, 'JSON') AS payload, CAST('{{}}', 'JSON') AS context, "
+    "CAST([], 'Array(String)') AS removed, timestamp AS received_at, 0 AS source_partition, number AS source_offset"
+)
 
 
 def _event_type_sql() -> str:
@@ -32,41 +47,62 @@ def _event_type_sql() -> str:
     for name, share in SHARES.items():
         limit += share
         parts.append(f"r < {limit}, '{name}'")
-    return f"multiIf({', '.join(parts)}, 'other')"
+    return f"multiIf({', '.join(parts)}, 'page_viewed')"
+
+
+def users_of(events: int) -> int:
+    """How many profiles a history of so many tracked events has."""
+    return max(1, events // EVENTS_PER_USER)
 
 
 def insert_sql(events: int) -> str:
-    """One statement for the events with the numbers from {first} on; {count} of them."""
+    """One statement for the tracked events with the numbers from {first} on; {count} of them."""
     payload = (
         "concat('{\"path\":\"', arrayElement(['/', '/pricing', '/docs', '/blog', '/signup'], 1 + h % 5), "
-        "'\",\"price\":', toString(intDiv(h, 7) % 300), '.5,\"quantity\":', toString(1 + intDiv(h, 11) % 4), '}')"
+        '\'","price":\', toString(intDiv(h, 7) % 300), \'.5,"quantity":\', toString(1 + intDiv(h, 11) % 4), '
+        "',\"button\":\"', arrayElement(['buy', 'more', 'back'], 1 + intDiv(h, 13) % 3), '\"}')"
     )
     columns = (
         f"{{tenant:UInt64}} AS tenant_id, {_event_type_sql()} AS event_type, "
         f"fromUnixTimestamp64Milli({{as_of:Int64}} - toInt64(cityHash64(number, 'at') % {DAYS * 86_400_000}), 'UTC')"
         " AS timestamp, concat('m', toString(number)) AS message_id, 'track' AS kind, "
-        f"concat('user-', toString(cityHash64(number, 'user') % {max(1, events // EVENTS_PER_USER)})) AS user_id, "
-        f"'' AS anonymous_id, CAST({payload}, 'JSON') AS payload, CAST('{{}}', 'JSON') AS context, "
-        "CAST([], 'Array(String)') AS removed, timestamp AS received_at, 0 AS source_partition, number AS source_offset"
+        f"concat('user-', toString(cityHash64(number, 'user') % {users_of(events)})) AS user_id, "
+        f"{_REST.format(payload=payload)}"
     )
-    names = "tenant_id, event_type, timestamp, message_id, kind, user_id, anonymous_id, payload, context, removed"
     numbers = (
-        "SELECT number, cityHash64(number, 'type') % 100 AS r, cityHash64(number, 'payload') AS h"
+        "SELECT number, cityHash64(number, 'type') % 1000 AS r, cityHash64(number, 'payload') AS h"
         " FROM numbers({first:UInt64}, {count:UInt64})"
     )
-    target = f"{EVENTS_TABLE} ({names}, received_at, source_partition, source_offset)"
-    return f"INSERT INTO {target} SELECT {columns} FROM ({numbers})"
+    return f"INSERT INTO {EVENTS_TABLE} ({_COLUMNS}) SELECT {columns} FROM ({numbers})"
+
+
+def traits_sql() -> str:
+    """One statement for a call of each user that sets traits; the users with the numbers from {first} on."""
+    payload = (
+        "concat('{\"plan\":\"', arrayElement(['free', 'starter', 'team'], 1 + h % 3), '\",\"country\":\"', "
+        "arrayElement(['de', 'fr', 'us', 'jp'], 1 + intDiv(h, 3) % 4), '\",\"seats\":', toString(intDiv(h, 5) % 50), '}')"
+    )
+    columns = (
+        "{tenant:UInt64} AS tenant_id, '$identify' AS event_type, "
+        f"fromUnixTimestamp64Milli({{as_of:Int64}} - toInt64({DAYS * 86_400_000}), 'UTC') AS timestamp, "
+        "concat('i', toString(number)) AS message_id, 'identify' AS kind, concat('user-', toString(number)) AS user_id, "
+        f"{_REST.format(payload=payload)}"
+    )
+    numbers = "SELECT number, cityHash64(number, 'traits') AS h FROM numbers({first:UInt64}, {count:UInt64})"
+    return f"INSERT INTO {EVENTS_TABLE} ({_COLUMNS}) SELECT {columns} FROM ({numbers})"
 
 
 async def generate(clickhouse: ClickHouse, events: int) -> None:
     """Store the events, merged as they are after a while, with every profile numbered."""
-    for first in range(0, events, _CHUNK):
-        await clickhouse.command(
-            insert_sql(events),
-            {"tenant": TENANT, "as_of": AS_OF_MS, "first": first, "count": min(_CHUNK, events - first)},
-            settings=JSON_INSERT_SETTINGS,
-        )
+    await _insert(clickhouse, insert_sql(events), events)
+    await _insert(clickhouse, traits_sql(), users_of(events))
     for table in (EVENTS_TABLE, "profile_seen"):
-        await clickhouse.command(f"OPTIMIZE TABLE {table} FINAL", timeout_s=600)
+        await clickhouse.command(f"OPTIMIZE TABLE {table} FINAL", timeout_s=1_800)
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
     await profiles.number(TENANT, 1, await profiles.unnumbered(TENANT), 1)
+
+
+async def _insert(clickhouse: ClickHouse, sql: str, rows: int) -> None:
+    for first in range(0, rows, _CHUNK):
+        values = {"tenant": TENANT, "as_of": AS_OF_MS, "first": first, "count": min(_CHUNK, rows - first)}
+        await clickhouse.command(sql, values, settings=JSON_INSERT_SETTINGS)

@@ -102,6 +102,20 @@ async def test_an_older_run_still_publishes_the_segments_that_no_later_run_had(s
     assert await stack.segments_of(tenant, "u") == (1, 2)
 
 
+async def test_a_profile_is_known_from_its_first_event_on_however_late_that_came(stack: Stack) -> None:
+    tenant = new_tenant()
+    everyone = group(logic="AND")
+    await stack.insert(tenant, [event("u"), event("long known", at=to_ms(EARLIER))])
+    await stack.compute.run(job(tenant, 1, {1: everyone}, as_of=EARLIER))
+    await stack.insert(tenant, [event("u", at=to_ms(EARLIER) - 1)])
+
+    await stack.compute.run(job(tenant, 2, {1: everyone}, as_of=EARLIER))
+    await stack.compute.run(job(tenant, 3, {1: everyone}, as_of=EARLIER - timedelta(milliseconds=1)))
+
+    sizes = [each.segments[0].size for each in await stack.results(tenant) if each.status == "succeeded"]
+    assert sizes == [1, 2, 1]
+
+
 async def test_a_run_as_of_the_past_is_recorded_and_not_shown(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event("old", at=to_ms(EARLIER)), event("new")])
@@ -140,15 +154,14 @@ async def test_history_answers_as_of_any_published_instant(stack: Stack) -> None
 async def test_what_cannot_be_evaluated_yet_fails_with_its_reason(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event("u")])
-    nested: dict[str, object] = {"type": "segment", "segment_id": 10}
 
-    await stack.compute.run(job(tenant, 1, {SEGMENT: group(nested)}))
+    await stack.compute.run(job(tenant, 1, {SEGMENT: group(count(per="p"))}))
 
     done = (await stack.results(tenant))[-1]
     assert done.status == "failed"
     assert done.problem is not None
     assert done.problem.type.endswith("/not-available-yet")
-    assert "segment" in done.problem.detail
+    assert "per" in done.problem.detail
     assert (await stack.ledger.head(tenant)).number == 0
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 import bench
-from bench import compute, ingest, lookup, sink, web
+from bench import ingest, lookup, segments, sink, web
 from bench.__main__ import names
 from bench.harness.calls import drafts, items
 from bench.harness.history import SHARES, insert_sql
@@ -101,18 +101,16 @@ def test_the_rows_of_the_sink_are_as_many_as_asked_for_and_never_the_same() -> N
 
 
 def test_generated_events_are_of_the_types_that_are_asked_for() -> None:
-    assert sum(SHARES.values()) == 100
+    assert (len(SHARES), sum(SHARES.values())) == (50, 1_000)
     assert all(f"'{name}'" in insert_sql(66) for name in SHARES)
     assert "% 2)" in insert_sql(66), "33 events a user"
 
 
-def test_segments_differ_and_need_one_statement_for_each_type() -> None:
-    definitions = [definition.model_dump_json() for definition in compute.segments(200)]
+def test_many_segments_differ_and_are_asked_in_the_others_shape_one_by_one() -> None:
+    definitions = {definition.model_dump_json() for definition in segments.MANY}
 
-    assert len(set(definitions)) == 200
-    assert {len(definition.conditions) for definition in compute.segments(3)} == {1, 2, 3}
-    assert compute.statement_of(compute.COUNT).sql.count("countIf") == 1
-    assert "`price`" in compute.statement_of(compute.PAYLOAD).sql
+    assert len(definitions) == len(set(segments.MANY_AT_OTHERS)) == segments.JOB_SEGMENTS
+    assert {len(definition.conditions) for definition in segments.MANY} == {1, 2, 3}
 
 
 def test_a_lookup_is_asked_with_the_key() -> None:

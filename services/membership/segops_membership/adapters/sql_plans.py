@@ -27,6 +27,9 @@ from segops_membership.domain.plan import (
 )
 
 IDENTIFY_EVENT = "$identify"
+EVERY_ROW = "1"
+Window = tuple[int | None, int]
+"""Milliseconds, open at the start (None: from the beginning), closed at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +70,40 @@ def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> It
 
 
 def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
-    """Everyone with an event at or before the instant; its single column belongs to no atom."""
+    """Everyone with an event at or before the instant; its single column belongs to no atom.
+
+    A profile is numbered with the first event known then. An earlier one may have come since, but none goes: so only
+    profiles that were numbered with a later one are looked up.
+    """
     bind = Bindings()
-    tenant = bind.integer(tenant_id)
-    by_then = f"GROUP BY user_key HAVING min(first_seen) <= {bind.instant(as_of_ms)}"
-    seen = select("user_key", PROFILE_SEEN_TABLE, f"tenant_id = {tenant}", by_then)
-    return Statement(select("base64Encode(toString(groupBitmapState(n)))", _numbered(seen, tenant)), bind.values, ())
+    of_tenant, by_then = f"tenant_id = {bind.integer(tenant_id)}", f"<= {bind.instant(as_of_ms)}"
+    later = select("user_key", "profiles FINAL", f"{of_tenant} AND NOT first_seen {by_then}")
+    tail = f"GROUP BY user_key HAVING min(first_seen) {by_then}"
+    earlier_since = select("user_key", PROFILE_SEEN_TABLE, f"{of_tenant} AND user_key IN ({later})", tail)
+    known = f"{of_tenant} AND (first_seen {by_then} OR user_key IN ({earlier_since}))"
+    return Statement(select("base64Encode(toString(groupBitmapState(n)))", "profiles FINAL", known), bind.values, ())
 
 
 def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
-    measures = [_measure(atom, bind) for atom in atoms]
+    outer = _outer_window([atom.selection for atom in atoms])
+    measures = [_measure(atom, outer, bind) for atom in atoms]
     # Atoms that measure the same share a column: bound values are equal when their placeholders are.
     columns = {measure: f"c{i}" for i, measure in enumerate(dict.fromkeys(measures))}
     measured = ", ".join(f"{measure} AS {name}" for measure, name in columns.items())
-    outer = _outer_window([atom.selection for atom in atoms], bind)
-    conditions = [f"tenant_id = {tenant}", _pattern_sql(pattern, bind), *outer]
+    conditions = [f"tenant_id = {tenant}", _pattern_sql(pattern, bind), *_window_sql(outer, bind)]
     found = select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
     verdicts = [_verdict(columns[measure], atom, bind) for measure, atom in zip(measures, atoms, strict=True)]
     return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms))
 
 
-def _measure(atom: EventAtom, bind: Bindings) -> str:
-    """What to know of a profile's events."""
-    selected = _selected(atom.selection, bind)
+def _measure(atom: EventAtom, outer: Window, bind: Bindings) -> str:
+    """What to know of a profile's events, of which those outside of the outer window are not read."""
+    selected = _selected(atom.selection, outer, bind)
     match atom:
         case CountAtom():
-            return f"countIf({selected})"
+            return "count()" if selected == EVERY_ROW else f"countIf({selected})"
         case MatchAtom(_, occurrence, has):
             choose = "argMinIf" if occurrence == "first" else "argMaxIf"
             passes = " AND ".join(["1", *sorted(check_sql(check, bind) for check in has)])
@@ -162,21 +171,27 @@ def _pattern_sql(pattern: EventPattern, bind: Bindings) -> str:
     return f"{prefixed}NOT startsWith(event_type, '$')"
 
 
-def _outer_window(selections: Collection[EventSelection], bind: Bindings) -> Iterator[str]:
+def _outer_window(selections: Collection[EventSelection]) -> Window:
     """What lies outside of every window need not be read."""
-    yield f"timestamp <= {bind.instant(max(each.until_ms for each in selections))}"
     starts = [each.after_ms for each in selections if each.after_ms is not None]
-    if len(starts) == len(selections):
-        yield f"timestamp > {bind.instant(min(starts))}"
+    return min(starts) if len(starts) == len(selections) else None, max(each.until_ms for each in selections)
 
 
-def _selected(selection: EventSelection, bind: Bindings) -> str:
-    conditions = [f"timestamp <= {bind.instant(selection.until_ms)}"]
-    if selection.after_ms is not None:
+def _window_sql(window: Window, bind: Bindings) -> Iterator[str]:
+    after_ms, until_ms = window
+    yield f"timestamp <= {bind.instant(until_ms)}"
+    if after_ms is not None:
+        yield f"timestamp > {bind.instant(after_ms)}"
+
+
+def _selected(selection: EventSelection, outer: Window, bind: Bindings) -> str:
+    after_ms, until_ms = outer
+    conditions = [] if selection.until_ms == until_ms else [f"timestamp <= {bind.instant(selection.until_ms)}"]
+    if selection.after_ms is not None and selection.after_ms != after_ms:
         conditions.append(f"timestamp > {bind.instant(selection.after_ms)}")
     # A set has no order of its own; sorted, equal plans give equal statements.
     conditions += sorted(check_sql(check, bind) for check in selection.where)
-    return " AND ".join(conditions)
+    return " AND ".join(conditions) or EVERY_ROW
 
 
 def _range_sql(column: str, atom: CountAtom, bind: Bindings) -> str:

@@ -11,6 +11,7 @@ from segops_common.contracts.definition.conditions import (
     EventRegularity,
     EventTime,
     Sample,
+    SegmentMembership,
 )
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import TraitCondition
@@ -27,6 +28,12 @@ def walk(definition: Group, *, at: str = "definition") -> Iterator[tuple[str, Gr
             yield path, node
 
 
+def segments_in(definition: Group) -> list[tuple[str, int]]:
+    """The segments that a definition refers to itself, each time with the path of its id."""
+    found = walk(definition)
+    return [(f"{path}.segment_id", node.segment_id) for path, node in found if isinstance(node, SegmentMembership)]
+
+
 def unavailable_conditions(definition: Group, *, at: str = "definition") -> list[tuple[str, str]]:
     """The parts that are valid but not evaluated yet, as (path, condition type or option)."""
     found: list[tuple[str, str]] = []
@@ -37,6 +44,6 @@ def unavailable_conditions(definition: Group, *, at: str = "definition") -> list
             found.extend([(f"{path}.per", "per")] if node.per is not None else [])
         elif isinstance(node, TraitCondition):
             found.extend([(f"{path}.held_for", "held_for")] if node.held_for is not None else [])
-        elif not isinstance(node, EventMatch | EventRegularity | EventTime | Sample):
+        elif not isinstance(node, EventMatch | EventRegularity | EventTime | Sample | SegmentMembership):
             found.append((path, node.type))
     return found

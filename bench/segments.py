@@ -1,0 +1,255 @@
+"""Evaluation of segments: against scans that only read the columns concerned, and against the query shapes of others.
+
+By the clock, through the client and the adapters of the product, from definitions to members; publishing is not part of
+it. The scans aggregate each column to one value, without grouping: the least that reading it can cost. The others'
+shapes (see `harness.peers`) have their own copy of the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from statistics import mean
+from typing import Any, Final
+
+from bench.harness import peers
+from bench.harness.engines import folder, warehouse
+from bench.harness.history import AS_OF_MS, DAYS, SHARES, TENANT, generate
+from bench.harness.pairs import in_turn, milliseconds
+from bench.harness.peers import Did
+from bench.report import Budget, Ratio, at_least, at_most
+from segops_common.contracts.definition import Group
+from segops_common.contracts.warehouse import EVENTS_TABLE
+from segops_common.stores.clickhouse import ClickHouse
+from segops_membership.adapters.evaluation import ClickHouseEvaluation
+from segops_membership.domain.algebra import members
+from segops_membership.domain.compiler import compile_definition
+from segops_membership.domain.plan import Expression, atoms_of
+
+EVENTS: Final = 2_000_000
+ROUNDS: Final = 5
+JOB_ROUNDS: Final = 3
+JOB_SEGMENTS: Final = 200
+SAMPLED_ALONE: Final = 20
+SEGMENT: Final = 1
+_DAY_MS: Final = 86_400_000
+_SINCE_MS: Final = AS_OF_MS - 30 * _DAY_MS
+_WINDOW: Final = {"window": {"last": "30d"}}
+_PRICED: Final = {"where": [{"property": "price", "operator": "gte", "value": 100}]}
+
+
+def condition(event_type: str, value: int, **more: Any) -> dict[str, Any]:
+    """At least so many events of a type."""
+    return {"type": "event_count", "event_type": event_type, "operator": "gte", "value": value, **more}
+
+
+def segment(*conditions: dict[str, Any], logic: str = "AND") -> Group:
+    """A definition in which all conditions hold."""
+    return Group.model_validate({"logic": logic, "conditions": list(conditions)})
+
+
+def scan(columns: str, *event_types: str, since_ms: int | None = None) -> str:
+    """A bare read of the columns, beside those that every condition on events needs."""
+    types = ", ".join(f"'{name}'" for name in event_types)
+    since = "" if since_ms is None else f" AND timestamp > fromUnixTimestamp64Milli({since_ms}, 'UTC')"
+    return (
+        f"SELECT sum(user_key), max(timestamp){columns} FROM {EVENTS_TABLE}"
+        f" WHERE tenant_id = {TENANT} AND event_type IN ({types}){since}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A segment, the least that reading its data costs, and how others ask for it."""
+
+    name: str
+    definition: Group
+    peer: str
+    scan: str | None = None
+    budget: Budget | None = None
+
+
+_PRICE: Final = ", sum(payload.price.:`Float64`)"
+_SIX: Final = (
+    condition("page_viewed", 5, **_WINDOW),
+    condition("search", 2, **_WINDOW),
+    condition("purchase", 1, **_PRICED),
+    condition("login", 3),
+    condition("export", 1),
+    condition("invite", 1),
+)
+_SIX_AT_OTHERS: Final = (
+    Did("page_viewed", _SINCE_MS),
+    Did("search", _SINCE_MS),
+    Did("purchase", None, "JSONExtractFloat(properties, 'price') >= 100"),
+    Did("login"),
+    Did("export"),
+    Did("invite"),
+)
+
+CASES: Final = (
+    Case(
+        "count",
+        segment(condition("page_viewed", 3)),
+        peers.query_of([Did("page_viewed")], "c0 >= 3"),
+        scan("", "page_viewed"),
+        at_most(1.5),
+    ),
+    Case(
+        "count in a window",
+        segment(condition("page_viewed", 3, **_WINDOW)),
+        peers.query_of([Did("page_viewed", _SINCE_MS)], "c0 >= 3"),
+        scan("", "page_viewed", since_ms=_SINCE_MS),
+        at_most(1.5),
+    ),
+    Case(
+        "payload filter",
+        segment(condition("purchase", 1, **_PRICED)),
+        peers.query_of([Did("purchase", None, "JSONExtractFloat(properties, 'price') >= 100")], "c0 >= 1"),
+        scan(_PRICE, "purchase"),
+        at_most(1.5),
+    ),
+    Case(
+        "trait",
+        segment({"type": "user_property", "property": "plan", "operator": "eq", "value": "team"}),
+        peers.trait_query("plan", "team"),
+        scan(", max(payload.plan.:`String`)", "$identify"),
+    ),
+    Case(
+        "six nested conditions",
+        segment(
+            segment(_SIX[0], _SIX[1]).model_dump(mode="json"),
+            segment(*_SIX[2:4], logic="OR").model_dump(mode="json"),
+            segment(*_SIX[4:6], logic="OR").model_dump(mode="json"),
+        ),
+        peers.query_of(_SIX_AT_OTHERS, "c0 >= 5 AND c1 >= 2 AND (c2 >= 1 OR c3 >= 3) AND (c4 >= 1 OR c5 >= 1)"),
+    ),
+    Case(
+        "negative only",
+        segment({"type": "event_count", "event_type": "purchase", "operator": "eq", "value": 0}),
+        peers.never_query(Did("purchase")),
+        scan("", "purchase"),
+    ),
+    Case(
+        "sequence",
+        segment(
+            {
+                "type": "event_sequence",
+                "steps": [{"event_type": "search"}, {"event_type": "purchase"}],
+                "within": "7d",
+            }
+        ),
+        peers.sequence_query(["search", "purchase"], 7 * _DAY_MS),
+        scan("", "search", "purchase"),
+        at_most(5),
+    ),
+    Case(
+        "sum",
+        segment(
+            {
+                "type": "event_aggregate",
+                "event_type": "purchase",
+                "property": "price",
+                "function": "sum",
+                "operator": "gte",
+                "value": 500,
+            }
+        ),
+        peers.sum_query("purchase", "price", 500),
+        scan(_PRICE, "purchase"),
+        at_most(2),
+    ),
+)
+
+
+def parts_of(number: int) -> list[dict[str, Any]]:
+    """The conditions of one of many segments as tenants have them, no two alike: one to three counts."""
+    return [_part(number, part) for part in range(1 + number % 3)]
+
+
+def _part(number: int, part: int) -> dict[str, Any]:
+    event_type, least = list(SHARES)[(number * 7 + part) % len(SHARES)], 1 + number % 7
+    if number % 5 == 0 and part == 0:
+        return condition(event_type, least, where=[{"property": "price", "operator": "gte", "value": number}])
+    return condition(event_type, least, window={"last": f"{1 + (number * 37 + part) % (DAYS * 24)}h"})
+
+
+MANY: Final = tuple(segment(*parts_of(number)) for number in range(JOB_SEGMENTS))
+MANY_AT_OTHERS: Final = tuple(peers.query_of_definition(parts_of(number)) for number in range(JOB_SEGMENTS))
+
+
+def compiled(definition: Group, segment_id: int) -> Expression:
+    """The definition at the instant of the benchmark."""
+    return compile_definition(definition, AS_OF_MS, segment_id=segment_id)
+
+
+async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group]) -> list[int]:
+    """What a job does from definitions to members, whose numbers are given."""
+    expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
+    atoms = frozenset().union(*(atoms_of(expression) for expression in expressions))
+    answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
+    return [len(members(expression, answers.atoms, answers.universe)) for expression in expressions]
+
+
+async def ask(clickhouse: ClickHouse, sql: str) -> int:
+    """The single number that a query answers."""
+    found = await clickhouse.query(sql, timeout_s=1_800)
+    return int(found.rows[0][0])
+
+
+@asynccontextmanager
+async def histories(events: int) -> AsyncIterator[ClickHouse]:
+    """A warehouse with so many generated events, in the product's layout and in the others'."""
+    with folder() as state:
+        async with warehouse(state) as clickhouse:
+            await generate(clickhouse, events)
+            await peers.copy(clickhouse)
+            yield clickhouse
+
+
+async def run(events: int = EVENTS) -> list[Ratio]:
+    """On so many generated events of one tenant."""
+    async with histories(events) as clickhouse:
+        found = [ratio for case in CASES for ratio in await _alone(clickhouse, case)]
+        return found + await _together(clickhouse)
+
+
+async def _alone(clickhouse: ClickHouse, case: Case) -> list[Ratio]:
+    evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
+    ours, theirs = (await evaluate(evaluation, [case.definition]))[0], await ask(clickhouse, case.peer)
+    if ours != theirs:
+        raise RuntimeError(f"{case.name}: {ours} members, but {theirs} in the other shape")
+    asked: list[Callable[[], Awaitable[object]]] = [
+        partial(evaluate, evaluation, [case.definition]),
+        partial(ask, clickhouse, case.peer),
+    ]
+    if case.scan is not None:
+        asked.append(partial(clickhouse.query, case.scan, timeout_s=600))
+    times = await in_turn(ROUNDS, *(partial(milliseconds, each) for each in asked))
+    bare = [Ratio(case.name, "bare scan of its columns", times[0], each, "ms", case.budget) for each in times[2:]]
+    return [*bare, Ratio(f"{case.name} in the others' shape", "ours", times[1], times[0], "ms")]
+
+
+async def _together(clickhouse: ClickHouse) -> list[Ratio]:
+    evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
+    step = JOB_SEGMENTS // SAMPLED_ALONE
+
+    async def together() -> float:
+        return await milliseconds(partial(evaluate, evaluation, MANY))
+
+    async def alone() -> float:
+        return mean([await milliseconds(partial(evaluate, evaluation, [each])) for each in MANY[::step]])
+
+    async def others() -> float:
+        sampled = [await milliseconds(partial(ask, clickhouse, each)) for each in MANY_AT_OTHERS[::step]]
+        return mean(sampled) * JOB_SEGMENTS
+
+    job, single, one_by_one = await in_turn(JOB_ROUNDS, together, alone, others)
+    name = f"{JOB_SEGMENTS} segments in one job"
+    sampled = f"{JOB_SEGMENTS} queries in the others' shape, from the mean of {SAMPLED_ALONE}"
+    return [
+        Ratio(name, "mean of one alone", job, single, "ms", at_most(40)),
+        Ratio(sampled, name, one_by_one, job, "ms", at_least(20)),
+    ]
