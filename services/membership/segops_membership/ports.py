@@ -158,13 +158,21 @@ class Ledger(Protocol):
         """Remember that readers see the publication."""
         ...
 
+    async def begin_announcing(self, tenant_id: int, run_id: int, ends: Mapping[int, int]) -> Mapping[int, int] | None:
+        """Remember where the log of changes ended before the first was told; what an earlier worker remembered if any."""
+        ...
+
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """Remember that the result and every change were announced."""
         ...
 
 
+Change = tuple[int, str, str]
+"""Segment, user, and whether entered or exited: what a change of one run is known by."""
+
+
 class Announcer(Protocol):
-    """Tells other services; a message may arrive more than once."""
+    """Tells other services; a result may arrive more than once."""
 
     async def result(self, result: ComputeResult) -> None:
         """Report a change of a run's state, in order within a tenant."""
@@ -172,6 +180,14 @@ class Announcer(Protocol):
 
     async def changes(self, changes: Sequence[MembershipChanged]) -> None:
         """Report who entered and exited, in order within a profile."""
+        ...
+
+    async def ends(self) -> Mapping[int, int]:
+        """By partition, where the next reported change will stand."""
+        ...
+
+    async def told_since(self, starts: Mapping[int, int], tenant_id: int, run_id: int) -> Collection[Change]:
+        """The changes of a run that were reported from these places on; none when too much was reported since."""
         ...
 
 

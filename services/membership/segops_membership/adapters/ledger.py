@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -56,6 +57,11 @@ _NOT_SHOWN: Final = sa.text("""
     SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND NOT shown ORDER BY number""")
 _MARK_SHOWN: Final = sa.text("""
     UPDATE membership.publications SET shown = true WHERE tenant_id = :tenant_id AND run_id = :run_id""")
+_ANNOUNCED_FROM: Final = sa.text("""
+    SELECT announced_from FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id FOR UPDATE""")
+_ANNOUNCE_FROM: Final = sa.text("""
+    UPDATE membership.publications SET announced_from = CAST(:ends AS jsonb)
+    WHERE tenant_id = :tenant_id AND run_id = :run_id""")
 _MARK_ANNOUNCED: Final = sa.text("""
     UPDATE membership.publications SET announced = true WHERE tenant_id = :tenant_id AND run_id = :run_id""")
 
@@ -145,6 +151,15 @@ class PostgresLedger:
         """See the port."""
         async with self._writing() as session:
             await session.execute(_MARK_SHOWN, {"tenant_id": tenant_id, "run_id": run_id})
+
+    async def begin_announcing(self, tenant_id: int, run_id: int, ends: Mapping[int, int]) -> Mapping[int, int] | None:
+        """See the port."""
+        named = {"tenant_id": tenant_id, "run_id": run_id}
+        async with self._writing() as session:
+            before = await session.scalar(_ANNOUNCED_FROM, named)
+            if before is None:
+                await session.execute(_ANNOUNCE_FROM, {**named, "ends": json.dumps(ends)})
+        return None if before is None else {int(partition): int(end) for partition, end in before.items()}
 
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """See the port."""

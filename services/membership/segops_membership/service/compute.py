@@ -84,7 +84,7 @@ class ComputeRun:
             await self._publisher.show_pending(job.tenant_id)
             publication = await self._ledger.publication(job.tenant_id, job.run_id)
             if publication is not None:
-                await self._publisher.announce(publication)
+                await self._publisher.announce(lease, publication)
 
     async def refuse(self, tenant_id: int, run_id: int) -> None:
         """Report a job whose definitions cannot be read as failed. Raises Outage."""
