@@ -21,6 +21,7 @@ from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.consumer import BatchHandler, ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.keyed import KeyedLoop
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop_metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
@@ -54,8 +55,8 @@ WORKER_GROUP: Final = "segops-compute"
 LISTS_GROUP: Final = "segops-static-lists"
 DEFINITIONS_GROUP: Final = "segops-definitions"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# One job at a time in a partition, committed before the next; several partitions side by side.
-_LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+# One job at a time of a tenant, jobs of so many tenants side by side; a partition is read ahead of its oldest open job.
+_LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
 _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
 _LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
 
@@ -136,7 +137,9 @@ class Bootstrap:
                 intake=LogIntake(log=log, clock=self._clock),
                 lists=ListsAtHand(lists=lists, clock=self._clock),
                 profiles=ClickHouseProfiles(clickhouse=clickhouse),
-                evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+                evaluation=ClickHouseEvaluation(
+                    clickhouse=clickhouse, memory_bytes=self._settings.evaluation_memory_bytes
+                ),
                 runs=runs,
                 publisher=publisher,
                 clock=self._clock,
@@ -145,13 +148,17 @@ class Bootstrap:
             taken_in = StaticMembers(lists=TakeInLists(lists=lists))
             definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
             yield {
-                "worker": self._loop(log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
-                "static-lists": self._loop(log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
-                "definitions": self._loop(log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS),
+                "worker": self._loop(KeyedLoop, log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
+                "static-lists": self._loop(ConsumerLoop, log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
+                "definitions": self._loop(
+                    ConsumerLoop, log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS
+                ),
             }
 
-    def _loop(self, log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits) -> ConsumerLoop:
-        return ConsumerLoop(
+    def _loop(
+        self, kind: type[ConsumerLoop], log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits
+    ) -> ConsumerLoop:
+        return kind(
             log=log,
             group=group,
             topic=topic,
