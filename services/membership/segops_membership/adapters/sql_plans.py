@@ -14,15 +14,19 @@ from typing import assert_never
 
 from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
+from segops_membership.adapters.sql_aggregates import value_measure, value_verdict
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_properties import Bindings, trait_present
 from segops_membership.adapters.sql_tests import check_sql, test_sql
 from segops_membership.domain.plan import (
+    AggregateAtom,
     Atom,
     CountAtom,
+    DistinctAtom,
     EventAtom,
     EventSelection,
     MatchAtom,
+    PerValueAtom,
     RegularityAtom,
     SampleAtom,
     StaticAtom,
@@ -55,16 +59,14 @@ class _Questions:
 
     def add(self, atom: Atom) -> None:
         match atom:
-            case CountAtom() | MatchAtom() | RegularityAtom():
-                self.by_pattern[atom.selection.pattern].append(atom)
             case TraitAtom():
                 self.traits.append(atom)
             case SampleAtom():
                 self.samples.append(atom)
             case StaticAtom():
                 self.lists.append(atom)
-            case _:
-                assert_never(atom)
+            case of_events:
+                self.by_pattern[of_events.selection.pattern].append(of_events)
 
 
 def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
@@ -112,6 +114,7 @@ def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> St
     measured = ", ".join(f"{measure} AS {name}" for measure, name in columns.items())
     conditions = [f"tenant_id = {tenant}", _pattern_sql(pattern, bind), *_window_sql(outer, bind)]
     found = select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
+    found = bind.definitions + found
     verdicts = [_verdict(columns[measure], atom, bind) for measure, atom in zip(measures, atoms, strict=True)]
     return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms))
 
@@ -120,6 +123,8 @@ def _measure(atom: EventAtom, outer: Window, bind: Bindings) -> str:
     """What to know of a profile's events, of which those outside of the outer window are not read."""
     selected = _selected(atom.selection, outer, bind)
     match atom:
+        case PerValueAtom() | DistinctAtom() | AggregateAtom():
+            return value_measure(atom, selected, bind)
         case CountAtom():
             return "count()" if selected == EVERY_ROW else f"countIf({selected})"
         case MatchAtom(_, occurrence, has):
@@ -136,6 +141,8 @@ def _measure(atom: EventAtom, outer: Window, bind: Bindings) -> str:
 def _verdict(column: str, atom: EventAtom, bind: Bindings) -> str:
     """The condition on what is measured; false for a profile of which nothing was selected."""
     match atom:
+        case PerValueAtom() | DistinctAtom() | AggregateAtom():
+            return value_verdict(column, atom, bind)
         case CountAtom():
             return _range_sql(column, atom, bind)
         case MatchAtom():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from pyroaring import BitMap
 
@@ -11,15 +10,10 @@ from segops_membership.domain.plan import (
     AllOf,
     AnyOf,
     Atom,
-    CountAtom,
     Expression,
-    MatchAtom,
     Not,
     Reference,
-    RegularityAtom,
-    SampleAtom,
     StaticAtom,
-    TraitAtom,
     atoms_of,
 )
 
@@ -54,8 +48,6 @@ def _members(
     expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, BitMap]
 ) -> BitMap:
     match expression:
-        case CountAtom() | MatchAtom() | RegularityAtom() | TraitAtom() | SampleAtom() | StaticAtom():
-            return answers[expression] & universe
         case Reference(segment_id):
             return known[segment_id]
         case AllOf(parts):
@@ -70,8 +62,8 @@ def _members(
             return found
         case Not(part):
             return universe - _members(part, answers, universe, known)
-        case _:
-            assert_never(expression)
+        case atom:
+            return answers[atom] & universe
 
 
 def _unknown(expression: Expression, known: Mapping[int, BitMap]) -> list[Reference]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -39,6 +40,7 @@ from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
 from segops_common.contracts.definition.values import Duration, EventPattern, path_keys
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow, RangeWindow
+from segops_membership.domain.compiler_values import aggregated, counted, counted_per_value
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import dependency_order
 from segops_membership.domain.plan import (
@@ -147,7 +149,9 @@ def _events(condition: EventCondition, as_of_ms: int) -> Expression:
             return _event_match(condition, as_of_ms)
         case EventRegularity():
             return _event_regularity(condition, as_of_ms)
-        case EventAggregate() | EventSequence():
+        case EventAggregate():
+            return aggregated(condition, _selection(condition.event_type, condition.where, condition.window, as_of_ms))
+        case EventSequence():
             raise NotSupported(condition.type)
         case _:
             assert_never(condition)
@@ -158,11 +162,10 @@ def _unless(negate: bool, expression: Expression) -> Expression:
 
 
 def _event_count(condition: EventCount, as_of_ms: int) -> Expression:
-    if condition.per is not None:
-        raise NotSupported("event_count with per")
     selection = _selection(condition.event_type, condition.where, condition.window, as_of_ms)
-    low, high = _count_range(condition.operator, condition.value)
-    return _unless(condition.operator == "neq", _counted(selection, low, high))
+    if condition.per is not None:
+        return counted_per_value(condition.operator, condition.value, selection, path_keys(condition.per))
+    return counted(condition.operator, condition.value, partial(CountAtom, selection))
 
 
 def _selection(event_type: str, where: Iterable[AnyFilter], window: AnyWindow | None, as_of_ms: int) -> EventSelection:
@@ -200,33 +203,6 @@ def _event_regularity(condition: EventRegularity, as_of_ms: int) -> Expression:
     period_ms = condition.period.milliseconds
     selection = replace(known, after_ms=as_of_ms - condition.of * period_ms)
     return RegularityAtom(selection, period_ms, condition.count, condition.at_least)
-
-
-def _counted(selection: EventSelection, low: int, high: int | None) -> Expression:
-    """Profiles with a count in the range; a range that holds 0 is the complement of what lies above it."""
-    if high is not None and high < max(low, 0):
-        return NO_ONE
-    if low > 0:
-        return CountAtom(selection, low, high)
-    return EVERYONE if high is None else Not(CountAtom(selection, high + 1, None))
-
-
-def _count_range(operator: str, value: float | tuple[float, ...]) -> tuple[int, int | None]:
-    """The whole numbers that satisfy an operator (for `neq`, those that do not), both ends included."""
-    low, high = (value[0], value[1]) if isinstance(value, tuple) else (value, value)
-    match operator:
-        case "eq" | "neq" | "between":
-            return math.ceil(low), math.floor(high)
-        case "gt":
-            return math.floor(low) + 1, None
-        case "gte":
-            return math.ceil(low), None
-        case "lt":
-            return 0, math.ceil(high) - 1
-        case "lte":
-            return 0, math.floor(high)
-        case _:
-            raise ValueError(operator)
 
 
 def _trait(condition: AnyTrait, as_of_ms: int) -> Expression:

@@ -27,11 +27,12 @@ from segops_common.contracts.definition.conditions import (
 from segops_common.contracts.definition.filters import AnyFilter
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
-from segops_common.contracts.definition.values import Duration, EventPattern, parse_instant
+from segops_common.contracts.definition.values import Duration, EventPattern, parse_instant, path_keys
 from segops_common.contracts.definition.walk import segments_in
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow
 from segops_membership.domain.compiler import NO_REFERENCES, NotSupported
-from segops_membership.domain.evaluate_checks import passes, reaches
+from segops_membership.domain.evaluate_checks import look_up, passes, reaches
+from segops_membership.domain.evaluate_values import aggregate, count_each, satisfies
 from segops_membership.domain.instants import to_ms
 
 NO_USERS: Final[Mapping[int, frozenset[str]]] = MappingProxyType({})
@@ -142,16 +143,21 @@ class Profile:
                 return self._event_match(condition)
             case EventRegularity():
                 return self._event_regularity(condition)
-            case EventAggregate() | EventSequence():
+            case EventAggregate():
+                found = self.matching(condition.event_type, condition.where, condition.window)
+                measured = aggregate(condition.function, _values(found, condition.property))
+                return satisfies(measured, condition.operator, condition.value)
+            case EventSequence():
                 raise NotSupported(condition.type)
             case _:
                 assert_never(condition)
 
     def _event_count(self, condition: EventCount) -> bool:
-        if condition.per is not None:
-            raise NotSupported("event_count with per")
-        count = len(self.matching(condition.event_type, condition.where, condition.window))
-        return reaches(count, condition.operator, condition.value)
+        found = self.matching(condition.event_type, condition.where, condition.window)
+        if condition.per is None:
+            return reaches(len(found), condition.operator, condition.value)
+        counts = count_each(_values(found, condition.per)).values()
+        return any(reaches(count, condition.operator, condition.value) for count in counts)
 
     def _event_time(self, condition: EventTime) -> bool:
         times = [event.timestamp_ms for event in self.matching(condition.event_type, condition.where, None)]
@@ -222,3 +228,7 @@ class Profile:
         if point is None:
             return absent
         return self.as_of_ms - point.milliseconds if isinstance(point, Duration) else to_ms(parse_instant(point))
+
+
+def _values(events: Iterable[Event], path: str) -> list[JsonValue]:
+    return [look_up(event.payload, path_keys(path)) for event in events]
