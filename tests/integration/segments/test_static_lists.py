@@ -195,6 +195,18 @@ async def test_a_deleted_list_is_told_empty_before_its_last_run(client: httpx.As
     assert job.segments[0].list_version == 2
 
 
+async def test_an_upload_that_is_sent_again_is_stored_once(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    answers = [
+        await client.post(path, content=b'"a"\n', headers=NDJSON | {"Idempotency-Key": f"list of {segment['id']}"})
+        for _ in range(2)
+    ]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    assert len(await changes(engine, segment)) == 2
+
+
 async def test_uploads_at_once_are_all_kept(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     segment = await static(client)
     path = f"/api/segments/{segment['id']}/members/"
