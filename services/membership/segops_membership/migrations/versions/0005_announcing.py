@@ -1,6 +1,6 @@
 """Where the log of changes ended before a publication's first change was told.
 
-Revision ID: 0003
+Revision ID: 0005
 """
 
 from __future__ import annotations
