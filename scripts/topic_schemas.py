@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -27,7 +28,16 @@ VALUES: dict[Topic, type[BaseModel]] = {
 
 def schema(model: type[BaseModel]) -> str:
     """The text that is committed."""
-    return json.dumps(model.model_json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(_bare(model.model_json_schema()), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _bare(found: Any) -> Any:
+    """Without descriptions: they are not on the wire, and those of shared models depend on who describes them first."""
+    if isinstance(found, list):
+        return [_bare(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    return {key: _bare(value) for key, value in found.items() if key != "description" or not isinstance(value, str)}
 
 
 def main() -> int:

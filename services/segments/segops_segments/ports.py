@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged
+from segops_segments.domain.references import Graph
 from segops_segments.domain.run import NewRun, Run
 from segops_segments.domain.segment import NewSegment, Segment, Version
 
@@ -39,6 +40,18 @@ class ReadUnit(Protocol):
 
     async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
         """Segments of these tenants that are not deleted, by rising id."""
+        ...
+
+    async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
+        """The segments whose definitions lead to this one, directly or through others."""
+        ...
+
+    async def reference_graph(self, tenant_id: int, segment_ids: Collection[int]) -> Graph:
+        """These segments and all that their definitions lead to; ids that the tenant has no segment of are left out."""
+        ...
+
+    async def list_referred(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Segment]:
+        """The same as segments, by rising id."""
         ...
 
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:

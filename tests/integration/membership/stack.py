@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,6 +38,7 @@ from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.domain.compiler import NO_REFERENCES
 from segops_membership.domain.evaluate import Event
 from segops_membership.domain.instants import from_ms
 from segops_membership.service.compute import ComputeRun
@@ -78,11 +79,22 @@ def group(*conditions: dict[str, object], logic: str = "AND", negate: bool = Fal
 
 
 def job(
-    tenant_id: int, run_id: int, segments: dict[int, Group], *, as_of: datetime = NOW, version: int = 1
+    tenant_id: int,
+    run_id: int,
+    segments: dict[int, Group],
+    *,
+    references: Mapping[int, Group] = NO_REFERENCES,
+    as_of: datetime = NOW,
+    version: int = 1,
 ) -> ComputeJob:
     """A compute job."""
-    parts = tuple(JobSegment(id=id, version=version, definition=each) for id, each in segments.items())
-    return ComputeJob(run_id=run_id, tenant_id=tenant_id, segments=parts, as_of=as_of, requested_by="user:1")
+    parts, referred = (
+        tuple(JobSegment(id=id, version=version, definition=each) for id, each in definitions.items())
+        for definitions in (segments, references)
+    )
+    return ComputeJob(
+        run_id=run_id, tenant_id=tenant_id, segments=parts, references=referred, as_of=as_of, requested_by="user:1"
+    )
 
 
 def event_row(tenant_id: int, each: Event) -> bytes:

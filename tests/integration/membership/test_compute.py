@@ -154,15 +154,14 @@ async def test_history_answers_as_of_any_published_instant(stack: Stack) -> None
 async def test_what_cannot_be_evaluated_yet_fails_with_its_reason(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event("u")])
-    nested: dict[str, object] = {"type": "segment", "segment_id": 10}
 
-    await stack.compute.run(job(tenant, 1, {SEGMENT: group(nested)}))
+    await stack.compute.run(job(tenant, 1, {SEGMENT: group(count(per="p"))}))
 
     done = (await stack.results(tenant))[-1]
     assert done.status == "failed"
     assert done.problem is not None
     assert done.problem.type.endswith("/not-available-yet")
-    assert "segment" in done.problem.detail
+    assert "per" in done.problem.detail
     assert (await stack.ledger.head(tenant)).number == 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
+from pyroaring import BitMap
 
 from segops_common.contracts.definition import Group, format_instant
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain.algebra import members
-from segops_membership.domain.compiler import compile_definition
+from segops_membership.domain.compiler import NO_REFERENCES, compile_definition
 from segops_membership.domain.evaluate import Event, evaluate
 from segops_membership.domain.instants import from_ms
 from segops_membership.domain.plan import atoms_of
@@ -51,7 +52,12 @@ async def clickhouse(migrated: None, clickhouse_url: str) -> AsyncIterator[Click
 
 
 async def members_by_sql(
-    clickhouse: ClickHouse, events: Sequence[Event], wanted: Sequence[Group], as_of_ms: int
+    clickhouse: ClickHouse,
+    events: Sequence[Event],
+    wanted: Sequence[Group],
+    as_of_ms: int,
+    *,
+    references: Mapping[int, Group] = NO_REFERENCES,
 ) -> list[frozenset[str]]:
     """Members as a worker finds them, all definitions in one job, in a tenant of their own."""
     tenant = new_tenant()
@@ -62,10 +68,11 @@ async def members_by_sql(
     await profiles.number(tenant, 1000, await profiles.unnumbered(tenant), 1)
     rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
     names = {int(n): str(user_id) for n, user_id in rows.rows}
-    expressions = [compile_definition(each, as_of_ms, segment_id=SEGMENT) for each in wanted]
+    expressions = [compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references) for each in wanted]
     atoms = frozenset().union(*(atoms_of(each) for each in expressions))
     answers = await ClickHouseEvaluation(clickhouse=clickhouse).answer(tenant, atoms, as_of_ms)
-    found = [members(each, answers.atoms, answers.universe) for each in expressions]
+    referred: dict[int, BitMap] = {}
+    found = [members(each, answers.atoms, answers.universe, referred) for each in expressions]
     return [frozenset(names[n] for n in each) for each in found]
 
 
@@ -81,11 +88,14 @@ async def members_by_sql(
 @given(random=st.randoms(use_true_random=True))
 async def test_sql_and_python_agree(clickhouse: ClickHouse, random: Random) -> None:
     world = World(random)
-    wanted = [world.definition() for _ in range(DEFINITIONS)]
+    # Each may refer to those before it.
+    wanted = [world.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
 
-    by_sql = await members_by_sql(clickhouse, world.events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, world.events, wanted, NOW_MS, references=world.references)
 
-    by_python = [evaluate(each, world.events, NOW_MS, segment_id=SEGMENT) for each in wanted]
+    by_python = [
+        evaluate(each, world.events, NOW_MS, segment_id=SEGMENT, references=world.references) for each in wanted
+    ]
     differing = [each for each, left, right in zip(wanted, by_sql, by_python, strict=True) if left != right]
     assert by_sql == by_python, (differing, world.events)
 

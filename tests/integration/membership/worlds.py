@@ -142,15 +142,19 @@ class World:
 
     def __init__(self, random: Random) -> None:
         self._random = random
+        self.references: dict[int, Group] = {}
         self._fresh = [self._event(i) for i in range(random.randint(3, 14))]
         # Some are delivered twice, and nothing comes in order.
         self.events = self._fresh + [random.choice(self._fresh) for _ in range(random.randint(0, 2))]
         random.shuffle(self.events)
 
-    def definition(self) -> Group:
-        """A definition of one to three parts."""
+    def definition(self, segment_id: int) -> Group:
+        """A definition of one to three parts for a segment, which those after it may refer to."""
         parts = [self._node(2) for _ in range(self._random.choice((1, 1, 1, 1, 1, 2, 3)))]
-        return Group.model_validate({"logic": self._random.choice(("AND", "OR")), "conditions": parts})
+        logic = self._random.choice(("AND", "OR"))
+        made = Group.model_validate({"logic": logic, "conditions": parts, "negate": self._random.random() < 0.1})
+        self.references[segment_id] = made
+        return made
 
     def _event(self, index: int) -> Event:
         pick = self._random.choice
@@ -202,6 +206,7 @@ class World:
                     self._event_match,
                     self._event_regularity,
                     self._sample,
+                    self._segment,
                 )
             )(),
             "negate": negate,
@@ -278,6 +283,12 @@ class World:
         pick = self._random.choice
         seed: dict[str, Any] = pick(({}, {"seed": pick(TEXTS)}))
         return {"type": "sample", "percent": pick((0, 5.5, 50, 50, 75.25, 100)), **seed}
+
+    def _segment(self) -> dict[str, Any]:
+        """A segment defined before, at first the sample that stands for one."""
+        if not self.references:
+            return self._sample()
+        return {"type": "segment", "segment_id": self._random.choice(tuple(self.references))}
 
     def _path(self, subject: Event) -> tuple[str, Any]:
         """A path, mostly to something in the event, and what is there."""

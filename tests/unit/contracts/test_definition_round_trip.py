@@ -232,7 +232,7 @@ def test_the_walk_names_every_node() -> None:
         ),
         ({"type": "event_regularity", "event_type": "a", "period": "1d", "of": 7, "at_least": 3}, []),
         ({"type": "sample", "percent": 5}, []),
-        ({"type": "segment", "segment_id": 5}, [("", "segment")]),
+        ({"type": "segment", "segment_id": 5}, []),
     ],
 )
 def test_what_is_not_evaluated_yet_is_named(node: Json, expected: list[tuple[str, str]]) -> None:

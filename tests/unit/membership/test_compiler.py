@@ -185,7 +185,6 @@ def test_values_that_python_calls_equal_are_different_atoms() -> None:
 @pytest.mark.parametrize(
     ("condition", "what"),
     [
-        ({"type": "segment", "segment_id": 1}, "segment"),
         (trait("exists", held_for={"operator": "gte", "duration": "1d"}), "user_property with held_for"),
     ],
 )

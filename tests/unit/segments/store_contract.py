@@ -12,8 +12,9 @@ import pytest
 
 from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import RunCounts, RunProblem
+from segops_segments.domain.references import node_of
 from segops_segments.domain.run import NewRun, Outcome, Run, job_of
-from segops_segments.domain.segment import NOBODY, NewSegment, Segment, Version
+from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, NOBODY, NewSegment, Segment, Version
 from segops_segments.ports import NameTaken, Outbox, Store, WriteUnit
 
 NOW = datetime(2026, 1, 31, 9, 0, 0, 123_000, tzinfo=UTC)
@@ -28,6 +29,11 @@ class Stored(Store, Outbox, Protocol):
 def definition(value: float = 1) -> Group:
     condition = {"type": "user_property", "property": "a", "operator": "eq", "value": value}
     return parse_definition({"logic": "AND", "conditions": [condition]})
+
+
+def referring(*segment_ids: int) -> Group:
+    conditions = [{"type": "segment", "segment_id": each} for each in segment_ids]
+    return parse_definition({"logic": "AND", "conditions": conditions})
 
 
 def new_segment(tenant_id: int, name: str = "Loyal", group: Group = NOBODY) -> NewSegment:
@@ -88,6 +94,59 @@ class StoreContract:
             assert await unit.find_segment((tenant + 1_000_000,), segment.id) is None
             assert await unit.find_segment((), segment.id) is None
             assert await unit.find_segment((tenant,), EVERYTHING) is None
+
+    async def add_referring(self, stored: Stored, tenant: int, *segment_ids: int) -> int:
+        async with stored.writing(tenant) as unit:
+            group = referring(*segment_ids)
+            return (await unit.add_segment(tenant, new_segment(tenant, f"To {segment_ids}", group), NOW)).id
+
+    async def test_references_are_followed_both_ways(self, stored: Stored, tenant: int) -> None:
+        bottom = await self.add_referring(stored, tenant)
+        left, right = [await self.add_referring(stored, tenant, *[bottom] * times) for times in (1, 2)]
+        top = await self.add_referring(stored, tenant, left, right)
+        stranger = await self.add_referring(stored, tenant + 1_000_000)
+        async with stored.reading() as unit:
+            assert set(await unit.referring_to(tenant, bottom)) == {left, right, top}
+            assert set(await unit.referring_to(tenant, top)) == set()
+            assert set(await unit.referring_to(tenant + 1_000_000, bottom)) == set()
+            graph = dict(await unit.reference_graph(tenant, (left, stranger, EVERYTHING)))
+            assert graph == {left: node_of(referring(bottom)), bottom: node_of(referring())}
+            assert await unit.reference_graph(tenant + 1_000_000, (top,)) == {}
+            below = await unit.list_referred(tenant, (top,))
+            assert [each.id for each in below] == [bottom, left, right, top]
+            assert below == await unit.list_segments((tenant,), 0, 10)
+            assert [each.referenced_by for each in below] == [(left, right), (top,), (top,), ()]
+            assert await unit.find_segment((tenant,), bottom) == below[0]
+            assert await unit.list_referred(tenant, ()) == []
+
+    async def test_references_go_with_the_definition(self, stored: Stored, tenant: int) -> None:
+        first, second = await self.add(stored, tenant), await self.add(stored, tenant, "Other")
+        user = await self.add_referring(stored, tenant, first.id)
+        async with stored.writing(tenant) as unit:
+            segment = await unit.find_segment((tenant,), user)
+            assert segment is not None
+            await unit.save_segment(tenant, replace(segment, definition=referring(second.id)))
+            assert set(await unit.referring_to(tenant, first.id)) == set()
+            assert set(await unit.referring_to(tenant, second.id)) == {user}
+            assert (await unit.reference_graph(tenant, (user,)))[user] == node_of(referring(second.id))
+        async with stored.writing(tenant) as unit:
+            await unit.delete_segment(tenant, user, NOW)
+            assert set(await unit.referring_to(tenant, second.id)) == set()
+            assert await unit.reference_graph(tenant, (user,)) == {}
+            assert await unit.list_referred(tenant, (user,)) == []
+
+    async def test_the_first_referrers_are_shown(self, stored: Stored, tenant: int) -> None:
+        hub = (await self.add(stored, tenant)).id
+        async with stored.writing(tenant) as unit:
+            users = [
+                (await unit.add_segment(tenant, new_segment(tenant, f"User {number}", referring(hub)), NOW)).id
+                for number in range(MAX_SHOWN_REFERRERS + 1)
+            ]
+        async with stored.reading() as unit:
+            shown = await unit.find_segment((tenant,), hub)
+            assert shown is not None
+            assert shown.referenced_by == tuple(users[:-1])
+            assert set(await unit.referring_to(tenant, hub)) == set(users)
 
     async def test_a_block_that_raises_leaves_nothing(self, stored: Stored, tenant: int) -> None:
         async def fail() -> None:

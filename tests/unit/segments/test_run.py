@@ -6,8 +6,11 @@ from itertools import permutations
 
 import pytest
 
+from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import ComputeResult, RunCounts, RunProblem, RunStatus, SegmentResult
-from segops_segments.domain.run import LOST, Outcome, Run, advance
+from segops_segments.domain.references import MAX_REFERENCES, MAX_TOTAL_BYTES
+from segops_segments.domain.run import LOST, Outcome, Run, advance, job_of
+from segops_segments.domain.segment import NOBODY, Segment, Version
 
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
 LEASE = timedelta(minutes=15)
@@ -110,3 +113,31 @@ def test_announcing_counts_attempts_and_renewing_does_not() -> None:
     again = QUEUED.announced(6, NOW)
     assert (again.attempts, again.message_id) == (2, 6)
     assert QUEUED.reannounced(6) == replace(QUEUED, message_id=6)
+
+
+def test_a_job_leaves_out_references_that_have_no_room_in_its_message() -> None:
+    text = {"type": "user_property", "property": "a", "operator": "eq", "value": "x" * (MAX_TOTAL_BYTES // 2)}
+    inner = parse_definition({"logic": "AND", "conditions": [text]})
+    segments = [
+        Segment(
+            id=number,
+            tenant_id=1,
+            name="",
+            segment_type="rule",
+            definition=inner if number < 2 else NOBODY,
+            description="",
+            refresh="manual",
+            version=number,
+            created_at=NOW,
+            updated_at=NOW,
+        )
+        for number in range(MAX_REFERENCES + 2)
+    ]
+    outer = parse_definition({"logic": "OR", "conditions": [{"type": "segment", "segment_id": 1}]})
+    version = Version(segment_id=42, number=2, definition=outer, created_at=NOW, created_by="user:1")
+    most = job_of(QUEUED, version, segments[1:-1])
+    assert [(each.id, each.version) for each in most.references] == [(n, n) for n in range(1, MAX_REFERENCES + 1)]
+    assert [(each.id, each.definition) for each in most.segments] == [(42, outer)]
+    assert len(most.model_dump_json()) < 2**20
+    for too_much in (segments[:2], segments[1:]):
+        assert job_of(QUEUED, version, too_much).references == ()

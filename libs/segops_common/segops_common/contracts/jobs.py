@@ -24,11 +24,15 @@ class JobSegment(_Message):
 
 
 class ComputeJob(_Message):
-    """One run. Run ids rise with the order of the requests in a tenant."""
+    """One run. Run ids rise with the order of the requests in a tenant.
+
+    `references` are all segments that the definitions refer to, directly or through others, as they were at one moment.
+    """
 
     run_id: int
     tenant_id: int
     segments: tuple[JobSegment, ...] = Field(min_length=1)
+    references: tuple[JobSegment, ...] = Field(default=(), exclude_if=lambda references: not references)
     as_of: AwareDatetime
     requested_by: str
 

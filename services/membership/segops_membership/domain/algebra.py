@@ -3,45 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from pyroaring import BitMap
 
 from segops_membership.domain.plan import (
-    AggregateAtom,
     AllOf,
     AnyOf,
     Atom,
-    CountAtom,
-    DistinctAtom,
     Expression,
-    MatchAtom,
     Not,
-    PerValueAtom,
-    RegularityAtom,
-    SampleAtom,
-    TraitAtom,
+    Reference,
 )
 
 
-def members(expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap) -> BitMap:
-    """Who satisfies the expression; nobody outside of the universe does, whatever an answer says."""
+def members(
+    expression: Expression,
+    answers: Mapping[Atom, BitMap],
+    universe: BitMap,
+    known: dict[int, BitMap] | None = None,
+) -> BitMap:
+    """Who satisfies the expression; nobody outside of the universe does, whatever an answer says.
+
+    `known` are the members of segments that were referred to before, under the same answers; those met here are added.
+    """
+    found = {} if known is None else known
+    for reference in _unknown(expression, found):
+        found[reference.segment_id] = _members(reference.expression, answers, universe, found)
+    return _members(expression, answers, universe, found)
+
+
+def _members(
+    expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, BitMap]
+) -> BitMap:
     match expression:
-        case PerValueAtom() | DistinctAtom() | AggregateAtom():
-            return answers[expression] & universe
-        case CountAtom() | MatchAtom() | RegularityAtom() | TraitAtom() | SampleAtom():
-            return answers[expression] & universe
+        case Reference(segment_id):
+            return known[segment_id]
         case AllOf(parts):
             found = universe.copy()
             for part in parts:
-                found &= members(part, answers, universe)
+                found &= _members(part, answers, universe, known)
             return found
         case AnyOf(parts):
             found = BitMap()
             for part in parts:
-                found |= members(part, answers, universe)
+                found |= _members(part, answers, universe, known)
             return found
         case Not(part):
-            return universe - members(part, answers, universe)
-        case _:
-            assert_never(expression)
+            return universe - _members(part, answers, universe, known)
+        case atom:
+            return answers[atom] & universe
+
+
+def _unknown(expression: Expression, known: Mapping[int, BitMap]) -> list[Reference]:
+    """The references that an expression leads to, those that one depends on before it; without the known ones."""
+    ordered: list[Reference] = []
+    done = set(known)
+    waiting = _references_in(expression)
+    while waiting:
+        reference = waiting[-1]
+        if reference.segment_id in done:
+            waiting.pop()
+            continue
+        needed = [each for each in _references_in(reference.expression) if each.segment_id not in done]
+        waiting += needed
+        if not needed:
+            done.add(reference.segment_id)
+            ordered.append(reference)
+    return ordered
+
+
+def _references_in(expression: Expression) -> list[Reference]:
+    """Those of the expression itself, not through others; each once."""
+    found: dict[int, Reference] = {}
+    waiting = [expression]
+    while waiting:
+        match waiting.pop():
+            case AllOf(parts) | AnyOf(parts):
+                waiting.extend(parts)
+            case Not(part):
+                waiting.append(part)
+            case Reference() as reference:
+                found[reference.segment_id] = reference
+            case _:
+                pass
+    return list(found.values())

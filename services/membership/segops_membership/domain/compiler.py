@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import assert_never
+from types import MappingProxyType
+from typing import Final, assert_never
 
 from segops_common.contracts.definition.conditions import (
     AnyCondition,
@@ -41,6 +42,7 @@ from segops_common.contracts.definition.values import Duration, EventPattern, pa
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow, RangeWindow
 from segops_membership.domain.compiler_values import aggregated, counted, counted_per_value
 from segops_membership.domain.instants import to_ms
+from segops_membership.domain.nesting import dependency_order
 from segops_membership.domain.plan import (
     EVERYONE,
     NO_ONE,
@@ -62,6 +64,7 @@ from segops_membership.domain.plan import (
     OneOf,
     Present,
     PropertyCheck,
+    Reference,
     RegularityAtom,
     SampleAtom,
     Test,
@@ -79,22 +82,46 @@ class NotSupported(Exception):
         self.what = what
 
 
-def compile_definition(definition: Group, as_of_ms: int, *, segment_id: int) -> Expression:
-    """Give the definition of a segment its meaning as of an instant. Raises NotSupported."""
-    parts = tuple(_node(node, as_of_ms, segment_id) for node in definition.conditions)
-    return _unless(definition.negate, AllOf(parts) if definition.logic == "AND" else AnyOf(parts))
+NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
 
 
-def _node(node: Group | AnyCondition, as_of_ms: int, segment_id: int) -> Expression:
+def compile_definition(
+    definition: Group, as_of_ms: int, *, segment_id: int, references: Mapping[int, Group] = NO_REFERENCES
+) -> Expression:
+    """Give the definition of a segment its meaning as of an instant. Raises NotSupported or BrokenReference."""
+    return compile_definitions({segment_id: definition}, as_of_ms, references=references)[segment_id]
+
+
+def compile_definitions(
+    definitions: Mapping[int, Group], as_of_ms: int, *, references: Mapping[int, Group] = NO_REFERENCES
+) -> dict[int, Expression]:
+    """Compile definitions by the ids of their segments; each segment that is referred to is compiled once.
+
+    `references` has the definitions of the segments that these refer to, directly or through others; a segment that is
+    in both has the definition of the first. Raises NotSupported or BrokenReference.
+    """
+    known = {**references, **definitions}
+    compiled: dict[int, Reference] = {}
+    for segment_id in dependency_order(definitions, known):
+        compiled[segment_id] = Reference(segment_id, _group(known[segment_id], as_of_ms, segment_id, compiled))
+    return {segment_id: compiled[segment_id].expression for segment_id in definitions}
+
+
+def _group(group: Group, as_of_ms: int, segment_id: int, compiled: Mapping[int, Reference]) -> Expression:
+    parts = tuple(_node(node, as_of_ms, segment_id, compiled) for node in group.conditions)
+    return _unless(group.negate, AllOf(parts) if group.logic == "AND" else AnyOf(parts))
+
+
+def _node(node: Group | AnyCondition, as_of_ms: int, segment_id: int, compiled: Mapping[int, Reference]) -> Expression:
     match node:
         case Group():
-            return compile_definition(node, as_of_ms, segment_id=segment_id)
+            return _group(node, as_of_ms, segment_id, compiled)
         case TraitCondition():
             return _unless(node.negate, _trait(node, as_of_ms))
         case Sample():
             return _unless(node.negate, _sample(node, segment_id))
         case SegmentMembership():
-            raise NotSupported(node.type)
+            return _unless(node.negate, compiled[node.segment_id])
         case _:
             return _unless(node.negate, _events(node, as_of_ms))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import assert_never
 
@@ -28,7 +28,7 @@ from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
 from segops_common.contracts.definition.values import Duration, EventPattern, parse_instant, path_keys
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow
-from segops_membership.domain.compiler import NotSupported
+from segops_membership.domain.compiler import NO_REFERENCES, NotSupported
 from segops_membership.domain.evaluate_checks import look_up, passes, reaches
 from segops_membership.domain.evaluate_values import aggregate, count_each, satisfies
 from segops_membership.domain.instants import to_ms
@@ -50,8 +50,18 @@ def in_order(event: Event) -> tuple[int, bytes]:
     return event.timestamp_ms, event.message_id.encode()
 
 
-def evaluate(definition: Group, events: Iterable[Event], as_of_ms: int, *, segment_id: int) -> frozenset[str]:
-    """The members of a segment's definition as of an instant. Raises NotSupported as the compiler does."""
+def evaluate(
+    definition: Group,
+    events: Iterable[Event],
+    as_of_ms: int,
+    *,
+    segment_id: int,
+    references: Mapping[int, Group] = NO_REFERENCES,
+) -> frozenset[str]:
+    """The members of a segment's definition as of an instant; `references` are the segments it leads to.
+
+    Raises NotSupported as the compiler does.
+    """
     profiles: dict[str, dict[str, Event]] = {}
     for event in events:
         if event.timestamp_ms <= as_of_ms:
@@ -59,7 +69,7 @@ def evaluate(definition: Group, events: Iterable[Event], as_of_ms: int, *, segme
     return frozenset(
         profile_id
         for profile_id, known in profiles.items()
-        if Profile(profile_id, known.values(), as_of_ms, segment_id).is_in(definition)
+        if Profile(profile_id, known.values(), as_of_ms, segment_id, references).is_in(definition)
     )
 
 
@@ -71,6 +81,7 @@ class Profile:
     events: Collection[Event]
     as_of_ms: int
     segment_id: int
+    references: Mapping[int, Group]
 
     def is_in(self, node: Group | AnyCondition) -> bool:
         """Whether the node, its negation included, holds for the profile."""
@@ -86,7 +97,7 @@ class Profile:
             case Sample():
                 return self._sample(node)
             case SegmentMembership():
-                raise NotSupported(node.type)
+                return replace(self, segment_id=node.segment_id).is_in(self.references[node.segment_id])
             case _:
                 return self._did(node)
 

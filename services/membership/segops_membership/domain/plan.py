@@ -6,8 +6,8 @@ by the profiles for which there is something to read; all else is complement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, assert_never
+from dataclasses import dataclass, field
+from typing import Literal
 
 from segops_common.contracts.definition.values import EventPattern
 
@@ -222,22 +222,34 @@ class Not:
     part: Expression
 
 
-Expression = Atom | AllOf | AnyOf | Not
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Members of another segment. Within a plan, its id stands for its expression, however often that is referred to."""
+
+    segment_id: int
+    expression: Expression = field(compare=False, repr=False)
+
+
+Expression = Atom | AllOf | AnyOf | Not | Reference
 
 EVERYONE = AllOf(())
 NO_ONE = AnyOf(())
 
 
 def atoms_of(expression: Expression) -> frozenset[Atom]:
-    """The distinct questions an expression asks."""
-    match expression:
-        case PerValueAtom() | DistinctAtom() | AggregateAtom():
-            return frozenset((expression,))
-        case CountAtom() | MatchAtom() | RegularityAtom() | TraitAtom() | SampleAtom():
-            return frozenset((expression,))
-        case AllOf(parts) | AnyOf(parts):
-            return frozenset().union(*(atoms_of(part) for part in parts))
-        case Not(part):
-            return atoms_of(part)
-        case _:
-            assert_never(expression)
+    """The distinct questions an expression asks, also through the segments that it refers to."""
+    found: set[Atom] = set()
+    seen: set[int] = set()
+    waiting = [expression]
+    while waiting:
+        match waiting.pop():
+            case AllOf(parts) | AnyOf(parts):
+                waiting.extend(parts)
+            case Not(part):
+                waiting.append(part)
+            case Reference(segment_id, referred):
+                waiting.extend(() if segment_id in seen else (referred,))
+                seen.add(segment_id)
+            case atom:
+                found.add(atom)
+    return frozenset(found)

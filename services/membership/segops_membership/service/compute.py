@@ -13,8 +13,9 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_common.kit.faults import FaultPoints
 from segops_membership.domain.algebra import members
-from segops_membership.domain.compiler import NotSupported, compile_definition
+from segops_membership.domain.compiler import NotSupported, compile_definitions
 from segops_membership.domain.instants import to_ms
+from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.plan import Expression, atoms_of
 from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
 from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
@@ -88,13 +89,16 @@ class ComputeRun:
             return
         await self._publisher.tell(self._result(task, "running"))
         try:
-            expressions = {s.id: compile_definition(s.definition, task.as_of_ms, segment_id=s.id) for s in wanted}
+            expressions = _compiled(task, wanted)
             await self._intake.settle()
             await self._number_profiles(lease)
             answers = await self._answer(task, expressions)
         except NotSupported as error:
             detail = f"This version does not evaluate {error.what}."
             await self._publisher.tell(self._failure(task, "not-available-yet", "Not available yet", detail))
+            return
+        except BrokenReference as error:
+            await self._publisher.tell(self._failure(task, "reference-broken", "A reference leads nowhere", str(error)))
             return
         except QueryRefused as error:
             await self._publisher.tell(self._failure(task, "evaluation-refused", "The warehouse refused", str(error)))
@@ -120,10 +124,11 @@ class ComputeRun:
     ) -> list[SegmentOutcome]:
         heads = {segment.id: task.head.segments[segment.id] for segment in segments if segment.id in task.head.segments}
         before = await self._runs.members(task.job.tenant_id, heads) if heads else {}
+        referred: dict[int, BitMap] = {}
         return [
             outcome_of(
                 segment,
-                members(expressions[segment.id], answers.atoms, answers.universe),
+                members(expressions[segment.id], answers.atoms, answers.universe, referred),
                 heads.get(segment.id),
                 before.get(segment.id, _NOBODY),
                 task.fate(segment),
@@ -166,6 +171,12 @@ class ComputeRun:
             at=self._clock.now(),
             duration_ms=round((self._clock.monotonic() - task.started) * 1000),
         )
+
+
+def _compiled(task: _Task, wanted: Sequence[JobSegment]) -> dict[int, Expression]:
+    """A superseded segment is not computed, but counts by its definition in the job for those that refer to it."""
+    references = {each.id: each.definition for each in (*task.job.references, *task.job.segments)}
+    return compile_definitions({each.id: each.definition for each in wanted}, task.as_of_ms, references=references)
 
 
 def _problem(slug: str, title: str, detail: str) -> RunProblem:

@@ -13,8 +13,9 @@ from datetime import datetime
 
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged
 from segops_common.telemetry.tracing import current_traceparent
+from segops_segments.domain.references import Graph, node_of
 from segops_segments.domain.run import NewRun, Run
-from segops_segments.domain.segment import NewSegment, Segment, Version
+from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, NewSegment, Segment, Version
 from segops_segments.ports import NameTaken, OutboxMessage, TopicName
 
 
@@ -43,10 +44,37 @@ class MemoryUnit:
         self._ids = ids
 
     async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
-        return next((each for each in self._state.present(tenants) if each.id == segment_id), None)
+        return next((each for each in self._present(tenants) if each.id == segment_id), None)
 
     async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
-        return [each for each in self._state.present(tenants) if each.id > after][:limit]
+        return [each for each in self._present(tenants) if each.id > after][:limit]
+
+    async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
+        above = {segment_id}
+        while more := {each.id for each in self._referrers(tenant_id, above)} - above:
+            above |= more
+        return above - {segment_id}
+
+    async def reference_graph(self, tenant_id: int, segment_ids: Collection[int]) -> Graph:
+        return {each.id: node_of(each.definition) for each in await self.list_referred(tenant_id, segment_ids)}
+
+    async def list_referred(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Segment]:
+        present = {each.id: each for each in self._present((tenant_id,))}
+        found = present.keys() & segment_ids
+        while more := {ref for each in found for ref in present[each].references} - found:
+            found |= more
+        return [present[each] for each in sorted(found)]
+
+    def _referrers(self, tenant_id: int, segment_ids: Collection[int]) -> list[Segment]:
+        return [each for each in self._state.present((tenant_id,)) if not set(segment_ids).isdisjoint(each.references)]
+
+    def _present(self, tenants: Collection[int]) -> list[Segment]:
+        """As they are shown, with those that refer to them."""
+        return [replace(each, referenced_by=self._shown_referrers(each)) for each in self._state.present(tenants)]
+
+    def _shown_referrers(self, segment: Segment) -> tuple[int, ...]:
+        ids = sorted(each.id for each in self._referrers(segment.tenant_id, (segment.id,)))
+        return tuple(ids[:MAX_SHOWN_REFERRERS])
 
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
         return [each for each in self._versions(tenant_id, segment_id) if each.number < before][:limit]

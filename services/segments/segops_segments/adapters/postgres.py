@@ -15,6 +15,7 @@ from segops_common.contracts.definition import to_json
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
 from segops_common.telemetry.tracing import current_traceparent
+from segops_segments.adapters.reference_queries import above, below, edges_of, graph_below, graph_of, shown_segments
 from segops_segments.adapters.tables import (
     lanes,
     outbox,
@@ -23,12 +24,14 @@ from segops_segments.adapters.tables import (
     run_of,
     runs,
     segment_of,
+    segment_references,
     segments,
     version_of,
     versions,
 )
+from segops_segments.domain.references import Graph
 from segops_segments.domain.run import NewRun, Run
-from segops_segments.domain.segment import NewSegment, Segment, Version
+from segops_segments.domain.segment import NewSegment, Segment, Version, definition_bytes
 from segops_segments.ports import NameTaken, TopicName
 
 
@@ -39,7 +42,7 @@ class PostgresReadUnit:
         self._session = session
 
     async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
-        query = sa.select(segments).where(
+        query = shown_segments().where(
             segments.c.tenant_id.in_(tenants), segments.c.id == segment_id, segments.c.deleted_at.is_(None)
         )
         row = (await self._session.execute(query)).mappings().one_or_none()
@@ -47,11 +50,21 @@ class PostgresReadUnit:
 
     async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
         query = (
-            sa.select(segments)
+            shown_segments()
             .where(segments.c.tenant_id.in_(tenants), segments.c.id > after, segments.c.deleted_at.is_(None))
             .order_by(segments.c.id)
             .limit(limit)
         )
+        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
+        return [row.id for row in await self._session.execute(above(tenant_id, segment_id))]
+
+    async def reference_graph(self, tenant_id: int, segment_ids: Collection[int]) -> Graph:
+        return graph_of((await self._session.execute(graph_below(tenant_id, segment_ids))).mappings())
+
+    async def list_referred(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Segment]:
+        query = shown_segments().where(below(tenant_id, segment_ids)).order_by(segments.c.id)
         return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
 
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
@@ -99,6 +112,7 @@ class PostgresWriteUnit(PostgresReadUnit):
             "name": new.name,
             "segment_type": new.segment_type,
             "definition": to_json(new.definition),
+            "definition_bytes": definition_bytes(new.definition),
             "description": new.description,
             "refresh": new.refresh,
             "version": 1,
@@ -109,7 +123,9 @@ class PostgresWriteUnit(PostgresReadUnit):
             made = await self._session.execute(sa.insert(segments).values(values).returning(segments))
         except IntegrityError as error:
             raise NameTaken from error
-        return segment_of(made.mappings().one())
+        segment = segment_of(made.mappings().one())
+        await self._write_references(tenant_id, segment.id, segment.references)
+        return segment
 
     async def save_segment(self, tenant_id: int, segment: Segment) -> None:
         own = (segments.c.tenant_id == tenant_id, segments.c.id == segment.id)
@@ -117,10 +133,19 @@ class PostgresWriteUnit(PostgresReadUnit):
             await self._session.execute(sa.update(segments).where(*own).values(row_of_segment(segment)))
         except IntegrityError as error:
             raise NameTaken from error
+        await self._write_references(tenant_id, segment.id, segment.references)
 
     async def delete_segment(self, tenant_id: int, segment_id: int, at: datetime) -> None:
         own = (segments.c.tenant_id == tenant_id, segments.c.id == segment_id)
         await self._session.execute(sa.update(segments).where(*own).values(deleted_at=at))
+        await self._write_references(tenant_id, segment_id, ())
+
+    async def _write_references(self, tenant_id: int, segment_id: int, refers_to: Collection[int]) -> None:
+        edges = segment_references.c
+        own = (edges.tenant_id == tenant_id, edges.segment_id == segment_id)
+        await self._session.execute(sa.delete(segment_references).where(*own))
+        if refers_to:
+            await self._session.execute(sa.insert(segment_references), edges_of(tenant_id, segment_id, refers_to))
 
     async def add_version(self, tenant_id: int, version: Version) -> None:
         values = {

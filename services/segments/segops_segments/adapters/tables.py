@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from segops_common.contracts.definition import Group, to_json
 from segops_common.contracts.jobs import RunProblem
 from segops_segments.domain.run import Outcome, Run
-from segops_segments.domain.segment import Segment, Version
+from segops_segments.domain.segment import Segment, Version, definition_bytes
 
 SCHEMA: Final = "segments"
 _metadata = sa.MetaData(schema=SCHEMA)
@@ -24,6 +24,7 @@ segments = sa.Table(
     sa.Column("name", sa.Text),
     sa.Column("segment_type", sa.Text),
     sa.Column("definition", sa.JSON),
+    sa.Column("definition_bytes", sa.Integer),
     sa.Column("description", sa.Text),
     sa.Column("refresh", sa.Text),
     sa.Column("version", sa.BigInteger),
@@ -40,6 +41,13 @@ versions = sa.Table(
     sa.Column("definition", sa.JSON),
     sa.Column("created_at", _TIME),
     sa.Column("created_by", sa.Text),
+)
+segment_references = sa.Table(
+    "segment_references",
+    _metadata,
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True),
+    sa.Column("segment_id", sa.BigInteger, primary_key=True),
+    sa.Column("refers_to", sa.BigInteger, primary_key=True),
 )
 runs = sa.Table(
     "runs",
@@ -89,6 +97,7 @@ def segment_of(row: sa.RowMapping) -> Segment:
         definition=Group.model_validate(row["definition"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        referenced_by=tuple(row.get("referenced_by", ())),
     )
 
 
@@ -97,6 +106,7 @@ def row_of_segment(segment: Segment) -> dict[str, Any]:
     return {
         "name": segment.name,
         "definition": to_json(segment.definition),
+        "definition_bytes": definition_bytes(segment.definition),
         "description": segment.description,
         "refresh": segment.refresh,
         "version": segment.version,

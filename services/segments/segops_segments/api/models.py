@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from segops_common.contracts.definition import EXAMPLE, Definition, Group, InstantText, Optional, without_default
+from segops_common.contracts.definition.base import fault_at
 from segops_common.kit.errors import Fault
 from segops_common.kit.pagination import Page
 from segops_segments.domain.run import Run, RunState
-from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
+from segops_segments.domain.segment import (
+    MAX_SHOWN_REFERRERS,
+    NOBODY,
+    Change,
+    NewSegment,
+    Refresh,
+    Segment,
+    SegmentType,
+    Version,
+)
 
 MAX_ID: Final = 2**63 - 1
 AT: Final = "2026-01-31T09:00:00Z"
@@ -26,6 +36,8 @@ _SEGMENT: Final[JsonDict] = {
     "description": "",
     "refresh": "manual",
     "version": 2,
+    "references": [],
+    "referenced_by": [57],
     "created_at": AT,
     "updated_at": AT,
 }
@@ -118,6 +130,11 @@ class SegmentRead(_Answer):
     description: str
     refresh: Refresh
     version: int = Field(description="Rises by one with every change; also the ETag.")
+    references: tuple[int, ...] = Field(description="The segments that the definition refers to, by rising id.")
+    referenced_by: tuple[int, ...] = Field(
+        description=f"Segments whose definitions refer to this one: the first {MAX_SHOWN_REFERRERS}, by rising id. "
+        "They come and go without a new version of this one."
+    )
     created_at: datetime
     updated_at: datetime
 
@@ -133,6 +150,8 @@ class SegmentRead(_Answer):
             description=segment.description,
             refresh=segment.refresh,
             version=segment.version,
+            references=segment.references,
+            referenced_by=segment.referenced_by,
             created_at=segment.created_at,
             updated_at=segment.updated_at,
         )
@@ -281,9 +300,23 @@ class RunList(_Answer):
 class ValidateDefinition(_Body):
     """A definition to look at; anything is taken, and its faults are the answer."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"definition": EXAMPLE}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"definition": EXAMPLE, "tenant": 1}, {"definition": EXAMPLE}]}
+    )
 
     definition: JsonValue
+    tenant: Optional[TenantId] = Field(
+        default=None, description="Whose segments it may refer to; these are not looked for when it is left out."
+    )
+    segment_id: Optional[TenantId] = Field(
+        default=None, description="The segment of the tenant that would have it; a new one when left out."
+    )
+
+    @model_validator(mode="after")
+    def _check_tenant(self) -> Self:
+        if self.segment_id is not None and self.tenant is None:
+            raise fault_at("tenant", "required", "A segment is looked for in a tenant.")
+        return self
 
 
 class DefinitionFault(_Answer):

@@ -39,7 +39,6 @@ from segops_segments.api.models import (
     VersionList,
 )
 from segops_segments.domain.segment import Segment
-from segops_segments.service.validation import faults_of
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 TenantFilter = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only segments of this tenant.")]
@@ -68,10 +67,13 @@ async def create_segment(
     return _shown(segment, response)
 
 
-@router.post("/validate/", summary="Validate a definition", dependencies=[READS], responses=problems(403))
-async def validate_definition(body: ValidateDefinition) -> DefinitionVerdict:
+@router.post("/validate/", summary="Validate a definition", responses=problems(403, 404))
+async def validate_definition(use_cases: UseCasesOfApp, caller: Reader, body: ValidateDefinition) -> DefinitionVerdict:
     """Says every fault with its path; nothing is stored."""
-    return DefinitionVerdict.of(faults_of(body.definition))
+    if body.tenant is not None:
+        caller.require(body.tenant, Scope.SEGMENTS_READ)
+    faults = await use_cases.segments.validate(body.definition, tenant_id=body.tenant, segment_id=body.segment_id)
+    return DefinitionVerdict.of(faults)
 
 
 @router.get("/{segment_id}/", summary="Read a segment", dependencies=[READS], responses=problems(403, 404))
@@ -101,12 +103,15 @@ async def update_segment(
     summary="Delete a segment",
     status_code=204,
     dependencies=[WRITES],
-    responses=problems(403, 404, 412),
+    responses=problems(403, 404, 409, 412),
 )
 async def delete_segment(
     use_cases: UseCasesOfApp, caller: Writer, segment: WrittenSegment, expected: ExpectedVersion
 ) -> None:
-    """Its name is free again, its past runs are no longer shown, and a last run lets all its members exit."""
+    """Its name is free again, its past runs are no longer shown, and a last run lets all its members exit.
+
+    Refused while other segments refer to it.
+    """
     await use_cases.runs.delete_segment(segment.tenant_id, segment.id, expected=expected, by=actor(caller))
 
 

@@ -5,13 +5,15 @@ queued -> running -> succeeded | failed | superseded
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, SegmentResult
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
-from segops_segments.domain.segment import Version
+from segops_segments.domain.references import fits_a_job
+from segops_segments.domain.segment import Segment, Version
 
 RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
 FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
@@ -154,12 +156,18 @@ def _outcome(run: Run, result: ComputeResult) -> Outcome:
     )
 
 
-def job_of(run: Run, version: Version) -> ComputeJob:
-    """What a worker is told; it carries the definition, so that the worker never calls back."""
+def job_of(run: Run, version: Version, references: Sequence[Segment] = ()) -> ComputeJob:
+    """What a worker is told; it carries all definitions, so that the worker never calls back.
+
+    `references` are what the version leads to now. Those of a version that is no longer in force may have outgrown a
+    message: they are left out, and the worker lets the run fail for want of them.
+    """
+    carried = references if fits_a_job(references) else ()
     return ComputeJob(
         run_id=run.id,
         tenant_id=run.tenant_id,
         segments=(JobSegment(id=run.segment_id, version=run.version, definition=version.definition),),
+        references=tuple(JobSegment(id=each.id, version=each.version, definition=each.definition) for each in carried),
         as_of=run.as_of,
         requested_by=run.requested_by,
     )

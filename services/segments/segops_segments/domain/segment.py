@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from segops_common.contracts.definition import Group, content_hash
+from segops_common.contracts.definition import Group, content_hash, segments_in
 from segops_common.contracts.jobs import SegmentChanged
 
 SegmentType = Literal["rule", "static"]
@@ -17,6 +17,8 @@ NOBODY: Final = Group(logic="OR", conditions=())
 
 MAX_DEFINITION_BYTES: Final = 256 * 1024
 """A job carries the definition, and the event log takes records of 1 MiB."""
+
+MAX_SHOWN_REFERRERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A segment as it is now; `version` rises by one with every change of it."""
+    """A segment as it is now; `version` rises by one with every change of it.
+
+    `referenced_by` are the first segments, by rising id, whose definitions refer to it: at most MAX_SHOWN_REFERRERS.
+    """
 
     id: int
     tenant_id: int
@@ -55,6 +60,7 @@ class Segment:
     version: int
     created_at: datetime
     updated_at: datetime
+    referenced_by: tuple[int, ...] = ()
 
     def changed(self, change: Change, at: datetime) -> Segment:
         """The segment with the change made; the same one when the change changes nothing."""
@@ -73,6 +79,11 @@ class Segment:
     def says(self) -> tuple[str, str, str, str]:
         """All that a caller can change, comparable: equal definitions have equal hashes."""
         return (self.name, self.definition_hash, self.description, self.refresh)
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """The segments that the definition refers to itself, by rising id."""
+        return tuple(sorted({segment_id for _, segment_id in segments_in(self.definition)}))
 
     @property
     def definition_hash(self) -> str:
@@ -104,4 +115,4 @@ class Version:
 
 def definition_bytes(definition: Group) -> int:
     """How much room a definition takes in a message."""
-    return len(definition.model_dump_json())
+    return len(definition.model_dump_json().encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from segops_common.contracts.definition import segments_in
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Fault, NotFound, ValidationFailed
@@ -12,6 +13,7 @@ from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_o
 from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.ports import Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
+from segops_segments.service.references import check_unused
 from segops_segments.service.segments import NEWEST, check_version, require_segment
 
 
@@ -76,12 +78,13 @@ class RunService:
     async def delete_segment(self, tenant_id: int, segment_id: int, *, expected: int | None, by: str) -> None:
         """Make a segment absent, and let everybody exit by its last run, which is of nobody.
 
-        Runs that nobody has begun are dropped. Raises NotFound or PreconditionFailed.
+        Runs that nobody has begun are dropped. Raises NotFound, PreconditionFailed or Conflict (segment-in-use).
         """
         now = _to_milliseconds(self._clock.now())
         async with self._store.writing(tenant_id) as unit:
             segment = await require_segment(unit, (tenant_id,), segment_id)
             check_version(segment, expected)
+            check_unused(segment)
             for run in await unit.queued_runs(tenant_id, segment_id):
                 if run.message_id is None or await unit.recall_job(tenant_id, run.message_id):
                     await unit.save_run(tenant_id, run.dropped(now))
@@ -143,7 +146,9 @@ class RunService:
 
 async def _put_job(unit: WriteUnit, run: Run) -> int:
     version = await _version_in_force(unit, run.tenant_id, run.segment_id, run.version)
-    return await unit.announce_job(run.tenant_id, job_of(run, version))
+    refers_to = {segment_id for _, segment_id in segments_in(version.definition)}
+    references = await unit.list_referred(run.tenant_id, refers_to) if refers_to else ()
+    return await unit.announce_job(run.tenant_id, job_of(run, version, references))
 
 
 async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -> NewRun:

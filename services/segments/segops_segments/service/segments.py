@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from segops_common.contracts.definition import Group
+from segops_common.contracts.definition import Group, parse_definition
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
 from segops_segments.domain.segment import Change, NewSegment, Segment, Version
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
-from segops_segments.service.validation import not_yet, size_faults, unavailable_faults
+from segops_segments.service.references import check_references, find_reference_faults
+from segops_segments.service.validation import faults_of, not_yet, size_faults, unavailable_faults
 
 NEWEST = 2**63 - 1
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class SegmentService:
         now = self._clock.now()
         try:
             async with self._store.writing(new.tenant_id) as unit:
+                await check_references(unit, new.tenant_id, new.definition, None)
                 segment = await unit.add_segment(new.tenant_id, new, now)
                 await _record(unit, None, segment, by)
                 return segment
@@ -69,11 +71,25 @@ class SegmentService:
                 check_version(segment, expected)
                 changed = segment.changed(change, self._clock.now())
                 if changed is not segment:
+                    if change.definition is not None:
+                        await check_references(unit, tenant_id, change.definition, segment)
                     await unit.save_segment(tenant_id, changed)
                     await _record(unit, segment, changed, by)
                 return changed
         except NameTaken:
             raise _name_taken() from None
+
+    async def validate(self, definition: object, *, tenant_id: int | None, segment_id: int | None) -> Sequence[Fault]:
+        """The faults of any JSON value as a definition of that segment, or of a new one.
+
+        Without a tenant, the segments that it refers to are not looked for. Raises NotFound.
+        """
+        faults = faults_of(definition)
+        if faults or tenant_id is None:
+            return faults
+        async with self._store.reading() as unit:
+            segment = None if segment_id is None else await require_segment(unit, (tenant_id,), segment_id)
+            return await find_reference_faults(unit, tenant_id, parse_definition(definition), segment)
 
     async def versions(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Version]:
         """The definitions the segment has had, newest first."""

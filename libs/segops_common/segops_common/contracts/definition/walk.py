@@ -6,12 +6,8 @@ from collections.abc import Iterator
 
 from segops_common.contracts.definition.conditions import (
     AnyCondition,
-    EventAggregate,
-    EventCount,
-    EventMatch,
-    EventRegularity,
-    EventTime,
-    Sample,
+    EventSequence,
+    SegmentMembership,
 )
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import TraitCondition
@@ -28,6 +24,12 @@ def walk(definition: Group, *, at: str = "definition") -> Iterator[tuple[str, Gr
             yield path, node
 
 
+def segments_in(definition: Group) -> list[tuple[str, int]]:
+    """The segments that a definition refers to itself, each time with the path of its id."""
+    found = walk(definition)
+    return [(f"{path}.segment_id", node.segment_id) for path, node in found if isinstance(node, SegmentMembership)]
+
+
 def unavailable_conditions(definition: Group, *, at: str = "definition") -> list[tuple[str, str]]:
     """The parts that are valid but not evaluated yet, as (path, condition type or option)."""
     found: list[tuple[str, str]] = []
@@ -36,6 +38,6 @@ def unavailable_conditions(definition: Group, *, at: str = "definition") -> list
             continue
         if isinstance(node, TraitCondition):
             found.extend([(f"{path}.held_for", "held_for")] if node.held_for is not None else [])
-        elif not isinstance(node, EventAggregate | EventCount | EventMatch | EventRegularity | EventTime | Sample):
+        elif isinstance(node, EventSequence):
             found.append((path, node.type))
     return found

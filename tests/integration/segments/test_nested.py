@@ -1,0 +1,159 @@
+"""Segments of segments over HTTP on real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.integration.segments.http import OWNER, PRICING, STARTER, Json, bearer, create, faults, slug
+from tests.integration.segments.test_compute import compute, relay_everything
+
+PATH = "definition.conditions[0].segment_id"
+
+
+def to(*segment_ids: int, **fields: object) -> Json:
+    """A definition that refers to segments."""
+    return {"logic": "AND", "conditions": [{"type": "segment", "segment_id": each, **fields} for each in segment_ids]}
+
+
+async def change(client: httpx.AsyncClient, segment_id: int, definition: Json) -> httpx.Response:
+    return await client.patch(f"/api/segments/{segment_id}/", json={"definition": definition}, headers=OWNER)
+
+
+async def chain(client: httpx.AsyncClient, length: int) -> list[int]:
+    """Segments each of which refers to the one before it."""
+    ids: list[int] = []
+    for _ in range(length):
+        ids.append((await create(client, definition=to(*ids[-1:])))["id"])
+    return ids
+
+
+async def test_references_are_shown_both_ways(client: httpx.AsyncClient) -> None:
+    inner = await create(client, definition=PRICING)
+    outer = await create(client, definition=to(inner["id"], inner["id"]))
+    assert (outer["references"], outer["referenced_by"]) == ([inner["id"]], [])
+    listed = (await client.get("/api/segments/?limit=1000", headers=OWNER)).json()["items"]
+    for each in (listed, [(await client.get(f"/api/segments/{inner['id']}/", headers=OWNER)).json()]):
+        [shown] = [segment for segment in each if segment["id"] == inner["id"]]
+        assert (shown["references"], shown["referenced_by"]) == ([], [outer["id"]])
+    renamed = await client.patch(f"/api/segments/{inner['id']}/", json={"description": "x"}, headers=OWNER)
+    assert renamed.json()["referenced_by"] == [outer["id"]]
+
+
+async def test_segments_that_are_not_there_are_refused_alike(client: httpx.AsyncClient) -> None:
+    foreign = (await create(client, tenant=2, token="stranger"))["id"]
+    deleted = (await create(client))["id"]
+    await client.delete(f"/api/segments/{deleted}/", headers=OWNER)
+    own = await create(client, definition=PRICING)
+    answers = []
+    for absent in (foreign, deleted, 2**62):
+        body = {"name": "Refers", "tenant": 1, "segment_type": "rule", "definition": to(absent)}
+        made = await client.post("/api/segments/", json=body, headers=OWNER)
+        changed = await change(client, own["id"], to(absent))
+        said = await client.post(
+            "/api/segments/validate/", json={"definition": to(absent), "tenant": 1}, headers=bearer("viewer")
+        )
+        for answer in (made, changed):
+            assert (answer.status_code, slug(answer)) == (422, "validation-failed")
+        answers += [made.json()["errors"], changed.json()["errors"], said.json()["errors"]]
+    assert all(each == answers[0] for each in answers)
+    assert [(each["path"], each["code"]) for each in answers[0]] == [(PATH, "segment-not-found")]
+    assert (await client.get(f"/api/segments/{own['id']}/", headers=OWNER)).json() == own
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+async def test_a_circle_is_refused(client: httpx.AsyncClient, length: int) -> None:
+    ids = await chain(client, length)
+    answer = await change(client, ids[0], to(ids[-1]))
+    assert (answer.status_code, slug(answer), faults(answer)) == (422, "segment-cycle", {(PATH, "segment-cycle")})
+    circle = ", ".join(map(str, [ids[0], *reversed(ids)]))
+    assert f": {circle}." in answer.json()["detail"]
+    body = {"definition": to(ids[-1]), "tenant": 1, "segment_id": ids[0]}
+    said = (await client.post("/api/segments/validate/", json=body, headers=OWNER)).json()
+    assert said == {"valid": False, "errors": answer.json()["errors"]}
+    assert (await change(client, ids[0], to())).status_code == 200
+
+
+async def test_of_two_changes_that_make_a_circle_one_is_refused(client: httpx.AsyncClient) -> None:
+    for _ in range(5):
+        first, second = [(await create(client))["id"] for _ in range(2)]
+        answers = await asyncio.gather(change(client, first, to(second)), change(client, second, to(first)))
+        assert sorted(answer.status_code for answer in answers) == [200, 422]
+
+
+async def test_restoring_makes_no_circle_and_refers_to_nothing_deleted(client: httpx.AsyncClient) -> None:
+    gone, other = [(await create(client))["id"] for _ in range(2)]
+    segment = (await create(client, definition=to(gone)))["id"]
+    await change(client, segment, to(other))
+    await change(client, segment, PRICING)
+    assert (await client.delete(f"/api/segments/{gone}/", headers=OWNER)).status_code == 204
+    await change(client, other, to(segment))
+    path = f"/api/segments/{segment}/restore/"
+    missing = await client.post(path, json={"version": 1}, headers=OWNER)
+    circle = await client.post(path, json={"version": 2}, headers=OWNER)
+    assert (missing.status_code, faults(missing)) == (422, {(PATH, "segment-not-found")})
+    assert (circle.status_code, slug(circle)) == (422, "segment-cycle")
+
+
+async def test_a_segment_in_use_is_not_deleted(client: httpx.AsyncClient) -> None:
+    hub = (await create(client))["id"]
+    users = [(await create(client, definition=to(hub)))["id"] for _ in range(22)]
+    path = f"/api/segments/{hub}/"
+    kept = await client.delete(path, headers=OWNER)
+    assert (kept.status_code, slug(kept)) == (409, "segment-in-use")
+    assert f"segments {', '.join(map(str, users[:20]))} and others" in kept.json()["detail"]
+    for each in users[1:]:
+        assert (await client.delete(f"/api/segments/{each}/", headers=OWNER)).status_code == 204
+    await change(client, users[0], PRICING)
+    assert (await client.delete(path, headers=OWNER)).status_code == 204
+
+
+async def test_what_leads_too_far_is_refused(client: httpx.AsyncClient) -> None:
+    ids = await chain(client, 17)
+    body = {"name": "Too deep", "tenant": 1, "segment_type": "rule", "definition": to(ids[0], ids[-1])}
+    answer = await client.post("/api/segments/", json=body, headers=OWNER)
+    assert (answer.status_code, slug(answer)) == (422, "validation-failed")
+    assert faults(answer) == {("definition.conditions[1].segment_id", "definition-too-complex")}
+    grown = await change(client, ids[0], to((await create(client))["id"]))
+    assert (grown.status_code, faults(grown)) == (422, {("definition", "definition-too-complex")})
+    assert f"Segment {ids[-1]}, which refers to this one" in grown.json()["errors"][0]["detail"]
+
+
+async def test_validation_looks_for_segments_of_a_named_tenant_only(client: httpx.AsyncClient) -> None:
+    async def said(**body: object) -> httpx.Response:
+        return await client.post("/api/segments/validate/", json={"definition": to(2**62), **body}, headers=OWNER)
+
+    assert (await said()).json() == {"valid": True, "errors": []}
+    foreign = [await said(tenant=tenant) for tenant in (2, 999_999)]
+    assert {(each.status_code, slug(each), each.json()["detail"]) for each in foreign} == {
+        (403, "tenant-mismatch", foreign[0].json()["detail"])
+    }
+    assert (await said(tenant=1, segment_id=2**62)).status_code == 404
+    alone = await said(segment_id=5)
+    assert (alone.status_code, faults(alone)) == (422, {("tenant", "required")})
+
+
+async def test_a_job_carries_what_its_definition_leads_to_as_it_is_when_announced(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    inner = (await create(client, definition=PRICING))["id"]
+    middle = (await create(client, definition=to(inner, negate=True)))["id"]
+    outer = (await create(client, definition=to(middle)))["id"]
+    await create(client, definition=to(outer))
+    path = f"/api/segments/{outer}/"
+
+    async def job(run_id: int) -> tuple[list[Json], list[tuple[int, Json]]]:
+        [found] = [job for job in await relay_everything(engine) if job.run_id == run_id]
+        parts = json.loads(found.model_dump_json())
+        references = [(each["id"], each["definition"]) for each in parts["references"]]
+        return [each["definition"] for each in parts["segments"]], references
+
+    first = await compute(client, path, as_of="2026-01-01T00:00:00Z")
+    assert await job(first) == ([to(middle)], [(inner, PRICING), (middle, to(inner, negate=True))])
+    await change(client, inner, STARTER)
+    second = await compute(client, path, as_of="2026-01-01T00:00:00Z")
+    assert (await job(second))[1][0] == (inner, STARTER)

@@ -1,0 +1,120 @@
+"""Segments that refer to segments: the plan shares what is referred to, and a job that cannot be right is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from pyroaring import BitMap
+
+from segops_common.contracts.definition import Group
+from segops_membership.domain.algebra import members
+from segops_membership.domain.compiler import compile_definition, compile_definitions
+from segops_membership.domain.evaluate import Event, evaluate
+from segops_membership.domain.nesting import BrokenReference
+from segops_membership.domain.plan import Atom, SampleAtom, atoms_of
+
+NOW_MS = 1_772_366_400_000
+UNIVERSE = BitMap(range(8))
+SAMPLE = {"type": "sample", "percent": 50}
+
+
+def group(*conditions: dict[str, Any] | int, logic: str = "AND") -> Group:
+    """A definition; a number is a condition on that segment."""
+    nodes = [{"type": "segment", "segment_id": each} if isinstance(each, int) else each for each in conditions]
+    return Group.model_validate({"logic": logic, "conditions": nodes})
+
+
+def trait(name: str) -> dict[str, Any]:
+    return {"type": "user_property", "property": name, "operator": "exists"}
+
+
+def found(definition: Group, references: Mapping[int, Group], answers: Mapping[Atom, BitMap]) -> set[int]:
+    expression = compile_definition(definition, NOW_MS, segment_id=1, references=references)
+    assert atoms_of(expression) == set(answers)
+    return set(members(expression, answers, UNIVERSE))
+
+
+def answered(*traits: str) -> dict[Atom, BitMap]:
+    """The first trait holds for odd numbers, the second for those with the next bit, and so on."""
+    (atoms,) = [compile_definition(group(*map(trait, traits)), NOW_MS, segment_id=1)]
+    by_name = {each.keys[0]: each for each in atoms_of(atoms) if hasattr(each, "keys")}
+    return {by_name[name]: BitMap(n for n in UNIVERSE if n >> bit & 1) for bit, name in enumerate(traits)}
+
+
+def test_a_reference_is_the_members_of_the_segment() -> None:
+    references = {2: group(trait("a"), 3), 3: group(trait("a"), trait("b"), logic="OR")}
+    outside = {"type": "segment", "segment_id": 2, "negate": True}
+
+    assert found(group(2), references, answered("a", "b")) == {1, 3, 5, 7}
+    assert found(group(outside, 3), references, answered("a", "b")) == {2, 6}
+
+
+def test_a_sample_is_seeded_by_the_segment_that_it_stands_in() -> None:
+    expression = compile_definition(group(SAMPLE, 2), NOW_MS, segment_id=1, references={2: group(SAMPLE)})
+
+    assert atoms_of(expression) == {SampleAtom("1", 500_000), SampleAtom("2", 500_000)}
+    events = [Event(f"u{i}", "login", f"m{i}", NOW_MS, {}) for i in range(200)]
+    both, one, two = (
+        evaluate(definition, events, NOW_MS, segment_id=segment_id, references={2: group(SAMPLE)})
+        for definition, segment_id in ((group(SAMPLE, 2), 1), (group(SAMPLE), 1), (group(SAMPLE), 2))
+    )
+    assert set() < both == one & two < one
+
+
+def test_a_diamond_is_evaluated_by_its_parts() -> None:
+    references = {2: group(4, trait("b")), 3: group(4, trait("c")), 4: group(trait("a"))}
+
+    assert found(group(2, 3, logic="OR"), references, answered("a", "b", "c")) == {3, 5, 7}
+
+
+def test_sixty_levels_that_each_double_are_evaluated_at_once() -> None:
+    """Anything that looks at a reference as often as it is made would take 2 ** 60 steps."""
+    references = {level: group(level + 1, group_of(level + 1)) for level in range(2, 62)} | {62: group(trait("a"))}
+
+    assert found(group(2, group_of(2)), references, answered("a")) == {1, 3, 5, 7}
+    expression = compile_definition(group(2), NOW_MS, segment_id=1, references=references)
+    assert len({expression, compile_definition(group(2), NOW_MS, segment_id=1, references=references)}) == 1
+    assert len(repr(expression)) < 1000
+
+
+def group_of(segment_id: int) -> dict[str, Any]:
+    """The same reference once more, complemented twice."""
+    return {
+        "logic": "AND",
+        "conditions": [{"type": "segment", "segment_id": segment_id, "negate": True}],
+        "negate": True,
+    }
+
+
+def test_a_chain_longer_than_any_stack_is_evaluated() -> None:
+    references = {level: group(level + 1) for level in range(2, 5000)} | {5000: group(trait("a"))}
+
+    assert found(group(2), references, answered("a")) == {1, 3, 5, 7}
+
+
+def test_segments_of_one_job_use_the_definitions_of_the_job() -> None:
+    definitions = {1: group(2), 2: group(trait("a"))}
+
+    expressions = compile_definitions(definitions, NOW_MS, references={2: group(trait("old")), 9: group(99)})
+
+    known: dict[int, BitMap] = {}
+    odd = [members(expressions[each], answered("a"), UNIVERSE, known) for each in (1, 2)]
+    assert odd == [BitMap((1, 3, 5, 7))] * 2
+    assert known == {2: odd[0]}
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_a_circle_is_refused(length: int) -> None:
+    circle = {level: group(level % length + 1) for level in range(1, length + 1)}
+
+    with pytest.raises(BrokenReference, match="circle"):
+        compile_definition(circle[1], NOW_MS, segment_id=1, references=circle)
+    with pytest.raises(BrokenReference, match="circle"):
+        compile_definition(group(1), NOW_MS, segment_id=99, references=circle)
+
+
+def test_a_missing_definition_is_refused() -> None:
+    with pytest.raises(BrokenReference, match="segment 3"):
+        compile_definition(group(2), NOW_MS, segment_id=1, references={2: group(3)})
