@@ -13,8 +13,8 @@ from pyroaring import BitMap
 from segops_common.contracts.jobs import MembershipChanged
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
-from segops_membership.adapters.sql_plans import select
 from segops_membership.adapters.sql_properties import cut_instant
+from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.digests import Digest
 from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
