@@ -85,7 +85,7 @@ class Publisher:
         """What a worker that died told of the publication."""
         named = publication.tenant_id, publication.attempt.run_id
         starts = await self._ledger.begin_announcing(*named, await self._announcer.ends())
-        return () if starts is None else await self._announcer.told_since(starts, *named)
+        return () if starts is None else await self._announcer.told_since(*named, starts)
 
     async def tell(self, result: ComputeResult) -> None:
         """Report a state of a run that publishes nothing, or has not yet."""
