@@ -9,10 +9,12 @@ from typing import Protocol
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import ComputeResult, MembershipChanged
+from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
+from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.digests import Digest
-from segops_membership.domain.plan import Atom
+from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
+from segops_membership.domain.static_lists import StaticList
 
 
 class Outage(Exception):
@@ -62,14 +64,36 @@ class Evaluation(Protocol):
 
 
 class Profiles(Protocol):
-    """The dense numbers of a tenant's profiles."""
+    """The dense numbers of a tenant's profiles; users of the given static lists are profiles too, events or not."""
 
-    async def unnumbered(self, tenant_id: int) -> int:
+    async def unnumbered(self, tenant_id: int, lists: Collection[StaticAtom] = ()) -> int:
         """How many profiles have no number yet."""
         ...
 
-    async def number(self, tenant_id: int, first: int, count: int, fence: int) -> None:
+    async def number(
+        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticAtom] = ()
+    ) -> None:
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
+        ...
+
+
+class StaticLists(Protocol):
+    """The lists of static segments: every change is stored before it counts, and then counts as a whole."""
+
+    async def known(self, tenant_id: int, segment_ids: Collection[int]) -> Mapping[int, StaticList]:
+        """How far each list is known; a segment without any is left out."""
+        ...
+
+    async def store(self, tenant_id: int, portions: Sequence[StaticMembersChanged]) -> None:
+        """Keep what portions add and remove, counting for nobody yet; repeatable."""
+        ...
+
+    async def save(self, tenant_id: int, segment_id: int, found: StaticList) -> None:
+        """Remember how far the list is known; never goes back."""
+        ...
+
+    async def forget(self, tenant_id: int, segment_id: int, before: int) -> None:
+        """Drop what changes before that one added and removed."""
         ...
 
 
@@ -164,6 +188,26 @@ class Ledger(Protocol):
 
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """Remember that the result and every change were announced."""
+        ...
+
+
+class Definitions(Protocol):
+    """The present definitions of segments, as far as their changes have been announced."""
+
+    async def keep(self, changes: Sequence[SegmentChanged]) -> None:
+        """Take changes in, in any order and as often as they come: the highest version stands, a deletion for good."""
+        ...
+
+    async def current(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
+        """The segment; None when the tenant has none of that id."""
+        ...
+
+    async def of_tenant(self, tenant_id: int) -> Mapping[int, SegmentDefinition]:
+        """All segments of the tenant by their ids."""
+        ...
+
+    async def owner(self, tenant_ids: Collection[int], segment_id: int) -> int | None:
+        """Which of these tenants has the segment; None when it is none of them."""
         ...
 
 

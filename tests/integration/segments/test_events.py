@@ -21,10 +21,12 @@ from segops_common.testing.auth import FakeAuthenticator
 from segops_common.testing.http import on_port
 from segops_common.web.app import Running
 from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
 from segops_segments.service.following import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
+from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
 from tests.integration.segments.http import OWNER, PRICING, Json, bearer, create, slug
 
@@ -48,7 +50,12 @@ async def served(
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
-        use_cases = UseCases(segments=SegmentService(store=store, clock=clock), runs=runs, following=following)
+        use_cases = UseCases(
+            segments=SegmentService(store=store, clock=clock),
+            runs=runs,
+            lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=clock),
+            following=following,
+        )
         yield Running(
             use_cases,
             authenticator=callers,

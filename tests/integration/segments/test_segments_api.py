@@ -210,13 +210,8 @@ async def test_a_bad_change_is_refused(client: httpx.AsyncClient, body: object) 
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
-        ({"segment_type": "static"}, "segment_type"),
         ({"refresh": "live"}, "refresh"),
         ({"refresh": "hourly"}, "refresh"),
-        (
-            {"definition": {"logic": "AND", "conditions": [{**PRICING["conditions"][0], "per": "path"}]}},
-            "definition.conditions[0].per",
-        ),
     ],
 )
 async def test_what_is_not_available_yet_says_so(client: httpx.AsyncClient, fields: Json, path: str) -> None:

@@ -17,11 +17,15 @@ class _Message(BaseModel):
 
 
 class JobSegment(_Message):
-    """A segment of a job, with the definition to evaluate: the worker never calls back."""
+    """A segment of a job, with the definition to evaluate: the worker never calls back.
+
+    A static segment has a `list_version` instead: its members are its list, as it was after that change or a later one.
+    """
 
     id: int
     version: int
     definition: Group
+    list_version: int | None = Field(default=None, exclude_if=lambda version: version is None)
 
 
 class ComputeJob(_Message):
@@ -100,6 +104,25 @@ class SegmentChanged(_Message):
     definition: Group
     refresh: Literal["manual", "hourly", "live"]
     deleted: bool
+
+
+class StaticMembersChanged(_Message):
+    """A portion of a change of a static segment's list: the parts come in order, all of them or none.
+
+    Version `list_version` is what `base_version` was, less `remove` and plus `add` of all parts; with `replace`, of an
+    empty list. With `deleted` the segment is gone, and its list with it.
+    """
+
+    tenant_id: int
+    segment_id: int
+    list_version: int
+    base_version: int
+    part: int
+    parts: int
+    replace: bool = False
+    deleted: bool = False
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
 
 
 class MembershipChanged(_Message):

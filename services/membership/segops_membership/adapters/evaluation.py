@@ -14,8 +14,10 @@ from pyroaring import BitMap
 from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
+from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_plans import Statement, select, statements_for, universe_statement
-from segops_membership.domain.plan import Atom
+from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.ports import Answers, Outage, QueryRefused, Watch, unwatched
 
 QUERY_TIMEOUT_S: Final = 900
@@ -23,11 +25,13 @@ _STATEMENTS_AT_ONCE: Final = 4
 _STATEMENTS_OF_A_RUN: Final = 3
 """Less than all: beside a run that asks much, others come to ask."""
 DEFAULT_MEMORY_BYTES: Final = 4 * 1024**3
+_NEVER_MS: Final = 2**60
+"""Later than any instant of a run; bound as the last one that the warehouse can hold."""
 _MEMORY_CODE: Final = 241
 # 159 time, 158 and 396 rows: a statement that ran into its limits would run into them again.
 _LIMIT_CODES: Final = frozenset({158, 159, 396})
 _PARTS: Final = (1, 4, 16)
-_TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles")
+_TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **MERGED_READ_SETTINGS,
     "max_execution_time": QUERY_TIMEOUT_S,
@@ -145,30 +149,44 @@ class ClickHouseProfiles:
     def __init__(self, *, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
 
-    async def unnumbered(self, tenant_id: int) -> int:
+    async def unnumbered(self, tenant_id: int, lists: Collection[StaticAtom] = ()) -> int:
         """See the port `Profiles`."""
+        bind = Bindings()
+        counted = select("uniqExact(user_key)", f"({_without_number(tenant_id, lists, bind)})")
         try:
-            found = await self._clickhouse.query(
-                select("uniqExact(user_key)", PROFILE_SEEN_TABLE, _WITHOUT_NUMBER), {"tenant": tenant_id}
-            )
+            found = await self._clickhouse.query(counted, bind.values, timeout_s=QUERY_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
         return int(found.rows[0][0])
 
-    async def number(self, tenant_id: int, first: int, count: int, fence: int) -> None:
+    async def number(
+        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticAtom] = ()
+    ) -> None:
         """See the port `Profiles`."""
+        bind = Bindings()
         columns = "tenant_id, user_key, any(user_id) AS user_id, min(first_seen) AS first_seen"
-        tail = "GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {count:UInt64}"
-        new = select(columns, PROFILE_SEEN_TABLE, _WITHOUT_NUMBER, tail)
-        number = "toUInt32({first:UInt64} + row_number() OVER (ORDER BY user_key) - 1)"
-        numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {{fence:UInt64}}", f"({new})")
-        values = {"tenant": tenant_id, "first": first, "count": count, "fence": fence}
+        tail = f"GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {bind.integer(count)}"
+        new = select(columns, f"({_without_number(tenant_id, lists, bind)})", "", tail)
+        number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
+        numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
         target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
         try:
-            await self._clickhouse.command(f"INSERT INTO {target} {numbered}", values, timeout_s=QUERY_TIMEOUT_S)
+            await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=QUERY_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
 
 
-_KNOWN: Final = select("user_key", "profiles", "tenant_id = {tenant:UInt64}")
-_WITHOUT_NUMBER: Final = f"tenant_id = {{tenant:UInt64}} AND user_key NOT IN ({_KNOWN})"
+def _without_number(tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:
+    """Profiles with events, and users of the lists, some of them twice; who has no event has not been seen yet."""
+    tenant = bind.integer(tenant_id)
+    is_new = f"user_key NOT IN ({select('user_key', 'profiles', f'tenant_id = {tenant}')})"
+    columns = "tenant_id, user_key, user_id, first_seen"
+    seen = select(columns, PROFILE_SEEN_TABLE, f"tenant_id = {tenant} AND {is_new}")
+    if not lists:
+        return seen
+    listed = select(
+        columns.replace("first_seen", f"{bind.instant(_NEVER_MS)} AS first_seen"),
+        STATIC_MEMBERS_TABLE,
+        f"{list_rows(tenant, lists, bind)} AND present AND {is_new}",
+    )
+    return f"{seen} UNION ALL {listed}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -26,12 +26,13 @@ from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import NotSupported, compile_definitions
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import BrokenReference
-from segops_membership.domain.plan import Expression, atoms_of
+from segops_membership.domain.plan import Expression, StaticAtom, atoms_of
 from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
 from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
 from segops_membership.service.leases import Lease, Leases
 from segops_membership.service.progress import reported
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.static_lists import ListLost, ListsAtHand
 
 _NOBODY: Final = BitMap()
 
@@ -58,6 +59,7 @@ class ComputeRun:
         leases: Leases,
         ledger: Ledger,
         intake: Intake,
+        lists: ListsAtHand,
         profiles: Profiles,
         evaluation: Evaluation,
         runs: Runs,
@@ -68,6 +70,7 @@ class ComputeRun:
         self._leases = leases
         self._ledger = ledger
         self._intake = intake
+        self._lists = lists
         self._profiles = profiles
         self._evaluation = evaluation
         self._runs = runs
@@ -100,39 +103,49 @@ class ComputeRun:
             return
         await self._publisher.tell(self._result(task, "running"))
         try:
-            expressions = _compiled(task, wanted)
-            await self._carry_out(task, lease, wanted, expressions)
+            lists = await self._lists.at_least(task.job.tenant_id, _list_versions(task.job))
+            await self._carry_out(task, lease, wanted, _compiled(task, wanted, lists), lists.values())
         except NotSupported as error:
             detail = f"This version does not evaluate {error.what}."
             await self._publisher.tell(self._failure(task, "not-available-yet", "Not available yet", detail))
+        except ListLost as error:
+            await self._publisher.tell(
+                self._failure(task, "static-list-incomplete", "A list is incomplete", str(error))
+            )
         except BrokenReference as error:
             await self._publisher.tell(self._failure(task, "reference-broken", "A reference leads nowhere", str(error)))
         except QueryRefused as error:
             await self._publisher.tell(self._failure(task, "evaluation-refused", "The warehouse refused", str(error)))
 
     async def _carry_out(
-        self, task: _Task, lease: Lease, wanted: Sequence[JobSegment], expressions: Mapping[int, Expression]
+        self,
+        task: _Task,
+        lease: Lease,
+        wanted: Sequence[JobSegment],
+        expressions: Mapping[int, Expression],
+        lists: Collection[StaticAtom],
     ) -> None:
         atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
         async with reported(partial(self._tell_progress, task), self._clock, total=len(atoms)) as progress:
             progress.enter("numbering")
             await self._intake.settle()
-            await self._number_profiles(lease)
+            await self._number_profiles(lease, lists)
             progress.enter("evaluating")
             answers = await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms, progress.answered)
+            await self._lists.check(task.job.tenant_id, [atom for atom in atoms if isinstance(atom, StaticAtom)])
             progress.enter("comparing")
             outcomes = await self._compare(task, wanted, expressions, answers)
             progress.enter("publishing")
             await self._publish(task, lease, outcomes, answers)
 
-    async def _number_profiles(self, lease: Lease) -> None:
+    async def _number_profiles(self, lease: Lease, lists: Collection[StaticAtom]) -> None:
         """Number what has none; profiles that come meanwhile wait for the next run."""
-        count = await self._profiles.unnumbered(lease.tenant_id)
+        count = await self._profiles.unnumbered(lease.tenant_id, lists)
         if count:
             first = await self._ledger.reserve_numbers(lease.tenant_id, count)
             lease.check()
             self._faults.reach("before_numbers")
-            await self._profiles.number(lease.tenant_id, first, count, lease.fence)
+            await self._profiles.number(lease.tenant_id, first, count, lease.fence, lists)
             self._faults.reach("after_numbers")
 
     async def _compare(
@@ -173,7 +186,9 @@ class ComputeRun:
         await self._publisher.append(lease, proposal)
 
     def _success(self, task: _Task, segments: tuple[SegmentResult, ...], answers: Answers) -> ComputeResult:
-        counts = RunCounts(universe=len(answers.universe), rows_read=answers.rows_read, bytes_read=answers.bytes_read)
+        listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticAtom)]
+        universe = len(BitMap.union(answers.universe, *listed))
+        counts = RunCounts(universe=universe, rows_read=answers.rows_read, bytes_read=answers.bytes_read)
         return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
 
     def _failure(self, task: _Task, slug: str, title: str, detail: str) -> ComputeResult:
@@ -192,10 +207,16 @@ class ComputeRun:
         )
 
 
-def _compiled(task: _Task, wanted: Sequence[JobSegment]) -> dict[int, Expression]:
+def _list_versions(job: ComputeJob) -> dict[int, int]:
+    told = {each.id: each.list_version for each in (*job.references, *job.segments)}
+    return {segment_id: version for segment_id, version in told.items() if version is not None}
+
+
+def _compiled(task: _Task, wanted: Sequence[JobSegment], lists: Mapping[int, StaticAtom]) -> dict[int, Expression]:
     """A superseded segment is not computed, but counts by its definition in the job for those that refer to it."""
     references = {each.id: each.definition for each in (*task.job.references, *task.job.segments)}
-    return compile_definitions({each.id: each.definition for each in wanted}, task.as_of_ms, references=references)
+    definitions = {each.id: each.definition for each in wanted}
+    return compile_definitions(definitions, task.as_of_ms, references=references, lists=lists)
 
 
 def _problem(slug: str, title: str, detail: str) -> RunProblem:

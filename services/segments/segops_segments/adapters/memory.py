@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from segops_common.contracts.jobs import ComputeJob, SegmentChanged
+from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembersChanged
 from segops_common.telemetry.tracing import current_traceparent
 from segops_segments.domain.references import Graph, node_of
 from segops_segments.domain.run import NewRun, Run
@@ -161,6 +161,9 @@ class MemoryUnit:
 
     async def announce_change(self, tenant_id: int, change: SegmentChanged) -> None:
         self._put(tenant_id, "segops.segments", change.model_dump_json().encode())
+
+    async def announce_members(self, tenant_id: int, portion: StaticMembersChanged) -> None:
+        self._put(tenant_id, "segops.static-members", portion.model_dump_json().encode())
 
     async def announce_job(self, tenant_id: int, job: ComputeJob) -> int:
         return self._put(tenant_id, "segops.compute-jobs", job.model_dump_json().encode())

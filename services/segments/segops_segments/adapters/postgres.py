@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.definition import to_json
-from segops_common.contracts.jobs import ComputeJob, SegmentChanged
+from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembersChanged
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
 from segops_common.telemetry.tracing import current_traceparent
 from segops_segments.adapters.reference_queries import above, below, edges_of, graph_below, graph_of, shown_segments
@@ -206,6 +206,9 @@ class PostgresWriteUnit(PostgresReadUnit):
 
     async def announce_change(self, tenant_id: int, change: SegmentChanged) -> None:
         await self._put(tenant_id, "segops.segments", change.model_dump_json().encode())
+
+    async def announce_members(self, tenant_id: int, portion: StaticMembersChanged) -> None:
+        await self._put(tenant_id, "segops.static-members", portion.model_dump_json().encode())
 
     async def announce_job(self, tenant_id: int, job: ComputeJob) -> int:
         return await self._put(tenant_id, "segops.compute-jobs", job.model_dump_json().encode())

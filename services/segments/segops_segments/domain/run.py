@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
+from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import (
     ComputeJob,
     ComputeResult,
@@ -187,18 +188,27 @@ def _outcome(run: Run, result: ComputeResult) -> Outcome:
     )
 
 
-def job_of(run: Run, version: Version, references: Sequence[Segment] = ()) -> ComputeJob:
+def job_of(run: Run, version: Version, references: Sequence[Segment] = (), *, is_static: bool = False) -> ComputeJob:
     """What a worker is told; it carries all definitions, so that the worker never calls back.
 
     `references` are what the version leads to now. Those of a version that is no longer in force may have outgrown a
-    message: they are left out, and the worker lets the run fail for want of them.
+    message: they are left out, and the worker lets the run fail for want of them. A static segment's versions are those
+    of its list.
     """
     carried = references if fits_a_job(references) else ()
     return ComputeJob(
         run_id=run.id,
         tenant_id=run.tenant_id,
-        segments=(JobSegment(id=run.segment_id, version=run.version, definition=version.definition),),
-        references=tuple(JobSegment(id=each.id, version=each.version, definition=each.definition) for each in carried),
+        segments=(_job_segment(run.segment_id, run.version, version.definition, is_static),),
+        references=tuple(
+            _job_segment(each.id, each.version, each.definition, each.segment_type == "static") for each in carried
+        ),
         as_of=run.as_of,
         requested_by=run.requested_by,
+    )
+
+
+def _job_segment(segment_id: int, version: int, definition: Group, is_static: bool) -> JobSegment:
+    return JobSegment(
+        id=segment_id, version=version, definition=definition, list_version=version if is_static else None
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from segops_segments.service.following import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
+from segops_segments.service.static_lists import StaticListService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,4 +16,5 @@ class UseCases:
 
     segments: SegmentService
     runs: RunService
+    lists: StaticListService
     following: RunFollowing
