@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -42,9 +43,13 @@ class Publisher:
         self._faults.reach("after_outcomes")
         lease.check()
         self._faults.reach("before_changes")
-        await self._runs.write_changes(lease.tenant_id, attempt, at)
+        # Both expand the stored bitmaps, neither needs the other.
+        digests, _ = await asyncio.gather(
+            self._runs.digests(lease.tenant_id, attempt, outcomes),
+            self._runs.write_changes(lease.tenant_id, attempt, at),
+        )
         self._faults.reach("after_changes")
-        return await self._runs.digests(lease.tenant_id, attempt, outcomes)
+        return digests
 
     async def append(self, lease: Lease, proposal: Proposal) -> Publication:
         """Decide that the run is published. Raises LeaseLost."""
