@@ -155,7 +155,11 @@ async def test_what_cannot_be_evaluated_yet_fails_with_its_reason(stack: Stack) 
     tenant = new_tenant()
     await stack.insert(tenant, [event("u")])
 
-    sequence = {"type": "event_sequence", "within": "1d", "steps": [{"event_type": "a"}, {"event_type": "b"}]}
+    sequence: dict[str, object] = {
+        "type": "event_sequence",
+        "within": "1d",
+        "steps": [{"event_type": "a"}, {"event_type": "b"}],
+    }
     await stack.compute.run(job(tenant, 1, {SEGMENT: group(sequence)}))
 
     done = (await stack.results(tenant))[-1]
