@@ -13,6 +13,7 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
+from segops_membership.api.analysis import router as analysis
 from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_membership.service.use_cases import UseCases
@@ -26,10 +27,16 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
     """The documented HTTP interface over the given resources."""
     return create_app(
         title="SegOps membership",
-        description="Which segments a user is in, now or as of any past instant.",
+        description="Which segments a user is in, now or as of any past instant, and what a definition would change.",
         lifespan=lifespan,
-        routers=[router()],
-        tags=[{"name": "membership", "description": "Looking up membership."}],
+        routers=[router(), analysis],
+        tags=[
+            {"name": "membership", "description": "Looking up membership."},
+            {
+                "name": "analysis",
+                "description": "What definitions select before they are saved, and how segments overlap.",
+            },
+        ],
         metrics=metrics,
     )
 
@@ -46,10 +53,10 @@ async def run_api(bootstrap: Bootstrap) -> None:
 
 async def run_worker(bootstrap: Bootstrap) -> None:
     """Run the worker and its health until SIGTERM; a job in flight is finished or left to the next owner."""
-    async with bootstrap.worker() as worker:
-        checks = {"worker": worker.jobs.check, "definitions": worker.definitions.check}
+    async with bootstrap.worker() as loops:
+        checks = {name: loop.check for name, loop in loops.items()}
         app = worker_app(title="SegOps compute worker", checks=checks, metrics=bootstrap.metrics)
-        await serve(app, bootstrap.address, loops=[worker.jobs.run, worker.definitions.run])
+        await serve(app, bootstrap.address, loops=[loop.run for loop in loops.values()])
 
 
 async def run_migrations(bootstrap: Bootstrap) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -12,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS
+from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, Topic
 from segops_common.kit.clock import SystemClock
 from segops_common.kit.faults import FaultPoints
 from segops_common.kit.ids import SystemIds
@@ -20,7 +19,7 @@ from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import RedisBreaker, create_redis
-from segops_common.streams.consumer import ConsumerLoop, Limits
+from segops_common.streams.consumer import BatchHandler, ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop_metrics import LoopMetrics
@@ -37,10 +36,15 @@ from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.service.admission import Admission
+from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
+from segops_membership.service.moments import Moments
 from segops_membership.service.numbers import PublicationNumbers
+from segops_membership.service.overlaps import Overlaps
+from segops_membership.service.previews import PREVIEW_TIMEOUT_S, Previews
 from segops_membership.service.publishing import Publisher
 from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
@@ -54,14 +58,6 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # One job at a time in a partition, committed before the next; several partitions side by side.
 _LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
 _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
-    """The loops of the worker, side by side."""
-
-    jobs: ConsumerLoop
-    definitions: ConsumerLoop
 
 
 class Bootstrap:
@@ -86,7 +82,13 @@ class Bootstrap:
     async def api(self) -> AsyncIterator[Running[UseCases]]:
         """What the API holds while it runs."""
         settings = self._settings
-        async with self.clickhouse() as clickhouse, self._cache() as cache, self._postgres() as engine:
+        async with (
+            self.clickhouse() as clickhouse,
+            self._cache() as cache,
+            self.event_log() as log,
+            self._postgres() as engine,
+            self.clickhouse() as analysis,
+        ):
             reader = ClickHouseReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
@@ -95,7 +97,7 @@ class Bootstrap:
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            use_cases = UseCases(lookup=lookup, definitions=PostgresDefinitions(engine=engine))
+            use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis)
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
                 auth_url=settings.auth_url,
@@ -110,8 +112,8 @@ class Bootstrap:
                 await purges.aclose()
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[Worker]:
-        """The loops of the worker, with their resources."""
+    async def worker(self) -> AsyncIterator[dict[str, ConsumerLoop]]:
+        """The loops of the worker by name, with their resources."""
         faults = self._faults()
         async with (
             self.event_log() as log,
@@ -129,12 +131,7 @@ class Bootstrap:
                 faults=faults,
             )
             compute = ComputeRun(
-                leases=Leases(
-                    ledger=ledger,
-                    holder=SystemIds(self._clock).uuid7(),
-                    ttl=timedelta(seconds=self._settings.tenant_lease_s),
-                    clock=self._clock,
-                ),
+                leases=self._leases(ledger),
                 ledger=ledger,
                 intake=LogIntake(log=log, clock=self._clock),
                 profiles=ClickHouseProfiles(clickhouse=clickhouse),
@@ -144,31 +141,56 @@ class Bootstrap:
                 clock=self._clock,
                 faults=faults,
             )
-            jobs = ConsumerLoop(
-                log=log,
-                group=WORKER_GROUP,
-                topic=COMPUTE_JOBS,
-                handler=ComputeJobs(compute=compute),
-                dead_letters=DeadLetters(log=log),
-                faults=faults,
-                clock=self._clock,
-                limits=_LIMITS,
-                record_intent=False,
-                observer=LoopMetrics(self.metrics),
-            )
-            definitions = ConsumerLoop(
-                log=log,
-                group=DEFINITIONS_GROUP,
-                topic=SEGMENTS,
-                handler=SegmentChanges(definitions=PostgresDefinitions(engine=engine)),
-                dead_letters=DeadLetters(log=log),
-                faults=faults,
-                clock=self._clock,
-                limits=_DEFINITIONS_LIMITS,
-                record_intent=False,
-                observer=LoopMetrics(self.metrics),
-            )
-            yield Worker(jobs=jobs, definitions=definitions)
+            definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
+            yield {
+                "worker": self._loop(log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
+                "definitions": self._loop(log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS),
+            }
+
+    def _loop(self, log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits) -> ConsumerLoop:
+        return ConsumerLoop(
+            log=log,
+            group=group,
+            topic=topic,
+            handler=handler,
+            dead_letters=DeadLetters(log=log),
+            faults=self._faults(),
+            clock=self._clock,
+            limits=limits,
+            record_intent=False,
+            observer=LoopMetrics(self.metrics),
+        )
+
+    def _use_cases(self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse) -> UseCases:
+        """Lookups never wait for what previews do: those have connections of their own."""
+        definitions = PostgresDefinitions(engine=engine)
+        ledger = PostgresLedger(engine=engine)
+        profiles = ClickHouseProfiles(clickhouse=clickhouse)
+        admission = Admission()
+        moments = Moments(
+            cache=AtomCache(clock=self._clock),
+            leases=self._leases(ledger),
+            ledger=ledger,
+            intake=LogIntake(log=log, clock=self._clock),
+            profiles=profiles,
+            evaluation=ClickHouseEvaluation(clickhouse=clickhouse, timeout_s=PREVIEW_TIMEOUT_S),
+            clock=self._clock,
+        )
+        return UseCases(
+            lookup=lookup,
+            previews=Previews(definitions=definitions, moments=moments, profiles=profiles, admission=admission),
+            overlaps=Overlaps(
+                definitions=definitions, ledger=ledger, runs=ClickHouseRuns(clickhouse=clickhouse), admission=admission
+            ),
+        )
+
+    def _leases(self, ledger: PostgresLedger) -> Leases:
+        return Leases(
+            ledger=ledger,
+            holder=SystemIds(self._clock).uuid7(),
+            ttl=timedelta(seconds=self._settings.tenant_lease_s),
+            clock=self._clock,
+        )
 
     def event_log(self) -> AbstractAsyncContextManager[EventLog]:
         """The event log, closed at the end."""

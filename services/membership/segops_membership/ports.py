@@ -64,6 +64,10 @@ class Profiles(Protocol):
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
         ...
 
+    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
+        """The ids of a few profiles by their numbers; a number that nobody has is left out."""
+        ...
+
 
 class Intake(Protocol):
     """The way of events into the warehouse."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Final
 
 from pyroaring import BitMap
@@ -13,6 +13,7 @@ from segops_common.contracts.warehouse import MERGED_READ_SETTINGS, PROFILE_SEEN
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, ResultSet
 from segops_membership.adapters.bitmap_state import decode_state
 from segops_membership.adapters.sql_plans import Statement, select, statements_for, universe_statement
+from segops_membership.adapters.sql_properties import Bindings
 from segops_membership.domain.plan import Atom
 from segops_membership.ports import Answers, Outage, QueryRefused
 
@@ -22,7 +23,6 @@ _STATEMENTS_AT_ONCE: Final = 4
 _LIMIT_CODES: Final = frozenset({158, 159, 241, 396})
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **MERGED_READ_SETTINGS,
-    "max_execution_time": QUERY_TIMEOUT_S,
     "json_type_escape_dots_in_keys": 1,
     "output_format_json_quote_64bit_integers": 0,
     "max_query_size": 16 * 1024 * 1024,
@@ -32,10 +32,11 @@ _READ_SETTINGS: Final[dict[str, str | int | float]] = {
 
 
 class ClickHouseEvaluation:
-    """Answers atoms with one statement for each event type, a few at a time."""
+    """Answers atoms with one statement for each event type, a few at a time; `timeout_s` is for each statement."""
 
-    def __init__(self, *, clickhouse: ClickHouse) -> None:
+    def __init__(self, *, clickhouse: ClickHouse, timeout_s: float = QUERY_TIMEOUT_S) -> None:
         self._clickhouse = clickhouse
+        self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(_STATEMENTS_AT_ONCE)
 
     async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Answers:
@@ -57,7 +58,10 @@ class ClickHouseEvaluation:
         async with self._slots:
             try:
                 return await self._clickhouse.query(
-                    statement.sql, statement.parameters, settings=_READ_SETTINGS, timeout_s=QUERY_TIMEOUT_S + 10
+                    statement.sql,
+                    statement.parameters,
+                    settings={**_READ_SETTINGS, "max_execution_time": self._timeout_s},
+                    timeout_s=self._timeout_s + 10,
                 )
             except ClickHouseUnavailable as error:
                 if error.code in _LIMIT_CODES:
@@ -107,6 +111,18 @@ class ClickHouseProfiles:
             await self._clickhouse.command(f"INSERT INTO {target} {numbered}", values, timeout_s=QUERY_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
+
+    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
+        """See the port `Profiles`."""
+        bind = Bindings()
+        tenant = bind.integer(tenant_id)
+        wanted = ", ".join(bind.integer(number) for number in numbers)
+        named = select("n, user_id", "profiles FINAL", f"tenant_id = {tenant} AND n IN ({wanted})")
+        try:
+            found = await self._clickhouse.query(named, bind.values)
+        except ClickHouseError as error:
+            raise Outage(str(error)) from error
+        return {int(n): str(user_id) for n, user_id in found.rows}
 
 
 _KNOWN: Final = select("user_key", "profiles", "tenant_id = {tenant:UInt64}")
