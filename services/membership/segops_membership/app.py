@@ -7,7 +7,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SEGMENTS
+from segops_common.contracts.topics import (
+    COMPUTE_JOBS,
+    COMPUTE_RESULTS,
+    MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    STATIC_MEMBERS,
+)
 from segops_common.stores.clickhouse_migrations import migrate, pending_migrations
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
@@ -18,7 +24,16 @@ from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_membership.service.use_cases import UseCases
 
-TOPICS: Final = (COMPUTE_JOBS, COMPUTE_JOBS.dead, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SEGMENTS, SEGMENTS.dead)
+TOPICS: Final = (
+    COMPUTE_JOBS,
+    COMPUTE_JOBS.dead,
+    STATIC_MEMBERS,
+    STATIC_MEMBERS.dead,
+    COMPUTE_RESULTS,
+    MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    SEGMENTS.dead,
+)
 
 _log = logging.getLogger(__name__)
 

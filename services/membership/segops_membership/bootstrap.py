@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, Topic
+from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, STATIC_MEMBERS, Topic
 from segops_common.kit.clock import SystemClock
 from segops_common.kit.faults import FaultPoints
 from segops_common.kit.ids import SystemIds
@@ -21,6 +21,7 @@ from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.consumer import BatchHandler, ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.keyed import KeyedLoop
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop_metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
@@ -36,6 +37,7 @@ from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.service.admission import Admission
 from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.compute import ComputeRun
@@ -44,20 +46,24 @@ from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
 from segops_membership.service.moments import Moments
 from segops_membership.service.numbers import PublicationNumbers
 from segops_membership.service.overlaps import Overlaps
-from segops_membership.service.previews import PREVIEW_TIMEOUT_S, Previews
+from segops_membership.service.previews import PREVIEW_LISTS_WAIT_S, PREVIEW_TIMEOUT_S, Previews
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.static_lists import ListsAtHand, TakeInLists
 from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
 from segops_membership.workers.compute import ComputeJobs
 from segops_membership.workers.definitions import SegmentChanges
+from segops_membership.workers.static_members import StaticMembers
 
 SERVICE: Final = "membership"
 WORKER_GROUP: Final = "segops-compute"
+LISTS_GROUP: Final = "segops-static-lists"
 DEFINITIONS_GROUP: Final = "segops-definitions"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# One job at a time in a partition, committed before the next; several partitions side by side.
-_LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+# One job at a time of a tenant, jobs of so many tenants side by side; a partition is read ahead of its oldest open job.
+_LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
 _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
+_LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
 
 
 class Bootstrap:
@@ -113,7 +119,7 @@ class Bootstrap:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[dict[str, ConsumerLoop]]:
-        """The loops of the worker by name, with their resources."""
+        """The loops of the compute worker by name, with their resources."""
         faults = self._faults()
         async with (
             self.event_log() as log,
@@ -122,6 +128,7 @@ class Bootstrap:
             self._postgres() as engine,
         ):
             ledger = PostgresLedger(engine=engine)
+            lists = StoredStaticLists(clickhouse=clickhouse, engine=engine)
             runs = ClickHouseRuns(clickhouse=clickhouse)
             publisher = Publisher(
                 ledger=ledger,
@@ -134,21 +141,30 @@ class Bootstrap:
                 leases=self._leases(ledger),
                 ledger=ledger,
                 intake=LogIntake(log=log, clock=self._clock),
+                lists=ListsAtHand(lists=lists, clock=self._clock),
                 profiles=ClickHouseProfiles(clickhouse=clickhouse),
-                evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+                evaluation=ClickHouseEvaluation(
+                    clickhouse=clickhouse, memory_bytes=self._settings.evaluation_memory_bytes
+                ),
                 runs=runs,
                 publisher=publisher,
                 clock=self._clock,
                 faults=faults,
             )
+            taken_in = StaticMembers(lists=TakeInLists(lists=lists))
             definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
             yield {
-                "worker": self._loop(log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
-                "definitions": self._loop(log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS),
+                "worker": self._loop(KeyedLoop, log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
+                "static-lists": self._loop(ConsumerLoop, log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
+                "definitions": self._loop(
+                    ConsumerLoop, log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS
+                ),
             }
 
-    def _loop(self, log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits) -> ConsumerLoop:
-        return ConsumerLoop(
+    def _loop(
+        self, kind: type[ConsumerLoop], log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits
+    ) -> ConsumerLoop:
+        return kind(
             log=log,
             group=group,
             topic=topic,
@@ -166,19 +182,28 @@ class Bootstrap:
         definitions = PostgresDefinitions(engine=engine)
         ledger = PostgresLedger(engine=engine)
         profiles = ClickHouseProfiles(clickhouse=clickhouse)
+        stored = StoredStaticLists(clickhouse=clickhouse, engine=engine)
+        lists = ListsAtHand(lists=stored, clock=self._clock, wait_s=PREVIEW_LISTS_WAIT_S)
         admission = Admission()
         moments = Moments(
             cache=AtomCache(clock=self._clock),
             leases=self._leases(ledger),
             ledger=ledger,
             intake=LogIntake(log=log, clock=self._clock),
+            lists=lists,
             profiles=profiles,
-            evaluation=ClickHouseEvaluation(clickhouse=clickhouse, timeout_s=PREVIEW_TIMEOUT_S),
+            evaluation=ClickHouseEvaluation(
+                clickhouse=clickhouse,
+                memory_bytes=self._settings.evaluation_memory_bytes,
+                timeout_s=PREVIEW_TIMEOUT_S,
+            ),
             clock=self._clock,
         )
         return UseCases(
             lookup=lookup,
-            previews=Previews(definitions=definitions, moments=moments, profiles=profiles, admission=admission),
+            previews=Previews(
+                definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=admission
+            ),
             overlaps=Overlaps(
                 definitions=definitions, ledger=ledger, runs=ClickHouseRuns(clickhouse=clickhouse), admission=admission
             ),

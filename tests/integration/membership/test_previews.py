@@ -10,11 +10,12 @@ from random import Random
 import pytest
 
 from segops_common.contracts.definition import Group, walk
+from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.kit.clock import SystemClock
 from segops_common.kit.errors import NotFound, RateLimited, Unavailable, ValidationFailed
 from segops_membership.adapters.evaluation import ClickHouseEvaluation
 from segops_membership.domain.compiler import compile_definition
-from segops_membership.domain.evaluate import Event, evaluate
+from segops_membership.domain.evaluate import NO_USERS, Event, evaluate
 from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.plan import atoms_of
 from segops_membership.ports import QueryRefused
@@ -26,7 +27,7 @@ from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event,
 from tests.integration.membership.worlds import World
 
 SEGMENT = 7
-PRO = {"type": "user_property", "property": "plan", "operator": "eq", "value": "pro"}
+PRO: dict[str, object] = {"type": "user_property", "property": "plan", "operator": "eq", "value": "pro"}
 EVENTS = [
     event("a", "buy"),
     event("a", "buy"),
@@ -51,8 +52,31 @@ EVERY_TYPE = group(
     PRO,
     {"type": "segment", "segment_id": 20},
     {"type": "sample", "percent": 100},
+    count("visit", "gte", 1, per="path"),
+    {
+        "type": "event_aggregate",
+        "event_type": "visit",
+        "property": "path",
+        "function": "distinct",
+        "operator": "eq",
+        "value": 0,
+    },
     {"logic": "OR", "conditions": [PRO, count("visit")], "negate": True},
 )
+
+
+def listing(tenant: int, segment_id: int, version: int, users: Collection[str]) -> StaticMembersChanged:
+    """A static segment's list of exactly these users."""
+    return StaticMembersChanged(
+        tenant_id=tenant,
+        segment_id=segment_id,
+        list_version=version,
+        base_version=version - 1,
+        replace=True,
+        part=1,
+        parts=1,
+        add=tuple(sorted(users)),
+    )
 
 
 async def previewed(stack: Stack, tenant: int, definition: Group, **more: int) -> Preview:
@@ -61,23 +85,29 @@ async def previewed(stack: Stack, tenant: int, definition: Group, **more: int) -
 
 
 def assert_exact(
-    found: Preview, definition: Group, events: Collection[Event], segment_id: int, references: Mapping[int, Group]
+    found: Preview,
+    definition: Group,
+    events: Collection[Event],
+    segment_id: int,
+    references: Mapping[int, Group],
+    lists: Mapping[int, frozenset[str]] = NO_USERS,
 ) -> None:
-    """By the oracle, the whole and every node by itself."""
+    """By the oracle, the whole and every node by itself, over the universe of the whole."""
 
     def members(wanted: Group) -> frozenset[str]:
-        return evaluate(wanted, events, NOW_MS, segment_id=segment_id, references=references)
+        return evaluate(wanted, events, NOW_MS, segment_id=segment_id, references=references, lists=lists)
 
-    universe = {each.profile_id for each in events if each.timestamp_ms <= NOW_MS}
     expected = members(definition)
+    everyone = Group(logic="OR", conditions=(Group(logic="AND", conditions=()), definition))
+    assert found.universe == len(members(everyone))
     assert found.members.count == len(expected)
     assert set(found.members.sample) <= expected
     assert len(found.members.sample) == len(set(found.members.sample)) == min(10, len(expected))
     nodes = dict(list(walk(definition))[1:])
     assert [share.path for share in found.per_condition] == list(nodes)
     for share in found.per_condition:
-        alone = Group(logic="AND", conditions=(nodes[share.path],))
-        assert (share.kept, share.kept + share.dropped) == (len(members(alone)), len(universe)), share.path
+        alone = Group(logic="AND", conditions=(nodes[share.path], everyone))
+        assert (share.kept, share.kept + share.dropped) == (len(members(alone)), found.universe), share.path
 
 
 async def test_a_preview_of_every_condition_type_is_exact(stack: Stack) -> None:
@@ -89,7 +119,7 @@ async def test_a_preview_of_every_condition_type_is_exact(stack: Stack) -> None:
     found = await previewed(stack, tenant, EVERY_TYPE, segment_id=SEGMENT)
 
     assert_exact(found, EVERY_TYPE, EVENTS, SEGMENT, {20: inner})
-    assert [share.kept for share in found.per_condition] == [3, 3, 2, 2, 1, 2, 4, 0, 1, 3]
+    assert [share.kept for share in found.per_condition] == [3, 3, 2, 2, 1, 2, 4, 3, 1, 0, 1, 3]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -97,13 +127,16 @@ async def test_a_preview_of_any_definition_in_any_world_is_exact(stack: Stack, s
     world = World(Random(seed))
     tenant = new_tenant()
     await stack.insert(tenant, world.events)
+    await announce(stack, tenant, dict.fromkeys(world.lists, group(logic="OR")))
+    for static, users in world.lists.items():
+        await stack.lists.take_in([listing(tenant, static, 1, users)])
     use_cases = use_cases_of(stack)
     for segment_id in range(1, 4):
         references = dict(world.references)
         definition = world.definition(segment_id)
         found = await use_cases.previews.preview(tenant, definition, segment_id=segment_id, as_of=NOW)
 
-        assert_exact(found, definition, world.events, segment_id, references)
+        assert_exact(found, definition, world.events, segment_id, references, world.lists)
         await announce(stack, tenant, {segment_id: definition})
 
 
@@ -180,8 +213,8 @@ async def test_beside_a_run_that_holds_the_tenant_a_preview_says_what_it_leaves_
         during = await previews.preview(tenant, bought, segment_id=None, as_of=NOW)
     after = await previews.preview(tenant, bought, segment_id=None, as_of=NOW)
 
-    assert (during.members.count, len(during.reading.universe), during.reading.unnumbered) == (2, 4, 2)
-    assert (after.members.count, len(after.reading.universe), after.reading.unnumbered) == (4, 6, 0)
+    assert (during.members.count, during.universe, during.reading.unnumbered) == (2, 4, 2)
+    assert (after.members.count, after.universe, after.reading.unnumbered) == (4, 6, 0)
 
 
 async def test_a_plan_compares_both_definitions_as_of_one_instant(stack: Stack) -> None:
@@ -281,3 +314,28 @@ async def test_a_statement_that_takes_too_long_is_refused(stack: Stack) -> None:
     assert refusal.value.slug == "evaluation-refused"
     assert refusal.value.errors[0].path == "definition"
     assert isinstance(refusal.value.__cause__, QueryRefused)
+
+
+async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(stack: Stack) -> None:
+    tenant = new_tenant()
+    refers: dict[str, object] = {"type": "segment", "segment_id": 30}
+    await stack.insert(tenant, EVENTS)
+    await announce(stack, tenant, {30: group(logic="OR"), SEGMENT: group(PRO)})
+    await stack.lists.take_in([listing(tenant, 30, 1, {"a", "unseen"})])
+    previews = use_cases_of(stack).previews
+    first = await previews.preview(tenant, group(count("buy")), segment_id=None, as_of=NOW)
+
+    found = await previews.preview(tenant, group(refers, {**PRO, "negate": True}), segment_id=None, as_of=NOW)
+    await announce(stack, tenant, {30: group(logic="OR")}, version=2)
+    with pytest.raises(Unavailable):
+        await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
+    await stack.lists.take_in([listing(tenant, 30, 2, {"later"})])
+    later = await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
+    with pytest.raises(ValidationFailed) as refusal:
+        await previews.plan([tenant], 30, group(PRO), as_of=NOW)
+
+    assert (first.universe, found.universe) == (4, 5)
+    assert set(found.members.sample) == {"a", "unseen"}
+    assert [(share.kept, share.dropped) for share in found.per_condition] == [(2, 3), (4, 1)]
+    assert later.members.sample == ("later",)
+    assert refusal.value.errors[0].path == "segment_id"

@@ -13,9 +13,12 @@ from segops_membership.domain.evaluate import Event
 from segops_membership.domain.evaluate_checks import instant, number
 from segops_membership.domain.instants import from_ms
 from tests.integration.membership.stack import NOW_MS
+from tests.integration.membership.worlds_values import values_condition
 
 DAY_MS = 86_400_000
 USERS = ("u1", "u'2", "ü3", "{u:String}", "U1")
+LISTED = (*USERS, "without events", '\n"☃')
+STATIC = (901, 902)
 EVENT_TYPES = (
     "login",
     "login",
@@ -141,7 +144,8 @@ class World:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self.references: dict[int, Group] = {}
+        self.references: dict[int, Group] = {each: Group(logic="OR", conditions=()) for each in STATIC}
+        self.lists = {each: frozenset(random.sample(LISTED, random.randint(0, 4))) for each in STATIC}
         self._fresh = [self._event(i) for i in range(random.randint(3, 14))]
         # Some are delivered twice, and nothing comes in order.
         self.events = self._fresh + [random.choice(self._fresh) for _ in range(random.randint(0, 2))]
@@ -199,6 +203,8 @@ class World:
                 (
                     self._event_count,
                     self._event_count,
+                    self._values_condition,
+                    self._values_condition,
                     self._event_time,
                     self._event_match,
                     self._event_regularity,
@@ -242,6 +248,16 @@ class World:
             "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
         }
 
+    def _values_condition(self) -> dict[str, Any]:
+        pick = self._random.choice
+        subject = pick(self._fresh)
+        condition: dict[str, Any] = {
+            "event_type": pick((subject.event_type, subject.event_type, pick(EVENT_PATTERNS))),
+            "where": [self._filter(subject) for _ in range(pick((0, 0, 0, 1)))],
+            **values_condition(self._random, self._fresh, subject, self._path(subject)[0]),
+        }
+        return condition if pick((True, True, False)) else {**condition, "window": pick(WINDOWS)}
+
     def _event_match(self) -> dict[str, Any]:
         pick = self._random.choice
         subject = pick(self._fresh)
@@ -272,17 +288,19 @@ class World:
         return {"type": "sample", "percent": pick((0, 5.5, 50, 50, 75.25, 100)), **seed}
 
     def _segment(self) -> dict[str, Any]:
-        """A segment defined before, at first the sample that stands for one."""
-        if not self.references:
-            return self._sample()
+        """A static segment, or one that was defined before."""
         return {"type": "segment", "segment_id": self._random.choice(tuple(self.references))}
+
+    def _path(self, subject: Event) -> tuple[str, Any]:
+        """A path, mostly to something in the event, and what is there."""
+        path, value = self._random.choice([*_walk(subject.payload, ()), ((), None)])
+        if not path or self._random.random() < 0.1:
+            return self._random.choice(PATHS), value
+        return ".".join(key.replace(".", "\\.") for key in path), value
 
     def _filter(self, subject: Event) -> dict[str, Any]:
         """A test of something in the event that it passes, or nearly."""
-        path, value = self._random.choice([*_walk(subject.payload, ()), ((), None)])
-        spelled = ".".join(key.replace(".", "\\.") for key in path)
-        if not path or self._random.random() < 0.1:
-            spelled = self._random.choice(PATHS)
+        spelled, value = self._path(subject)
         family = self._random.choice(_families(value))
         test = {"property": spelled, "operator": self._random.choice(_BY_FAMILY[family])}
         return test if family == "presence" else {**test, "value": self._wanted(family, value)}

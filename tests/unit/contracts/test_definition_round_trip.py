@@ -189,7 +189,18 @@ def test_the_walk_names_every_node() -> None:
     ("node", "expected"),
     [
         ({"type": "event_count", "event_type": "a", "operator": "eq", "value": 0}, []),
-        ({"type": "event_count", "event_type": "a", "operator": "eq", "value": 0, "per": "x"}, [(".per", "per")]),
+        ({"type": "event_count", "event_type": "a", "operator": "eq", "value": 0, "per": "x"}, []),
+        (
+            {
+                "type": "event_aggregate",
+                "event_type": "a",
+                "property": "p",
+                "function": "sum",
+                "operator": "eq",
+                "value": 0,
+            },
+            [],
+        ),
         ({"type": "user_property", "property": "a", "operator": "exists"}, []),
         (
             {

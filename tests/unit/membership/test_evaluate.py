@@ -135,4 +135,4 @@ def test_paths_that_lead_nowhere(value: JsonValue, path: str) -> None:
 
 def test_what_is_not_supported_is_refused() -> None:
     with pytest.raises(NotSupported):
-        members([event("u")], count(per="p"))
+        members([event("u")], {"type": "event_sequence", "within": "1d", "steps": [{"event_type": "a"}] * 2})

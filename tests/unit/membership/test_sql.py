@@ -22,7 +22,7 @@ _IDENTIFIER = re.compile(r"`([^`]*)`")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
 _OUR_STRINGS = {
     *("'Array'", "'Array(String)'", "'Array(Float64)'", "'Nullable(String)'", "'Nullable(Float64)'", "'UTC'", "'$'"),
-    *("''", "'['", "'\"'", "'^[-0-9]'", "'true'", "'false'", "'null'", "'-'", "'000'"),
+    *("''", "'['", "'\"'", "'^[-0-9]'", "'true'", "'false'", "'null'", "'-'", "'000'", "'Map(UInt8, Int256)'"),
 }
 
 
@@ -41,6 +41,11 @@ def test_nothing_of_a_user_is_in_the_text(event_type: str, key: str, value: str)
     conditions = [
         {"type": "event_count", "event_type": event_type, "operator": "gte", "value": 1, "where": where},
         *({"type": "user_property", **each} for each in where),
+        {"type": "event_count", "event_type": event_type, "operator": "gte", "value": 1, "per": path},
+        *(
+            {"type": "event_aggregate", "event_type": event_type, "property": path, "operator": "eq", "value": 5} | each
+            for each in ({"function": "sum", "where": where}, {"function": "distinct"})
+        ),
     ]
 
     for sql in statement_texts(*conditions):

@@ -133,6 +133,8 @@ class ClickHouse:
                     connect_timeout=2,
                     send_receive_timeout=self._timeout_s,
                     compress=False,
+                    # A statement of many segments has more values than fit into a URL.
+                    form_encode_query_params=True,
                 )
             return self._client
 

@@ -35,6 +35,17 @@ class Bindings:
     def __init__(self) -> None:
         self._names: dict[tuple[str, object], str] = {}
         self.values: dict[str, object] = {}
+        self._shared: dict[str, str] = {}
+
+    def share(self, expression: str) -> str:
+        """A name for an expression that a statement repeats; the statement begins with `definitions`."""
+        return self._shared.setdefault(expression, f"s{len(self._shared)}")
+
+    @property
+    def definitions(self) -> str:
+        """What the names given by `share` mean; '' when there is none."""
+        named = ", ".join(f"({expression}) AS {name}" for expression, name in self._shared.items())
+        return f"WITH {named} " if named else ""
 
     def text(self, value: str) -> str:
         """A placeholder for a string."""
@@ -47,6 +58,10 @@ class Bindings:
     def integer(self, value: int) -> str:
         """A placeholder for a whole number."""
         return self._bind("UInt64" if value >= 0 else "Int64", value)
+
+    def wide(self, value: int) -> str:
+        """A constant of up to 256 bits, sign included."""
+        return f"toInt256({self.text(str(value))})"
 
     def flag(self, value: bool) -> str:
         """A placeholder for a boolean."""

@@ -100,9 +100,14 @@ def _holds(found: Property, test: Holds, bind: Bindings) -> str:
     return element
 
 
-def _compares(found: Property, test: Compares | Between, bind: Bindings) -> str:
+def number_sql(found: Property, bind: Bindings) -> str:
+    """A number, or a string that is a JSON number, as a double; NULL for anything else."""
     numeric_text = f"if(match({found.text}, {bind.text(_JSON_NUMBER)}), toFloat64OrNull({found.text}), NULL)"
-    number = f"coalesce({found.number}, {numeric_text})"
+    return f"coalesce({found.number}, {numeric_text})"
+
+
+def _compares(found: Property, test: Compares | Between, bind: Bindings) -> str:
+    number = number_sql(found, bind)
     if isinstance(test, Between):
         return f"{number} >= {bind.number(test.low)} AND {number} <= {bind.number(test.high)}"
     return f"{number} {_OPERATORS[test.operator]} {bind.number(test.bound)}"

@@ -34,7 +34,7 @@ def _use_cases(request: Request) -> UseCases:
 UseCasesOfApp = Annotated[UseCases, Depends(_use_cases)]
 
 
-@router.post("/preview/", summary="Preview a definition", responses=problems(403, 429, 503))
+@router.post("/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503))
 async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: PreviewRequest) -> PreviewRead:
     """Counts exactly who an unsaved definition selects, and what each of its parts does by itself.
 
@@ -46,7 +46,7 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: Pre
     )
 
 
-@router.post("/plan/", summary="Plan a change of a definition", responses=problems(403, 404, 429, 503))
+@router.post("/plan/", summary="Plan a change of a definition", responses=problems(403, 404, 409, 429, 503))
 async def plan_definition(use_cases: UseCasesOfApp, caller: Reader, body: PlanRequest) -> PlanRead:
     """Evaluates the present definition of a segment and another one as of the same instant. Nothing is stored."""
     tenants = caller.tenants(Scope.SEGMENTS_READ)

@@ -131,7 +131,7 @@ class PreviewRead(_Read):
     )
 
     count: int
-    universe: int = Field(description="Everyone with an event by then.")
+    universe: int = Field(description="Everyone with an event by then, or in a list that the definition leads to.")
     sample: UserIds
     per_condition: tuple[ConditionShare, ...] = Field(description="Every condition and every group but the outermost.")
 
@@ -142,7 +142,7 @@ class PreviewRead(_Read):
             {
                 **_read(preview.reading),
                 "count": preview.members.count,
-                "universe": len(preview.reading.universe),
+                "universe": preview.universe,
                 "sample": preview.members.sample,
                 "per_condition": [
                     {"path": share.path, "kept": share.kept, "dropped": share.dropped}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from pyroaring import BitMap
 
@@ -11,14 +10,11 @@ from segops_membership.domain.plan import (
     AllOf,
     AnyOf,
     Atom,
-    CountAtom,
     Expression,
-    MatchAtom,
     Not,
     Reference,
-    RegularityAtom,
-    SampleAtom,
-    TraitAtom,
+    StaticAtom,
+    atoms_of,
 )
 
 
@@ -28,22 +24,30 @@ def members(
     universe: BitMap,
     known: dict[int, BitMap] | None = None,
 ) -> BitMap:
-    """Who satisfies the expression; nobody outside of the universe does, whatever an answer says.
+    """Who satisfies the expression; nobody outside of its universe does, whatever an answer says.
 
+    `universe` are the profiles with events; that of an expression is `universe_of` it, of a segment that it refers to
+    that segment's own.
     `known` are the members of segments that were referred to before, under the same answers; those met here are added.
     """
     found = {} if known is None else known
     for reference in _unknown(expression, found):
-        found[reference.segment_id] = _members(reference.expression, answers, universe, found)
-    return _members(expression, answers, universe, found)
+        found[reference.segment_id] = _members(
+            reference.expression, answers, universe_of(reference.expression, answers, universe), found
+        )
+    return _members(expression, answers, universe_of(expression, answers, universe), found)
+
+
+def universe_of(expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap) -> BitMap:
+    """The profiles with events, and those in the static lists that the expression leads to, events or not."""
+    lists = [answers[atom] for atom in atoms_of(expression) if isinstance(atom, StaticAtom)]
+    return BitMap.union(universe, *lists) if lists else universe
 
 
 def _members(
     expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, BitMap]
 ) -> BitMap:
     match expression:
-        case CountAtom() | MatchAtom() | RegularityAtom() | TraitAtom() | SampleAtom():
-            return answers[expression] & universe
         case Reference(segment_id):
             return known[segment_id]
         case AllOf(parts):
@@ -58,8 +62,8 @@ def _members(
             return found
         case Not(part):
             return universe - _members(part, answers, universe, known)
-        case _:
-            assert_never(expression)
+        case atom:
+            return answers[atom] & universe
 
 
 def _unknown(expression: Expression, known: Mapping[int, BitMap]) -> list[Reference]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -39,6 +40,7 @@ from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
 from segops_common.contracts.definition.values import Duration, EventPattern, path_keys
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow, RangeWindow
+from segops_membership.domain.compiler_values import aggregated, counted, counted_per_value
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import dependency_order
 from segops_membership.domain.plan import (
@@ -65,6 +67,7 @@ from segops_membership.domain.plan import (
     Reference,
     RegularityAtom,
     SampleAtom,
+    StaticAtom,
     Test,
     TextValue,
     TraitAtom,
@@ -81,27 +84,39 @@ class NotSupported(Exception):
 
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
+NO_LISTS: Final[Mapping[int, StaticAtom]] = MappingProxyType({})
 
 
 def compile_definition(
-    definition: Group, as_of_ms: int, *, segment_id: int, references: Mapping[int, Group] = NO_REFERENCES
+    definition: Group,
+    as_of_ms: int,
+    *,
+    segment_id: int,
+    references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, StaticAtom] = NO_LISTS,
 ) -> Expression:
     """Give the definition of a segment its meaning as of an instant. Raises NotSupported or BrokenReference."""
-    return compile_definitions({segment_id: definition}, as_of_ms, references=references)[segment_id]
+    return compile_definitions({segment_id: definition}, as_of_ms, references=references, lists=lists)[segment_id]
 
 
 def compile_definitions(
-    definitions: Mapping[int, Group], as_of_ms: int, *, references: Mapping[int, Group] = NO_REFERENCES
+    definitions: Mapping[int, Group],
+    as_of_ms: int,
+    *,
+    references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, StaticAtom] = NO_LISTS,
 ) -> dict[int, Expression]:
     """Compile definitions by the ids of their segments; each segment that is referred to is compiled once.
 
     `references` has the definitions of the segments that these refer to, directly or through others; a segment that is
-    in both has the definition of the first. Raises NotSupported or BrokenReference.
+    in both has the definition of the first. A segment with one of the `lists` is static: its definition says nothing.
+    Raises NotSupported or BrokenReference.
     """
     known = {**references, **definitions}
     compiled: dict[int, Reference] = {}
     for segment_id in dependency_order(definitions, known):
-        compiled[segment_id] = Reference(segment_id, _group(known[segment_id], as_of_ms, segment_id, compiled))
+        meaning = lists.get(segment_id) or _group(known[segment_id], as_of_ms, segment_id, compiled)
+        compiled[segment_id] = Reference(segment_id, meaning)
     return {segment_id: compiled[segment_id].expression for segment_id in definitions}
 
 
@@ -134,7 +149,9 @@ def _events(condition: EventCondition, as_of_ms: int) -> Expression:
             return _event_match(condition, as_of_ms)
         case EventRegularity():
             return _event_regularity(condition, as_of_ms)
-        case EventAggregate() | EventSequence():
+        case EventAggregate():
+            return aggregated(condition, _selection(condition.event_type, condition.where, condition.window, as_of_ms))
+        case EventSequence():
             raise NotSupported(condition.type)
         case _:
             assert_never(condition)
@@ -145,11 +162,10 @@ def _unless(negate: bool, expression: Expression) -> Expression:
 
 
 def _event_count(condition: EventCount, as_of_ms: int) -> Expression:
-    if condition.per is not None:
-        raise NotSupported("event_count with per")
     selection = _selection(condition.event_type, condition.where, condition.window, as_of_ms)
-    low, high = _count_range(condition.operator, condition.value)
-    return _unless(condition.operator == "neq", _counted(selection, low, high))
+    if condition.per is not None:
+        return counted_per_value(condition.operator, condition.value, selection, path_keys(condition.per))
+    return counted(condition.operator, condition.value, partial(CountAtom, selection))
 
 
 def _selection(event_type: str, where: Iterable[AnyFilter], window: AnyWindow | None, as_of_ms: int) -> EventSelection:
@@ -187,33 +203,6 @@ def _event_regularity(condition: EventRegularity, as_of_ms: int) -> Expression:
     period_ms = condition.period.milliseconds
     selection = replace(known, after_ms=as_of_ms - condition.of * period_ms)
     return RegularityAtom(selection, period_ms, condition.count, condition.at_least)
-
-
-def _counted(selection: EventSelection, low: int, high: int | None) -> Expression:
-    """Profiles with a count in the range; a range that holds 0 is the complement of what lies above it."""
-    if high is not None and high < max(low, 0):
-        return NO_ONE
-    if low > 0:
-        return CountAtom(selection, low, high)
-    return EVERYONE if high is None else Not(CountAtom(selection, high + 1, None))
-
-
-def _count_range(operator: str, value: float | tuple[float, ...]) -> tuple[int, int | None]:
-    """The whole numbers that satisfy an operator (for `neq`, those that do not), both ends included."""
-    low, high = (value[0], value[1]) if isinstance(value, tuple) else (value, value)
-    match operator:
-        case "eq" | "neq" | "between":
-            return math.ceil(low), math.floor(high)
-        case "gt":
-            return math.floor(low) + 1, None
-        case "gte":
-            return math.ceil(low), None
-        case "lt":
-            return 0, math.ceil(high) - 1
-        case "lte":
-            return 0, math.floor(high)
-        case _:
-            raise ValueError(operator)
 
 
 def _trait(condition: AnyTrait, as_of_ms: int) -> Expression:

@@ -144,7 +144,42 @@ class RegularityAtom:
     at_least: int
 
 
-EventAtom = CountAtom | MatchAtom | RegularityAtom
+@dataclass(frozen=True, slots=True)
+class PerValueAtom:
+    """Profiles with a scalar that at least `low` (1 or more) and at most `high` selected events have at `keys`."""
+
+    selection: EventSelection
+    keys: tuple[str, ...]
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DistinctAtom:
+    """Profiles whose selected events have at least `low` (1 or more) and at most `high` different scalars at `keys`."""
+
+    selection: EventSelection
+    keys: tuple[str, ...]
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateAtom:
+    """Profiles whose selected events have numbers at `keys` with a sum or mean from `low` to `high`, both included.
+
+    Sum and mean are exact, then rounded once to a double; an infinite end includes the infinity.
+    """
+
+    selection: EventSelection
+    keys: tuple[str, ...]
+    function: Literal["sum", "avg"]
+    low: float
+    high: float
+
+
+ValueAtom = PerValueAtom | DistinctAtom | AggregateAtom
+EventAtom = CountAtom | MatchAtom | RegularityAtom | ValueAtom
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +198,16 @@ class SampleAtom:
     below: int
 
 
-Atom = EventAtom | TraitAtom | SampleAtom
+@dataclass(frozen=True, slots=True)
+class StaticAtom:
+    """Profiles in a static segment's list, as its changes `since` to `until`, both included, have made it."""
+
+    segment_id: int
+    since: int
+    until: int
+
+
+Atom = EventAtom | TraitAtom | SampleAtom | StaticAtom
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,17 @@ def dependents_of(segment_id: int, definitions: Mapping[int, Group]) -> frozense
     return frozenset(found)
 
 
+def reached_from(definition: Group, definitions: Mapping[int, Group]) -> frozenset[int]:
+    """The segments that a definition refers to, directly or through others, as far as they are there."""
+    found: set[int] = set()
+    waiting = [definition]
+    while waiting:
+        new = {referred for _, referred in segments_in(waiting.pop())} & definitions.keys() - found
+        found |= new
+        waiting += [definitions[each] for each in new]
+    return frozenset(found)
+
+
 def reference_faults(definition: Group, definitions: Mapping[int, Group], segment_id: int | None) -> Iterator[Fault]:
     """References of a definition to segments that are not there, or that lead back to the segment that would have it."""
     references = segments_in(definition)

@@ -12,10 +12,11 @@ from pyroaring import BitMap
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Fault, ValidationFailed
 from segops_membership.domain.instants import to_ms
-from segops_membership.domain.plan import Atom
+from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.ports import Evaluation, Intake, LeaseTaken, Ledger, Profiles
 from segops_membership.service.atom_cache import AtomCache, Moment
 from segops_membership.service.leases import Leases
+from segops_membership.service.static_lists import ListsAtHand
 
 MAX_AGE_MS: Final = 5_000
 """Who names no instant may get one that others asked for, if it is no older."""
@@ -50,6 +51,7 @@ class Moments:
         leases: Leases,
         ledger: Ledger,
         intake: Intake,
+        lists: ListsAtHand,
         profiles: Profiles,
         evaluation: Evaluation,
         clock: Clock,
@@ -58,6 +60,7 @@ class Moments:
         self._leases = leases
         self._ledger = ledger
         self._intake = intake
+        self._lists = lists
         self._profiles = profiles
         self._evaluation = evaluation
         self._clock = clock
@@ -79,14 +82,17 @@ class Moments:
     async def read(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Reading:
         """Raises Outage, LeaseLost or QueryRefused."""
         rows_read = bytes_read = 0
+        lists = [atom for atom in atoms if isinstance(atom, StaticAtom)]
         moment = self._cache.get(tenant_id, as_of_ms)
-        if moment is None:
-            moment, rows_read, bytes_read = await self._begun(tenant_id, as_of_ms)
+        # The users of a list that was not asked for had no number, perhaps, when the other atoms were read.
+        if moment is None or not moment.atoms.keys() >= set(lists):
+            moment, rows_read, bytes_read = await self._begun(tenant_id, as_of_ms, lists)
         missing = [atom for atom in atoms if atom not in moment.atoms]
         if missing:
             answers = await self._evaluation.answer(tenant_id, missing, as_of_ms)
             rows_read += answers.rows_read
             bytes_read += answers.bytes_read
+            await self._lists.check(tenant_id, lists)
             self._cache.add(moment, answers.atoms)
         return Reading(
             as_of_ms=as_of_ms,
@@ -98,10 +104,10 @@ class Moments:
             bytes_read=bytes_read,
         )
 
-    async def _begun(self, tenant_id: int, as_of_ms: int) -> tuple[Moment, int, int]:
+    async def _begun(self, tenant_id: int, as_of_ms: int, lists: Collection[StaticAtom]) -> tuple[Moment, int, int]:
         """The universe is read before any atom, so that all atoms know each profile in it by its number."""
         await self._intake.settle()
-        unnumbered = await self._number_profiles(tenant_id)
+        unnumbered = await self._number_profiles(tenant_id, lists)
         born = self._clock.monotonic()
         answers = await self._evaluation.answer(tenant_id, (), as_of_ms)
         moment = Moment(
@@ -111,17 +117,17 @@ class Moments:
             self._cache.keep(moment)
         return moment, answers.rows_read, answers.bytes_read
 
-    async def _number_profiles(self, tenant_id: int) -> int:
+    async def _number_profiles(self, tenant_id: int, lists: Collection[StaticAtom]) -> int:
         """Number what has no number, as a run does; how many are left because a run holds the lease for longer."""
-        if not await self._profiles.unnumbered(tenant_id):
+        if not await self._profiles.unnumbered(tenant_id, lists):
             return 0
         try:
             async with self._leases.hold(tenant_id, wait=_WAIT_FOR_LEASE) as lease:
-                count = await self._profiles.unnumbered(tenant_id)
+                count = await self._profiles.unnumbered(tenant_id, lists)
                 if count:
                     first = await self._ledger.reserve_numbers(tenant_id, count)
                     lease.check()
-                    await self._profiles.number(tenant_id, first, count, lease.fence)
+                    await self._profiles.number(tenant_id, first, count, lease.fence, lists)
                 return 0
         except LeaseTaken:
-            return await self._profiles.unnumbered(tenant_id)
+            return await self._profiles.unnumbered(tenant_id, lists)

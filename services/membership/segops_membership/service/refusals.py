@@ -8,11 +8,12 @@ from itertools import islice
 from typing import Final
 
 from segops_common.contracts.definition import Group, unavailable_conditions
-from segops_common.kit.errors import Fault, NotAvailableYet, Unavailable, ValidationFailed
+from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, Unavailable, ValidationFailed
 from segops_membership.domain.compiler import NotSupported
 from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.referring import reference_faults
 from segops_membership.ports import LeaseLost, Outage, QueryRefused
+from segops_membership.service.static_lists import ListLost
 
 _MAX_FAULTS: Final = 20
 
@@ -34,13 +35,15 @@ def check_definition(definition: Group, known: Mapping[int, Group], segment_id: 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raises Unavailable, NotAvailableYet or ValidationFailed (evaluation-refused) for what an evaluation raises."""
+    """Raises Conflict (static-list-incomplete), Unavailable, NotAvailableYet or ValidationFailed (evaluation-refused) for what an evaluation raises."""
     try:
         yield
     except (Outage, LeaseLost, TimeoutError) as error:
         raise Unavailable("Membership cannot be evaluated at the moment.", retry_after_s=1) from error
     except BrokenReference as error:
         raise Unavailable("A definition that this one leads to is not known here yet.", retry_after_s=1) from error
+    except ListLost as error:
+        raise Conflict(str(error), slug="static-list-incomplete") from error
     except NotSupported as error:
         raise NotAvailableYet(f"This version does not evaluate {error.what}.") from error
     except QueryRefused as error:

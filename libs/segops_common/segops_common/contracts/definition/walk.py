@@ -6,11 +6,7 @@ from collections.abc import Iterator
 
 from segops_common.contracts.definition.conditions import (
     AnyCondition,
-    EventCount,
-    EventMatch,
-    EventRegularity,
-    EventTime,
-    Sample,
+    EventSequence,
     SegmentMembership,
 )
 from segops_common.contracts.definition.groups import Group
@@ -40,10 +36,8 @@ def unavailable_conditions(definition: Group, *, at: str = "definition") -> list
     for path, node in walk(definition, at=at):
         if isinstance(node, Group):
             continue
-        if isinstance(node, EventCount):
-            found.extend([(f"{path}.per", "per")] if node.per is not None else [])
-        elif isinstance(node, TraitCondition):
+        if isinstance(node, TraitCondition):
             found.extend([(f"{path}.held_for", "held_for")] if node.held_for is not None else [])
-        elif not isinstance(node, EventMatch | EventRegularity | EventTime | Sample | SegmentMembership):
+        elif isinstance(node, EventSequence):
             found.append((path, node.type))
     return found

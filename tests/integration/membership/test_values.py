@@ -1,0 +1,155 @@
+"""Sums, means and counts of values at the edges of doubles, where SQL and Python must agree to the last bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from random import Random
+from typing import Any
+
+import pytest
+from pydantic import JsonValue
+
+from segops_common.contracts.definition import Group
+from segops_common.contracts.definition.conditions import AggregateFunction
+from segops_common.stores.clickhouse import ClickHouse
+from segops_membership.domain.evaluate import Event, evaluate
+from segops_membership.domain.evaluate_values import aggregate
+from tests.integration.membership.stack import NOW_MS, group
+from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
+from tests.integration.membership.worlds_values import FUNCTIONS, OPERATORS
+
+__all__ = ["clickhouse"]
+MAX = 1.7976931348623157e308
+LEAST = 5e-324
+LISTS: dict[str, list[JsonValue]] = {
+    "cents": [19.99, 0.01, 0.1, 0.2, 0.3, 1e9 + 0.01, -4.35],
+    "whole": [1, 2, 3.0, 2**53, 2**53 + 1, 2**53 + 2, -(2**63), 2**62],
+    "halves to even": [2**53, 1],
+    "halves to even, up": [2**53 + 2, 1],
+    "a trace above a half": [2**53, 1, LEAST],
+    "a trace below a half": [2**53, 1, -LEAST],
+    "what one order loses": [1e16, 1, -1e16],
+    "cancels": [1e300, 1, -1e300],
+    "cancels to a trace": [MAX, LEAST, -MAX],
+    "the least": [LEAST, LEAST, -LEAST],
+    "half of the least": [LEAST, 0],
+    "minus half of the least": [-LEAST, 0],
+    "a third of the least": [LEAST, 0, 0],
+    "odd halves of the least": [3 * LEAST, 0],
+    "subnormal to normal": [2.2250738585072014e-308, -LEAST],
+    "over the top and back": [MAX, MAX, -MAX],
+    "over the top": [MAX, MAX],
+    "just not over the top": [MAX, 9.9e291],
+    "at the top": [MAX, 2.0**970],
+    "under the bottom": [-MAX, -1e300, -MAX],
+    "infinite": ["1e400", 5, -MAX],
+    "minus infinite": ["-1e400", "1e5"],
+    "both": ["1e400", 1, "-1e400", "1e400"],
+    "zeros": [-0.0, 0.0, 0],
+    "minus zero": [-0.0],
+    "smaller than the units": [0.0001, 1e-20, 1e-5, 3e-30],
+    "units and more": [2.0**-62, 2.0**-63, -(2.0**-64), 2.0**62, 2.0**63],
+    "all windows": [*(2.0**at * 1.7 for at in range(-1070, 1020, 37)), *(-(2.0**at) for at in range(-1000, 1000, 91))],
+    "numerals": [
+        "5",
+        "-0",
+        "1e3",
+        "0.1000000000000000055511151231257827",
+        "9007199254740993",
+        "05",
+        " 5",
+        "NaN",
+        "0x5",
+    ],
+    "one numeral": ["1e-400"],
+    "no numbers": [True, False, None, "x", [5], {"a": 5}],
+    "none": [],
+    "scalars": [5, 5.0, "5", True, 1, "true", False, 0, -0.0, None, [5], "aaaaaaaa", 1.2217638442043777e161, "é"],
+}
+
+
+def events_of(lists: dict[str, list[JsonValue]], random: Random) -> list[Event]:
+    """One profile for each list, and all of them with an event of another type."""
+    events = [Event(name, "other", f"other {name}", NOW_MS, {}) for name in lists]
+    events += [
+        Event(name, "buy", f"{name} {i}", NOW_MS - random.randrange(9), {"p": value, "where": i % 2})
+        for name, values in lists.items()
+        for i, value in enumerate(values)
+    ]
+    random.shuffle(events)
+    return events
+
+
+def near(found: float | None) -> list[float]:
+    """Finite thresholds: the value, both doubles beside it, and the ends."""
+    if found is None or math.isnan(found):
+        return [0.0]
+    beside = (found, math.nextafter(found, math.inf), math.nextafter(found, -math.inf), MAX, -MAX)
+    return [each for each in beside if math.isfinite(each)]
+
+
+def asking(function: str, operator: str, value: Any, **more: Any) -> Group:
+    condition = {"type": "event_aggregate", "event_type": "buy", "property": "p", "function": function}
+    return group({**condition, "operator": operator, "value": value, **more})
+
+
+async def assert_agreement(clickhouse: ClickHouse, events: Sequence[Event], wanted: Sequence[Group]) -> None:
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    for found, each in zip(by_sql, wanted, strict=True):
+        expected = evaluate(each, events, NOW_MS, segment_id=SEGMENT)
+        assert found == expected, (each, found ^ expected)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+async def test_every_aggregate_to_the_last_bit(clickhouse: ClickHouse, function: AggregateFunction) -> None:
+    bounds = {each: None for values in LISTS.values() for each in near(aggregate(function, values))}
+    bounds |= {0.0: None, LEAST: None, -LEAST: None}
+    wanted = [asking(function, name, each) for each in bounds for name in OPERATORS if name != "between"]
+    wanted += [asking(function, "between", sorted((a, b))) for a, b in list(combinations(bounds, 2))[::23]]
+    wanted += [asking(function, "eq", 0, where=[{"property": "where", "operator": "eq", "value": 1}])]
+
+    await assert_agreement(clickhouse, events_of(LISTS, Random(1)), wanted)
+
+
+async def test_random_sums_of_all_magnitudes(clickhouse: ClickHouse) -> None:
+    random = Random(2)
+    lists: dict[str, list[JsonValue]] = {
+        f"{spread} {i}": [
+            math.ldexp(random.uniform(-1, 1), random.randint(-spread, spread)) for _ in range(random.randint(1, 9))
+        ]
+        for spread in (0, 3, 60, 120, 1020)
+        for i in range(8)
+    }
+    functions: tuple[AggregateFunction, ...] = ("sum", "avg")
+    bounds = [
+        (function, each)
+        for i, values in enumerate(lists.values())
+        for function in functions[i % 2 :][:1]
+        for each in near(aggregate(function, values))[:3]
+    ]
+    wanted = [asking(function, name, each) for function, each in bounds for name in ("eq", "gte")]
+
+    await assert_agreement(clickhouse, events_of(lists, random), wanted)
+
+
+async def test_every_count_of_a_value(clickhouse: ClickHouse) -> None:
+    """Among scalars that are nearly equal, and values that are no scalars."""
+    alphabet: list[JsonValue] = [5, 5.0, "5", True, 1, "true", 0, -0.0, False, None, [5], {"a": 5}, "", "é"]
+    random = Random(3)
+    lists = {f"u{i}": [random.choice(alphabet[i % 7 :]) for _ in range(i % 9)] for i in range(60)}
+    wanted = [
+        group({"type": "event_count", "event_type": name, "operator": operator, "value": value, "per": path})
+        for name in ("buy", "b*", "none")
+        for path in ("p", "p.0", "p.a", "missing")
+        for operator in OPERATORS
+        for value in (-1, 0, 0.5, 1, 1.5, 2, 3)
+        if operator != "between"
+    ]
+    wanted += [
+        group({"type": "event_count", "event_type": "buy", "operator": "between", "value": ends, "per": "p"})
+        for ends in ([0, 0], [0, 1], [1, 1], [2, 3], [2.1, 2.9], [-3, -1], [3, 90])
+    ]
+
+    await assert_agreement(clickhouse, events_of(lists, random), wanted)

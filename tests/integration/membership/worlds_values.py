@@ -1,0 +1,46 @@
+"""Conditions on the values of a property over events, with thresholds at or just beside what some profile has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from random import Random
+from typing import Any, get_args
+
+from segops_common.contracts.definition.conditions import AggregateFunction, CountOperator
+from segops_common.contracts.definition.values import path_keys
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.evaluate_checks import look_up
+from segops_membership.domain.evaluate_values import aggregate, count_each
+
+FUNCTIONS: tuple[AggregateFunction, ...] = get_args(AggregateFunction)
+OPERATORS: tuple[CountOperator, ...] = get_args(CountOperator)
+
+
+def values_condition(random: Random, events: Sequence[Event], subject: Event, path: str) -> dict[str, Any]:
+    """All of the condition but its event type, filters and window."""
+    alike = [each for each in events if (each.profile_id, each.event_type) == (subject.profile_id, subject.event_type)]
+    values = [look_up(each.payload, path_keys(path)) for each in alike]
+    if random.random() < 0.3:
+        counts = [float(count) for count in count_each(values).values()]
+        return {"type": "event_count", "per": path, **_compared(random, random.choice([*counts, 0.0, 1.0]))}
+    function = random.choice(FUNCTIONS)
+    found = aggregate(function, values)
+    return {"type": "event_aggregate", "property": path, "function": function, **_compared(random, found)}
+
+
+def _compared(random: Random, found: float | None) -> dict[str, Any]:
+    """An operator on which it depends whether the value is a little larger or smaller."""
+    operator = random.choice(OPERATORS)
+    ends = sorted(beside(random, found) for _ in range(2))
+    return {"operator": operator, "value": ends if operator == "between" else ends[0]}
+
+
+def beside(random: Random, found: float | None) -> float:
+    """The value itself, or one that is the least bit or a unit from it; it is always finite."""
+    if found is None or not math.isfinite(found):
+        return random.choice((0.0, 1.0, -1.0, math.copysign(1.7976931348623157e308, found or 1.0)))
+    near = random.choice(
+        (found, found, math.nextafter(found, math.inf), math.nextafter(found, -math.inf), found + 1, found - 1)
+    )
+    return near if math.isfinite(near) else found
