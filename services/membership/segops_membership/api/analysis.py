@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 
@@ -12,6 +12,7 @@ from segops_common.security.scopes import Scope
 from segops_common.web.app import new_router
 from segops_common.web.deps import require
 from segops_common.web.problems import problems
+from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
 from segops_membership.api.analysis_models import (
     OverlapRead,
     OverlapRequest,
@@ -23,6 +24,8 @@ from segops_membership.api.analysis_models import (
 from segops_membership.service.use_cases import UseCases
 
 Reader = Annotated[Principal, require(Scope.SEGMENTS_READ)]
+# These only read, so that to repeat one is to ask again.
+_READS_ONLY: Final = {TAKES_IDEMPOTENCY_KEY: False}
 router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["analysis"])
 
 
@@ -34,7 +37,9 @@ def _use_cases(request: Request) -> UseCases:
 UseCasesOfApp = Annotated[UseCases, Depends(_use_cases)]
 
 
-@router.post("/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503))
+@router.post(
+    "/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503), openapi_extra=_READS_ONLY
+)
 async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: PreviewRequest) -> PreviewRead:
     """Counts exactly who an unsaved definition selects, and what each of its parts does by itself.
 
@@ -46,14 +51,21 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: Pre
     )
 
 
-@router.post("/plan/", summary="Plan a change of a definition", responses=problems(403, 404, 409, 429, 503))
+@router.post(
+    "/plan/",
+    summary="Plan a change of a definition",
+    responses=problems(403, 404, 409, 429, 503),
+    openapi_extra=_READS_ONLY,
+)
 async def plan_definition(use_cases: UseCasesOfApp, caller: Reader, body: PlanRequest) -> PlanRead:
     """Evaluates the present definition of a segment and another one as of the same instant. Nothing is stored."""
     tenants = caller.tenants(Scope.SEGMENTS_READ)
     return PlanRead.of(await use_cases.previews.plan(tenants, body.segment_id, body.definition, as_of=body.as_of))
 
 
-@router.post("/overlap/", summary="Compare published segments", responses=problems(403, 404, 429, 503))
+@router.post(
+    "/overlap/", summary="Compare published segments", responses=problems(403, 404, 429, 503), openapi_extra=_READS_ONLY
+)
 async def compare_segments(use_cases: UseCasesOfApp, caller: Reader, body: OverlapRequest) -> OverlapRead:
     """The sizes of 2 to 20 segments of a tenant, and of what every two of them share."""
     caller.require(body.tenant, Scope.SEGMENTS_READ)
