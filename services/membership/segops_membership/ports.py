@@ -76,6 +76,10 @@ class Profiles(Protocol):
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
         ...
 
+    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
+        """The ids of a few profiles by their numbers; a number that nobody has is left out."""
+        ...
+
 
 class StaticLists(Protocol):
     """The lists of static segments: every change is stored before it counts, and then counts as a whole."""
