@@ -13,14 +13,29 @@ from typing import Any
 from pydantic import BaseModel
 
 from segops_common.contracts.events import EventRow
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, MembershipChanged, SegmentChanged
-from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES, SEGMENTS, Topic
+from segops_common.contracts.jobs import (
+    ComputeJob,
+    ComputeResult,
+    MembershipChanged,
+    SegmentChanged,
+    StaticMembersChanged,
+)
+from segops_common.contracts.topics import (
+    COMPUTE_JOBS,
+    COMPUTE_RESULTS,
+    EVENTS,
+    MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    STATIC_MEMBERS,
+    Topic,
+)
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "contract" / "topics"
 VALUES: dict[Topic, type[BaseModel]] = {
     EVENTS: EventRow,
     COMPUTE_JOBS: ComputeJob,
     SEGMENTS: SegmentChanged,
+    STATIC_MEMBERS: StaticMembersChanged,
     COMPUTE_RESULTS: ComputeResult,
     MEMBERSHIP_CHANGES: MembershipChanged,
 }

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import pwd
+import re
 import signal
 import tomllib
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ _PROBLEMS = (
     (404, "not-found", "Not found", "Nothing answers at this path."),
     (405, "method-not-allowed", "Method not allowed", "This path does not take this method."),
     (408, "request-timeout", "Request timeout", "The request did not arrive in time."),
-    (413, "payload-too-large", "Payload too large", "Send at most 1 MiB in one request."),
+    (413, "payload-too-large", "Payload too large", "Send at most 1 MiB in one request, 64 MiB of a list."),
     (414, "uri-too-long", "URI too long", "The request line is too long."),
     (431, "headers-too-large", "Headers too large", "The request headers are too large."),
     (500, "internal-error", "Internal error", "The gateway failed."),
@@ -49,11 +50,12 @@ _SHOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path prefix and the service that answers below it."""
+    """A path prefix and the service that answers below it; with `*` for a number, it is the whole path."""
 
     prefix: str
     service: str
     stream: bool = False
+    upload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class RouteTable:
     max_body_bytes: int
     timeout_s: int
     stream_timeout_s: int
+    max_upload_bytes: int
+    upload_timeout_s: int
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -140,8 +144,15 @@ def _upstream(name: str, port: int) -> str:
 
 
 def _route(route: Route, table: RouteTable) -> str:
-    streaming = f"proxy_buffering off; proxy_read_timeout {table.stream_timeout_s}s; " if route.stream else ""
-    pass_on = f"{{ {streaming}proxy_pass http://{route.service}; }}"
+    special = f"proxy_buffering off; proxy_read_timeout {table.stream_timeout_s}s; " if route.stream else ""
+    if route.upload:
+        special += f"client_max_body_size {table.max_upload_bytes}; proxy_request_buffering off; "
+        special += f"proxy_read_timeout {table.upload_timeout_s}s; "
+    pass_on = f"{{ {special}proxy_pass http://{route.service}; }}"
+    if "*" in route.prefix:
+        # The form without the last slash goes the same way.
+        pattern = re.escape(route.prefix.rstrip("/")).replace(r"\*", "[0-9]+")
+        return f'        location ~ "^{pattern}/?$" {pass_on}'
     # The exact form stops nginx from redirecting the path without its last slash.
     return f"        location {route.prefix} {pass_on}\n        location = {route.prefix.rstrip('/')} {pass_on}"
 

@@ -7,7 +7,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES
+from segops_common.contracts.topics import (
+    COMPUTE_JOBS,
+    COMPUTE_RESULTS,
+    MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    STATIC_MEMBERS,
+)
 from segops_common.stores.clickhouse_migrations import migrate, pending_migrations
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
@@ -15,14 +21,23 @@ from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
-from segops_membership.service.lookup import Lookup
+from segops_membership.service.use_cases import UseCases
 
-TOPICS: Final = (COMPUTE_JOBS, COMPUTE_JOBS.dead, COMPUTE_RESULTS, MEMBERSHIP_CHANGES)
+TOPICS: Final = (
+    COMPUTE_JOBS,
+    COMPUTE_JOBS.dead,
+    STATIC_MEMBERS,
+    STATIC_MEMBERS.dead,
+    COMPUTE_RESULTS,
+    MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    SEGMENTS.dead,
+)
 
 _log = logging.getLogger(__name__)
 
 
-def api_app(lifespan: Lifespan[Lookup], metrics: Metrics | None = None) -> FastAPI:
+def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> FastAPI:
     """The documented HTTP interface over the given resources."""
     return create_app(
         title="SegOps membership",
@@ -46,9 +61,10 @@ async def run_api(bootstrap: Bootstrap) -> None:
 
 async def run_worker(bootstrap: Bootstrap) -> None:
     """Run the worker and its health until SIGTERM; a job in flight is finished or left to the next owner."""
-    async with bootstrap.worker() as loop:
-        app = worker_app(title="SegOps compute worker", checks={"worker": loop.check}, metrics=bootstrap.metrics)
-        await serve(app, bootstrap.address, loops=[loop.run])
+    async with bootstrap.worker() as loops:
+        checks = {name: loop.check for name, loop in loops.items()}
+        app = worker_app(title="SegOps compute worker", checks=checks, metrics=bootstrap.metrics)
+        await serve(app, bootstrap.address, loops=[loop.run for loop in loops.values()])
 
 
 async def run_migrations(bootstrap: Bootstrap) -> None:

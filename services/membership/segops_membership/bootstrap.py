@@ -9,7 +9,9 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
-from segops_common.contracts.topics import COMPUTE_JOBS
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, STATIC_MEMBERS, Topic
 from segops_common.kit.clock import SystemClock
 from segops_common.kit.faults import FaultPoints
 from segops_common.kit.ids import SystemIds
@@ -17,8 +19,9 @@ from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import RedisBreaker, create_redis
-from segops_common.streams.consumer import ConsumerLoop, Limits
+from segops_common.streams.consumer import BatchHandler, ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.keyed import KeyedLoop
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop_metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
@@ -28,24 +31,34 @@ from segops_common.web.app import Running
 from segops_common.web.server import Address
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
+from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
 from segops_membership.service.numbers import PublicationNumbers
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
 from segops_membership.workers.compute import ComputeJobs
+from segops_membership.workers.definitions import SegmentChanges
+from segops_membership.workers.static_members import StaticMembers
 
 SERVICE: Final = "membership"
 WORKER_GROUP: Final = "segops-compute"
+LISTS_GROUP: Final = "segops-static-lists"
+DEFINITIONS_GROUP: Final = "segops-definitions"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# One job at a time in a partition, committed before the next; several partitions side by side.
-_LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+# One job at a time of a tenant, jobs of so many tenants side by side; a partition is read ahead of its oldest open job.
+_LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
+_DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
+_LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
 
 
 class Bootstrap:
@@ -67,10 +80,10 @@ class Bootstrap:
         return self._settings.postgres_url
 
     @asynccontextmanager
-    async def api(self) -> AsyncIterator[Running[Lookup]]:
+    async def api(self) -> AsyncIterator[Running[UseCases]]:
         """What the API holds while it runs."""
         settings = self._settings
-        async with self.clickhouse() as clickhouse, self._cache() as cache:
+        async with self.clickhouse() as clickhouse, self._cache() as cache, self._postgres() as engine:
             reader = ClickHouseReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
@@ -79,6 +92,7 @@ class Bootstrap:
                 clock=self._clock,
                 metrics=self.metrics,
             )
+            use_cases = UseCases(lookup=lookup, definitions=PostgresDefinitions(engine=engine))
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
                 auth_url=settings.auth_url,
@@ -88,20 +102,22 @@ class Bootstrap:
             )
             try:
                 async with authenticator:
-                    yield Running(lookup, authenticator=authenticator, checks={"lookup": lookup.check})
+                    yield Running(use_cases, authenticator=authenticator, checks={"lookup": lookup.check})
             finally:
                 await purges.aclose()
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[ConsumerLoop]:
-        """The loop of the compute worker, with its resources."""
+    async def worker(self) -> AsyncIterator[dict[str, ConsumerLoop]]:
+        """The loops of the compute worker by name, with their resources."""
         faults = self._faults()
         async with (
             self.event_log() as log,
             self.clickhouse() as clickhouse,
             self._cache() as signal,
-            self._ledger() as ledger,
+            self._postgres() as engine,
         ):
+            ledger = PostgresLedger(engine=engine)
+            lists = StoredStaticLists(clickhouse=clickhouse, engine=engine)
             runs = ClickHouseRuns(clickhouse=clickhouse)
             publisher = Publisher(
                 ledger=ledger,
@@ -119,25 +135,41 @@ class Bootstrap:
                 ),
                 ledger=ledger,
                 intake=LogIntake(log=log, clock=self._clock),
+                lists=ListsAtHand(lists=lists, clock=self._clock),
                 profiles=ClickHouseProfiles(clickhouse=clickhouse),
-                evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+                evaluation=ClickHouseEvaluation(
+                    clickhouse=clickhouse, memory_bytes=self._settings.evaluation_memory_bytes
+                ),
                 runs=runs,
                 publisher=publisher,
                 clock=self._clock,
                 faults=faults,
             )
-            yield ConsumerLoop(
-                log=log,
-                group=WORKER_GROUP,
-                topic=COMPUTE_JOBS,
-                handler=ComputeJobs(compute=compute),
-                dead_letters=DeadLetters(log=log),
-                faults=faults,
-                clock=self._clock,
-                limits=_LIMITS,
-                record_intent=False,
-                observer=LoopMetrics(self.metrics),
-            )
+            taken_in = StaticMembers(lists=TakeInLists(lists=lists))
+            definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
+            yield {
+                "worker": self._loop(KeyedLoop, log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
+                "static-lists": self._loop(ConsumerLoop, log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
+                "definitions": self._loop(
+                    ConsumerLoop, log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS
+                ),
+            }
+
+    def _loop(
+        self, kind: type[ConsumerLoop], log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits
+    ) -> ConsumerLoop:
+        return kind(
+            log=log,
+            group=group,
+            topic=topic,
+            handler=handler,
+            dead_letters=DeadLetters(log=log),
+            faults=self._faults(),
+            clock=self._clock,
+            limits=limits,
+            record_intent=False,
+            observer=LoopMetrics(self.metrics),
+        )
 
     def event_log(self) -> AbstractAsyncContextManager[EventLog]:
         """The event log, closed at the end."""
@@ -161,10 +193,10 @@ class Bootstrap:
             await redis.aclose()
 
     @asynccontextmanager
-    async def _ledger(self) -> AsyncIterator[PostgresLedger]:
+    async def _postgres(self) -> AsyncIterator[AsyncEngine]:
         engine = create_engine(self._settings.postgres_url)
         try:
-            yield PostgresLedger(engine=engine)
+            yield engine
         finally:
             await engine.dispose()
 

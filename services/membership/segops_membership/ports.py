@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import ComputeResult, MembershipChanged
-from segops_membership.domain.plan import Atom
+from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
+from segops_membership.domain.definitions import SegmentDefinition
+from segops_membership.domain.digests import Digest
+from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
+from segops_membership.domain.static_lists import StaticList
 
 
 class Outage(Exception):
@@ -44,23 +47,53 @@ class Answers:
     bytes_read: int
 
 
+Watch = Callable[[int], None]
+"""Told how many more questions are answered, as it happens."""
+
+
+def unwatched(count: int) -> None:
+    """Nobody wants to know."""
+
+
 class Evaluation(Protocol):
     """Questions to the events of a tenant."""
 
-    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Answers:
+    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """Profiles by their numbers, those without one left out. Raises QueryRefused."""
         ...
 
 
 class Profiles(Protocol):
-    """The dense numbers of a tenant's profiles."""
+    """The dense numbers of a tenant's profiles; users of the given static lists are profiles too, events or not."""
 
-    async def unnumbered(self, tenant_id: int) -> int:
+    async def unnumbered(self, tenant_id: int, lists: Collection[StaticAtom] = ()) -> int:
         """How many profiles have no number yet."""
         ...
 
-    async def number(self, tenant_id: int, first: int, count: int, fence: int) -> None:
+    async def number(
+        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticAtom] = ()
+    ) -> None:
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
+        ...
+
+
+class StaticLists(Protocol):
+    """The lists of static segments: every change is stored before it counts, and then counts as a whole."""
+
+    async def known(self, tenant_id: int, segment_ids: Collection[int]) -> Mapping[int, StaticList]:
+        """How far each list is known; a segment without any is left out."""
+        ...
+
+    async def store(self, tenant_id: int, portions: Sequence[StaticMembersChanged]) -> None:
+        """Keep what portions add and remove, counting for nobody yet; repeatable."""
+        ...
+
+    async def save(self, tenant_id: int, segment_id: int, found: StaticList) -> None:
+        """Remember how far the list is known; never goes back."""
+        ...
+
+    async def forget(self, tenant_id: int, segment_id: int, before: int) -> None:
+        """Drop what changes before that one added and removed."""
         ...
 
 
@@ -86,6 +119,12 @@ class Runs(Protocol):
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
     ) -> None:
         """Store bitmaps and sizes."""
+        ...
+
+    async def digests(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome]
+    ) -> Mapping[int, Digest]:
+        """Of the attempt's stored outcomes, by segment: the digest that their base's leads to, or that of all members."""
         ...
 
     async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:
@@ -143,13 +182,41 @@ class Ledger(Protocol):
         """Remember that readers see the publication."""
         ...
 
+    async def begin_announcing(self, tenant_id: int, run_id: int, ends: Mapping[int, int]) -> Mapping[int, int] | None:
+        """Remember where the log of changes ended before the first was told; what an earlier worker remembered if any."""
+        ...
+
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """Remember that the result and every change were announced."""
         ...
 
 
+class Definitions(Protocol):
+    """The present definitions of segments, as far as their changes have been announced."""
+
+    async def keep(self, changes: Sequence[SegmentChanged]) -> None:
+        """Take changes in, in any order and as often as they come: the highest version stands, a deletion for good."""
+        ...
+
+    async def current(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
+        """The segment; None when the tenant has none of that id."""
+        ...
+
+    async def of_tenant(self, tenant_id: int) -> Mapping[int, SegmentDefinition]:
+        """All segments of the tenant by their ids."""
+        ...
+
+    async def owner(self, tenant_ids: Collection[int], segment_id: int) -> int | None:
+        """Which of these tenants has the segment; None when it is none of them."""
+        ...
+
+
+Change = tuple[int, str, str]
+"""Segment, user, and whether entered or exited: what a change of one run is known by."""
+
+
 class Announcer(Protocol):
-    """Tells other services; a message may arrive more than once."""
+    """Tells other services; a result may arrive more than once."""
 
     async def result(self, result: ComputeResult) -> None:
         """Report a change of a run's state, in order within a tenant."""
@@ -157,6 +224,14 @@ class Announcer(Protocol):
 
     async def changes(self, changes: Sequence[MembershipChanged]) -> None:
         """Report who entered and exited, in order within a profile."""
+        ...
+
+    async def ends(self) -> Mapping[int, int]:
+        """By partition, where the next reported change will stand."""
+        ...
+
+    async def told_since(self, starts: Mapping[int, int], tenant_id: int, run_id: int) -> Collection[Change]:
+        """The changes of a run that were reported from these places on; none when too much was reported since."""
         ...
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS
+from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, STATIC_MEMBERS
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
+from segops_segments.api.events import router as events_router
+from segops_segments.api.members import router as members_router
 from segops_segments.api.routes import router
 from segops_segments.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_segments.service.use_cases import UseCases
@@ -25,7 +27,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
         title="SegOps segments",
         description="Segments: named definitions, their versions, and the runs that compute their members.",
         lifespan=lifespan,
-        routers=[router],
+        routers=[router, members_router, events_router],
         tags=[{"name": "segments", "description": "Definitions, versions and runs."}],
         metrics=metrics,
     )
@@ -58,7 +60,7 @@ async def run_results(bootstrap: Bootstrap) -> None:
 async def run_migrations(bootstrap: Bootstrap) -> None:
     """Bring the schema and the log's topics up to date; safe to repeat."""
     done = await migrate_postgres(bootstrap.postgres_url, SERVICE, MIGRATIONS)
-    topics = (COMPUTE_JOBS, SEGMENTS, COMPUTE_RESULTS)
+    topics = (COMPUTE_JOBS, SEGMENTS, STATIC_MEMBERS, COMPUTE_RESULTS)
     async with bootstrap.event_log() as log:
         await log.ensure_topics([*topics, *(topic.dead for topic in topics)])
     _log.info("%d migrations were run", len(done))

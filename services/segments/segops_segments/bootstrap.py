@@ -29,10 +29,13 @@ from segops_common.web.health import Check
 from segops_common.web.server import Address
 from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.spool import file_spool
 from segops_segments.adapters.tables import SCHEMA
+from segops_segments.service.following import RunFollowing
 from segops_segments.service.relay import OutboxRelay
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
+from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
 from segops_segments.settings import Settings
 from segops_segments.workers.outbox import OutboxWorker
@@ -80,9 +83,12 @@ class Bootstrap:
                 redis=redis,
                 clock=self._clock,
             )
+            store, runs = PostgresStore(engine=engine), self._runs(engine)
             use_cases = UseCases(
-                segments=SegmentService(store=PostgresStore(engine=engine), clock=self._clock),
-                runs=self._runs(engine),
+                segments=SegmentService(store=store, clock=self._clock),
+                runs=runs,
+                lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=self._clock),
+                following=RunFollowing(store=store, clock=self._clock),
             )
             try:
                 async with authenticator:

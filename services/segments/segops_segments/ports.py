@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from segops_common.contracts.jobs import ComputeJob, SegmentChanged
+from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembersChanged
 from segops_segments.domain.references import Graph
 from segops_segments.domain.run import NewRun, Run
 from segops_segments.domain.segment import NewSegment, Segment, Version
 
-TopicName = Literal["segops.compute-jobs", "segops.segments"]
+TopicName = Literal["segops.compute-jobs", "segops.segments", "segops.static-members"]
 
 
 class NameTaken(Exception):
@@ -70,6 +70,14 @@ class ReadUnit(Protocol):
         """The run of that number."""
         ...
 
+    async def served_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        """The newest run of the segment that published what it found."""
+        ...
+
+    async def settled_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        """The newest run of the segment, its instant not fixed, that succeeded or failed."""
+        ...
+
 
 class WriteUnit(ReadUnit, Protocol):
     """One transaction of one tenant: all of it is kept when its block ends, nothing when the block raises.
@@ -109,6 +117,10 @@ class WriteUnit(ReadUnit, Protocol):
         """Put a change of a segment into the outbox."""
         ...
 
+    async def announce_members(self, tenant_id: int, portion: StaticMembersChanged) -> None:
+        """Put a portion of a change of a static segment's list into the outbox."""
+        ...
+
     async def announce_job(self, tenant_id: int, job: ComputeJob) -> int:
         """Put a job into the outbox; the id of its message."""
         ...
@@ -129,8 +141,34 @@ class Store(Protocol):
         """Begin a transaction of the tenant, waiting for the one before it."""
         ...
 
+    async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
+        """The runs of these (tenant, number) that there are."""
+        ...
+
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         """(tenant, run) of unfinished runs whose lease has ended, and of which no message waits in the outbox."""
+        ...
+
+
+class Spool(Protocol):
+    """User ids on their way, kept outside of memory until all of them are there."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    def add(self, user_ids: Sequence[str]) -> None:
+        """Keep some more."""
+        ...
+
+    @property
+    def parts(self) -> int:
+        """How many portions they make, at least one."""
+        ...
+
+    def portions(self) -> Iterator[Sequence[str]]:
+        """All of them in their order, in portions that a message has room for; no more can be added."""
         ...
 
 

@@ -122,6 +122,8 @@ def test_python_client_compiles(tmp_path: Path) -> None:
             str(client),
             "--meta",
             "none",
+            "--config",
+            str(openapi.FOLDER / "python-client.yml"),
         ],
         capture_output=True,
         text=True,

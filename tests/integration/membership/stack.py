@@ -30,6 +30,7 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEventLog
+from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
@@ -38,6 +39,7 @@ from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.domain.compiler import NO_REFERENCES
 from segops_membership.domain.evaluate import Event
 from segops_membership.domain.instants import from_ms
@@ -46,6 +48,7 @@ from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import Lookup
 from segops_membership.service.numbers import PublicationNumbers
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.static_lists import ListsAtHand, TakeInLists
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = 1_772_366_400_000
@@ -125,6 +128,22 @@ async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Even
         await clickhouse.insert_json_lines("events", lines, settings=JSON_INSERT_SETTINGS)
 
 
+async def insert_lists(
+    clickhouse: ClickHouse, tenant_id: int, lists: Mapping[int, frozenset[str]], others: Iterable[str]
+) -> None:
+    """Store lists as changes 2 and 3 make them; what is before and after, and what the two take back, is of others."""
+    rows: list[tuple[int, int, str, bool]] = []
+    for segment_id, users in lists.items():
+        for i, user_id in enumerate(sorted(users)):
+            rows += [(segment_id, 2, user_id, i % 2 == 0), (segment_id, 3 - i % 2, user_id, i % 2 == 0)]
+            rows += [(segment_id, 3, user_id, True)] if i % 2 else []
+        for i, user_id in enumerate(sorted(frozenset(others) - users)):
+            rows += [(segment_id, 1, user_id, True), (segment_id, 4, user_id, True)]
+            rows += [(segment_id, 2, user_id, True), (segment_id, 3, user_id, False)] if i % 2 else []
+    columns = ("tenant_id", "segment_id", "list_version", "user_id", "present")
+    await clickhouse.insert("static_members", [(tenant_id, *row) for row in rows], columns)
+
+
 async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:
     """All tables that membership writes or reads."""
     await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)
@@ -142,6 +161,7 @@ class Stack:
     log: EventLog
     ledger: PostgresLedger
     runs: ClickHouseRuns
+    lists: TakeInLists
     compute: ComputeRun
     lookup: Lookup
 
@@ -170,18 +190,25 @@ class Stack:
 
 @asynccontextmanager
 async def opened(
-    *, clickhouse_url: str, postgres_url: str, redis_url: str, faults: FaultPoints = NO_FAULTS, lease_s: float = 10
+    *,
+    clickhouse_url: str,
+    postgres_url: str,
+    redis_url: str,
+    faults: FaultPoints = NO_FAULTS,
+    lease_s: float = 10,
+    event_log_url: str = "",
 ) -> AsyncIterator[Stack]:
-    """A worker and an API in this process."""
+    """A worker and an API in this process, with an event log of their own unless one is given."""
     clock = SystemClock()
     clickhouse = ClickHouse(url=clickhouse_url, max_connections=20)
     engine = create_engine(postgres_url)
     # A test machine under load may take longer than production allows.
     redis = create_redis(redis_url, timeout_s=2)
-    log = MemoryEventLog(clock=clock)
+    log = open_event_log(event_log_url, clock=clock) if event_log_url else MemoryEventLog(clock=clock)
     await log.ensure_topics([COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
     ledger = PostgresLedger(engine=engine)
     runs = ClickHouseRuns(clickhouse=clickhouse)
+    lists = StoredStaticLists(clickhouse=clickhouse, engine=engine)
     cache = RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1))
     metrics = Metrics()
     publisher = Publisher(
@@ -195,10 +222,12 @@ async def opened(
         log=log,
         ledger=ledger,
         runs=runs,
+        lists=TakeInLists(lists=lists),
         compute=ComputeRun(
             leases=Leases(ledger=ledger, holder="test", ttl=timedelta(seconds=lease_s), clock=clock),
             ledger=ledger,
             intake=LogIntake(log=log, clock=clock),
+            lists=ListsAtHand(lists=lists, clock=clock, wait_s=0.2),
             profiles=ClickHouseProfiles(clickhouse=clickhouse),
             evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
             runs=runs,

@@ -155,13 +155,18 @@ async def test_what_cannot_be_evaluated_yet_fails_with_its_reason(stack: Stack) 
     tenant = new_tenant()
     await stack.insert(tenant, [event("u")])
 
-    await stack.compute.run(job(tenant, 1, {SEGMENT: group(count(per="p"))}))
+    sequence: dict[str, object] = {
+        "type": "event_sequence",
+        "within": "1d",
+        "steps": [{"event_type": "a"}, {"event_type": "b"}],
+    }
+    await stack.compute.run(job(tenant, 1, {SEGMENT: group(sequence)}))
 
     done = (await stack.results(tenant))[-1]
     assert done.status == "failed"
     assert done.problem is not None
     assert done.problem.type.endswith("/not-available-yet")
-    assert "per" in done.problem.detail
+    assert "event_sequence" in done.problem.detail
     assert (await stack.ledger.head(tenant)).number == 0
 
 

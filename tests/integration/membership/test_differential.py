@@ -18,14 +18,15 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import NO_REFERENCES, compile_definition
-from segops_membership.domain.evaluate import Event, evaluate
+from segops_membership.domain.evaluate import NO_USERS, Event, evaluate
 from segops_membership.domain.instants import from_ms
-from segops_membership.domain.plan import atoms_of
-from tests.integration.membership.stack import NOW_MS, count, group, insert_events, new_tenant
+from segops_membership.domain.plan import StaticAtom, atoms_of
+from tests.integration.membership.stack import NOW_MS, count, group, insert_events, insert_lists, new_tenant
 from tests.integration.membership.worlds import (
     DAY_MS,
     DURATIONS,
     INSTANTS,
+    LISTED,
     NUMERALS,
     OFFSETS,
     PATHS,
@@ -58,6 +59,7 @@ async def members_by_sql(
     as_of_ms: int,
     *,
     references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, frozenset[str]] = NO_USERS,
 ) -> list[frozenset[str]]:
     """Members as a worker finds them, all definitions in one job, in a tenant of their own."""
     tenant = new_tenant()
@@ -65,10 +67,16 @@ async def members_by_sql(
     for part in (events[::2], events[1::2], events[:3]):
         await insert_events(clickhouse, [(tenant, each) for each in part])
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
-    await profiles.number(tenant, 1000, await profiles.unnumbered(tenant), 1)
+    atoms_of_lists = {segment_id: StaticAtom(segment_id, 2, 3) for segment_id in lists}
+    await insert_lists(clickhouse, tenant, lists, LISTED)
+    known = atoms_of_lists.values()
+    await profiles.number(tenant, 1000, await profiles.unnumbered(tenant, known), 1, known)
     rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
     names = {int(n): str(user_id) for n, user_id in rows.rows}
-    expressions = [compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references) for each in wanted]
+    expressions = [
+        compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references, lists=atoms_of_lists)
+        for each in wanted
+    ]
     atoms = frozenset().union(*(atoms_of(each) for each in expressions))
     answers = await ClickHouseEvaluation(clickhouse=clickhouse).answer(tenant, atoms, as_of_ms)
     referred: dict[int, BitMap] = {}
@@ -91,13 +99,16 @@ async def test_sql_and_python_agree(clickhouse: ClickHouse, random: Random) -> N
     # Each may refer to those before it.
     wanted = [world.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
 
-    by_sql = await members_by_sql(clickhouse, world.events, wanted, NOW_MS, references=world.references)
+    by_sql = await members_by_sql(
+        clickhouse, world.events, wanted, NOW_MS, references=world.references, lists=world.lists
+    )
 
     by_python = [
-        evaluate(each, world.events, NOW_MS, segment_id=SEGMENT, references=world.references) for each in wanted
+        evaluate(each, world.events, NOW_MS, segment_id=SEGMENT, references=world.references, lists=world.lists)
+        for each in wanted
     ]
     differing = [each for each, left, right in zip(wanted, by_sql, by_python, strict=True) if left != right]
-    assert by_sql == by_python, (differing, world.events)
+    assert by_sql == by_python, (differing, world.events, world.lists)
 
 
 VALUES: list[Any] = [

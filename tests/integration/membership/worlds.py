@@ -17,6 +17,8 @@ from tests.integration.membership.worlds_values import values_condition
 
 DAY_MS = 86_400_000
 USERS = ("u1", "u'2", "ü3", "{u:String}", "U1")
+LISTED = (*USERS, "without events", '\n"☃')
+STATIC = (901, 902)
 EVENT_TYPES = (
     "login",
     "login",
@@ -142,7 +144,8 @@ class World:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self.references: dict[int, Group] = {}
+        self.references: dict[int, Group] = {each: Group(logic="OR", conditions=()) for each in STATIC}
+        self.lists = {each: frozenset(random.sample(LISTED, random.randint(0, 4))) for each in STATIC}
         self._fresh = [self._event(i) for i in range(random.randint(3, 14))]
         # Some are delivered twice, and nothing comes in order.
         self.events = self._fresh + [random.choice(self._fresh) for _ in range(random.randint(0, 2))]
@@ -285,9 +288,7 @@ class World:
         return {"type": "sample", "percent": pick((0, 5.5, 50, 50, 75.25, 100)), **seed}
 
     def _segment(self) -> dict[str, Any]:
-        """A segment defined before, at first the sample that stands for one."""
-        if not self.references:
-            return self._sample()
+        """A static segment, or one that was defined before."""
         return {"type": "segment", "segment_id": self._random.choice(tuple(self.references))}
 
     def _path(self, subject: Event) -> tuple[str, Any]:

@@ -17,10 +17,13 @@ from segops_common.testing.auth import FakeAuthenticator
 from segops_common.testing.http import in_process
 from segops_common.web.app import Running
 from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
 from segops_segments.bootstrap import MIGRATIONS
+from segops_segments.service.following import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
+from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
 
 
@@ -74,7 +77,12 @@ async def client(
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
-        use_cases = UseCases(segments=SegmentService(store=store, clock=clock), runs=runs)
+        use_cases = UseCases(
+            segments=SegmentService(store=store, clock=clock),
+            runs=runs,
+            lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=clock),
+            following=RunFollowing(store=store, clock=clock),
+        )
         idempotency = PostgresIdempotency(engine=engine, schema="segments", clock=clock)
         yield Running(use_cases, authenticator=callers, idempotency=idempotency)
 

@@ -120,7 +120,7 @@ async def test_lists_are_cut_into_pages(segments: SegmentService) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [new(segment_type="static"), new(refresh="live")],
+    [new(refresh="live")],
 )
 async def test_what_comes_later_is_said(segments: SegmentService, wanted: NewSegment) -> None:
     with pytest.raises(NotAvailableYet) as refused:

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from segops_common.contracts.definition import Group
 
 RunStatus = Literal["running", "succeeded", "failed", "superseded"]
+RunPhase = Literal["numbering", "evaluating", "comparing", "publishing"]
 
 
 class _Message(BaseModel):
@@ -16,11 +17,15 @@ class _Message(BaseModel):
 
 
 class JobSegment(_Message):
-    """A segment of a job, with the definition to evaluate: the worker never calls back."""
+    """A segment of a job, with the definition to evaluate: the worker never calls back.
+
+    A static segment has a `list_version` instead: its members are its list, as it was after that change or a later one.
+    """
 
     id: int
     version: int
     definition: Group
+    list_version: int | None = Field(default=None, exclude_if=lambda version: version is None)
 
 
 class ComputeJob(_Message):
@@ -53,6 +58,14 @@ class RunCounts(_Message):
     bytes_read: int = 0
 
 
+class RunProgress(_Message):
+    """How far a running job is: what it does, in the order of the phases, and how many questions of all are answered."""
+
+    phase: RunPhase
+    done: int
+    total: int
+
+
 class SegmentResult(_Message):
     """The outcome for one segment of a run: sizes in profiles."""
 
@@ -61,6 +74,11 @@ class SegmentResult(_Message):
     size: int
     entered: int
     exited: int
+    digest: str | None = Field(
+        default=None,
+        description="32 hexadecimal digits, equal for equal sets of user ids: the sums modulo 2^64 of XXH64 and of XXH3.",
+    )
+    published: bool = Field(default=True, description="False when the run is of an instant before what is published.")
 
 
 class ComputeResult(_Message):
@@ -74,6 +92,7 @@ class ComputeResult(_Message):
     counts: RunCounts = RunCounts()
     duration_ms: int = 0
     problem: RunProblem | None = None
+    progress: RunProgress | None = None
 
 
 class SegmentChanged(_Message):
@@ -85,6 +104,25 @@ class SegmentChanged(_Message):
     definition: Group
     refresh: Literal["manual", "hourly", "live"]
     deleted: bool
+
+
+class StaticMembersChanged(_Message):
+    """A portion of a change of a static segment's list: the parts come in order, all of them or none.
+
+    Version `list_version` is what `base_version` was, less `remove` and plus `add` of all parts; with `replace`, of an
+    empty list. With `deleted` the segment is gone, and its list with it.
+    """
+
+    tenant_id: int
+    segment_id: int
+    list_version: int
+    base_version: int
+    part: int
+    parts: int
+    replace: bool = False
+    deleted: bool = False
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
 
 
 class MembershipChanged(_Message):

@@ -27,6 +27,7 @@ class Topic:
 EVENTS = Topic("segops.events", 12)
 COMPUTE_JOBS = Topic("segops.compute-jobs", 6)
 SEGMENTS = Topic("segops.segments", 6)
+STATIC_MEMBERS = Topic("segops.static-members", 6)
 COMPUTE_RESULTS = Topic("segops.compute-results", 6)
 MEMBERSHIP_CHANGES = Topic("segops.membership-changes", 12)
 

@@ -5,21 +5,33 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Collection, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.warehouse import MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, ResultSet
+from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
+from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_plans import Statement, select, statements_for, universe_statement
-from segops_membership.domain.plan import Atom
-from segops_membership.ports import Answers, Outage, QueryRefused
+from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.domain.plan import Atom, StaticAtom
+from segops_membership.ports import Answers, Outage, QueryRefused, Watch, unwatched
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4
-# 159 time, 241 memory, 158 and 396 rows: a statement that ran into its limits would run into them again.
-_LIMIT_CODES: Final = frozenset({158, 159, 241, 396})
+_STATEMENTS_OF_A_RUN: Final = 3
+"""Less than all: beside a run that asks much, others come to ask."""
+DEFAULT_MEMORY_BYTES: Final = 4 * 1024**3
+_NEVER_MS: Final = 2**60
+"""Later than any instant of a run; bound as the last one that the warehouse can hold."""
+_MEMORY_CODE: Final = 241
+# 159 time, 158 and 396 rows: a statement that ran into its limits would run into them again.
+_LIMIT_CODES: Final = frozenset({158, 159, 396})
+_PARTS: Final = (1, 4, 16)
+_TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **MERGED_READ_SETTINGS,
     "max_execution_time": QUERY_TIMEOUT_S,
@@ -31,43 +43,96 @@ _READ_SETTINGS: Final[dict[str, str | int | float]] = {
 }
 
 
-class ClickHouseEvaluation:
-    """Answers atoms with one statement for each event type, a few at a time."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The bitmaps of a statement, in its order, and what reading them took."""
 
-    def __init__(self, *, clickhouse: ClickHouse) -> None:
+    bitmaps: Sequence[BitMap]
+    rows_read: int
+    bytes_read: int
+
+
+class _OutOfMemory(Exception):
+    """The statement would need more than it may have."""
+
+
+class ClickHouseEvaluation:
+    """Answers atoms with one statement for each event type, a few at a time.
+
+    A statement may hold `memory_bytes` in ClickHouse: it spills from half of it, and what still does not fit is asked of
+    the users part by part.
+    """
+
+    def __init__(self, *, clickhouse: ClickHouse, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
         self._clickhouse = clickhouse
+        self._settings: dict[str, str | int | float] = {
+            **_READ_SETTINGS,
+            "max_memory_usage": memory_bytes,
+            "max_bytes_before_external_group_by": memory_bytes // 2,
+        }
         self._slots = asyncio.Semaphore(_STATEMENTS_AT_ONCE)
 
-    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Answers:
+    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """See the port `Evaluation`."""
         statements = [universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, atoms, as_of_ms)]
-        results = await _all_of([self._run(statement) for statement in statements])
-        bitmaps = [[decode_state(base64.b64decode(text)) for text in result.rows[0]] for result in results]
+        own_slots = asyncio.Semaphore(_STATEMENTS_OF_A_RUN)
+        results = await _all_of([self._ask(statement, own_slots, watch) for statement in statements])
         answered: dict[Atom, BitMap] = {}
-        for statement, row in zip(statements[1:], bitmaps[1:], strict=True):
-            answered.update(zip(statement.atoms, row, strict=True))
+        for statement, found in zip(statements[1:], results[1:], strict=True):
+            answered.update(zip(statement.atoms, found.bitmaps, strict=True))
         return Answers(
-            universe=bitmaps[0][0],
+            universe=results[0].bitmaps[0],
             atoms=answered,
-            rows_read=sum(result.rows_read for result in results),
-            bytes_read=sum(result.bytes_read for result in results),
+            rows_read=sum(found.rows_read for found in results),
+            bytes_read=sum(found.bytes_read for found in results),
         )
 
-    async def _run(self, statement: Statement) -> ResultSet:
-        async with self._slots:
-            try:
-                return await self._clickhouse.query(
-                    statement.sql, statement.parameters, settings=_READ_SETTINGS, timeout_s=QUERY_TIMEOUT_S + 10
-                )
-            except ClickHouseUnavailable as error:
-                if error.code in _LIMIT_CODES:
-                    raise QueryRefused(error.code) from error
-                raise Outage(str(error)) from error
-            except ClickHouseError as error:
+    async def _ask(self, statement: Statement, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
+        async with own_slots, self._slots:
+            for parts in _PARTS:
+                with suppress(_OutOfMemory):
+                    found = await self._ask_in_parts(statement, parts)
+                    watch(len(statement.atoms))
+                    return found
+        raise QueryRefused(_MEMORY_CODE)
+
+    async def _ask_in_parts(self, statement: Statement, parts: int) -> _Found:
+        """Users are apart by ranges of their key, which the sort keys of all tables that are read begin or go on with."""
+        if parts == 1:
+            return await self._run(statement, {})
+        founds = []
+        for part in range(parts):
+            of_part = f"user_key BETWEEN {part * 2**64 // parts} AND {(part + 1) * 2**64 // parts - 1}"
+            filters = ", ".join(f"'{table}': '{of_part}'" for table in _TABLES_BY_USER)
+            founds.append(await self._run(statement, {"additional_table_filters": f"{{{filters}}}"}))
+        columns = zip(*(found.bitmaps for found in founds), strict=True)
+        return _Found(
+            [BitMap.union(*column) for column in columns],
+            sum(found.rows_read for found in founds),
+            sum(found.bytes_read for found in founds),
+        )
+
+    async def _run(self, statement: Statement, more: Settings) -> _Found:
+        try:
+            result = await self._clickhouse.query(
+                statement.sql,
+                statement.parameters,
+                settings={**self._settings, **more},
+                timeout_s=QUERY_TIMEOUT_S + 10,
+            )
+        except ClickHouseUnavailable as error:
+            if error.code == _MEMORY_CODE:
+                raise _OutOfMemory from error
+            if error.code in _LIMIT_CODES:
                 raise QueryRefused(error.code) from error
+            raise Outage(str(error)) from error
+        except ClickHouseError as error:
+            raise QueryRefused(error.code) from error
+        bitmaps = [decode_state(base64.b64decode(text)) for text in result.rows[0]]
+        return _Found(bitmaps, result.rows_read, result.bytes_read)
 
 
-async def _all_of(calls: Sequence[Coroutine[None, None, ResultSet]]) -> list[ResultSet]:
+async def _all_of(calls: Sequence[Coroutine[None, None, _Found]]) -> list[_Found]:
     """Wait for every call, then raise the first error as it is, not in a group."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     found = []
@@ -84,30 +149,44 @@ class ClickHouseProfiles:
     def __init__(self, *, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
 
-    async def unnumbered(self, tenant_id: int) -> int:
+    async def unnumbered(self, tenant_id: int, lists: Collection[StaticAtom] = ()) -> int:
         """See the port `Profiles`."""
+        bind = Bindings()
+        counted = select("uniqExact(user_key)", f"({_without_number(tenant_id, lists, bind)})")
         try:
-            found = await self._clickhouse.query(
-                select("uniqExact(user_key)", PROFILE_SEEN_TABLE, _WITHOUT_NUMBER), {"tenant": tenant_id}
-            )
+            found = await self._clickhouse.query(counted, bind.values, timeout_s=QUERY_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
         return int(found.rows[0][0])
 
-    async def number(self, tenant_id: int, first: int, count: int, fence: int) -> None:
+    async def number(
+        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticAtom] = ()
+    ) -> None:
         """See the port `Profiles`."""
+        bind = Bindings()
         columns = "tenant_id, user_key, any(user_id) AS user_id, min(first_seen) AS first_seen"
-        tail = "GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {count:UInt64}"
-        new = select(columns, PROFILE_SEEN_TABLE, _WITHOUT_NUMBER, tail)
-        number = "toUInt32({first:UInt64} + row_number() OVER (ORDER BY user_key) - 1)"
-        numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {{fence:UInt64}}", f"({new})")
-        values = {"tenant": tenant_id, "first": first, "count": count, "fence": fence}
+        tail = f"GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {bind.integer(count)}"
+        new = select(columns, f"({_without_number(tenant_id, lists, bind)})", "", tail)
+        number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
+        numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
         target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
         try:
-            await self._clickhouse.command(f"INSERT INTO {target} {numbered}", values, timeout_s=QUERY_TIMEOUT_S)
+            await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=QUERY_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
 
 
-_KNOWN: Final = select("user_key", "profiles", "tenant_id = {tenant:UInt64}")
-_WITHOUT_NUMBER: Final = f"tenant_id = {{tenant:UInt64}} AND user_key NOT IN ({_KNOWN})"
+def _without_number(tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:
+    """Profiles with events, and users of the lists, some of them twice; who has no event has not been seen yet."""
+    tenant = bind.integer(tenant_id)
+    is_new = f"user_key NOT IN ({select('user_key', 'profiles', f'tenant_id = {tenant}')})"
+    columns = "tenant_id, user_key, user_id, first_seen"
+    seen = select(columns, PROFILE_SEEN_TABLE, f"tenant_id = {tenant} AND {is_new}")
+    if not lists:
+        return seen
+    listed = select(
+        columns.replace("first_seen", f"{bind.instant(_NEVER_MS)} AS first_seen"),
+        STATIC_MEMBERS_TABLE,
+        f"{list_rows(tenant, lists, bind)} AND present AND {is_new}",
+    )
+    return f"{seen} UNION ALL {listed}"

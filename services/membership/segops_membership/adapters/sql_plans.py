@@ -1,4 +1,5 @@
-"""Atoms as statements: one for each event type, one for all traits, one for all samples, one for the universe.
+"""Atoms as statements: one for each event type, one for all traits, one for all samples, one for all static lists, one for
+the universe.
 
 Those of events read `events` merged, count per profile, and turn each condition on the counts into a bitmap over the
 dense numbers of the profiles.
@@ -8,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_membership.adapters.sql_aggregates import value_measure, value_verdict
+from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_properties import Bindings, trait_present
 from segops_membership.adapters.sql_tests import check_sql, test_sql
 from segops_membership.domain.plan import (
@@ -27,6 +29,7 @@ from segops_membership.domain.plan import (
     PerValueAtom,
     RegularityAtom,
     SampleAtom,
+    StaticAtom,
     TraitAtom,
 )
 
@@ -45,6 +48,27 @@ class Statement:
     atoms: tuple[Atom, ...]
 
 
+@dataclass(slots=True)
+class _Questions:
+    """Atoms by the statement that answers them."""
+
+    by_pattern: defaultdict[EventPattern, list[EventAtom]] = field(default_factory=lambda: defaultdict(list))
+    traits: list[TraitAtom] = field(default_factory=list)
+    samples: list[SampleAtom] = field(default_factory=list)
+    lists: list[StaticAtom] = field(default_factory=list)
+
+    def add(self, atom: Atom) -> None:
+        match atom:
+            case TraitAtom():
+                self.traits.append(atom)
+            case SampleAtom():
+                self.samples.append(atom)
+            case StaticAtom():
+                self.lists.append(atom)
+            case of_events:
+                self.by_pattern[of_events.selection.pattern].append(of_events)
+
+
 def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
     """One SELECT of parts that hold placeholders and names of our own, never a value."""
     return " ".join(("SELECT", columns, "FROM", source, *(("WHERE", where) if where else ()), tail)).rstrip()
@@ -52,25 +76,17 @@ def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
 
 def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Iterator[Statement]:
     """The fewest statements that answer the atoms."""
-    by_pattern: defaultdict[EventPattern, list[EventAtom]] = defaultdict(list)
-    traits: list[TraitAtom] = []
-    samples: list[SampleAtom] = []
+    asked = _Questions()
     for atom in atoms:
-        match atom:
-            case CountAtom() | MatchAtom() | RegularityAtom() | PerValueAtom() | DistinctAtom() | AggregateAtom():
-                by_pattern[atom.selection.pattern].append(atom)
-            case TraitAtom():
-                traits.append(atom)
-            case SampleAtom():
-                samples.append(atom)
-            case _:
-                assert_never(atom)
-    for pattern, asked in by_pattern.items():
-        yield _events(tenant_id, pattern, asked)
-    if traits:
-        yield _traits(tenant_id, traits, as_of_ms)
-    if samples:
-        yield _samples(tenant_id, samples)
+        asked.add(atom)
+    for pattern, of_events in asked.by_pattern.items():
+        yield _events(tenant_id, pattern, of_events)
+    if asked.traits:
+        yield _traits(tenant_id, asked.traits, as_of_ms)
+    if asked.samples:
+        yield _samples(tenant_id, asked.samples)
+    if asked.lists:
+        yield _lists(tenant_id, asked.lists)
 
 
 def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
@@ -161,6 +177,16 @@ def _samples(tenant_id: int, atoms: list[SampleAtom]) -> Statement:
         for atom in atoms
     ]
     return Statement(_bitmaps(conditions, f"({source})"), bind.values, tuple(atoms))
+
+
+def _lists(tenant_id: int, atoms: list[StaticAtom]) -> Statement:
+    bind = Bindings()
+    tenant = bind.integer(tenant_id)
+    fold = "GROUP BY segment_id, user_key HAVING argMax(present, list_version)"
+    listed = select("segment_id, user_key", STATIC_MEMBERS_TABLE, list_rows(tenant, atoms, bind), fold)
+    source = _numbered(listed, tenant)
+    conditions = [f"segment_id = {bind.integer(atom.segment_id)}" for atom in atoms]
+    return Statement(_bitmaps(conditions, source), bind.values, tuple(atoms))
 
 
 def _bitmaps(conditions: list[str], source: str) -> str:

@@ -13,6 +13,8 @@ from segops_membership.domain.plan import (
     Expression,
     Not,
     Reference,
+    StaticAtom,
+    atoms_of,
 )
 
 
@@ -22,14 +24,24 @@ def members(
     universe: BitMap,
     known: dict[int, BitMap] | None = None,
 ) -> BitMap:
-    """Who satisfies the expression; nobody outside of the universe does, whatever an answer says.
+    """Who satisfies the expression; nobody outside of its universe does, whatever an answer says.
 
+    `universe` are the profiles with events; that of an expression is `universe_of` it, of a segment that it refers to
+    that segment's own.
     `known` are the members of segments that were referred to before, under the same answers; those met here are added.
     """
     found = {} if known is None else known
     for reference in _unknown(expression, found):
-        found[reference.segment_id] = _members(reference.expression, answers, universe, found)
-    return _members(expression, answers, universe, found)
+        found[reference.segment_id] = _members(
+            reference.expression, answers, universe_of(reference.expression, answers, universe), found
+        )
+    return _members(expression, answers, universe_of(expression, answers, universe), found)
+
+
+def universe_of(expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap) -> BitMap:
+    """The profiles with events, and those in the static lists that the expression leads to, events or not."""
+    lists = [answers[atom] for atom in atoms_of(expression) if isinstance(atom, StaticAtom)]
+    return BitMap.union(universe, *lists) if lists else universe
 
 
 def _members(

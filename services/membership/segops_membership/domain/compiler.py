@@ -67,6 +67,7 @@ from segops_membership.domain.plan import (
     Reference,
     RegularityAtom,
     SampleAtom,
+    StaticAtom,
     Test,
     TextValue,
     TraitAtom,
@@ -83,27 +84,39 @@ class NotSupported(Exception):
 
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
+NO_LISTS: Final[Mapping[int, StaticAtom]] = MappingProxyType({})
 
 
 def compile_definition(
-    definition: Group, as_of_ms: int, *, segment_id: int, references: Mapping[int, Group] = NO_REFERENCES
+    definition: Group,
+    as_of_ms: int,
+    *,
+    segment_id: int,
+    references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, StaticAtom] = NO_LISTS,
 ) -> Expression:
     """Give the definition of a segment its meaning as of an instant. Raises NotSupported or BrokenReference."""
-    return compile_definitions({segment_id: definition}, as_of_ms, references=references)[segment_id]
+    return compile_definitions({segment_id: definition}, as_of_ms, references=references, lists=lists)[segment_id]
 
 
 def compile_definitions(
-    definitions: Mapping[int, Group], as_of_ms: int, *, references: Mapping[int, Group] = NO_REFERENCES
+    definitions: Mapping[int, Group],
+    as_of_ms: int,
+    *,
+    references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, StaticAtom] = NO_LISTS,
 ) -> dict[int, Expression]:
     """Compile definitions by the ids of their segments; each segment that is referred to is compiled once.
 
     `references` has the definitions of the segments that these refer to, directly or through others; a segment that is
-    in both has the definition of the first. Raises NotSupported or BrokenReference.
+    in both has the definition of the first. A segment with one of the `lists` is static: its definition says nothing.
+    Raises NotSupported or BrokenReference.
     """
     known = {**references, **definitions}
     compiled: dict[int, Reference] = {}
     for segment_id in dependency_order(definitions, known):
-        compiled[segment_id] = Reference(segment_id, _group(known[segment_id], as_of_ms, segment_id, compiled))
+        meaning = lists.get(segment_id) or _group(known[segment_id], as_of_ms, segment_id, compiled)
+        compiled[segment_id] = Reference(segment_id, meaning)
     return {segment_id: compiled[segment_id].expression for segment_id in definitions}
 
 

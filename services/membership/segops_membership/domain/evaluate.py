@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import assert_never
+from types import MappingProxyType
+from typing import Final, assert_never
 
 import xxhash
 from pydantic import JsonValue
@@ -27,11 +28,14 @@ from segops_common.contracts.definition.filters import AnyFilter
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
 from segops_common.contracts.definition.values import Duration, EventPattern, parse_instant, path_keys
+from segops_common.contracts.definition.walk import segments_in
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow
 from segops_membership.domain.compiler import NO_REFERENCES, NotSupported
 from segops_membership.domain.evaluate_checks import look_up, passes, reaches
 from segops_membership.domain.evaluate_values import aggregate, count_each, satisfies
 from segops_membership.domain.instants import to_ms
+
+NO_USERS: Final[Mapping[int, frozenset[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +61,38 @@ def evaluate(
     *,
     segment_id: int,
     references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, frozenset[str]] = NO_USERS,
 ) -> frozenset[str]:
     """The members of a segment's definition as of an instant; `references` are the segments it leads to.
 
-    Raises NotSupported as the compiler does.
+    Those of them that are static have `lists` of users, and their definitions say nothing. Raises NotSupported as the compiler does.
     """
     profiles: dict[str, dict[str, Event]] = {}
     for event in events:
         if event.timestamp_ms <= as_of_ms:
             profiles.setdefault(event.profile_id, {})[event.message_id] = event
+    for user_id in listed(definition, references, lists):
+        profiles.setdefault(user_id, {})
     return frozenset(
         profile_id
         for profile_id, known in profiles.items()
-        if Profile(profile_id, known.values(), as_of_ms, segment_id, references).is_in(definition)
+        if Profile(profile_id, known.values(), as_of_ms, segment_id, references, lists).is_in(definition)
     )
+
+
+def listed(definition: Group, references: Mapping[int, Group], lists: Mapping[int, frozenset[str]]) -> frozenset[str]:
+    """The users of the static segments that a definition leads to: of its universe, events or not."""
+    found: frozenset[str] = frozenset()
+    seen: set[int] = set()
+    waiting = [segment_id for _, segment_id in segments_in(definition)]
+    while waiting:
+        segment_id = waiting.pop()
+        if segment_id in lists:
+            found |= lists[segment_id]
+        elif segment_id not in seen:
+            seen.add(segment_id)
+            waiting += [inner for _, inner in segments_in(references[segment_id])]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,7 @@ class Profile:
     as_of_ms: int
     segment_id: int
     references: Mapping[int, Group]
+    lists: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
     def is_in(self, node: Group | AnyCondition) -> bool:
         """Whether the node, its negation included, holds for the profile."""
@@ -97,9 +120,18 @@ class Profile:
             case Sample():
                 return self._sample(node)
             case SegmentMembership():
-                return replace(self, segment_id=node.segment_id).is_in(self.references[node.segment_id])
+                return self._segment(node.segment_id)
             case _:
                 return self._did(node)
+
+    def _segment(self, segment_id: int) -> bool:
+        """Nobody is a member of a segment whose universe they are not in."""
+        if segment_id in self.lists:
+            return self.profile_id in self.lists[segment_id]
+        definition = self.references[segment_id]
+        if not self.events and self.profile_id not in listed(definition, self.references, self.lists):
+            return False
+        return replace(self, segment_id=segment_id).is_in(definition)
 
     def _did(self, condition: EventCondition) -> bool:
         match condition:

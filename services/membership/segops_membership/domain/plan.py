@@ -198,7 +198,16 @@ class SampleAtom:
     below: int
 
 
-Atom = EventAtom | TraitAtom | SampleAtom
+@dataclass(frozen=True, slots=True)
+class StaticAtom:
+    """Profiles in a static segment's list, as its changes `since` to `until`, both included, have made it."""
+
+    segment_id: int
+    since: int
+    until: int
+
+
+Atom = EventAtom | TraitAtom | SampleAtom | StaticAtom
 
 
 @dataclass(frozen=True, slots=True)

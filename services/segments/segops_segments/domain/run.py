@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, SegmentResult
+from segops_common.contracts.definition import Group
+from segops_common.contracts.jobs import (
+    ComputeJob,
+    ComputeResult,
+    JobSegment,
+    RunCounts,
+    RunPhase,
+    RunProblem,
+    RunProgress,
+    SegmentResult,
+)
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_segments.domain.references import fits_a_job
 from segops_segments.domain.segment import Segment, Version
@@ -18,6 +28,7 @@ from segops_segments.domain.segment import Segment, Version
 RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
 FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
 
+_PHASES: Final[tuple[RunPhase, ...]] = get_args(RunPhase)
 MAX_ATTEMPTS: Final = 5
 LOST: Final = RunProblem(
     type=f"{PROBLEM_TYPE_PREFIX}run-lost",
@@ -28,13 +39,18 @@ LOST: Final = RunProblem(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a finished run found; sizes in profiles."""
+    """What a finished run found; sizes in profiles.
+
+    `published` is false when the run is of an instant before that of the members that are served.
+    """
 
     size: int = 0
     entered: int = 0
     exited: int = 0
     counts: RunCounts = field(default_factory=RunCounts)
     duration_ms: int = 0
+    digest: str | None = None
+    published: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +93,7 @@ class Run:
     message_id: int | None = None
     outcome: Outcome | None = None
     problem: RunProblem | None = None
+    progress: RunProgress | None = None
 
     @property
     def final(self) -> bool:
@@ -102,7 +119,7 @@ class Run:
 
     def given_up(self, at: datetime) -> Run:
         """The run when no worker can be hoped for."""
-        return replace(self, state="failed", problem=LOST, finished_at=at, lease_until=None)
+        return replace(self, state="failed", problem=LOST, finished_at=at, lease_until=None, progress=None)
 
     def dropped(self, at: datetime) -> Run:
         """The run when its segment is gone before any worker knew of it."""
@@ -127,6 +144,7 @@ def advance(run: Run, result: ComputeResult, lease: timedelta) -> Run:
         lease_until=None,
         outcome=_outcome(run, result) if result.status == "succeeded" else None,
         problem=result.problem,
+        progress=None,
     )
 
 
@@ -141,11 +159,23 @@ def _started(run: Run, result: ComputeResult, lease: timedelta) -> Run:
         heard_at=result.at,
         started_at=run.started_at or result.at,
         lease_until=result.at + lease,
+        progress=_farther(run.progress, result.progress),
     )
 
 
+def _farther(known: RunProgress | None, told: RunProgress | None) -> RunProgress | None:
+    """A second attempt begins anew; nobody sees that."""
+    if told is None or (known is not None and _reached(told) < _reached(known)):
+        return known
+    return told
+
+
+def _reached(progress: RunProgress) -> tuple[int, float]:
+    return _PHASES.index(progress.phase), progress.done / max(1, progress.total)
+
+
 def _outcome(run: Run, result: ComputeResult) -> Outcome:
-    empty = SegmentResult(segment_id=run.segment_id, version=run.version, size=0, entered=0, exited=0)
+    empty = SegmentResult(segment_id=run.segment_id, version=run.version, size=0, entered=0, exited=0, published=False)
     own = next((each for each in result.segments if each.segment_id == run.segment_id), empty)
     return Outcome(
         size=own.size,
@@ -153,21 +183,32 @@ def _outcome(run: Run, result: ComputeResult) -> Outcome:
         exited=own.exited,
         counts=result.counts,
         duration_ms=result.duration_ms,
+        digest=own.digest,
+        published=own.published,
     )
 
 
-def job_of(run: Run, version: Version, references: Sequence[Segment] = ()) -> ComputeJob:
+def job_of(run: Run, version: Version, references: Sequence[Segment] = (), *, is_static: bool = False) -> ComputeJob:
     """What a worker is told; it carries all definitions, so that the worker never calls back.
 
     `references` are what the version leads to now. Those of a version that is no longer in force may have outgrown a
-    message: they are left out, and the worker lets the run fail for want of them.
+    message: they are left out, and the worker lets the run fail for want of them. A static segment's versions are those
+    of its list.
     """
     carried = references if fits_a_job(references) else ()
     return ComputeJob(
         run_id=run.id,
         tenant_id=run.tenant_id,
-        segments=(JobSegment(id=run.segment_id, version=run.version, definition=version.definition),),
-        references=tuple(JobSegment(id=each.id, version=each.version, definition=each.definition) for each in carried),
+        segments=(_job_segment(run.segment_id, run.version, version.definition, is_static),),
+        references=tuple(
+            _job_segment(each.id, each.version, each.definition, each.segment_type == "static") for each in carried
+        ),
         as_of=run.as_of,
         requested_by=run.requested_by,
+    )
+
+
+def _job_segment(segment_id: int, version: int, definition: Group, is_static: bool) -> JobSegment:
+    return JobSegment(
+        id=segment_id, version=version, definition=definition, list_version=version if is_static else None
     )

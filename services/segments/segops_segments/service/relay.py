@@ -10,6 +10,7 @@ from segops_common.contracts.topics import (
     COMPUTE_JOBS,
     SCHEMA_VERSION_HEADER,
     SEGMENTS,
+    STATIC_MEMBERS,
     TRACEPARENT_HEADER,
     Topic,
     tenant_key,
@@ -19,7 +20,11 @@ from segops_common.kit.faults import FaultPoints
 from segops_common.streams.log import EventLog, Header
 from segops_segments.ports import Outbox, OutboxMessage, TopicName
 
-TOPICS: Final[Mapping[TopicName, Topic]] = {"segops.compute-jobs": COMPUTE_JOBS, "segops.segments": SEGMENTS}
+TOPICS: Final[Mapping[TopicName, Topic]] = {
+    "segops.compute-jobs": COMPUTE_JOBS,
+    "segops.segments": SEGMENTS,
+    "segops.static-members": STATIC_MEMBERS,
+}
 SCHEMA_VERSION: Final = b"1"
 KEEP_SENT: Final = timedelta(days=7)
 """How long relayed messages stay for whoever looks into an incident."""

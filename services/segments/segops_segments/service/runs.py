@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from segops_common.contracts.definition import segments_in
@@ -11,7 +12,9 @@ from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
 from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
-from segops_segments.ports import Store, WriteUnit
+from segops_segments.domain.standing import Standing, standing_of
+from segops_segments.domain.static_list import no_members
+from segops_segments.ports import ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_unused
 from segops_segments.service.segments import NEWEST, check_version, require_segment
@@ -59,6 +62,20 @@ class RunService:
                 return await self._announce(unit, await unit.add_run(tenant_id, new))
             return await self._queue(unit, tenant_id, new)
 
+    async def queue(self, unit: WriteUnit, segment: Segment, *, by: str) -> Run:
+        """The same within a transaction: a run of the segment's newest version as of now."""
+        now = _to_milliseconds(self._clock.now())
+        version = await _version_in_force(unit, segment.tenant_id, segment.id, segment.version)
+        new = NewRun(
+            segment_id=segment.id,
+            version=version.number,
+            as_of=now,
+            fixed=False,
+            requested_by=by,
+            requested_at=now,
+        )
+        return await self._queue(unit, segment.tenant_id, new)
+
     async def _queue(self, unit: WriteUnit, tenant_id: int, new: NewRun) -> Run:
         queued = await unit.queued_runs(tenant_id, new.segment_id)
         if not queued:
@@ -88,7 +105,12 @@ class RunService:
             for run in await unit.queued_runs(tenant_id, segment_id):
                 if run.message_id is None or await unit.recall_job(tenant_id, run.message_id):
                     await unit.save_run(tenant_id, run.dropped(now))
-            await self._announce(unit, await unit.add_run(tenant_id, await _farewell(unit, segment, now, by)))
+            farewell = await _farewell(unit, segment, now, by)
+            if segment.segment_type == "static":
+                await unit.announce_members(
+                    tenant_id, no_members(replace(segment, version=farewell.version), deleted=True)
+                )
+            await self._announce(unit, await unit.add_run(tenant_id, farewell))
             await unit.delete_segment(tenant_id, segment_id, now)
             await unit.announce_change(tenant_id, segment.announcement(deleted=True))
 
@@ -99,6 +121,14 @@ class RunService:
         if run is None or run.segment_id != segment_id:
             raise NotFound("The segment has no such run.")
         return run
+
+    async def standing(self, segment: Segment) -> Standing:
+        """Where the segment's members come from."""
+        async with self._store.reading() as unit:
+            served = await unit.served_run(segment.tenant_id, segment.id)
+            settled = await unit.settled_run(segment.tenant_id, segment.id)
+            version = await _version_in_force(unit, segment.tenant_id, segment.id, segment.version)
+        return standing_of(served, settled, version.number)
 
     async def list(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Run]:
         """The segment's runs, newest first; raises MalformedRequest for a cursor of another list."""
@@ -146,9 +176,11 @@ class RunService:
 
 async def _put_job(unit: WriteUnit, run: Run) -> int:
     version = await _version_in_force(unit, run.tenant_id, run.segment_id, run.version)
+    segment = await unit.find_segment((run.tenant_id,), run.segment_id)
+    is_static = segment is not None and segment.segment_type == "static"
     refers_to = {segment_id for _, segment_id in segments_in(version.definition)}
     references = await unit.list_referred(run.tenant_id, refers_to) if refers_to else ()
-    return await unit.announce_job(run.tenant_id, job_of(run, version, references))
+    return await unit.announce_job(run.tenant_id, job_of(run, version, references, is_static=is_static))
 
 
 async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -> NewRun:
@@ -161,7 +193,7 @@ async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -
     )
 
 
-async def _version_in_force(unit: WriteUnit, tenant_id: int, segment_id: int, number: int) -> Version:
+async def _version_in_force(unit: ReadUnit, tenant_id: int, segment_id: int, number: int) -> Version:
     version = await unit.version(tenant_id, segment_id, number)
     if version is None:
         raise LookupError("every segment has a version from its first day")

@@ -9,7 +9,8 @@ from segops_common.contracts.definition import Group, parse_definition
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
-from segops_segments.domain.segment import Change, NewSegment, Segment, Version
+from segops_segments.domain.segment import NOBODY, Change, NewSegment, Segment, Version
+from segops_segments.domain.static_list import ListChange, no_members
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_references, find_reference_faults
@@ -29,13 +30,16 @@ class SegmentService:
 
     async def create(self, new: NewSegment, *, by: str) -> Segment:
         """Store a segment; raises Conflict (name-taken), NotAvailableYet or ValidationFailed."""
-        _check_available(new.segment_type, new.refresh, new.definition)
+        _check_available(new.refresh, new.definition)
+        _check_kind(new)
         now = self._clock.now()
         try:
             async with self._store.writing(new.tenant_id) as unit:
                 await check_references(unit, new.tenant_id, new.definition, None)
                 segment = await unit.add_segment(new.tenant_id, new, now)
                 await _record(unit, None, segment, by)
+                if segment.segment_type == "static":
+                    await unit.announce_members(new.tenant_id, no_members(segment))
                 return segment
         except NameTaken:
             raise _name_taken() from None
@@ -64,17 +68,22 @@ class SegmentService:
 
         Raises NotFound, PreconditionFailed, Conflict (name-taken), NotAvailableYet or ValidationFailed.
         """
-        _check_available("rule", change.refresh or "manual", change.definition)
+        _check_available(change.refresh or "manual", change.definition)
         try:
             async with self._store.writing(tenant_id) as unit:
                 segment = await require_segment(unit, (tenant_id,), segment_id)
                 check_version(segment, expected)
+                if segment.segment_type == "static" and change.definition is not None:
+                    raise Conflict("A static segment has a list and no definition.", slug="static-segment")
                 changed = segment.changed(change, self._clock.now())
                 if changed is not segment:
                     if change.definition is not None:
                         await check_references(unit, tenant_id, change.definition, segment)
                     await unit.save_segment(tenant_id, changed)
                     await _record(unit, segment, changed, by)
+                    if changed.segment_type == "static":
+                        # Nothing of the list: so that every version of the segment is one of its list.
+                        await unit.announce_members(tenant_id, ListChange(changed, segment.version).portion(1, 1))
                 return changed
         except NameTaken:
             raise _name_taken() from None
@@ -129,11 +138,16 @@ async def _record(unit: WriteUnit, before: Segment | None, after: Segment, by: s
     await unit.announce_change(after.tenant_id, after.announcement())
 
 
-def _check_available(segment_type: str, refresh: str, definition: Group | None) -> None:
+def _check_kind(new: NewSegment) -> None:
+    if new.segment_type == "static" and new.definition != NOBODY:
+        fault = Fault("definition", "not-allowed", "a static segment has a list and no definition")
+        raise ValidationFailed("A static segment has no definition.", errors=[fault])
+
+
+def _check_available(refresh: str, definition: Group | None) -> None:
     if definition is not None and (faults := size_faults(definition)):
         raise ValidationFailed("The definition is too large.", errors=faults)
-    missing = [not_yet("segment_type", "The type static")] if segment_type != "rule" else []
-    missing += [not_yet("refresh", f"The refresh {refresh}")] if refresh != "manual" else []
+    missing = [not_yet("refresh", f"The refresh {refresh}")] if refresh != "manual" else []
     missing += unavailable_faults(definition) if definition is not None else ()
     if missing:
         raise NotAvailableYet("This is valid, but not available yet.", errors=missing)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segops_segments.service.following import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
+from segops_segments.service.static_lists import StaticListService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +16,5 @@ class UseCases:
 
     segments: SegmentService
     runs: RunService
+    lists: StaticListService
+    following: RunFollowing

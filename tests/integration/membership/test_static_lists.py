@@ -1,0 +1,171 @@
+"""Static lists on real engines: changes come in, runs evaluate them, users are looked up."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from segops_common.contracts.definition import Group
+from segops_common.contracts.jobs import ComputeJob, JobSegment, StaticMembersChanged
+from segops_common.kit.clock import SystemClock
+from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.domain.static_lists import StaticList
+from segops_membership.ports import Outage
+from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from tests.integration.membership.stack import NOW, Stack, count, event, group, new_tenant
+
+LIST = 21
+RULE = 22
+NOBODY = Group(logic="OR", conditions=())
+
+
+def change(
+    tenant_id: int, version: int, *, base: int | None = None, part: int = 1, parts: int = 1, **more: object
+) -> StaticMembersChanged:
+    """A portion of a change of the list."""
+    return StaticMembersChanged.model_validate(
+        {
+            "tenant_id": tenant_id,
+            "segment_id": LIST,
+            "list_version": version,
+            "base_version": version - 1 if base is None else base,
+            "part": part,
+            "parts": parts,
+            **more,
+        }
+    )
+
+
+def list_job(tenant_id: int, run_id: int, version: int, rule: Group | None = None) -> ComputeJob:
+    """A run of the list, or of a rule that refers to it."""
+    static = JobSegment(id=LIST, version=version, definition=NOBODY, list_version=version)
+    segments = (static,) if rule is None else (JobSegment(id=RULE, version=1, definition=rule),)
+    references = () if rule is None else (static,)
+    as_of = NOW + timedelta(seconds=run_id)
+    return ComputeJob(
+        run_id=run_id, tenant_id=tenant_id, segments=segments, references=references, as_of=as_of, requested_by="user:1"
+    )
+
+
+async def test_a_list_is_its_changes_in_their_order(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("known")])
+    await stack.lists.take_in([change(tenant, 1, replace=True, add=["known", "unknown", "é\n"])])
+    await stack.compute.run(list_job(tenant, 1, 1))
+    assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "é\n", "nobody")] == [
+        (LIST,),
+        (LIST,),
+        (LIST,),
+        (),
+    ]
+    done = (await stack.results(tenant))[-1]
+    assert (done.status, done.segments[0].size) == ("succeeded", 3)
+
+    await stack.lists.take_in([change(tenant, 2, add=["new"], remove=["known", "never"])])
+    await stack.compute.run(list_job(tenant, 2, 2))
+    assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(), (LIST,), (LIST,)]
+
+    await stack.lists.take_in([change(tenant, 3, replace=True, add=["known"])])
+    await stack.compute.run(list_job(tenant, 3, 3))
+    assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(LIST,), (), ()]
+
+
+async def test_a_change_counts_when_all_its_parts_are_there(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.lists.take_in([change(tenant, 1, replace=True, add=["a"])])
+    await stack.lists.take_in([change(tenant, 2, replace=True, part=1, parts=2, add=["b"])])
+    await stack.compute.run(list_job(tenant, 1, 1))
+    assert [await stack.segments_of(tenant, each) for each in "abc"] == [(LIST,), (), ()]
+    with pytest.raises(Outage):
+        await stack.compute.run(list_job(tenant, 2, 2))
+    await stack.lists.take_in([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
+    await stack.compute.run(list_job(tenant, 2, 2))
+    assert [await stack.segments_of(tenant, each) for each in "abc"] == [(), (LIST,), (LIST,)]
+
+
+class Forgetful(StoredStaticLists):
+    """Dies before it has noted what it stored."""
+
+    async def save(self, tenant_id: int, segment_id: int, found: StaticList) -> None:
+        raise Outage("gone")
+
+
+async def test_a_portion_that_is_stored_again_counts_once(stack: Stack) -> None:
+    tenant = new_tenant()
+    portions = [change(tenant, 1, replace=True, part=1, parts=2, add=["a"])]
+    portions += [change(tenant, 1, replace=True, part=2, parts=2, add=["b"])]
+    with pytest.raises(Outage):
+        await TakeInLists(lists=Forgetful(clickhouse=stack.clickhouse, engine=stack.engine)).take_in(portions)
+    await stack.lists.take_in(portions)
+    await stack.lists.take_in(portions)
+    await stack.compute.run(list_job(tenant, 1, 1))
+    assert (await stack.results(tenant))[-1].segments[0].size == 2
+
+
+async def test_what_no_list_holds_any_more_is_dropped(stack: Stack) -> None:
+    tenant = new_tenant()
+    kept = {1: {"a"}, 2: {"a", "b"}, 3: {"b", "c"}}
+    for version, name in ((1, "a"), (2, "b"), (3, "c")):
+        await stack.lists.take_in([change(tenant, version, replace=True, add=[name])])
+        assert await stored(stack, tenant, kept[version]) == kept[version]
+    await stack.lists.take_in([change(tenant, 4, replace=True, deleted=True)])
+    assert await stored(stack, tenant, set()) == set()
+    await stack.compute.run(list_job(tenant, 1, 4))
+    assert (await stack.results(tenant))[-1].segments[0].size == 0
+
+
+async def stored(stack: Stack, tenant_id: int, expected: set[str]) -> set[str]:
+    """Whom the table has; the expected ones as soon as it has them, for dropping takes a moment."""
+    found: set[str] = set()
+    for _ in range(100):
+        rows = await stack.clickhouse.query(
+            "SELECT user_id FROM static_members WHERE tenant_id = {t:UInt64}", {"t": tenant_id}
+        )
+        found = {str(row[0]) for row in rows.rows}
+        if found == expected:
+            break
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def test_a_run_that_was_overtaken_twice_starts_again(stack: Stack) -> None:
+    tenant = new_tenant()
+    lists = StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine)
+    at_hand = ListsAtHand(lists=lists, clock=SystemClock())
+    await stack.lists.take_in([change(tenant, 1, replace=True, add=["a"])])
+    read = (await at_hand.at_least(tenant, {LIST: 1})).values()
+    for version in (2, 3):
+        await at_hand.check(tenant, read)
+        await stack.lists.take_in([change(tenant, version, replace=True)])
+    with pytest.raises(Outage):
+        await at_hand.check(tenant, read)
+
+
+async def test_rules_refer_to_lists_and_their_universe_holds_the_ids(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("both"), event("outside")])
+    await stack.lists.take_in([change(tenant, 1, replace=True, add=["both", "listed"])])
+    refers: dict[str, object] = {"type": "segment", "segment_id": LIST}
+    await stack.compute.run(list_job(tenant, 1, 1, group(refers, count(operator="lt", value=1))))
+    assert [await stack.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (), (RULE,)]
+    await stack.compute.run(list_job(tenant, 2, 1, group({**refers, "negate": True})))
+    assert [await stack.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (RULE,), ()]
+    await stack.compute.run(list_job(tenant, 3, 1, group()))
+    assert [await stack.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(RULE,), (RULE,), ()]
+
+
+async def test_a_list_with_a_missing_part_fails_its_runs_until_it_is_replaced(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.lists.take_in([change(tenant, 1, replace=True, add=["a"])])
+    late = change(tenant, 2, part=2, parts=2, add=["b"])
+    following = change(tenant, 3, add=["c"])
+    assert await stack.lists.take_in([late, following]) == [late, following]
+    await stack.compute.run(list_job(tenant, 1, 2))
+    done = (await stack.results(tenant))[-1]
+    assert done.problem is not None
+    assert done.problem.type.endswith("/static-list-incomplete")
+    assert await stack.lists.take_in([change(tenant, 4, replace=True, add=["d"])]) == []
+    await stack.compute.run(list_job(tenant, 2, 4))
+    assert [await stack.segments_of(tenant, each) for each in "abcd"] == [(), (), (), (LIST,)]

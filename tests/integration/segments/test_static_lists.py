@@ -1,0 +1,219 @@
+"""Lists of static segments over HTTP on real PostgreSQL: what is stored is what the other services are told."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.contracts.jobs import ComputeJob, StaticMembersChanged
+from segops_segments.adapters.tables import outbox
+from tests.integration.segments.http import OWNER, PRICING, Json, create, faults, slug
+
+NDJSON = {**OWNER, "Content-Type": "application/x-ndjson"}
+JSON = {**OWNER, "Content-Type": "application/json"}
+CSV = {**OWNER, "Content-Type": "text/csv; charset=utf-8"}
+
+
+async def static(client: httpx.AsyncClient) -> Json:
+    return await create(client, segment_type="static")
+
+
+async def told(engine: AsyncEngine, segment: Json, topic: str = "segops.static-members") -> list[str]:
+    """The messages of a topic that name the segment, oldest first."""
+    query = sa.select(outbox.c.value).where(outbox.c.topic == topic).order_by(outbox.c.id)
+    async with engine.connect() as connection:
+        values = [bytes(value).decode() for value in (await connection.execute(query)).scalars()]
+    named = f'"segment_id":{segment["id"]},' if topic == "segops.static-members" else f'"id":{segment["id"]},'
+    return [value for value in values if named in value]
+
+
+async def changes(engine: AsyncEngine, segment: Json) -> list[StaticMembersChanged]:
+    return [StaticMembersChanged.model_validate_json(value) for value in await told(engine, segment)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "ids"),
+    [
+        (JSON, json.dumps({"user_ids": ["a", "b", "a"]}), ["a", "b", "a"]),
+        (JSON, json.dumps({"user_ids": []}), []),
+        (NDJSON, '"a"\r\n\n{"user_id": "b\\n\\u00e9"}\n"c"', ["a", "b\né", "c"]),
+        (CSV, '\ufeffplan,user_id\nfree,a\n"pro, ""new""","b ""c"""\n', ["a", 'b "c"']),
+        (CSV, "user_id\na\n", ["a"]),
+        (CSV, "a\nb\n", ["a", "b"]),
+        (CSV, "user_id\n", []),
+    ],
+)
+async def test_every_form_gives_the_same_list(
+    client: httpx.AsyncClient, engine: AsyncEngine, headers: dict[str, str], body: str, ids: list[str]
+) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    for content, encoding in ((body.encode(), {}), (gzip.compress(body.encode()), {"Content-Encoding": "gzip"})):
+        put = await client.put(path, content=content, headers=headers | encoding)
+        assert put.status_code == 202, put.text
+        assert put.json()["accepted"] == len(ids)
+    made, first, second = await changes(engine, segment)
+    assert (made.list_version, made.replace, made.add) == (1, True, ())
+    for change, version in ((first, 2), (second, 3)):
+        assert (change.list_version, change.base_version, change.replace) == (version, version - 1, True)
+        assert (change.part, change.parts, list(change.add)) == (1, 1, ids)
+
+
+async def test_a_change_queues_a_run_of_its_version(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/"
+    renamed = await client.patch(path, json={"description": "of our partners"}, headers=OWNER)
+    assert renamed.json()["version"] == 2
+    changed = await client.patch(path + "members/", json={"add": ["a"], "remove": ["b"]}, headers=OWNER)
+    assert changed.status_code == 202
+    assert changed.headers["etag"] == '"3"'
+    added = await client.post(path + "members/", content=b'"c"\n', headers=NDJSON)
+    assert added.json() == {"status": "queued", "run_id": changed.json()["run_id"], "version": 4, "accepted": 1}
+    _, nothing, first, last, more = await changes(engine, segment)
+    assert (nothing.list_version, nothing.base_version, nothing.replace, nothing.add) == (2, 1, False, ())
+    assert [(each.list_version, each.base_version, each.part, each.parts) for each in (first, last, more)] == [
+        (3, 2, 1, 2),
+        (3, 2, 2, 2),
+        (4, 3, 1, 1),
+    ]
+    assert [(each.add, each.remove) for each in (first, last, more)] == [(("a",), ()), ((), ("b",)), (("c",), ())]
+    (job,) = [ComputeJob.model_validate_json(each) for each in await told(engine, segment, "segops.compute-jobs")]
+    assert (job.run_id, job.segments[0].list_version) == (int(changed.json()["run_id"]), 4)
+
+
+async def test_a_large_list_is_told_in_portions(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    ids = [f"user-{i:06}" for i in range(30_000)]
+    body = "".join(f'"{each}"\n' for each in ids).encode()
+    put = await client.put(f"/api/segments/{segment['id']}/members/", content=body, headers=NDJSON)
+    assert put.json()["accepted"] == len(ids)
+    _, *portions = await changes(engine, segment)
+    assert [(each.part, each.parts) for each in portions] == [(i, 4) for i in (1, 2, 3, 4)]
+    assert [user_id for each in portions for user_id in each.add] == ids
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "expected"),
+    [
+        (
+            NDJSON,
+            '"a"\n5\n\nnull\n{"user_id": "b", "x": 1}\n"c',
+            {
+                ("body[line 2]", "wrong-type"),
+                ("body[line 4]", "wrong-type"),
+                ("body[line 5]", "unknown-field"),
+                ("body[line 6]", "malformed-json"),
+            },
+        ),
+        (
+            NDJSON,
+            f'"a"\n"{"x" * 257}"\n" "\n"\\u0000"\n""\n',
+            {
+                ("body[line 2]", "wrong-length"),
+                ("body[line 3]", "blank"),
+                ("body[line 4]", "nul-character"),
+                ("body[line 5]", "wrong-length"),
+            },
+        ),
+        (NDJSON, "x" * 70_000, {("body[line 1]", "wrong-length")}),
+        (CSV, "name,plan\na,free\n", {("body[line 1]", "missing"), ("body[line 2]", "missing")}),
+        (
+            CSV,
+            'plan,user_id\nfree\n"a,b\nx,"y"z\n',
+            {
+                ("body[line 2]", "missing"),
+                ("body[line 3]", "malformed-csv"),
+                ("body[line 4]", "malformed-csv"),
+            },
+        ),
+        (JSON, '{"user_ids": ["a", 5, ""]}', {("user_ids[1]", "wrong-type"), ("user_ids[2]", "wrong-length")}),
+        (JSON, '{"user_ids": ["a"], "x": 1}', {("user_ids", "wrong-type")}),
+    ],
+)
+async def test_a_faulty_upload_names_its_lines_and_changes_nothing(
+    client: httpx.AsyncClient, engine: AsyncEngine, headers: dict[str, str], body: str, expected: set[tuple[str, str]]
+) -> None:
+    segment = await static(client)
+    put = await client.put(f"/api/segments/{segment['id']}/members/", content=body.encode(), headers=headers)
+    assert put.status_code == 422
+    assert faults(put) == expected
+    assert len(await changes(engine, segment)) == 1
+    read = await client.get(f"/api/segments/{segment['id']}/", headers=OWNER)
+    assert read.json()["version"] == 1
+
+
+async def test_at_most_twenty_faults_are_named(client: httpx.AsyncClient) -> None:
+    segment = await static(client)
+    put = await client.put(f"/api/segments/{segment['id']}/members/", content=b"5\n" * 100_000, headers=NDJSON)
+    assert [fault["path"] for fault in put.json()["errors"]] == [f"body[line {i}]" for i in range(1, 21)]
+
+
+async def test_what_is_no_list_is_refused(client: httpx.AsyncClient) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    for headers, content, status, kind in (
+        (OWNER | {"Content-Type": "text/plain"}, b"a", 415, "unsupported-media-type"),
+        (NDJSON | {"Content-Encoding": "br"}, b"a", 415, "unsupported-encoding"),
+        (NDJSON | {"Content-Encoding": "gzip"}, b"a", 400, "malformed-encoding"),
+        (NDJSON | {"Content-Encoding": "gzip"}, gzip.compress(b'"a"\n')[:-9], 400, "malformed-encoding"),
+        (NDJSON, b"", 400, "empty-body"),
+        (NDJSON | {"If-Match": '"7"'}, b'"a"\n', 412, "precondition-failed"),
+    ):
+        put = await client.put(path, content=content, headers=headers)
+        assert (put.status_code, slug(put)) == (status, kind), put.text
+    both = await client.patch(path, json={"add": ["a"], "remove": ["a"]}, headers=OWNER)
+    assert {code for _, code in faults(both)} == {"added-and-removed"}
+
+
+async def test_lists_and_rules_do_not_mix(client: httpx.AsyncClient) -> None:
+    rule, listed = await create(client, definition=PRICING), await static(client)
+    for method, body in (("PUT", {"user_ids": ["a"]}), ("POST", {"user_ids": ["a"]}), ("PATCH", {"add": ["a"]})):
+        refused = await client.request(method, f"/api/segments/{rule['id']}/members/", json=body, headers=OWNER)
+        assert (refused.status_code, slug(refused)) == (409, "not-a-static-segment")
+    given = {"name": "x", "tenant": 1, "segment_type": "static", "definition": PRICING}
+    assert faults(await client.post("/api/segments/", json=given, headers=OWNER)) == {("definition", "not-allowed")}
+    path = f"/api/segments/{listed['id']}/"
+    defined = await client.patch(path, json={"definition": PRICING}, headers=OWNER)
+    restored = await client.post(path + "restore/", json={"version": 1}, headers=OWNER)
+    for refused in (defined, restored):
+        assert (refused.status_code, slug(refused)) == (409, "static-segment")
+
+
+async def test_a_deleted_list_is_told_empty_before_its_last_run(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    gone = await client.delete(f"/api/segments/{segment['id']}/", headers=OWNER)
+    assert gone.status_code == 204
+    last = (await changes(engine, segment))[-1]
+    assert (last.list_version, last.replace, last.deleted, last.add) == (2, True, True, ())
+    job = ComputeJob.model_validate_json((await told(engine, segment, "segops.compute-jobs"))[-1])
+    assert job.segments[0].list_version == 2
+
+
+async def test_an_upload_that_is_sent_again_is_stored_once(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    answers = [
+        await client.post(path, content=b'"a"\n', headers=NDJSON | {"Idempotency-Key": f"list of {segment['id']}"})
+        for _ in range(2)
+    ]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    assert len(await changes(engine, segment)) == 2
+
+
+async def test_uploads_at_once_are_all_kept(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    answers = await asyncio.gather(
+        *(client.post(path, content=f'"user-{i}"\n'.encode(), headers=NDJSON) for i in range(8))
+    )
+    assert {answer.status_code for answer in answers} == {202}
+    _, *all_changes = await changes(engine, segment)
+    assert [(each.list_version, each.base_version) for each in all_changes] == [(i, i - 1) for i in range(2, 10)]
+    assert {each.add[0] for each in all_changes} == {f"user-{i}" for i in range(8)}

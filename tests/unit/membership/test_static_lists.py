@@ -1,0 +1,126 @@
+"""Static lists: which portions make a list, and whom it lets into a definition's universe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+import pytest
+from pyroaring import BitMap
+
+from segops_common.contracts.definition import Group, parse_definition
+from segops_common.contracts.jobs import StaticMembersChanged
+from segops_membership.domain.algebra import members
+from segops_membership.domain.compiler import compile_definition
+from segops_membership.domain.evaluate import Event, evaluate
+from segops_membership.domain.plan import Atom, StaticAtom
+from segops_membership.domain.static_lists import StaticList
+
+NOBODY = Group(logic="OR", conditions=())
+
+
+def portion(version: int, part: int = 1, parts: int = 1, **more: object) -> StaticMembersChanged:
+    told = {"tenant_id": 1, "segment_id": 2, "list_version": version, "base_version": version - 1} | more
+    return StaticMembersChanged.model_validate(told | {"part": part, "parts": parts})
+
+
+def after(*portions: StaticMembersChanged) -> StaticList:
+    found = StaticList()
+    for each in portions:
+        found = found.after(each)
+    return found
+
+
+CHANGES = [
+    portion(1, replace=True),
+    portion(2, 1, 2),
+    portion(2, 2, 2),
+    portion(4, 1, 3, replace=True),
+    portion(4, 2, 3, replace=True),
+    portion(4, 3, 3, replace=True),
+    portion(5),
+    portion(6, replace=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("told", "since", "version", "kept"),
+    [(1, 1, 1, 0), (2, 1, 1, 0), (3, 1, 2, 0), (5, 1, 2, 0), (6, 4, 4, 1), (7, 4, 5, 1), (8, 6, 6, 4)],
+)
+def test_a_change_counts_with_its_last_part(told: int, since: int, version: int, kept: int) -> None:
+    found = after(*CHANGES[:told])
+    assert (found.since, found.version, found.kept, found.lost) == (since, version, kept, False)
+
+
+def test_what_comes_again_changes_nothing() -> None:
+    random = Random(1)
+    for _ in range(200):
+        told: list[StaticMembersChanged] = []
+        for each in CHANGES:
+            told += [each, *random.sample(told, min(len(told), 2))]
+        assert after(*told) == after(*CHANGES)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2, 6])
+def test_without_a_portion_nothing_after_it_counts_until_a_replacement(missing: int) -> None:
+    told = [each for i, each in enumerate(CHANGES) if i != missing]
+    until = {0: 3, 1: 3, 2: 3, 6: 6}[missing]
+    whole = after(*CHANGES[:missing])
+    for end in range(missing, until):
+        assert after(*told[:end]).version <= whole.version
+    assert after(*told).version == 6
+    assert not after(*told).lost
+
+
+def test_a_portion_that_follows_nothing_loses_the_list() -> None:
+    lost = after(CHANGES[0], portion(2, 2, 2))
+    assert (lost.version, lost.coming, lost.lost) == (1, 2, True)
+    assert lost.after(portion(3)).lost
+    assert lost.after(portion(2, 1, 2)) == lost
+
+
+def test_a_deleted_list_keeps_nothing() -> None:
+    found = after(*CHANGES, portion(7, replace=True, deleted=True))
+    assert (found.since, found.version, found.kept) == (7, 7, 7)
+
+
+def refers(segment_id: int, *, negate: bool = False) -> dict[str, object]:
+    return {"type": "segment", "segment_id": segment_id, "negate": negate}
+
+
+def rule(*conditions: dict[str, object], logic: str = "AND", negate: bool = False) -> Group:
+    return parse_definition({"logic": logic, "conditions": list(conditions), "negate": negate})
+
+
+# Whoever is in a list is a letter of its own; `e` has events and is in none.
+LISTS = {2: frozenset("ab"), 3: frozenset("bc")}
+NUMBERS = {name: number for number, name in enumerate("abce")}
+ATOMS: Mapping[Atom, BitMap] = {
+    StaticAtom(segment_id, 1, 1): BitMap(NUMBERS[name] for name in names) for segment_id, names in LISTS.items()
+}
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        (rule(), "e"),
+        (rule(refers(2)), "ab"),
+        (rule(refers(2, negate=True)), "e"),
+        (rule(refers(2), refers(3, negate=True)), "a"),
+        (rule(refers(4)), "ab"),
+        (rule(refers(5)), "e"),
+        # Segment 5 does not refer to list 3: who is in nothing else is not in its universe, nor a member of it.
+        (rule(refers(5), refers(3)), ""),
+        (rule(refers(5, negate=True), refers(3)), "bc"),
+        (rule(refers(6)), "e"),
+        (rule(refers(6, negate=True)), "ab"),
+    ],
+)
+def test_a_definition_has_the_universe_of_the_lists_it_leads_to(definition: Group, expected: str) -> None:
+    references = {2: NOBODY, 3: NOBODY, 4: rule(refers(2)), 5: rule(refers(2, negate=True)), 6: rule(refers(5))}
+    lists = {atom.segment_id: atom for atom in ATOMS if isinstance(atom, StaticAtom)}
+    compiled = compile_definition(definition, 0, segment_id=1, references=references, lists=lists)
+    found = members(compiled, ATOMS, BitMap([NUMBERS["e"]]))
+    assert {name for name, number in NUMBERS.items() if number in found} == set(expected)
+    events = [Event("e", "login", "m", 0, {})]
+    assert evaluate(definition, events, 0, segment_id=1, references=references, lists=LISTS) == set(expected)
