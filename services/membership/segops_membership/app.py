@@ -19,6 +19,7 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
+from segops_membership.api.analysis import router as analysis
 from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_membership.service.use_cases import UseCases
@@ -41,10 +42,16 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
     """The documented HTTP interface over the given resources."""
     return create_app(
         title="SegOps membership",
-        description="Which segments a user is in, now or as of any past instant.",
+        description="Which segments a user is in, now or as of any past instant, and what a definition would change.",
         lifespan=lifespan,
-        routers=[router()],
-        tags=[{"name": "membership", "description": "Looking up membership."}],
+        routers=[router(), analysis],
+        tags=[
+            {"name": "membership", "description": "Looking up membership."},
+            {
+                "name": "analysis",
+                "description": "What definitions select before they are saved, and how segments overlap.",
+            },
+        ],
         metrics=metrics,
     )
 

@@ -38,10 +38,15 @@ from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.service.admission import Admission
+from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
+from segops_membership.service.moments import Moments
 from segops_membership.service.numbers import PublicationNumbers
+from segops_membership.service.overlaps import Overlaps
+from segops_membership.service.previews import PREVIEW_LISTS_WAIT_S, PREVIEW_TIMEOUT_S, Previews
 from segops_membership.service.publishing import Publisher
 from segops_membership.service.static_lists import ListsAtHand, TakeInLists
 from segops_membership.service.use_cases import UseCases
@@ -83,7 +88,13 @@ class Bootstrap:
     async def api(self) -> AsyncIterator[Running[UseCases]]:
         """What the API holds while it runs."""
         settings = self._settings
-        async with self.clickhouse() as clickhouse, self._cache() as cache, self._postgres() as engine:
+        async with (
+            self.clickhouse() as clickhouse,
+            self._cache() as cache,
+            self.event_log() as log,
+            self._postgres() as engine,
+            self.clickhouse() as analysis,
+        ):
             reader = ClickHouseReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
@@ -92,7 +103,7 @@ class Bootstrap:
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            use_cases = UseCases(lookup=lookup, definitions=PostgresDefinitions(engine=engine))
+            use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis)
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
                 auth_url=settings.auth_url,
@@ -127,12 +138,7 @@ class Bootstrap:
                 faults=faults,
             )
             compute = ComputeRun(
-                leases=Leases(
-                    ledger=ledger,
-                    holder=SystemIds(self._clock).uuid7(),
-                    ttl=timedelta(seconds=self._settings.tenant_lease_s),
-                    clock=self._clock,
-                ),
+                leases=self._leases(ledger),
                 ledger=ledger,
                 intake=LogIntake(log=log, clock=self._clock),
                 lists=ListsAtHand(lists=lists, clock=self._clock),
@@ -169,6 +175,46 @@ class Bootstrap:
             limits=limits,
             record_intent=False,
             observer=LoopMetrics(self.metrics),
+        )
+
+    def _use_cases(self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse) -> UseCases:
+        """Lookups never wait for what previews do: those have connections of their own."""
+        definitions = PostgresDefinitions(engine=engine)
+        ledger = PostgresLedger(engine=engine)
+        profiles = ClickHouseProfiles(clickhouse=clickhouse)
+        stored = StoredStaticLists(clickhouse=clickhouse, engine=engine)
+        lists = ListsAtHand(lists=stored, clock=self._clock, wait_s=PREVIEW_LISTS_WAIT_S)
+        admission = Admission()
+        moments = Moments(
+            cache=AtomCache(clock=self._clock),
+            leases=self._leases(ledger),
+            ledger=ledger,
+            intake=LogIntake(log=log, clock=self._clock),
+            lists=lists,
+            profiles=profiles,
+            evaluation=ClickHouseEvaluation(
+                clickhouse=clickhouse,
+                memory_bytes=self._settings.evaluation_memory_bytes,
+                timeout_s=PREVIEW_TIMEOUT_S,
+            ),
+            clock=self._clock,
+        )
+        return UseCases(
+            lookup=lookup,
+            previews=Previews(
+                definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=admission
+            ),
+            overlaps=Overlaps(
+                definitions=definitions, ledger=ledger, runs=ClickHouseRuns(clickhouse=clickhouse), admission=admission
+            ),
+        )
+
+    def _leases(self, ledger: PostgresLedger) -> Leases:
+        return Leases(
+            ledger=ledger,
+            holder=SystemIds(self._clock).uuid7(),
+            ttl=timedelta(seconds=self._settings.tenant_lease_s),
+            clock=self._clock,
         )
 
     def event_log(self) -> AbstractAsyncContextManager[EventLog]:

@@ -76,6 +76,10 @@ class Profiles(Protocol):
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
         ...
 
+    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
+        """The ids of a few profiles by their numbers; a number that nobody has is left out."""
+        ...
+
 
 class StaticLists(Protocol):
     """The lists of static segments: every change is stored before it counts, and then counts as a whole."""
@@ -230,7 +234,7 @@ class Announcer(Protocol):
         """By partition, where the next reported change will stand."""
         ...
 
-    async def told_since(self, starts: Mapping[int, int], tenant_id: int, run_id: int) -> Collection[Change]:
+    async def told_since(self, tenant_id: int, run_id: int, starts: Mapping[int, int]) -> Collection[Change]:
         """The changes of a run that were reported from these places on; none when too much was reported since."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -15,8 +15,9 @@ from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_plans import Statement, select, statements_for, universe_statement
+from segops_membership.adapters.sql_plans import Statement, statements_for, universe_statement
 from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.ports import Answers, Outage, QueryRefused, Watch, unwatched
 
@@ -34,7 +35,6 @@ _PARTS: Final = (1, 4, 16)
 _TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **MERGED_READ_SETTINGS,
-    "max_execution_time": QUERY_TIMEOUT_S,
     "json_type_escape_dots_in_keys": 1,
     "output_format_json_quote_64bit_integers": 0,
     "max_query_size": 16 * 1024 * 1024,
@@ -60,13 +60,21 @@ class ClickHouseEvaluation:
     """Answers atoms with one statement for each event type, a few at a time.
 
     A statement may hold `memory_bytes` in ClickHouse: it spills from half of it, and what still does not fit is asked of
-    the users part by part.
+    the users part by part. It may take `timeout_s`.
     """
 
-    def __init__(self, *, clickhouse: ClickHouse, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        clickhouse: ClickHouse,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        timeout_s: float = QUERY_TIMEOUT_S,
+    ) -> None:
         self._clickhouse = clickhouse
+        self._timeout_s = timeout_s
         self._settings: dict[str, str | int | float] = {
             **_READ_SETTINGS,
+            "max_execution_time": timeout_s,
             "max_memory_usage": memory_bytes,
             "max_bytes_before_external_group_by": memory_bytes // 2,
         }
@@ -118,7 +126,7 @@ class ClickHouseEvaluation:
                 statement.sql,
                 statement.parameters,
                 settings={**self._settings, **more},
-                timeout_s=QUERY_TIMEOUT_S + 10,
+                timeout_s=self._timeout_s + 10,
             )
         except ClickHouseUnavailable as error:
             if error.code == _MEMORY_CODE:
@@ -174,6 +182,18 @@ class ClickHouseProfiles:
             await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=QUERY_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
+
+    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
+        """See the port `Profiles`."""
+        bind = Bindings()
+        tenant = bind.integer(tenant_id)
+        wanted = ", ".join(bind.integer(number) for number in numbers)
+        named = select("n, user_id", "profiles FINAL", f"tenant_id = {tenant} AND n IN ({wanted})")
+        try:
+            found = await self._clickhouse.query(named, bind.values)
+        except ClickHouseError as error:
+            raise Outage(str(error)) from error
+        return {int(n): str(user_id) for n, user_id in found.rows}
 
 
 def _without_number(tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:

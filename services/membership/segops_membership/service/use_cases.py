@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segops_membership.ports import Definitions
 from segops_membership.service.lookup import Lookup
+from segops_membership.service.overlaps import Overlaps
+from segops_membership.service.previews import Previews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,4 +14,5 @@ class UseCases:
     """Made once a process."""
 
     lookup: Lookup
-    definitions: Definitions
+    previews: Previews
+    overlaps: Overlaps
