@@ -234,7 +234,7 @@ class Announcer(Protocol):
         """By partition, where the next reported change will stand."""
         ...
 
-    async def told_since(self, starts: Mapping[int, int], tenant_id: int, run_id: int) -> Collection[Change]:
+    async def told_since(self, tenant_id: int, run_id: int, starts: Mapping[int, int]) -> Collection[Change]:
         """The changes of a run that were reported from these places on; none when too much was reported since."""
         ...
 

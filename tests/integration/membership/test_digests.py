@@ -8,10 +8,13 @@ from random import Random
 
 import sqlalchemy as sa
 import xxhash
+from pyroaring import BitMap
 
 from segops_common.contracts.definition import Group
 from segops_common.stores.postgres import write_session
+from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.domain.evaluate import Event
+from segops_membership.domain.runs import SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
 
 LOGGED_IN, BUYERS, NOBODY = group(count()), group(count("purchase")), group(logic="OR")
@@ -88,6 +91,30 @@ async def test_what_was_published_without_a_digest_is_summed_up_as_a_whole(stack
 
     assert await digests(stack, tenant, 2, {1: LOGGED_IN}) == [recomputed("abc")]
     assert await digests(stack, tenant, 3, {1: LOGGED_IN}) == [recomputed("abc")]
+
+
+async def test_a_large_change_is_summed_up_alike(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event(user) for user in USERS])
+    found = await digests(stack, tenant, 1, {1: LOGGED_IN, 2: BUYERS})
+    heads = (await stack.ledger.head(tenant)).segments
+    somebody = BitMap([1])
+    outcomes = [
+        SegmentOutcome(
+            segment_id=segment,
+            version=1,
+            members=somebody,
+            base=None,
+            entered=somebody,
+            exited=BitMap(),
+            published=True,
+        )
+        for segment in (1, 2)
+    ]
+    for numbers_in_memory in (0, 10):
+        runs = ClickHouseRuns(clickhouse=stack.clickhouse, numbers_in_memory=numbers_in_memory)
+        again = await runs.digests(tenant, heads[1].attempt, outcomes)
+        assert [str(again[segment]) for segment in (1, 2)] == found == [recomputed(USERS), recomputed(())]
 
 
 async def test_one_member_more_is_another_digest(stack: Stack) -> None:

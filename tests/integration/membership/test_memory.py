@@ -48,7 +48,10 @@ async def tenant(stack: Stack) -> AsyncIterator[int]:
 async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> Answers:
     atoms = atoms_of(compile_definition(DEFINITION, NOW_MS, segment_id=1))
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes)
-    return await evaluation.answer(tenant, atoms, NOW_MS)
+    watched: list[int] = []
+    found = await evaluation.answer(tenant, atoms, NOW_MS, watched.append)
+    assert sum(watched) == len(atoms)
+    return found
 
 
 async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(stack: Stack, tenant: int) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, JobSegment, StaticMembersChanged
+from segops_common.contracts.topics import STATIC_MEMBERS
 from segops_common.kit.clock import SystemClock
+from segops_common.streams.consumer import BadRecords, Batch
+from segops_common.streams.log import Record
 from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.domain.static_lists import StaticList
 from segops_membership.ports import Outage
 from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from segops_membership.workers.static_members import StaticMembers
 from tests.integration.membership.stack import NOW, Stack, count, event, group, new_tenant
 
 LIST = 21
@@ -83,6 +88,44 @@ async def test_a_change_counts_when_all_its_parts_are_there(stack: Stack) -> Non
     await stack.lists.take_in([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
     await stack.compute.run(list_job(tenant, 2, 2))
     assert [await stack.segments_of(tenant, each) for each in "abc"] == [(), (LIST,), (LIST,)]
+
+
+def record(offset: int, portion: StaticMembersChanged | bytes) -> Record:
+    value = portion if isinstance(portion, bytes) else portion.model_dump_json().encode()
+    return Record(offset=offset, key=b"1", value=value, headers=(), timestamp_ms=0)
+
+
+def batch(records: Sequence[Record]) -> Batch:
+    return Batch(
+        topic=STATIC_MEMBERS.name,
+        partition=0,
+        first_offset=records[0].offset,
+        last_offset=records[-1].offset,
+        records=tuple(records),
+    )
+
+
+async def test_of_a_change_that_misses_a_part_one_record_is_bad(stack: Stack) -> None:
+    """However many parts it has: too many bad records would stop the lists of everybody."""
+    tenant = new_tenant()
+    whole = [change(tenant, 2, part=part, parts=50, add=[f"u{part}"]) for part in range(1, 51)]
+    records = [
+        record(1, change(tenant, 1, replace=True, add=["a"])),
+        record(2, whole[0]),
+        record(3, b'{"tenant_id":1}'),
+    ]
+    records += [record(2 + each.part, each) for each in whole[2:]]
+    handler = StaticMembers(lists=stack.lists)
+    with pytest.raises(BadRecords) as refused:
+        await handler.handle(batch(records))
+    assert [(each.offset, each.code) for each in refused.value.records] == [
+        (3, "not-a-list-portion"),
+        (5, "portion-missing"),
+    ]
+    await handler.handle(batch([each for each in records if each.offset not in (3, 5)]))
+    await handler.handle(batch([record(60, change(tenant, 3, replace=True, add=["b"]))]))
+    await stack.compute.run(list_job(tenant, 1, 3))
+    assert await stack.segments_of(tenant, "b") == (LIST,)
 
 
 class Forgetful(StoredStaticLists):

@@ -74,7 +74,7 @@ class LogAnnouncer:
         except LogError as error:
             raise Outage(str(error)) from error
 
-    async def told_since(self, starts: Mapping[int, int], tenant_id: int, run_id: int) -> Collection[Change]:
+    async def told_since(self, tenant_id: int, run_id: int, starts: Mapping[int, int]) -> Collection[Change]:
         """See the port."""
         told: set[Change] = set()
         for partition, end in (await self.ends()).items():
@@ -82,16 +82,16 @@ class LogAnnouncer:
             if end - start > _MAX_RECORDS_READ_BACK:
                 return ()
             if end > start:
-                told.update(await self._told(partition, start, end, tenant_id, run_id))
+                told.update(await self._told(tenant_id, run_id, partition, range(start, end)))
         return told
 
-    async def _told(self, partition: int, start: int, end: int, tenant_id: int, run_id: int) -> Iterator[Change]:
+    async def _told(self, tenant_id: int, run_id: int, partition: int, part: range) -> Iterator[Change]:
         try:
             # Counted from the end, which moves on meanwhile.
-            records = await self._log.tail(MEMBERSHIP_CHANGES, partition, end - start + _MAX_RECORDS_MEANWHILE)
+            records = await self._log.tail(MEMBERSHIP_CHANGES, partition, len(part) + _MAX_RECORDS_MEANWHILE)
         except LogError as error:
             raise Outage(str(error)) from error
-        lines = (line for record in records if record.offset >= start for line in record.value.splitlines())
+        lines = (line for record in records if record.offset in part for line in record.value.splitlines())
         changes = (MembershipChanged.model_validate_json(line) for line in lines)
         return (
             (each.segment_id, each.user_id, each.change)

@@ -15,8 +15,9 @@ from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_plans import Statement, select, statements_for, universe_statement
+from segops_membership.adapters.sql_plans import Statement, statements_for, universe_statement
 from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.ports import Answers, Outage, QueryRefused, Watch, unwatched
 

@@ -13,8 +13,8 @@ from pyroaring import BitMap
 from segops_common.contracts.jobs import MembershipChanged
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
-from segops_membership.adapters.sql_plans import select
 from segops_membership.adapters.sql_properties import cut_instant
+from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.digests import Digest
 from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
@@ -25,17 +25,17 @@ T = TypeVar("T")
 _TIMEOUT_S: Final = 300
 _OUTCOMES_AT_ONCE: Final = 16
 _NUMBERS_AT_ONCE: Final = 50_000
-_NUMBERS_IN_MEMORY: Final = 500_000
 _CHANGES_AT_ONCE: Final = 2_000
 """Made in one go, some 20 ms: the loop that makes them also renews the lease."""
 _OF_ATTEMPT: Final = "tenant_id = {tenant:UInt64} AND run_id = {run:UInt64} AND fence = {fence:UInt64}"
 
 
 class ClickHouseRuns:
-    """See the port `Runs`."""
+    """See the port `Runs`. A join holds up to `numbers_in_memory` changed numbers, beyond that the tenant's profiles."""
 
-    def __init__(self, *, clickhouse: ClickHouse) -> None:
+    def __init__(self, *, clickhouse: ClickHouse, numbers_in_memory: int = 500_000) -> None:
         self._clickhouse = clickhouse
+        self._numbers_in_memory = numbers_in_memory
 
     async def members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
         """Reads bitmaps a few at a time: each may be as large as the tenant."""
@@ -106,7 +106,7 @@ class ClickHouseRuns:
         hashes = select("n, user_key, xxh3(user_id) AS other", "profiles FINAL", "tenant_id = {tenant:UInt64}")
         # The right side of a join is held in memory, and making it is most of the work.
         sides = [f"({hashes}) AS numbered", f"({numbers}) AS summed"]
-        left, right = sides if count <= _NUMBERS_IN_MEMORY else reversed(sides)
+        left, right = sides if count <= self._numbers_in_memory else reversed(sides)
         # `user_key` is the XXH64 of the user id.
         columns = "segment_id, sumIf(user_key, NOT leaves), sumIf(other, NOT leaves), sumIf(user_key, leaves), sumIf(other, leaves)"
         found = await self._query(

@@ -23,7 +23,7 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_common.kit.faults import FaultPoints
 from segops_membership.domain.algebra import members
-from segops_membership.domain.compiler import NotSupported, compile_definitions
+from segops_membership.domain.compiler import compile_definitions
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.plan import Expression, StaticAtom, atoms_of
@@ -105,9 +105,6 @@ class ComputeRun:
         try:
             lists = await self._lists.at_least(task.job.tenant_id, _list_versions(task.job))
             await self._carry_out(task, lease, wanted, _compiled(task, wanted, lists), lists.values())
-        except NotSupported as error:
-            detail = f"This version does not evaluate {error.what}."
-            await self._publisher.tell(self._failure(task, "not-available-yet", "Not available yet", detail))
         except ListLost as error:
             await self._publisher.tell(
                 self._failure(task, "static-list-incomplete", "A list is incomplete", str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -42,9 +43,13 @@ class Publisher:
         self._faults.reach("after_outcomes")
         lease.check()
         self._faults.reach("before_changes")
-        await self._runs.write_changes(lease.tenant_id, attempt, at)
+        # Both expand the stored bitmaps, neither needs the other.
+        digests, _ = await asyncio.gather(
+            self._runs.digests(lease.tenant_id, attempt, outcomes),
+            self._runs.write_changes(lease.tenant_id, attempt, at),
+        )
         self._faults.reach("after_changes")
-        return await self._runs.digests(lease.tenant_id, attempt, outcomes)
+        return digests
 
     async def append(self, lease: Lease, proposal: Proposal) -> Publication:
         """Decide that the run is published. Raises LeaseLost."""
@@ -85,7 +90,7 @@ class Publisher:
         """What a worker that died told of the publication."""
         named = publication.tenant_id, publication.attempt.run_id
         starts = await self._ledger.begin_announcing(*named, await self._announcer.ends())
-        return () if starts is None else await self._announcer.told_since(starts, *named)
+        return () if starts is None else await self._announcer.told_since(*named, starts)
 
     async def tell(self, result: ComputeResult) -> None:
         """Report a state of a run that publishes nothing, or has not yet."""
