@@ -55,8 +55,40 @@ _TRAITS: dict[str, tuple[tuple[int, str, dict[str, JsonValue]], ...]] = {
     "tie": ((-9, "a", {"plan": "free"}), (-9, "b", {"plan": "pro"})),
     "later": ((-9, "a", {"plan": "pro"}), (1, "b", {"plan": "free"})),
 }
+_TIERS: dict[str, tuple[tuple[int, JsonValue], ...]] = {
+    "held": ((-10_000, "gold"),),
+    "held less": ((-9_999, "gold"),),
+    "set again": ((-20_000, "gold"), (-5_000, "gold")),
+    "changed and back": ((-20_000, "gold"), (-15_000, "silver"), (-5_000, "gold")),
+    "changed": ((-20_000, "gold"), (-5_000, "silver")),
+    "removed": ((-20_000, "gold"), (-5_000, None)),
+    "removed and set": ((-20_000, "gold"), (-6_000, None), (-5_000, "gold")),
+    "the same number": ((-20_000, 5), (-5_000, 5.0)),
+    "a numeral": ((-20_000, 5), (-5_000, "5")),
+}
+_CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
+    "in order": (("step_a", -70_000), ("step_b", -10_000)),
+    "a millisecond late": (("step_a", -70_001), ("step_b", -10_000)),
+    "in reverse": (("step_b", -30_000), ("step_a", -10_000)),
+    "at once": (("step_a", -10_000), ("step_b", -10_000)),
+    "begun again": (("step_a", -200_000), ("step_a", -30_000), ("step_b", -10_000)),
+    "begun again at the end": (("step_a", -30_000), ("step_a", -10_000), ("step_b", -10_000)),
+    "only begun": (("step_a", -30_000),),
+    "the same twice": (("step_a", -30_000), ("step_a", -10_000)),
+    "long ago": (("step_a", -600_000), ("step_b", -590_000)),
+}
 
 EVENTS: list[Event] = [
+    *(
+        Event(f"tier {name}", "$identify", f"t{i}", NOW_MS + at, {"tier": value})
+        for name, history in _TIERS.items()
+        for i, (at, value) in enumerate(history)
+    ),
+    *(
+        Event(f"chain {name}", event_type, f"c{i}", NOW_MS + at, {"n": i})
+        for name, chain in _CHAINS.items()
+        for i, (event_type, at) in enumerate(chain)
+    ),
     *(Event(f"value {i}", "e", f"m{i}", NOW_MS, {"p": value}) for i, value in enumerate(_VALUES)),
     Event("no value", "e", "m", NOW_MS, {}),
     *(
@@ -116,6 +148,17 @@ def _aggregate(function: str, operator: str, value: Any) -> dict[str, Any]:
     return {**asked, "operator": operator, "value": value}
 
 
+def _sequence(first: str, second: str, within: str = "60s", **more: Any) -> dict[str, Any]:
+    steps = [{"event_type": first}, {"event_type": second, "where": more.pop("where", [])}]
+    return {"type": "event_sequence", "steps": steps, "within": within, **more}
+
+
+def _held(operator: str, long: str, name: str, *value: Any) -> dict[str, Any]:
+    given = {"value": value[0]} if value else {}
+    held_for = {"operator": operator, "duration": long}
+    return {"type": "user_property", "property": "tier", "operator": name, "held_for": held_for, **given}
+
+
 DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
     [
         *(_count(operator, 1) for operator in ("gte", "eq", "neq", "lt", "lte", "gt")),
@@ -163,5 +206,14 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         *(_aggregate("avg", operator, 3) for operator in ("eq", "neq", "gt", "lt")),
         *(_aggregate("min", operator, 1) for operator in ("eq", "gte", "gt", "lt")),
         *(_aggregate("max", operator, 5) for operator in ("eq", "gt", "lte", "neq")),
+    ],
+    [
+        *(_sequence("step_a", "step_b", within) for within in ("59s", "60s", "10w")),
+        *(_sequence(*types) for types in (("step_*", "step_*"), ("step_a", "step_*"), ("step_b", "step_a"))),
+        _sequence("step_a", "step_b", where=[{"property": "n", "operator": "eq", "value": 1}]),
+        _sequence("step_a", "step_b", window={"last": "35s"}),
+        *(_held(operator, "10s", "exists") for operator in ("gte", "lt")),
+        *(_held(operator, "10s", "eq", value) for operator in ("gte", "lt") for value in ("gold", 5, "5")),
+        *(_held(operator, "10s", "neq", "silver") for operator in ("gte", "lt")),
     ],
 )

@@ -10,7 +10,15 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from types import CodeType, FunctionType, ModuleType
 
-from segops_membership.adapters import sql_aggregates, sql_plans, sql_properties, sql_tests
+from segops_membership.adapters import (
+    sql_aggregates,
+    sql_held,
+    sql_plans,
+    sql_properties,
+    sql_selections,
+    sql_sequences,
+    sql_tests,
+)
 from segops_membership.domain import algebra, compiler, compiler_values
 
 
@@ -159,10 +167,10 @@ MUTANTS = (
         "(timestamp, message_id), {selected})",
         "(timestamp, message_id), {passes} AND {selected})",
     ),
-    Mutant("prefixes match reserved types", sql_plans, "{prefixed}NOT startsWith(event_type, '$')", "{prefixed}1"),
+    Mutant("prefixes match reserved types", sql_selections, "{prefixed}NOT startsWith(event_type, '$')", "{prefixed}1"),
     Mutant(
         "prefix taken for a name",
-        sql_plans,
+        sql_selections,
         "startsWith(event_type, {bind.text(pattern.text)})",
         "event_type = {bind.text(pattern.text)}",
     ),
@@ -212,4 +220,33 @@ MUTANTS = (
         'more = "0" if True else',
     ),
     Mutant("null sums to 0", sql_aggregates, '[f"{column}.1 > 0", ', "["),
+    Mutant("steps of one time follow each other", sql_sequences, "+ {_STEPS - 1} - step", "+ step"),
+    Mutant(
+        "an event is one step only",
+        sql_sequences,
+        "arrayFilter(number -> number >= 0, [{numbers}])",
+        "arraySlice(arrayFilter(number -> number >= 0, [{numbers}]), 1, 1)",
+    ),
+    Mutant("sequence a millisecond too short", sql_sequences, "atom.within_ms *", "(atom.within_ms - 1) *"),
+    Mutant("sequence however long", sql_sequences, "min(atom.within_ms * _STEPS, _LONGEST)", "_LONGEST"),
+    Mutant("filters of steps ignored", sql_sequences, "*checks_sql(step.where, bind)", "*()"),
+    Mutant("window of a sequence ignored", sql_sequences, "*window_sql((atom.after_ms, atom.until_ms), bind)", ""),
+    Mutant("last step not needed", sql_plans, "level = {bind.integer(len(atom.steps))}", "level > 0"),
+    Mutant(
+        "setting an equal value restarts",
+        sql_held,
+        "arrayAll(value -> value = {column}.1, {column}.2)",
+        "empty({column}.2)",
+    ),
+    Mutant("changes since then ignored", sql_held, "arrayAll(value -> value = {column}.1, {column}.2)", "1"),
+    Mutant("removals since then ignored", sql_held, "(2)({value}, {says} AND", "(2)({value}, {value} != '' AND"),
+    Mutant("not held when set just then", sql_held, "timestamp <= {at}", "timestamp < {at}"),
+    Mutant("5 and its numeral alike", sql_held, "concat('n', ", "concat('s', "),
+    Mutant(
+        "held nothing for less",
+        compiler,
+        "(passes, TraitAtom(check.keys, Present()), Not(held))",
+        "(passes, Not(held))",
+    ),
+    Mutant("held for longer and less swapped", compiler, 'held_for.operator == "gte"', 'held_for.operator == "lt"'),
 )

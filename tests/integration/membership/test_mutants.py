@@ -10,7 +10,7 @@ import pytest
 
 from segops_common.contracts.definition import Group
 from segops_common.stores.clickhouse import ClickHouse
-from segops_membership.adapters import sql_aggregates, sql_properties, sql_tests
+from segops_membership.adapters import sql_aggregates, sql_held, sql_properties, sql_sequences, sql_tests
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain import algebra, compiler, compiler_values
 from segops_membership.domain.evaluate import evaluate
@@ -21,7 +21,7 @@ from tests.integration.membership.stack import NOW_MS, group, insert_events, new
 from tests.integration.membership.test_differential import SEGMENT, clickhouse
 
 __all__ = ["clickhouse"]
-_LIKELY = {sql_properties: 1, sql_tests: 1, sql_aggregates: 2, compiler_values: 2}
+_LIKELY = {sql_properties: 1, sql_tests: 1, sql_aggregates: 2, compiler_values: 2, sql_sequences: 3, sql_held: 3}
 """The part that asks most about a module, to save time."""
 
 
