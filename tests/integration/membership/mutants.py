@@ -10,7 +10,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from types import CodeType, FunctionType, ModuleType
 
-from segops_membership.adapters import sql_aggregates, sql_plans, sql_properties, sql_tests
+from segops_membership.adapters import sql_aggregates, sql_plans, sql_properties, sql_selections, sql_tests
 from segops_membership.domain import algebra, compiler, compiler_values
 
 
@@ -159,10 +159,10 @@ MUTANTS = (
         "(timestamp, message_id), {selected})",
         "(timestamp, message_id), {passes} AND {selected})",
     ),
-    Mutant("prefixes match reserved types", sql_plans, "{prefixed}NOT startsWith(event_type, '$')", "{prefixed}1"),
+    Mutant("prefixes match reserved types", sql_selections, "{prefixed}NOT startsWith(event_type, '$')", "{prefixed}1"),
     Mutant(
         "prefix taken for a name",
-        sql_plans,
+        sql_selections,
         "startsWith(event_type, {bind.text(pattern.text)})",
         "event_type = {bind.text(pattern.text)}",
     ),
