@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, STATIC_MEMBERS
+from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SEGMENTS, STATIC_MEMBERS
 from segops_common.stores.clickhouse_migrations import migrate, pending_migrations
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
@@ -15,13 +15,15 @@ from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
-from segops_membership.service.lookup import Lookup
+from segops_membership.service.use_cases import UseCases
 
 TOPICS: Final = (
     COMPUTE_JOBS,
     COMPUTE_JOBS.dead,
     STATIC_MEMBERS,
     STATIC_MEMBERS.dead,
+    SEGMENTS,
+    SEGMENTS.dead,
     COMPUTE_RESULTS,
     MEMBERSHIP_CHANGES,
 )
@@ -29,7 +31,7 @@ TOPICS: Final = (
 _log = logging.getLogger(__name__)
 
 
-def api_app(lifespan: Lifespan[Lookup], metrics: Metrics | None = None) -> FastAPI:
+def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> FastAPI:
     """The documented HTTP interface over the given resources."""
     return create_app(
         title="SegOps membership",

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.topics import COMPUTE_JOBS, STATIC_MEMBERS, Topic
+from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, STATIC_MEMBERS, Topic
 from segops_common.kit.clock import SystemClock
 from segops_common.kit.faults import FaultPoints
 from segops_common.kit.ids import SystemIds
@@ -30,6 +30,7 @@ from segops_common.web.app import Running
 from segops_common.web.server import Address
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
+from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
@@ -42,16 +43,20 @@ from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
 from segops_membership.service.numbers import PublicationNumbers
 from segops_membership.service.publishing import Publisher
 from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
 from segops_membership.workers.compute import ComputeJobs
+from segops_membership.workers.definitions import SegmentChanges
 from segops_membership.workers.static_members import StaticMembers
 
 SERVICE: Final = "membership"
 WORKER_GROUP: Final = "segops-compute"
 LISTS_GROUP: Final = "segops-static-lists"
+DEFINITIONS_GROUP: Final = "segops-definitions"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # One job at a time in a partition, committed before the next; several partitions side by side.
 _LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+_DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
 
 
 _LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
@@ -76,10 +81,10 @@ class Bootstrap:
         return self._settings.postgres_url
 
     @asynccontextmanager
-    async def api(self) -> AsyncIterator[Running[Lookup]]:
+    async def api(self) -> AsyncIterator[Running[UseCases]]:
         """What the API holds while it runs."""
         settings = self._settings
-        async with self.clickhouse() as clickhouse, self._cache() as cache:
+        async with self.clickhouse() as clickhouse, self._cache() as cache, self._postgres() as engine:
             reader = ClickHouseReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
@@ -88,6 +93,7 @@ class Bootstrap:
                 clock=self._clock,
                 metrics=self.metrics,
             )
+            use_cases = UseCases(lookup=lookup, definitions=PostgresDefinitions(engine=engine))
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
                 auth_url=settings.auth_url,
@@ -97,7 +103,7 @@ class Bootstrap:
             )
             try:
                 async with authenticator:
-                    yield Running(lookup, authenticator=authenticator, checks={"lookup": lookup.check})
+                    yield Running(use_cases, authenticator=authenticator, checks={"lookup": lookup.check})
             finally:
                 await purges.aclose()
 
@@ -139,9 +145,11 @@ class Bootstrap:
                 faults=faults,
             )
             taken_in = StaticMembers(lists=TakeInLists(lists=lists))
+            definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
             yield {
                 "worker": self._loop(log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
                 "static-lists": self._loop(log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
+                "definitions": self._loop(log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS),
             }
 
     def _loop(self, log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits) -> ConsumerLoop:

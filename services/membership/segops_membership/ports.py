@@ -9,7 +9,8 @@ from typing import Protocol
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import ComputeResult, MembershipChanged, StaticMembersChanged
+from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
+from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
 from segops_membership.domain.static_lists import StaticList
@@ -168,6 +169,26 @@ class Ledger(Protocol):
 
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """Remember that the result and every change were announced."""
+        ...
+
+
+class Definitions(Protocol):
+    """The present definitions of segments, as far as their changes have been announced."""
+
+    async def keep(self, changes: Sequence[SegmentChanged]) -> None:
+        """Take changes in, in any order and as often as they come: the highest version stands, a deletion for good."""
+        ...
+
+    async def current(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
+        """The segment; None when the tenant has none of that id."""
+        ...
+
+    async def of_tenant(self, tenant_id: int) -> Mapping[int, SegmentDefinition]:
+        """All segments of the tenant by their ids."""
+        ...
+
+    async def owner(self, tenant_ids: Collection[int], segment_id: int) -> int | None:
+        """Which of these tenants has the segment; None when it is none of them."""
         ...
 
 

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from segops_common.contracts.jobs import ComputeResult
-from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, tenant_key
+from segops_common.contracts.jobs import ComputeResult, SegmentChanged
+from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, tenant_key
 from segops_common.kit.clock import SystemClock
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_local.engines import ValkeyEngine
 from segops_local.ports import free_port
+from segops_membership.adapters.definitions import PostgresDefinitions
+from segops_membership.domain.definitions import SegmentDefinition
 from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
 
 Environment = dict[str, str]
@@ -67,6 +69,15 @@ async def _final(log: EventLog, tenant: int) -> ComputeResult:
     raise TimeoutError("the run has no result")
 
 
+async def _known(stack: Stack, tenant: int) -> SegmentDefinition:
+    definitions = PostgresDefinitions(engine=stack.engine)
+    for _ in range(300):
+        if (found := await definitions.current(tenant, 42)) is not None:
+            return found
+        await asyncio.sleep(0.1)
+    raise TimeoutError("the definition did not arrive")
+
+
 async def test_a_worker_process_finishes_the_job_that_another_died_with(stack: Stack, environment: Environment) -> None:
     assert (await _run(environment, "migrate"))[0] == 0
     assert (await _run(environment, "migrate", "--check"))[0] == 0
@@ -74,6 +85,10 @@ async def test_a_worker_process_finishes_the_job_that_another_died_with(stack: S
     await stack.insert(tenant, [event("u")])
     log = open_event_log(environment["SEGOPS_EVENT_LOG_URL"], clock=SystemClock())
     await log.append(COMPUTE_JOBS, tenant_key(tenant), b"no job at all\n")
+    change = SegmentChanged(
+        tenant_id=tenant, segment_id=42, version=1, definition=group(count()), refresh="manual", deleted=False
+    )
+    await log.append(SEGMENTS, tenant_key(tenant), change.model_dump_json().encode() + b"\n")
     asked = job(tenant, 1, {42: group(count())})
     await log.append(COMPUTE_JOBS, tenant_key(tenant), asked.model_dump_json().encode() + b"\n")
 
@@ -81,12 +96,14 @@ async def test_a_worker_process_finishes_the_job_that_another_died_with(stack: S
     assert (status, "crash point after_append reached" in said) == (137, True), said
     worker = await _start(environment, "worker")
     result = await _final(log, tenant)
+    known = await _known(stack, tenant)
     worker.terminate()
     await worker.wait()
 
     assert (result.status, result.run_id) == ("succeeded", 1)
     assert [(each.segment_id, each.entered) for each in result.segments] == [(42, 1)]
     assert await stack.segments_of(tenant, "u") == (42,)
+    assert (known.version, known.definition) == (1, group(count()))
     assert worker.returncode == 0
     await log.close()
 

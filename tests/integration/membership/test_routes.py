@@ -13,8 +13,9 @@ from segops_common.kit.errors import Unauthenticated
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.web.app import Running
+from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.app import api_app
-from segops_membership.service.lookup import Lookup
+from segops_membership.service.use_cases import UseCases
 from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
 
 PATH = "/api/segments/membership/"
@@ -63,9 +64,11 @@ async def api(stack: Stack) -> AsyncIterator[Api]:
     await stack.insert(tenant, [event("u")])
     await stack.compute.run(job(tenant, 1, {42: group(count())}))
 
+    use_cases = UseCases(lookup=stack.lookup, definitions=PostgresDefinitions(engine=stack.engine))
+
     @asynccontextmanager
-    async def lifespan() -> AsyncIterator[Running[Lookup]]:
-        yield Running(stack.lookup, authenticator=KnownCallers(tenant, other), checks={"lookup": stack.lookup.check})
+    async def lifespan() -> AsyncIterator[Running[UseCases]]:
+        yield Running(use_cases, authenticator=KnownCallers(tenant, other), checks={"lookup": stack.lookup.check})
 
     app = api_app(lifespan)
     async with (

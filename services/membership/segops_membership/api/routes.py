@@ -13,7 +13,7 @@ from segops_common.web.problems import problems
 from segops_membership.api.caller import Caller, TenantId
 from segops_membership.api.models import COLD, NOBODY, WARM, Membership
 from segops_membership.domain.instants import to_ms
-from segops_membership.service.lookup import Lookup
+from segops_membership.service.use_cases import UseCases
 
 MAX_USER_ID_CHARS: Final = 256
 UserIdQuery = Annotated[
@@ -60,7 +60,8 @@ async def get_membership(
 
     An unknown user is in no segment. Within a second of a publication every answer shows it, cached or not.
     """
-    lookup: Lookup = request.app.state.running
+    use_cases: UseCases = request.app.state.running
+    lookup = use_cases.lookup
     if as_of is None:
         found = await lookup.segments_of(tenant_id, user_id)
     else:

@@ -1,0 +1,28 @@
+"""The present definition of every segment, as the segments service tells it.
+
+Revision ID: 0004
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table; a deleted segment keeps its row, so that no late message brings it back."""
+    op.create_table(
+        "segment_definitions",
+        sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("segment_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("definition", postgresql.JSONB, nullable=False),
+        sa.Column("refresh", sa.Text, nullable=False),
+        sa.Column("deleted", sa.Boolean, nullable=False),
+    )

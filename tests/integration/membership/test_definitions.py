@@ -1,0 +1,108 @@
+"""The present definitions, from the topic into PostgreSQL: whatever order and however often they come."""
+
+from __future__ import annotations
+
+import itertools
+from random import Random
+
+import pytest
+
+from segops_common.contracts.definition import Group
+from segops_common.contracts.jobs import SegmentChanged
+from segops_common.streams.consumer import BadRecords, Batch
+from segops_common.streams.log import Record
+from segops_membership.adapters.definitions import PostgresDefinitions
+from segops_membership.workers.definitions import SegmentChanges
+from tests.integration.membership.stack import Stack, count, group, new_tenant
+
+VERSIONS = [group(count(f"event {version}")) for version in range(5)]
+
+
+@pytest.fixture
+def definitions(stack: Stack) -> PostgresDefinitions:
+    return PostgresDefinitions(engine=stack.engine)
+
+
+def change(
+    tenant: int, version: int, *, segment: int = 1, definition: Group | None = None, deleted: bool = False
+) -> SegmentChanged:
+    return SegmentChanged(
+        tenant_id=tenant,
+        segment_id=segment,
+        version=version,
+        definition=definition or VERSIONS[version],
+        refresh="hourly",
+        deleted=deleted,
+    )
+
+
+def batch(*values: bytes) -> Batch:
+    records = tuple(
+        Record(offset=offset, key=b"1", value=value, headers=(), timestamp_ms=0) for offset, value in enumerate(values)
+    )
+    return Batch(topic="segments", partition=0, first_offset=0, last_offset=len(records) - 1, records=records)
+
+
+def line(each: SegmentChanged) -> bytes:
+    return each.model_dump_json().encode() + b"\n"
+
+
+async def test_in_any_order_the_highest_version_stands(definitions: PostgresDefinitions) -> None:
+    for order in itertools.permutations((1, 2, 3)):
+        tenant = new_tenant()
+        for version in (*order, order[0]):
+            await definitions.keep([change(tenant, version)])
+
+        found = await definitions.current(tenant, 1)
+
+        assert found is not None
+        assert (found.version, found.definition, found.refresh) == (3, VERSIONS[3], "hourly")
+
+
+async def test_a_deletion_is_final_wherever_it_comes(definitions: PostgresDefinitions) -> None:
+    random = Random(1)
+    for place in range(4):
+        tenant = new_tenant()
+        changes = [change(tenant, version) for version in (1, 2, 4)]
+        random.shuffle(changes)
+        changes.insert(place, change(tenant, 3, deleted=True))
+        await definitions.keep(changes)
+
+        assert await definitions.current(tenant, 1) is None
+        assert await definitions.of_tenant(tenant) == {}
+        assert await definitions.owner([tenant], 1) is None
+
+
+async def test_every_tenant_has_its_own(definitions: PostgresDefinitions) -> None:
+    ours, theirs = new_tenant(), new_tenant()
+    mine, other = ours * 10, ours * 10 + 1
+    await definitions.keep([change(ours, 1, segment=mine), change(ours, 2, segment=other)])
+
+    assert {id: each.version for id, each in (await definitions.of_tenant(ours)).items()} == {mine: 1, other: 2}
+    assert await definitions.of_tenant(theirs) == {}
+    assert await definitions.current(theirs, mine) is None
+    assert await definitions.owner([theirs, ours], mine) == ours
+    assert await definitions.owner([theirs], mine) is None
+    assert await definitions.owner([], mine) is None
+
+
+async def test_bad_records_do_not_keep_the_others_out(definitions: PostgresDefinitions) -> None:
+    tenant = new_tenant()
+    handler = SegmentChanges(definitions=definitions)
+    unstorable = change(tenant, 2**63, definition=VERSIONS[0])
+
+    with pytest.raises(BadRecords) as refusal:
+        await handler.handle(
+            batch(
+                b"no change\n",
+                line(change(tenant, 1)) + line(change(tenant, 2, segment=2)),
+                line(unstorable),
+                line(change(tenant, 3)),
+            )
+        )
+
+    assert [(each.offset, each.code) for each in refusal.value.records] == [
+        (0, "not-a-segment-change"),
+        (2, "not-storable"),
+    ]
+    assert {id: each.version for id, each in (await definitions.of_tenant(tenant)).items()} == {1: 3, 2: 2}
