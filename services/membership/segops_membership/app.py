@@ -13,6 +13,7 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
+from segops_membership.api import explain
 from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_membership.service.use_cases import UseCases
@@ -37,7 +38,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
         title="SegOps membership",
         description="Which segments a user is in, now or as of any past instant.",
         lifespan=lifespan,
-        routers=[router()],
+        routers=[router(), explain.router],
         tags=[{"name": "membership", "description": "Looking up membership."}],
         metrics=metrics,
     )

@@ -34,10 +34,12 @@ from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
+from segops_membership.adapters.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.service.compute import ComputeRun
+from segops_membership.service.explain import Explain
 from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
 from segops_membership.service.numbers import PublicationNumbers
@@ -93,7 +95,14 @@ class Bootstrap:
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            use_cases = UseCases(lookup=lookup, definitions=PostgresDefinitions(engine=engine))
+            definitions = PostgresDefinitions(engine=engine)
+            explain = Explain(
+                definitions=definitions,
+                lists=StoredStaticLists(clickhouse=clickhouse, engine=engine),
+                events=ClickHouseProfileEvents(clickhouse=clickhouse),
+                clock=self._clock,
+            )
+            use_cases = UseCases(explain=explain, lookup=lookup, definitions=definitions)
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
                 auth_url=settings.auth_url,

@@ -11,6 +11,8 @@ from pyroaring import BitMap
 
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
 from segops_membership.domain.definitions import SegmentDefinition
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.explain import Needs
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
 from segops_membership.domain.static_lists import StaticList
@@ -189,6 +191,26 @@ class Definitions(Protocol):
 
     async def owner(self, tenant_ids: Collection[int], segment_id: int) -> int | None:
         """Which of these tenants has the segment; None when it is none of them."""
+        ...
+
+
+class TooManyEvents(Exception):
+    """A profile has more events of what was asked for than are read."""
+
+
+class ProfileEvents(Protocol):
+    """What is known of one profile."""
+
+    async def is_seen(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+        """Whether it has any event at or before the instant."""
+        ...
+
+    async def events(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+        """Its events at or before the instant, each once, in no order. Raises TooManyEvents."""
+        ...
+
+    async def lists_with(self, tenant_id: int, profile_id: str, lists: Collection[StaticAtom]) -> Collection[int]:
+        """The static segments of these whose lists have the profile."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segops_membership.ports import Definitions
+from segops_membership.service.explain import Explain
 from segops_membership.service.lookup import Lookup
 
 
@@ -12,5 +13,6 @@ from segops_membership.service.lookup import Lookup
 class UseCases:
     """Made once a process."""
 
+    explain: Explain
     lookup: Lookup
     definitions: Definitions
