@@ -69,6 +69,7 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
     explained: list[set[str]] = [set() for _ in wanted]
     for user in users:
         seen = await reader.is_seen(tenant, user, NOW_MS)
+        assert seen == any(each.profile_id == user and each.timestamp_ms <= NOW_MS for each in events)
         known = await reader.events(tenant, user, needs, NOW_MS)
         inside = await reader.lists_with(tenant, user, atoms)
         lists = {each: frozenset((user,) if each in inside else ()) for each in world.lists}
@@ -76,7 +77,6 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
         for members, definition in zip(explained, wanted, strict=True):
             if explain(profile, definition).course.holds:
                 members.add(user)
-    assert seen == any(each.profile_id == users[-1] and each.timestamp_ms <= NOW_MS for each in events)
     assert explained == [set(each) for each in by_run]
 
 
