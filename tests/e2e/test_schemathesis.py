@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -41,6 +42,7 @@ async def test_no_5xx_and_nothing_undocumented(stack: Stack, service: str, tmp_p
         "--warnings=off",
         f"--exclude-path-regex={KEEPS_THE_CALLER}",
         cwd=tmp_path,
+        env=dict(os.environ) | {"SCHEMATHESIS_HOOKS": str(Path(__file__).parent / "schemathesis_hooks.py")},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

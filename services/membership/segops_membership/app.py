@@ -7,13 +7,20 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SEGMENTS, STATIC_MEMBERS
+from segops_common.contracts.topics import (
+    COMPUTE_JOBS,
+    COMPUTE_RESULTS,
+    MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    STATIC_MEMBERS,
+)
 from segops_common.stores.clickhouse_migrations import migrate, pending_migrations
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
-from segops_membership.api import explain
+from segops_membership.api.analysis import router as analysis
+from segops_membership.api.explain import router as explain
 from segops_membership.api.routes import router
 from segops_membership.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_membership.service.use_cases import UseCases
@@ -23,10 +30,10 @@ TOPICS: Final = (
     COMPUTE_JOBS.dead,
     STATIC_MEMBERS,
     STATIC_MEMBERS.dead,
-    SEGMENTS,
-    SEGMENTS.dead,
     COMPUTE_RESULTS,
     MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    SEGMENTS.dead,
 )
 
 _log = logging.getLogger(__name__)
@@ -36,10 +43,16 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
     """The documented HTTP interface over the given resources."""
     return create_app(
         title="SegOps membership",
-        description="Which segments a user is in, now or as of any past instant.",
+        description="Which segments a user is in, now or as of any past instant, and what a definition would change.",
         lifespan=lifespan,
-        routers=[router(), explain.router],
-        tags=[{"name": "membership", "description": "Looking up membership."}],
+        routers=[router(), explain, analysis],
+        tags=[
+            {"name": "membership", "description": "Looking up membership."},
+            {
+                "name": "analysis",
+                "description": "What definitions select before they are saved, and how segments overlap.",
+            },
+        ],
         metrics=metrics,
     )
 

@@ -21,6 +21,7 @@ from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.consumer import BatchHandler, ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.keyed import KeyedLoop
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop_metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
@@ -38,11 +39,16 @@ from segops_membership.adapters.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.service.admission import Admission
+from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.explain import Explain
 from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
+from segops_membership.service.moments import Moments
 from segops_membership.service.numbers import PublicationNumbers
+from segops_membership.service.overlaps import Overlaps
+from segops_membership.service.previews import PREVIEW_LISTS_WAIT_S, PREVIEW_TIMEOUT_S, Previews
 from segops_membership.service.publishing import Publisher
 from segops_membership.service.static_lists import ListsAtHand, TakeInLists
 from segops_membership.service.use_cases import UseCases
@@ -56,11 +62,9 @@ WORKER_GROUP: Final = "segops-compute"
 LISTS_GROUP: Final = "segops-static-lists"
 DEFINITIONS_GROUP: Final = "segops-definitions"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# One job at a time in a partition, committed before the next; several partitions side by side.
-_LIMITS: Final = Limits(max_records=1, max_age_s=0, partitions_at_once=4)
+# One job at a time of a tenant, jobs of so many tenants side by side; a partition is read ahead of its oldest open job.
+_LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
 _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
-
-
 _LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
 
 
@@ -86,7 +90,13 @@ class Bootstrap:
     async def api(self) -> AsyncIterator[Running[UseCases]]:
         """What the API holds while it runs."""
         settings = self._settings
-        async with self.clickhouse() as clickhouse, self._cache() as cache, self._postgres() as engine:
+        async with (
+            self.clickhouse() as clickhouse,
+            self._cache() as cache,
+            self.event_log() as log,
+            self._postgres() as engine,
+            self.clickhouse() as analysis,
+        ):
             reader = ClickHouseReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
@@ -95,14 +105,7 @@ class Bootstrap:
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            definitions = PostgresDefinitions(engine=engine)
-            explain = Explain(
-                definitions=definitions,
-                lists=StoredStaticLists(clickhouse=clickhouse, engine=engine),
-                events=ClickHouseProfileEvents(clickhouse=clickhouse),
-                clock=self._clock,
-            )
-            use_cases = UseCases(explain=explain, lookup=lookup, definitions=definitions)
+            use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis)
             purges = create_redis(settings.redis_url)
             authenticator = RemoteAuthenticator(
                 auth_url=settings.auth_url,
@@ -137,17 +140,14 @@ class Bootstrap:
                 faults=faults,
             )
             compute = ComputeRun(
-                leases=Leases(
-                    ledger=ledger,
-                    holder=SystemIds(self._clock).uuid7(),
-                    ttl=timedelta(seconds=self._settings.tenant_lease_s),
-                    clock=self._clock,
-                ),
+                leases=self._leases(ledger),
                 ledger=ledger,
                 intake=LogIntake(log=log, clock=self._clock),
                 lists=ListsAtHand(lists=lists, clock=self._clock),
                 profiles=ClickHouseProfiles(clickhouse=clickhouse),
-                evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+                evaluation=ClickHouseEvaluation(
+                    clickhouse=clickhouse, memory_bytes=self._settings.evaluation_memory_bytes
+                ),
                 runs=runs,
                 publisher=publisher,
                 clock=self._clock,
@@ -156,13 +156,17 @@ class Bootstrap:
             taken_in = StaticMembers(lists=TakeInLists(lists=lists))
             definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
             yield {
-                "worker": self._loop(log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
-                "static-lists": self._loop(log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
-                "definitions": self._loop(log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS),
+                "worker": self._loop(KeyedLoop, log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
+                "static-lists": self._loop(ConsumerLoop, log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
+                "definitions": self._loop(
+                    ConsumerLoop, log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS
+                ),
             }
 
-    def _loop(self, log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits) -> ConsumerLoop:
-        return ConsumerLoop(
+    def _loop(
+        self, kind: type[ConsumerLoop], log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits
+    ) -> ConsumerLoop:
+        return kind(
             log=log,
             group=group,
             topic=topic,
@@ -173,6 +177,52 @@ class Bootstrap:
             limits=limits,
             record_intent=False,
             observer=LoopMetrics(self.metrics),
+        )
+
+    def _use_cases(self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse) -> UseCases:
+        """Lookups never wait for what previews do: those have connections of their own."""
+        definitions = PostgresDefinitions(engine=engine)
+        ledger = PostgresLedger(engine=engine)
+        profiles = ClickHouseProfiles(clickhouse=clickhouse)
+        stored = StoredStaticLists(clickhouse=clickhouse, engine=engine)
+        lists = ListsAtHand(lists=stored, clock=self._clock, wait_s=PREVIEW_LISTS_WAIT_S)
+        admission = Admission()
+        moments = Moments(
+            cache=AtomCache(clock=self._clock),
+            leases=self._leases(ledger),
+            ledger=ledger,
+            intake=LogIntake(log=log, clock=self._clock),
+            lists=lists,
+            profiles=profiles,
+            evaluation=ClickHouseEvaluation(
+                clickhouse=clickhouse,
+                memory_bytes=self._settings.evaluation_memory_bytes,
+                timeout_s=PREVIEW_TIMEOUT_S,
+            ),
+            clock=self._clock,
+        )
+        return UseCases(
+            explain=Explain(
+                definitions=definitions,
+                lists=stored,
+                events=ClickHouseProfileEvents(clickhouse=clickhouse),
+                clock=self._clock,
+            ),
+            lookup=lookup,
+            previews=Previews(
+                definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=admission
+            ),
+            overlaps=Overlaps(
+                definitions=definitions, ledger=ledger, runs=ClickHouseRuns(clickhouse=clickhouse), admission=admission
+            ),
+        )
+
+    def _leases(self, ledger: PostgresLedger) -> Leases:
+        return Leases(
+            ledger=ledger,
+            holder=SystemIds(self._clock).uuid7(),
+            ttl=timedelta(seconds=self._settings.tenant_lease_s),
+            clock=self._clock,
         )
 
     def event_log(self) -> AbstractAsyncContextManager[EventLog]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
 from segops_membership.domain.definitions import SegmentDefinition
+from segops_membership.domain.digests import Digest
 from segops_membership.domain.evaluate import Event
 from segops_membership.domain.explain import Needs
 from segops_membership.domain.plan import Atom, StaticAtom
@@ -48,10 +49,18 @@ class Answers:
     bytes_read: int
 
 
+Watch = Callable[[int], None]
+"""Told how many more questions are answered, as it happens."""
+
+
+def unwatched(count: int) -> None:
+    """Nobody wants to know."""
+
+
 class Evaluation(Protocol):
     """Questions to the events of a tenant."""
 
-    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Answers:
+    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """Profiles by their numbers, those without one left out. Raises QueryRefused."""
         ...
 
@@ -67,6 +76,10 @@ class Profiles(Protocol):
         self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticAtom] = ()
     ) -> None:
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
+        ...
+
+    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
+        """The ids of a few profiles by their numbers; a number that nobody has is left out."""
         ...
 
 
@@ -112,6 +125,12 @@ class Runs(Protocol):
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
     ) -> None:
         """Store bitmaps and sizes."""
+        ...
+
+    async def digests(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome]
+    ) -> Mapping[int, Digest]:
+        """Of the attempt's stored outcomes, by segment: the digest that their base's leads to, or that of all members."""
         ...
 
     async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:
@@ -169,6 +188,10 @@ class Ledger(Protocol):
         """Remember that readers see the publication."""
         ...
 
+    async def begin_announcing(self, tenant_id: int, run_id: int, ends: Mapping[int, int]) -> Mapping[int, int] | None:
+        """Remember where the log of changes ended before the first was told; what an earlier worker remembered if any."""
+        ...
+
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """Remember that the result and every change were announced."""
         ...
@@ -194,6 +217,10 @@ class Definitions(Protocol):
         ...
 
 
+Change = tuple[int, str, str]
+"""Segment, user, and whether entered or exited: what a change of one run is known by."""
+
+
 class TooManyEvents(Exception):
     """A profile has more events of what was asked for than are read."""
 
@@ -215,7 +242,7 @@ class ProfileEvents(Protocol):
 
 
 class Announcer(Protocol):
-    """Tells other services; a message may arrive more than once."""
+    """Tells other services; a result may arrive more than once."""
 
     async def result(self, result: ComputeResult) -> None:
         """Report a change of a run's state, in order within a tenant."""
@@ -223,6 +250,14 @@ class Announcer(Protocol):
 
     async def changes(self, changes: Sequence[MembershipChanged]) -> None:
         """Report who entered and exited, in order within a profile."""
+        ...
+
+    async def ends(self) -> Mapping[int, int]:
+        """By partition, where the next reported change will stand."""
+        ...
+
+    async def told_since(self, tenant_id: int, run_id: int, starts: Mapping[int, int]) -> Collection[Change]:
+        """The changes of a run that were reported from these places on; none when too much was reported since."""
         ...
 
 

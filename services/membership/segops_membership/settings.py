@@ -26,5 +26,7 @@ class Settings(BaseSettings):
     service_token: SecretStr
     tenant_lease_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     """How long a tenant waits for another worker after its own has died; renewed every third of it."""
+    evaluation_memory_bytes: Annotated[int, Field(ge=16 * 1024**2)] = 4 * 1024**3
+    """How much memory ClickHouse may take for one statement of a run; beyond it the users are asked part by part."""
     crash_at: str = ""
     """Named points at which the process ends, for fault tests; refused unless `env` is test."""

@@ -31,6 +31,7 @@ from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.spool import file_spool
 from segops_segments.adapters.tables import SCHEMA
+from segops_segments.service.following import RunFollowing
 from segops_segments.service.relay import OutboxRelay
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
@@ -87,6 +88,7 @@ class Bootstrap:
                 segments=SegmentService(store=store, clock=self._clock),
                 runs=runs,
                 lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=self._clock),
+                following=RunFollowing(store=store, clock=self._clock),
             )
             try:
                 async with authenticator:

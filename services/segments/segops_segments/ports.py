@@ -70,6 +70,14 @@ class ReadUnit(Protocol):
         """The run of that number."""
         ...
 
+    async def served_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        """The newest run of the segment that published what it found."""
+        ...
+
+    async def settled_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        """The newest run of the segment, its instant not fixed, that succeeded or failed."""
+        ...
+
 
 class WriteUnit(ReadUnit, Protocol):
     """One transaction of one tenant: all of it is kept when its block ends, nothing when the block raises.
@@ -131,6 +139,10 @@ class Store(Protocol):
 
     def writing(self, tenant_id: int) -> AbstractAsyncContextManager[WriteUnit]:
         """Begin a transaction of the tenant, waiting for the one before it."""
+        ...
+
+    async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
+        """The runs of these (tenant, number) that there are."""
         ...
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 class Deliveries:
     """Starts processes that work on a job."""
 
-    addresses: tuple[str, str, str]
+    addresses: tuple[str, ...]
 
     async def start(self, job: ComputeJob, point: str, how: str) -> Process:
         """A process under way."""
@@ -53,15 +53,27 @@ async def migrated(clickhouse_url: str, postgres_url: str) -> None:
 
 
 @pytest.fixture
-async def stack(migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[Stack]:
-    """The worker that comes after, and the readers."""
+def event_log_url(redis_url: str) -> str:
+    """A log that outlives its writers."""
+    return redis_url.replace("redis://", "valkey://").removesuffix("/0") + "/7"
+
+
+@pytest.fixture
+async def stack(
+    migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str
+) -> AsyncIterator[Stack]:
+    """The worker that comes after, and the readers; all worker processes share the log."""
     async with opened(
-        clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url, lease_s=LEASE_S
+        clickhouse_url=clickhouse_url,
+        postgres_url=postgres_url,
+        redis_url=redis_url,
+        event_log_url=event_log_url,
+        lease_s=LEASE_S,
     ) as stack:
         yield stack
 
 
 @pytest.fixture
-def deliveries(clickhouse_url: str, postgres_url: str, redis_url: str) -> Deliveries:
+def deliveries(clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str) -> Deliveries:
     """Processes on the same engines."""
-    return Deliveries((clickhouse_url, postgres_url, redis_url))
+    return Deliveries((clickhouse_url, postgres_url, redis_url, event_log_url))

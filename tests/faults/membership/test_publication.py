@@ -6,13 +6,16 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import psutil
 import pytest
+import xxhash
 
 from segops_common.testing.faults import CRASHED
+from segops_membership.domain.digests import Digest
 from tests.faults.membership.conftest import Deliveries
 from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
 
@@ -30,6 +33,8 @@ POINTS = (
     "after_signal",
     "before_result",
     "after_result",
+    "before_announce",
+    "amid_announce",
     "after_announce",
 )
 DECIDED = frozenset(POINTS[POINTS.index("after_append") :])
@@ -86,6 +91,14 @@ async def test_a_crash_is_made_good_by_the_next_delivery(stack: Stack, deliverie
     sizes = [(each.segment_id, each.entered, each.exited) for each in publication.result.segments]
     assert sizes == [(1, 0, 1), (2, 0, 1), (3, len(members), 0), (4, len(members), 0)]
     assert await _balance(stack, tenant) == [(1, 0), (2, 0), (3, len(members)), (4, len(members))]
+    assert [each.digest for each in publication.result.segments] == [_digest(())] * 2 + [_digest(members)] * 2
+    told = Counter(
+        (each.segment_id, each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2
+    )
+    assert set(told) == {(s, "u", "exited") for s in (1, 2)} | {
+        (s, user, "entered") for s in (3, 4) for user in members
+    }
+    assert set(told.values()) == {1}
 
 
 async def test_a_worker_frozen_past_its_lease_publishes_nothing(stack: Stack, deliveries: Deliveries) -> None:
@@ -127,6 +140,13 @@ async def _until_frozen(process: Process) -> None:
             return
         await asyncio.sleep(0.05)
     raise TimeoutError("the worker did not reach the point")
+
+
+def _digest(users: Collection[str]) -> str:
+    sums = Digest()
+    for user in users:
+        sums += Digest(xxhash.xxh64_intdigest(user.encode()), xxhash.xxh3_64_intdigest(user.encode()))
+    return str(sums)
 
 
 async def _balance(stack: Stack, tenant: int) -> list[tuple[int, int]]:

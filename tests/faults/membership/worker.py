@@ -1,6 +1,6 @@
 """One delivery of a compute job in a process of its own, ended or frozen at a named point.
 
-Arguments: the addresses of ClickHouse, PostgreSQL and Redis, the job as JSON, the point, `crash` or `freeze`.
+Arguments: the addresses of ClickHouse, PostgreSQL, Redis and the event log, the job as JSON, the point, `crash` or `freeze`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 from segops_common.contracts.jobs import ComputeJob
 from segops_common.kit.faults import FaultPoints
@@ -30,12 +31,14 @@ class FreezeAt:
             os.kill(os.getpid(), signal.SIGSTOP)
 
 
-async def deliver(clickhouse_url: str, postgres_url: str, redis_url: str, job: ComputeJob, faults: FaultPoints) -> str:
+async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints) -> str:
     """What came of the delivery."""
+    clickhouse_url, postgres_url, redis_url, event_log_url = addresses
     async with opened(
         clickhouse_url=clickhouse_url,
         postgres_url=postgres_url,
         redis_url=redis_url,
+        event_log_url=event_log_url,
         faults=faults,
         lease_s=LEASE_S,
     ) as stack:
@@ -48,10 +51,10 @@ async def deliver(clickhouse_url: str, postgres_url: str, redis_url: str, job: C
 
 def main() -> None:
     """Say what came of it."""
-    clickhouse_url, postgres_url, redis_url, text, point, how = sys.argv[1:]
+    *addresses, text, point, how = sys.argv[1:]
     faults = CrashAt(point) if how == "crash" else FreezeAt(point)
     job = ComputeJob.model_validate_json(text)
-    sys.stdout.write(asyncio.run(deliver(clickhouse_url, postgres_url, redis_url, job, faults)))
+    sys.stdout.write(asyncio.run(deliver(addresses, job, faults)))
 
 
 if __name__ == "__main__":

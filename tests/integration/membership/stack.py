@@ -30,6 +30,7 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEventLog
+from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
@@ -192,15 +193,21 @@ class Stack:
 
 @asynccontextmanager
 async def opened(
-    *, clickhouse_url: str, postgres_url: str, redis_url: str, faults: FaultPoints = NO_FAULTS, lease_s: float = 10
+    *,
+    clickhouse_url: str,
+    postgres_url: str,
+    redis_url: str,
+    faults: FaultPoints = NO_FAULTS,
+    lease_s: float = 10,
+    event_log_url: str = "",
 ) -> AsyncIterator[Stack]:
-    """A worker and an API in this process."""
+    """A worker and an API in this process, with an event log of their own unless one is given."""
     clock = SystemClock()
     clickhouse = ClickHouse(url=clickhouse_url, max_connections=20)
     engine = create_engine(postgres_url)
     # A test machine under load may take longer than production allows.
     redis = create_redis(redis_url, timeout_s=2)
-    log = MemoryEventLog(clock=clock)
+    log = open_event_log(event_log_url, clock=clock) if event_log_url else MemoryEventLog(clock=clock)
     await log.ensure_topics([COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
     ledger = PostgresLedger(engine=engine)
     runs = ClickHouseRuns(clickhouse=clickhouse)

@@ -151,21 +151,6 @@ async def test_history_answers_as_of_any_published_instant(stack: Stack) -> None
     assert await then(to_ms(LATER)) == (2,)
 
 
-async def test_what_cannot_be_evaluated_yet_fails_with_its_reason(stack: Stack) -> None:
-    tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
-
-    sequence = {"type": "event_sequence", "within": "1d", "steps": [{"event_type": "a"}, {"event_type": "b"}]}
-    await stack.compute.run(job(tenant, 1, {SEGMENT: group(sequence)}))
-
-    done = (await stack.results(tenant))[-1]
-    assert done.status == "failed"
-    assert done.problem is not None
-    assert done.problem.type.endswith("/not-available-yet")
-    assert "event_sequence" in done.problem.detail
-    assert (await stack.ledger.head(tenant)).number == 0
-
-
 async def test_a_job_that_no_version_can_read_is_reported(stack: Stack) -> None:
     tenant = new_tenant()
 

@@ -86,6 +86,17 @@ async def test_every_tenant_has_its_own(definitions: PostgresDefinitions) -> Non
     assert await definitions.owner([], mine) is None
 
 
+async def test_numbers_stay_as_they_were_written(definitions: PostgresDefinitions) -> None:
+    tenant = new_tenant()
+    odd = group(*(count(value=value) for value in (1e300, 5e-324, -0.0, 5.0, 2**53 + 1, 0.1)))
+    await definitions.keep([change(tenant, 1, definition=odd)])
+
+    found = await definitions.current(tenant, 1)
+
+    assert found is not None
+    assert found.definition.model_dump_json() == odd.model_dump_json()
+
+
 async def test_bad_records_do_not_keep_the_others_out(definitions: PostgresDefinitions) -> None:
     tenant = new_tenant()
     handler = SegmentChanges(definitions=definitions)

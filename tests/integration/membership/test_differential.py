@@ -101,11 +101,11 @@ async def test_sql_and_python_agree(clickhouse: ClickHouse, random: Random) -> N
     wanted = [world.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
 
     by_sql = await members_by_sql(
-        clickhouse, world.events, wanted, NOW_MS, references=world.references, lists=world.lists
+        clickhouse, world.events, wanted, world.as_of_ms, references=world.references, lists=world.lists
     )
 
     by_python = [
-        evaluate(each, world.events, NOW_MS, segment_id=SEGMENT, references=world.references, lists=world.lists)
+        evaluate(each, world.events, world.as_of_ms, segment_id=SEGMENT, references=world.references, lists=world.lists)
         for each in wanted
     ]
     differing = [each for each, left, right in zip(wanted, by_sql, by_python, strict=True) if left != right]

@@ -19,7 +19,8 @@ from segops_common.web.app import Running
 from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
-from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, explain_on, group, new_tenant
+from tests.integration.membership.analysis import use_cases_of
+from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, new_tenant
 
 BOUGHT = group(count("buy", "gte", 2, window={"last": "1d"}))
 LISTED = Group(logic="OR", conditions=())
@@ -72,11 +73,10 @@ async def api(stack: Stack) -> AsyncIterator[Api]:
         tenant_id=tenant, segment_id=57, list_version=1, base_version=0, part=1, parts=1, replace=True, add=("listed",)
     )
     await stack.lists.take_in([listed])
-    use_cases = UseCases(explain=explain_on(stack), lookup=stack.lookup, definitions=definitions)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
-        yield Running(use_cases, authenticator=KnownCallers(tenant, other), checks={})
+        yield Running(use_cases_of(stack), authenticator=KnownCallers(tenant, other), checks={})
 
     app = api_app(lifespan)
     async with (

@@ -13,17 +13,17 @@ from segops_common.kit.errors import Unauthenticated
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.web.app import Running
-from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
-from tests.integration.membership.stack import NOW, Stack, count, event, explain_on, group, job, new_tenant
+from tests.integration.membership.analysis import use_cases_of
+from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
 
 PATH = "/api/segments/membership/"
 OURS = {"Authorization": "ApiKey ours"}
 
 
-def _key(tenant_id: int, *scopes: Scope) -> KeyPrincipal:
-    return KeyPrincipal(key_id=1, tenant_id=tenant_id, scopes=frozenset(scopes), kind=KeyKind.SECRET)
+def _key(tenant_id: int, scope: Scope) -> KeyPrincipal:
+    return KeyPrincipal(key_id=1, tenant_id=tenant_id, scopes=frozenset({scope}), kind=KeyKind.SECRET)
 
 
 class KnownCallers:
@@ -64,8 +64,7 @@ async def api(stack: Stack) -> AsyncIterator[Api]:
     await stack.insert(tenant, [event("u")])
     await stack.compute.run(job(tenant, 1, {42: group(count())}))
 
-    definitions = PostgresDefinitions(engine=stack.engine)
-    use_cases = UseCases(explain=explain_on(stack), lookup=stack.lookup, definitions=definitions)
+    use_cases = use_cases_of(stack)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, JobSegment, StaticMembersChanged
+from segops_common.contracts.topics import STATIC_MEMBERS
+from segops_common.kit.clock import SystemClock
+from segops_common.streams.consumer import BadRecords, Batch
+from segops_common.streams.log import Record
+from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.domain.static_lists import StaticList
 from segops_membership.ports import Outage
+from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from segops_membership.workers.static_members import StaticMembers
 from tests.integration.membership.stack import NOW, Stack, count, event, group, new_tenant
 
 LIST = 21
@@ -78,6 +88,102 @@ async def test_a_change_counts_when_all_its_parts_are_there(stack: Stack) -> Non
     await stack.lists.take_in([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
     await stack.compute.run(list_job(tenant, 2, 2))
     assert [await stack.segments_of(tenant, each) for each in "abc"] == [(), (LIST,), (LIST,)]
+
+
+def record(offset: int, portion: StaticMembersChanged | bytes) -> Record:
+    value = portion if isinstance(portion, bytes) else portion.model_dump_json().encode()
+    return Record(offset=offset, key=b"1", value=value, headers=(), timestamp_ms=0)
+
+
+def batch(records: Sequence[Record]) -> Batch:
+    return Batch(
+        topic=STATIC_MEMBERS.name,
+        partition=0,
+        first_offset=records[0].offset,
+        last_offset=records[-1].offset,
+        records=tuple(records),
+    )
+
+
+async def test_of_a_change_that_misses_a_part_one_record_is_bad(stack: Stack) -> None:
+    """However many parts it has: too many bad records would stop the lists of everybody."""
+    tenant = new_tenant()
+    whole = [change(tenant, 2, part=part, parts=50, add=[f"u{part}"]) for part in range(1, 51)]
+    records = [
+        record(1, change(tenant, 1, replace=True, add=["a"])),
+        record(2, whole[0]),
+        record(3, b'{"tenant_id":1}'),
+    ]
+    records += [record(2 + each.part, each) for each in whole[2:]]
+    handler = StaticMembers(lists=stack.lists)
+    with pytest.raises(BadRecords) as refused:
+        await handler.handle(batch(records))
+    assert [(each.offset, each.code) for each in refused.value.records] == [
+        (3, "not-a-list-portion"),
+        (5, "portion-missing"),
+    ]
+    await handler.handle(batch([each for each in records if each.offset not in (3, 5)]))
+    await handler.handle(batch([record(60, change(tenant, 3, replace=True, add=["b"]))]))
+    await stack.compute.run(list_job(tenant, 1, 3))
+    assert await stack.segments_of(tenant, "b") == (LIST,)
+
+
+class Forgetful(StoredStaticLists):
+    """Dies before it has noted what it stored."""
+
+    async def save(self, tenant_id: int, segment_id: int, found: StaticList) -> None:
+        raise Outage("gone")
+
+
+async def test_a_portion_that_is_stored_again_counts_once(stack: Stack) -> None:
+    tenant = new_tenant()
+    portions = [change(tenant, 1, replace=True, part=1, parts=2, add=["a"])]
+    portions += [change(tenant, 1, replace=True, part=2, parts=2, add=["b"])]
+    with pytest.raises(Outage):
+        await TakeInLists(lists=Forgetful(clickhouse=stack.clickhouse, engine=stack.engine)).take_in(portions)
+    await stack.lists.take_in(portions)
+    await stack.lists.take_in(portions)
+    await stack.compute.run(list_job(tenant, 1, 1))
+    assert (await stack.results(tenant))[-1].segments[0].size == 2
+
+
+async def test_what_no_list_holds_any_more_is_dropped(stack: Stack) -> None:
+    tenant = new_tenant()
+    kept = {1: {"a"}, 2: {"a", "b"}, 3: {"b", "c"}}
+    for version, name in ((1, "a"), (2, "b"), (3, "c")):
+        await stack.lists.take_in([change(tenant, version, replace=True, add=[name])])
+        assert await stored(stack, tenant, kept[version]) == kept[version]
+    await stack.lists.take_in([change(tenant, 4, replace=True, deleted=True)])
+    assert await stored(stack, tenant, set()) == set()
+    await stack.compute.run(list_job(tenant, 1, 4))
+    assert (await stack.results(tenant))[-1].segments[0].size == 0
+
+
+async def stored(stack: Stack, tenant_id: int, expected: set[str]) -> set[str]:
+    """Whom the table has; the expected ones as soon as it has them, for dropping takes a moment."""
+    found: set[str] = set()
+    for _ in range(100):
+        rows = await stack.clickhouse.query(
+            "SELECT user_id FROM static_members WHERE tenant_id = {t:UInt64}", {"t": tenant_id}
+        )
+        found = {str(row[0]) for row in rows.rows}
+        if found == expected:
+            break
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def test_a_run_that_was_overtaken_twice_starts_again(stack: Stack) -> None:
+    tenant = new_tenant()
+    lists = StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine)
+    at_hand = ListsAtHand(lists=lists, clock=SystemClock())
+    await stack.lists.take_in([change(tenant, 1, replace=True, add=["a"])])
+    read = (await at_hand.at_least(tenant, {LIST: 1})).values()
+    for version in (2, 3):
+        await at_hand.check(tenant, read)
+        await stack.lists.take_in([change(tenant, version, replace=True)])
+    with pytest.raises(Outage):
+        await at_hand.check(tenant, read)
 
 
 async def test_rules_refer_to_lists_and_their_universe_holds_the_ids(stack: Stack) -> None:

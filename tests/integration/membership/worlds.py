@@ -13,6 +13,7 @@ from segops_membership.domain.evaluate import Event
 from segops_membership.domain.evaluate_checks import instant, number
 from segops_membership.domain.instants import from_ms
 from tests.integration.membership.stack import NOW_MS
+from tests.integration.membership.worlds_order import held_for, sequence_condition
 from tests.integration.membership.worlds_values import values_condition
 
 DAY_MS = 86_400_000
@@ -165,7 +166,10 @@ class World:
         self.references: dict[int, Group] = {each: Group(logic="OR", conditions=()) for each in STATIC}
         self.lists = {each: frozenset(random.sample(LISTED, random.randint(0, 4))) for each in STATIC}
         self._fresh = [self._event(i) for i in range(random.randint(3, 14))]
-        # Some are delivered twice, and nothing comes in order.
+        # Mostly one at which everything is known; some events are delivered twice, and nothing comes in order.
+        self.as_of_ms = random.choice(
+            (NOW_MS, NOW_MS, random.choice(self._fresh).timestamp_ms + random.choice((-1, 0, 1)))
+        )
         self.events = self._fresh + [random.choice(self._fresh) for _ in range(random.randint(0, 2))]
         random.shuffle(self.events)
 
@@ -215,7 +219,10 @@ class World:
             }
         negate = self._random.random() < 0.1
         if kind < 0.5:
-            return {"type": "user_property", **self._filter(self._subject("$identify")), "negate": negate}
+            held = (
+                {"held_for": held_for(self._random, self._fresh, self.as_of_ms)} if self._random.random() < 0.3 else {}
+            )
+            return {"type": "user_property", **self._filter(self._subject("$identify")), **held, "negate": negate}
         return {
             **self._random.choice(
                 (
@@ -226,6 +233,8 @@ class World:
                     self._event_time,
                     self._event_match,
                     self._event_regularity,
+                    self._event_sequence,
+                    self._event_sequence,
                     self._sample,
                     self._segment,
                 )
@@ -299,6 +308,15 @@ class World:
             "count": pick((0, 1, 1, 1, 2)),
             "where": [self._filter(subject) for _ in range(pick((0, 0, 1)))],
         }
+
+    def _event_sequence(self) -> dict[str, Any]:
+        pick = self._random.choice
+
+        def where(each: Event) -> list[dict[str, Any]]:
+            return [self._filter(each) for _ in range(pick((0, 0, 0, 1)))]
+
+        condition = sequence_condition(self._random, self._fresh, pick(self._fresh), EVENT_PATTERNS, where)
+        return condition if pick((True, True, False)) else {**condition, "window": pick(WINDOWS)}
 
     def _sample(self) -> dict[str, Any]:
         pick = self._random.choice

@@ -20,6 +20,7 @@ from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
 from segops_segments.bootstrap import MIGRATIONS
+from segops_segments.service.following import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
@@ -80,6 +81,7 @@ async def client(
             segments=SegmentService(store=store, clock=clock),
             runs=runs,
             lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=clock),
+            following=RunFollowing(store=store, clock=clock),
         )
         idempotency = PostgresIdempotency(engine=engine, schema="segments", clock=clock)
         yield Running(use_cases, authenticator=callers, idempotency=idempotency)

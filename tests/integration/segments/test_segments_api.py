@@ -48,7 +48,10 @@ async def test_the_quickstart_creates_defines_and_computes(client: httpx.AsyncCl
 async def test_a_segment_is_read_as_it_was_written(client: httpx.AsyncClient) -> None:
     made = await create(client, definition=PRICING, description="who looked at the prices")
     read = await client.get(f"/api/segments/{made['id']}/", headers=OWNER)
-    assert read.json() == made
+    shown = read.json()
+    served = shown.pop("membership")
+    assert shown == made
+    assert (served["run_id"], served["stale"], served["stale_reason"]) == (None, True, "never-computed")
     assert read.headers["etag"] == '"1"'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import ComputeJob, StaticMembersChanged
+from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.tables import outbox
 from tests.integration.segments.http import OWNER, PRICING, Json, create, faults, slug
 
@@ -193,6 +195,32 @@ async def test_a_deleted_list_is_told_empty_before_its_last_run(client: httpx.As
     assert (last.list_version, last.replace, last.deleted, last.add) == (2, True, True, ())
     job = ComputeJob.model_validate_json((await told(engine, segment, "segops.compute-jobs"))[-1])
     assert job.segments[0].list_version == 2
+
+
+async def test_a_portion_leaves_with_its_relay(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    relayed: list[str] = []
+    while not relayed:
+        async with PostgresOutbox(engine=engine).claim(1000) as claim:
+            for message in claim.messages:
+                await claim.mark_sent(message.id, datetime(2026, 1, 31, tzinfo=UTC))
+            relayed = [
+                str(each.value) for each in claim.messages if f'"segment_id":{segment["id"]},' in str(each.value)
+            ]
+    assert [each for each in relayed if '"list_version":1' in each]
+    assert await changes(engine, segment) == []
+
+
+async def test_an_upload_that_is_sent_again_is_stored_once(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    answers = [
+        await client.post(path, content=b'"a"\n', headers=NDJSON | {"Idempotency-Key": f"list of {segment['id']}"})
+        for _ in range(2)
+    ]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    assert len(await changes(engine, segment)) == 2
 
 
 async def test_uploads_at_once_are_all_kept(client: httpx.AsyncClient, engine: AsyncEngine) -> None:

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -15,7 +14,6 @@ from segops_common.contracts.definition import (
     content_hash,
     parse_definition,
     to_json,
-    unavailable_conditions,
     walk,
 )
 from segops_common.kit.errors import ValidationFailed
@@ -183,62 +181,6 @@ def test_the_walk_names_every_node() -> None:
         "definition.conditions[0].conditions[2]",
         "definition.conditions[1]",
     ]
-
-
-@pytest.mark.parametrize(
-    ("node", "expected"),
-    [
-        ({"type": "event_count", "event_type": "a", "operator": "eq", "value": 0}, []),
-        ({"type": "event_count", "event_type": "a", "operator": "eq", "value": 0, "per": "x"}, []),
-        (
-            {
-                "type": "event_aggregate",
-                "event_type": "a",
-                "property": "p",
-                "function": "sum",
-                "operator": "eq",
-                "value": 0,
-            },
-            [],
-        ),
-        ({"type": "user_property", "property": "a", "operator": "exists"}, []),
-        (
-            {
-                "type": "user_property",
-                "property": "a",
-                "operator": "exists",
-                "held_for": {"operator": "lt", "duration": "1d"},
-            },
-            [(".held_for", "held_for")],
-        ),
-        (
-            {
-                "type": "event_time",
-                "event_type": "a",
-                "occurrence": "last",
-                "operator": "within_last",
-                "value": "7d",
-            },
-            [],
-        ),
-        (
-            {
-                "type": "event_match",
-                "event_type": "a",
-                "occurrence": "first",
-                "has": [{"property": "p", "operator": "exists"}],
-            },
-            [],
-        ),
-        ({"type": "event_regularity", "event_type": "a", "period": "1d", "of": 7, "at_least": 3}, []),
-        ({"type": "sample", "percent": 5}, []),
-        ({"type": "segment", "segment_id": 5}, []),
-    ],
-)
-def test_what_is_not_evaluated_yet_is_named(node: Json, expected: list[tuple[str, str]]) -> None:
-    definition = parse_definition({"logic": "AND", "conditions": [{"logic": "OR", "conditions": [node]}]})
-    at = "definition.conditions[0].conditions[0]"
-    assert unavailable_conditions(definition) == [(at + path, name) for path, name in expected]
 
 
 def test_bodies_and_answers_share_one_schema() -> None:

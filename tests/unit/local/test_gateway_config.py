@@ -28,3 +28,10 @@ def test_a_folder_that_would_break_the_configuration_is_refused() -> None:
 def test_a_route_to_a_service_nobody_runs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="nothing serves: membership, status"):
         render(load_routes(), port=1, upstreams={"auth": 1, "ingest": 2, "segments": 3}, folder=tmp_path)
+
+
+def test_only_lists_may_be_large() -> None:
+    text = render(load_routes(), port=8080, upstreams=UPSTREAMS, folder=Path("/var/lib/segops"))
+    (large,) = [line for line in text.splitlines() if "proxy_request_buffering off" in line]
+    assert 'location ~ "^/api/segments/[0-9]+/members/?$" { client_max_body_size 67108864;' in large
+    assert large.endswith("proxy_pass http://segments; }")

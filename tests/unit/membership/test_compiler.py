@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from segops_common.contracts.definition import EventPattern, Group
-from segops_membership.domain.compiler import NotSupported, compile_definition
+from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.plan import (
     EVERYONE,
     NO_ONE,
@@ -180,19 +180,6 @@ def test_equal_questions_are_one_atom() -> None:
 
 def test_values_that_python_calls_equal_are_different_atoms() -> None:
     assert len(atoms_of(compiled(trait("eq", 1), trait("eq", True), trait("eq", "1")))) == 3
-
-
-@pytest.mark.parametrize(
-    ("condition", "what"),
-    [
-        (trait("exists", held_for={"operator": "gte", "duration": "1d"}), "user_property with held_for"),
-    ],
-)
-def test_what_is_not_supported_is_named(condition: dict[str, Any], what: str) -> None:
-    with pytest.raises(NotSupported) as refusal:
-        compiled({"logic": "OR", "conditions": [condition]})
-
-    assert refusal.value.what == what
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 from pydantic import JsonValue
 
 from segops_common.contracts.definition import Group
-from segops_membership.domain.compiler import NotSupported
 from segops_membership.domain.evaluate import Event, evaluate
 
 NOW_MS = 1_772_366_400_000
@@ -131,8 +130,3 @@ def test_paths(value: JsonValue, path: str) -> None:
 @pytest.mark.parametrize(("value", "path"), [([5], "p.1"), ("5", "p.0"), ({"a": {"b": 5}}, "p.a\\.b"), ([5], "p.-1")])
 def test_paths_that_lead_nowhere(value: JsonValue, path: str) -> None:
     assert holds(value, "not_exists", None, path)
-
-
-def test_what_is_not_supported_is_refused() -> None:
-    with pytest.raises(NotSupported):
-        members([event("u")], {"type": "event_sequence", "within": "1d", "steps": [{"event_type": "a"}] * 2})

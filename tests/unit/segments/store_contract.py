@@ -13,7 +13,7 @@ import pytest
 from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import RunCounts, RunProblem
 from segops_segments.domain.references import node_of
-from segops_segments.domain.run import NewRun, Outcome, Run, job_of
+from segops_segments.domain.run import NewRun, Outcome, Run, RunState, job_of
 from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, NOBODY, NewSegment, Segment, Version
 from segops_segments.ports import NameTaken, Outbox, Store, WriteUnit
 
@@ -319,6 +319,33 @@ class StoreContract:
         await drain(stored)
         mine = [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant]
         assert mine == [(tenant, late.id)]
+
+    async def test_runs_are_found_by_what_became_of_them(self, stored: Stored, tenant: int) -> None:
+        segment, other = await self.add(stored, tenant), await self.add(stored, tenant, "other")
+        kept = {
+            "good": Outcome(size=1),
+            "recorded": Outcome(size=2, published=False),
+            "failed": None,
+            "past failed": None,
+            "running": None,
+        }
+        runs: dict[str, Run] = {}
+        async with stored.writing(tenant) as unit:
+            assert await unit.served_run(tenant, segment.id) is None
+            assert await unit.settled_run(tenant, segment.id) is None
+            for name, outcome in kept.items():
+                made = await unit.add_run(tenant, new_run(segment, fixed=name in ("recorded", "past failed")))
+                state: RunState = "succeeded" if outcome else "failed" if "failed" in name else "running"
+                runs[name] = replace(made, state=state, outcome=outcome)
+                await unit.save_run(tenant, runs[name])
+        async with stored.reading() as unit:
+            assert await unit.served_run(tenant, segment.id) == runs["good"]
+            assert await unit.settled_run(tenant, segment.id) == runs["failed"]
+            assert await unit.served_run(tenant, other.id) is None
+            assert await unit.served_run(tenant + 1_000_000, segment.id) is None
+        wanted = [(tenant, runs["good"].id), (tenant + 1_000_000, runs["failed"].id), (tenant, runs["running"].id)]
+        found = {run.id: run for run in await stored.find_runs(wanted)}
+        assert found == {run.id: run for run in (runs["good"], runs["running"])}
 
     async def test_messages_sent_long_ago_are_forgotten(self, stored: Stored, tenant: int) -> None:
         segment = await self.add(stored, tenant)

@@ -7,7 +7,15 @@ from itertools import permutations
 import pytest
 
 from segops_common.contracts.definition import parse_definition
-from segops_common.contracts.jobs import ComputeResult, RunCounts, RunProblem, RunStatus, SegmentResult
+from segops_common.contracts.jobs import (
+    ComputeResult,
+    RunCounts,
+    RunPhase,
+    RunProblem,
+    RunProgress,
+    RunStatus,
+    SegmentResult,
+)
 from segops_segments.domain.references import MAX_REFERENCES, MAX_TOTAL_BYTES
 from segops_segments.domain.run import LOST, Outcome, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
@@ -38,7 +46,7 @@ def word(status: RunStatus, seconds: int, **more: object) -> ComputeResult:
 DONE = word(
     "succeeded",
     9,
-    segments=[SegmentResult(segment_id=42, version=2, size=5, entered=2, exited=1)],
+    segments=[SegmentResult(segment_id=42, version=2, size=5, entered=2, exited=1, digest="ab")],
     counts=RunCounts(universe=7),
     duration_ms=1000,
 )
@@ -61,7 +69,7 @@ def test_success_stays_whatever_comes_before_or_after(order: tuple[ComputeResult
     run = after(*order)
     assert (run.state, run.outcome) == (
         "succeeded",
-        Outcome(size=5, entered=2, exited=1, counts=RunCounts(universe=7), duration_ms=1000),
+        Outcome(size=5, entered=2, exited=1, counts=RunCounts(universe=7), duration_ms=1000, digest="ab"),
     )
     assert (run.finished_at, run.lease_until) == (DONE.at, None)
 
@@ -70,6 +78,31 @@ def test_an_old_sign_of_life_changes_nothing() -> None:
     run = after(word("running", 60))
     assert advance(run, word("running", 1), LEASE) is run
     assert advance(run, word("running", 60), LEASE) is run
+
+
+def progress(phase: RunPhase, done: int, total: int = 7) -> RunProgress:
+    return RunProgress(phase=phase, done=done, total=total)
+
+
+def test_progress_never_goes_back_and_ends_with_the_run() -> None:
+    told = (
+        progress("numbering", 0),
+        progress("evaluating", 3),
+        None,
+        progress("evaluating", 5),
+        # Another worker begins anew.
+        progress("numbering", 0),
+        progress("evaluating", 2, total=4),
+        progress("evaluating", 7),
+        progress("publishing", 7),
+    )
+    run, shown = QUEUED, []
+    for second, each in enumerate(told, start=1):
+        run = advance(run, word("running", second, progress=each), LEASE)
+        shown.append(run.progress)
+    assert shown == [*told[:2], told[1], told[3], told[3], told[3], *told[6:]]
+    assert advance(run, word("failed", 99), LEASE).progress is None
+    assert run.given_up(NOW).progress is None
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "superseded"])
@@ -101,7 +134,7 @@ def test_a_result_of_other_segments_counts_nothing_for_this_one() -> None:
     other = replace_segments(DONE, segment_id=43)
     outcome = after(other).outcome
     assert outcome is not None
-    assert (outcome.size, outcome.entered) == (0, 0)
+    assert (outcome.size, outcome.entered, outcome.published) == (0, 0, False)
 
 
 def replace_segments(result: ComputeResult, *, segment_id: int) -> ComputeResult:

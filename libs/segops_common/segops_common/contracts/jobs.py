@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from segops_common.contracts.definition import Group
 
 RunStatus = Literal["running", "succeeded", "failed", "superseded"]
+RunPhase = Literal["numbering", "evaluating", "comparing", "publishing"]
 
 
 class _Message(BaseModel):
@@ -57,6 +58,14 @@ class RunCounts(_Message):
     bytes_read: int = 0
 
 
+class RunProgress(_Message):
+    """How far a running job is: what it does, in the order of the phases, and how many questions of all are answered."""
+
+    phase: RunPhase
+    done: int
+    total: int
+
+
 class SegmentResult(_Message):
     """The outcome for one segment of a run: sizes in profiles."""
 
@@ -65,6 +74,11 @@ class SegmentResult(_Message):
     size: int
     entered: int
     exited: int
+    digest: str | None = Field(
+        default=None,
+        description="32 hexadecimal digits, equal for equal sets of user ids: the sums modulo 2^64 of XXH64 and of XXH3.",
+    )
+    published: bool = Field(default=True, description="False when the run is of an instant before what is published.")
 
 
 class ComputeResult(_Message):
@@ -78,6 +92,7 @@ class ComputeResult(_Message):
     counts: RunCounts = RunCounts()
     duration_ms: int = 0
     problem: RunProblem | None = None
+    progress: RunProgress | None = None
 
 
 class SegmentChanged(_Message):

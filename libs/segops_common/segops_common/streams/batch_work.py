@@ -77,6 +77,16 @@ class BatchWork:
         self._faults.reach("after_insert")
         await self._commit(consumer, batch, batch.last_offset + 1, "")
         self._faults.reach("after_commit")
+        self._tell_handled(batch, began)
+
+    async def handle(self, batch: Batch, *, repeated: bool) -> None:
+        """Handle the batch and leave its commit to the caller. Raises `Stopping` or `TooManyBadRecords`."""
+        began = self._clock.monotonic()
+        await self._handle_patiently(batch, repeated=repeated)
+        self._faults.reach("after_insert")
+        self._tell_handled(batch, began)
+
+    def _tell_handled(self, batch: Batch, began: float) -> None:
         size = sum(record.size for record in batch.records)
         self._observer.handled(batch.source, len(batch.records), size, self._clock.monotonic() - began)
 

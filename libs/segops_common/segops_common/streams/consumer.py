@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from segops_common.contracts.topics import Topic
@@ -146,7 +146,7 @@ class ConsumerLoop:
                     self._start_workers(consumer, lanes.values())
                     self._accept(lanes, await self._poll(consumer, lanes.values()))
                     failures, self._problem = 0, ""
-                    await self._report_lag(consumer, lanes)
+                    await self._report_lag(consumer, {source: lane.position for source, lane in lanes.items()})
                 except LogUnavailable as error:
                     failures, self._problem = failures + 1, str(error)
                     if failures == _FAILED_POLLS_TO_REJOIN:
@@ -226,12 +226,12 @@ class ConsumerLoop:
             if lane is not None and lane.epoch == part.epoch and not lane.is_broken:
                 lane.accept(part.records, now)
 
-    async def _report_lag(self, consumer: LogConsumer, lanes: dict[TopicPartition, Lane]) -> None:
-        if not lanes or self._clock.monotonic() - self._lag_at < _LAG_EVERY_S:
+    async def _report_lag(self, consumer: LogConsumer, positions: Mapping[TopicPartition, int]) -> None:
+        if not positions or self._clock.monotonic() - self._lag_at < _LAG_EVERY_S:
             return
         self._lag_at = self._clock.monotonic()
-        for source, next_offset in (await consumer.end_offsets(lanes.keys())).items():
-            self._observer.lagging(source, max(0, next_offset - lanes[source].position))
+        for source, next_offset in (await consumer.end_offsets(positions.keys())).items():
+            self._observer.lagging(source, max(0, next_offset - positions[source]))
 
     async def _drain(self, lanes: Iterable[Lane]) -> None:
         """Let the batches in flight end, or abandon them: a recorded intent stays for the next owner."""

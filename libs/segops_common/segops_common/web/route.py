@@ -46,7 +46,7 @@ class StrictRoute(APIRoute):
         for gatekeeper in self._gatekeepers:
             documented |= gatekeeper.documented
         if MUTATING.intersection(self.methods or ()):
-            documented[TAKES_IDEMPOTENCY_KEY] = True
+            documented.setdefault(TAKES_IDEMPOTENCY_KEY, True)
         self.openapi_extra = documented
 
     def get_route_handler(self) -> Handler:

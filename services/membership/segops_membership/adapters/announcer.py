@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged
@@ -16,10 +16,13 @@ from segops_common.contracts.topics import (
 )
 from segops_common.streams.log import EventLog, Header, LogError, Message, partition_of
 from segops_common.telemetry.metrics import Metric, Metrics
-from segops_membership.ports import Outage
+from segops_membership.ports import Change, Outage
 
 SCHEMA_VERSION: Final = b"1"
 _HEADERS: Final[tuple[Header, ...]] = ((SCHEMA_VERSION_HEADER, SCHEMA_VERSION),)
+_MAX_RECORDS_READ_BACK: Final = 10_000
+"""Of a partition, after a crash in the middle of an announcement."""
+_MAX_RECORDS_MEANWHILE: Final = 100
 _MAX_VALUE_BYTES: Final = 512 * 1024
 """Half of the largest record the log takes."""
 
@@ -42,15 +45,18 @@ class LogAnnouncer:
             )
         except LogError as error:
             raise Outage(str(error)) from error
-        self._runs.labels(result.status).inc()
+        if result.status != "running":
+            self._runs.labels(result.status).inc()
 
     async def changes(self, changes: Sequence[MembershipChanged]) -> None:
         """See the port."""
+        if not changes:
+            return
         lines: defaultdict[int, list[bytes]] = defaultdict(list)
         for change in changes:
             partition = partition_of(MEMBERSHIP_CHANGES, profile_key(change.tenant_id, change.user_id))
             lines[partition].append(change.model_dump_json().encode() + b"\n")
-        key = tenant_key(changes[0].tenant_id) if changes else b""
+        key = tenant_key(changes[0].tenant_id)
         messages = [
             Message(key=key, value=value, headers=_HEADERS, partition=partition)
             for partition, grouped in lines.items()
@@ -60,6 +66,38 @@ class LogAnnouncer:
             await self._log.append_many(MEMBERSHIP_CHANGES, messages)
         except LogError as error:
             raise Outage(str(error)) from error
+
+    async def ends(self) -> Mapping[int, int]:
+        """See the port."""
+        try:
+            return await self._log.ends(MEMBERSHIP_CHANGES)
+        except LogError as error:
+            raise Outage(str(error)) from error
+
+    async def told_since(self, tenant_id: int, run_id: int, starts: Mapping[int, int]) -> Collection[Change]:
+        """See the port."""
+        told: set[Change] = set()
+        for partition, end in (await self.ends()).items():
+            start = starts.get(partition, 0)
+            if end - start > _MAX_RECORDS_READ_BACK:
+                return ()
+            if end > start:
+                told.update(await self._told(tenant_id, run_id, partition, range(start, end)))
+        return told
+
+    async def _told(self, tenant_id: int, run_id: int, partition: int, part: range) -> Iterator[Change]:
+        try:
+            # Counted from the end, which moves on meanwhile.
+            records = await self._log.tail(MEMBERSHIP_CHANGES, partition, len(part) + _MAX_RECORDS_MEANWHILE)
+        except LogError as error:
+            raise Outage(str(error)) from error
+        lines = (line for record in records if record.offset in part for line in record.value.splitlines())
+        changes = (MembershipChanged.model_validate_json(line) for line in lines)
+        return (
+            (each.segment_id, each.user_id, each.change)
+            for each in changes
+            if (each.tenant_id, each.run_id) == (tenant_id, run_id)
+        )
 
 
 def _values(lines: Sequence[bytes]) -> list[bytes]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.definition import Group, parse_definition
+from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.kit.errors import Unavailable
 from segops_common.stores.postgres import read_session, write_session
@@ -17,12 +17,13 @@ from segops_membership.ports import Outage
 
 _KEEP: Final = sa.text("""
     INSERT INTO membership.segment_definitions AS d (tenant_id, segment_id, version, definition, refresh, deleted)
-    VALUES (:tenant_id, :segment_id, :version, CAST(:definition AS jsonb), :refresh, :deleted)
+    VALUES (:tenant_id, :segment_id, :version, CAST(:definition AS json), :refresh, :deleted)
     ON CONFLICT (tenant_id, segment_id) DO UPDATE
     SET version = excluded.version, definition = excluded.definition, refresh = excluded.refresh,
         deleted = excluded.deleted
     WHERE NOT d.deleted AND (excluded.deleted OR d.version < excluded.version)""")
-_COLUMNS: Final = "SELECT segment_id, version, definition, refresh FROM membership.segment_definitions"
+# As text: what was written is read, and not what PostgreSQL makes of its numbers.
+_COLUMNS: Final = "SELECT segment_id, version, CAST(definition AS text), refresh FROM membership.segment_definitions"
 _CURRENT: Final = sa.text(f"{_COLUMNS} WHERE tenant_id = :tenant_id AND segment_id = :segment_id AND NOT deleted")
 _OF_TENANT: Final = sa.text(f"{_COLUMNS} WHERE tenant_id = :tenant_id AND NOT deleted ORDER BY segment_id")
 _OWNER: Final = sa.text("""
@@ -80,5 +81,9 @@ class PostgresDefinitions:
 
 
 def _definition(row: sa.Row[Any]) -> SegmentDefinition:
-    definition: Group = parse_definition(row.definition)
-    return SegmentDefinition(segment_id=row.segment_id, version=row.version, definition=definition, refresh=row.refresh)
+    return SegmentDefinition(
+        segment_id=row.segment_id,
+        version=row.version,
+        definition=Group.model_validate_json(row.definition),
+        refresh=row.refresh,
+    )

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.warehouse import MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, ResultSet
+from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_plans import Statement, select, statements_for, universe_statement
+from segops_membership.adapters.sql_plans import Statement, statements_for, universe_statement
 from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.plan import Atom, StaticAtom
-from segops_membership.ports import Answers, Outage, QueryRefused
+from segops_membership.ports import Answers, Outage, QueryRefused, Watch, unwatched
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4
+_STATEMENTS_OF_A_RUN: Final = 3
+"""Less than all: beside a run that asks much, others come to ask."""
+DEFAULT_MEMORY_BYTES: Final = 4 * 1024**3
 _NEVER_MS: Final = 2**60
 """Later than any instant of a run; bound as the last one that the warehouse can hold."""
-# 159 time, 241 memory, 158 and 396 rows: a statement that ran into its limits would run into them again.
-_LIMIT_CODES: Final = frozenset({158, 159, 241, 396})
+_MEMORY_CODE: Final = 241
+# 159 time, 158 and 396 rows: a statement that ran into its limits would run into them again.
+_LIMIT_CODES: Final = frozenset({158, 159, 396})
+_PARTS: Final = (1, 4, 16)
+_TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **MERGED_READ_SETTINGS,
-    "max_execution_time": QUERY_TIMEOUT_S,
     "json_type_escape_dots_in_keys": 1,
     "output_format_json_quote_64bit_integers": 0,
     "max_query_size": 16 * 1024 * 1024,
@@ -35,43 +43,104 @@ _READ_SETTINGS: Final[dict[str, str | int | float]] = {
 }
 
 
-class ClickHouseEvaluation:
-    """Answers atoms with one statement for each event type, a few at a time."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The bitmaps of a statement, in its order, and what reading them took."""
 
-    def __init__(self, *, clickhouse: ClickHouse) -> None:
+    bitmaps: Sequence[BitMap]
+    rows_read: int
+    bytes_read: int
+
+
+class _OutOfMemory(Exception):
+    """The statement would need more than it may have."""
+
+
+class ClickHouseEvaluation:
+    """Answers atoms with one statement for each event type, a few at a time.
+
+    A statement may hold `memory_bytes` in ClickHouse: it spills from half of it, and what still does not fit is asked of
+    the users part by part. It may take `timeout_s`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clickhouse: ClickHouse,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        timeout_s: float = QUERY_TIMEOUT_S,
+    ) -> None:
         self._clickhouse = clickhouse
+        self._timeout_s = timeout_s
+        self._settings: dict[str, str | int | float] = {
+            **_READ_SETTINGS,
+            "max_execution_time": timeout_s,
+            "max_memory_usage": memory_bytes,
+            "max_bytes_before_external_group_by": memory_bytes // 2,
+        }
         self._slots = asyncio.Semaphore(_STATEMENTS_AT_ONCE)
 
-    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Answers:
+    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """See the port `Evaluation`."""
         statements = [universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, atoms, as_of_ms)]
-        results = await _all_of([self._run(statement) for statement in statements])
-        bitmaps = [[decode_state(base64.b64decode(text)) for text in result.rows[0]] for result in results]
+        own_slots = asyncio.Semaphore(_STATEMENTS_OF_A_RUN)
+        results = await _all_of([self._ask(statement, own_slots, watch) for statement in statements])
         answered: dict[Atom, BitMap] = {}
-        for statement, row in zip(statements[1:], bitmaps[1:], strict=True):
-            answered.update(zip(statement.atoms, row, strict=True))
+        for statement, found in zip(statements[1:], results[1:], strict=True):
+            answered.update(zip(statement.atoms, found.bitmaps, strict=True))
         return Answers(
-            universe=bitmaps[0][0],
+            universe=results[0].bitmaps[0],
             atoms=answered,
-            rows_read=sum(result.rows_read for result in results),
-            bytes_read=sum(result.bytes_read for result in results),
+            rows_read=sum(found.rows_read for found in results),
+            bytes_read=sum(found.bytes_read for found in results),
         )
 
-    async def _run(self, statement: Statement) -> ResultSet:
-        async with self._slots:
-            try:
-                return await self._clickhouse.query(
-                    statement.sql, statement.parameters, settings=_READ_SETTINGS, timeout_s=QUERY_TIMEOUT_S + 10
-                )
-            except ClickHouseUnavailable as error:
-                if error.code in _LIMIT_CODES:
-                    raise QueryRefused(error.code) from error
-                raise Outage(str(error)) from error
-            except ClickHouseError as error:
+    async def _ask(self, statement: Statement, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
+        async with own_slots, self._slots:
+            for parts in _PARTS:
+                with suppress(_OutOfMemory):
+                    found = await self._ask_in_parts(statement, parts)
+                    watch(len(statement.atoms))
+                    return found
+        raise QueryRefused(_MEMORY_CODE)
+
+    async def _ask_in_parts(self, statement: Statement, parts: int) -> _Found:
+        """Users are apart by ranges of their key, which the sort keys of all tables that are read begin or go on with."""
+        if parts == 1:
+            return await self._run(statement, {})
+        founds = []
+        for part in range(parts):
+            of_part = f"user_key BETWEEN {part * 2**64 // parts} AND {(part + 1) * 2**64 // parts - 1}"
+            filters = ", ".join(f"'{table}': '{of_part}'" for table in _TABLES_BY_USER)
+            founds.append(await self._run(statement, {"additional_table_filters": f"{{{filters}}}"}))
+        columns = zip(*(found.bitmaps for found in founds), strict=True)
+        return _Found(
+            [BitMap.union(*column) for column in columns],
+            sum(found.rows_read for found in founds),
+            sum(found.bytes_read for found in founds),
+        )
+
+    async def _run(self, statement: Statement, more: Settings) -> _Found:
+        try:
+            result = await self._clickhouse.query(
+                statement.sql,
+                statement.parameters,
+                settings={**self._settings, **more},
+                timeout_s=self._timeout_s + 10,
+            )
+        except ClickHouseUnavailable as error:
+            if error.code == _MEMORY_CODE:
+                raise _OutOfMemory from error
+            if error.code in _LIMIT_CODES:
                 raise QueryRefused(error.code) from error
+            raise Outage(str(error)) from error
+        except ClickHouseError as error:
+            raise QueryRefused(error.code) from error
+        bitmaps = [decode_state(base64.b64decode(text)) for text in result.rows[0]]
+        return _Found(bitmaps, result.rows_read, result.bytes_read)
 
 
-async def _all_of(calls: Sequence[Coroutine[None, None, ResultSet]]) -> list[ResultSet]:
+async def _all_of(calls: Sequence[Coroutine[None, None, _Found]]) -> list[_Found]:
     """Wait for every call, then raise the first error as it is, not in a group."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     found = []
@@ -113,6 +182,18 @@ class ClickHouseProfiles:
             await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=QUERY_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
+
+    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
+        """See the port `Profiles`."""
+        bind = Bindings()
+        tenant = bind.integer(tenant_id)
+        wanted = ", ".join(bind.integer(number) for number in numbers)
+        named = select("n, user_id", "profiles FINAL", f"tenant_id = {tenant} AND n IN ({wanted})")
+        try:
+            found = await self._clickhouse.query(named, bind.values)
+        except ClickHouseError as error:
+            raise Outage(str(error)) from error
+        return {int(n): str(user_id) for n, user_id in found.rows}
 
 
 def _without_number(tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.errors import Unavailable
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
+from segops_membership.domain.digests import Digest
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, TenantHead
 from segops_membership.ports import LeaseLost, LeaseTaken, Outage
 
@@ -40,21 +42,26 @@ _MOVE_HEAD: Final = sa.text("""
     ON CONFLICT (tenant_id) DO UPDATE SET run_id = excluded.run_id, number = h.number + 1
     WHERE h.run_id = :base_run_id RETURNING number""")
 _MOVE_SEGMENT: Final = sa.text("""
-    INSERT INTO membership.segment_heads (tenant_id, segment_id, run_id, fence, as_of_ms)
-    VALUES (:tenant_id, :segment_id, :run_id, :fence, :as_of_ms)
+    INSERT INTO membership.segment_heads (tenant_id, segment_id, run_id, fence, as_of_ms, digest)
+    VALUES (:tenant_id, :segment_id, :run_id, :fence, :as_of_ms, :digest)
     ON CONFLICT (tenant_id, segment_id) DO UPDATE
-    SET run_id = excluded.run_id, fence = excluded.fence, as_of_ms = excluded.as_of_ms""")
+    SET run_id = excluded.run_id, fence = excluded.fence, as_of_ms = excluded.as_of_ms, digest = excluded.digest""")
 _LINK: Final = sa.text("""
     INSERT INTO membership.publications (tenant_id, run_id, fence, number, base_run_id, as_of_ms, at, result)
     VALUES (:tenant_id, :run_id, :fence, :number, :base_run_id, :as_of_ms, :at, CAST(:result AS jsonb))""")
 _HEAD: Final = sa.text("SELECT run_id, number FROM membership.tenant_heads WHERE tenant_id = :tenant_id")
 _SEGMENT_HEADS: Final = sa.text("""
-    SELECT segment_id, run_id, fence, as_of_ms FROM membership.segment_heads WHERE tenant_id = :tenant_id""")
+    SELECT segment_id, run_id, fence, as_of_ms, digest FROM membership.segment_heads WHERE tenant_id = :tenant_id""")
 _PUBLICATION: Final = sa.text("SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id")
 _NOT_SHOWN: Final = sa.text("""
     SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND NOT shown ORDER BY number""")
 _MARK_SHOWN: Final = sa.text("""
     UPDATE membership.publications SET shown = true WHERE tenant_id = :tenant_id AND run_id = :run_id""")
+_ANNOUNCED_FROM: Final = sa.text("""
+    SELECT announced_from FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id FOR UPDATE""")
+_ANNOUNCE_FROM: Final = sa.text("""
+    UPDATE membership.publications SET announced_from = CAST(:ends AS jsonb)
+    WHERE tenant_id = :tenant_id AND run_id = :run_id""")
 _MARK_ANNOUNCED: Final = sa.text("""
     UPDATE membership.publications SET announced = true WHERE tenant_id = :tenant_id AND run_id = :run_id""")
 
@@ -95,7 +102,7 @@ class PostgresLedger:
         async with self._reading() as session:
             end = (await session.execute(_HEAD, {"tenant_id": tenant_id})).one_or_none()
             rows = (await session.execute(_SEGMENT_HEADS, {"tenant_id": tenant_id})).all()
-        segments = {row.segment_id: SegmentHead(Attempt(row.run_id, row.fence), row.as_of_ms) for row in rows}
+        segments = {row.segment_id: _segment_head(row) for row in rows}
         return TenantHead(end.run_id, end.number, segments) if end else TenantHead(0, 0)
 
     async def publication(self, tenant_id: int, run_id: int) -> Publication | None:
@@ -120,12 +127,14 @@ class PostgresLedger:
             "as_of_ms": proposal.as_of_ms,
             "at": proposal.at,
         }
+        digests = {each.segment_id: each.digest for each in proposal.result.segments}
         async with self._writing() as session:
             held = await session.scalar(_HOLD_FENCE, values)
             number = await session.scalar(_MOVE_HEAD, values) if held is not None else None
             if number is None:
                 raise LeaseLost(f"run {proposal.attempt.run_id} of tenant {tenant_id} was overtaken")
-            await session.execute(_MOVE_SEGMENT, [{**values, "segment_id": each} for each in proposal.segment_ids])
+            moved = [values | {"segment_id": each, "digest": digests.get(each)} for each in proposal.segment_ids]
+            await session.execute(_MOVE_SEGMENT, moved)
             await session.execute(_LINK, {**values, "number": number, "result": proposal.result.model_dump_json()})
         return Publication(
             tenant_id=tenant_id,
@@ -142,6 +151,15 @@ class PostgresLedger:
         """See the port."""
         async with self._writing() as session:
             await session.execute(_MARK_SHOWN, {"tenant_id": tenant_id, "run_id": run_id})
+
+    async def begin_announcing(self, tenant_id: int, run_id: int, ends: Mapping[int, int]) -> Mapping[int, int] | None:
+        """See the port."""
+        named = {"tenant_id": tenant_id, "run_id": run_id}
+        async with self._writing() as session:
+            before = await session.scalar(_ANNOUNCED_FROM, named)
+            if before is None:
+                await session.execute(_ANNOUNCE_FROM, {**named, "ends": json.dumps(ends)})
+        return None if before is None else {int(partition): int(end) for partition, end in before.items()}
 
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """See the port."""
@@ -163,6 +181,11 @@ class PostgresLedger:
                 yield session
         except Unavailable as error:
             raise Outage("PostgreSQL does not answer") from error
+
+
+def _segment_head(row: sa.Row[Any]) -> SegmentHead:
+    digest = None if row.digest is None else Digest.parse(row.digest)
+    return SegmentHead(Attempt(row.run_id, row.fence), row.as_of_ms, digest)
 
 
 def _publication(row: sa.Row[Any]) -> Publication:

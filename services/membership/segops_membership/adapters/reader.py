@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
-from segops_membership.adapters.sql_plans import select
 from segops_membership.adapters.sql_properties import cut_instant
+from segops_membership.adapters.sql_selections import select
 from segops_membership.ports import Outage
 
 _TIMEOUT_S: Final = 2.0

@@ -13,8 +13,9 @@ from pyroaring import BitMap
 from segops_common.contracts.jobs import MembershipChanged
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
-from segops_membership.adapters.sql_plans import select
 from segops_membership.adapters.sql_properties import cut_instant
+from segops_membership.adapters.sql_selections import select
+from segops_membership.domain.digests import Digest
 from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
@@ -30,10 +31,11 @@ _OF_ATTEMPT: Final = "tenant_id = {tenant:UInt64} AND run_id = {run:UInt64} AND 
 
 
 class ClickHouseRuns:
-    """See the port `Runs`."""
+    """See the port `Runs`. A join holds up to `numbers_in_memory` changed numbers, beyond that the tenant's profiles."""
 
-    def __init__(self, *, clickhouse: ClickHouse) -> None:
+    def __init__(self, *, clickhouse: ClickHouse, numbers_in_memory: int = 500_000) -> None:
         self._clickhouse = clickhouse
+        self._numbers_in_memory = numbers_in_memory
 
     async def members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
         """Reads bitmaps a few at a time: each may be as large as the tenant."""
@@ -78,6 +80,40 @@ class ClickHouseRuns:
         await self._command(
             f"INSERT INTO membership_changes ({columns}) {rows}", {**_named(tenant_id, attempt), "at": to_ms(at)}
         )
+
+    async def digests(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome]
+    ) -> Mapping[int, Digest]:
+        """Sums up inside of ClickHouse, from the stored bitmaps, what has changed only where the base is known."""
+        to_sum = sum(len(each.members) if each.base_digest is None else each.changed for each in outcomes)
+        whole = [each.segment_id for each in outcomes if each.base_digest is None]
+        summed = await self._sums(tenant_id, attempt, whole, to_sum) if to_sum else {}
+        nothing = Digest()
+        return {
+            each.segment_id: (each.base_digest or nothing) + summed.get(each.segment_id, nothing) for each in outcomes
+        }
+
+    async def _sums(self, tenant_id: int, attempt: Attempt, whole: Sequence[int], count: int) -> Mapping[int, Digest]:
+        parts = (("entered_members", 0, "NOT"), ("exited_members", 1, "NOT"), ("members", 0, ""))
+        numbers = " UNION ALL ".join(
+            select(
+                f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {leaves} AS leaves",
+                _SOURCE,
+                f"{_OF_ATTEMPT} AND segment_id {part} IN {{whole:Array(UInt64)}}",
+            )
+            for column, leaves, part in parts
+        )
+        hashes = select("n, user_key, xxh3(user_id) AS other", "profiles FINAL", "tenant_id = {tenant:UInt64}")
+        # The right side of a join is held in memory, and making it is most of the work.
+        sides = [f"({hashes}) AS numbered", f"({numbers}) AS summed"]
+        left, right = sides if count <= self._numbers_in_memory else reversed(sides)
+        # `user_key` is the XXH64 of the user id.
+        columns = "segment_id, sumIf(user_key, NOT leaves), sumIf(other, NOT leaves), sumIf(user_key, leaves), sumIf(other, leaves)"
+        found = await self._query(
+            select(columns, f"{left} INNER JOIN {right} USING (n)", tail="GROUP BY segment_id"),
+            {**_named(tenant_id, attempt), "whole": whole},
+        )
+        return {int(segment): Digest(*sums[:2]) - Digest(*sums[2:]) for segment, *sums in found.rows}
 
     async def show(self, tenant_id: int, publication: Publication) -> None:
         """See the port; a repetition is a row with the same key."""

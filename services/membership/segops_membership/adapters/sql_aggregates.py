@@ -72,18 +72,19 @@ def _scalar(keys: tuple[str, ...], bind: Bindings) -> str:
 def _exact_sum(atom: AggregateAtom, selected: str, bind: Bindings) -> str:
     """The count, the whole numbers, the rests in 2^-62, and a map from window to sum of the values that do not fit."""
     found = bind.share(number_sql(property_of(atom.keys, bind), bind))
+    # What is no number adds 0, which changes no sum.
     number = bind.share(f"ifNull({found}, 0)")
-    rest = f"({number} - trunc({number})) * {2**_UNIT_BITS}"
-    fits = bind.share(f"abs({number}) < {2**63} AND {rest} = trunc({rest})")
+    units = f"{number} * {2**_UNIT_BITS}"
+    fits = bind.share(f"abs({number}) < {2**63} AND {units} = trunc({units})")
     # Of an infinity there is no integer, not even one that is not looked at.
     fitting = bind.share(f"if({fits}, {number}, 0)")
-    counts = bind.share(f"{selected} AND isNotNull({found})")
-    whole = f"sumIf(toInt128(toInt64({fitting})), {counts})"
-    rests = f"sumIf(toInt128(toInt64(({fitting} - trunc({fitting})) * {2**_UNIT_BITS})), {counts})"
+    whole = f"toInt128(toInt64({fitting}))"
+    rest = f"toInt128(toInt64(({fitting} - trunc({fitting})) * {2**_UNIT_BITS}))"
     window, integer = _windowed(number, bind)
     # Computed only where it is needed, for integers of 256 bits are slow.
     windows = f"if({fits}, CAST(map(), 'Map(UInt8, Int256)'), map({window}, {integer}))"
-    return f"(countIf({counts}), {whole}, {rests}, sumMapIf({windows}, {counts} AND NOT {fits}))"
+    sums = (f"sumIf({each}, {selected})" for each in (whole, rest))
+    return f"(countIf({selected} AND isNotNull({found})), {', '.join(sums)}, sumMapIf({windows}, {selected}))"
 
 
 def _windowed(number: str, bind: Bindings) -> tuple[str, str]:

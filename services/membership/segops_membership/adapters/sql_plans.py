@@ -15,9 +15,12 @@ from typing import assert_never
 from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_membership.adapters.sql_aggregates import value_measure, value_verdict
+from segops_membership.adapters.sql_held import held_measure, held_verdict
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_properties import Bindings, trait_present
-from segops_membership.adapters.sql_tests import check_sql, test_sql
+from segops_membership.adapters.sql_selections import EVERY_ROW, Window, checks_sql, pattern_sql, select, window_sql
+from segops_membership.adapters.sql_sequences import sequence_source
+from segops_membership.adapters.sql_tests import test_sql
 from segops_membership.domain.plan import (
     AggregateAtom,
     Atom,
@@ -25,18 +28,17 @@ from segops_membership.domain.plan import (
     DistinctAtom,
     EventAtom,
     EventSelection,
+    HeldAtom,
     MatchAtom,
     PerValueAtom,
     RegularityAtom,
     SampleAtom,
+    SequenceAtom,
     StaticAtom,
     TraitAtom,
 )
 
 IDENTIFY_EVENT = "$identify"
-EVERY_ROW = "1"
-Window = tuple[int | None, int]
-"""Milliseconds, open at the start (None: from the beginning), closed at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +55,23 @@ class _Questions:
     """Atoms by the statement that answers them."""
 
     by_pattern: defaultdict[EventPattern, list[EventAtom]] = field(default_factory=lambda: defaultdict(list))
-    traits: list[TraitAtom] = field(default_factory=list)
+    traits: list[TraitAtom | HeldAtom] = field(default_factory=list)
+    sequences: list[SequenceAtom] = field(default_factory=list)
     samples: list[SampleAtom] = field(default_factory=list)
     lists: list[StaticAtom] = field(default_factory=list)
 
     def add(self, atom: Atom) -> None:
         match atom:
-            case TraitAtom():
+            case TraitAtom() | HeldAtom():
                 self.traits.append(atom)
+            case SequenceAtom():
+                self.sequences.append(atom)
             case SampleAtom():
                 self.samples.append(atom)
             case StaticAtom():
                 self.lists.append(atom)
             case of_events:
                 self.by_pattern[of_events.selection.pattern].append(of_events)
-
-
-def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
-    """One SELECT of parts that hold placeholders and names of our own, never a value."""
-    return " ".join(("SELECT", columns, "FROM", source, *(("WHERE", where) if where else ()), tail)).rstrip()
 
 
 def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Iterator[Statement]:
@@ -81,6 +81,8 @@ def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> It
         asked.add(atom)
     for pattern, of_events in asked.by_pattern.items():
         yield _events(tenant_id, pattern, of_events)
+    for sequence in asked.sequences:
+        yield _sequence(tenant_id, sequence)
     if asked.traits:
         yield _traits(tenant_id, asked.traits, as_of_ms)
     if asked.samples:
@@ -112,7 +114,7 @@ def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> St
     # Atoms that measure the same share a column: bound values are equal when their placeholders are.
     columns = {measure: f"c{i}" for i, measure in enumerate(dict.fromkeys(measures))}
     measured = ", ".join(f"{measure} AS {name}" for measure, name in columns.items())
-    conditions = [f"tenant_id = {tenant}", _pattern_sql(pattern, bind), *_window_sql(outer, bind)]
+    conditions = [f"tenant_id = {tenant}", pattern_sql(pattern, bind), *window_sql(outer, bind)]
     found = select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
     found = bind.definitions + found
     verdicts = [_verdict(columns[measure], atom, bind) for measure, atom in zip(measures, atoms, strict=True)]
@@ -129,7 +131,7 @@ def _measure(atom: EventAtom, outer: Window, bind: Bindings) -> str:
             return "count()" if selected == EVERY_ROW else f"countIf({selected})"
         case MatchAtom(_, occurrence, has):
             choose = "argMinIf" if occurrence == "first" else "argMaxIf"
-            passes = " AND ".join(["1", *sorted(check_sql(check, bind) for check in has)])
+            passes = " AND ".join(["1", *checks_sql(has, bind)])
             return f"{choose}({passes}, (timestamp, message_id), {selected})"
         case RegularityAtom(selection, period_ms):
             age = f"({bind.integer(selection.until_ms)} - toUnixTimestamp64Milli(timestamp))"
@@ -153,20 +155,30 @@ def _verdict(column: str, atom: EventAtom, bind: Bindings) -> str:
             assert_never(atom)
 
 
-def _traits(tenant_id: int, atoms: list[TraitAtom], as_of_ms: int) -> Statement:
+def _sequence(tenant_id: int, atom: SequenceAtom) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
-    latest = ", ".join(
-        f"argMaxIf({test_sql(atom.keys, atom.test, bind)}, (timestamp, message_id), {trait_present(atom.keys[0], bind)})"
-        f" AS t{i}"
-        for i, atom in enumerate(atoms)
-    )
+    verdict = f"level = {bind.integer(len(atom.steps))}"
+    return Statement(_bitmaps([verdict], _numbered(sequence_source(atom, tenant, bind), tenant)), bind.values, (atom,))
+
+
+def _traits(tenant_id: int, atoms: list[TraitAtom | HeldAtom], as_of_ms: int) -> Statement:
+    bind = Bindings()
+    tenant = bind.integer(tenant_id)
+    measured = ", ".join(f"{_trait_measure(atom, bind)} AS t{i}" for i, atom in enumerate(atoms))
     calls = (
         f"tenant_id = {tenant} AND event_type = {bind.text(IDENTIFY_EVENT)} AND timestamp <= {bind.instant(as_of_ms)}"
     )
-    evaluated = select(f"user_key, {latest}", f"{EVENTS_TABLE} FINAL", calls, "GROUP BY user_key")
-    conditions = [f"t{i} = 1" for i in range(len(atoms))]
-    return Statement(_bitmaps(conditions, _numbered(evaluated, tenant)), bind.values, tuple(atoms))
+    found = bind.definitions + select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", calls, "GROUP BY user_key")
+    verdicts = [held_verdict(f"t{i}") if isinstance(atom, HeldAtom) else f"t{i} = 1" for i, atom in enumerate(atoms)]
+    return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms))
+
+
+def _trait_measure(atom: TraitAtom | HeldAtom, bind: Bindings) -> str:
+    if isinstance(atom, HeldAtom):
+        return held_measure(atom, bind)
+    says = trait_present(atom.keys[0], bind)
+    return f"argMaxIf({test_sql(atom.keys, atom.test, bind)}, (timestamp, message_id), {says})"
 
 
 def _samples(tenant_id: int, atoms: list[SampleAtom]) -> Statement:
@@ -199,24 +211,10 @@ def _numbered(profiles: str, tenant: str) -> str:
     return f"({profiles}) AS found INNER JOIN ({numbers}) AS numbered USING (user_key)"
 
 
-def _pattern_sql(pattern: EventPattern, bind: Bindings) -> str:
-    if pattern.exact:
-        return f"event_type = {bind.text(pattern.text)}"
-    prefixed = f"startsWith(event_type, {bind.text(pattern.text)}) AND " if pattern.text else ""
-    return f"{prefixed}NOT startsWith(event_type, '$')"
-
-
 def _outer_window(selections: Collection[EventSelection]) -> Window:
     """What lies outside of every window need not be read."""
     starts = [each.after_ms for each in selections if each.after_ms is not None]
     return min(starts) if len(starts) == len(selections) else None, max(each.until_ms for each in selections)
-
-
-def _window_sql(window: Window, bind: Bindings) -> Iterator[str]:
-    after_ms, until_ms = window
-    yield f"timestamp <= {bind.instant(until_ms)}"
-    if after_ms is not None:
-        yield f"timestamp > {bind.instant(after_ms)}"
 
 
 def _selected(selection: EventSelection, outer: Window, bind: Bindings) -> str:
@@ -224,8 +222,7 @@ def _selected(selection: EventSelection, outer: Window, bind: Bindings) -> str:
     conditions = [] if selection.until_ms == until_ms else [f"timestamp <= {bind.instant(selection.until_ms)}"]
     if selection.after_ms is not None and selection.after_ms != after_ms:
         conditions.append(f"timestamp > {bind.instant(selection.after_ms)}")
-    # A set has no order of its own; sorted, equal plans give equal statements.
-    conditions += sorted(check_sql(check, bind) for check in selection.where)
+    conditions += checks_sql(selection.where, bind)
     return " AND ".join(conditions) or EVERY_ROW
 
 

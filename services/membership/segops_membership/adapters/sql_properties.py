@@ -19,14 +19,14 @@ MAX_KEYS: Final = 64
 _PLAIN_KEY: Final = re.compile(r"\w[\w .$@/+-]*")
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _MAX_INDEX: Final = 2**31 - 2
-_WAREHOUSE_MIN_MS: Final = -2_208_988_800_000
+WAREHOUSE_MIN_MS: Final = -2_208_988_800_000
 _WAREHOUSE_MAX_MS: Final = 10_413_791_999_999
 """The first and last instant of DateTime64(3): 1900 to 2299."""
 
 
 def cut_instant(milliseconds: int) -> int:
     """The nearest instant that the warehouse can hold; no event is outside of these."""
-    return min(max(milliseconds, _WAREHOUSE_MIN_MS), _WAREHOUSE_MAX_MS)
+    return min(max(milliseconds, WAREHOUSE_MIN_MS), _WAREHOUSE_MAX_MS)
 
 
 class Bindings:
@@ -108,6 +108,17 @@ def property_of(keys: tuple[str, ...], bind: Bindings) -> Property:
     if len(plain) == len(keys):
         return _column(plain)
     return _from_text(_walk(_subtree(plain), keys[len(plain) :], bind))
+
+
+def raw_object(keys: tuple[str, ...], bind: Bindings) -> str:
+    """The JSON text of the object that `keys` lead to; '' or '{}' when it is none, or empty."""
+    if len(keys) > MAX_KEYS:
+        return "''"
+    plain = _plain_prefix(keys)
+    if len(plain) == len(keys):
+        return f"toJSONString(payload.^{_identifier(plain)})"
+    raw = _walk(_subtree(plain), keys[len(plain) :], bind)
+    return f"if(startsWith({raw}, '{{'), {raw}, '')"
 
 
 def trait_present(key: str, bind: Bindings) -> str:

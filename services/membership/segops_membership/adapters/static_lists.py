@@ -35,6 +35,9 @@ _FORGET: Final = (
     " WHERE tenant_id = {tenant:UInt64} AND segment_id = {segment:UInt64} AND list_version < {before:UInt64}"
 )
 
+# Nobody waits for it: what is dropped counts for nobody.
+_FORGET_SETTINGS: Final = {"lightweight_deletes_sync": 0}
+
 
 class StoredStaticLists:
     """See the port `StaticLists`."""
@@ -78,7 +81,7 @@ class StoredStaticLists:
         """See the port."""
         values = {"tenant": tenant_id, "segment": segment_id, "before": before}
         try:
-            await self._clickhouse.command(_FORGET, values, timeout_s=_TIMEOUT_S)
+            await self._clickhouse.command(_FORGET, values, settings=_FORGET_SETTINGS, timeout_s=_TIMEOUT_S)
         except ClickHouseError as error:
             raise Outage(str(error)) from error
 

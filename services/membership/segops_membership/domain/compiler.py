@@ -55,6 +55,7 @@ from segops_membership.domain.plan import (
     EventSelection,
     Expression,
     FlagValue,
+    HeldAtom,
     Holds,
     InstantIn,
     MatchAtom,
@@ -67,21 +68,14 @@ from segops_membership.domain.plan import (
     Reference,
     RegularityAtom,
     SampleAtom,
+    SequenceAtom,
+    SequenceStep,
     StaticAtom,
     Test,
     TextValue,
     TraitAtom,
     Value,
 )
-
-
-class NotSupported(Exception):
-    """The definition holds a condition that this version does not evaluate; `what` names it."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
 NO_LISTS: Final[Mapping[int, StaticAtom]] = MappingProxyType({})
@@ -95,7 +89,7 @@ def compile_definition(
     references: Mapping[int, Group] = NO_REFERENCES,
     lists: Mapping[int, StaticAtom] = NO_LISTS,
 ) -> Expression:
-    """Give the definition of a segment its meaning as of an instant. Raises NotSupported or BrokenReference."""
+    """Give the definition of a segment its meaning as of an instant. Raises BrokenReference."""
     return compile_definitions({segment_id: definition}, as_of_ms, references=references, lists=lists)[segment_id]
 
 
@@ -110,7 +104,7 @@ def compile_definitions(
 
     `references` has the definitions of the segments that these refer to, directly or through others; a segment that is
     in both has the definition of the first. A segment with one of the `lists` is static: its definition says nothing.
-    Raises NotSupported or BrokenReference.
+    Raises BrokenReference.
     """
     known = {**references, **definitions}
     compiled: dict[int, Reference] = {}
@@ -152,7 +146,7 @@ def _events(condition: EventCondition, as_of_ms: int) -> Expression:
         case EventAggregate():
             return aggregated(condition, _selection(condition.event_type, condition.where, condition.window, as_of_ms))
         case EventSequence():
-            raise NotSupported(condition.type)
+            return _event_sequence(condition, as_of_ms)
         case _:
             assert_never(condition)
 
@@ -205,11 +199,26 @@ def _event_regularity(condition: EventRegularity, as_of_ms: int) -> Expression:
     return RegularityAtom(selection, period_ms, condition.count, condition.at_least)
 
 
+def _event_sequence(condition: EventSequence, as_of_ms: int) -> Expression:
+    after_ms, until_ms = _window(condition.window, as_of_ms)
+    steps = tuple(
+        SequenceStep(
+            EventPattern.parse(step.event_type), frozenset(compile_check(each, as_of_ms) for each in step.where)
+        )
+        for step in condition.steps
+    )
+    return SequenceAtom(steps, condition.within.milliseconds, after_ms, until_ms)
+
+
 def _trait(condition: AnyTrait, as_of_ms: int) -> Expression:
-    if condition.held_for is not None:
-        raise NotSupported("user_property with held_for")
     check = compile_check(condition, as_of_ms)
-    return _unless(check.negated, TraitAtom(check.keys, check.test))
+    passes = _unless(check.negated, TraitAtom(check.keys, check.test))
+    if condition.held_for is None:
+        return passes
+    held = HeldAtom(check.keys, as_of_ms - condition.held_for.duration.milliseconds)
+    if condition.held_for.operator == "gte":
+        return AllOf((passes, held))
+    return AllOf((passes, TraitAtom(check.keys, Present()), Not(held)))
 
 
 def _sample(condition: Sample, segment_id: int) -> Expression:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -26,12 +26,13 @@ from segops_common.contracts.definition.conditions import (
 )
 from segops_common.contracts.definition.filters import AnyFilter
 from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
+from segops_common.contracts.definition.traits import AnyTrait, HeldFor, TraitCondition
 from segops_common.contracts.definition.values import Duration, EventPattern, parse_instant, path_keys
 from segops_common.contracts.definition.walk import segments_in
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow
-from segops_membership.domain.compiler import NO_REFERENCES, NotSupported
+from segops_membership.domain.compiler import NO_REFERENCES
 from segops_membership.domain.evaluate_checks import look_up, passes, reaches
+from segops_membership.domain.evaluate_order import has_chain, kept_since
 from segops_membership.domain.evaluate_values import aggregate, count_each, satisfies
 from segops_membership.domain.instants import to_ms
 
@@ -65,7 +66,7 @@ def evaluate(
 ) -> frozenset[str]:
     """The members of a segment's definition as of an instant; `references` are the segments it leads to.
 
-    Those of them that are static have `lists` of users, and their definitions say nothing. Raises NotSupported as the compiler does.
+    Those of them that are static have `lists` of users, and their definitions say nothing.
     """
     profiles: dict[str, dict[str, Event]] = {}
     for event in events:
@@ -150,7 +151,7 @@ class Profile:
                 measured = aggregate(condition.function, values_of(found, condition.property))
                 return satisfies(measured, condition.operator, condition.value)
             case EventSequence():
-                raise NotSupported(condition.type)
+                return self._event_sequence(condition)
             case _:
                 assert_never(condition)
 
@@ -187,6 +188,11 @@ class Profile:
         ends = [self.as_of_ms - i * period for i in range(condition.of)]
         return [sum(end - period < time <= end for time in times) for end in ends]
 
+    def _event_sequence(self, condition: EventSequence) -> bool:
+        found = [self.matching(step.event_type, step.where, condition.window) for step in condition.steps]
+        times = [{event.timestamp_ms for event in of_step} for of_step in found]
+        return has_chain(times, condition.within.milliseconds)
+
     def _sample(self, condition: Sample) -> bool:
         return self.draw(condition) < Fraction(str(condition.percent)) * 10_000
 
@@ -208,9 +214,23 @@ class Profile:
         ]
 
     def _trait(self, condition: AnyTrait) -> bool:
-        if condition.held_for is not None:
-            raise NotSupported("user_property with held_for")
-        return passes(condition, self.traits(), self.as_of_ms)
+        if not passes(condition, self.traits(), self.as_of_ms):
+            return False
+        return condition.held_for is None or self._has_held(condition.property, condition.held_for)
+
+    def _has_held(self, path: str, held_for: HeldFor) -> bool:
+        since_ms = kept_since(self.history(path))
+        if since_ms is None:
+            return False
+        is_long = self.as_of_ms - since_ms >= held_for.duration.milliseconds
+        return is_long == (held_for.operator == "gte")
+
+    def history(self, path: str) -> Iterator[tuple[int, JsonValue]]:
+        """What a path of the traits led to, each time that its first key was set or removed, oldest first."""
+        keys = path_keys(path)
+        for event in sorted(self.events, key=in_order):
+            if event.event_type == "$identify" and keys[0] in event.payload:
+                yield event.timestamp_ms, look_up(event.payload, keys)
 
     def traits(self) -> dict[str, JsonValue]:
         """The latest value of each key; null where it was removed."""

@@ -183,11 +183,37 @@ EventAtom = CountAtom | MatchAtom | RegularityAtom | ValueAtom
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceStep:
+    """What one event of a sequence must be."""
+
+    pattern: EventPattern
+    where: frozenset[PropertyCheck]
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceAtom:
+    """Profiles with an event for each step, at rising times in a window, the last at most `within_ms` after the first."""
+
+    steps: tuple[SequenceStep, ...]
+    within_ms: int
+    after_ms: int | None
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class TraitAtom:
     """Profiles whose trait, as of the run's instant, passes the test."""
 
     keys: tuple[str, ...]
     test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAtom:
+    """Profiles with a value, not null, at `keys` of their traits that they have had since `since_ms` or before."""
+
+    keys: tuple[str, ...]
+    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +233,7 @@ class StaticAtom:
     until: int
 
 
-Atom = EventAtom | TraitAtom | SampleAtom | StaticAtom
+Atom = EventAtom | SequenceAtom | TraitAtom | HeldAtom | SampleAtom | StaticAtom
 
 
 @dataclass(frozen=True, slots=True)

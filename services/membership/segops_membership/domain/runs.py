@@ -15,6 +15,7 @@ from enum import Enum
 from pyroaring import BitMap
 
 from segops_common.contracts.jobs import ComputeResult, JobSegment, SegmentResult
+from segops_membership.domain.digests import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class SegmentHead:
-    """The published state of a segment: which attempt's bitmap, as of when."""
+    """The published state of a segment: which attempt's bitmap, as of when, with which digest if it is known."""
 
     attempt: Attempt
     as_of_ms: int
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,18 @@ class SegmentOutcome:
     published: bool
 
     @property
-    def result(self) -> SegmentResult:
+    def changed(self) -> int:
+        """How many profiles enter or exit."""
+        return len(self.entered) + len(self.exited)
+
+    @property
+    def base_digest(self) -> Digest | None:
+        """The digest to which entered and exited lead on; None when all members must be summed up."""
+        if not self.published:
+            return None
+        return Digest() if self.base is None else self.base.digest
+
+    def result(self, digest: Digest) -> SegmentResult:
         """The outcome in numbers of profiles."""
         return SegmentResult(
             segment_id=self.segment_id,
@@ -83,6 +96,8 @@ class SegmentOutcome:
             size=len(self.members),
             entered=len(self.entered),
             exited=len(self.exited),
+            digest=str(digest),
+            published=self.published,
         )
 
 

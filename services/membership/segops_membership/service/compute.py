@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, RunStatus
+from segops_common.contracts.jobs import (
+    ComputeJob,
+    ComputeResult,
+    JobSegment,
+    RunCounts,
+    RunProblem,
+    RunProgress,
+    RunStatus,
+    SegmentResult,
+)
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_common.kit.faults import FaultPoints
 from segops_membership.domain.algebra import members
-from segops_membership.domain.compiler import NotSupported, compile_definitions
+from segops_membership.domain.compiler import compile_definitions
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.plan import Expression, StaticAtom, atoms_of
 from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
 from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
 from segops_membership.service.leases import Lease, Leases
+from segops_membership.service.progress import reported
 from segops_membership.service.publishing import Publisher
 from segops_membership.service.static_lists import ListLost, ListsAtHand
 
@@ -76,7 +87,7 @@ class ComputeRun:
             await self._publisher.show_pending(job.tenant_id)
             publication = await self._ledger.publication(job.tenant_id, job.run_id)
             if publication is not None:
-                await self._publisher.announce(publication)
+                await self._publisher.announce(lease, publication)
 
     async def refuse(self, tenant_id: int, run_id: int) -> None:
         """Report a job whose definitions cannot be read as failed. Raises Outage."""
@@ -93,26 +104,36 @@ class ComputeRun:
         await self._publisher.tell(self._result(task, "running"))
         try:
             lists = await self._lists.at_least(task.job.tenant_id, _list_versions(task.job))
-            expressions = _compiled(task, wanted, lists)
-            await self._intake.settle()
-            await self._number_profiles(lease, lists.values())
-            answers = await self._answer(task, expressions)
-        except NotSupported as error:
-            detail = f"This version does not evaluate {error.what}."
-            await self._publisher.tell(self._failure(task, "not-available-yet", "Not available yet", detail))
-            return
+            await self._carry_out(task, lease, wanted, _compiled(task, wanted, lists), lists.values())
         except ListLost as error:
             await self._publisher.tell(
                 self._failure(task, "static-list-incomplete", "A list is incomplete", str(error))
             )
-            return
         except BrokenReference as error:
             await self._publisher.tell(self._failure(task, "reference-broken", "A reference leads nowhere", str(error)))
-            return
         except QueryRefused as error:
             await self._publisher.tell(self._failure(task, "evaluation-refused", "The warehouse refused", str(error)))
-            return
-        await self._publish(task, lease, await self._compare(task, wanted, expressions, answers), answers)
+
+    async def _carry_out(
+        self,
+        task: _Task,
+        lease: Lease,
+        wanted: Sequence[JobSegment],
+        expressions: Mapping[int, Expression],
+        lists: Collection[StaticAtom],
+    ) -> None:
+        atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
+        async with reported(partial(self._tell_progress, task), self._clock, total=len(atoms)) as progress:
+            progress.enter("numbering")
+            await self._intake.settle()
+            await self._number_profiles(lease, lists)
+            progress.enter("evaluating")
+            answers = await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms, progress.answered)
+            await self._lists.check(task.job.tenant_id, [atom for atom in atoms if isinstance(atom, StaticAtom)])
+            progress.enter("comparing")
+            outcomes = await self._compare(task, wanted, expressions, answers)
+            progress.enter("publishing")
+            await self._publish(task, lease, outcomes, answers)
 
     async def _number_profiles(self, lease: Lease, lists: Collection[StaticAtom]) -> None:
         """Number what has none; profiles that come meanwhile wait for the next run."""
@@ -123,12 +144,6 @@ class ComputeRun:
             self._faults.reach("before_numbers")
             await self._profiles.number(lease.tenant_id, first, count, lease.fence, lists)
             self._faults.reach("after_numbers")
-
-    async def _answer(self, task: _Task, expressions: Mapping[int, Expression]) -> Answers:
-        atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
-        answers = await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms)
-        await self._lists.check(task.job.tenant_id, [atom for atom in atoms if isinstance(atom, StaticAtom)])
-        return answers
 
     async def _compare(
         self, task: _Task, segments: Sequence[JobSegment], expressions: Mapping[int, Expression], answers: Answers
@@ -150,8 +165,9 @@ class ComputeRun:
     async def _publish(self, task: _Task, lease: Lease, outcomes: Sequence[SegmentOutcome], answers: Answers) -> None:
         now = self._clock.now()
         run_id = task.job.run_id
-        await self._publisher.write(lease, run_id, outcomes, task.as_of_ms, now)
-        result = self._success(task, outcomes, answers)
+        digests = await self._publisher.write(lease, run_id, outcomes, task.as_of_ms, now)
+        segments = tuple(outcome.result(digests[outcome.segment_id]) for outcome in outcomes)
+        result = self._success(task, segments, answers)
         published = [outcome.segment_id for outcome in outcomes if outcome.published]
         if not published:
             await self._publisher.tell(result)
@@ -166,15 +182,17 @@ class ComputeRun:
         )
         await self._publisher.append(lease, proposal)
 
-    def _success(self, task: _Task, outcomes: Sequence[SegmentOutcome], answers: Answers) -> ComputeResult:
+    def _success(self, task: _Task, segments: tuple[SegmentResult, ...], answers: Answers) -> ComputeResult:
         listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticAtom)]
         universe = len(BitMap.union(answers.universe, *listed))
         counts = RunCounts(universe=universe, rows_read=answers.rows_read, bytes_read=answers.bytes_read)
-        segments = tuple(outcome.result for outcome in outcomes)
         return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
 
     def _failure(self, task: _Task, slug: str, title: str, detail: str) -> ComputeResult:
         return self._result(task, "failed").model_copy(update={"problem": _problem(slug, title, detail)})
+
+    async def _tell_progress(self, task: _Task, progress: RunProgress) -> None:
+        await self._publisher.tell(self._result(task, "running").model_copy(update={"progress": progress}))
 
     def _result(self, task: _Task, status: RunStatus) -> ComputeResult:
         return ComputeResult(

@@ -14,6 +14,7 @@ from segops_membership.ports import LeaseLost, LeaseTaken, Ledger, Outage
 
 _RENEWALS_IN_A_LIFE: Final = 3
 _LOOK_AGAIN_S: Final = 0.2
+_MARGIN: Final = timedelta(seconds=1)
 
 
 class Lease:
@@ -41,12 +42,12 @@ class Leases:
         self._clock = clock
 
     @asynccontextmanager
-    async def hold(self, tenant_id: int) -> AsyncIterator[Lease]:
-        """Wait for the lease, at most for the time it takes an abandoned one to lapse; then hold it for the block.
+    async def hold(self, tenant_id: int, *, wait: timedelta | None = None) -> AsyncIterator[Lease]:
+        """Wait for the lease, then hold it for the block; without `wait` for the time an abandoned one takes to lapse.
 
         Raises LeaseTaken.
         """
-        lease = await self._acquire(tenant_id)
+        lease = await self._acquire(tenant_id, self._ttl + _MARGIN if wait is None else wait)
         renewal = spawn(self._keep(lease), name=f"lease of tenant {tenant_id}")
         try:
             yield lease
@@ -56,8 +57,8 @@ class Leases:
             with suppress(Outage):
                 await self._ledger.release(tenant_id, lease.fence)
 
-    async def _acquire(self, tenant_id: int) -> Lease:
-        deadline = self._clock.monotonic() + self._ttl.total_seconds() + 1
+    async def _acquire(self, tenant_id: int, wait: timedelta) -> Lease:
+        deadline = self._clock.monotonic() + wait.total_seconds()
         while True:
             # The life is counted from before the request, so that it ends here no later than in the ledger.
             asked_at = self._clock.monotonic()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.faults import FaultPoints
+from segops_membership.domain.digests import Digest
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentOutcome
-from segops_membership.ports import Announcer, Ledger, PublicationSignal, Runs
+from segops_membership.ports import Announcer, Change, Ledger, PublicationSignal, Runs
 from segops_membership.service.leases import Lease
 
 
@@ -32,8 +34,8 @@ class Publisher:
 
     async def write(
         self, lease: Lease, run_id: int, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
-    ) -> None:
-        """Store the outcomes where no reader sees them yet. Raises LeaseLost."""
+    ) -> Mapping[int, Digest]:
+        """Store the outcomes where no reader sees them yet; the digest of each segment. Raises LeaseLost."""
         attempt = Attempt(run_id, lease.fence)
         lease.check()
         self._faults.reach("before_outcomes")
@@ -41,8 +43,13 @@ class Publisher:
         self._faults.reach("after_outcomes")
         lease.check()
         self._faults.reach("before_changes")
-        await self._runs.write_changes(lease.tenant_id, attempt, at)
+        # Both expand the stored bitmaps, neither needs the other.
+        digests, _ = await asyncio.gather(
+            self._runs.digests(lease.tenant_id, attempt, outcomes),
+            self._runs.write_changes(lease.tenant_id, attempt, at),
+        )
         self._faults.reach("after_changes")
+        return digests
 
     async def append(self, lease: Lease, proposal: Proposal) -> Publication:
         """Decide that the run is published. Raises LeaseLost."""
@@ -62,17 +69,28 @@ class Publisher:
             self._faults.reach("after_signal")
             await self._ledger.mark_shown(tenant_id, publication.attempt.run_id)
 
-    async def announce(self, publication: Publication) -> None:
-        """Tell the result, then every change; nothing when that was done before."""
+    async def announce(self, lease: Lease, publication: Publication) -> None:
+        """Tell the result, then every change that was not told before. Raises LeaseLost."""
         if publication.announced:
             return
         self._faults.reach("before_result")
         await self._announcer.result(publication.result)
         self._faults.reach("after_result")
+        told = await self._told(publication)
+        self._faults.reach("before_announce")
         async for changes in self._runs.changes(publication.tenant_id, publication):
-            await self._announcer.changes(changes)
+            lease.check()
+            new = [each for each in changes if (each.segment_id, each.user_id, each.change) not in told]
+            await self._announcer.changes(new)
+            self._faults.reach("amid_announce")
         self._faults.reach("after_announce")
         await self._ledger.mark_announced(publication.tenant_id, publication.attempt.run_id)
+
+    async def _told(self, publication: Publication) -> Collection[Change]:
+        """What a worker that died told of the publication."""
+        named = publication.tenant_id, publication.attempt.run_id
+        starts = await self._ledger.begin_announcing(*named, await self._announcer.ends())
+        return () if starts is None else await self._announcer.told_since(*named, starts)
 
     async def tell(self, result: ComputeResult) -> None:
         """Report a state of a run that publishes nothing, or has not yet."""

@@ -27,7 +27,7 @@ class TakeInLists:
         self._lists = lists
 
     async def take_in(self, portions: Sequence[StaticMembersChanged]) -> list[StaticMembersChanged]:
-        """Store portions, in their order; those that nothing can be done with, as one before them is missing.
+        """Store portions, in their order; of each change that misses one, the first portion after it, else nothing.
 
         Raises Outage: then call again with all of them.
         """
@@ -45,10 +45,8 @@ class TakeInLists:
         bad: list[StaticMembersChanged] = []
         for portion in portions:
             after = found.after(portion)
-            if after.lost and after.coming == portion.list_version:
-                bad.append(portion)
-            elif after is not found:
-                new.append(portion)
+            if after is not found:
+                (bad if after.lost else new).append(portion)
             found = after
         await self._lists.store(tenant_id, new)
         if found != before:

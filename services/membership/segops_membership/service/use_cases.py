@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segops_membership.ports import Definitions
 from segops_membership.service.explain import Explain
 from segops_membership.service.lookup import Lookup
+from segops_membership.service.overlaps import Overlaps
+from segops_membership.service.previews import Previews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,4 +16,5 @@ class UseCases:
 
     explain: Explain
     lookup: Lookup
-    definitions: Definitions
+    previews: Previews
+    overlaps: Overlaps

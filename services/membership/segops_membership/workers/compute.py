@@ -19,7 +19,7 @@ class _Identity(BaseModel):
 
 
 class ComputeJobs:
-    """See `BatchHandler`. The jobs of a batch run one after the other: a tenant's are in one partition, in order."""
+    """See `BatchHandler`. The jobs of a batch run one after the other; a finished one that comes again does nothing."""
 
     def __init__(self, *, compute: ComputeRun) -> None:
         self._compute = compute

@@ -95,6 +95,14 @@ class MemoryUnit:
     async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
         return next((run for run in self._of(tenant_id) if run.id == run_id), None)
 
+    async def served_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        own = await self.list_runs(tenant_id, segment_id, 2**63 - 1, 2**63 - 1)
+        return next((run for run in own if run.outcome is not None and run.outcome.published), None)
+
+    async def settled_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        own = await self.list_runs(tenant_id, segment_id, 2**63 - 1, 2**63 - 1)
+        return next((run for run in own if run.state in ("succeeded", "failed") and not run.fixed), None)
+
     def _of(self, tenant_id: int) -> list[Run]:
         return [run for run in self._state.runs.values() if run.tenant_id == tenant_id]
 
@@ -215,6 +223,9 @@ class MemoryStore:
             yield MemoryUnit(state, self._ids)
             # What a relay did meanwhile stays done.
             self._state = replace(state, claimed=self._state.claimed, sent=self._state.sent)
+
+    async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
+        return [run for run in self._state.runs.values() if (run.tenant_id, run.id) in wanted]
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         waiting = {message.id for message in self._state.unsent()}

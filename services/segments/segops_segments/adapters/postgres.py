@@ -17,6 +17,8 @@ from segops_common.stores.postgres import ReadSession, WriteSession, read_sessio
 from segops_common.telemetry.tracing import current_traceparent
 from segops_segments.adapters.reference_queries import above, below, edges_of, graph_below, graph_of, shown_segments
 from segops_segments.adapters.tables import (
+    SERVED,
+    SETTLED,
     lanes,
     outbox,
     row_of_run,
@@ -87,6 +89,22 @@ class PostgresReadUnit:
 
     async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
         query = sa.select(runs).where(runs.c.tenant_id == tenant_id, runs.c.id == run_id)
+        row = (await self._session.execute(query)).mappings().one_or_none()
+        return None if row is None else run_of(row)
+
+    async def served_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        return await self._newest_run(tenant_id, segment_id, SERVED)
+
+    async def settled_run(self, tenant_id: int, segment_id: int) -> Run | None:
+        return await self._newest_run(tenant_id, segment_id, SETTLED)
+
+    async def _newest_run(self, tenant_id: int, segment_id: int, such: sa.TextClause) -> Run | None:
+        query = (
+            sa.select(runs)
+            .where(runs.c.tenant_id == tenant_id, runs.c.segment_id == segment_id, such)
+            .order_by(runs.c.id.desc())
+            .limit(1)
+        )
         row = (await self._session.execute(query)).mappings().one_or_none()
         return None if row is None else run_of(row)
 
@@ -231,6 +249,11 @@ class PostgresStore:
             lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"segops.segments:{tenant_id}", 0))
             await session.execute(sa.select(lock))
             yield PostgresWriteUnit(session)
+
+    async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
+        query = sa.select(runs).where(sa.tuple_(runs.c.tenant_id, runs.c.id).in_(list(wanted)))
+        async with read_session(self._engine) as session:
+            return [run_of(row) for row in (await session.execute(query)).mappings()]
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         waiting = sa.exists().where(outbox.c.id == runs.c.message_id, outbox.c.sent_at.is_(None))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from segops_common.contracts.definition import Group, to_json
-from segops_common.contracts.jobs import RunProblem
+from segops_common.contracts.jobs import RunProblem, RunProgress
 from segops_segments.domain.run import Outcome, Run
 from segops_segments.domain.segment import Segment, Version, definition_bytes
 
@@ -69,7 +69,11 @@ runs = sa.Table(
     sa.Column("message_id", sa.BigInteger),
     sa.Column("outcome", sa.JSON(none_as_null=True)),
     sa.Column("problem", sa.JSON(none_as_null=True)),
+    sa.Column("progress", sa.JSON(none_as_null=True)),
 )
+# Written out, not bound: the conditions of the indexes `runs_served` and `runs_settled`.
+SERVED: Final = sa.text("state = 'succeeded' AND (outcome->>'published') IS DISTINCT FROM 'false'")
+SETTLED: Final = sa.text("state IN ('succeeded', 'failed') AND NOT fixed")
 outbox = sa.Table(
     "outbox",
     _metadata,
@@ -86,7 +90,7 @@ lanes = sa.Table("outbox_lanes", _metadata, sa.Column("tenant_id", sa.BigInteger
 _outcomes: Final[TypeAdapter[Outcome]] = TypeAdapter(Outcome)
 _SEGMENT_COLUMNS: Final = ("id", "tenant_id", "name", "segment_type", "description", "refresh", "version")
 _RUN_COLUMNS: Final = tuple(
-    column.name for column in runs.columns if column.name not in ("id", "outcome", "problem", "tenant_id")
+    column.name for column in runs.columns if column.name not in ("id", "outcome", "problem", "progress", "tenant_id")
 )
 
 
@@ -133,6 +137,7 @@ def run_of(row: sa.RowMapping) -> Run:
         **{name: row[name] for name in _RUN_COLUMNS},
         outcome=None if row["outcome"] is None else _outcomes.validate_python(row["outcome"]),
         problem=None if row["problem"] is None else RunProblem.model_validate(row["problem"]),
+        progress=None if row["progress"] is None else RunProgress.model_validate(row["progress"]),
     )
 
 
@@ -141,4 +146,5 @@ def row_of_run(run: Run) -> dict[str, Any]:
     return {name: getattr(run, name) for name in _RUN_COLUMNS} | {
         "outcome": None if run.outcome is None else _outcomes.dump_python(run.outcome, mode="json"),
         "problem": None if run.problem is None else run.problem.model_dump(mode="json"),
+        "progress": None if run.progress is None else run.progress.model_dump(mode="json"),
     }

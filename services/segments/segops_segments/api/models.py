@@ -13,6 +13,7 @@ from segops_common.contracts.definition import EXAMPLE, Definition, Group, Insta
 from segops_common.contracts.definition.base import fault_at
 from segops_common.kit.errors import Fault
 from segops_common.kit.pagination import Page
+from segops_segments.api.run_models import AT, MEMBERSHIP, RunProblemRead, RunProgressRead, ServedMembership
 from segops_segments.domain.run import Run, RunState
 from segops_segments.domain.segment import (
     MAX_SHOWN_REFERRERS,
@@ -24,9 +25,9 @@ from segops_segments.domain.segment import (
     SegmentType,
     Version,
 )
+from segops_segments.domain.standing import Standing
 
 MAX_ID: Final = 2**63 - 1
-AT: Final = "2026-01-31T09:00:00Z"
 _SEGMENT: Final[JsonDict] = {
     "id": 42,
     "name": "Pricing Page Visitors",
@@ -42,7 +43,7 @@ _SEGMENT: Final[JsonDict] = {
     "updated_at": AT,
 }
 _VERSION: Final[JsonDict] = {"version": 2, "definition": EXAMPLE, "created_at": AT, "created_by": "user:7"}
-_RUN: Final[JsonDict] = {
+RUN: Final[JsonDict] = {
     "run_id": "17",
     "segment_id": 42,
     "version": 2,
@@ -57,6 +58,7 @@ _RUN: Final[JsonDict] = {
     "exited": 8,
     "universe": 60000,
     "duration_ms": 412,
+    "digest": "8d0c8f6f2f2f7b1e54a3c1b09e5d7a42",
 }
 
 Name = Annotated[
@@ -157,6 +159,19 @@ class SegmentRead(_Answer):
         )
 
 
+class SegmentDetail(SegmentRead):
+    """A segment as it is now, with what it serves."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SEGMENT | {"membership": MEMBERSHIP}]})
+
+    membership: ServedMembership
+
+    @classmethod
+    def with_standing(cls, segment: Segment, standing: Standing) -> SegmentDetail:
+        """The answer for a segment and its standing."""
+        return cls(**dict(SegmentRead.of(segment)), membership=ServedMembership.of(standing))
+
+
 class SegmentList(_Answer):
     """A page of segments, by rising id."""
 
@@ -231,18 +246,10 @@ class ComputeAccepted(_Answer):
     run_id: str
 
 
-class RunProblemRead(_Answer):
-    """Why a run failed."""
-
-    type: str
-    title: str
-    detail: str
-
-
 class RunRead(_Answer):
     """A run as it is now; sizes are numbers of profiles, null until it has succeeded."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_RUN]})
+    model_config = ConfigDict(json_schema_extra={"examples": [RUN]})
 
     run_id: str
     segment_id: int
@@ -258,6 +265,10 @@ class RunRead(_Answer):
     exited: int | None
     universe: int | None
     duration_ms: int | None
+    digest: str | None = Field(
+        description="32 hexadecimal digits, equal for runs that found the same user ids, in whatever order events came."
+    )
+    progress: RunProgressRead | None = Field(default=None, description="Only while it runs; never goes back.")
     problem: RunProblemRead | None = None
 
     @classmethod
@@ -279,14 +290,16 @@ class RunRead(_Answer):
             exited=None if outcome is None else outcome.exited,
             universe=None if outcome is None else outcome.counts.universe,
             duration_ms=None if outcome is None else outcome.duration_ms,
-            problem=None if run.problem is None else RunProblemRead(**run.problem.model_dump()),
+            digest=None if outcome is None else outcome.digest,
+            progress=None if run.progress is None else RunProgressRead.of(run.progress),
+            problem=None if run.problem is None else RunProblemRead.of(run.problem),
         )
 
 
 class RunList(_Answer):
     """A page of runs, newest first."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_RUN], "next_cursor": "WzQyXQ"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [RUN], "next_cursor": "WzQyXQ"}]})
 
     items: tuple[RunRead, ...]
     next_cursor: str | None = Field(description="Null on the last page.")

@@ -32,6 +32,7 @@ from segops_segments.api.models import (
     RestoreVersion,
     RunList,
     RunRead,
+    SegmentDetail,
     SegmentList,
     SegmentRead,
     UpdateSegment,
@@ -77,9 +78,10 @@ async def validate_definition(use_cases: UseCasesOfApp, caller: Reader, body: Va
 
 
 @router.get("/{segment_id}/", summary="Read a segment", dependencies=[READS], responses=problems(403, 404))
-async def get_segment(segment: ReadSegment, response: Response) -> SegmentRead:
-    """The ETag is the version."""
-    return _shown(segment, response)
+async def get_segment(use_cases: UseCasesOfApp, segment: ReadSegment, response: Response) -> SegmentDetail:
+    """The ETag is the version; `membership` says what is served, and why when that is stale."""
+    _tagged(segment, response)
+    return SegmentDetail.with_standing(segment, await use_cases.runs.standing(segment))
 
 
 @router.patch("/{segment_id}/", summary="Change a segment", responses=problems(403, 404, 409, 412))
@@ -169,5 +171,9 @@ async def restore_version(
 
 
 def _shown(segment: Segment, response: Response) -> SegmentRead:
-    response.headers["ETag"] = f'"{segment.version}"'
+    _tagged(segment, response)
     return SegmentRead.of(segment)
+
+
+def _tagged(segment: Segment, response: Response) -> None:
+    response.headers["ETag"] = f'"{segment.version}"'

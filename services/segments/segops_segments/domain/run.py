@@ -8,10 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from segops_common.contracts.definition import Group
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, RunCounts, RunProblem, SegmentResult
+from segops_common.contracts.jobs import (
+    ComputeJob,
+    ComputeResult,
+    JobSegment,
+    RunCounts,
+    RunPhase,
+    RunProblem,
+    RunProgress,
+    SegmentResult,
+)
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_segments.domain.references import fits_a_job
 from segops_segments.domain.segment import Segment, Version
@@ -19,6 +28,7 @@ from segops_segments.domain.segment import Segment, Version
 RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
 FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
 
+_PHASES: Final[tuple[RunPhase, ...]] = get_args(RunPhase)
 MAX_ATTEMPTS: Final = 5
 LOST: Final = RunProblem(
     type=f"{PROBLEM_TYPE_PREFIX}run-lost",
@@ -29,13 +39,18 @@ LOST: Final = RunProblem(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a finished run found; sizes in profiles."""
+    """What a finished run found; sizes in profiles.
+
+    `published` is false when the run is of an instant before that of the members that are served.
+    """
 
     size: int = 0
     entered: int = 0
     exited: int = 0
     counts: RunCounts = field(default_factory=RunCounts)
     duration_ms: int = 0
+    digest: str | None = None
+    published: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +93,7 @@ class Run:
     message_id: int | None = None
     outcome: Outcome | None = None
     problem: RunProblem | None = None
+    progress: RunProgress | None = None
 
     @property
     def final(self) -> bool:
@@ -103,7 +119,7 @@ class Run:
 
     def given_up(self, at: datetime) -> Run:
         """The run when no worker can be hoped for."""
-        return replace(self, state="failed", problem=LOST, finished_at=at, lease_until=None)
+        return replace(self, state="failed", problem=LOST, finished_at=at, lease_until=None, progress=None)
 
     def dropped(self, at: datetime) -> Run:
         """The run when its segment is gone before any worker knew of it."""
@@ -128,6 +144,7 @@ def advance(run: Run, result: ComputeResult, lease: timedelta) -> Run:
         lease_until=None,
         outcome=_outcome(run, result) if result.status == "succeeded" else None,
         problem=result.problem,
+        progress=None,
     )
 
 
@@ -142,11 +159,23 @@ def _started(run: Run, result: ComputeResult, lease: timedelta) -> Run:
         heard_at=result.at,
         started_at=run.started_at or result.at,
         lease_until=result.at + lease,
+        progress=_farther(run.progress, result.progress),
     )
 
 
+def _farther(known: RunProgress | None, told: RunProgress | None) -> RunProgress | None:
+    """A second attempt begins anew; nobody sees that."""
+    if told is None or (known is not None and _reached(told) < _reached(known)):
+        return known
+    return told
+
+
+def _reached(progress: RunProgress) -> tuple[int, float]:
+    return _PHASES.index(progress.phase), progress.done / max(1, progress.total)
+
+
 def _outcome(run: Run, result: ComputeResult) -> Outcome:
-    empty = SegmentResult(segment_id=run.segment_id, version=run.version, size=0, entered=0, exited=0)
+    empty = SegmentResult(segment_id=run.segment_id, version=run.version, size=0, entered=0, exited=0, published=False)
     own = next((each for each in result.segments if each.segment_id == run.segment_id), empty)
     return Outcome(
         size=own.size,
@@ -154,6 +183,8 @@ def _outcome(run: Run, result: ComputeResult) -> Outcome:
         exited=own.exited,
         counts=result.counts,
         duration_ms=result.duration_ms,
+        digest=own.digest,
+        published=own.published,
     )
 
 

@@ -12,8 +12,9 @@ from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
 from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
+from segops_segments.domain.standing import Standing, standing_of
 from segops_segments.domain.static_list import no_members
-from segops_segments.ports import Store, WriteUnit
+from segops_segments.ports import ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_unused
 from segops_segments.service.segments import NEWEST, check_version, require_segment
@@ -121,6 +122,14 @@ class RunService:
             raise NotFound("The segment has no such run.")
         return run
 
+    async def standing(self, segment: Segment) -> Standing:
+        """Where the segment's members come from."""
+        async with self._store.reading() as unit:
+            served = await unit.served_run(segment.tenant_id, segment.id)
+            settled = await unit.settled_run(segment.tenant_id, segment.id)
+            version = await _version_in_force(unit, segment.tenant_id, segment.id, segment.version)
+        return standing_of(served, settled, version.number)
+
     async def list(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Run]:
         """The segment's runs, newest first; raises MalformedRequest for a cursor of another list."""
         before = NEWEST if cursor is None else int(decode_cursor(cursor, int)[0])
@@ -184,7 +193,7 @@ async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -
     )
 
 
-async def _version_in_force(unit: WriteUnit, tenant_id: int, segment_id: int, number: int) -> Version:
+async def _version_in_force(unit: ReadUnit, tenant_id: int, segment_id: int, number: int) -> Version:
     version = await unit.version(tenant_id, segment_id, number)
     if version is None:
         raise LookupError("every segment has a version from its first day")

@@ -14,7 +14,7 @@ from segops_segments.domain.static_list import ListChange, no_members
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_references, find_reference_faults
-from segops_segments.service.validation import faults_of, not_yet, size_faults, unavailable_faults
+from segops_segments.service.validation import faults_of, not_yet, size_faults
 
 NEWEST = 2**63 - 1
 T = TypeVar("T")
@@ -148,7 +148,6 @@ def _check_available(refresh: str, definition: Group | None) -> None:
     if definition is not None and (faults := size_faults(definition)):
         raise ValidationFailed("The definition is too large.", errors=faults)
     missing = [not_yet("refresh", f"The refresh {refresh}")] if refresh != "manual" else []
-    missing += unavailable_faults(definition) if definition is not None else ()
     if missing:
         raise NotAvailableYet("This is valid, but not available yet.", errors=missing)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segops_segments.service.following import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
@@ -16,3 +17,4 @@ class UseCases:
     segments: SegmentService
     runs: RunService
     lists: StaticListService
+    following: RunFollowing

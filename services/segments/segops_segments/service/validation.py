@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segops_common.contracts.definition import Group, parse_definition, unavailable_conditions
+from segops_common.contracts.definition import Group, parse_definition
 from segops_common.kit.errors import Fault, ValidationFailed
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, definition_bytes
 
@@ -15,7 +15,7 @@ def faults_of(definition: object) -> tuple[Fault, ...]:
         group = parse_definition(definition)
     except ValidationFailed as refusal:
         return refusal.errors
-    return size_faults(group) or unavailable_faults(group)
+    return size_faults(group)
 
 
 def size_faults(definition: Group) -> tuple[Fault, ...]:
@@ -23,12 +23,6 @@ def size_faults(definition: Group) -> tuple[Fault, ...]:
     if definition_bytes(definition) <= MAX_DEFINITION_BYTES:
         return ()
     return (Fault("definition", "definition-too-complex", "A definition has at most 256 KiB."),)
-
-
-def unavailable_faults(definition: Group) -> tuple[Fault, ...]:
-    """The parts that this version cannot evaluate yet."""
-    found = unavailable_conditions(definition)[:MAX_FAULTS]
-    return tuple(not_yet(path, f"The condition {name}") for path, name in found)
 
 
 def not_yet(path: str, what: str) -> Fault:

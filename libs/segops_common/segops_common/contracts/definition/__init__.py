@@ -55,7 +55,7 @@ from segops_common.contracts.definition.values import (
     parse_instant,
     path_keys,
 )
-from segops_common.contracts.definition.walk import segments_in, unavailable_conditions, walk
+from segops_common.contracts.definition.walk import segments_in, walk
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow, RangeWindow, Window
 
 __all__ = [
@@ -117,7 +117,6 @@ __all__ = [
     "path_keys",
     "segments_in",
     "to_json",
-    "unavailable_conditions",
     "walk",
     "without_default",
 ]

@@ -1,4 +1,4 @@
-"""Walking a definition: every node with its path, and the parts that are not evaluated yet."""
+"""Walking a definition: every node with its path, and the segments that it refers to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from segops_common.contracts.definition.conditions import (
     AnyCondition,
-    EventSequence,
     SegmentMembership,
 )
 from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.traits import TraitCondition
 
 
 def walk(definition: Group, *, at: str = "definition") -> Iterator[tuple[str, Group | AnyCondition]]:
@@ -28,16 +26,3 @@ def segments_in(definition: Group) -> list[tuple[str, int]]:
     """The segments that a definition refers to itself, each time with the path of its id."""
     found = walk(definition)
     return [(f"{path}.segment_id", node.segment_id) for path, node in found if isinstance(node, SegmentMembership)]
-
-
-def unavailable_conditions(definition: Group, *, at: str = "definition") -> list[tuple[str, str]]:
-    """The parts that are valid but not evaluated yet, as (path, condition type or option)."""
-    found: list[tuple[str, str]] = []
-    for path, node in walk(definition, at=at):
-        if isinstance(node, Group):
-            continue
-        if isinstance(node, TraitCondition):
-            found.extend([(f"{path}.held_for", "held_for")] if node.held_for is not None else [])
-        elif isinstance(node, EventSequence):
-            found.append((path, node.type))
-    return found

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0004"
 down_revision = "0003"
@@ -22,7 +21,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("segment_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("version", sa.BigInteger, nullable=False),
-        sa.Column("definition", postgresql.JSONB, nullable=False),
+        sa.Column("definition", sa.JSON, nullable=False),
         sa.Column("refresh", sa.Text, nullable=False),
         sa.Column("deleted", sa.Boolean, nullable=False),
     )

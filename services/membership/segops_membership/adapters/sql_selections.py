@@ -1,0 +1,40 @@
+"""Which events to read, as SQL: parts of statements that all kinds of atoms share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from segops_common.contracts.definition.values import EventPattern
+from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_tests import check_sql
+from segops_membership.domain.plan import PropertyCheck
+
+EVERY_ROW = "1"
+Window = tuple[int | None, int]
+"""Milliseconds, open at the start (None: from the beginning), closed at the end."""
+
+
+def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
+    """One SELECT of parts that hold placeholders and names of our own, never a value."""
+    return " ".join(("SELECT", columns, "FROM", source, *(("WHERE", where) if where else ()), tail)).rstrip()
+
+
+def pattern_sql(pattern: EventPattern, bind: Bindings) -> str:
+    """The condition on the event type."""
+    if pattern.exact:
+        return f"event_type = {bind.text(pattern.text)}"
+    prefixed = f"startsWith(event_type, {bind.text(pattern.text)}) AND " if pattern.text else ""
+    return f"{prefixed}NOT startsWith(event_type, '$')"
+
+
+def window_sql(window: Window, bind: Bindings) -> Iterator[str]:
+    """The conditions on the time."""
+    after_ms, until_ms = window
+    yield f"timestamp <= {bind.instant(until_ms)}"
+    if after_ms is not None:
+        yield f"timestamp > {bind.instant(after_ms)}"
+
+
+def checks_sql(checks: Iterable[PropertyCheck], bind: Bindings) -> list[str]:
+    """The conditions on properties; a set has no order of its own: sorted, equal plans give equal statements."""
+    return sorted(check_sql(check, bind) for check in checks)

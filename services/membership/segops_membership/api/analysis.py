@@ -1,0 +1,72 @@
+"""The routes that answer what a definition selects, what it would change, and how segments overlap."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request
+
+from segops_common.contracts.http import MEMBERSHIP_PREFIX
+from segops_common.security.principal import Principal
+from segops_common.security.scopes import Scope
+from segops_common.web.app import new_router
+from segops_common.web.deps import require
+from segops_common.web.problems import problems
+from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
+from segops_membership.api.analysis_models import (
+    OverlapRead,
+    OverlapRequest,
+    PlanRead,
+    PlanRequest,
+    PreviewRead,
+    PreviewRequest,
+)
+from segops_membership.service.use_cases import UseCases
+
+Reader = Annotated[Principal, require(Scope.SEGMENTS_READ)]
+# These only read, so that to repeat one is to ask again.
+_READS_ONLY: Final = {TAKES_IDEMPOTENCY_KEY: False}
+router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["analysis"])
+
+
+def _use_cases(request: Request) -> UseCases:
+    use_cases: UseCases = request.app.state.running
+    return use_cases
+
+
+UseCasesOfApp = Annotated[UseCases, Depends(_use_cases)]
+
+
+@router.post(
+    "/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503), openapi_extra=_READS_ONLY
+)
+async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: PreviewRequest) -> PreviewRead:
+    """Counts exactly who an unsaved definition selects, and what each of its parts does by itself.
+
+    Nothing is stored. Events acknowledged before the call count; late ones for a repeated `as_of` within a minute.
+    """
+    caller.require(body.tenant, Scope.SEGMENTS_READ)
+    return PreviewRead.of(
+        await use_cases.previews.preview(body.tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of)
+    )
+
+
+@router.post(
+    "/plan/",
+    summary="Plan a change of a definition",
+    responses=problems(403, 404, 409, 429, 503),
+    openapi_extra=_READS_ONLY,
+)
+async def plan_definition(use_cases: UseCasesOfApp, caller: Reader, body: PlanRequest) -> PlanRead:
+    """Evaluates the present definition of a segment and another one as of the same instant. Nothing is stored."""
+    tenants = caller.tenants(Scope.SEGMENTS_READ)
+    return PlanRead.of(await use_cases.previews.plan(tenants, body.segment_id, body.definition, as_of=body.as_of))
+
+
+@router.post(
+    "/overlap/", summary="Compare published segments", responses=problems(403, 404, 429, 503), openapi_extra=_READS_ONLY
+)
+async def compare_segments(use_cases: UseCasesOfApp, caller: Reader, body: OverlapRequest) -> OverlapRead:
+    """The sizes of 2 to 20 segments of a tenant, and of what every two of them share."""
+    caller.require(body.tenant, Scope.SEGMENTS_READ)
+    return OverlapRead.of(await use_cases.overlaps.overlap(body.tenant, body.segment_ids))

@@ -1,0 +1,19 @@
+"""The digest of each segment's published members, from which the next run's is counted on.
+
+Revision ID: 0002
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column; what was published before has no digest, and the next run sums over all members."""
+    op.add_column("segment_heads", sa.Column("digest", sa.Text))

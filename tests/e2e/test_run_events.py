@@ -1,0 +1,36 @@
+"""A run followed through the gateway while it goes on."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+
+from segops_local.stack import Stack
+from tests.e2e.people import sign_up
+
+
+async def test_events_of_a_run_pass_the_gateway_as_they_happen(stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+        person = await sign_up(client, "follower")
+        segment = await person.new_segment("followed")
+        queued = await person.ask("POST", f"/api/segments/{segment}/compute/", 202)
+        path = f"/api/segments/{segment}/runs/{queued['run_id']}/events/"
+        async with client.stream("GET", path, headers=person.bearer) as answer:
+            assert answer.headers["content-type"].partition(";")[0] == "text/event-stream"
+            lines = [line async for line in answer.aiter_lines()]
+        seen = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+        run = await person.run_succeeds(segment, queued["run_id"])
+        detail = await person.ask("GET", f"/api/segments/{segment}/", 200)
+    assert seen[-1] == run
+    assert (run["digest"], run["progress"]) == ("0" * 32, None)
+    assert detail["membership"] == {
+        "run_id": run["run_id"],
+        "as_of": run["as_of"],
+        "version": run["version"],
+        "size": 0,
+        "computed_at": run["finished_at"],
+        "stale": False,
+        "stale_reason": None,
+        "problem": None,
+    }

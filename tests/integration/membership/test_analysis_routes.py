@@ -1,0 +1,259 @@
+"""Previews, plans and overlaps over HTTP: who may call, what is refused, what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from segops_common.kit.errors import Unauthenticated, Unavailable
+from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.web.app import Running
+from segops_local.ports import free_port
+from segops_membership.app import api_app
+from segops_membership.bootstrap import Bootstrap
+from segops_membership.service.use_cases import UseCases
+from segops_membership.settings import Settings
+from tests.integration.membership.analysis import announce, use_cases_of
+from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
+
+AT = "2026-03-01T12:00:00Z"
+LOGGED_IN = {"logic": "AND", "conditions": [count()]}
+EVERYONE: dict[str, Any] = {"logic": "AND", "conditions": []}
+
+
+def _key(tenant_id: int, scope: Scope) -> KeyPrincipal:
+    return KeyPrincipal(key_id=1, tenant_id=tenant_id, scopes=frozenset({scope}), kind=KeyKind.SECRET)
+
+
+class KnownCallers:
+    """Callers of our tenant and of another."""
+
+    def __init__(self, tenant_id: int, other_id: int) -> None:
+        self._principals: dict[str, Principal] = {
+            "ApiKey ours": _key(tenant_id, Scope.SEGMENTS_READ),
+            "ApiKey theirs": _key(other_id, Scope.SEGMENTS_READ),
+            "ApiKey lookup": _key(tenant_id, Scope.MEMBERSHIP_READ),
+            "Bearer viewer": UserPrincipal(user_id=1, roles={tenant_id: Role.VIEWER}),
+            "Bearer stranger": UserPrincipal(user_id=2, roles={other_id: Role.OWNER}),
+        }
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        if authorization not in self._principals:
+            raise Unauthenticated("Not a known credential.")
+        return self._principals[authorization]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The running API and a tenant with two segments, of which the first, `u`'s, is published."""
+
+    http: httpx.AsyncClient
+    tenant: int
+    segment: int
+    other: int
+    foreign: int
+
+    async def ask(self, name: str, body: dict[str, Any], credential: str | None = "ApiKey ours") -> httpx.Response:
+        headers = {"Authorization": credential} if credential else {}
+        return await self.http.post(f"/api/segments/membership/{name}/", json=body, headers=headers)
+
+    def bodies(self) -> dict[str, dict[str, Any]]:
+        """One good body for each route."""
+        return {
+            "preview": {"tenant": self.tenant, "definition": LOGGED_IN, "as_of": AT},
+            "plan": {"segment_id": self.segment, "definition": EVERYONE, "as_of": AT},
+            "overlap": {"tenant": self.tenant, "segment_ids": [self.segment, self.segment + 1]},
+        }
+
+
+@pytest.fixture
+async def api(stack: Stack) -> AsyncIterator[Api]:
+    """The app in this process, on real engines."""
+    tenant, other = new_tenant(), new_tenant()
+    segment, foreign = tenant * 10, other * 10
+    refers = {"type": "segment", "segment_id": segment}
+    await stack.insert(tenant, [event("u"), event("v", "other")])
+    await announce(stack, tenant, {segment: group(count()), segment + 1: group(refers)})
+    await announce(stack, other, {foreign: group()})
+    await stack.compute.run(job(tenant, 1, {segment: group(count())}))
+    use_cases = use_cases_of(stack)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[Running[UseCases]]:
+        yield Running(use_cases, authenticator=KnownCallers(tenant, other), checks={})
+
+    app = api_app(lifespan)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http,
+    ):
+        yield Api(http, tenant, segment, other, foreign)
+
+
+async def test_answers(api: Api) -> None:
+    bodies = api.bodies()
+    preview, plan, overlap = [(await api.ask(name, bodies[name])).json() for name in ("preview", "plan", "overlap")]
+
+    assert preview.pop("rows_read") > 0
+    assert preview.pop("bytes_read") > 0
+    assert preview == {
+        "as_of": AT,
+        "atoms": 1,
+        "cached_atoms": 0,
+        "unnumbered": 0,
+        "count": 1,
+        "universe": 2,
+        "sample": ["u"],
+        "per_condition": [{"path": "definition.conditions[0]", "kept": 1, "dropped": 1}],
+    }
+    # What the preview read as of the instant is not read again.
+    assert plan == {
+        "as_of": AT,
+        "atoms": 1,
+        "cached_atoms": 1,
+        "rows_read": 0,
+        "bytes_read": 0,
+        "unnumbered": 0,
+        "segment_id": api.segment,
+        "version": 1,
+        "before": {"count": 1},
+        "after": {"count": 2},
+        "entering": {"count": 1, "sample": ["v"]},
+        "leaving": {"count": 0, "sample": []},
+        "staying": 1,
+        "dependents": [api.segment + 1],
+    }
+    assert overlap == {
+        "segments": [{"segment_id": api.segment, "size": 1}, {"segment_id": api.segment + 1, "size": 0}],
+        "intersections": [{"segment_ids": [api.segment, api.segment + 1], "size": 0}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("credential", "statuses"),
+    [
+        (None, (401, 401, 401)),
+        ("ApiKey nobody", (401, 401, 401)),
+        ("ApiKey lookup", (403, 403, 403)),
+        ("ApiKey theirs", (403, 404, 403)),
+        ("Bearer stranger", (403, 404, 403)),
+        ("Bearer viewer", (200, 200, 200)),
+    ],
+)
+async def test_who_may_ask(api: Api, credential: str | None, statuses: tuple[int, ...]) -> None:
+    answers = [await api.ask(name, body, credential) for name, body in api.bodies().items()]
+
+    assert tuple(answer.status_code for answer in answers) == statuses
+
+
+async def test_a_segment_of_others_is_as_unknown_as_none(api: Api) -> None:
+    foreign, unknown = [
+        [
+            await api.ask("plan", {"segment_id": segment, "definition": EVERYONE}),
+            await api.ask("overlap", {"tenant": api.tenant, "segment_ids": [api.segment, segment]}),
+        ]
+        for segment in (api.foreign, 2**63 - 1)
+    ]
+
+    for one, other in zip(foreign, unknown, strict=True):
+        assert (one.status_code, one.json() | {"instance": ""}) == (404, other.json() | {"instance": ""})
+
+
+@pytest.mark.parametrize(
+    ("condition", "slug", "path"),
+    [
+        ({"type": "event_count"}, "validation-failed", ".event_type"),
+        (count(operator="like"), "validation-failed", ".operator"),
+        (count(value="1"), "validation-failed", ".value"),
+        ({"type": "segment", "segment_id": 12345}, "validation-failed", ".segment_id"),
+        ({"type": "segment", "segment_id": "foreign"}, "validation-failed", ".segment_id"),
+        ({"type": "segment", "segment_id": "itself"}, "segment-cycle", ".segment_id"),
+        ({"type": "segment", "segment_id": "dependent"}, "segment-cycle", ".segment_id"),
+    ],
+)
+async def test_refused_definitions(api: Api, condition: dict[str, Any], slug: str, path: str) -> None:
+    named = {"foreign": api.foreign, "itself": api.segment, "dependent": api.segment + 1}
+    if condition.get("segment_id") in named:
+        condition = condition | {"segment_id": named[condition["segment_id"]]}
+    definition = {"logic": "AND", "conditions": [count(), {"logic": "OR", "conditions": [condition]}]}
+    for name, more in (("preview", {"tenant": api.tenant, "segment_id": api.segment}), ("plan", {})):
+        body = {"segment_id": api.segment, "definition": definition} | more
+        answer = await api.ask(name, body)
+
+        problem = answer.json()
+        assert (answer.status_code, problem["type"].rpartition("/")[2]) == (422, slug), problem
+        assert problem["errors"][0]["path"] == f"definition.conditions[1].conditions[0]{path}"
+
+
+async def test_a_condition_that_is_not_evaluated_yet(api: Api) -> None:
+    steps = [{"event_type": "a"}, {"event_type": "b"}]
+    definition = {"logic": "AND", "conditions": [{"type": "event_sequence", "steps": steps, "within": "1d"}]}
+    for name, more in (("preview", {"tenant": api.tenant}), ("plan", {"segment_id": api.segment})):
+        answer = await api.ask(name, {"definition": definition, **more})
+
+        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "not-available-yet")
+        assert [fault["path"] for fault in answer.json()["errors"]] == ["definition.conditions[0]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "path"),
+    [
+        ("preview", {"as_of": "2999-01-01T00:00:00Z"}, "as_of"),
+        ("preview", {"as_of": "yesterday"}, "as_of"),
+        ("preview", {"as_of": None}, "as_of"),
+        ("preview", {"tenant": 0}, "tenant"),
+        ("preview", {"segments": 1}, "segments"),
+        ("preview", {"definition": None}, "definition"),
+        ("plan", {"segment_id": 0}, "segment_id"),
+        ("plan", {"as_of": "2999-01-01T00:00:00Z"}, "as_of"),
+        ("overlap", {"segment_ids": [1]}, "segment_ids"),
+        ("overlap", {"segment_ids": [1, 1]}, "segment_ids"),
+        ("overlap", {"segment_ids": list(range(1, 22))}, "segment_ids"),
+        ("overlap", {"segment_ids": [1, "2"]}, "segment_ids[1]"),
+    ],
+)
+async def test_refused_bodies(api: Api, name: str, change: dict[str, Any], path: str) -> None:
+    answer = await api.ask(name, api.bodies()[name] | change)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert [fault["path"] for fault in answer.json()["errors"]] == [path]
+
+
+async def test_an_instant_of_long_ago_knows_nobody(api: Api) -> None:
+    answer = await api.ask("preview", api.bodies()["preview"] | {"as_of": "0001-01-01T00:00:00Z"})
+
+    assert (answer.status_code, answer.json()["universe"], answer.json()["as_of"]) == (200, 0, "0001-01-01T00:00:00Z")
+
+
+async def test_lookups_do_without_postgresql_and_previews_say_that_they_cannot(
+    stack: Stack, clickhouse_url: str, redis_url: str
+) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u")])
+    await stack.compute.run(job(tenant, 1, {42: group(count())}))
+    nobody = f"127.0.0.1:{free_port()}"
+    settings = Settings(
+        postgres_url=f"postgresql+asyncpg://u:p@{nobody}/d",
+        redis_url=redis_url,
+        clickhouse_url=clickhouse_url,
+        event_log_url=f"valkey://{nobody}/0",
+        auth_url=f"http://{nobody}",
+        service_token=SecretStr("not-used"),
+    )
+
+    async with Bootstrap(settings).api() as running:
+        for check in running.checks.values():
+            await check()
+        found = await running.state.lookup.segments_of(tenant, "u")
+        with pytest.raises(Unavailable) as refusal:
+            await running.state.previews.preview(tenant, group(count()), segment_id=None, as_of=NOW)
+
+    assert found.segment_ids == (42,)
+    assert refusal.value.headers["Retry-After"] == "1"

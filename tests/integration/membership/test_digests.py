@@ -1,0 +1,126 @@
+"""A run's digest: what anybody can recompute from the user ids, whatever way the members came together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from random import Random
+
+import sqlalchemy as sa
+import xxhash
+from pyroaring import BitMap
+
+from segops_common.contracts.definition import Group
+from segops_common.stores.postgres import write_session
+from segops_membership.adapters.runs import ClickHouseRuns
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.runs import SegmentOutcome
+from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
+
+LOGGED_IN, BUYERS, NOBODY = group(count()), group(count("purchase")), group(logic="OR")
+SEGMENTS = {1: LOGGED_IN, 2: BUYERS, 3: group(count("purchase"), negate=True)}
+USERS = [f"user-{i}" for i in range(60)] + ["ünï", "日本語", "a b", "'", "x" * 200]
+
+
+def recomputed(users: Iterable[str]) -> str:
+    """The formula of the documentation."""
+    ids = [user.encode() for user in users]
+    first = sum(xxhash.xxh64_intdigest(each) for each in ids) % 2**64
+    second = sum(xxhash.xxh3_64_intdigest(each) for each in ids) % 2**64
+    return f"{first:016x}{second:016x}"
+
+
+def history() -> list[Event]:
+    kinds = ("login", "purchase", "page_viewed")
+    return [
+        event(user, kinds[i % len(kinds)], at=NOW_MS - 1000 * i, id=f"e{i}", n=i)
+        for i, user in enumerate(USERS * 3, start=1)
+    ]
+
+
+async def digests(stack: Stack, tenant: int, run: int, segments: dict[int, Group], *, minutes: int = 0) -> list[str]:
+    await stack.compute.run(job(tenant, run, segments, as_of=NOW + timedelta(minutes=minutes)))
+    done = (await stack.results(tenant))[-1]
+    assert (done.run_id, done.status) == (run, "succeeded")
+    return [each.digest or "" for each in done.segments]
+
+
+async def test_a_digest_is_the_same_for_any_order_of_arrival_and_any_numbering(stack: Stack) -> None:
+    found = []
+    for seed in range(3):
+        random, tenant, events = Random(seed), new_tenant(), history()
+        # The numbers of profiles follow the order in which runs find them.
+        random.shuffle(events)
+        cut = random.randrange(1, len(events))
+        await stack.insert(tenant, events[:cut])
+        await digests(stack, tenant, 1, {9: group()})
+        await stack.insert(tenant, events[cut:] + events[: cut // 2])
+        found.append(await digests(stack, tenant, 2, SEGMENTS))
+
+    assert found[0] == found[1] == found[2]
+    bought = {each.profile_id for each in history() if each.event_type == "purchase"}
+    logged_in = {each.profile_id for each in history() if each.event_type == "login"}
+    assert found[0] == [recomputed(logged_in), recomputed(bought), recomputed(set(USERS) - bought)]
+
+
+async def test_a_digest_is_counted_on_by_who_enters_and_exits(stack: Stack) -> None:
+    tenant, short = new_tenant(), group(count(window={"last": "1m"}))
+    await stack.insert(tenant, [event(user) for user in ("stays", "leaves", "one more")])
+    first = await digests(stack, tenant, 1, {1: short, 2: LOGGED_IN})
+    await stack.insert(tenant, [event(user, at=NOW_MS + 60_000) for user in ("stays", "comes")])
+
+    second = await digests(stack, tenant, 2, {1: short, 2: LOGGED_IN}, minutes=1)
+    past = await digests(stack, tenant, 3, {1: short, 2: LOGGED_IN})
+    gone = await digests(stack, tenant, 4, {1: NOBODY, 2: LOGGED_IN}, minutes=2)
+
+    everybody = recomputed(("stays", "leaves", "one more", "comes"))
+    assert first == [recomputed(("stays", "leaves", "one more"))] * 2
+    assert second == [recomputed(("stays", "comes")), everybody]
+    assert past == first
+    assert gone == ["0" * 32, everybody]
+
+
+async def test_what_was_published_without_a_digest_is_summed_up_as_a_whole(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("a"), event("b")])
+    await digests(stack, tenant, 1, {1: LOGGED_IN})
+    async with write_session(stack.engine) as session:
+        forget = sa.text("UPDATE membership.segment_heads SET digest = NULL WHERE tenant_id = :tenant")
+        await session.execute(forget, {"tenant": tenant})
+    await stack.insert(tenant, [event("c")])
+
+    assert await digests(stack, tenant, 2, {1: LOGGED_IN}) == [recomputed("abc")]
+    assert await digests(stack, tenant, 3, {1: LOGGED_IN}) == [recomputed("abc")]
+
+
+async def test_a_large_change_is_summed_up_alike(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event(user) for user in USERS])
+    found = await digests(stack, tenant, 1, {1: LOGGED_IN, 2: BUYERS})
+    heads = (await stack.ledger.head(tenant)).segments
+    somebody = BitMap([1])
+    outcomes = [
+        SegmentOutcome(
+            segment_id=segment,
+            version=1,
+            members=somebody,
+            base=None,
+            entered=somebody,
+            exited=BitMap(),
+            published=True,
+        )
+        for segment in (1, 2)
+    ]
+    for numbers_in_memory in (0, 10):
+        runs = ClickHouseRuns(clickhouse=stack.clickhouse, numbers_in_memory=numbers_in_memory)
+        again = await runs.digests(tenant, heads[1].attempt, outcomes)
+        assert [str(again[segment]) for segment in (1, 2)] == found == [recomputed(USERS), recomputed(())]
+
+
+async def test_one_member_more_is_another_digest(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event(user) for user in USERS])
+    before = await digests(stack, tenant, 1, {1: LOGGED_IN})
+    await stack.insert(tenant, [event("")])
+
+    assert await digests(stack, tenant, 2, {1: LOGGED_IN}) == [recomputed([*USERS, ""])] != before

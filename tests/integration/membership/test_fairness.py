@@ -1,0 +1,77 @@
+"""A tenant whose run takes long, in the same partition as others: nobody waits for it, and its own order holds."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from segops_common.contracts.jobs import ComputeJob
+from segops_common.contracts.topics import COMPUTE_JOBS, tenant_key
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.faults import NO_FAULTS
+from segops_common.streams.batches import Limits
+from segops_common.streams.dead_letters import DeadLetters
+from segops_common.streams.keyed import KeyedLoop
+from segops_common.streams.log import partition_of
+from segops_membership.workers.compute import ComputeJobs
+from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
+
+
+def tenants_of_one_partition(count: int) -> list[int]:
+    first = new_tenant()
+    partition = partition_of(COMPUTE_JOBS, tenant_key(first))
+    found = [first]
+    while len(found) < count:
+        tenant = new_tenant()
+        if partition_of(COMPUTE_JOBS, tenant_key(tenant)) == partition:
+            found.append(tenant)
+    return found
+
+
+async def finished(stack: Stack, tenant: int) -> list[int]:
+    return [each.run_id for each in await stack.results(tenant) if each.status != "running"]
+
+
+async def test_a_long_run_of_one_tenant_delays_no_other(stack: Stack) -> None:
+    slow, *others = tenants_of_one_partition(3)
+    for tenant in (slow, *others):
+        await stack.insert(tenant, [event("u")])
+    await stack.log.ensure_topics([COMPUTE_JOBS, COMPUTE_JOBS.dead])
+    loop = KeyedLoop(
+        log=stack.log,
+        group="fair",
+        topic=COMPUTE_JOBS,
+        handler=ComputeJobs(compute=stack.compute),
+        dead_letters=DeadLetters(log=stack.log),
+        faults=NO_FAULTS,
+        clock=SystemClock(),
+        limits=Limits(max_records=100),
+        record_intent=False,
+    )
+
+    async def ask(asked: ComputeJob) -> None:
+        await stack.log.append(COMPUTE_JOBS, tenant_key(asked.tenant_id), asked.model_dump_json().encode() + b"\n")
+
+    async def until_finished(tenant: int, runs: list[int]) -> None:
+        while await finished(stack, tenant) != runs:
+            await asyncio.sleep(0.02)
+
+    # As long as somebody has its lease, a tenant's run goes on and on.
+    fence = await stack.ledger.acquire(slow, "somebody", timedelta(seconds=60))
+    definitions = {1: group(count())}
+    for run, tenant in enumerate((slow, slow, *others, others[0], slow), start=1):
+        await ask(job(tenant, run, definitions, as_of=NOW + timedelta(seconds=run)))
+    stop = asyncio.Event()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        tasks.create_task(loop.run(stop))
+        await until_finished(others[0], [3, 5])
+        await until_finished(others[1], [4])
+        assert await stack.results(slow) == []
+        await stack.ledger.release(slow, fence)
+        await until_finished(slow, [1, 2, 6])
+        stop.set()
+
+    numbers = [(await stack.ledger.publication(slow, run)) for run in (1, 2, 6)]
+    assert [each.number for each in numbers if each is not None] == [1, 2, 3]
+    positions = await stack.log.positions("fair", COMPUTE_JOBS)
+    assert max(positions.values()) == 6

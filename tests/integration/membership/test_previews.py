@@ -1,0 +1,341 @@
+"""Previews and plans on real engines: exact, read once for all edits, and exact again when profiles are new."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from itertools import permutations
+from random import Random
+
+import pytest
+
+from segops_common.contracts.definition import Group, walk
+from segops_common.contracts.jobs import StaticMembersChanged
+from segops_common.kit.clock import SystemClock
+from segops_common.kit.errors import NotFound, RateLimited, Unavailable, ValidationFailed
+from segops_membership.adapters.evaluation import ClickHouseEvaluation
+from segops_membership.domain.compiler import compile_definition
+from segops_membership.domain.evaluate import NO_USERS, Event, evaluate
+from segops_membership.domain.instants import from_ms, to_ms
+from segops_membership.domain.plan import atoms_of
+from segops_membership.ports import QueryRefused
+from segops_membership.service.admission import Admission
+from segops_membership.service.leases import Leases
+from segops_membership.service.previews import Preview
+from tests.integration.membership.analysis import announce, use_cases_of
+from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
+from tests.integration.membership.worlds import World
+
+SEGMENT = 7
+PRO: dict[str, object] = {"type": "user_property", "property": "plan", "operator": "eq", "value": "pro"}
+EVENTS = [
+    event("a", "buy"),
+    event("a", "buy"),
+    event("a", "visit", path="/pricing"),
+    event("b", "buy", at=NOW_MS - 86_400_000),
+    event("b", "$identify", plan="pro"),
+    event("c", "visit", path="/"),
+    event("c", "$identify", plan="free"),
+    event("d", "visit", path="/pricing"),
+]
+EVERY_TYPE = group(
+    count("buy", "lt", 2),
+    {"type": "event_time", "event_type": "buy", "occurrence": "last", "operator": "not_within_last", "value": "1h"},
+    {
+        "type": "event_match",
+        "event_type": "visit",
+        "occurrence": "last",
+        "has": [{"property": "path", "operator": "eq", "value": "/pricing"}],
+        "negate": True,
+    },
+    {"type": "event_regularity", "event_type": "buy", "period": "1d", "of": 2, "at_least": 1},
+    PRO,
+    {"type": "segment", "segment_id": 20},
+    {"type": "sample", "percent": 100},
+    count("visit", "gte", 1, per="path"),
+    {
+        "type": "event_aggregate",
+        "event_type": "visit",
+        "property": "path",
+        "function": "distinct",
+        "operator": "eq",
+        "value": 0,
+    },
+    {"logic": "OR", "conditions": [PRO, count("visit")], "negate": True},
+)
+
+
+def listing(tenant: int, segment_id: int, version: int, users: Collection[str]) -> StaticMembersChanged:
+    """A static segment's list of exactly these users."""
+    return StaticMembersChanged(
+        tenant_id=tenant,
+        segment_id=segment_id,
+        list_version=version,
+        base_version=version - 1,
+        replace=True,
+        part=1,
+        parts=1,
+        add=tuple(sorted(users)),
+    )
+
+
+async def previewed(stack: Stack, tenant: int, definition: Group, **more: int) -> Preview:
+    previews = use_cases_of(stack).previews
+    return await previews.preview(tenant, definition, segment_id=more.get("segment_id"), as_of=NOW)
+
+
+def assert_exact(
+    found: Preview,
+    definition: Group,
+    events: Collection[Event],
+    segment_id: int,
+    references: Mapping[int, Group],
+    lists: Mapping[int, frozenset[str]] = NO_USERS,
+) -> None:
+    """By the oracle, the whole and every node by itself, over the universe of the whole."""
+
+    def members(wanted: Group) -> frozenset[str]:
+        return evaluate(wanted, events, NOW_MS, segment_id=segment_id, references=references, lists=lists)
+
+    expected = members(definition)
+    everyone = Group(logic="OR", conditions=(Group(logic="AND", conditions=()), definition))
+    assert found.universe == len(members(everyone))
+    assert found.members.count == len(expected)
+    assert set(found.members.sample) <= expected
+    assert len(found.members.sample) == len(set(found.members.sample)) == min(10, len(expected))
+    nodes = dict(list(walk(definition))[1:])
+    assert [share.path for share in found.per_condition] == list(nodes)
+    for share in found.per_condition:
+        alone = Group(logic="AND", conditions=(nodes[share.path], everyone))
+        assert (share.kept, share.kept + share.dropped) == (len(members(alone)), found.universe), share.path
+
+
+async def test_a_preview_of_every_condition_type_is_exact(stack: Stack) -> None:
+    tenant = new_tenant()
+    inner = group(count("buy"))
+    await stack.insert(tenant, EVENTS)
+    await announce(stack, tenant, {20: inner})
+
+    found = await previewed(stack, tenant, EVERY_TYPE, segment_id=SEGMENT)
+
+    assert_exact(found, EVERY_TYPE, EVENTS, SEGMENT, {20: inner})
+    assert [share.kept for share in found.per_condition] == [3, 3, 2, 2, 1, 2, 4, 3, 1, 0, 1, 3]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_preview_of_any_definition_in_any_world_is_exact(stack: Stack, seed: int) -> None:
+    world = World(Random(seed))
+    tenant = new_tenant()
+    await stack.insert(tenant, world.events)
+    await announce(stack, tenant, dict.fromkeys(world.lists, group(logic="OR")))
+    for static, users in world.lists.items():
+        await stack.lists.take_in([listing(tenant, static, 1, users)])
+    use_cases = use_cases_of(stack)
+    for segment_id in range(1, 4):
+        references = dict(world.references)
+        definition = world.definition(segment_id)
+        found = await use_cases.previews.preview(tenant, definition, segment_id=segment_id, as_of=NOW)
+
+        assert_exact(found, definition, world.events, segment_id, references, world.lists)
+        await announce(stack, tenant, {segment_id: definition})
+
+
+async def test_an_edit_of_one_condition_reads_only_that_one(stack: Stack) -> None:
+    tenant = new_tenant()
+    names = [f"type {index}" for index in range(6)]
+    events = [event(f"u{user}", name) for index, name in enumerate(names) for user in range(index + 1)]
+    await stack.insert(tenant, events)
+    previews = use_cases_of(stack).previews
+    before = group(*(count(name, "lt", 1) for name in names), logic="OR")
+    edited = group(*(count(name, "lt", 1) for name in names[:5]), count(names[5], "gte", 2), logic="OR")
+
+    first = await previews.preview(tenant, before, segment_id=None, as_of=NOW)
+    again = await previews.preview(tenant, before, segment_id=None, as_of=NOW)
+    third = await previews.preview(tenant, edited, segment_id=None, as_of=NOW)
+
+    readings = [each.reading for each in (first, again, third)]
+    assert [(len(each.atoms), each.cached_atoms) for each in readings] == [(6, 0), (6, 6), (6, 5)]
+    assert (again.reading.rows_read, again.members) == (0, first.members)
+    assert 0 < third.reading.rows_read < first.reading.rows_read
+    assert third.members.count == len(evaluate(edited, events, NOW_MS, segment_id=1))
+    (new,) = atoms_of(compile_definition(edited, NOW_MS, segment_id=1)) - first.reading.atoms.keys()
+    alone = await ClickHouseEvaluation(clickhouse=stack.clickhouse).answer(tenant, [new], NOW_MS)
+    assert third.reading.rows_read == alone.rows_read
+
+
+async def test_without_an_instant_the_newest_is_shared_for_a_moment(stack: Stack) -> None:
+    tenant, other = new_tenant(), new_tenant()
+    await stack.insert(tenant, EVENTS)
+    previews = use_cases_of(stack).previews
+    started = to_ms(SystemClock().now())
+
+    first = await previews.preview(tenant, group(PRO), segment_id=None, as_of=None)
+    second = await previews.preview(tenant, group(PRO), segment_id=None, as_of=None)
+    elsewhere = await previews.preview(other, group(PRO), segment_id=None, as_of=None)
+    given_back = await previews.preview(tenant, group(PRO), segment_id=None, as_of=from_ms(first.reading.as_of_ms))
+
+    assert first.reading.as_of_ms >= started
+    assert second.reading.as_of_ms == given_back.reading.as_of_ms == first.reading.as_of_ms
+    assert (second.reading.cached_atoms, given_back.reading.cached_atoms) == (1, 1)
+    assert elsewhere.reading.as_of_ms >= first.reading.as_of_ms
+    assert (elsewhere.reading.cached_atoms, elsewhere.members.count) == (0, 0)
+
+
+async def test_new_profiles_count_at_once_and_keep_their_numbers_in_the_next_run(stack: Stack) -> None:
+    tenant = new_tenant()
+    bought = group(count("buy"))
+    await stack.insert(tenant, EVENTS)
+    assert (await previewed(stack, tenant, bought)).members.count == 2
+    await stack.insert(tenant, [event("new", "buy")])
+
+    found = await previewed(stack, tenant, bought)
+    await stack.compute.run(job(tenant, 1, {1: bought}))
+
+    assert (found.members.count, found.reading.unnumbered) == (3, 0)
+    assert set(found.members.sample) == {"a", "b", "new"}
+    assert [await stack.segments_of(tenant, user) for user in ("a", "b", "new", "c")] == [(1,), (1,), (1,), ()]
+    rows = await stack.clickhouse.query(
+        "SELECT count(), uniqExact(n), uniqExact(user_key) FROM profiles WHERE tenant_id = {t:UInt64}", {"t": tenant}
+    )
+    assert [int(each) for each in rows.rows[0]] == [5, 5, 5]
+
+
+async def test_beside_a_run_that_holds_the_tenant_a_preview_says_what_it_leaves_out(stack: Stack) -> None:
+    tenant = new_tenant()
+    bought = group(count("buy", "lt", 1))
+    await stack.insert(tenant, EVENTS)
+    previews = use_cases_of(stack).previews
+    await previews.preview(tenant, bought, segment_id=None, as_of=NOW - timedelta(days=1))
+    await stack.insert(tenant, [event("new"), event("newer")])
+    leases = Leases(ledger=stack.ledger, holder="run", ttl=timedelta(seconds=20), clock=SystemClock())
+
+    async with leases.hold(tenant):
+        during = await previews.preview(tenant, bought, segment_id=None, as_of=NOW)
+    after = await previews.preview(tenant, bought, segment_id=None, as_of=NOW)
+
+    assert (during.members.count, during.universe, during.reading.unnumbered) == (2, 4, 2)
+    assert (after.members.count, after.universe, after.reading.unnumbered) == (4, 6, 0)
+
+
+async def test_a_plan_compares_both_definitions_as_of_one_instant(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, EVENTS)
+    present, proposed = group(count("buy")), group(count("visit"))
+    leads_here = group({"type": "segment", "segment_id": SEGMENT})
+    through = group({"type": "segment", "segment_id": 8}, PRO)
+    await announce(stack, tenant, {SEGMENT: present, 8: leads_here, 9: through, 10: group(PRO)}, version=3)
+
+    found = await use_cases_of(stack).previews.plan([tenant], SEGMENT, proposed, as_of=NOW)
+
+    old, new = (evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in (present, proposed))
+    assert (found.segment_id, found.version, found.dependents) == (SEGMENT, 3, (8, 9))
+    assert (found.before, found.after, found.staying) == (len(old), len(new), len(old & new))
+    assert found.entering.count + found.staying == found.after
+    assert found.leaving.count + found.staying == found.before
+    assert set(found.entering.sample) == new - old == {"c", "d"}
+    assert set(found.leaving.sample) == old - new == {"b"}
+
+
+async def test_a_plan_of_the_same_definition_changes_nothing_even_with_samples(stack: Stack) -> None:
+    tenant = new_tenant()
+    half = group({"type": "sample", "percent": 50})
+    await stack.insert(tenant, [event(f"u{index}") for index in range(64)])
+    await announce(stack, tenant, {SEGMENT: half})
+
+    found = await use_cases_of(stack).previews.plan([tenant], SEGMENT, half, as_of=NOW)
+
+    assert (found.entering.count, found.leaving.count) == (0, 0)
+    assert 0 < found.before == found.after == found.staying < 64
+
+
+async def test_nobody_else_has_the_segment(stack: Stack) -> None:
+    tenant, other = new_tenant(), new_tenant()
+    segment = tenant
+    await announce(stack, tenant, {segment: group(PRO)})
+    previews = use_cases_of(stack).previews
+
+    for tenants in ([other], []):
+        with pytest.raises(NotFound):
+            await previews.plan(tenants, segment, group(PRO), as_of=NOW)
+
+
+async def test_overlaps_of_what_is_published(stack: Stack) -> None:
+    tenant, other = new_tenant(), new_tenant()
+    definitions = {1: group(count("buy")), 2: group(count("visit")), 3: group(PRO), 4: group()}
+    await stack.insert(tenant, EVENTS)
+    await announce(stack, tenant, definitions)
+    await announce(stack, other, {5: group()})
+    await stack.compute.run(job(tenant, 1, {id: each for id, each in definitions.items() if id != 4}))
+    overlaps = use_cases_of(stack).overlaps
+
+    found = await overlaps.overlap(tenant, (3, 1, 4, 2))
+
+    members = {id: evaluate(definitions[id], EVENTS, NOW_MS, segment_id=id) for id in (1, 2, 3)} | {4: frozenset()}
+    assert list(found.sizes.items()) == [(id, len(members[id])) for id in (3, 1, 4, 2)]
+    assert list(found.intersections) == [(3, 1), (3, 4), (3, 2), (1, 4), (1, 2), (4, 2)]
+    for pair, size in found.intersections.items():
+        assert size == len(members[pair[0]] & members[pair[1]])
+    for wanted in permutations((1, 5)):
+        with pytest.raises(NotFound):
+            await overlaps.overlap(tenant, wanted)
+
+
+async def test_who_is_too_many_is_told_to_come_back(stack: Stack) -> None:
+    tenant, other, third = new_tenant(), new_tenant(), new_tenant()
+    admission = Admission(of_a_tenant=1, of_a_process=2)
+    previews = use_cases_of(stack, admission=admission).previews
+
+    with admission.admitted(tenant):
+        with pytest.raises(RateLimited) as limited:
+            await previews.preview(tenant, group(PRO), segment_id=None, as_of=NOW)
+        with admission.admitted(other), pytest.raises(Unavailable) as overloaded:
+            await previews.preview(third, group(PRO), segment_id=None, as_of=NOW)
+    found = await previews.preview(tenant, group(PRO), segment_id=None, as_of=NOW)
+
+    assert (limited.value.slug, limited.value.headers["Retry-After"]) == ("rate-limited", "1")
+    assert (overloaded.value.slug, overloaded.value.headers["Retry-After"]) == ("overloaded", "1")
+    assert found.members.count == 0
+
+
+async def test_a_statement_that_takes_too_long_is_refused(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event(f"u{index}", "visit", path="a" * 60) for index in range(3000)])
+    slow = group(
+        *(
+            count("visit", where=[{"property": "path", "operator": "matches", "value": f"(a|aa)+{index}$"}])
+            for index in range(60)
+        )
+    )
+    previews = use_cases_of(stack, timeout_s=0.001).previews
+
+    with pytest.raises(ValidationFailed) as refusal:
+        await previews.preview(tenant, slow, segment_id=None, as_of=NOW)
+
+    assert refusal.value.slug == "evaluation-refused"
+    assert refusal.value.errors[0].path == "definition"
+    assert isinstance(refusal.value.__cause__, QueryRefused)
+
+
+async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(stack: Stack) -> None:
+    tenant = new_tenant()
+    refers: dict[str, object] = {"type": "segment", "segment_id": 30}
+    await stack.insert(tenant, EVENTS)
+    await announce(stack, tenant, {30: group(logic="OR"), SEGMENT: group(PRO)})
+    await stack.lists.take_in([listing(tenant, 30, 1, {"a", "unseen"})])
+    previews = use_cases_of(stack).previews
+    first = await previews.preview(tenant, group(count("buy")), segment_id=None, as_of=NOW)
+
+    found = await previews.preview(tenant, group(refers, {**PRO, "negate": True}), segment_id=None, as_of=NOW)
+    await announce(stack, tenant, {30: group(logic="OR")}, version=2)
+    with pytest.raises(Unavailable):
+        await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
+    await stack.lists.take_in([listing(tenant, 30, 2, {"later"})])
+    later = await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
+    with pytest.raises(ValidationFailed) as refusal:
+        await previews.plan([tenant], 30, group(PRO), as_of=NOW)
+
+    assert (first.universe, found.universe) == (4, 5)
+    assert set(found.members.sample) == {"a", "unseen"}
+    assert [(share.kept, share.dropped) for share in found.per_condition] == [(2, 3), (4, 1)]
+    assert later.members.sample == ("later",)
+    assert refusal.value.errors[0].path == "segment_id"

@@ -1,0 +1,60 @@
+"""How far a run is: told twice a second at most, and nothing about it hurts the run."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from segops_common.contracts.jobs import RunProgress
+from segops_common.testing.clock import ManualClock
+from segops_membership.ports import Outage
+from segops_membership.service.progress import TELL_EVERY_S, reported
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_the_newest_state_is_told_now_and_then() -> None:
+    clock, told = ManualClock(NOW), list[tuple[str, int, int]]()
+
+    async def tell(progress: RunProgress) -> None:
+        told.append((progress.phase, progress.done, progress.total))
+
+    async with reported(tell, clock, total=200) as progress:
+        progress.enter("numbering")
+        await settle()
+        assert told == []
+        for _ in range(100):
+            progress.answered(1)
+        clock.advance(TELL_EVERY_S)
+        await settle()
+        clock.advance(TELL_EVERY_S)
+        await settle()
+        assert told == [("evaluating", 100, 200)]
+        progress.answered(100)
+        progress.enter("comparing")
+    clock.advance(10 * TELL_EVERY_S)
+    await settle()
+    assert told == [("evaluating", 100, 200)]
+
+
+async def test_word_that_cannot_be_given_is_left_out() -> None:
+    clock, told = ManualClock(NOW), list[int]()
+
+    async def tell(progress: RunProgress) -> None:
+        if not told:
+            told.append(-1)
+            raise Outage("the log is away")
+        told.append(progress.done)
+
+    async with reported(tell, clock, total=2) as progress:
+        for _ in range(2):
+            progress.answered(1)
+            await settle()
+            clock.advance(TELL_EVERY_S)
+            await settle()
+    assert told == [-1, 2]

@@ -1,0 +1,93 @@
+"""Reading a body that is too large for memory."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator, Iterable
+from random import Random
+
+import pytest
+from starlette.requests import ClientDisconnect
+
+from segops_common.kit.errors import MalformedRequest, PayloadTooLarge, UnsupportedMedia, ValidationFailed
+from segops_common.web.stream import MAX_LINE_BYTES, MAX_STREAM_BYTES, lines_of, stream_body
+from tests.unit.web.wire import Wire
+
+GZIP = {"content-encoding": "gzip"}
+PIECE = 65536
+
+
+async def read(wire: Wire, **headers: str) -> bytes:
+    return b"".join([piece async for piece in stream_body(wire.request(**headers))])
+
+
+def cut(body: bytes, size: int) -> Iterable[bytes]:
+    return (body[i : i + size] for i in range(0, len(body), size))
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_what_is_sent_is_read(size: int) -> None:
+    first, second = Random(1).randbytes(5_000), b"a" * 5_000
+    assert await read(Wire(iter(cut(first + second, size)))) == first + second
+    packed = gzip.compress(first) + gzip.compress(second)
+    assert await read(Wire(iter(cut(packed, size))), **GZIP) == first + second
+
+
+async def test_pieces_stay_small_however_well_they_are_packed() -> None:
+    packed = gzip.compress(bytes(8 << 20))
+    pieces = [len(piece) async for piece in stream_body(Wire(iter([packed])).request(**GZIP))]
+    assert sum(pieces) == 8 << 20
+    assert max(pieces) <= PIECE
+
+
+async def test_an_endless_body_is_given_up_at_the_limit() -> None:
+    wire = Wire(iter(lambda: bytes(PIECE), None))
+    with pytest.raises(PayloadTooLarge):
+        await read(wire)
+    assert wire.taken == MAX_STREAM_BYTES // PIECE + 1
+
+
+async def test_a_small_body_that_inflates_without_end_is_given_up() -> None:
+    packed = gzip.compress(bytes(300 << 20), compresslevel=1)
+    assert len(packed) < 2 << 20
+    with pytest.raises(PayloadTooLarge):
+        async for _ in stream_body(Wire(iter([packed])).request(**GZIP)):
+            pass
+
+
+async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
+    wire = Wire(iter([b"a"]))
+    with pytest.raises(PayloadTooLarge):
+        await read(wire, **{"content-length": str(MAX_STREAM_BYTES + 1)})
+    assert wire.taken == 0
+
+
+async def test_a_client_that_leaves_is_told_nothing() -> None:
+    with pytest.raises(ClientDisconnect):
+        await read(Wire(iter([b"a"]), ends=False))
+
+
+@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"a")[:-1], gzip.compress(b"a") + b"more"])
+async def test_what_is_not_as_encoded_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedRequest):
+        await read(Wire(iter([body])), **GZIP)
+    with pytest.raises(UnsupportedMedia):
+        await read(Wire(iter([body])), **{"content-encoding": "br"})
+
+
+async def pieces_of(body: bytes, size: int) -> AsyncIterator[bytes]:
+    for piece in cut(body, size):
+        yield piece
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+async def test_lines_are_found_wherever_the_body_is_cut(size: int) -> None:
+    found = [line async for lines in lines_of(pieces_of(b"a\r\n\nbc\n\xc3\xa9\r\nlast", size)) for line in lines]
+    assert found == [b"a", b"", b"bc", "é".encode(), b"last"]
+
+
+async def test_a_line_without_end_is_given_up() -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        async for _ in lines_of(pieces_of(b"a\nb\n" + bytes(MAX_LINE_BYTES + PIECE), 1000)):
+            pass
+    assert refused.value.errors[0].path == "body[line 3]"
