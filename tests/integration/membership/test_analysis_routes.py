@@ -192,16 +192,6 @@ async def test_refused_definitions(api: Api, condition: dict[str, Any], slug: st
         assert problem["errors"][0]["path"] == f"definition.conditions[1].conditions[0]{path}"
 
 
-async def test_a_condition_that_is_not_evaluated_yet(api: Api) -> None:
-    steps = [{"event_type": "a"}, {"event_type": "b"}]
-    definition = {"logic": "AND", "conditions": [{"type": "event_sequence", "steps": steps, "within": "1d"}]}
-    for name, more in (("preview", {"tenant": api.tenant}), ("plan", {"segment_id": api.segment})):
-        answer = await api.ask(name, {"definition": definition, **more})
-
-        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "not-available-yet")
-        assert [fault["path"] for fault in answer.json()["errors"]] == ["definition.conditions[0]"]
-
-
 @pytest.mark.parametrize(
     ("name", "change", "path"),
     [

@@ -97,7 +97,7 @@ class Previews:
     async def preview(
         self, tenant_id: int, definition: Group, *, segment_id: int | None, as_of: datetime | None
     ) -> Preview:
-        """Raises Conflict, NotAvailableYet, RateLimited, Unavailable or ValidationFailed."""
+        """Raises Conflict, RateLimited, Unavailable or ValidationFailed."""
         with self._admission.admitted(tenant_id), refusals():
             async with asyncio.timeout(_ALL_IN_ALL_S):
                 segments = await self._definitions.of_tenant(tenant_id)

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
-from segops_common.contracts.definition import Group, unavailable_conditions
-from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, Unavailable, ValidationFailed
-from segops_membership.domain.compiler import NotSupported
+from segops_common.contracts.definition import Group
+from segops_common.kit.errors import Conflict, Fault, Unavailable, ValidationFailed
 from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.referring import reference_faults
 from segops_membership.ports import LeaseLost, Outage, QueryRefused
@@ -19,13 +18,7 @@ _MAX_FAULTS: Final = 20
 
 
 def check_definition(definition: Group, known: Mapping[int, Group], segment_id: int | None) -> None:
-    """Raises NotAvailableYet, or ValidationFailed for references that no definition of the segment may have."""
-    missing = [
-        Fault(path, "not-available-yet", f"The condition {name} is not available yet.")
-        for path, name in unavailable_conditions(definition)[:_MAX_FAULTS]
-    ]
-    if missing:
-        raise NotAvailableYet("This is valid, but not available yet.", errors=missing)
+    """Raises ValidationFailed for references that no definition of the segment may have."""
     faults = list(islice(reference_faults(definition, known, segment_id), _MAX_FAULTS))
     if any(fault.code == "segment-cycle" for fault in faults):
         raise ValidationFailed("The segment would lead back to itself.", slug="segment-cycle", errors=faults)
@@ -35,7 +28,7 @@ def check_definition(definition: Group, known: Mapping[int, Group], segment_id: 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raises Conflict (static-list-incomplete), Unavailable, NotAvailableYet or ValidationFailed (evaluation-refused) for what an evaluation raises."""
+    """Raises Conflict (static-list-incomplete), Unavailable or ValidationFailed (evaluation-refused) for what an evaluation raises."""
     try:
         yield
     except (Outage, LeaseLost, TimeoutError) as error:
@@ -44,8 +37,6 @@ def refusals() -> Iterator[None]:
         raise Unavailable("A definition that this one leads to is not known here yet.", retry_after_s=1) from error
     except ListLost as error:
         raise Conflict(str(error), slug="static-list-incomplete") from error
-    except NotSupported as error:
-        raise NotAvailableYet(f"This version does not evaluate {error.what}.") from error
     except QueryRefused as error:
         fault = Fault("definition", "evaluation-refused", str(error))
         raise ValidationFailed("The warehouse refused.", slug="evaluation-refused", errors=[fault]) from error
