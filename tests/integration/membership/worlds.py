@@ -111,25 +111,7 @@ DURATIONS = ("1d", "1s", "2d", "0s", "20w")
 
 # Arrays that mix booleans with others keep their elements' types only with these insert settings.
 _KEEPS_FLAGS = "input_format_json_read_bools_as_numbers" in JSON_INSERT_SETTINGS
-PATTERNS = (
-    "",
-    "^5",
-    "pro",
-    "(?i)PRO",
-    "a.b",
-    "^.$",
-    "[0-9]+",
-    "\\\\",
-    "'",
-    "é",
-    "^$",
-    "(?:Z|z)",
-    "(?i)É",
-    "\\pL\\z",
-    "\\x{e9}$",
-    "^\\W",
-    "(?s)a.b",
-)
+PATTERNS = ("", "^5", "pro", "(?i)PRO", "a.b", "^.$", "[0-9]+", "\\\\", "'", "é", "^$", "(?:Z|z)")
 WINDOWS: tuple[dict[str, str], ...] = (
     {"last": "1d"},
     {"last": "1s"},

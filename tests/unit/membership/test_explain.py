@@ -65,6 +65,9 @@ BOUGHT = _profile(_event(ago_s=5, item="a", price=4), _event(ago_s=3, item="b", 
          [{"property": "item", "operator": "eq", "value": "a"}], ["m5"], None, None),
         ({"type": "event_regularity", "event_type": "buy", "period": "4s", "of": 2, "at_least": 2}, True, "2 of 2", 2,
          2, ["m5", "m3"], None, 1000),
+        ({"type": "event_sequence", "steps": [{"event_type": "buy"}, {"event_type": "look"}, {"event_type": "buy"}],
+          "within": "1h", "window": {"last": "6s"}}, False, "2 of 3", 2, 3, ["m5", "m1"], "3 steps in order within 1h",
+         None),
         ({"type": "sample", "percent": 0}, False, None, None, 0, [], "a draw under 0 %", None),
     ],
 )  # fmt: skip
@@ -201,5 +204,9 @@ def _random_node(random: Random, depth: int) -> dict[str, Any]:
         {"type": "event_regularity", "period": pick(("1s", "3s")), "of": pick((1, 3)), "at_least": pick((1, 2)),
          **of_type},
         {"type": "user_property", **recent},
+        {"type": "user_property", "property": "n", "operator": "gte", "value": 1,
+         "held_for": {"operator": pick(("gte", "lt")), "duration": "7s"}},
+        {"type": "event_sequence", "steps": [{"event_type": "buy", "where": where}, {"event_type": "*"}],
+         "within": "4s", "window": window},
     ]  # fmt: skip
     return pick([*nodes, {"type": "segment", "segment_id": 9}] if depth > 1 else nodes)

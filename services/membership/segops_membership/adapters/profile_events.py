@@ -11,10 +11,10 @@ from pydantic import JsonValue
 from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, ResultSet
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_plans import IDENTIFY_EVENT, select
+from segops_membership.adapters.sql_selections import select
 from segops_membership.adapters.sql_properties import Bindings
 from segops_membership.domain.evaluate import Event
-from segops_membership.domain.explain import Needs
+from segops_membership.domain.explain import IDENTIFY, Needs
 from segops_membership.domain.plan import StaticAtom
 from segops_membership.ports import Outage, TooManyEvents
 
@@ -106,6 +106,6 @@ def _types(needs: Needs, bind: Bindings) -> str:
 
 def _payload(event_type: str, text: str, removed: Sequence[str]) -> dict[str, JsonValue]:
     payload: dict[str, JsonValue] = orjson.loads(text)
-    if event_type == IDENTIFY_EVENT:
+    if event_type == IDENTIFY:
         payload.update(dict.fromkeys(removed))
     return payload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Request
 
@@ -12,14 +12,17 @@ from segops_common.security.scopes import Scope
 from segops_common.web.app import new_router
 from segops_common.web.deps import require
 from segops_common.web.problems import problems
+from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
 from segops_membership.api.explain_models import ExplainRequest, ExplanationRead
 from segops_membership.service.use_cases import UseCases
 
 Reader = Annotated[Principal, require(Scope.MEMBERSHIP_READ)]
+# It only reads, so that to repeat it is to ask again.
+_READS_ONLY: Final = {TAKES_IDEMPOTENCY_KEY: False}
 router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["membership"])
 
 
-@router.post("/explain/", summary="Explain a membership", responses=problems(403, 404, 503))
+@router.post("/explain/", summary="Explain a membership", responses=problems(403, 404, 503), openapi_extra=_READS_ONLY)
 async def explain_membership(request: Request, caller: Reader, body: ExplainRequest) -> ExplanationRead:
     """Says of every node of a definition whether it holds for a user, by which events, and when time would change it.
 

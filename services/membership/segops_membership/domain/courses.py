@@ -135,6 +135,8 @@ def _lengths(condition: AnyCondition) -> tuple[int, ...]:
         case EventRegularity():
             period = condition.period.milliseconds
             return tuple(period * i for i in range(1, condition.of + 1))
+        case TraitCondition():
+            return (condition.held_for.duration.milliseconds,) if condition.held_for is not None else ()
         case _:
             return ()
 

@@ -72,7 +72,7 @@ class Explanation:
 def explain(profile: Profile, definition: Group) -> Explanation:
     """Explain a definition to a profile of all events that it needs, none later than its instant.
 
-    Raises NotSupported as the evaluator does, and TooMuch.
+    Raises TooMuch.
     """
     tree = _Explainer(profile).group(profile, definition, "definition")
     known = profile.seen or bool(profile.events)

@@ -23,9 +23,9 @@ from segops_common.contracts.definition.conditions import (
 )
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
 from segops_common.contracts.definition.values import format_instant, path_keys
-from segops_membership.domain.compiler import NotSupported
 from segops_membership.domain.evaluate import Event, Profile, in_order, values_of
 from segops_membership.domain.evaluate_checks import look_up, number, reaches
+from segops_membership.domain.evaluate_order import kept_since
 from segops_membership.domain.evaluate_values import aggregate, count_each
 from segops_membership.domain.instants import from_ms
 
@@ -53,7 +53,7 @@ class Measure:
 
 
 def measure(profile: Profile, condition: EventCondition | AnyTrait | Sample) -> Measure:
-    """What decides the condition for the profile. Raises NotSupported as the evaluator does."""
+    """What decides the condition for the profile."""
     match condition:
         case EventCount():
             return _counted(profile, condition)
@@ -68,7 +68,7 @@ def measure(profile: Profile, condition: EventCondition | AnyTrait | Sample) -> 
         case TraitCondition():
             return _trait(profile, condition)
         case EventSequence():
-            raise NotSupported(condition.type)
+            return _in_sequence(profile, condition)
         case _:
             assert_never(condition)
 
@@ -148,6 +148,24 @@ def _regular(profile: Profile, condition: EventRegularity) -> Measure:
     )
 
 
+def _in_sequence(profile: Profile, condition: EventSequence) -> Measure:
+    """The chain of events that comes furthest through the steps."""
+    steps = [profile.matching(step.event_type, step.where, condition.window) for step in condition.steps]
+    furthest: list[Event] = []
+    for start in sorted(steps[0], key=in_order):
+        chain = [start]
+        for found in steps[1:]:
+            end = start.timestamp_ms + condition.within.milliseconds
+            later = [event for event in found if chain[-1].timestamp_ms < event.timestamp_ms <= end]
+            if not later:
+                break
+            chain.append(min(later, key=in_order))
+        furthest = max(furthest, chain, key=len)
+    reached = f"{len(furthest)} of {len(steps)}"
+    requirement = f"{len(steps)} steps in order within {condition.within}"
+    return Measure(value=len(furthest), wanted=len(steps), text=reached, requirement=requirement, events=furthest)
+
+
 def _drawn(profile: Profile, condition: Sample) -> Measure:
     share = profile.draw(condition) / 10_000
     return Measure(
@@ -170,6 +188,11 @@ def _trait(profile: Profile, condition: AnyTrait) -> Measure:
         f"{condition.property} {operator} {_short(wanted)}" if "value" in given else f"{condition.property} {operator}"
     )
     text = "missing" if value is None else _short(value)
+    if condition.held_for is not None:
+        length = "at least" if condition.held_for.operator == "gte" else "less than"
+        requirement += f", held for {length} {condition.held_for.duration}"
+        since = kept_since(profile.history(condition.property))
+        text += "" if since is None else f" since {format_instant(from_ms(since))}"
     return Measure(value=value, wanted=wanted, text=text, requirement=requirement, events=last)
 
 

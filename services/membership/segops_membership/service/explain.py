@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from segops_common.contracts.definition import Group, SegmentMembership, unavailable_conditions
+from segops_common.contracts.definition import Group, SegmentMembership
 from segops_common.contracts.definition.walk import segments_in
 from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Fault, NotAvailableYet, NotFound, Unavailable, ValidationFailed
+from segops_common.kit.errors import Fault, NotFound, Unavailable, ValidationFailed
 from segops_membership.domain.evaluate import Profile
 from segops_membership.domain.explain import Explanation, TooMuch, explain, needs_of
 from segops_membership.domain.instants import to_ms
@@ -57,7 +57,7 @@ class Explain:
     ) -> Answer:
         """By the definition that is given, or else by the segment's present one.
 
-        Raises NotFound, ValidationFailed (validation-failed, too-many-events), NotAvailableYet, Unavailable.
+        Raises NotFound, ValidationFailed (validation-failed, segment-cycle, too-many-events), Unavailable.
         """
         as_of_ms = to_ms(self._clock.now() if as_of is None else as_of)
         try:
@@ -80,12 +80,6 @@ class Explain:
             if current is None:
                 raise NotFound("There is no such segment.")
             definition, version = current.definition, current.version
-        missing = [
-            Fault(path, "not-available-yet", f"The condition {name} is not available yet.")
-            for path, name in unavailable_conditions(definition)[:_MAX_FAULTS]
-        ]
-        if missing:
-            raise NotAvailableYet("This is valid, but not available yet.", errors=missing)
         references: dict[int, Group] = {}
         if segments_in(definition):
             of_tenant = await self._definitions.of_tenant(tenant_id)
