@@ -11,8 +11,8 @@ from pydantic import JsonValue
 from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, ResultSet
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_selections import select
 from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.evaluate import Event
 from segops_membership.domain.explain import IDENTIFY, Needs
 from segops_membership.domain.plan import StaticAtom
