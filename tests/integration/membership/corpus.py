@@ -1,0 +1,167 @@
+"""A small fixed corpus: events at the edges of the language, and conditions on which those edges decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import JsonValue
+
+from segops_membership.domain.evaluate import Event
+from tests.integration.membership.stack import NOW_MS
+
+DAY_MS = 86_400_000
+
+_VALUES: tuple[Any, ...] = (
+    *(5, 5.5, 6, 1, 0, -0.0, "5", "05", "6", True, False, None, "pro", "Pro", "a\nb", "xa", "ax", "", 2**63 + 2**11),
+    *([1, "x"], [], ["pro"], {"q": "pro"}, {"q": {"r": 1}}, {"a.b": 5}, {"a": {"b": 5}}),
+    *("2026-02-28T12:00:00Z", "2026-02-28T12:00:00.001Z", "2026-03-01T13:00:00+01:00", "2026-03-01T12:00:00.001Z"),
+    *(100_000_000_000, 99_999_999_999),
+)
+_TIMES: dict[str, tuple[int, ...]] = {
+    "now": (0,),
+    "later": (1,),
+    "now and later": (0, 1),
+    "a day ago": (-DAY_MS,),
+    "less than a day ago": (-DAY_MS + 1,),
+    "two days ago": (-2 * DAY_MS,),
+    "less than two days ago": (-2 * DAY_MS + 1,),
+    "twice in a period": (0, -DAY_MS + 1),
+    "in two periods": (0, -DAY_MS),
+    "in three periods": (-1, -DAY_MS, -2 * DAY_MS),
+    "thrice at once": (-7, -7, -7),
+    "long ago": (-90 * DAY_MS,),
+}
+_TYPES = ("login", "login_x", "$page", "other")
+_PRICES: dict[str, tuple[JsonValue, ...]] = {
+    "cents": (0.1, 0.2, 0.3),
+    "whole": (1, 2, "3"),
+    "average": (2, 4),
+    "up to even": (2**53 + 2, 1),
+    "down to even": (2**53, 1),
+    "tiny": (0.0001, 0.0001),
+    "huge": (1e300, 1e300, -1e300),
+    "alike": (5, 5.0, 7),
+    "thrice": (5, 5, 5),
+    "zeros": (0, -0.0, False),
+    "minus zero": (-0.0, 0.0),
+    "flags": (False, False, 0),
+    "no number": ("x", True, None),
+    "nothing": (),
+}
+_TRAITS: dict[str, tuple[tuple[int, str, dict[str, JsonValue]], ...]] = {
+    "set": ((-9, "a", {"plan": "pro"}),),
+    "removed": ((-9, "a", {"plan": "pro"}), (-8, "b", {"plan": None})),
+    "changed": ((-9, "a", {"plan": "free"}), (-8, "b", {"plan": "pro"})),
+    "tie": ((-9, "a", {"plan": "free"}), (-9, "b", {"plan": "pro"})),
+    "later": ((-9, "a", {"plan": "pro"}), (1, "b", {"plan": "free"})),
+}
+
+EVENTS: list[Event] = [
+    *(Event(f"value {i}", "e", f"m{i}", NOW_MS, {"p": value}) for i, value in enumerate(_VALUES)),
+    Event("no value", "e", "m", NOW_MS, {}),
+    *(
+        Event(f"{name} {kind}", kind, f"{name}-{i}", NOW_MS + at, {})
+        for kind in _TYPES
+        for name, times in _TIMES.items()
+        for i, at in enumerate(times)
+    ),
+    *(
+        Event(f"prices {name}", "buy", f"{name}-{i}", NOW_MS - i, {"price": price})
+        for name, prices in _PRICES.items()
+        for i, price in enumerate(prices)
+    ),
+    *(Event(f"prices {name}", "other", name, NOW_MS, {}) for name in _PRICES),
+    *(
+        Event(f"tie {i}", "tie", f"{id}-{i}", NOW_MS - 9, {"p": p, "q": (p + i) % 2})
+        for i in range(4)
+        for p, id in enumerate("aZé0")
+    ),
+    *(
+        Event(f"traits {name}", "$identify", f"{id}-{name}", NOW_MS + at, traits)
+        for name, history in _TRAITS.items()
+        for at, id, traits in history
+    ),
+]
+
+
+def _count(operator: str, value: Any, event_type: str = "login", **more: Any) -> dict[str, Any]:
+    return {"type": "event_count", "event_type": event_type, "operator": operator, "value": value, **more}
+
+
+def _where(path: str, operator: str, value: Any = None) -> dict[str, Any]:
+    test = {"property": path, "operator": operator}
+    return _count("gte", 1, "e", where=[test if value is None else {**test, "value": value}])
+
+
+def _trait(operator: str, value: Any = None) -> dict[str, Any]:
+    test = {"type": "user_property", "property": "plan", "operator": operator}
+    return test if value is None else {**test, "value": value}
+
+
+def _time(occurrence: str, operator: str, value: str) -> dict[str, Any]:
+    return {"type": "event_time", "event_type": "login", "occurrence": occurrence, "operator": operator, "value": value}
+
+
+def _match(occurrence: str, p: int, *where: dict[str, Any]) -> dict[str, Any]:
+    has = [{"property": "p", "operator": "eq", "value": p}]
+    return {"type": "event_match", "event_type": "tie", "occurrence": occurrence, "has": has, "where": list(where)}
+
+
+def _regular(of: int, at_least: int) -> dict[str, Any]:
+    return {"type": "event_regularity", "event_type": "login", "period": "1d", "of": of, "at_least": at_least}
+
+
+def _aggregate(function: str, operator: str, value: Any) -> dict[str, Any]:
+    asked = {"type": "event_aggregate", "event_type": "buy", "property": "price", "function": function}
+    return {**asked, "operator": operator, "value": value}
+
+
+DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
+    [
+        *(_count(operator, 1) for operator in ("gte", "eq", "neq", "lt", "lte", "gt")),
+        *(_count("eq", 0), _count("lt", 3), _count("between", [1, 2]), _count("eq", 2)),
+        *(
+            _count("gte", 1, window=window)
+            for window in ({"last": "1d"}, {"from": "-2d", "to": "-1d"}, {"to": "2027-01-01T00:00:00Z"}, {"to": "-1d"})
+        ),
+        *(_count("gte", 1, kind) for kind in ("login*", "*", "$page", "lo*")),
+        {"logic": "OR", "conditions": [_count("eq", 1), _count("eq", 1, "login_x")]},
+        {"logic": "AND", "conditions": [_count("gte", 1), _count("eq", 3)], "negate": True},
+        {"logic": "AND", "conditions": [_count("gte", 1, negate=True)]},
+        *(_time(each, "before", "2026-02-28T12:00:00Z") for each in ("first", "last")),
+        *(_time(each, "after", "2026-02-28T12:00:00Z") for each in ("first", "last")),
+        *(_time("last", operator, "1d") for operator in ("within_last", "not_within_last")),
+        *(_regular(of, at_least) for of, at_least in ((2, 1), (2, 2), (3, 2), (3, 3))),
+        *(_match(each, p) for each in ("first", "last") for p in range(4)),
+        *(_match(each, 1, {"property": "q", "operator": "eq", "value": 1}) for each in ("first", "last")),
+        *({"type": "sample", "percent": 25.9, "seed": seed} for seed in "abcd"),
+        {"type": "sample", "percent": 50},
+    ],
+    [
+        *(_where("p", operator, 5) for operator in ("eq", "neq", "gt", "gte", "lt", "lte")),
+        *(_where("p", "eq", value) for value in (1, True, False, "5", "", 0)),
+        *(_where("p", "in", values) for values in ([True, "x", "pro"], ["x", 5, 6, 0])),
+        *(_where("p", "between", values) for values in ([5, 5.5], [5.5, 6], [0, 1])),
+        *(_where("p", operator, "pro") for operator in ("contains", "not_contains")),
+        *(_where("p", operator, value) for operator in ("starts_with", "ends_with") for value in "xa"),
+        *(_where("p", operator, "a.b") for operator in ("matches", "not_matches")),
+        *(_where("p", operator) for operator in ("exists", "not_exists")),
+        *(_where("p", operator, "1d") for operator in ("within_last", "not_within_last")),
+        *(_where("p", operator, "2026-03-01T12:00:00Z") for operator in ("before", "after")),
+        *(_where("p", "before", "1990-01-01T00:00:00Z"),),
+        *(_where("p.0", "eq", 1), _where("p.1", "exists"), _where("p.q", "exists"), _where("p.q.r", "eq", 1)),
+        *(_where("p.a.b", "eq", 5), _where("p.a\\.b", "eq", 5)),
+        *(_trait(operator, "pro") for operator in ("eq", "neq")),
+        _trait("exists"),
+    ],
+    [
+        *(_count(operator, 2, "buy", per="price") for operator in ("eq", "neq", "gte", "lt")),
+        *(_count("eq", 3, "buy", per="price"), _count("neq", 3, "buy", per="price")),
+        *(_aggregate("distinct", "eq", value) for value in (0, 1, 2)),
+        *(_aggregate("sum", operator, 6) for operator in ("eq", "neq", "gt", "lte")),
+        *(_aggregate("sum", "eq", value) for value in (0, 0.6, 2**53, 2**53 + 2, 2**53 + 4, 0.0002, 1e300)),
+        *(_aggregate("avg", operator, 3) for operator in ("eq", "neq", "gt", "lt")),
+        *(_aggregate("min", operator, 1) for operator in ("eq", "gte", "gt", "lt")),
+        *(_aggregate("max", operator, 5) for operator in ("eq", "gt", "lte", "neq")),
+    ],
+)

@@ -1,0 +1,79 @@
+"""Each of many bugs, planted in the compiler or its SQL, gives someone in a small corpus a wrong answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from segops_common.contracts.definition import Group
+from segops_common.stores.clickhouse import ClickHouse
+from segops_membership.adapters import sql_aggregates, sql_properties, sql_tests
+from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.domain import algebra, compiler, compiler_values
+from segops_membership.domain.evaluate import evaluate
+from segops_membership.domain.plan import atoms_of
+from tests.integration.membership.corpus import DEFINITIONS, EVENTS
+from tests.integration.membership.mutants import MUTANTS, Mutant
+from tests.integration.membership.stack import NOW_MS, group, insert_events, new_tenant
+from tests.integration.membership.test_differential import SEGMENT, clickhouse
+
+__all__ = ["clickhouse"]
+_LIKELY = {sql_properties: 1, sql_tests: 1, sql_aggregates: 2, compiler_values: 2}
+"""The part that asks most about a module, to save time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """Profiles in one tenant, who did other things in another, and definitions with their members."""
+
+    tenant: int
+    names: Mapping[int, str]
+    parts: Sequence[Sequence[tuple[Group, frozenset[str]]]]
+
+    async def differing(self, clickhouse: ClickHouse, first: int = 0) -> list[Group]:
+        """The definitions to which SQL gives another answer than the evaluator, of one part; looked for from `first` on."""
+        evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
+        for part in (*self.parts[first:], *self.parts[:first]):
+            expressions = [compiler.compile_definition(each, NOW_MS, segment_id=SEGMENT) for each, _ in part]
+            atoms = frozenset().union(*map(atoms_of, expressions))
+            answers = await evaluation.answer(self.tenant, atoms, NOW_MS)
+            bitmaps = [algebra.members(each, answers.atoms, answers.universe) for each in expressions]
+            found = [frozenset(self.names[n] for n in bitmap) for bitmap in bitmaps]
+            differing = [asked for (asked, members), each in zip(part, found, strict=True) if members != each]
+            if differing:
+                return differing
+        return []
+
+
+def _answered(conditions: Sequence[dict[str, Any]]) -> list[tuple[Group, frozenset[str]]]:
+    definitions = [Group.model_validate(each) if "logic" in each else group(each) for each in conditions]
+    return [(each, evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT)) for each in definitions]
+
+
+@pytest.fixture(scope="module")
+async def corpus(clickhouse: ClickHouse) -> Corpus:
+    """Made and stored once."""
+    tenant, other = new_tenant(), new_tenant()
+    elsewhere = [replace(each, message_id=f"{each.message_id}'", timestamp_ms=NOW_MS - 5) for each in EVENTS]
+    for part in (EVENTS[::2], EVENTS[1::2], EVENTS[::3]):
+        await insert_events(clickhouse, [(tenant, each) for each in part])
+    await insert_events(clickhouse, [(other, each) for each in elsewhere])
+    profiles = ClickHouseProfiles(clickhouse=clickhouse)
+    for each in (tenant, other):
+        await profiles.number(each, 1, await profiles.unnumbered(each), 1)
+    rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
+    names = {int(n): str(user_id) for n, user_id in rows.rows}
+    return Corpus(tenant=tenant, names=names, parts=[_answered(part) for part in DEFINITIONS])
+
+
+async def test_the_compiler_as_it_is_gives_no_wrong_answer(clickhouse: ClickHouse, corpus: Corpus) -> None:
+    assert await corpus.differing(clickhouse) == []
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+async def test_a_planted_bug_is_caught(clickhouse: ClickHouse, corpus: Corpus, mutant: Mutant) -> None:
+    with mutant.planted():
+        assert await corpus.differing(clickhouse, _LIKELY.get(mutant.module, 0)) != []
