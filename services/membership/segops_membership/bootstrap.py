@@ -35,12 +35,14 @@ from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
+from segops_membership.adapters.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.service.admission import Admission
 from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.compute import ComputeRun
+from segops_membership.service.explain import Explain
 from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
 from segops_membership.service.moments import Moments
@@ -200,6 +202,12 @@ class Bootstrap:
             clock=self._clock,
         )
         return UseCases(
+            explain=Explain(
+                definitions=definitions,
+                lists=stored,
+                events=ClickHouseProfileEvents(clickhouse=clickhouse),
+                clock=self._clock,
+            ),
             lookup=lookup,
             previews=Previews(
                 definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=admission

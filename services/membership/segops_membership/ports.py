@@ -12,6 +12,8 @@ from pyroaring import BitMap
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.digests import Digest
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.explain import Needs
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
 from segops_membership.domain.static_lists import StaticList
@@ -217,6 +219,26 @@ class Definitions(Protocol):
 
 Change = tuple[int, str, str]
 """Segment, user, and whether entered or exited: what a change of one run is known by."""
+
+
+class TooManyEvents(Exception):
+    """A profile has more events of what was asked for than are read."""
+
+
+class ProfileEvents(Protocol):
+    """What is known of one profile."""
+
+    async def is_seen(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+        """Whether it has any event at or before the instant."""
+        ...
+
+    async def events(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+        """Its events at or before the instant, each once, in no order. Raises TooManyEvents."""
+        ...
+
+    async def lists_with(self, tenant_id: int, profile_id: str, lists: Collection[StaticAtom]) -> Collection[int]:
+        """The static segments of these whose lists have the profile."""
+        ...
 
 
 class Announcer(Protocol):

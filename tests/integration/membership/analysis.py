@@ -19,7 +19,7 @@ from segops_membership.service.overlaps import Overlaps
 from segops_membership.service.previews import PREVIEW_TIMEOUT_S, Previews
 from segops_membership.service.static_lists import ListsAtHand
 from segops_membership.service.use_cases import UseCases
-from tests.integration.membership.stack import Stack
+from tests.integration.membership.stack import Stack, explain_on
 
 
 def use_cases_of(stack: Stack, *, admission: Admission | None = None, timeout_s: float = PREVIEW_TIMEOUT_S) -> UseCases:
@@ -42,6 +42,7 @@ def use_cases_of(stack: Stack, *, admission: Admission | None = None, timeout_s:
         clock=clock,
     )
     return UseCases(
+        explain=explain_on(stack),
         lookup=stack.lookup,
         previews=Previews(definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=gate),
         overlaps=Overlaps(definitions=definitions, ledger=stack.ledger, runs=stack.runs, admission=gate),

@@ -34,9 +34,11 @@ from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
+from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
+from segops_membership.adapters.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.adapters.static_lists import StoredStaticLists
@@ -44,6 +46,7 @@ from segops_membership.domain.compiler import NO_REFERENCES
 from segops_membership.domain.evaluate import Event
 from segops_membership.domain.instants import from_ms
 from segops_membership.service.compute import ComputeRun
+from segops_membership.service.explain import Explain
 from segops_membership.service.leases import Leases
 from segops_membership.service.lookup import Lookup
 from segops_membership.service.numbers import PublicationNumbers
@@ -250,3 +253,13 @@ async def opened(
         await engine.dispose()
         await clickhouse.close()
         await log.close()
+
+
+def explain_on(stack: Stack) -> Explain:
+    """The use case that explains, on the engines of a stack."""
+    return Explain(
+        definitions=PostgresDefinitions(engine=stack.engine),
+        lists=StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine),
+        events=ClickHouseProfileEvents(clickhouse=stack.clickhouse),
+        clock=SystemClock(),
+    )

@@ -60,9 +60,10 @@ async def members_by_sql(
     *,
     references: Mapping[int, Group] = NO_REFERENCES,
     lists: Mapping[int, frozenset[str]] = NO_USERS,
+    tenant: int | None = None,
 ) -> list[frozenset[str]]:
     """Members as a worker finds them, all definitions in one job, in a tenant of their own."""
-    tenant = new_tenant()
+    tenant = new_tenant() if tenant is None else tenant
     # Merging happens within an insert, so what is delivered twice must come in two.
     for part in (events[::2], events[1::2], events[:3]):
         await insert_events(clickhouse, [(tenant, each) for each in part])

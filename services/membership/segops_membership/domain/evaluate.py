@@ -1,4 +1,4 @@
-"""The language in plain Python, written from its text and not from the compiler: the oracle that SQL is tested against."""
+"""The language in plain Python, written from its text and not from the compiler: what SQL is tested against, and explained by."""
 
 from __future__ import annotations
 
@@ -106,6 +106,8 @@ class Profile:
     segment_id: int
     references: Mapping[int, Group]
     lists: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    seen: bool = False
+    """Whether there are events beside those that are given, of types that are not asked for."""
 
     def is_in(self, node: Group | AnyCondition) -> bool:
         """Whether the node, its negation included, holds for the profile."""
@@ -130,7 +132,7 @@ class Profile:
         if segment_id in self.lists:
             return self.profile_id in self.lists[segment_id]
         definition = self.references[segment_id]
-        if not self.events and self.profile_id not in listed(definition, self.references, self.lists):
+        if not (self.events or self.seen) and self.profile_id not in listed(definition, self.references, self.lists):
             return False
         return replace(self, segment_id=segment_id).is_in(definition)
 
@@ -146,7 +148,7 @@ class Profile:
                 return self._event_regularity(condition)
             case EventAggregate():
                 found = self.matching(condition.event_type, condition.where, condition.window)
-                measured = aggregate(condition.function, _values(found, condition.property))
+                measured = aggregate(condition.function, values_of(found, condition.property))
                 return satisfies(measured, condition.operator, condition.value)
             case EventSequence():
                 return self._event_sequence(condition)
@@ -157,7 +159,7 @@ class Profile:
         found = self.matching(condition.event_type, condition.where, condition.window)
         if condition.per is None:
             return reaches(len(found), condition.operator, condition.value)
-        counts = count_each(_values(found, condition.per)).values()
+        counts = count_each(values_of(found, condition.per)).values()
         return any(reaches(count, condition.operator, condition.value) for count in counts)
 
     def _event_time(self, condition: EventTime) -> bool:
@@ -177,13 +179,14 @@ class Profile:
         return any(all(passes(check, event.payload, self.as_of_ms) for check in condition.has) for event in chosen)
 
     def _event_regularity(self, condition: EventRegularity) -> bool:
+        return sum(count >= condition.count for count in self.per_period(condition)) >= condition.at_least
+
+    def per_period(self, condition: EventRegularity) -> list[int]:
+        """How many matching events each of the last periods has, the latest first."""
         times = [event.timestamp_ms for event in self.matching(condition.event_type, condition.where, None)]
         period = condition.period.milliseconds
-        regular = 0
-        for i in range(condition.of):
-            start, end = self.as_of_ms - (i + 1) * period, self.as_of_ms - i * period
-            regular += sum(start < time <= end for time in times) >= condition.count
-        return regular >= condition.at_least
+        ends = [self.as_of_ms - i * period for i in range(condition.of)]
+        return [sum(end - period < time <= end for time in times) for end in ends]
 
     def _event_sequence(self, condition: EventSequence) -> bool:
         found = [self.matching(step.event_type, step.where, condition.window) for step in condition.steps]
@@ -191,9 +194,12 @@ class Profile:
         return has_chain(times, condition.within.milliseconds)
 
     def _sample(self, condition: Sample) -> bool:
+        return self.draw(condition) < Fraction(str(condition.percent)) * 10_000
+
+    def draw(self, condition: Sample) -> int:
+        """The profile's place among a million."""
         seed = str(self.segment_id) if condition.seed is None else condition.seed
-        hashed = xxhash.xxh64_intdigest(f"{seed}:{self.profile_id}".encode(), seed=0)
-        return hashed % 1_000_000 < Fraction(str(condition.percent)) * 10_000
+        return xxhash.xxh64_intdigest(f"{seed}:{self.profile_id}".encode(), seed=0) % 1_000_000
 
     def matching(self, event_type: str, where: Iterable[AnyFilter], window: AnyWindow | None) -> list[Event]:
         """The events of a type in a window that pass every filter, in no order."""
@@ -250,5 +256,6 @@ class Profile:
         return self.as_of_ms - point.milliseconds if isinstance(point, Duration) else to_ms(parse_instant(point))
 
 
-def _values(events: Iterable[Event], path: str) -> list[JsonValue]:
+def values_of(events: Iterable[Event], path: str) -> list[JsonValue]:
+    """What a path leads to in each event; None when nothing is there."""
     return [look_up(event.payload, path_keys(path)) for event in events]

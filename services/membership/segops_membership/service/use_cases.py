@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segops_membership.service.explain import Explain
 from segops_membership.service.lookup import Lookup
 from segops_membership.service.overlaps import Overlaps
 from segops_membership.service.previews import Previews
@@ -13,6 +14,7 @@ from segops_membership.service.previews import Previews
 class UseCases:
     """Made once a process."""
 
+    explain: Explain
     lookup: Lookup
     previews: Previews
     overlaps: Overlaps

@@ -1,0 +1,111 @@
+"""The events of one profile on ClickHouse, read by the order in which they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import orjson
+from pydantic import JsonValue
+
+from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, ResultSet
+from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
+from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_selections import select
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.explain import IDENTIFY, Needs
+from segops_membership.domain.plan import StaticAtom
+from segops_membership.ports import Outage, TooManyEvents
+
+MAX_EVENTS: Final = 100_000
+_MAX_BYTES: Final = 128 * 1024 * 1024
+_TIMEOUT_S: Final = 5
+# 396 is the result's size, 241 memory.
+_TOO_MUCH: Final = frozenset({241, 396})
+_READ_SETTINGS: Final[dict[str, str | int | float]] = {
+    **MERGED_READ_SETTINGS,
+    "json_type_escape_dots_in_keys": 1,
+    "output_format_json_quote_64bit_integers": 0,
+    "max_result_bytes": _MAX_BYTES,
+    "max_execution_time": _TIMEOUT_S,
+}
+
+
+class ClickHouseProfileEvents:
+    """See the port `ProfileEvents`."""
+
+    def __init__(self, *, clickhouse: ClickHouse, max_events: int = MAX_EVENTS) -> None:
+        self._clickhouse = clickhouse
+        self._max_events = max_events
+
+    async def is_seen(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+        """See the port."""
+        bind = Bindings()
+        of_profile = _of_profile(tenant_id, profile_id, bind)
+        tail = f"HAVING min(first_seen) <= {bind.instant(as_of_ms)}"
+        sql = select("count()", PROFILE_SEEN_TABLE, f"{of_profile} AND user_id = {bind.text(profile_id)}", tail)
+        found = await self._query(sql, bind.values)
+        return bool(found.rows) and int(found.rows[0][0]) > 0
+
+    async def events(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+        """See the port."""
+        if not needs.patterns:
+            return ()
+        bind = Bindings()
+        own = f"if(user_id = '', anonymous_id, user_id) = {bind.text(profile_id)}"
+        by_then = f"timestamp <= {bind.instant(as_of_ms)}"
+        where = f"{_of_profile(tenant_id, profile_id, bind)} AND ({_types(needs, bind)}) AND {by_then} AND {own}"
+        payload = "toJSONString(payload), removed" if needs.payloads else "'{}', []"
+        columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}"
+        limit = f"LIMIT {bind.integer(self._max_events + 1)}"
+        found = await self._query(select(columns, f"{EVENTS_TABLE} FINAL", where, limit), bind.values)
+        if len(found.rows) > self._max_events:
+            raise TooManyEvents
+        return [
+            Event(profile_id, str(event_type), str(message_id), int(at), _payload(str(event_type), text, removed))
+            for event_type, message_id, at, text, removed in found.rows
+        ]
+
+    async def lists_with(self, tenant_id: int, profile_id: str, lists: Collection[StaticAtom]) -> Collection[int]:
+        """See the port."""
+        if not lists:
+            return ()
+        bind = Bindings()
+        rows = f"{list_rows(bind.integer(tenant_id), lists, bind)} AND user_key = xxHash64({bind.text(profile_id)})"
+        fold = "GROUP BY segment_id HAVING argMax(present, list_version)"
+        found = await self._query(select("segment_id", STATIC_MEMBERS_TABLE, rows, fold), bind.values)
+        return [int(row[0]) for row in found.rows]
+
+    async def _query(self, sql: str, values: Mapping[str, object]) -> ResultSet:
+        try:
+            return await self._clickhouse.query(sql, values, settings=_READ_SETTINGS, timeout_s=_TIMEOUT_S + 1)
+        except ClickHouseUnavailable as error:
+            if error.code in _TOO_MUCH:
+                raise TooManyEvents from error
+            raise Outage(str(error)) from error
+        except ClickHouseError as error:
+            if error.code in _TOO_MUCH:
+                raise TooManyEvents from error
+            raise Outage(str(error)) from error
+
+
+def _of_profile(tenant_id: int, profile_id: str, bind: Bindings) -> str:
+    return f"tenant_id = {bind.integer(tenant_id)} AND user_key = xxHash64({bind.text(profile_id)})"
+
+
+def _types(needs: Needs, bind: Bindings) -> str:
+    """Each named type is a point in the order of storage, the others stretches of it."""
+    named = sorted(pattern.text for pattern in needs.patterns if pattern.exact)
+    prefixes = sorted(pattern.text for pattern in needs.patterns if not pattern.exact)
+    conditions = [f"event_type IN ({', '.join(bind.text(each) for each in named)})"] if named else []
+    for prefix in prefixes:
+        conditions.append(f"(startsWith(event_type, {bind.text(prefix)}) AND NOT startsWith(event_type, '$'))")
+    return " OR ".join(conditions)
+
+
+def _payload(event_type: str, text: str, removed: Sequence[str]) -> dict[str, JsonValue]:
+    payload: dict[str, JsonValue] = orjson.loads(text)
+    if event_type == IDENTIFY:
+        payload.update(dict.fromkeys(removed))
+    return payload

@@ -1,0 +1,207 @@
+"""Body and answer of an explanation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic.config import JsonDict
+
+from segops_common.contracts.definition import EXAMPLE, Definition, InstantText, Optional
+from segops_common.contracts.definition.base import fault_at
+from segops_common.contracts.definition.values import parse_text
+from segops_membership.domain.evaluate import Event
+from segops_membership.domain.explain import Explained
+from segops_membership.domain.instants import from_ms
+from segops_membership.service.explain import Answer
+
+MAX_ID: Final = 2**63 - 1
+MAX_USER_ID_CHARS: Final = 256
+_EVIDENCE: Final[JsonDict] = {
+    "message_id": "m-1",
+    "event_type": "purchase",
+    "timestamp": "2026-01-30T08:00:00Z",
+}
+_LEAF: Final[JsonDict] = {
+    "path": "definition.conditions[0]",
+    "type": "event_count",
+    "logic": None,
+    "segment_id": None,
+    "negate": False,
+    "holds": False,
+    "measured": "2 of 3",
+    "value": 2,
+    "wanted": 3,
+    "evidence": [_EVIDENCE],
+    "evidence_total": 2,
+    "missing": "at least 3 matching events",
+    "next_change_at": None,
+    "next_change_unknown": False,
+    "children": [],
+}
+_GROUP: Final[JsonDict] = {
+    **_LEAF,
+    "path": "definition",
+    "type": "group",
+    "logic": "AND",
+    "measured": "0 of 1 hold",
+    "value": 0,
+    "wanted": 1,
+    "evidence": [],
+    "evidence_total": 0,
+    "missing": "all of its 1 conditions",
+    "children": [_LEAF],
+}
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class ExplainRequest(BaseModel):
+    """A user, and a segment or a definition that need not be saved."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"tenant": 1, "segment_id": 42, "user_id": "user-123"},
+                {"tenant": 1, "definition": EXAMPLE, "user_id": "user-123"},
+            ]
+        },
+    )
+
+    tenant: Id
+    user_id: Annotated[str, Field(min_length=1, max_length=MAX_USER_ID_CHARS, description="Or an anonymous id.")]
+    segment_id: Optional[Id] = Field(
+        default=None,
+        description="Explain by this segment's present definition; beside a `definition`, the segment that would have it.",
+    )
+    definition: Optional[Definition] = None
+    as_of: Optional[InstantText] = Field(default=None, description="Now when left out.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.segment_id is None and self.definition is None:
+            raise fault_at("segment_id", "required", "Give a `segment_id` or a `definition`.")
+        parse_text(self.user_id)
+        return self
+
+
+class EvidenceRead(BaseModel):
+    """An event that decided."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message_id: str
+    event_type: str
+    timestamp: datetime
+
+    @classmethod
+    def of(cls, event: Event) -> EvidenceRead:
+        """The answer for an event."""
+        at = from_ms(event.timestamp_ms)
+        return cls(message_id=event.message_id, event_type=event.event_type, timestamp=at)
+
+
+class ExplainedRead(BaseModel):
+    """A node of the definition with its verdict."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [_LEAF]})
+
+    path: str = Field(description="A segment's own tree stands under its node's path with `.definition`.")
+    type: str = Field(description="`group`, or the condition's type.")
+    logic: Literal["AND", "OR"] | None = Field(description="Of a group.")
+    segment_id: int | None = Field(description="Of a segment condition.")
+    negate: bool
+    holds: bool = Field(description="The verdict, negation included.")
+    measured: str = Field(description="What decided, for people; `value` and `wanted` say it to programs.")
+    value: JsonValue = Field(description="A count, an aggregate, a time, a property's value; null when there is none.")
+    wanted: JsonValue = Field(description="What the condition compares it with.")
+    evidence: tuple[EvidenceRead, ...] = Field(description="The last ten of the deciding events, the newest last.")
+    evidence_total: int
+    missing: str | None = Field(description="What would make the node hold; null when it holds.")
+    next_change_at: datetime | None = Field(
+        description="The first later instant at which time alone, without new events, changes the verdict; else null."
+    )
+    next_change_unknown: bool = Field(
+        description="True when it was too costly to find out whether and when time alone changes the verdict."
+    )
+    children: tuple[ExplainedRead, ...] = Field(
+        description="A group's nodes; the tree of a segment, where the segment is met first."
+    )
+
+    @classmethod
+    def of(cls, node: Explained) -> ExplainedRead:
+        """The answer for a node and all below it."""
+        at = node.course.next_change_ms
+        return cls(
+            path=node.path,
+            type=node.type,
+            logic=node.logic,
+            segment_id=node.segment_id,
+            negate=node.negate,
+            holds=node.course.holds,
+            measured=node.measured,
+            value=node.value,
+            wanted=node.wanted,
+            evidence=tuple(EvidenceRead.of(event) for event in node.evidence),
+            evidence_total=node.evidence_total,
+            missing=node.missing,
+            next_change_at=None if at is None else from_ms(at),
+            next_change_unknown=node.course.next_change_unknown,
+            children=tuple(cls.of(child) for child in node.children),
+        )
+
+
+class ExplanationRead(BaseModel):
+    """Whether a user is in a segment, and why."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "user-123",
+                    "segment_id": 42,
+                    "version": 1,
+                    "as_of": "2026-01-31T09:00:00Z",
+                    "known": True,
+                    "member": False,
+                    "next_change_at": None,
+                    "next_change_unknown": False,
+                    "tree": _GROUP,
+                }
+            ]
+        },
+    )
+
+    user_id: str
+    segment_id: int | None
+    version: int | None = Field(
+        description="Of the segment's present definition; null for a definition of the request."
+    )
+    as_of: datetime = Field(description="The instant of the answer; later events do not exist for it.")
+    known: bool = Field(description="Whether the user has any event by then; if not, only lists can have them.")
+    member: bool = Field(description="The tree's verdict, for users that the universe knows; false for all others.")
+    next_change_at: datetime | None = Field(description="When time alone changes `member`.")
+    next_change_unknown: bool
+    tree: ExplainedRead
+
+    @classmethod
+    def of(cls, request: ExplainRequest, answer: Answer) -> ExplanationRead:
+        """The answer for an explanation."""
+        explanation = answer.explanation
+        at = explanation.course.next_change_ms
+        return cls(
+            user_id=request.user_id,
+            segment_id=request.segment_id,
+            version=answer.version,
+            as_of=from_ms(answer.as_of_ms),
+            known=answer.known,
+            member=explanation.course.holds,
+            next_change_at=None if at is None else from_ms(at),
+            next_change_unknown=explanation.course.next_change_unknown,
+            tree=ExplainedRead.of(explanation.tree),
+        )

@@ -1,0 +1,124 @@
+"""Explanations say of every user and definition what runs say, from events as the warehouse gives them back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from random import Random
+
+import pytest
+from pydantic import JsonValue
+
+from segops_common.contracts.definition import EventPattern
+from segops_common.stores.clickhouse import ClickHouse
+from segops_membership.adapters.profile_events import ClickHouseProfileEvents
+from segops_membership.domain.evaluate import Event, Profile
+from segops_membership.domain.evaluate_checks import equal
+from segops_membership.domain.explain import Needs, explain, needs_of
+from segops_membership.domain.plan import StaticAtom
+from segops_membership.ports import TooManyEvents
+from tests.integration.membership.stack import NOW_MS, count, event, group, insert_events, new_tenant
+from tests.integration.membership.test_differential import SEGMENT, members_by_sql
+from tests.integration.membership.worlds import LISTED, OFFSETS, USERS, World
+
+ROUNDS = 6
+CROWD = 8
+DEFINITIONS = 40
+"""Every round asks 40 definitions about 47 users: 11,280 pairs in all."""
+
+
+@pytest.fixture
+async def clickhouse(migrated: None, clickhouse_url: str) -> AsyncIterator[ClickHouse]:
+    """A client for one test."""
+    clickhouse = ClickHouse(url=clickhouse_url)
+    yield clickhouse
+    await clickhouse.close()
+
+
+def _crowd(random: Random, events: list[Event]) -> list[Event]:
+    """More users, to whom the same things happened in part, at other times."""
+    return [
+        replace(
+            each,
+            profile_id=f"{random.choice(USERS)}-{i}",
+            message_id=f"{each.message_id}-{i}",
+            timestamp_ms=NOW_MS + random.choice(OFFSETS),
+        )
+        for i in range(CROWD)
+        for each in events
+        if random.random() < 0.8
+    ]
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: int) -> None:
+    random = Random(seed)
+    world = World(random)
+    events = [*world.events, *_crowd(random, world.events)]
+    wanted = [world.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
+    tenant = new_tenant()
+
+    by_run = await members_by_sql(
+        clickhouse, events, wanted, NOW_MS, references=world.references, lists=world.lists, tenant=tenant
+    )
+
+    reader = ClickHouseProfileEvents(clickhouse=clickhouse)
+    needs = needs_of((*wanted, *world.references.values()))
+    atoms = [StaticAtom(each, 2, 3) for each in world.lists]
+    users = (*LISTED, *(f"{user}-{i}" for user in USERS for i in range(CROWD)))
+    explained: list[set[str]] = [set() for _ in wanted]
+    for user in users:
+        seen = await reader.is_seen(tenant, user, NOW_MS)
+        assert seen == any(each.profile_id == user and each.timestamp_ms <= NOW_MS for each in events)
+        known = await reader.events(tenant, user, needs, NOW_MS)
+        inside = await reader.lists_with(tenant, user, atoms)
+        lists = {each: frozenset((user,) if each in inside else ()) for each in world.lists}
+        profile = Profile(user, known, NOW_MS, SEGMENT, world.references, lists, seen)
+        for members, definition in zip(explained, wanted, strict=True):
+            if explain(profile, definition).course.holds:
+                members.add(user)
+    assert explained == [set(each) for each in by_run]
+
+
+PAYLOAD: dict[str, JsonValue] = {
+    "a.b": 1,
+    "a": {"c.d": [1, "x", None, {"e.f": True}], "g": -0.5},
+    "large": 2**63,
+    "small": -(2**63),
+    "number": 5.0,
+    "text": 'é"\\\n😀',
+    "k'`": "x",
+}
+
+
+async def test_a_payload_comes_back_as_it_was_sent(clickhouse: ClickHouse) -> None:
+    tenant = new_tenant()
+    sent = [
+        Event("ü", "buy", "m1", NOW_MS, PAYLOAD),
+        Event("ü", "$identify", "m2", NOW_MS - 1, {"plan": None, "x.y": "z"}),
+        Event("ü", "buy", "later", NOW_MS + 1, {}),
+        Event("other", "buy", "theirs", NOW_MS, {}),
+    ]
+    for part in (sent, sent[:1]):
+        await insert_events(clickhouse, [(tenant, each) for each in part])
+    needs = Needs(frozenset({EventPattern("", False), EventPattern("$identify", True)}), payloads=True)
+
+    found = await ClickHouseProfileEvents(clickhouse=clickhouse).events(tenant, "ü", needs, NOW_MS)
+
+    identify, bought = sorted(found, key=lambda each: each.timestamp_ms)
+    assert (len(found), identify) == (2, sent[1])
+    assert (bought.message_id, bought.payload) == ("m1", PAYLOAD)
+    assert equal(bought.payload["large"], 2**63)
+
+
+async def test_only_what_is_asked_for_is_read_and_not_too_much(clickhouse: ClickHouse) -> None:
+    tenant = new_tenant()
+    await insert_events(clickhouse, [(tenant, event("u", name)) for name in ("buy", "buy", "look", "$page")])
+    reader = ClickHouseProfileEvents(clickhouse=clickhouse, max_events=2)
+
+    bought = await reader.events(tenant, "u", needs_of([group(count("bu*"))]), NOW_MS)
+
+    assert [each.event_type for each in bought] == ["buy", "buy"]
+    assert not await reader.is_seen(tenant, "u", NOW_MS - 10_000)
+    with pytest.raises(TooManyEvents):
+        await reader.events(tenant, "u", needs_of([group(count("*"))]), NOW_MS)
