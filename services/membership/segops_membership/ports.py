@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pyroaring import BitMap
 
+from segops_common.contracts.http import ObservedEvents
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged
 from segops_membership.domain.plan import Atom
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
@@ -61,6 +62,14 @@ class Profiles(Protocol):
 
     async def number(self, tenant_id: int, first: int, count: int, fence: int) -> None:
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
+        ...
+
+
+class Observed(Protocol):
+    """What the events of a tenant look like."""
+
+    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
+        """The types of all events, and the properties of those named; what has no events is left out."""
         ...
 
 

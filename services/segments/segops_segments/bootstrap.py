@@ -27,6 +27,7 @@ from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_common.web.server import Address
+from segops_segments.adapters.observed import RemoteObserved
 from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.tables import SCHEMA
@@ -80,12 +81,17 @@ class Bootstrap:
                 redis=redis,
                 clock=self._clock,
             )
+            observed = RemoteObserved(
+                membership_url=self._settings.membership_url,
+                service_token=self._settings.service_token.get_secret_value(),
+            )
             use_cases = UseCases(
                 segments=SegmentService(store=PostgresStore(engine=engine), clock=self._clock),
                 runs=self._runs(engine),
+                observed=observed,
             )
             try:
-                async with authenticator:
+                async with authenticator, observed:
                     yield Running(
                         use_cases,
                         authenticator=authenticator,

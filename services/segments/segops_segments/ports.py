@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from segops_common.contracts.http import ObservedEvents
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged
 from segops_segments.domain.run import NewRun, Run
 from segops_segments.domain.segment import NewSegment, Segment, Version
@@ -118,6 +119,14 @@ class Store(Protocol):
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         """(tenant, run) of unfinished runs whose lease has ended, and of which no message waits in the outbox."""
+        ...
+
+
+class Observed(Protocol):
+    """What the events of a tenant look like."""
+
+    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents | None:
+        """All types, and the properties of those named; None when it cannot be found out now."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segops_segments.ports import Observed
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 
@@ -14,3 +15,4 @@ class UseCases:
 
     segments: SegmentService
     runs: RunService
+    observed: Observed
