@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from segops_common.contracts.http import ObservedEvents
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembersChanged
 from segops_segments.domain.references import Graph
 from segops_segments.domain.run import NewRun, Run
@@ -169,6 +170,14 @@ class Spool(Protocol):
 
     def portions(self) -> Iterator[Sequence[str]]:
         """All of them in their order, in portions that a message has room for; no more can be added."""
+        ...
+
+
+class Observed(Protocol):
+    """What the events of a tenant look like."""
+
+    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents | None:
+        """All types, and the properties of those named; None when it cannot be found out now."""
         ...
 
 

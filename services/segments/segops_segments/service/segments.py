@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from segops_common.contracts.definition import Group, parse_definition
+from segops_common.contracts.definition import Group
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
@@ -13,8 +13,8 @@ from segops_segments.domain.segment import NOBODY, Change, NewSegment, Segment, 
 from segops_segments.domain.static_list import ListChange, no_members
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
-from segops_segments.service.references import check_references, find_reference_faults
-from segops_segments.service.validation import faults_of, not_yet, size_faults
+from segops_segments.service.references import check_references
+from segops_segments.service.validation import not_yet, size_faults
 
 NEWEST = 2**63 - 1
 T = TypeVar("T")
@@ -87,18 +87,6 @@ class SegmentService:
                 return changed
         except NameTaken:
             raise _name_taken() from None
-
-    async def validate(self, definition: object, *, tenant_id: int | None, segment_id: int | None) -> Sequence[Fault]:
-        """The faults of any JSON value as a definition of that segment, or of a new one.
-
-        Without a tenant, the segments that it refers to are not looked for. Raises NotFound.
-        """
-        faults = faults_of(definition)
-        if faults or tenant_id is None:
-            return faults
-        async with self._store.reading() as unit:
-            segment = None if segment_id is None else await require_segment(unit, (tenant_id,), segment_id)
-            return await find_reference_faults(unit, tenant_id, parse_definition(definition), segment)
 
     async def versions(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Version]:
         """The definitions the segment has had, newest first."""
