@@ -55,6 +55,10 @@ class ReadUnit(Protocol):
         """The same as segments, by rising id."""
         ...
 
+    async def with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
+        """The ids of rule segments whose definition has this content hash, rising."""
+        ...
+
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
         """Versions with a definition, newest first."""
         ...

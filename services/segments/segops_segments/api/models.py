@@ -365,7 +365,8 @@ class DefinitionVerdict(_Answer):
     valid: bool
     errors: tuple[DefinitionFault, ...]
     warnings: tuple[DefinitionFault, ...] = Field(
-        description="Of a valid definition: `unknown-event-type`, `unknown-property`, `type-mismatch`."
+        description="Of a valid definition: `always-true`, `always-false`, `duplicate-condition`; with `tenant`, also"
+        " `duplicate-segment`, `unknown-event-type`, `unknown-property`, `type-mismatch`."
     )
     observed: bool = Field(
         description="Whether it was held against the tenant's events; not without `tenant`, or when they cannot be read now."
