@@ -2,6 +2,7 @@
 PORT ?= 8080
 STATE ?= .segops
 KAFKA ?=
+EXAMPLES ?= 20000
 ARGS ?=
 PY := .venv/bin/python
 SETUP := sh deploy/local/setup.sh
@@ -9,11 +10,11 @@ LOCK := .venv/bin/uv pip compile -q --system-certs --python-version 3.11 --gener
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run demo test check bench openapi reset lock
+.PHONY: help setup run demo test test-long check bench openapi reset lock
 
 help: ## show this list
 	@echo "SegOps: make TARGET [PORT=8080] [STATE=.segops] [KAFKA=1] [ARGS=...]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile
 
 setup: ## install everything for development into .venv
 	@$(SETUP) dev
@@ -29,6 +30,10 @@ demo: ## fill a tenant of the running stack with a generated history and five se
 test: ## run all tests on real engines; ARGS= goes to pytest
 	@$(SETUP) dev
 	@exec $(PY) -m pytest $(ARGS)
+
+test-long: ## compare SQL with plain Python on EXAMPLES=20000 generated definitions
+	@$(SETUP) dev
+	@EXAMPLES="$(EXAMPLES)" exec $(PY) -m pytest -n 0 -m long $(ARGS)
 
 check: ## run linters, types and the rules of the house
 	@$(SETUP) dev

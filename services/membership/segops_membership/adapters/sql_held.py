@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from segops_membership.adapters.sql_properties import Bindings, property_of, raw_object, trait_present
 from segops_membership.domain.plan import HeldAtom
+
+_TOKENS: Final = r'"(?:[^"\\]|\\.)*"|[^",:\[\]{}]+|[\[\]{},:]'
+"""What JSON text without spaces is made of: strings, then all other values, then marks."""
 
 
 def held_measure(atom: HeldAtom, bind: Bindings) -> str:
@@ -21,13 +26,27 @@ def held_verdict(column: str) -> str:
 
 
 def _canonical(keys: tuple[str, ...], bind: Bindings) -> str:
-    """A text that is equal for equal values: by a letter for the type, with 5 and 5.0 written alike; '' for no value."""
+    """A text that is equal for equal values, in which numbers that are equal as doubles are written alike; '' for no value.
+
+    It begins with a letter for the type. The keys of an object come sorted.
+    """
     found = property_of(keys, bind)
     inside = bind.share(raw_object(keys, bind))
+    number = _number_text(f"ifNull({found.number}, 0)")
     return (
         f"multiIf(isNotNull({found.text}), concat('s', ifNull({found.text}, '')),"
-        f" isNotNull({found.number}), concat('n', toString(ifNull({found.number}, 0) + 0.0)),"
+        f" isNotNull({found.number}), concat('n', {number}),"
         f" isNotNull({found.flag}), if(ifNull({found.flag}, false), 't', 'f'),"
-        f" {found.array} != '', concat('a', {found.array}),"
-        f" {inside} NOT IN ('', '{{}}'), concat('o', {inside}), '')"
+        f" {found.array} != '', concat('a', {_composite(found.array, bind)}),"
+        f" {inside} NOT IN ('', '{{}}'), concat('o', {_composite(inside, bind)}), '')"
     )
+
+
+def _composite(text: str, bind: Bindings) -> str:
+    token = f"if(match(token, '^[-0-9]'), {_number_text('toFloat64OrZero(token)')}, token)"
+    return f"arrayStringConcat(arrayMap(token -> {token}, extractAll({text}, {bind.text(_TOKENS)})))"
+
+
+def _number_text(number: str) -> str:
+    """Without the sign of a zero."""
+    return f"toString({number} + 0.0)"

@@ -1,0 +1,132 @@
+"""Sequences and held traits where they are hard: many events of one time, and values that are nearly equal."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from pydantic import JsonValue
+
+from segops_common.stores.clickhouse import ClickHouse
+from segops_membership.adapters.sql_properties import WAREHOUSE_MIN_MS
+from segops_membership.domain.evaluate import Event, evaluate
+from tests.integration.membership.stack import NOW_MS, group
+from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
+
+__all__ = ["clickhouse"]
+
+_EVENT_TYPES = ("a", "b", "ab", "abc", "$page")
+_PATTERNS = ("a", "b", "a*", "*", "ab*", "$page")
+_AGES_MS = (0, 1, 2, 999, 1000, 1001, 2000, 2001, 86_400_000)
+
+
+async def test_every_chain_of_crowded_times(clickhouse: ClickHouse) -> None:
+    """Prefixes let an event be several steps, and most profiles have several events of one time."""
+    random = Random(5)
+    pick = random.choice
+    events = [
+        Event(f"u{user}", pick(_EVENT_TYPES), f"{pick('mMz')}{user}-{i}", NOW_MS - pick(_AGES_MS), {})
+        for user in range(800)
+        for i in range(random.randint(0, 9))
+    ]
+    wanted = [
+        group(
+            {
+                "type": "event_sequence",
+                "steps": [{"event_type": pick(_PATTERNS)} for _ in range(pick((2, 2, 3, 3, 4, 5, 8)))],
+                "within": f"{pick((0, 1, 1, 2, 86_400))}s",
+            }
+        )
+        for _ in range(30)
+    ]
+
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+
+    for found, each in zip(by_sql, wanted, strict=True):
+        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+    assert sum(len(found) > 0 for found in by_sql) > 15
+
+
+async def test_a_sequence_over_a_century(clickhouse: ClickHouse) -> None:
+    """Long before 1970, too, where times count down to nothing."""
+    century = 36_525 * 86_400_000
+    ages_ms = {"just": 1000, "late": 1001, "a century": century, "more": century + 1}
+    first_ms = {**{name: NOW_MS - age for name, age in ages_ms.items()}, "1900": WAREHOUSE_MIN_MS}
+    events = [
+        Event(name, event_type, f"{name} {event_type}", at, {})
+        for name, first in first_ms.items()
+        for event_type, at in (("a", first), ("b", first + 999), ("c", NOW_MS))
+    ]
+    wanted = [
+        group({"type": "event_sequence", "steps": [{"event_type": each} for each in steps], "within": within})
+        for steps in ("ab", "ac", "abc", "cb")
+        for within in ("0s", "1s", "36525d")
+    ]
+
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+
+    assert by_sql == [evaluate(each, events, NOW_MS, segment_id=SEGMENT) for each in wanted]
+    assert by_sql[1] == frozenset(first_ms)
+    assert by_sql[5] == {"just", "late", "a century"}
+
+
+# An array of nulls alone is left out: next to others, the warehouse may store it as one of empty arrays.
+_NEARLY_EQUAL: list[Any] = [
+    *(
+        5,
+        5.0,
+        "5",
+        "5.0",
+        True,
+        "true",
+        1,
+        1.0,
+        False,
+        0,
+        0.0,
+        -0.0,
+        "",
+        None,
+        2**53,
+        2**53 + 1,
+        float(2**53),
+        2**63 - 1,
+    ),
+    *([], [[]], [{}], [5], [5.0], ["5"], [5, 5.5], [5.0, 5.0], [None, 1], [True], [1], [0.0], [-0.0], ["a", "b"]),
+    *(["b", "a"], [2**53, 1], [2**53 + 1, 1], [True, 1], [1, 1], [1, "x"], ["x", 1], ["1,2"], ["1", "2"], ["5.0"]),
+    *([{"a": 1, "b": 2}], [{"b": 2, "a": 1.0}], [{"a": [1, {"b": -0.0}]}], [{"a": [1.0, {"b": 0}]}]),
+    *({"a": 5}, {"a": 5.0}, {"a": "5"}, {"a": 5, "b": 1}, {"b": 1, "a": 5}, {"a": 5, "b": None}, {"a": {"b": 5}}),
+    *({"a.b": 5}, {"a": {"b": 5.0}}, {"a": [1, 5]}, {"a": [1.0, 5]}, {"a": True}, {"a": 1}, {"a": 2**53}),
+    *({"a": 2**53 + 1}, {"a": '\\"[1.0,-0]'}, {"a": '\\"[1,0]'}, {"k'`": 1e300}, {"é\n": "\u2028"}),
+]
+
+
+@pytest.mark.parametrize("keys", [("p",), ("p", "q"), ("p", "q'`"), ("p", "0")])
+async def test_every_value_after_every_other(clickhouse: ClickHouse, keys: tuple[str, ...]) -> None:
+    """The clock restarts exactly where the second value differs from the first."""
+    events = [
+        Event(f"{one!r} then {other!r}", "$identify", f"{id}{i}-{j}", NOW_MS + at, _at(keys, value))
+        for i, one in enumerate(_NEARLY_EQUAL)
+        for j, other in enumerate(_NEARLY_EQUAL)
+        for id, at, value in (("a", -5000, one), ("b", -2000, other))
+    ]
+    wanted = [
+        group({"type": "user_property", "property": path, **test, "held_for": {"operator": operator, "duration": age}})
+        for path in {".".join(keys), "p"}
+        for test in ({"operator": "exists"}, {"operator": "neq", "value": 5})
+        for operator, age in (("gte", "5s"), ("gte", "6s"), ("gte", "2s"), ("lt", "5s"))
+    ]
+
+    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+
+    for found, each in zip(by_sql, wanted, strict=True):
+        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+
+
+def _at(keys: tuple[str, ...], value: JsonValue) -> Any:
+    """The value at the keys, beside another trait and another key; a key of digits is the index of an array."""
+    first, *inner = keys
+    for key in reversed(inner):
+        value = [value, "z"] if key == "0" else {key: value, "z": 1}
+    return {first: value, "other": "x"}
