@@ -58,11 +58,24 @@ def unwatched(count: int) -> None:
     """Nobody wants to know."""
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A statement with its bound parameters, and how many atoms its row of bitmaps answers."""
+
+    sql: str
+    parameters: Mapping[str, object]
+    atoms: int
+
+
 class Evaluation(Protocol):
     """Questions to the events of a tenant."""
 
     async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """Profiles by their numbers, those without one left out. Raises QueryRefused."""
+        ...
+
+    def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+        """What `answer` would ask, the universe first; nothing is asked."""
         ...
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -81,6 +83,14 @@ def test_what_is_written_is_read_back_the_same(document: Json) -> None:
     assert content_hash(found) == content_hash(definition)
     assert render_text(found) == text
     assert parse_text(text.replace("\n", " ")) == definition
+
+
+def test_the_documented_text_is_the_documented_definition() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "segment-language.md").read_text(encoding="utf-8")
+    text = document.split("## Text form", 1)[1].split("```text\n", 1)[1].split("```", 1)[0]
+    definition = document.split("## Examples", 1)[1].split("```json\n", 1)[1].split("```", 1)[0]
+    assert parse_text(text) == parse_definition(json.loads(definition))
+    assert render_text(parse_text(text)) == text
 
 
 def test_a_text_is_written_as_it_should_be_read() -> None:

@@ -67,7 +67,7 @@ async def test_a_client_that_leaves_is_told_nothing() -> None:
         await read(Wire(iter([b"a"]), ends=False))
 
 
-@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"a")[:-1], gzip.compress(b"a") + b"more"])
+@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"a", mtime=0)[:-1], gzip.compress(b"a", mtime=0) + b"more"])
 async def test_what_is_not_as_encoded_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedRequest):
         await read(Wire(iter([body])), **GZIP)

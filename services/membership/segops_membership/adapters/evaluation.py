@@ -19,7 +19,7 @@ from segops_membership.adapters.sql_plans import Statement, statements_for, univ
 from segops_membership.adapters.sql_properties import Bindings
 from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.plan import Atom, StaticAtom
-from segops_membership.ports import Answers, Outage, QueryRefused, Watch, unwatched
+from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4
@@ -82,7 +82,7 @@ class ClickHouseEvaluation:
 
     async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """See the port `Evaluation`."""
-        statements = [universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, atoms, as_of_ms)]
+        statements = _statements(tenant_id, atoms, as_of_ms)
         own_slots = asyncio.Semaphore(_STATEMENTS_OF_A_RUN)
         results = await _all_of([self._ask(statement, own_slots, watch) for statement in statements])
         answered: dict[Atom, BitMap] = {}
@@ -94,6 +94,11 @@ class ClickHouseEvaluation:
             rows_read=sum(found.rows_read for found in results),
             bytes_read=sum(found.bytes_read for found in results),
         )
+
+    def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+        """See the port."""
+        statements = _statements(tenant_id, atoms, as_of_ms)
+        return [Query(each.sql, each.parameters, len(each.atoms)) for each in statements]
 
     async def _ask(self, statement: Statement, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
         async with own_slots, self._slots:
@@ -138,6 +143,10 @@ class ClickHouseEvaluation:
             raise QueryRefused(error.code) from error
         bitmaps = [decode_state(base64.b64decode(text)) for text in result.rows[0]]
         return _Found(bitmaps, result.rows_read, result.bytes_read)
+
+
+def _statements(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> list[Statement]:
+    return [universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, atoms, as_of_ms)]
 
 
 async def _all_of(calls: Sequence[Coroutine[None, None, _Found]]) -> list[_Found]:

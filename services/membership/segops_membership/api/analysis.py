@@ -20,6 +20,7 @@ from segops_membership.api.analysis_models import (
     PlanRequest,
     PreviewRead,
     PreviewRequest,
+    SqlRead,
 )
 from segops_membership.service.use_cases import UseCases
 
@@ -49,6 +50,21 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: Pre
     return PreviewRead.of(
         await use_cases.previews.preview(body.tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of)
     )
+
+
+@router.post(
+    "/sql/", summary="Show the SQL of a definition", responses=problems(403, 409, 503), openapi_extra=_READS_ONLY
+)
+async def show_sql(use_cases: UseCasesOfApp, caller: Reader, body: PreviewRequest) -> SqlRead:
+    """The statements that a run of the definition would send to ClickHouse, with their bound parameters.
+
+    Conditions on the same event type share a statement. No event is read.
+    """
+    caller.require(body.tenant, Scope.SEGMENTS_READ)
+    as_of_ms, queries = await use_cases.previews.queries(
+        body.tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of
+    )
+    return SqlRead.of(as_of_ms, queries)
 
 
 @router.post(

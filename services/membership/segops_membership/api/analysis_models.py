@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
 from pydantic.config import JsonDict
 
 from segops_common.contracts.definition import EXAMPLE, Definition, InstantText, Optional
 from segops_common.contracts.definition.base import Items, fault_at
 from segops_membership.domain.instants import from_ms
+from segops_membership.ports import Query
 from segops_membership.service.moments import Reading
 from segops_membership.service.overlaps import Overlap
 from segops_membership.service.previews import Plan, Preview, Selection
@@ -31,6 +33,7 @@ _AS_OF: Final = (
     "Send the `as_of` of the answer with the next edit: only what is new in the definition is read then."
 )
 
+_ANY: Final = TypeAdapter(dict[str, JsonValue])
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 UserIds = Annotated[tuple[str, ...], Field(description="Up to ten of them, spread evenly over all.")]
 
@@ -55,6 +58,52 @@ class PreviewRequest(_Body):
         description="The segment that would have it: its id seeds samples, and it must not lead back to it.",
     )
     as_of: Optional[InstantText] = Field(default=None, description=_AS_OF)
+
+
+class QueryRead(_Answer):
+    """One statement, which answers one row."""
+
+    sql: str = Field(description="With `{name:Type}` for the parameters, as ClickHouse binds them.")
+    parameters: dict[str, JsonValue]
+    atoms: int = Field(
+        description="How many questions it answers, each with the bitmap of a column; 0 for the universe."
+    )
+
+
+class SqlRead(_Answer):
+    """What a run would ask the warehouse; how the answers are combined is the definition's logic."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "as_of": _AT,
+                    "queries": [
+                        {
+                            "sql": "SELECT base64Encode(toString(groupBitmapState(n))) FROM profiles FINAL"
+                            " WHERE tenant_id = {p0:UInt64} AND …",
+                            "parameters": {"p0": 1},
+                            "atoms": 0,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    as_of: datetime
+    queries: tuple[QueryRead, ...]
+
+    @classmethod
+    def of(cls, as_of_ms: int, queries: Sequence[Query]) -> SqlRead:
+        """The answer for the statements."""
+        return cls(
+            as_of=from_ms(as_of_ms),
+            queries=tuple(
+                QueryRead(sql=each.sql, parameters=_ANY.validate_python(each.parameters), atoms=each.atoms)
+                for each in queries
+            ),
+        )
 
 
 class PlanRequest(_Body):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Fault, ValidationFailed
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.plan import Atom, StaticAtom
-from segops_membership.ports import Evaluation, Intake, LeaseTaken, Ledger, Profiles
+from segops_membership.ports import Evaluation, Intake, LeaseTaken, Ledger, Profiles, Query
 from segops_membership.service.atom_cache import AtomCache, Moment
 from segops_membership.service.leases import Leases
 from segops_membership.service.static_lists import ListsAtHand
@@ -78,6 +78,10 @@ class Moments:
             fault = Fault("as_of", "out-of-range", "as_of is not later than now")
             raise ValidationFailed("A preview cannot look into the future.", errors=[fault])
         return to_ms(as_of)
+
+    def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+        """What would be read for the atoms if nothing of it were kept."""
+        return self._evaluation.queries(tenant_id, atoms, as_of_ms)
 
     async def read(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Reading:
         """Raises Outage, LeaseLost or QueryRefused."""

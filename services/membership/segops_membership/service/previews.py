@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,7 +18,7 @@ from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.parts import parts_of
 from segops_membership.domain.plan import Expression, StaticAtom, atoms_of
 from segops_membership.domain.referring import dependents_of, reached_from
-from segops_membership.ports import Definitions, Outage, Profiles
+from segops_membership.ports import Definitions, Outage, Profiles, Query
 from segops_membership.service.admission import Admission
 from segops_membership.service.moments import Moments, Reading
 from segops_membership.service.refusals import check_definition, refusals
@@ -100,15 +100,28 @@ class Previews:
         """Raises Conflict, RateLimited, Unavailable or ValidationFailed."""
         with self._admission.admitted(tenant_id), refusals():
             async with asyncio.timeout(_ALL_IN_ALL_S):
-                segments = await self._definitions.of_tenant(tenant_id)
-                known = _groups(segments)
-                check_definition(definition, known, segment_id)
-                lists = await self._lists_of(tenant_id, reached_from(definition, known), segments)
-                as_of_ms = self._moments.instant(tenant_id, as_of)
-                seed = _UNSAVED if segment_id is None else segment_id
-                expression = compile_definition(definition, as_of_ms, segment_id=seed, references=known, lists=lists)
+                as_of_ms, expression = await self._compiled(tenant_id, definition, segment_id, as_of)
                 reading = await self._moments.read(tenant_id, atoms_of(expression), as_of_ms)
                 return await self._preview(tenant_id, definition, expression, reading)
+
+    async def queries(
+        self, tenant_id: int, definition: Group, *, segment_id: int | None, as_of: datetime | None
+    ) -> tuple[int, Sequence[Query]]:
+        """The instant, and the statements that a run as of then would send; raises as `preview`, and reads no events."""
+        with refusals():
+            as_of_ms, expression = await self._compiled(tenant_id, definition, segment_id, as_of)
+        return as_of_ms, self._moments.queries(tenant_id, atoms_of(expression), as_of_ms)
+
+    async def _compiled(
+        self, tenant_id: int, definition: Group, segment_id: int | None, as_of: datetime | None
+    ) -> tuple[int, Expression]:
+        segments = await self._definitions.of_tenant(tenant_id)
+        known = _groups(segments)
+        check_definition(definition, known, segment_id)
+        lists = await self._lists_of(tenant_id, reached_from(definition, known), segments)
+        as_of_ms = self._moments.instant(tenant_id, as_of)
+        seed = _UNSAVED if segment_id is None else segment_id
+        return as_of_ms, compile_definition(definition, as_of_ms, segment_id=seed, references=known, lists=lists)
 
     async def plan(
         self, tenant_ids: Collection[int], segment_id: int, definition: Group, *, as_of: datetime | None
