@@ -247,3 +247,23 @@ async def test_lookups_do_without_postgresql_and_previews_say_that_they_cannot(
 
     assert found.segment_ids == (42,)
     assert refusal.value.headers["Retry-After"] == "1"
+
+
+async def test_the_sql_of_a_definition_is_what_a_run_would_send(api: Api) -> None:
+    hostile = "x'); DROP TABLE events --"
+    where = [{"property": hostile, "operator": "eq", "value": hostile}]
+    definition = {"logic": "AND", "conditions": [count(), count("login", where=where), count(hostile)]}
+
+    answer = await api.ask("sql", {"tenant": api.tenant, "definition": definition})
+
+    assert answer.status_code == 200, answer.text
+    queries = answer.json()["queries"]
+    assert [each["atoms"] for each in queries][0] == 0
+    assert sorted(each["atoms"] for each in queries[1:]) == [1, 2]
+    assert all("tenant_id = {" in each["sql"] and "DROP" not in each["sql"] for each in queries)
+    assert all(api.tenant in each["parameters"].values() for each in queries)
+    assert all(hostile in each["parameters"].values() for each in queries[1:])
+    again = await api.ask("sql", {"tenant": api.tenant, "definition": definition, "as_of": answer.json()["as_of"]})
+    assert again.json() == answer.json()
+    refused = await api.ask("sql", {"tenant": api.tenant, "definition": {"logic": "XOR", "conditions": []}})
+    assert refused.status_code == 422

@@ -97,8 +97,10 @@ class ClickHouseEvaluation:
 
     def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
         """See the port."""
-        statements = _statements(tenant_id, atoms, as_of_ms)
-        return [Query(each.sql, each.parameters, len(each.atoms)) for each in statements]
+        first, *others = _statements(tenant_id, atoms, as_of_ms)
+        # Atoms are a set; whoever reads the statements sees them in an order of their own.
+        others.sort(key=lambda each: (each.sql, sorted(map(str, each.parameters.values()))))
+        return [Query(each.sql, each.parameters, len(each.atoms)) for each in (first, *others)]
 
     async def _ask(self, statement: Statement, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
         async with own_slots, self._slots:
