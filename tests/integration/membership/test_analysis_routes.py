@@ -258,7 +258,7 @@ async def test_the_sql_of_a_definition_is_what_a_run_would_send(api: Api) -> Non
 
     assert answer.status_code == 200, answer.text
     queries = answer.json()["queries"]
-    assert [each["atoms"] for each in queries][0] == 0
+    assert queries[0]["atoms"] == 0
     assert sorted(each["atoms"] for each in queries[1:]) == [1, 2]
     assert all("tenant_id = {" in each["sql"] and "DROP" not in each["sql"] for each in queries)
     assert all(api.tenant in each["parameters"].values() for each in queries)
