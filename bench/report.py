@@ -57,11 +57,15 @@ class Ratio:
         return f"budget {self.budget}: {'met' if self.budget.met_by(median(self.values)) else 'NOT MET'}"
 
 
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def line_of(ratio: Ratio) -> str:
     """The least, the median and the greatest ratio, and both sides' medians."""
     values = ratio.values
     return (
-        f"{ratio.what} / {ratio.baseline}: {values[0]:.2f} – {median(values):.2f} – {values[-1]:.2f}x"
+        f"{ratio.what} / {ratio.baseline}: {_short(values[0])} – {_short(median(values))} – {_short(values[-1])}x"
         f" ({len(values)} pairs; {ratio.verdict});"
         f" {median(ratio.ours):,.1f} against {median(ratio.theirs):,.1f} {ratio.unit}"
     )

@@ -11,12 +11,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from statistics import mean
 from typing import Any, Final
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from bench.harness import peers
-from bench.harness.engines import folder, warehouse
-from bench.harness.history import AS_OF_MS, DAYS, SHARES, TENANT, generate
+from bench.harness.analysis import explain_on, previews_on
+from bench.harness.engines import folder, postgres, warehouse
+from bench.harness.history import AS_OF, AS_OF_MS, DAYS, SHARES, TENANT, generate, users_of
 from bench.harness.pairs import in_turn, milliseconds
 from bench.harness.peers import Did
 from bench.report import Budget, Ratio, at_least, at_most
@@ -200,20 +204,27 @@ async def ask(clickhouse: ClickHouse, sql: str) -> int:
 
 
 @asynccontextmanager
-async def histories(events: int) -> AsyncIterator[ClickHouse]:
-    """A warehouse with so many generated events, in the product's layout and in the others'."""
+async def histories(events: int) -> AsyncIterator[tuple[ClickHouse, AsyncEngine]]:
+    """A warehouse with so many generated events, in the product's layout and in the others', and a PostgreSQL."""
     with folder() as state:
-        async with warehouse(state) as clickhouse:
+        async with warehouse(state) as clickhouse, postgres(state) as engine:
             await generate(clickhouse, events)
             await peers.copy(clickhouse)
-            yield clickhouse
+            yield clickhouse, engine
 
 
 async def run(events: int = EVENTS) -> list[Ratio]:
     """On so many generated events of one tenant."""
-    async with histories(events) as clickhouse:
-        found = [ratio for case in CASES for ratio in await _alone(clickhouse, case)]
-        return found + await _together(clickhouse)
+    async with histories(events) as (clickhouse, engine):
+        return await measure(clickhouse, engine, events)
+
+
+async def measure(clickhouse: ClickHouse, engine: AsyncEngine, events: int) -> list[Ratio]:
+    """On a warehouse that has them."""
+    found = [ratio for case in CASES for ratio in await _alone(clickhouse, case)]
+    found += await _together(clickhouse)
+    found += await _algebra(clickhouse)
+    return [*found, await _edit(clickhouse, engine), await _explained(clickhouse, engine, users_of(events))]
 
 
 async def _alone(clickhouse: ClickHouse, case: Case) -> list[Ratio]:
@@ -253,3 +264,64 @@ async def _together(clickhouse: ClickHouse) -> list[Ratio]:
         Ratio(name, "mean of one alone", job, single, "ms", at_most(40)),
         Ratio(sampled, name, one_by_one, job, "ms", at_least(20)),
     ]
+
+
+async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
+    """What combining the answers and comparing with members of before is of a job."""
+    evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
+    expressions = [compiled(definition, number) for number, definition in enumerate(MANY, SEGMENT)]
+    atoms = frozenset().union(*(atoms_of(expression) for expression in expressions))
+    answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
+    before = [members(expression, answers.atoms, answers.universe) for expression in expressions]
+
+    async def combine() -> None:
+        for expression, old in zip(expressions, reversed(before), strict=True):
+            new = members(expression, answers.atoms, answers.universe)
+            _ = new - old, old - new
+
+    parts, whole = await in_turn(
+        JOB_ROUNDS, partial(milliseconds, combine), partial(milliseconds, partial(evaluate, evaluation, MANY))
+    )
+    name = f"algebra and comparison of {JOB_SEGMENTS} segments"
+    return [Ratio(name, "the job that they are part of", parts, whole, "ms", at_most(0.02))]
+
+
+async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:
+    """A preview after one of six conditions was changed, against the first one."""
+    asked = await previews_on(clickhouse, engine)
+    fresh = iter(range(1, 1_000_000))
+
+    async def preview(*conditions: dict[str, Any]) -> float:
+        definition = segment(*conditions)
+        return await milliseconds(partial(asked.preview, TENANT, definition, segment_id=None, as_of=AS_OF))
+
+    async def edited() -> float:
+        return await preview(*_SIX[:5], condition("invite", next(fresh) + 1))
+
+    async def first() -> float:
+        others = await previews_on(clickhouse, engine)
+        return await milliseconds(partial(others.preview, TENANT, segment(*_SIX), segment_id=None, as_of=AS_OF))
+
+    await preview(*_SIX)
+    ours, theirs = await in_turn(ROUNDS, edited, first)
+    return Ratio(
+        "a preview after an edit of one of six conditions (aim: under a second)", "the first one", ours, theirs, "ms"
+    )
+
+
+async def _explained(clickhouse: ClickHouse, engine: AsyncEngine, users: int) -> Ratio:
+    """The slowest of twenty explanations of six conditions, so the 95th percentile, against one empty query."""
+    asked = explain_on(clickhouse, engine)
+    names = (f"user-{number * 7919 % users}" for number in count())
+
+    async def slowest() -> float:
+        times = []
+        for _ in range(20):
+            explain = partial(
+                asked.explain, TENANT, next(names), segment_id=None, definition=segment(*_SIX), as_of=AS_OF
+            )
+            times.append(await milliseconds(explain))
+        return sorted(times)[18]
+
+    ours, theirs = await in_turn(ROUNDS, slowest, partial(milliseconds, partial(clickhouse.query, "SELECT 1")))
+    return Ratio("95 % of explanations (aim: under 100 ms)", "`SELECT 1` on the same warehouse", ours, theirs, "ms")

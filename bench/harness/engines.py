@@ -7,10 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import migrate
+from segops_common.stores.postgres import create_engine
+from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_ingest.adapters.warehouse import MIGRATIONS as INGEST_MIGRATIONS
-from segops_local.engines import ClickHouseEngine
+from segops_local.engines import ClickHouseEngine, PostgresEngine
 from segops_local.server import Server
 from segops_membership.bootstrap import MIGRATIONS as MEMBERSHIP_MIGRATIONS
 
@@ -44,3 +48,16 @@ async def warehouse(state: Path) -> AsyncIterator[ClickHouse]:
             yield clickhouse
         finally:
             await clickhouse.close()
+
+
+@asynccontextmanager
+async def postgres(state: Path) -> AsyncIterator[AsyncEngine]:
+    """A PostgreSQL with membership's schema."""
+    server = PostgresEngine(state / "postgres")
+    async with running(server):
+        await migrate_postgres(server.url, "membership", MEMBERSHIP_MIGRATIONS)
+        engine = create_engine(server.url)
+        try:
+            yield engine
+        finally:
+            await engine.dispose()

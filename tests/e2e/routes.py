@@ -39,7 +39,12 @@ class Operation:
 def _replaced(body: Any, objects: Mapping[str, Any]) -> Any:
     if not isinstance(body, dict):
         return body
-    return {name: objects.get(name, value) for name, value in body.items()}
+    return {name: _like(value, objects[name]) if name in objects else value for name, value in body.items()}
+
+
+def _like(example: Any, found: Any) -> Any:
+    """An id as the body spells it: a user's is a number for accounts and a text for events."""
+    return str(found) if isinstance(example, str) else found
 
 
 def operations() -> list[Operation]:

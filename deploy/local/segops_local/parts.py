@@ -66,6 +66,7 @@ class Parts:
             if "kafka" in self.engines
             else f"valkey://{valkey.address(valkey.port)}/1",
             auth=f"http://{HOST}:{self.ports['auth.api']}",
+            membership=f"http://{HOST}:{self.ports['membership.api']}",
         )
         return {service: environment(service, at=at, state=self.state) for service in SERVICES}
 

@@ -51,6 +51,7 @@ class Addresses:
     clickhouse: str
     event_log: str
     auth: str
+    membership: str
 
 
 def environment(service: str, *, at: Addresses, state: StateFolder) -> dict[str, str]:
@@ -65,6 +66,7 @@ def environment(service: str, *, at: Addresses, state: StateFolder) -> dict[str,
         "SEGOPS_CLICKHOUSE_URL": at.clickhouse,
         "SEGOPS_EVENT_LOG_URL": at.event_log,
         "SEGOPS_AUTH_URL": at.auth,
+        "SEGOPS_MEMBERSHIP_URL": at.membership,
         "SEGOPS_SERVICE_TOKEN": state.secret("service-token"),
     }
     if service == "auth":

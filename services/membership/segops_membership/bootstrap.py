@@ -35,6 +35,7 @@ from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
+from segops_membership.adapters.observed import ClickHouseObserved
 from segops_membership.adapters.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
@@ -215,6 +216,8 @@ class Bootstrap:
             overlaps=Overlaps(
                 definitions=definitions, ledger=ledger, runs=ClickHouseRuns(clickhouse=clickhouse), admission=admission
             ),
+            observed=ClickHouseObserved(clickhouse=clickhouse),
+            service_token=self._settings.service_token.get_secret_value(),
         )
 
     def _leases(self, ledger: PostgresLedger) -> Leases:

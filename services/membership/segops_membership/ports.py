@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pyroaring import BitMap
 
+from segops_common.contracts.http import ObservedEvents
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.digests import Digest
@@ -100,6 +101,14 @@ class StaticLists(Protocol):
 
     async def forget(self, tenant_id: int, segment_id: int, before: int) -> None:
         """Drop what changes before that one added and removed."""
+        ...
+
+
+class Observed(Protocol):
+    """What the events of a tenant look like."""
+
+    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
+        """The types of all events, and the properties of those named; what has no events is left out."""
         ...
 
 

@@ -27,6 +27,7 @@ from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_common.web.server import Address
+from segops_segments.adapters.observed import RemoteObserved
 from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.spool import file_spool
@@ -37,6 +38,7 @@ from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
+from segops_segments.service.verdicts import Verdicts
 from segops_segments.settings import Settings
 from segops_segments.workers.outbox import OutboxWorker
 from segops_segments.workers.results import ResultsHandler
@@ -83,15 +85,20 @@ class Bootstrap:
                 redis=redis,
                 clock=self._clock,
             )
+            observed = RemoteObserved(
+                membership_url=self._settings.membership_url,
+                service_token=self._settings.service_token.get_secret_value(),
+            )
             store, runs = PostgresStore(engine=engine), self._runs(engine)
             use_cases = UseCases(
                 segments=SegmentService(store=store, clock=self._clock),
                 runs=runs,
                 lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=self._clock),
                 following=RunFollowing(store=store, clock=self._clock),
+                verdicts=Verdicts(store=store, observed=observed),
             )
             try:
-                async with authenticator:
+                async with authenticator, observed:
                     yield Running(
                         use_cases,
                         authenticator=authenticator,

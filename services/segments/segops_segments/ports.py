@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from segops_common.contracts.http import ObservedEvents
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembersChanged
 from segops_segments.domain.references import Graph
 from segops_segments.domain.run import NewRun, Run
@@ -52,6 +53,10 @@ class ReadUnit(Protocol):
 
     async def list_referred(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Segment]:
         """The same as segments, by rising id."""
+        ...
+
+    async def with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
+        """The ids of rule segments whose definition has this content hash, rising."""
         ...
 
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
@@ -169,6 +174,14 @@ class Spool(Protocol):
 
     def portions(self) -> Iterator[Sequence[str]]:
         """All of them in their order, in portions that a message has room for; no more can be added."""
+        ...
+
+
+class Observed(Protocol):
+    """What the events of a tenant look like."""
+
+    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents | None:
+        """All types, and the properties of those named; None when it cannot be found out now."""
         ...
 
 

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     redis_url: str
     event_log_url: str
     auth_url: str
+    membership_url: str
     service_token: SecretStr
     crash_at: str = ""
     """Named points at which the process ends, for fault tests; refused unless `env` is test."""

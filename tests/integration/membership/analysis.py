@@ -10,6 +10,7 @@ from segops_common.kit.clock import SystemClock
 from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
+from segops_membership.adapters.observed import ClickHouseObserved
 from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.service.admission import Admission
 from segops_membership.service.atom_cache import AtomCache
@@ -20,6 +21,8 @@ from segops_membership.service.previews import PREVIEW_TIMEOUT_S, Previews
 from segops_membership.service.static_lists import ListsAtHand
 from segops_membership.service.use_cases import UseCases
 from tests.integration.membership.stack import Stack, explain_on
+
+SERVICE_TOKEN = "service"
 
 
 def use_cases_of(stack: Stack, *, admission: Admission | None = None, timeout_s: float = PREVIEW_TIMEOUT_S) -> UseCases:
@@ -46,6 +49,8 @@ def use_cases_of(stack: Stack, *, admission: Admission | None = None, timeout_s:
         lookup=stack.lookup,
         previews=Previews(definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=gate),
         overlaps=Overlaps(definitions=definitions, ledger=stack.ledger, runs=stack.runs, admission=gate),
+        observed=ClickHouseObserved(clickhouse=stack.clickhouse),
+        service_token=SERVICE_TOKEN,
     )
 
 

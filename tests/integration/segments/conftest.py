@@ -16,6 +16,7 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.testing.auth import FakeAuthenticator
 from segops_common.testing.http import in_process
 from segops_common.web.app import Running
+from segops_segments.adapters.observed import RemoteObserved
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
@@ -25,6 +26,9 @@ from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
+from segops_segments.service.verdicts import Verdicts
+
+NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +86,7 @@ async def client(
             runs=runs,
             lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=clock),
             following=RunFollowing(store=store, clock=clock),
+            verdicts=Verdicts(store=store, observed=RemoteObserved(membership_url=NOWHERE, service_token="service")),
         )
         idempotency = PostgresIdempotency(engine=engine, schema="segments", clock=clock)
         yield Running(use_cases, authenticator=callers, idempotency=idempotency)

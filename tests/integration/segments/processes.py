@@ -23,6 +23,7 @@ def environment(postgres_url: str, redis_url: str, **more: str) -> dict[str, str
         "SEGOPS_REDIS_URL": redis_url,
         "SEGOPS_EVENT_LOG_URL": event_log_url(redis_url),
         "SEGOPS_AUTH_URL": "http://127.0.0.1:1",
+        "SEGOPS_MEMBERSHIP_URL": "http://127.0.0.1:1",
         "SEGOPS_SERVICE_TOKEN": "service",
         **more,
     }

@@ -20,6 +20,7 @@ from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.testing.auth import FakeAuthenticator
 from segops_common.testing.http import on_port
 from segops_common.web.app import Running
+from segops_segments.adapters.observed import RemoteObserved
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
@@ -28,6 +29,8 @@ from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
+from segops_segments.service.verdicts import Verdicts
+from tests.integration.segments.conftest import NOWHERE
 from tests.integration.segments.http import OWNER, PRICING, Json, bearer, create, slug
 
 
@@ -55,6 +58,7 @@ async def served(
             runs=runs,
             lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=clock),
             following=following,
+            verdicts=Verdicts(store=store, observed=RemoteObserved(membership_url=NOWHERE, service_token="service")),
         )
         yield Running(
             use_cases,

@@ -119,6 +119,21 @@ class StoreContract:
             assert await unit.find_segment((tenant,), bottom) == below[0]
             assert await unit.list_referred(tenant, ()) == []
 
+    async def test_segments_with_the_same_definition_are_found(self, stored: Stored, tenant: int) -> None:
+        first, second = await self.add(stored, tenant), await self.add(stored, tenant, "Other")
+        same = first.definition_hash
+        async with stored.reading() as unit:
+            assert list(await unit.with_definition(tenant, same, 5)) == [first.id, second.id]
+            assert list(await unit.with_definition(tenant, same, 1)) == [first.id]
+            assert list(await unit.with_definition(tenant + 1_000_000, same, 5)) == []
+        async with stored.writing(tenant) as unit:
+            await unit.save_segment(tenant, replace(second, definition=referring()))
+            await unit.delete_segment(tenant, first.id, NOW)
+        async with stored.reading() as unit:
+            assert list(await unit.with_definition(tenant, same, 5)) == []
+            changed = replace(second, definition=referring()).definition_hash
+            assert list(await unit.with_definition(tenant, changed, 5)) == [second.id]
+
     async def test_references_go_with_the_definition(self, stored: Stored, tenant: int) -> None:
         first, second = await self.add(stored, tenant), await self.add(stored, tenant, "Other")
         user = await self.add_referring(stored, tenant, first.id)

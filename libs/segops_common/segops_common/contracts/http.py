@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -15,6 +18,8 @@ MEMBERSHIP_PREFIX = "/api/segments/membership"
 
 JWKS_PATH = "/api/auth/.well-known/jwks.json"
 INTROSPECT_PATH = "/internal/introspect/"
+OBSERVED_PATH = "/internal/observed/"
+"""Where membership answers what a tenant's events look like."""
 AUTH_PURGE_CHANNEL = "segops:auth:purge"
 """Redis channel on which auth says which credential (`key:<key id>`) or user (`user:<id>`) has changed."""
 
@@ -55,3 +60,26 @@ class KeyIntrospection(_Message):
     tenant_id: int | None = None
     kind: str | None = None
     scopes: tuple[str, ...] = ()
+
+
+PropertyKind = Literal["string", "number", "boolean", "array", "object"]
+
+
+class ObservedRequest(_Message):
+    """Asks for the properties of events of these types; of `$identify`, they are traits."""
+
+    tenant_id: int
+    event_types: tuple[str, ...] = Field(max_length=200)
+
+
+class ObservedEvents(_Message):
+    """What a tenant's events look like: which types there are, and what kinds of values their properties have.
+
+    Properties are those of a sample of each type; a dot within a key is written as in a path, with a backslash.
+    """
+
+    event_types: tuple[str, ...]
+    """The most frequent first."""
+    complete: bool
+    """Whether these are all; a tenant may have more types than are listed."""
+    properties: Mapping[str, Mapping[str, tuple[PropertyKind, ...]]]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Path
 
 from segops_auth.api.deps import UseCases, state_of
 from segops_auth.api.fields import MAX_ID
@@ -16,27 +16,10 @@ from segops_common.contracts.http import (
     TenantMembership,
 )
 from segops_common.kit.errors import NotFound
-from segops_common.security.introspect import require_service_token
-from segops_common.web.app import new_router
+from segops_common.web.services_only import internal_router
 
-
-class ServicesOnly:
-    """Admits the holder of the service token, before the body is read."""
-
-    def __init__(self) -> None:
-        self.documented: dict[str, Any] = {}
-
-    async def admit(self, request: Request) -> None:
-        """Raises Unauthenticated."""
-        require_service_token(request.headers.get("authorization"), state_of(request).service_token)
-
-    async def __call__(self, request: Request) -> None:
-        await self.admit(request)
-
-
-SERVICES_ONLY: Final = Depends(ServicesOnly())
 UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
-router: APIRouter = new_router(dependencies=[SERVICES_ONLY], include_in_schema=False)
+router: APIRouter = internal_router(lambda request: state_of(request).service_token)
 
 
 @router.post(INTROSPECT_PATH)

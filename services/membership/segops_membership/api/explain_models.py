@@ -112,8 +112,8 @@ class ExplainedRead(BaseModel):
 
     path: str = Field(description="A segment's own tree stands under its node's path with `.definition`.")
     type: str = Field(description="`group`, or the condition's type.")
-    logic: Literal["AND", "OR"] | None = Field(description="Of a group.")
-    segment_id: int | None = Field(description="Of a segment condition.")
+    logic: Literal["AND", "OR"] | None = Field(default=None, description="Of a group.")
+    segment_id: int | None = Field(default=None, description="Of a segment condition.")
     negate: bool
     holds: bool = Field(description="The verdict, negation included.")
     measured: str = Field(description="What decided, for people; `value` and `wanted` say it to programs.")
@@ -121,9 +121,10 @@ class ExplainedRead(BaseModel):
     wanted: JsonValue = Field(description="What the condition compares it with.")
     evidence: tuple[EvidenceRead, ...] = Field(description="The last ten of the deciding events, the newest last.")
     evidence_total: int
-    missing: str | None = Field(description="What would make the node hold; null when it holds.")
+    missing: str | None = Field(default=None, description="What would make the node hold; null when it holds.")
     next_change_at: datetime | None = Field(
-        description="The first later instant at which time alone, without new events, changes the verdict; else null."
+        default=None,
+        description="The first later instant at which time alone, without new events, changes the verdict; else null.",
     )
     next_change_unknown: bool = Field(
         description="True when it was too costly to find out whether and when time alone changes the verdict."
@@ -185,7 +186,7 @@ class ExplanationRead(BaseModel):
     as_of: datetime = Field(description="The instant of the answer; later events do not exist for it.")
     known: bool = Field(description="Whether the user has any event by then; if not, only lists can have them.")
     member: bool = Field(description="The tree's verdict, for users that the universe knows; false for all others.")
-    next_change_at: datetime | None = Field(description="When time alone changes `member`.")
+    next_change_at: datetime | None = Field(default=None, description="When time alone changes `member`.")
     next_change_unknown: bool
     tree: ExplainedRead
 

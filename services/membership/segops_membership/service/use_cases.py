@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from segops_membership.ports import Observed
 from segops_membership.service.explain import Explain
 from segops_membership.service.lookup import Lookup
 from segops_membership.service.overlaps import Overlaps
@@ -18,3 +19,5 @@ class UseCases:
     lookup: Lookup
     previews: Previews
     overlaps: Overlaps
+    observed: Observed
+    service_token: str = field(repr=False)

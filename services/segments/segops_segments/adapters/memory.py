@@ -65,6 +65,10 @@ class MemoryUnit:
             found |= more
         return [present[each] for each in sorted(found)]
 
+    async def with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
+        rules = [each for each in self._present((tenant_id,)) if each.segment_type == "rule"]
+        return sorted(each.id for each in rules if each.definition_hash == definition_hash)[:limit]
+
     def _referrers(self, tenant_id: int, segment_ids: Collection[int]) -> list[Segment]:
         return [each for each in self._state.present((tenant_id,)) if not set(segment_ids).isdisjoint(each.references)]
 

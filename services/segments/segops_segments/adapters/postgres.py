@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.definition import to_json
+from segops_common.contracts.definition import content_hash, to_json
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembersChanged
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
 from segops_common.telemetry.tracing import current_traceparent
@@ -68,6 +68,20 @@ class PostgresReadUnit:
     async def list_referred(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Segment]:
         query = shown_segments().where(below(tenant_id, segment_ids)).order_by(segments.c.id)
         return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
+        query = (
+            sa.select(segments.c.id)
+            .where(
+                segments.c.tenant_id == tenant_id,
+                segments.c.definition_hash == definition_hash,
+                segments.c.segment_type == "rule",
+                segments.c.deleted_at.is_(None),
+            )
+            .order_by(segments.c.id)
+            .limit(limit)
+        )
+        return (await self._session.execute(query)).scalars().all()
 
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
         query = _versions(tenant_id, segment_id).where(versions.c.number < before).limit(limit)
@@ -131,6 +145,7 @@ class PostgresWriteUnit(PostgresReadUnit):
             "segment_type": new.segment_type,
             "definition": to_json(new.definition),
             "definition_bytes": definition_bytes(new.definition),
+            "definition_hash": content_hash(new.definition),
             "description": new.description,
             "refresh": new.refresh,
             "version": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -26,6 +25,7 @@ from segops_segments.domain.segment import (
     Version,
 )
 from segops_segments.domain.standing import Standing
+from segops_segments.service.verdicts import Verdict
 
 MAX_ID: Final = 2**63 - 1
 _SEGMENT: Final[JsonDict] = {
@@ -341,15 +341,44 @@ class DefinitionFault(_Answer):
 
 
 class DefinitionVerdict(_Answer):
-    """Whether the definition could be saved."""
+    """Whether the definition could be saved, and what in it looks like a slip of the pen."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"valid": True, "errors": []}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "valid": True,
+                    "errors": [],
+                    "warnings": [
+                        {
+                            "path": "definition.conditions[0].event_type",
+                            "code": "unknown-event-type",
+                            "detail": "No event of this type has been seen. Did you mean `purchase`?",
+                        }
+                    ],
+                    "observed": True,
+                }
+            ]
+        }
+    )
 
     valid: bool
     errors: tuple[DefinitionFault, ...]
+    warnings: tuple[DefinitionFault, ...] = Field(
+        description="Of a valid definition: `always-true`, `always-false`, `duplicate-condition`; with `tenant`, also"
+        " `duplicate-segment`, `unknown-event-type`, `unknown-property`, `type-mismatch`."
+    )
+    observed: bool = Field(
+        description="Whether it was held against the tenant's events; not without `tenant`, or when they cannot be read now."
+    )
 
     @classmethod
-    def of(cls, faults: Sequence[Fault]) -> DefinitionVerdict:
-        """The answer for the faults that were found."""
-        found = tuple(DefinitionFault(path=each.path, code=each.code, detail=each.detail) for each in faults)
-        return cls(valid=not found, errors=found)
+    def of(cls, verdict: Verdict) -> DefinitionVerdict:
+        """The answer for what was found."""
+        errors = tuple(map(_fault, verdict.faults))
+        warnings = tuple(map(_fault, verdict.warnings))
+        return cls(valid=not errors, errors=errors, warnings=warnings, observed=verdict.observed)
+
+
+def _fault(fault: Fault) -> DefinitionFault:
+    return DefinitionFault(path=fault.path, code=fault.code, detail=fault.detail)

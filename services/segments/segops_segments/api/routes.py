@@ -70,11 +70,11 @@ async def create_segment(
 
 @router.post("/validate/", summary="Validate a definition", responses=problems(403, 404))
 async def validate_definition(use_cases: UseCasesOfApp, caller: Reader, body: ValidateDefinition) -> DefinitionVerdict:
-    """Says every fault with its path; nothing is stored."""
+    """Says every fault with its path, and warns of what no event of the tenant has ever had; nothing is stored."""
     if body.tenant is not None:
         caller.require(body.tenant, Scope.SEGMENTS_READ)
-    faults = await use_cases.segments.validate(body.definition, tenant_id=body.tenant, segment_id=body.segment_id)
-    return DefinitionVerdict.of(faults)
+    verdict = await use_cases.verdicts.of(body.definition, tenant_id=body.tenant, segment_id=body.segment_id)
+    return DefinitionVerdict.of(verdict)
 
 
 @router.get("/{segment_id}/", summary="Read a segment", dependencies=[READS], responses=problems(403, 404))

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from segops_common.contracts.definition import Group, parse_definition
+from segops_common.contracts.definition import Group
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
+from segops_segments.domain.difference import VersionDiff, difference
 from segops_segments.domain.segment import NOBODY, Change, NewSegment, Segment, Version
 from segops_segments.domain.static_list import ListChange, no_members
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
-from segops_segments.service.references import check_references, find_reference_faults
-from segops_segments.service.validation import faults_of, not_yet, size_faults
+from segops_segments.service.references import check_references
+from segops_segments.service.validation import not_yet, size_faults
 
 NEWEST = 2**63 - 1
 T = TypeVar("T")
@@ -88,18 +89,6 @@ class SegmentService:
         except NameTaken:
             raise _name_taken() from None
 
-    async def validate(self, definition: object, *, tenant_id: int | None, segment_id: int | None) -> Sequence[Fault]:
-        """The faults of any JSON value as a definition of that segment, or of a new one.
-
-        Without a tenant, the segments that it refers to are not looked for. Raises NotFound.
-        """
-        faults = faults_of(definition)
-        if faults or tenant_id is None:
-            return faults
-        async with self._store.reading() as unit:
-            segment = None if segment_id is None else await require_segment(unit, (tenant_id,), segment_id)
-            return await find_reference_faults(unit, tenant_id, parse_definition(definition), segment)
-
     async def versions(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Version]:
         """The definitions the segment has had, newest first."""
         before = _position(cursor, start=NEWEST)
@@ -107,12 +96,25 @@ class SegmentService:
             found = await unit.list_versions(tenant_id, segment_id, before, limit + 1)
         return _page(found, limit, [version.number for version in found])
 
-    async def restore(self, tenant_id: int, segment_id: int, number: int, *, expected: int | None, by: str) -> Segment:
-        """Give the segment the definition it had in that version, as a new version; raises as `change`."""
+    async def version(self, tenant_id: int, segment_id: int, number: int) -> Version:
+        """The definition that the segment got with that version; raises NotFound for one that changed another thing."""
         async with self._store.reading() as unit:
             version = await unit.version(tenant_id, segment_id, number)
         if version is None or version.number != number:
             raise NotFound("The segment has no such version.")
+        return version
+
+    async def diff(self, tenant_id: int, segment_id: int, number: int, *, against: int | None) -> VersionDiff:
+        """What that version changed since another one, or since the one before it; raises NotFound."""
+        after = await self.version(tenant_id, segment_id, number)
+        if against is not None:
+            return difference(await self.version(tenant_id, segment_id, against), after)
+        async with self._store.reading() as unit:
+            return difference(await unit.version(tenant_id, segment_id, number - 1), after)
+
+    async def restore(self, tenant_id: int, segment_id: int, number: int, *, expected: int | None, by: str) -> Segment:
+        """Give the segment the definition it had in that version, as a new version; raises as `change`."""
+        version = await self.version(tenant_id, segment_id, number)
         return await self.change(tenant_id, segment_id, Change(definition=version.definition), expected=expected, by=by)
 
 

@@ -8,6 +8,7 @@ from segops_segments.service.following import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
+from segops_segments.service.verdicts import Verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +19,4 @@ class UseCases:
     runs: RunService
     lists: StaticListService
     following: RunFollowing
+    verdicts: Verdicts

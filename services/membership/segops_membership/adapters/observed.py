@@ -1,0 +1,91 @@
+"""What a tenant's events look like, from ClickHouse: types from all events, properties from a sample of each type."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from segops_common.contracts.http import ObservedEvents, PropertyKind
+from segops_common.contracts.warehouse import EVENTS_TABLE
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
+from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_selections import select
+from segops_membership.ports import Outage
+
+MAX_EVENT_TYPES: Final = 1_000
+SAMPLE_EVENTS: Final = 2_000
+_TIMEOUT_S: Final = 2.0
+_SETTINGS: Final[dict[str, str | int | float]] = {"max_execution_time": _TIMEOUT_S}
+_NUMBERS: Final = ("Int", "UInt", "Float", "Decimal")
+
+
+class ClickHouseObserved:
+    """See the port `Observed`."""
+
+    def __init__(self, *, clickhouse: ClickHouse) -> None:
+        self._clickhouse = clickhouse
+
+    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
+        """See the port."""
+        names = await self._event_types(tenant_id)
+        known = set(names)
+        wanted = [name for name in dict.fromkeys(event_types) if name in known]
+        return ObservedEvents(
+            event_types=tuple(names[:MAX_EVENT_TYPES]),
+            complete=len(names) <= MAX_EVENT_TYPES,
+            properties=await self._properties(tenant_id, wanted) if wanted else {},
+        )
+
+    async def _event_types(self, tenant_id: int) -> list[str]:
+        tail = f"GROUP BY event_type ORDER BY count() DESC, event_type LIMIT {MAX_EVENT_TYPES + 1}"
+        bind = Bindings()
+        sql = select("event_type", EVENTS_TABLE, f"tenant_id = {bind.integer(tenant_id)}", tail)
+        return [str(row[0]) for row in (await self._query(sql, bind)).rows]
+
+    async def _properties(
+        self, tenant_id: int, event_types: Sequence[str]
+    ) -> dict[str, dict[str, tuple[PropertyKind, ...]]]:
+        bind = Bindings()
+        tenant = f"tenant_id = {bind.integer(tenant_id)}"
+        samples = " UNION ALL ".join(
+            select("event_type, payload", EVENTS_TABLE, f"{tenant} AND event_type = {bind.text(name)}", _SAMPLE)
+            for name in event_types
+        )
+        paths = "arrayJoin(CAST(JSONAllPathsWithTypes(payload), 'Array(Tuple(String, String))'))"
+        found = await self._query(
+            select(
+                "DISTINCT event_type, path.1, path.2", f"({select(f'event_type, {paths} AS path', f'({samples})')})"
+            ),
+            bind,
+        )
+        kinds: defaultdict[str, defaultdict[str, set[PropertyKind]]] = defaultdict(lambda: defaultdict(set))
+        for event_type, path, type_name in found.rows:
+            kinds[event_type][_path(path)].add(_kind(type_name))
+        return {
+            event_type: {path: tuple(sorted(of_path)) for path, of_path in sorted(of_type.items())}
+            for event_type, of_type in kinds.items()
+        }
+
+    async def _query(self, sql: str, bind: Bindings) -> ResultSet:
+        values: Mapping[str, object] = bind.values
+        try:
+            return await self._clickhouse.query(sql, values, settings=_SETTINGS, timeout_s=_TIMEOUT_S)
+        except ClickHouseError as error:
+            raise Outage(str(error)) from error
+
+
+_SAMPLE: Final = f"LIMIT {SAMPLE_EVENTS}"
+
+
+def _path(stored: str) -> str:
+    """The path as the language writes it: the column stores a dot within a key as %2E."""
+    return stored.replace("%2E", "\\.")
+
+
+def _kind(type_name: str) -> PropertyKind:
+    if type_name.startswith("Array"):
+        return "array"
+    if type_name.startswith(_NUMBERS):
+        return "number"
+    return "boolean" if type_name == "Bool" else "string"

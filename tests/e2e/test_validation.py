@@ -1,0 +1,47 @@
+"""A slip of the pen in a definition, seen against the events that were really sent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from segops_local.stack import Stack
+from tests.e2e.people import send, sign_up
+
+
+async def test_a_definition_is_held_against_the_events_of_its_tenant(stack: Stack) -> None:
+    wrong = {
+        "type": "event_count",
+        "event_type": "purchases",
+        "operator": "gte",
+        "value": 1,
+        "where": [{"property": "price", "operator": "gt", "value": 5}],
+    }
+    definition = {
+        "logic": "AND",
+        "conditions": [wrong, {"type": "user_property", "property": "plan", "operator": "exists"}],
+    }
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+        person = await sign_up(client, "validator")
+        key = (await person.new_key())["key"]
+        bought = {"user_id": "u", "event_type": "purchase", "payload": {"price": "cheap"}}
+        await send(client, key, "track", bought)
+
+        async def verdict(more: dict[str, Any]) -> Any:
+            return await person.ask("POST", "/api/segments/validate/", 200, {"definition": definition, **more})
+
+        found = await verdict({"tenant": person.tenant})
+        for _ in range(100):
+            if "purchase" in str(found["warnings"]):
+                break
+            await asyncio.sleep(0.1)
+            found = await verdict({"tenant": person.tenant})
+        without = await verdict({})
+
+    assert (found["valid"], found["observed"]) == (True, True)
+    (warning,) = found["warnings"]
+    assert (warning["path"], warning["code"]) == ("definition.conditions[0].event_type", "unknown-event-type")
+    assert "Did you mean `purchase`?" in warning["detail"]
+    assert (without["valid"], without["warnings"], without["observed"]) == (True, [], False)

@@ -1,0 +1,71 @@
+"""What a tenant's events look like, read from real ClickHouse, and told to other services only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from segops_common.contracts.http import OBSERVED_PATH, ObservedEvents
+from segops_common.testing.auth import FakeAuthenticator
+from segops_common.testing.http import in_process
+from segops_common.web.app import Running
+from segops_membership.adapters.observed import ClickHouseObserved
+from segops_membership.app import api_app
+from segops_membership.service.use_cases import UseCases
+from tests.integration.membership.analysis import SERVICE_TOKEN, use_cases_of
+from tests.integration.membership.stack import Stack, event, new_tenant
+
+
+async def test_types_and_properties_are_those_of_the_tenant(stack: Stack) -> None:
+    tenant, other = new_tenant(), new_tenant()
+    await stack.insert(
+        tenant,
+        [
+            replace(event("u", "purchase"), payload={"price": 5, "a.b": "x"}),
+            event("u", "purchase", price=5.5, shop={"city": "Bonn"}, gift=True, items=[{"sku": 1}]),
+            event("v", "login", via="x"),
+            event("v", "$identify", plan="pro"),
+        ],
+    )
+    await stack.insert(other, [event("u", "secret", canary=1)])
+
+    seen = await ClickHouseObserved(clickhouse=stack.clickhouse).look(tenant, ["purchase", "$identify", "absent"])
+
+    assert (seen.event_types[0], set(seen.event_types)) == ("purchase", {"purchase", "login", "$identify"})
+    assert seen.complete
+    assert seen.properties == {
+        "purchase": {
+            "a\\.b": ("string",),
+            "gift": ("boolean",),
+            "items": ("array",),
+            "price": ("number",),
+            "shop.city": ("string",),
+        },
+        "$identify": {"plan": ("string",)},
+    }
+
+
+async def test_a_tenant_without_events_has_none(stack: Stack) -> None:
+    seen = await ClickHouseObserved(clickhouse=stack.clickhouse).look(new_tenant(), ["login"])
+
+    assert seen == ObservedEvents(event_types=(), complete=True, properties={})
+
+
+@pytest.mark.parametrize(("credential", "status"), [(f"Service {SERVICE_TOKEN}", 200), ("Service x", 401), (None, 401)])
+async def test_only_services_are_told(stack: Stack, credential: str | None, status: int) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("u", "login")])
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[Running[UseCases]]:
+        yield Running(use_cases_of(stack), authenticator=FakeAuthenticator())
+
+    async with in_process(api_app(lifespan)) as client:
+        headers = {} if credential is None else {"Authorization": credential}
+        answer = await client.post(OBSERVED_PATH, json={"tenant_id": tenant, "event_types": []}, headers=headers)
+
+    assert answer.status_code == status
+    assert (status == 200) == (answer.json().get("event_types") == ["login"])

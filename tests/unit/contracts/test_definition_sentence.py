@@ -1,0 +1,132 @@
+"""The sentence of a definition: one for each kind of condition, and one for any definition at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segops_common.contracts.definition import parse_definition
+from segops_common.contracts.definition.sentence import sentence_of
+from tests.unit.contracts.test_definition_round_trip import Json, conditions, groups
+from tests.unit.contracts.test_definition_text import more_conditions
+
+
+def sentence(*nodes: Any, logic: str = "AND", **more: Any) -> str:
+    return sentence_of(parse_definition({"logic": logic, "conditions": list(nodes), **more}))
+
+
+def count(operator: str, value: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "event_count", "event_type": "purchase", "operator": operator, "value": value, **more}
+
+
+def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
+    given = {"value": value[0]} if value else {}
+    return {"type": "user_property", "property": "plan", "operator": operator, **given, **more}
+
+
+@pytest.mark.parametrize(
+    ("node", "clause"),
+    [
+        (count("gte", 1), 'they did "purchase" at least once'),
+        (count("gte", 2, window={"last": "30d"}), 'they did "purchase" at least twice in the last 30 days'),
+        (count("eq", 0, window={"last": "1w"}), 'they never did "purchase" in the last 1 week'),
+        (count("lt", 5), 'they did "purchase" fewer than 5 times'),
+        (count("between", [2, 4]), 'they did "purchase" between 2 and 4 times'),
+        (count("gt", 3, per="sku"), 'they did "purchase" more than 3 times with the same sku'),
+        (
+            count("eq", 1, window={"from": "-60d", "to": "2026-01-31T09:00:00Z"}),
+            'they did "purchase" exactly once after 60 days ago and up to 2026-01-31T09:00:00.000Z',
+        ),
+        (
+            count(
+                "gte",
+                1,
+                where=[{"property": "a b", "operator": "gt", "value": 5}, {"property": "c", "operator": "exists"}],
+            ),
+            'they did "purchase" at least once where "a b" is more than 5 and c is set',
+        ),
+        (trait("eq", "starter"), 'their plan is "starter"'),
+        (trait("in", ["a", 5, True]), 'their plan is one of "a", 5, true'),
+        (trait("not_in", list("abcdef")), "their plan is not one of 6 values"),
+        (trait("between", [1, 2.5]), "their plan is from 1 to 2.5"),
+        (trait("not_within_last", "12h"), "their plan is not in the last 12 hours"),
+        (
+            trait("exists", held_for={"operator": "lt", "duration": "3d"}),
+            "their plan is set and has been the same for less than 3 days",
+        ),
+        (
+            {
+                "type": "event_aggregate",
+                "event_type": "purchase",
+                "property": "price",
+                "function": "sum",
+                "operator": "gte",
+                "value": 100,
+            },
+            'the sum of price over their "purchase" events is at least 100',
+        ),
+        (
+            {
+                "type": "event_time",
+                "event_type": "login",
+                "occurrence": "last",
+                "operator": "within_last",
+                "value": "7d",
+            },
+            'their last "login" is in the last 7 days',
+        ),
+        (
+            {
+                "type": "event_match",
+                "event_type": "search",
+                "occurrence": "first",
+                "has": [{"property": "q", "operator": "contains", "value": "shoe"}],
+            },
+            'of their first "search", q contains "shoe"',
+        ),
+        (
+            {
+                "type": "event_sequence",
+                "steps": [{"event_type": "search"}, {"event_type": "purchase"}],
+                "within": "1d",
+            },
+            'they did "search", then "purchase", all within 1 day',
+        ),
+        (
+            {"type": "event_regularity", "event_type": "login", "period": "1d", "of": 7, "at_least": 3, "count": 2},
+            'they did "login" at least twice in at least 3 of the last 7 periods of 1 day',
+        ),
+        ({"type": "segment", "segment_id": 42}, "they are in segment 42"),
+        ({"type": "sample", "percent": 12.5, "seed": "x"}, 'they fall into a sample of 12.5 % drawn with the seed "x"'),
+        ({**trait("exists"), "negate": True}, "it is not true that their plan is set"),
+    ],
+)
+def test_each_condition_has_its_clause(node: dict[str, Any], clause: str) -> None:
+    assert sentence(node) == f"People for whom {clause}."
+
+
+def test_groups_are_joined_and_bracketed() -> None:
+    inner = {"logic": "OR", "conditions": [trait("exists"), count("gte", 1)]}
+    assert sentence(count("eq", 0), inner) == (
+        'People for whom they never did "purchase", and (their plan is set, or they did "purchase" at least once).'
+    )
+    assert sentence(trait("exists"), negate=True) == "Everyone but those for whom their plan is set."
+
+
+@pytest.mark.parametrize(
+    ("logic", "negate", "expected"),
+    [("AND", False, "Everyone."), ("OR", False, "No one."), ("AND", True, "No one."), ("OR", True, "Everyone.")],
+)
+def test_nothing_is_everyone_or_no_one(logic: str, negate: bool, expected: str) -> None:
+    assert sentence(logic=logic, negate=negate) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(groups(st.recursive(conditions() | more_conditions(), groups, max_leaves=6)))
+def test_every_definition_has_one_sentence(document: Json) -> None:
+    found = sentence_of(parse_definition(document))
+    assert found.endswith(".")
+    assert "{}" not in found

@@ -1,0 +1,143 @@
+"""Slips of the pen in a definition, seen against what a tenant's events look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from segops_common.contracts.definition import Group
+from segops_common.contracts.http import ObservedEvents
+from segops_segments.domain.observed_lint import event_types_of, observed_warnings
+
+OBSERVED = ObservedEvents(
+    event_types=("page_viewed", "purchase", "$identify"),
+    complete=True,
+    properties={
+        "purchase": {"price": ("number",), "gift": ("boolean",), "items": ("array",), "shop.city": ("string",)},
+        "$identify": {"plan": ("string",), "a\\.b": ("number",)},
+    },
+)
+
+
+def definition(*conditions: dict[str, Any]) -> Group:
+    return Group.model_validate({"logic": "AND", "conditions": list(conditions)})
+
+
+def count(event_type: str, **more: Any) -> dict[str, Any]:
+    return {"type": "event_count", "event_type": event_type, "operator": "gte", "value": 1, **more}
+
+
+def where(property_path: str, operator: str, *value: Any) -> dict[str, Any]:
+    given = {"value": value[0]} if value else {}
+    return count("purchase", where=[{"property": property_path, "operator": operator, **given}])
+
+
+def trait(property_path: str, operator: str, *value: Any) -> dict[str, Any]:
+    given = {"value": value[0]} if value else {}
+    return {"type": "user_property", "property": property_path, "operator": operator, **given}
+
+
+def said(*conditions: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(fault.path, fault.code) for fault in observed_warnings(definition(*conditions), OBSERVED)]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        count("purchase"),
+        count("pur*"),
+        count("*"),
+        where("price", "gt", 5),
+        where("price", "eq", 5),
+        where("price", "in", ["5", 5]),
+        where("gift", "eq", True),
+        where("items", "contains", 5),
+        where("items.0.sku", "eq", "x"),
+        where("shop", "exists"),
+        where("shop.city", "gt", 5),
+        where("shop.city", "contains", "x"),
+        trait("plan", "matches", "^a"),
+        trait("a\\.b", "gte", 1),
+        count("page_viewed", where=[{"property": "anything", "operator": "exists"}]),
+        count("pur*", where=[{"property": "anything", "operator": "exists"}]),
+        {"type": "sample", "percent": 5},
+        {"type": "segment", "segment_id": 5},
+    ],
+)
+def test_what_has_been_seen_is_passed_over(condition: dict[str, Any]) -> None:
+    assert said(condition) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "path", "code"),
+    [
+        (count("purchases"), "event_type", "unknown-event-type"),
+        (count("sign*"), "event_type", "unknown-event-type"),
+        (count("$page"), "event_type", "unknown-event-type"),
+        (where("prise", "gt", 5), "where[0].property", "unknown-property"),
+        (where("price.net", "gt", 5), "where[0].property", "unknown-property"),
+        (where("price", "eq", "5"), "where[0].property", "type-mismatch"),
+        (where("price", "not_in", ["5"]), "where[0].property", "type-mismatch"),
+        (where("price", "starts_with", "5"), "where[0].property", "type-mismatch"),
+        (where("price", "contains", "5"), "where[0].property", "type-mismatch"),
+        (where("gift", "gte", 1), "where[0].property", "type-mismatch"),
+        (where("gift", "within_last", "1d"), "where[0].property", "type-mismatch"),
+        (where("shop", "eq", "x"), "where[0].property", "type-mismatch"),
+        (trait("plam", "eq", "a"), "property", "unknown-property"),
+        (trait("plan", "neq", 5), "property", "type-mismatch"),
+        (count("purchase", per="item"), "per", "unknown-property"),
+        (
+            {
+                "type": "event_aggregate",
+                "event_type": "purchase",
+                "property": "gift",
+                "function": "sum",
+                "operator": "gt",
+                "value": 1,
+            },
+            "property",
+            "type-mismatch",
+        ),
+        (
+            {
+                "type": "event_match",
+                "event_type": "purchase",
+                "occurrence": "last",
+                "has": [{"property": "cost", "operator": "exists"}],
+            },
+            "has[0].property",
+            "unknown-property",
+        ),
+        (
+            {
+                "type": "event_sequence",
+                "steps": [{"event_type": "purchase"}, {"event_type": "refund"}],
+                "within": "1d",
+            },
+            "steps[1].event_type",
+            "unknown-event-type",
+        ),
+    ],
+)
+def test_what_nobody_has_seen_is_said_with_its_path(condition: dict[str, Any], path: str, code: str) -> None:
+    assert said(count("purchase"), condition) == [(f"definition.conditions[1].{path}", code)]
+
+
+def test_a_name_that_is_nearly_right_is_guessed() -> None:
+    event_type, property_path = observed_warnings(definition(count("purchases"), trait("plam", "eq", "a")), OBSERVED)
+
+    assert "Did you mean `purchase`?" in event_type.detail
+    assert "Did you mean `plan`?" in property_path.detail
+    (strange,) = observed_warnings(definition(count("zebra")), OBSERVED)
+    assert "Did you mean" not in strange.detail
+
+
+def test_nothing_is_unknown_while_not_every_type_is_listed() -> None:
+    assert observed_warnings(definition(count("rare")), OBSERVED.model_copy(update={"complete": False})) == ()
+
+
+def test_only_exact_types_whose_properties_matter_are_asked_for() -> None:
+    asked = definition(where("price", "gt", 5), count("login"), count("p*", per="x"), trait("plan", "exists"))
+
+    assert event_types_of(asked) == ("purchase", "$identify")
