@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -13,7 +13,8 @@ from segops_membership.domain.evaluate import Event
 from segops_membership.domain.evaluate_checks import instant, number
 from segops_membership.domain.instants import from_ms
 from tests.integration.membership.stack import NOW_MS
-from tests.integration.membership.worlds_order import held_for, sequence_condition
+from tests.integration.membership.worlds_filters import BY_FAMILY, families, walk
+from tests.integration.membership.worlds_order import held_for, sequence_condition, set_again
 from tests.integration.membership.worlds_values import values_condition
 
 DAY_MS = 86_400_000
@@ -123,18 +124,6 @@ WINDOWS: tuple[dict[str, str], ...] = (
     {"from": "2026-02-28T12:00:00Z", "to": "-2d"},
     {"from": "2026-03-01T12:00:00Z"},
 )
-_BY_FAMILY: dict[str, tuple[str, ...]] = {
-    "equality": ("eq", "neq"),
-    "membership": ("in", "not_in"),
-    "comparison": ("gt", "gte", "lt", "lte"),
-    "between": ("between",),
-    "containment": ("contains", "not_contains"),
-    "affix": ("starts_with", "ends_with"),
-    "pattern": ("matches", "not_matches"),
-    "presence": ("exists", "not_exists"),
-    "instant": ("before", "after"),
-    "recency": ("within_last", "not_within_last"),
-}
 _WANTED = tuple(each for each in SCALARS if each is not None and each != 2**63)
 _COUNT_OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "between")
 _COUNT_BOUNDS = (-1, 0, 0.5, 1, 1, 1.0, 1.5, 2, 2, 3)
@@ -147,7 +136,13 @@ class World:
         self._random = random
         self.references: dict[int, Group] = {each: Group(logic="OR", conditions=()) for each in STATIC}
         self.lists = {each: frozenset(random.sample(LISTED, random.randint(0, 4))) for each in STATIC}
-        self._fresh = [self._event(i) for i in range(random.randint(3, 14))]
+        # Some worlds are narrow, so that the same things happen again.
+        self._users = USERS[: random.choice((3, 3, 5))]
+        self._event_types = random.choice((EVENT_TYPES, EVENT_TYPES, ("$identify", "login")))
+        self._keys = random.choice((KEYS, random.sample(KEYS, 2)))
+        self._fresh: list[Event] = []
+        for i in range(random.randint(3, 16)):
+            self._fresh.append(self._event(i))
         # Mostly one at which everything is known; some events are delivered twice, and nothing comes in order.
         self.as_of_ms = random.choice(
             (NOW_MS, NOW_MS, random.choice(self._fresh).timestamp_ms + random.choice((-1, 0, 1)))
@@ -166,15 +161,18 @@ class World:
     def _event(self, index: int) -> Event:
         pick = self._random.choice
         at = NOW_MS + pick(OFFSETS)
-        payload = {pick(KEYS): self._value(2) for _ in range(self._random.choice((0, 1, 1, 2, 3)))}
-        return Event(pick(USERS), pick(EVENT_TYPES), f"{pick(MESSAGE_IDS)}-{index}", at, payload)
+        message_id = f"{pick(MESSAGE_IDS)}-{index}"
+        if self._fresh and self._random.random() < 0.3:
+            return replace(pick(self._fresh), message_id=message_id, timestamp_ms=at)
+        payload = {pick(self._keys): self._value(2) for _ in range(self._random.choice((0, 1, 1, 2, 3)))}
+        return Event(pick(self._users), pick(self._event_types), message_id, at, payload)
 
     def _value(self, depth: int) -> Any:
         shape = self._random.random()
         if depth and shape < 0.15:
             return self._unmixed([self._value(depth - 1) for _ in range(self._random.randint(0, 3))])
         if depth and shape < 0.35:
-            inner = {self._random.choice(KEYS): self._value(depth - 1) for _ in range(self._random.randint(1, 2))}
+            inner = {self._random.choice(self._keys): self._value(depth - 1) for _ in range(self._random.randint(1, 2))}
             # The JSON type keeps no trace of an object in which there is nothing but nulls.
             return inner if any(each is not None for each in inner.values()) else 5
         return self._scalar()
@@ -201,10 +199,7 @@ class World:
             }
         negate = self._random.random() < 0.1
         if kind < 0.5:
-            held = (
-                {"held_for": held_for(self._random, self._fresh, self.as_of_ms)} if self._random.random() < 0.3 else {}
-            )
-            return {"type": "user_property", **self._filter(self._subject("$identify")), **held, "negate": negate}
+            return {"type": "user_property", **self._trait(), "negate": negate}
         return {
             **self._random.choice(
                 (
@@ -223,6 +218,14 @@ class World:
             )(),
             "negate": negate,
         }
+
+    def _trait(self) -> dict[str, Any]:
+        """A test of a trait, and now and then of how long it has been so, mostly where it was set more than once."""
+        if self._random.random() < 0.6:
+            return self._filter(self._subject("$identify"))
+        calls = [each for each in self._fresh if each.event_type == "$identify" and each.timestamp_ms <= self.as_of_ms]
+        subject = self._random.choice(set_again(calls) or calls or self._fresh)
+        return {**self._filter(subject), "held_for": held_for(self._random, calls, subject, self.as_of_ms)}
 
     def _subject(self, event_type: str) -> Event:
         """An event to ask about, of the type if there is one."""
@@ -295,10 +298,10 @@ class World:
         pick = self._random.choice
 
         def where(each: Event) -> list[dict[str, Any]]:
-            return [self._filter(each) for _ in range(pick((0, 0, 0, 1)))]
+            return [self._filter(each) for _ in range(pick((0, 0, 0, 0, 0, 1)))]
 
-        condition = sequence_condition(self._random, self._fresh, pick(self._fresh), EVENT_PATTERNS, where)
-        return condition if pick((True, True, False)) else {**condition, "window": pick(WINDOWS)}
+        condition = sequence_condition(self._random, self._fresh, self.as_of_ms, EVENT_PATTERNS, where)
+        return condition if pick((True, True, True, False)) else {**condition, "window": pick(WINDOWS)}
 
     def _sample(self) -> dict[str, Any]:
         pick = self._random.choice
@@ -311,7 +314,7 @@ class World:
 
     def _path(self, subject: Event) -> tuple[str, Any]:
         """A path, mostly to something in the event, and what is there."""
-        path, value = self._random.choice([*_walk(subject.payload, ()), ((), None)])
+        path, value = self._random.choice([*walk(subject.payload, ()), ((), None)])
         if not path or self._random.random() < 0.1:
             return self._random.choice(PATHS), value
         return ".".join(key.replace(".", "\\.") for key in path), value
@@ -319,8 +322,8 @@ class World:
     def _filter(self, subject: Event) -> dict[str, Any]:
         """A test of something in the event that it passes, or nearly."""
         spelled, value = self._path(subject)
-        family = self._random.choice(_families(value))
-        test = {"property": spelled, "operator": self._random.choice(_BY_FAMILY[family])}
+        family = self._random.choice(families(value))
+        test = {"property": spelled, "operator": self._random.choice(BY_FAMILY[family])}
         return test if family == "presence" else {**test, "value": self._wanted(family, value)}
 
     def _wanted(self, family: str, value: Any) -> Any:
@@ -366,33 +369,3 @@ class World:
                 return format_instant(from_ms(int(at or 0) + pick((-1, 0, 0, 1)))) if inside else pick(INSTANTS)
             case _:
                 return pick(DURATIONS)
-
-
-def _families(value: Any) -> tuple[str, ...]:
-    """The families of operators that such a value can satisfy, the sharp ones more often; now and then, any."""
-    if isinstance(value, bool):
-        return ("equality", "membership", "containment", *_BY_FAMILY)
-    if isinstance(value, int | float):
-        return (*("comparison", "between", "instant", "recency") * 4, "equality", "membership", *_BY_FAMILY)
-    if isinstance(value, str) and instant(value) is not None:
-        return (*("instant", "recency") * 5, *_BY_FAMILY)
-    if isinstance(value, str):
-        return (
-            *("affix", "pattern", "containment", "comparison", "between") * 2,
-            "equality",
-            "membership",
-            *_BY_FAMILY,
-        )
-    return (*("containment", "presence") * 5, *_BY_FAMILY)
-
-
-def _walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every place in a payload with what is there; keys that no path can spell are left out."""
-    inside: Sequence[tuple[str, Any]] = ()
-    if isinstance(value, dict):
-        inside = [(key, each) for key, each in value.items() if not key.endswith("\\")]
-    elif isinstance(value, list):
-        inside = [(str(index), each) for index, each in enumerate(value)]
-    for key, each in inside:
-        yield (*path, key), each
-        yield from _walk(each, (*path, key))

@@ -12,12 +12,15 @@ Where = Callable[[Event], list[dict[str, Any]]]
 
 
 def sequence_condition(
-    random: Random, events: Sequence[Event], subject: Event, patterns: Sequence[str], where: Where
+    random: Random, events: Sequence[Event], as_of_ms: int, patterns: Sequence[str], where: Where
 ) -> dict[str, Any]:
-    """Steps that events of the subject's profile take, mostly in their order, in about the time that they took."""
-    own = [each for each in events if each.profile_id == subject.profile_id]
-    count = random.choice((2, 2, 2, 3, 3, 4, 8))
-    chosen = sorted((random.choice(own) for _ in range(count)), key=in_order)
+    """Steps that events of one profile take, mostly in their order, in about the time that they took."""
+    own = _busy(random, [each for each in events if each.timestamp_ms <= as_of_ms] or events)
+    times = {each.timestamp_ms: each for each in own}
+    chosen = list(times.values())
+    while len(chosen) < 2 or random.random() < 0.15:
+        chosen.append(random.choice(own))
+    chosen = sorted(random.sample(chosen, random.randint(2, min(8, len(chosen)))), key=in_order)
     if random.random() < 0.1:
         random.shuffle(chosen)
     steps = [
@@ -28,8 +31,30 @@ def sequence_condition(
     return {"type": "event_sequence", "steps": steps, "within": f"{max(0, span_s + random.choice((-1, 0, 0, 1)))}s"}
 
 
-def held_for(random: Random, events: Sequence[Event], as_of_ms: int) -> dict[str, Any]:
-    """About as long as it is since something was set."""
-    ages_s = [(as_of_ms - each.timestamp_ms) // 1000 for each in events if each.event_type == "$identify"]
+def _busy(random: Random, events: Sequence[Event]) -> list[Event]:
+    """The events of a profile, mostly of one with events of several times."""
+    by_profile: dict[str, list[Event]] = {}
+    for each in events:
+        by_profile.setdefault(each.profile_id, []).append(each)
+    busy = [own for own in by_profile.values() if len({each.timestamp_ms for each in own}) > 1]
+    return random.choice(busy or list(by_profile.values()))
+
+
+def set_again(calls: Sequence[Event]) -> list[Event]:
+    """The identify calls that say something of a trait of which another call of the profile does, too."""
+    return [
+        each
+        for each in calls
+        if any(
+            other is not each and other.profile_id == each.profile_id and other.payload.keys() & each.payload.keys()
+            for other in calls
+        )
+    ]
+
+
+def held_for(random: Random, calls: Sequence[Event], subject: Event, as_of_ms: int) -> dict[str, Any]:
+    """About as long as it is since something was set, mostly for the subject's profile."""
+    own = [each for each in calls if each.profile_id == subject.profile_id]
+    ages_s = [(as_of_ms - each.timestamp_ms) // 1000 for each in (*own, *own, *calls)]
     age_s = max(0, random.choice([*ages_s, 0, 1]) + random.choice((-1, 0, 0, 1)))
     return {"operator": random.choice(("gte", "gte", "lt")), "duration": f"{age_s}s"}
