@@ -21,13 +21,14 @@ from bench.harness import peers
 from bench.harness.analysis import explain_on, previews_on
 from bench.harness.engines import folder, postgres, warehouse
 from bench.harness.history import AS_OF, AS_OF_MS, DAYS, SHARES, TENANT, generate, users_of
+from bench.harness.memory import growth_mib
 from bench.harness.pairs import in_turn, milliseconds
 from bench.harness.peers import Did
 from bench.report import Budget, Ratio, at_least, at_most
 from segops_common.contracts.definition import Group
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse
-from segops_membership.adapters.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.evaluation import STATEMENTS_OF_A_RUN, ClickHouseEvaluation
 from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.plan import Expression, atoms_of
@@ -38,6 +39,7 @@ JOB_ROUNDS: Final = 3
 JOB_SEGMENTS: Final = 200
 SAMPLED_ALONE: Final = 20
 SEGMENT: Final = 1
+MEMORY_BYTES: Final = 512 * 1024**2
 _DAY_MS: Final = 86_400_000
 _SINCE_MS: Final = AS_OF_MS - 30 * _DAY_MS
 _WINDOW: Final = {"window": {"last": "30d"}}
@@ -224,6 +226,7 @@ async def measure(clickhouse: ClickHouse, engine: AsyncEngine, events: int) -> l
     found = [ratio for case in CASES for ratio in await _alone(clickhouse, case)]
     found += await _together(clickhouse)
     found += await _algebra(clickhouse)
+    found.append(await _memory(clickhouse))
     return [*found, await _edit(clickhouse, engine), await _explained(clickhouse, engine, users_of(events))]
 
 
@@ -284,6 +287,14 @@ async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
     )
     name = f"algebra and comparison of {JOB_SEGMENTS} segments"
     return [Ratio(name, "the job that they are part of", parts, whole, "ms", at_most(0.02))]
+
+
+async def _memory(clickhouse: ClickHouse) -> Ratio:
+    """How much larger the warehouse is at most while it answers a job, against what its statements may take."""
+    bounded = ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=MEMORY_BYTES)
+    grown = [await growth_mib(partial(evaluate, bounded, MANY)) for _ in range(JOB_ROUNDS)]
+    allowed = [MEMORY_BYTES / 1024**2 * STATEMENTS_OF_A_RUN] * JOB_ROUNDS
+    return Ratio("peak memory of that job", "its setting for each statement at once", grown, allowed, "MiB", at_most(1))
 
 
 async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:

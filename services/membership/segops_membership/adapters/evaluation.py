@@ -23,7 +23,7 @@ from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch,
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4
-_STATEMENTS_OF_A_RUN: Final = 3
+STATEMENTS_OF_A_RUN: Final = 3
 """Less than all: beside a run that asks much, others come to ask."""
 DEFAULT_MEMORY_BYTES: Final = 4 * 1024**3
 _NEVER_MS: Final = 2**60
@@ -83,7 +83,7 @@ class ClickHouseEvaluation:
     async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
         """See the port `Evaluation`."""
         statements = _statements(tenant_id, atoms, as_of_ms)
-        own_slots = asyncio.Semaphore(_STATEMENTS_OF_A_RUN)
+        own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
         results = await _all_of([self._ask(statement, own_slots, watch) for statement in statements])
         answered: dict[Atom, BitMap] = {}
         for statement, found in zip(statements[1:], results[1:], strict=True):

@@ -1,0 +1,43 @@
+"""How much memory the warehouse's process takes while something runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import psutil
+
+from segops_common.kit.tasks import spawn
+
+_LOOK_S: Final = 0.02
+_MIB: Final = 1024**2
+WAREHOUSE: Final = "segops_local.clickhouse"
+
+
+def warehouse_process() -> psutil.Process:
+    """The one that this process has started."""
+    found = [each for each in psutil.Process().children(recursive=True) if WAREHOUSE in " ".join(each.cmdline())]
+    if not found:
+        raise RuntimeError("the warehouse has no process")
+    return found[0]
+
+
+async def growth_mib(work: Callable[[], Awaitable[object]]) -> float:
+    """By how much the process is larger at its largest than before, in MiB; looked at every 20 ms."""
+    process = warehouse_process()
+    before = peak = process.memory_info().rss
+
+    async def look() -> None:
+        nonlocal peak
+        while True:
+            peak = max(peak, process.memory_info().rss)
+            await asyncio.sleep(_LOOK_S)
+
+    looking = spawn(look(), name="memory of the warehouse")
+    try:
+        await work()
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
+    return max(1.0, (peak - before) / _MIB)
