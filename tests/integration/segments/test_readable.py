@@ -21,7 +21,7 @@ async def test_a_definition_and_its_text_describe_the_same(client: httpx.AsyncCl
     assert by_json.status_code == 200
     found = by_json.json()
     assert found["definition"] == PRICING
-    assert found["sentence"].startswith("People for whom they did ")
+    assert found["sentence"].startswith("The people of whom this is true: they did ")
 
     by_text = await describe(client, {"text": found["text"]})
 

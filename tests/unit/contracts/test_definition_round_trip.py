@@ -87,7 +87,9 @@ def conditions() -> st.SearchStrategy[Json]:
         },
         window=windows,
     )
-    match = condition("event_match", {**event, "occurrence": st.just("last"), "has": filters}, where=filters)
+    match = condition(
+        "event_match", {**event, "occurrence": st.just("last"), "has": filters | st.just([])}, where=filters
+    )
     regularity = condition(
         "event_regularity",
         {**event, "period": durations, "of": st.integers(1, 60), "at_least": st.integers(0, 60)},

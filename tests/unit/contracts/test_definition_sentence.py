@@ -32,7 +32,7 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
     [
         (count("gte", 1), 'they did "purchase" at least once'),
         (count("gte", 2, window={"last": "30d"}), 'they did "purchase" at least twice in the last 30 days'),
-        (count("eq", 0, window={"last": "1w"}), 'they never did "purchase" in the last 1 week'),
+        (count("eq", 0, window={"last": "1w"}), 'they never did "purchase" in the last week'),
         (count("lt", 5), 'they did "purchase" fewer than 5 times'),
         (count("between", [2, 4]), 'they did "purchase" between 2 and 4 times'),
         (count("gt", 3, per="sku"), 'they did "purchase" more than 3 times with the same sku'),
@@ -87,6 +87,7 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
             },
             'of their first "search", q contains "shoe"',
         ),
+        ({"type": "event_match", "event_type": "a", "occurrence": "last", "has": []}, 'they did "a"'),
         (
             {
                 "type": "event_sequence",
@@ -105,15 +106,15 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_each_condition_has_its_clause(node: dict[str, Any], clause: str) -> None:
-    assert sentence(node) == f"People for whom {clause}."
+    assert sentence(node) == f"The people of whom this is true: {clause}."
 
 
 def test_groups_are_joined_and_bracketed() -> None:
     inner = {"logic": "OR", "conditions": [trait("exists"), count("gte", 1)]}
     assert sentence(count("eq", 0), inner) == (
-        'People for whom they never did "purchase", and (their plan is set, or they did "purchase" at least once).'
+        'The people of whom this is true: they never did "purchase", and (their plan is set, or they did "purchase" at least once).'
     )
-    assert sentence(trait("exists"), negate=True) == "Everyone but those for whom their plan is set."
+    assert sentence(trait("exists"), negate=True) == "Everyone but the people of whom this is true: their plan is set."
 
 
 @pytest.mark.parametrize(
@@ -129,4 +130,4 @@ def test_nothing_is_everyone_or_no_one(logic: str, negate: bool, expected: str) 
 def test_every_definition_has_one_sentence(document: Json) -> None:
     found = sentence_of(parse_definition(document))
     assert found.endswith(".")
-    assert "{}" not in found
+    assert "\n" not in found

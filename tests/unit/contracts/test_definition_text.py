@@ -35,6 +35,7 @@ EXAMPLE = """all of {
     last "login" within_last 7d
     last "login" before "2026-01-31T09:00:00.000Z"
     first "search *" has "q" contains "shoe" where "page" eq 1
+    last "search" exists where "page" eq 1
     sequence "search" then "purchase" where "price" gt 5 within 1d last 30d
     regular "login" in 3 of 7 periods 1d
     count "bu\\\"y" per "sku" eq 0
@@ -117,7 +118,8 @@ def test_small_texts(text: str) -> None:
         ('all of { trait "x }', "line 1, column 16", "ends on its line"),
         ('all of { trait "\\x" exists }', "line 1, column 16", "escape"),
         ("all of {" * 50 + "}" * 50, "line 1", "too deeply"),
-        ("x" * (512 * 1024 + 1), "line 1, column 1", "512 KiB"),
+        ("x" * (256 * 1024 + 1), "line 1, column 1", "256 KiB"),
+        ('all of { trait "a" in [' + "1," * 1001 + "1] }", "line 1", "1000 values"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(text: str, place: str, said: str) -> None:

@@ -51,6 +51,7 @@ def regular(**more: int) -> dict[str, Any]:
         (regular(at_least=0), "always-true"),
         (regular(count=0), "always-true"),
         (regular(at_least=4), "always-false"),
+        (regular(at_least=4, count=0), "always-false"),
         ({"type": "sample", "percent": 0}, "always-false"),
         ({"type": "sample", "percent": 100.0}, "always-true"),
         (

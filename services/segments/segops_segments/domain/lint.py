@@ -85,7 +85,7 @@ def _condition(node: AnyCondition) -> bool | None:
         case EventCount() | EventAggregate():
             return _measured(node)
         case EventRegularity():
-            return True if 0 in (node.at_least, node.count) else False if node.at_least > node.of else None
+            return False if node.at_least > node.of else True if 0 in (node.at_least, node.count) else None
         case EventSequence():
             return False if node.within.milliseconds == 0 else None
         case Sample():

@@ -48,10 +48,10 @@ class Verdicts:
         async with self._store.reading() as unit:
             segment = None if segment_id is None else await require_segment(unit, (tenant_id,), segment_id)
             broken = await find_reference_faults(unit, tenant_id, group, segment)
-            alike = await unit.with_definition(tenant_id, content_hash(group), _MAX_ALIKE)
+            alike = await unit.with_definition(tenant_id, content_hash(group), _MAX_ALIKE + 1)
         if broken:
             return Verdict(broken)
-        repeated = _repeated([each for each in alike if each != segment_id])
+        repeated = _repeated([each for each in alike if each != segment_id][:_MAX_ALIKE])
         return await self._observed_too(tenant_id, group, (*repeated, *static_warnings(group)))
 
     async def _observed_too(self, tenant_id: int, definition: Group, warnings: Sequence[Fault]) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from segops_common.contracts.definition.canonical import to_json
@@ -57,8 +58,12 @@ def sentence_of(definition: Group) -> str:
     node = to_json(definition)
     parts: Sequence[Json] = node["conditions"]  # type: ignore[assignment]
     if node.get("negate"):
-        return f"Everyone but those for whom {_all_of(node)}." if parts else f"{_nobody(not _is_all(node))}."
-    return f"People for whom {_all_of(node)}." if parts else f"{_nobody(_is_all(node))}."
+        return (
+            f"Everyone but the people of whom this is true: {_all_of(node)}."
+            if parts
+            else f"{_nobody(not _is_all(node))}."
+        )
+    return f"The people of whom this is true: {_all_of(node)}." if parts else f"{_nobody(_is_all(node))}."
 
 
 def _nobody(everyone: bool) -> str:
@@ -105,6 +110,8 @@ def _event_time(node: Json) -> str:
 
 
 def _event_match(node: Json) -> str:
+    if not node["has"]:
+        return f"they did {_event(node)}{_where(node)}"
     return f"of their {node['occurrence']} {_event(node)}{_where(node)}, {_filters(node['has'])}"
 
 
@@ -115,7 +122,12 @@ def _event_sequence(node: Json) -> str:
 
 def _event_regularity(node: Json) -> str:
     times = _times(node.get("count", 1))
-    periods = f"{node['at_least']} of the last {node['of']} periods of {_duration(node['period'])}"
+    of = (
+        f"{node['at_least']} of the last {node['of']} periods"
+        if node["of"] > 1
+        else f"{node['at_least']} of the last 1 period"
+    )
+    periods = f"{of} of {_duration(node['period'])}"
     return f"they did {_event(node)} at least {times} in at least {periods}{_where(node)}"
 
 
@@ -158,7 +170,7 @@ def _compared(check: Json) -> str:
         return f"is from {_number(value[0])} to {_number(value[1])}"  # type: ignore[index]
     if operator in ("in", "not_in"):
         return f"is {'not ' if operator == 'not_in' else ''}one of {_list(value or ())}"
-    shown = _duration(str(value)) if operator in ("within_last", "not_within_last") else _quoted(value)
+    shown = _last(str(value)) if operator in ("within_last", "not_within_last") else _quoted(value)
     return _COMPARED[operator].format(shown)
 
 
@@ -171,7 +183,7 @@ def _window(node: Json) -> str:
     if not window:
         return ""
     if "last" in window:
-        return f" in the last {_duration(window['last'])}"
+        return f" in the last {_last(window['last'])}"
     ends = (("from", "after"), ("to", "up to"))
     return " " + " and ".join(f"{word} {_point(window[end])}" for end, word in ends if end in window)
 
@@ -210,8 +222,13 @@ def _duration(text: str) -> str:
     return f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"
 
 
+def _last(text: str) -> str:
+    """As it stands after "the last"."""
+    return _duration(text).removeprefix("1 ")
+
+
 def _number(value: float) -> str:
-    return json.dumps(value)
+    return format(Decimal(str(value)), "f")
 
 
 def _quoted(value: Any) -> str:

@@ -50,8 +50,8 @@ def _event_time(node: Json) -> str:
 
 
 def _event_match(node: Json) -> str:
-    has = " and ".join(map(_filter, node["has"]))
-    return f"{node['occurrence']} {_quoted(node['event_type'])} has {has}{_where(node)}"
+    has = f"has {' and '.join(map(_filter, node['has']))}" if node["has"] else "exists"
+    return f"{node['occurrence']} {_quoted(node['event_type'])} {has}{_where(node)}"
 
 
 def _event_sequence(node: Json) -> str:

@@ -12,7 +12,8 @@ from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.parse import parse_definition
 from segops_common.kit.errors import Fault, ValidationFailed
 
-MAX_TEXT_CHARS: Final = 512 * 1024
+MAX_TEXT_CHARS: Final = 256 * 1024
+_MAX_VALUES: Final = 1_000
 _MAX_DEPTH: Final = 16
 """Deeper than the language allows, which then says so with the path."""
 _TOKEN: Final = re.compile(r'\s*(?:("(?:[^"\\\n]|\\.)*")|([{}\[\],])|([^\s{}\[\],"]+))')
@@ -112,6 +113,8 @@ class _Parser:
         node: Json = {"occurrence": self._word(), "event_type": self._string()}
         if self._takes("has"):
             return node | {"type": "event_match", "has": self._filters()} | self._where()
+        if self._takes("exists"):
+            return node | {"type": "event_match", "has": []} | self._where()
         return node | {"type": "event_time"} | self._operator() | self._where()
 
     def _event_sequence(self) -> Json:
@@ -191,6 +194,8 @@ class _Parser:
             values = [self._scalar()]
             while self._takes(","):
                 values.append(self._scalar())
+                if len(values) > _MAX_VALUES:
+                    self._fail(self._peek().at, f"a list has at most {_MAX_VALUES} values")
             self._take("]")
             return values
         return self._scalar()
