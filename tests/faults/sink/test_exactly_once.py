@@ -25,6 +25,7 @@ from segops_local.engines import ClickHouseEngine, KafkaEngine, ValkeyEngine
 from tests.faults.sink.harness import Producer, Sinks, Verdict, until_drained, verdict
 
 EVENT_COUNT = 20_000
+"""The least that a run sends."""
 LONGER_THAN_AN_APPEND_WAITS_S = APPEND_DEADLINE_S + 1
 WINDOWS = ("after_intent", "mid_insert", "after_insert", "after_commit")
 CRASH_POINTS = [f"{window}:0.12" for window in WINDOWS]
@@ -67,14 +68,14 @@ async def placed(
         yield Place(warehouse, journal, clickhouse, log, folder)
 
 
-def assert_windows_were_hit(sinks: Sinks, *, each: int, replays: int) -> None:
+def windows_were_hit(sinks: Sinks, *, each: int, replays: int) -> bool:
     said = sinks.said()
-    assert all(said[window] >= each for window in WINDOWS), f"the run proves nothing, windows hit: {dict(said)}"
-    assert said["replays"] >= replays, f"the run proves nothing, windows hit: {dict(said)}"
+    return all(said[window] >= each for window in WINDOWS) and said["replays"] >= replays
 
 
 def assert_exactly_once(found: Verdict) -> None:
-    assert found == Verdict(acked=EVENT_COUNT, rows=EVENT_COUNT, lost=frozenset(), invented=frozenset(), duplicated=0)
+    assert found.acked >= EVENT_COUNT
+    assert found == Verdict(acked=found.acked, rows=found.acked, lost=frozenset(), invented=frozenset(), duplicated=0)
 
 
 async def kill(
@@ -88,8 +89,12 @@ async def kill(
         await engine.start()
 
 
-async def run(place: Place, *troubles: Coroutine[Any, Any, None]) -> tuple[Sinks, Producer]:
-    """Send everything through sinks that crash, amid the troubles, and wait until it has arrived."""
+async def run(place: Place, *troubles: Coroutine[Any, Any, None], each: int, replays: int) -> Producer:
+    """Send everything through sinks that crash, amid the troubles, and wait until it has arrived.
+
+    A slow machine starts sinks slowly: more is sent until each window was hit and batches were repeated as often as
+    the run has to show, for two minutes at most; a run that does not reach them fails.
+    """
     sinks = Sinks(log_url(place.journal), place.warehouse.url, CRASH_POINTS, place.folder)
     producer = Producer(place.log, seed=1)
     async with asyncio.TaskGroup() as group:
@@ -98,27 +103,33 @@ async def run(place: Place, *troubles: Coroutine[Any, Any, None]) -> tuple[Sinks
             meanwhile.create_task(producer.send(EVENT_COUNT, over_s=15))
             for trouble in troubles:
                 meanwhile.create_task(trouble)
-        await until_drained(place.clickhouse, producer.acked, within_s=60)
+        for _ in range(120):
+            if windows_were_hit(sinks, each=each, replays=replays):
+                break
+            await producer.send(EVENT_COUNT // 15, over_s=1)
+        await until_drained(place.clickhouse, producer.acked, within_s=120)
         await sinks.stop()
-    return sinks, producer
+    hit = dict(sinks.said())
+    assert windows_were_hit(sinks, each=each, replays=replays), f"the run proves nothing, windows hit: {hit}"
+    return producer
 
 
 async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path) -> None:
     async with placed(tmp_path, PLAIN_TABLE) as place:
-        sinks, producer = await run(place, kill(place.warehouse, after_s=(3, 4, 4)))
-        assert_windows_were_hit(sinks, each=2, replays=10)
+        producer = await run(place, kill(place.warehouse, after_s=(3, 4, 4)), each=2, replays=10)
         assert_exactly_once(await verdict(place.clickhouse, producer.acked))
         await assert_every_profile_was_seen(place.clickhouse)
 
 
 async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path) -> None:
     async with placed(tmp_path, SINGLE_NODE) as place:
-        sinks, producer = await run(
+        producer = await run(
             place,
             kill(place.journal, after_s=(4,), down_s=LONGER_THAN_AN_APPEND_WAITS_S),
             kill(place.warehouse, after_s=(8,)),
+            each=2,
+            replays=5,
         )
-        assert_windows_were_hit(sinks, each=2, replays=5)
         assert producer.repeats >= 1, "no append failed while the log was killed"
         assert_exactly_once(await verdict(place.clickhouse, producer.acked, final=True))
 
@@ -126,16 +137,15 @@ async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path) -> No
 @pytest.mark.kafka
 async def test_on_kafka(tmp_path: Path, kafka_possible: None) -> None:
     async with placed(tmp_path, SINGLE_NODE, KafkaEngine(tmp_path / "kafka")) as place:
-        sinks, producer = await run(place, kill(place.journal, after_s=(5,)), kill(place.warehouse, after_s=(9,)))
-        assert_windows_were_hit(sinks, each=1, replays=3)
+        troubles = kill(place.journal, after_s=(5,)), kill(place.warehouse, after_s=(9,))
+        producer = await run(place, *troubles, each=1, replays=3)
         assert_exactly_once(await verdict(place.clickhouse, producer.acked, final=True))
 
 
 async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Path) -> None:
     async with placed(tmp_path, PLAIN_TABLE) as place:
         await place.clickhouse.command("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
-        sinks, producer = await run(place)
-        assert_windows_were_hit(sinks, each=2, replays=5)
+        producer = await run(place, each=2, replays=5)
         found = await verdict(place.clickhouse, producer.acked)
         assert (found.lost, found.invented) == (frozenset(), frozenset())
         assert found.duplicated > 0
