@@ -16,8 +16,8 @@ from segops_common.security.scopes import Scope
 from segops_common.web.deps import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
-from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES
-from segops_ingest.api.hot import DocumentedAs, HotRoute
+from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES, TEXT_EXAMPLES
+from segops_ingest.api.hot import TEXT, DocumentedAs, HotRoute
 from segops_ingest.api.models import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import EventRefused
@@ -51,6 +51,12 @@ _STORED = (
     " When the answer is 202 the event is stored durably and will count exactly once; send it again after any other "
     "answer or none, with the same `message_id` or `Idempotency-Key`."
 )
+_AS_TEXT = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": "The same call as JSON text with a publishable key in `api_key`, in place of the Authorization header: "
+    "browsers send it without a preflight, so also while a page is left.",
+}
 
 
 def router() -> APIRouter:
@@ -88,6 +94,7 @@ def _add(routes: APIRouter, name: str, endpoint: Endpoint, summary: str, descrip
             },
             **problems(400, 401, 403, 413, 415, 422, 503),
         },
+        openapi_extra={"requestBody": {"content": {TEXT: {"schema": _AS_TEXT, "example": TEXT_EXAMPLES[name]}}}},
     )
 
 
