@@ -87,7 +87,7 @@ class Shortcut:
 
 
 async def _with_key_in_header(request: Request) -> tuple[KeyPrincipal, Any]:
-    caller = _admitted(await authenticated(request), request)
+    caller = _admitted(_key(await authenticated(request)), request)
     check_query(request)
     require_json(request)
     return caller, _parsed(await read_body(request))
@@ -108,15 +108,19 @@ async def _with_key_in_body(request: Request) -> tuple[KeyPrincipal, Any]:
         fault = Fault(KEY_FIELD, "wrong-type", "must be text")
         raise ValidationFailed("The key is not valid.", errors=[fault])
     authenticator: Authenticator = request.app.state.authenticator
-    caller = _admitted(await authenticator.authenticate(f"ApiKey {key}"), request)
+    caller = _key(await authenticator.authenticate(f"ApiKey {key}"))
     caller.require_publishable()
-    return caller, call
+    return _admitted(caller, request), call
 
 
-def _admitted(caller: Principal, request: Request) -> KeyPrincipal:
-    """The caller, when it is a key that may send events from where the request comes from; raises a Problem."""
+def _key(caller: Principal) -> KeyPrincipal:
     caller.require_kind(KeyPrincipal)
     assert isinstance(caller, KeyPrincipal)
+    return caller
+
+
+def _admitted(caller: KeyPrincipal, request: Request) -> KeyPrincipal:
+    """The caller, when it may send events from where the request comes from; raises Forbidden."""
     origin = request.headers.get("origin")
     if origin is not None:
         caller.require_page(origin)

@@ -70,7 +70,8 @@ def router() -> APIRouter:
         "batch",
         _batch,
         "Send a batch of calls",
-        "Calls are judged one by one: the answer is 202 when at least one is accepted, and names the refused ones."
+        "Calls are judged one by one: the answer is 202 when at least one is accepted, and `errors` names every "
+        "refused one by its index. When all are refused it is 422 `no-valid-event`, which says why for the first twenty."
         + _STORED,
     )
     return routes
@@ -131,7 +132,8 @@ async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_
             Fault(f"batch[{index}].{refusal.path}".rstrip("."), refusal.code, refusal.detail)
             for index, refusal in receipt.refused
         ]
-        raise ValidationFailed(f"None of the {len(items)} items is valid.", errors=faults)
+        # A problem names twenty faults at most; its type says that there is no item without one.
+        raise ValidationFailed(f"None of the {len(items)} items is valid.", slug="no-valid-event", errors=faults)
     return _accepted(receipt)
 
 
