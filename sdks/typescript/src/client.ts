@@ -1,0 +1,387 @@
+import { type Answer, createTransport, refusalAt, retryAfter } from './transport.ts';
+import type { Client, Common, ErrorCode, KeyValueStorage, Options, SegOpsError, WireEvent } from './types.ts';
+import { attempt, type Item, itemOf, now, uuid } from './util.ts';
+
+const MAX_EVENT_BYTES = 32_768;
+const MAX_BATCH_BYTES = 450_000;
+const MAX_BATCH_EVENTS = 100;
+/** Browsers refuse keepalive bodies of over 65,536 bytes in all; the rest is for the frame of the batch. */
+const MAX_KEEPALIVE_BYTES = 60_000;
+/** A longer wait is no use to anybody, and timers overflow at 24 days. */
+const MAX_WAIT_MS = 864e5;
+const WAIT_UNTIL_MS = 25_000;
+
+/** What a page remembers, short because it is stored: anonymous id, user id, opted out. */
+interface Memory {
+  a?: string;
+  u?: string;
+  o?: boolean;
+}
+
+type Call = Common &
+  Partial<Record<'eventType' | 'name' | 'groupId' | 'previousId', string>> &
+  Partial<Record<'payload' | 'traits', object>>;
+
+export const createClient = (options: Options): Client => {
+  const {
+    apiKey,
+    flushAt = 20,
+    flushIntervalMs = 5e3,
+    maxQueueEvents = 5e4,
+    maxQueueBytes = 2e7,
+    dropPolicy,
+    retryBaseMs = 200,
+    retryMaxMs = 3e4,
+    requestTimeoutMs = 1e4,
+    onError,
+    beforeSend,
+    waitUntil,
+  } = options;
+  const { post, stopGzip } = createTransport(options);
+  const page = globalThis.window?.document;
+  const isInert = page && /^sk_/.test(apiKey);
+  /** Of the storage's entries: two clients with different keys share nothing. */
+  const name = `segops:${`${apiKey}`.slice(-8)}`;
+  let { storage } = options;
+  let memory: Memory = {};
+  let context: object | undefined;
+  let queue: Item[] = [];
+  let queuedBytes = 0;
+  /** How many at the head of the queue are on their way. */
+  let busy = 0;
+  let limit = MAX_BATCH_EVENTS;
+  let failures = 0;
+  let sent = 0;
+  let dropped = 0;
+  let blocked = isInert;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let flushing: Promise<void> | undefined;
+  /** Until it ends, nothing is sent: back-off or Retry-After. */
+  let waiting: Promise<void> | undefined;
+  let closing: ReturnType<Client['shutdown']> | undefined;
+  let controller: AbortController | undefined;
+
+  // --- what is remembered and told
+
+  const read = (key: string): Answer => attempt(() => JSON.parse(storage?.getItem(key) as string));
+  /** Whether it is stored; it may be full, or forbidden. */
+  const write = (key: string, value: unknown) =>
+    attempt(() => {
+      (storage as KeyValueStorage).setItem(key, JSON.stringify(value));
+      return true;
+    });
+  const remember = (value: Memory) => {
+    memory = value;
+    write(name, value);
+  };
+
+  /** Whether no event may be taken or sent. Another tab may have changed that, and who the user is. */
+  const isRefused = () => {
+    if (storage) memory = read(name) ?? memory;
+    return isInert || memory.o;
+  };
+
+  const report = (error: SegOpsError, isFatal?: boolean) =>
+    attempt(() => (onError ? onError(error) : isFatal && console.error('SegOps:', error.code, error.detail)));
+
+  // --- the queue
+
+  const drop = (item: Item, code: ErrorCode, status?: number, detail?: string) => {
+    dropped++;
+    if (onError) report({ code, event: attempt(() => JSON.parse(item.text)), status, detail });
+  };
+
+  const remove = (items: Item[]) => {
+    for (const item of items) {
+      if (!item.gone) queuedBytes -= item.bytes;
+      item.gone = true;
+    }
+    queue = queue.filter((item) => !item.gone);
+  };
+
+  const discard = (code: ErrorCode) => {
+    for (const item of queue) drop(item, code);
+    remove(queue);
+  };
+
+  /** The first of the queue: at least one, else no more events or bytes than that. */
+  const head = (maxEvents: number, maxBytes: number) => {
+    let count = 0;
+    for (const item of queue) {
+      // A comma follows.
+      maxBytes -= item.bytes + 1;
+      if (count && (count >= maxEvents || maxBytes < 0)) break;
+      count++;
+    }
+    return queue.slice(0, count);
+  };
+
+  const push = (item: Item) => {
+    while (queue.length >= maxQueueEvents || queuedBytes + item.bytes > maxQueueBytes) {
+      const [victim = item] = dropPolicy === 'newest' ? [] : queue.splice(busy, 1);
+      drop(victim, 'queue_full');
+      if (victim === item) return;
+      queuedBytes -= victim.bytes;
+    }
+    queue.push(item);
+    queuedBytes += item.bytes;
+    timer ??= setTimeout(wake, flushIntervalMs);
+    if (queue.length >= flushAt) flush();
+    if (queue.length === 1) attempt(() => waitUntil?.(drain(WAIT_UNTIL_MS)));
+  };
+
+  const wireEvent = (type: WireEvent['type'], call: Call): WireEvent => ({
+    type,
+    message_id: call.messageId ?? uuid(),
+    timestamp: call.timestamp ?? now(),
+    user_id: call.userId ?? memory.u,
+    anonymous_id: call.anonymousId ?? memory.a,
+    event_type: call.eventType,
+    name: call.name,
+    payload:
+      type === 'page' && page
+        ? { path: location.pathname, url: location.href, title: page.title, referrer: page.referrer, ...call.payload }
+        : call.payload,
+    traits: call.traits,
+    group_id: call.groupId,
+    previous_id: call.previousId ?? (type === 'alias' ? memory.a : undefined),
+    context: context || call.context ? { ...context, ...call.context } : undefined,
+  });
+
+  const on =
+    (type: WireEvent['type']) =>
+    (call: Call = {}) => {
+      try {
+        if (isRefused()) return;
+        // A server sends for many users: what one call says holds for no other.
+        if (page || storage) {
+          if (type === 'identify' && call.userId) remember({ ...memory, u: call.userId });
+          if (!memory.a) remember({ ...memory, a: uuid() });
+        }
+        const event = wireEvent(type, call);
+        const wanted = beforeSend ? beforeSend(event) : event;
+        if (!wanted) return;
+        const item = itemOf(JSON.stringify(wanted));
+        if (closing) drop(item, 'closed');
+        else if (item.bytes > MAX_EVENT_BYTES) drop(item, 'event_too_large');
+        else push(item);
+      } catch (error) {
+        dropped++;
+        report({ code: 'invalid_event', detail: `${error}` });
+      }
+    };
+
+  // --- sending
+
+  const wake = () => {
+    timer = undefined;
+    flush();
+  };
+
+  const pause = (ms: number) => {
+    clearTimeout(timer);
+    waiting = new Promise((resolve) => {
+      timer = setTimeout(
+        () => {
+          waiting = undefined;
+          resolve();
+          wake();
+        },
+        Math.min(ms, MAX_WAIT_MS),
+      );
+      // A server that fails does not keep a process from ending.
+      (timer as { unref?: () => void }).unref?.();
+    });
+  };
+
+  /** Takes out of the queue what an answer names as bad, and the others when it is good; how many. */
+  const settle = (batch: Item[], response: Response, answer: Answer) => {
+    const settled = batch.filter((item, index) => {
+      const refusal = refusalAt(answer, index);
+      if (refusal) drop(item, 'refused', response.status, refusal.detail);
+      else if (response.ok) sent++;
+      return refusal || response.ok;
+    });
+    remove(settled);
+    return settled.length;
+  };
+
+  /** The batch is too large, or one of its events is bad: find which by halves. */
+  const halve = (batch: Item[], status: number, answer: Answer) => {
+    limit = batch.length >> 1;
+    if (!limit) {
+      drop(batch[0] as Item, 'refused', status, answer?.detail);
+      remove(batch);
+      limit = MAX_BATCH_EVENTS;
+    }
+  };
+
+  const backOff = () => Math.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** failures++);
+
+  /** Does what an answer asks for; `response` is undefined when none came. Milliseconds to wait, or NaN. */
+  const react = (batch: Item[], response: Response | undefined, answer: Answer) => {
+    const status = response?.status;
+    let retryMs = attempt(() => retryAfter(response)) as number;
+    if (response?.ok) {
+      settle(batch, response, answer);
+      failures = 0;
+      limit = Math.min(limit + 1, MAX_BATCH_EVENTS);
+    } else if (response && (status === 400 || status === 413 || status === 422)) {
+      if (!settle(batch, response, answer)) halve(batch, status, answer);
+    } else if (status === 401 || status === 403) {
+      blocked = true;
+      report({ code: 'unauthorized', status, detail: answer?.detail }, true);
+    } else if (!(status === 415 && stopGzip()) && !batch[0]?.gone) {
+      if (!(retryMs >= 0)) retryMs = backOff();
+      report({ code: 'retry', status, retryMs });
+    }
+    return retryMs;
+  };
+
+  const send = async () => {
+    const batch = head(limit, MAX_BATCH_BYTES);
+    busy = batch.length;
+    const { signal } = (controller = new AbortController());
+    const timeout = setTimeout(() => controller?.abort(), requestTimeoutMs);
+    let response: Response | undefined;
+    let answer: Answer;
+    try {
+      response = await post(batch, signal);
+      answer = await response.json();
+    } catch {
+      // No answer is a failure; an answer that cannot be read still has a status.
+    }
+    clearTimeout(timeout);
+    busy = 0;
+    const retryMs = react(batch, response, answer);
+    if (retryMs >= 0) pause(retryMs);
+  };
+
+  const flush = () =>
+    (flushing ??= (async () => {
+      // Calls of the same turn go together.
+      await 0;
+      while (queue.length && !waiting && !blocked) {
+        if (isRefused()) discard('opted_out');
+        else await send();
+      }
+      flushing = undefined;
+      if (!queue.length && !waiting) {
+        clearTimeout(timer);
+        timer = undefined;
+      }
+    })());
+
+  /** Ends when nothing is left to send, or after `ms`. */
+  const drain = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timeout = setTimeout(resolve, ms);
+      (async () => {
+        while (queue.length && !blocked) {
+          await flush();
+          await waiting;
+        }
+        clearTimeout(timeout);
+        resolve();
+      })();
+    });
+
+  // --- pages come and go
+
+  /** Moves events into the storage, from where the next page takes them; its key there, if it can. */
+  const persist = () => {
+    const items = head(maxQueueEvents, MAX_BATCH_BYTES);
+    const key = `${name}:${uuid()}`;
+    if (
+      items.length &&
+      write(
+        key,
+        items.map((item) => item.text),
+      )
+    ) {
+      remove(items);
+      return key;
+    }
+  };
+
+  const leave = () => {
+    if (isRefused()) discard('opted_out');
+    if (!queue.length) return;
+    // What is on its way may die with the page, so it goes along; message ids make that safe.
+    controller?.abort();
+    const batch = head(MAX_BATCH_EVENTS, MAX_KEEPALIVE_BYTES);
+    const key = persist();
+    if (!waiting && !blocked)
+      post(batch)
+        .then(async (response) => {
+          if (!response.ok) return;
+          settle(batch, response, await response.json());
+          const left = key && read(key)?.slice(batch.length);
+          if (left) left.length ? write(key, left) : storage?.removeItem(key);
+        })
+        .catch(() => {});
+  };
+
+  /** Takes what pages left behind. Removed before it is sent, and under a lock, so that one tab alone has it. */
+  const restore = () => {
+    const take = () =>
+      attempt(() => {
+        for (let index = storage?.length ?? 0; index--; ) {
+          const key = storage?.key(index) as string;
+          if (!key.startsWith(`${name}:`)) continue;
+          const texts: string[] = read(key);
+          storage?.removeItem(key);
+          if (!memory.o) for (const text of texts) push(itemOf(text));
+        }
+      });
+    const locks = globalThis.navigator?.locks;
+    if (storage && !closing) locks ? locks.request(name, take).catch(take) : take();
+  };
+
+  if (isInert) {
+    report({ code: 'secret_key_in_page', detail: 'a page needs a publishable key (pk_…); nothing is sent' }, true);
+  } else {
+    if (page && storage === undefined) storage = attempt(() => localStorage);
+    isRefused();
+    restore();
+    if (page) {
+      page.addEventListener('visibilitychange', () => (page.visibilityState === 'hidden' ? leave() : restore()));
+      addEventListener('pagehide', leave);
+    }
+  }
+
+  return {
+    track: on('track') as Client['track'],
+    identify: on('identify') as Client['identify'],
+    page: on('page') as Client['page'],
+    group: on('group') as Client['group'],
+    alias: on('alias') as Client['alias'],
+    setContext: (more) => {
+      context = { ...context, ...more };
+    },
+    reset: () => {
+      remember({});
+      context = undefined;
+    },
+    optOut: () => {
+      remember({ o: true });
+      discard('opted_out');
+      controller?.abort();
+      restore();
+    },
+    optIn: () => {
+      if (memory.o) remember({});
+    },
+    flush,
+    shutdown: (timeoutMs = 1e4) =>
+      (closing ??= (async () => {
+        await drain(timeoutMs);
+        persist();
+        discard('shutdown');
+        controller?.abort();
+        clearTimeout(timer);
+        return { sent, dropped };
+      })()),
+    stats: () => ({ queued: queue.length, queuedBytes, sent, dropped }),
+  };
+};

@@ -1,0 +1,63 @@
+'use client';
+import { createContext, createElement, type ReactNode, useCallback, useContext, useEffect, useState } from 'react';
+import type { Client, Events, TrackCall } from './types.ts';
+
+/** Asks your own server for the signed-in user's segments; a page's key cannot. */
+export type LoadSegments = () => Promise<readonly number[]>;
+
+export interface SegOpsProviderProps {
+  // biome-ignore lint/suspicious/noExplicitAny: any client, whatever events it knows.
+  client: Client<any>;
+  loadSegments?: LoadSegments | undefined;
+  children?: ReactNode;
+}
+
+const Context = createContext<Omit<SegOpsProviderProps, 'children'> | undefined>(undefined);
+
+const useSegOps = () => {
+  const found = useContext(Context);
+  if (!found) throw new Error('SegOpsProvider is missing');
+  return found;
+};
+
+/** Gives the components below it the client. */
+export const SegOpsProvider = ({ children, ...value }: SegOpsProviderProps) =>
+  createElement(Context.Provider, { value }, children);
+
+/** `track(eventType, payload)`, the same function at every render. */
+export const useTrack = <E extends Events = Record<string, Record<string, unknown>>>() => {
+  const { client } = useSegOps();
+  return useCallback(
+    <Name extends keyof E & string>(eventType: Name, payload?: E[Name]) =>
+      (client as Client<E>).track({ eventType, payload } as TrackCall<E, Name>),
+    [client],
+  );
+};
+
+export interface Segments {
+  /** Undefined until they are known. */
+  segmentIds: readonly number[] | undefined;
+  error: unknown;
+  /** Whether the user is in a segment; false until that is known. */
+  isIn: (segmentId: number) => boolean;
+}
+
+/** The user's segments, loaded when `userId` changes. */
+export const useSegments = (userId?: string): Segments => {
+  const { loadSegments } = useSegOps();
+  const [state, setState] = useState<Pick<Segments, 'segmentIds' | 'error'>>();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another user has other segments.
+  useEffect(() => {
+    let isCurrent = true;
+    const set: typeof setState = (next) => isCurrent && setState(next);
+    set(undefined);
+    loadSegments?.().then(
+      (segmentIds) => set({ segmentIds, error: undefined }),
+      (error) => set({ segmentIds: undefined, error }),
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [loadSegments, userId]);
+  return { segmentIds: undefined, error: undefined, ...state, isIn: (id) => !!state?.segmentIds?.includes(id) };
+};
