@@ -322,13 +322,16 @@ export const createClient = (options: Options): Client => {
         .catch(() => {});
   };
 
+  const isHidden = () => page?.visibilityState === 'hidden';
+
   /** Takes what pages left behind. Removed before it is sent, and under a lock, so that one tab alone has it. */
   const restore = () => {
     const take = () =>
       attempt(() => {
         for (let index = storage?.length ?? 0; index--; ) {
           const key = storage?.key(index) as string;
-          if (!key.startsWith(`${name}:`)) continue;
+          // A tab that was hidden while it waited for the lock may end without a word.
+          if (!key.startsWith(`${name}:`) || (isHidden() && !memory.o)) continue;
           const texts: string[] = read(key);
           storage?.removeItem(key);
           if (!memory.o) for (const text of texts) push(itemOf(text));
@@ -345,7 +348,7 @@ export const createClient = (options: Options): Client => {
     isRefused();
     restore();
     if (page) {
-      page.addEventListener('visibilitychange', () => (page.visibilityState === 'hidden' ? leave() : restore()));
+      page.addEventListener('visibilitychange', () => (isHidden() ? leave() : restore()));
       addEventListener('pagehide', leave);
     }
   }

@@ -4,12 +4,12 @@ import type { Client, Events, Options } from './types.ts';
 export type * from './types.ts';
 
 /** Sends events to SegOps. `new SegOpsClient<{ purchase: { total: number } }>(options)` knows its events by name. */
-export interface SegOpsClient<E extends Events = Record<string, Record<string, unknown>>> extends Client<E> {}
+export interface SegOpsClient<E extends Events = Record<string, object>> extends Client<E> {}
 
 export const SegOpsClient = class SegOpsClient {
   constructor(options: Options) {
     Object.assign(this, createClient(options));
   }
-} as new <E extends Events = Record<string, Record<string, unknown>>>(
+} as new <E extends Events = Record<string, object>>(
   options: Options,
 ) => SegOpsClient<E>;

@@ -99,9 +99,11 @@ export class Membership {
     const timeout = setTimeout(() => controller.abort(), this.#options.requestTimeoutMs);
     try {
       const answer = await this.#get(userId, known?.etag, controller.signal);
-      if (!(answer.status === 304 && known) && answer.status !== 200) throw new MembershipError(answer.status);
-      const segmentIds: number[] = answer.status === 304 ? known?.segmentIds : (await answer.json()).segment_ids;
-      return this.#remember(userId, { segmentIds, etag: answer.headers.get('etag'), at: performance.now() });
+      const at = performance.now();
+      if (known && answer.status === 304) return this.#remember(userId, { ...known, at });
+      if (answer.status !== 200) throw new MembershipError(answer.status);
+      const segmentIds: number[] = (await answer.json()).segment_ids;
+      return this.#remember(userId, { segmentIds, etag: answer.headers.get('etag'), at });
     } catch (cause) {
       throw cause instanceof MembershipError ? cause : new MembershipError(0, { cause });
     } finally {

@@ -25,7 +25,7 @@ export const SegOpsProvider = ({ children, ...value }: SegOpsProviderProps) =>
   createElement(Context.Provider, { value }, children);
 
 /** `track(eventType, payload)`, the same function at every render. */
-export const useTrack = <E extends Events = Record<string, Record<string, unknown>>>() => {
+export const useTrack = <E extends Events = Record<string, object>>() => {
   const { client } = useSegOps();
   return useCallback(
     <Name extends keyof E & string>(eventType: Name, payload?: E[Name]) =>

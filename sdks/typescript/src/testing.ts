@@ -41,9 +41,7 @@ export const fakeFetch = (replies: (Reply | Error)[] = []) => {
 };
 
 /** A client that sends nothing: `events` are those that were queued, in their order and as they would be sent. */
-export const recordingClient = <E extends Events = Record<string, Record<string, unknown>>>(
-  options: Partial<Options> = {},
-) => {
+export const recordingClient = <E extends Events = Record<string, object>>(options: Partial<Options> = {}) => {
   const events: WireEvent[] = [];
   const { fetch } = fakeFetch();
   const beforeSend = (event: WireEvent) => {

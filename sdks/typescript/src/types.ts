@@ -144,7 +144,7 @@ export interface Options {
 }
 
 /** Buffers events and sends them in batches. No method throws; all may be called detached. */
-export interface Client<E extends Events = Record<string, Record<string, unknown>>> {
+export interface Client<E extends Events = Record<string, object>> {
   track<Name extends keyof E & string>(call: TrackCall<E, Name>): void;
   /** Sets traits. In a page, later events are of this user. */
   identify(call: IdentifyCall): void;

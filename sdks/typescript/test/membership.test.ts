@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Membership, MembershipError, type MembershipOptions } from '../src/membership.ts';
+import { silentFetch } from './support.ts';
+
+type Reply = Error | { status?: number; segmentIds?: number[]; etag?: string };
+
+/** A lookup before a server that gives `replies`, and then the last of them again. */
+const start = (replies: Reply[], options: Partial<MembershipOptions> = {}) => {
+  const asked: { url: string; headers: Record<string, string> }[] = [];
+  const fetch = (async (url: unknown, init?: RequestInit) => {
+    const reply = replies[Math.min(asked.length, replies.length - 1)] as Reply;
+    asked.push({ url: `${url}`, headers: init?.headers as Record<string, string> });
+    if (reply instanceof Error) throw reply;
+    const { status = 200, segmentIds = [], etag } = reply;
+    const body = status === 304 ? null : JSON.stringify({ user_id: 'u', segment_ids: segmentIds, cached: false });
+    return new Response(body, { status, headers: etag ? { etag } : {} });
+  }) as typeof globalThis.fetch;
+  return {
+    membership: new Membership({ apiUrl: 'https://segops.test', apiKey: 'sk_live_secret', fetch, ...options }),
+    asked,
+  };
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('asks the API as it is documented', async () => {
+  const { membership, asked } = start([{ segmentIds: [42] }]);
+  expect(await membership.segmentsOf('user 1/ä')).toEqual([42]);
+  expect(await membership.isIn('user 1/ä', 42)).toBe(true);
+  expect(await membership.isIn('user 1/ä', 43)).toBe(false);
+  expect(asked).toEqual([
+    {
+      url: 'https://segops.test/api/segments/membership/?user_id=user%201%2F%C3%A4',
+      headers: { authorization: 'ApiKey sk_live_secret' },
+    },
+  ]);
+});
+
+test('an answer is fresh, then used while a new one comes, then waited for', async () => {
+  const held: Promise<unknown>[] = [];
+  const { membership, asked } = start([{ segmentIds: [1] }, { segmentIds: [2] }, { segmentIds: [3] }], {
+    freshMs: 1_000,
+    staleMs: 5_000,
+    waitUntil: (promise) => held.push(promise),
+  });
+  expect(await membership.segmentsOf('u')).toEqual([1]);
+  vi.advanceTimersByTime(999);
+  expect(await membership.segmentsOf('u')).toEqual([1]);
+  expect(asked.length).toBe(1);
+  vi.advanceTimersByTime(1);
+  expect(await Promise.all([membership.segmentsOf('u'), membership.segmentsOf('u')])).toEqual([[1], [1]]);
+  await Promise.all(held);
+  expect(asked.length).toBe(2);
+  expect(await membership.segmentsOf('u')).toEqual([2]);
+  vi.advanceTimersByTime(6_000);
+  expect(await membership.segmentsOf('u')).toEqual([3]);
+});
+
+test('an ETag is sent back, and 304 keeps the answer', async () => {
+  const { membership, asked } = start(
+    [{ segmentIds: [1], etag: '"7"' }, { status: 304, etag: '"7"' }, { status: 304 }, {}],
+    {
+      freshMs: 0,
+      staleMs: 0,
+    },
+  );
+  for (let n = 0; n < 3; n++) expect(await membership.segmentsOf('u')).toEqual([1]);
+  expect(await membership.segmentsOf('u')).toEqual([]);
+  await membership.segmentsOf('u');
+  expect(asked.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"7"', '"7"', '"7"', undefined]);
+});
+
+test('one request a user at a time', async () => {
+  const { membership, asked } = start([{ segmentIds: [1] }]);
+  await Promise.all([membership.segmentsOf('u'), membership.segmentsOf('u'), membership.segmentsOf('v')]);
+  expect(asked.length).toBe(2);
+});
+
+test('the memory is bounded: the user unused for longest goes', async () => {
+  const { membership, asked } = start([{ segmentIds: [1] }], { maxUsers: 2 });
+  for (const user of ['a', 'b', 'a', 'c', 'a']) await membership.segmentsOf(user);
+  expect(asked.length).toBe(3);
+  await membership.segmentsOf('b');
+  expect(asked.length).toBe(4);
+  membership.forget('b');
+  await membership.segmentsOf('b');
+  expect(asked.length).toBe(5);
+  membership.forget();
+  await membership.segmentsOf('b');
+  expect(asked.length).toBe(6);
+});
+
+test('when the server fails, a stale answer is used, and without one it is told', async () => {
+  const { membership } = start([{ segmentIds: [1] }, { status: 503 }, new Error('no network')], {
+    freshMs: 1_000,
+    staleMs: 5_000,
+  });
+  await membership.segmentsOf('u');
+  vi.advanceTimersByTime(2_000);
+  expect(await membership.segmentsOf('u')).toEqual([1]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await membership.segmentsOf('u')).toEqual([1]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  await expect(membership.segmentsOf('u')).rejects.toMatchObject({ name: 'MembershipError', status: 0 });
+  await expect(start([{ status: 403 }]).membership.segmentsOf('u')).rejects.toEqual(new MembershipError(403));
+});
+
+test('a server that never answers is given up', async () => {
+  const { fetch } = silentFetch();
+  const { membership } = start([{}], { fetch });
+  const asked = expect(membership.segmentsOf('u')).rejects.toMatchObject({ status: 0 });
+  await vi.advanceTimersByTimeAsync(2_000);
+  await asked;
+});
