@@ -12,6 +12,7 @@ from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, 
 from segops_local.engines.kafka_jars import missing
 from segops_local.server import Server
 from segops_local.stack import Stack
+from tests.typescript_sdk import TypescriptSdk, prepared
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +96,9 @@ async def kafka_stack(engines_folder: Path, kafka_possible: None) -> AsyncIterat
     running = Stack(engines_folder / "kafka-stack", event_log="kafka")
     async with _standing(running):
         yield running
+
+
+@pytest.fixture(scope="session")
+def typescript_sdk() -> TypescriptSdk:
+    """The TypeScript SDK, installed and built."""
+    return prepared()

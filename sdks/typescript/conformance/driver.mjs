@@ -9,7 +9,8 @@ export const drive = async (apiUrl, count, options = {}) => {
     apiKey: 'pk_live_conformance',
     retryBaseMs: 20,
     retryMaxMs: 200,
-    requestTimeoutMs: 1_000,
+    // More than a busy machine takes for an answer.
+    requestTimeoutMs: 3_000,
     onError: (error) => error.event && errors.push(error.code),
     ...options,
   });

