@@ -12,14 +12,15 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
+from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
 from segops_membership.adapters.costs import all_events, rows_of, width_of
+from segops_membership.adapters.outages import outages
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_plans import Statement, statements_for, universe_statement
 from segops_membership.adapters.sql_properties import Bindings
-from segops_membership.adapters.sql_selections import select
+from segops_membership.adapters.sql_selections import JSON_READ_SETTINGS, select
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
 
@@ -36,9 +37,7 @@ _LIMIT_CODES: Final = frozenset({158, 159, 396})
 _PARTS: Final = (1, 4, 16)
 _TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
-    **MERGED_READ_SETTINGS,
-    "json_type_escape_dots_in_keys": 1,
-    "output_format_json_quote_64bit_integers": 0,
+    **JSON_READ_SETTINGS,
     "max_query_size": 16 * 1024 * 1024,
     "max_ast_elements": 1_000_000,
     "max_expanded_ast_elements": 4_000_000,
@@ -214,10 +213,8 @@ class ClickHouseProfiles:
         """See the port `Profiles`."""
         bind = Bindings()
         counted = select("uniqExact(user_key)", f"({_without_number(tenant_id, lists, bind)})")
-        try:
+        with outages():
             found = await self._clickhouse.query(counted, bind.values, timeout_s=QUERY_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
         return int(found.rows[0][0])
 
     async def number(
@@ -231,10 +228,8 @@ class ClickHouseProfiles:
         number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
         numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
         target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
-        try:
+        with outages():
             await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=QUERY_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
 
     async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
         """See the port `Profiles`."""
@@ -242,10 +237,8 @@ class ClickHouseProfiles:
         tenant = bind.integer(tenant_id)
         wanted = ", ".join(bind.integer(number) for number in numbers)
         named = select("n, user_id", "profiles FINAL", f"tenant_id = {tenant} AND n IN ({wanted})")
-        try:
+        with outages():
             found = await self._clickhouse.query(named, bind.values)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
         return {int(n): str(user_id) for n, user_id in found.rows}
 
 
