@@ -227,7 +227,7 @@ async def test_an_unknown_tenant_and_a_foreign_one_look_alike(attacker: Person, 
     assert foreign | {"instance": ""} == unknown | {"instance": ""}
 
 
-async def test_a_removed_member_is_out_within_a_second(client: httpx.AsyncClient, victim: Person) -> None:
+async def test_a_removed_member_is_out_long_before_answers_grow_old(client: httpx.AsyncClient, victim: Person) -> None:
     person = await sign_up(client, "leaver")
     invite = await victim.ask(
         "POST", f"/api/auth/tenants/{victim.tenant}/invites/", 201, {"email": person.email, "role": "member"}
@@ -236,6 +236,6 @@ async def test_a_removed_member_is_out_within_a_second(client: httpx.AsyncClient
     await person.ask("GET", f"/api/segments/?tenant={victim.tenant}", 200)
     me = await person.ask("GET", "/api/auth/me/", 200)
     await victim.ask("DELETE", f"/api/auth/tenants/{victim.tenant}/members/{me['id']}/", 204)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         while (await client.get(f"/api/segments/?tenant={victim.tenant}", headers=person.bearer)).status_code != 403:
             await asyncio.sleep(0.05)

@@ -30,7 +30,7 @@ async def test_a_segment_of_a_segment_follows_its_definition(stack: Stack) -> No
 
         async def outer_is(*users: str) -> None:
             expected = [[outer] if user in users else [] for user in ("reads", "buys")]
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while [(await memberships(client, key, user))["segment_ids"] for user in ("reads", "buys")] != expected:
                     await asyncio.sleep(0.1)
 

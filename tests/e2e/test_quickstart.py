@@ -75,6 +75,14 @@ async def ends(person: Person, segment: int, queued: Answer) -> dict[str, Any]:
     return await person.run_succeeds(segment, queued.body["run_id"])
 
 
+async def cached(reader: Reader, check: str) -> Answer:
+    """The answer from the cache: the next one, or a later one on a machine too busy for Redis to answer in 50 ms."""
+    answers = [await reader.run(check)]
+    while not answers[-1].body["cached"] and len(answers) < 5:
+        answers.append(await reader.run(check))
+    return answers[-1]
+
+
 @WITH_AND_WITHOUT_SLASH
 async def test_the_quickstart_of_record(url: str, client: httpx.AsyncClient, slash: bool) -> None:
     commands = iter(curl_commands(RECORD.read_text()))
@@ -90,7 +98,7 @@ async def test_the_quickstart_of_record(url: str, client: httpx.AsyncClient, sla
     check = next(commands)
     answer = {"user_id": "user-123", "segment_ids": [segment]}
     assert await reader.run(check) == Answer(200, answer | {"cached": False})
-    assert await reader.run(check) == Answer(200, answer | {"cached": True})
+    assert await cached(reader, check) == Answer(200, answer | {"cached": True})
 
     tokens = await reader.run(next(commands))
     assert tokens.status == 200
@@ -132,6 +140,6 @@ async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, documen
     assert (await reader.run(runs)).body["items"][0]["status"] == "succeeded"
     previewed = await reader.run(preview)
     assert (previewed.status, previewed.body["count"], previewed.body["sample"]) == (200, 1, ["user-123"])
-    for cached in (False, True):
-        answer = await reader.run(check)
-        assert answer.body == {"user_id": "user-123", "segment_ids": [segment], "cached": cached}
+    expected = {"user_id": "user-123", "segment_ids": [segment]}
+    assert (await reader.run(check)).body == expected | {"cached": False}
+    assert (await cached(reader, check)).body == expected | {"cached": True}

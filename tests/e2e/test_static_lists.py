@@ -33,7 +33,7 @@ async def _upload(person: Person, path: str, content: AsyncIterator[bytes], expe
 
 
 async def _is_in(client: httpx.AsyncClient, key: str, user_id: str, segments: list[int]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await memberships(client, key, user_id))["segment_ids"] != segments:
             await asyncio.sleep(0.1)
 

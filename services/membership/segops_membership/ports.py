@@ -60,22 +60,34 @@ def unwatched(count: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A statement with its bound parameters, and how many atoms its row of bitmaps answers."""
+    """A statement with its bound parameters, how many atoms its row of bitmaps answers, and the rows it reads at most."""
 
     sql: str
     parameters: Mapping[str, object]
     atoms: int
+    rows: int
 
 
 class Evaluation(Protocol):
     """Questions to the events of a tenant."""
 
-    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
-        """Profiles by their numbers, those without one left out. Raises QueryRefused."""
+    async def answer(
+        self,
+        tenant_id: int,
+        atoms: Collection[Atom],
+        as_of_ms: int,
+        watch: Watch = unwatched,
+        *,
+        universe: BitMap | None = None,
+    ) -> Answers:
+        """Profiles by their numbers, those without one left out; the universe is read unless it is given.
+
+        Raises QueryRefused.
+        """
         ...
 
-    def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
-        """What `answer` would ask, the universe first; nothing is asked."""
+    async def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+        """What `answer` would ask, the universe first; no row is read. Raises QueryRefused."""
         ...
 
 

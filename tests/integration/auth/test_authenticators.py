@@ -24,8 +24,9 @@ from tests.integration.auth.world import SERVICE_TOKEN, Person, World, said
 from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 from tests.unit.security.keys import new_private_key
 
-# A promise to users: within a second, everywhere.
-SOON_S = 1.0
+# Users are promised a second. The clock of these tests stands still: what is not announced is never learnt, however long
+# a busy machine takes.
+SOON_S = 20.0
 
 
 def remote_of(world: World, redis: Redis | None) -> RemoteAuthenticator:
@@ -40,7 +41,7 @@ def remote_of(world: World, redis: Redis | None) -> RemoteAuthenticator:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = create_redis(redis_url)
+    client = create_redis(redis_url, timeout_s=2)
     yield client
     await client.aclose()
 
@@ -53,7 +54,7 @@ async def listening(world: World, redis: Redis) -> None:
         world.clock.advance(0.01)
         return bool(dict(await redis.pubsub_numsub(AUTH_PURGE_CHANNEL)).get(AUTH_PURGE_CHANNEL.encode()))
 
-    await soon(is_heard, within_s=5.0)
+    await soon(is_heard, within_s=30.0)
 
 
 async def soon(what: Callable[[], Awaitable[bool]], *, within_s: float = SOON_S) -> None:

@@ -66,7 +66,7 @@ class Api:
 async def opened(event_log_url: str, redis_url: str) -> AsyncIterator[Api]:
     """The API over these engines."""
     clock, metrics = SystemClock(), Metrics()
-    log, redis = open_event_log(event_log_url, clock=clock), create_redis(redis_url)
+    log, redis = open_event_log(event_log_url, clock=clock), create_redis(redis_url, timeout_s=2)
     observer = IntakeMetrics(metrics)
     service = Ingest(
         log=log,

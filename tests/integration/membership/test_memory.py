@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
+from pyroaring import BitMap
 
-from segops_common.stores.clickhouse import ClickHouse
+from segops_common.contracts.definition import Group
+from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, ResultSet, Settings
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.plan import atoms_of
@@ -52,6 +55,67 @@ async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> Answ
     found = await evaluation.answer(tenant, atoms, NOW_MS, watched.append)
     assert sum(watched) == len(atoms)
     return found
+
+
+class Recording(ClickHouse):
+    """The warehouse, with the statements on events and their settings written down."""
+
+    sent: list[tuple[str, bool]]
+
+    async def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        settings: Settings = NO_SETTINGS,
+        timeout_s: float | None = None,
+    ) -> ResultSet:
+        if "GROUP BY user_key" in sql:
+            self.sent.append((sql.split()[0], "additional_table_filters" in settings))
+        return await super().query(sql, parameters, settings=settings, timeout_s=timeout_s)
+
+
+@pytest.fixture
+async def recording(clickhouse_url: str) -> AsyncIterator[Recording]:
+    warehouse = Recording(url=clickhouse_url)
+    warehouse.sent = []
+    yield warehouse
+    await warehouse.close()
+
+
+LOGINS = group(count("login", "gte", 2))
+SEQUENCE = group({"type": "event_sequence", "steps": [{"event_type": "login"}] * 2, "within": "1d"})
+
+
+@pytest.mark.parametrize(
+    ("definition", "memory_mib", "sent"),
+    [
+        (LOGINS, 32, [("SELECT", False)]),
+        (LOGINS, 15, [("SELECT", True)] * 4),
+        (SEQUENCE, 1024, [("SELECT", False)]),
+        # As many events as all tenants have would not fit: the index is asked how many there are to read.
+        (SEQUENCE, 24, [("EXPLAIN", False)] + [("SELECT", True)] * 4),
+    ],
+)
+async def test_what_will_not_fit_is_asked_part_by_part_at_once(
+    recording: Recording, tenant: int, definition: Group, memory_mib: int, sent: list[tuple[str, bool]]
+) -> None:
+    atoms = atoms_of(compile_definition(definition, NOW_MS, segment_id=1))
+    universe = BitMap(range(USERS))
+    evaluation = ClickHouseEvaluation(clickhouse=recording, memory_bytes=memory_mib * 1024**2)
+
+    found = await evaluation.answer(tenant, atoms, NOW_MS, universe=universe)
+
+    assert [len(members) for members in found.atoms.values()] == [USERS if definition is LOGINS else 0]
+    assert recording.sent == sent
+
+
+async def test_queries_tell_the_rows_that_are_to_be_read(recording: Recording, tenant: int) -> None:
+    atoms = atoms_of(compile_definition(LOGINS, NOW_MS, segment_id=1))
+    universe, logins = await ClickHouseEvaluation(clickhouse=recording).queries(tenant, atoms, NOW_MS)
+    # Whole granules of 8,192 rows, in which other events may lie.
+    assert USERS <= universe.rows <= USERS + 2 * 8192
+    assert 3 * USERS <= logins.rows <= 3 * USERS + 4 * 8192
 
 
 async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(stack: Stack, tenant: int) -> None:

@@ -14,7 +14,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 async def test_a_command_is_answered(redis_url: str) -> None:
-    redis = create_redis(redis_url)
+    redis = create_redis(redis_url, timeout_s=2)
     assert await RedisBreaker(redis=redis, clock=ManualClock(NOON)).run(lambda r: r.ping())
     await redis.aclose()
 

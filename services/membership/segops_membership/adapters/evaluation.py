@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Collection, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from pyroaring import BitMap
 from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
+from segops_membership.adapters.costs import all_events, rows_of, width_of
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_plans import Statement, statements_for, universe_statement
 from segops_membership.adapters.sql_properties import Bindings
@@ -52,15 +54,15 @@ class _Found:
     bytes_read: int
 
 
-class _OutOfMemory(Exception):
+class _OutOfMemory(Outage):
     """The statement would need more than it may have."""
 
 
 class ClickHouseEvaluation:
     """Answers atoms with one statement for each event type, a few at a time.
 
-    A statement may hold `memory_bytes` in ClickHouse: it spills from half of it, and what still does not fit is asked of
-    the users part by part. It may take `timeout_s`.
+    A statement may hold `memory_bytes` in ClickHouse and spills from half of it. What will not fit by its estimate, or does
+    not, is asked of the users part by part. It may take `timeout_s`.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class ClickHouseEvaluation:
     ) -> None:
         self._clickhouse = clickhouse
         self._timeout_s = timeout_s
+        self._memory_bytes = memory_bytes
         self._settings: dict[str, str | int | float] = {
             **_READ_SETTINGS,
             "max_execution_time": timeout_s,
@@ -80,35 +83,72 @@ class ClickHouseEvaluation:
         }
         self._slots = asyncio.Semaphore(_STATEMENTS_AT_ONCE)
 
-    async def answer(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int, watch: Watch = unwatched) -> Answers:
+    async def answer(
+        self,
+        tenant_id: int,
+        atoms: Collection[Atom],
+        as_of_ms: int,
+        watch: Watch = unwatched,
+        *,
+        universe: BitMap | None = None,
+    ) -> Answers:
         """See the port `Evaluation`."""
-        statements = _statements(tenant_id, atoms, as_of_ms)
+        results = []
+        if universe is None:
+            results.append(await self._ask(universe_statement(tenant_id, as_of_ms), _PARTS))
+            universe = results[0].bitmaps[0]
+        statements = list(statements_for(tenant_id, atoms, as_of_ms))
         own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
-        results = await _all_of([self._ask(statement, own_slots, watch) for statement in statements])
+        profiles = len(universe)
+        founds = await _all_of([self._in_turn(each, profiles, own_slots, watch) for each in statements])
         answered: dict[Atom, BitMap] = {}
-        for statement, found in zip(statements[1:], results[1:], strict=True):
+        for statement, found in zip(statements, founds, strict=True):
             answered.update(zip(statement.atoms, found.bitmaps, strict=True))
+        results += founds
         return Answers(
-            universe=results[0].bitmaps[0],
+            universe=universe,
             atoms=answered,
             rows_read=sum(found.rows_read for found in results),
             bytes_read=sum(found.bytes_read for found in results),
         )
 
-    def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+    async def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
         """See the port."""
-        first, *others = _statements(tenant_id, atoms, as_of_ms)
         # Atoms are a set; whoever reads the statements sees them in an order of their own.
-        others.sort(key=lambda each: (each.sql, sorted(map(str, each.parameters.values()))))
-        return [Query(each.sql, each.parameters, len(each.atoms)) for each in (first, *others)]
+        others = sorted(
+            statements_for(tenant_id, atoms, as_of_ms),
+            key=lambda each: (each.sql, sorted(map(str, each.parameters.values()))),
+        )
+        queries = []
+        for each in (universe_statement(tenant_id, as_of_ms), *others):
+            rows = await self._rows_of(each)
+            queries.append(Query(each.sql, each.parameters, len(each.atoms), rows.total()))
+        return queries
 
-    async def _ask(self, statement: Statement, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
+    async def _in_turn(self, statement: Statement, profiles: int, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
         async with own_slots, self._slots:
-            for parts in _PARTS:
-                with suppress(_OutOfMemory):
-                    found = await self._ask_in_parts(statement, parts)
-                    watch(len(statement.atoms))
-                    return found
+            found = await self._ask(statement, await self._parts_for(statement, profiles))
+        watch(len(statement.atoms))
+        return found
+
+    async def _parts_for(self, statement: Statement, profiles: int) -> Sequence[int]:
+        """In how many parts to try: by the profiles alone, if the events of all tenants would not matter."""
+        width = width_of(statement)
+        with _translated():
+            events = await all_events(self._clickhouse) if width.of_event else 0
+        if events and width.memory_bytes(profiles, events, 1) > self._memory_bytes:
+            events = (await self._rows_of(statement))[EVENTS_TABLE]
+        most = _PARTS[-1]
+        return [n for n in _PARTS if n == most or width.memory_bytes(profiles, events, n) <= self._memory_bytes]
+
+    async def _rows_of(self, statement: Statement) -> Counter[str]:
+        with _translated():
+            return await rows_of(self._clickhouse, statement, _READ_SETTINGS)
+
+    async def _ask(self, statement: Statement, tries: Sequence[int]) -> _Found:
+        for parts in tries:
+            with suppress(_OutOfMemory):
+                return await self._ask_in_parts(statement, parts)
         raise QueryRefused(_MEMORY_CODE)
 
     async def _ask_in_parts(self, statement: Statement, parts: int) -> _Found:
@@ -128,27 +168,29 @@ class ClickHouseEvaluation:
         )
 
     async def _run(self, statement: Statement, more: Settings) -> _Found:
-        try:
+        with _translated():
             result = await self._clickhouse.query(
                 statement.sql,
                 statement.parameters,
                 settings={**self._settings, **more},
                 timeout_s=self._timeout_s + 10,
             )
-        except ClickHouseUnavailable as error:
-            if error.code == _MEMORY_CODE:
-                raise _OutOfMemory from error
-            if error.code in _LIMIT_CODES:
-                raise QueryRefused(error.code) from error
-            raise Outage(str(error)) from error
-        except ClickHouseError as error:
-            raise QueryRefused(error.code) from error
         bitmaps = [decode_state(base64.b64decode(text)) for text in result.rows[0]]
         return _Found(bitmaps, result.rows_read, result.bytes_read)
 
 
-def _statements(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> list[Statement]:
-    return [universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, atoms, as_of_ms)]
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ClickHouseUnavailable as error:
+        if error.code == _MEMORY_CODE:
+            raise _OutOfMemory from error
+        if error.code in _LIMIT_CODES:
+            raise QueryRefused(error.code) from error
+        raise Outage(str(error)) from error
+    except ClickHouseError as error:
+        raise QueryRefused(error.code) from error
 
 
 async def _all_of(calls: Sequence[Coroutine[None, None, _Found]]) -> list[_Found]:

@@ -43,11 +43,15 @@ IDENTIFY_EVENT = "$identify"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One query whose single row holds, in order, the bitmap of each atom as its state in base64."""
+    """One query whose single row holds, in order, the bitmap of each atom as its state in base64.
+
+    `measured` has one atom for each column that is kept of a profile while the statement runs.
+    """
 
     sql: str
     parameters: dict[str, object]
     atoms: tuple[Atom, ...]
+    measured: tuple[EventAtom | SequenceAtom | TraitAtom | HeldAtom, ...] = ()
 
 
 @dataclass(slots=True)
@@ -118,7 +122,8 @@ def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> St
     found = select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
     found = bind.definitions + found
     verdicts = [_verdict(columns[measure], atom, bind) for measure, atom in zip(measures, atoms, strict=True)]
-    return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms))
+    measured_atoms = tuple(dict(zip(measures, atoms, strict=True)).values())
+    return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms), measured_atoms)
 
 
 def _measure(atom: EventAtom, outer: Window, bind: Bindings) -> str:
@@ -159,7 +164,8 @@ def _sequence(tenant_id: int, atom: SequenceAtom) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
     verdict = f"level = {bind.integer(len(atom.steps))}"
-    return Statement(_bitmaps([verdict], _numbered(sequence_source(atom, tenant, bind), tenant)), bind.values, (atom,))
+    source = _numbered(sequence_source(atom, tenant, bind), tenant)
+    return Statement(_bitmaps([verdict], source), bind.values, (atom,), (atom,))
 
 
 def _traits(tenant_id: int, atoms: list[TraitAtom | HeldAtom], as_of_ms: int) -> Statement:
@@ -171,7 +177,7 @@ def _traits(tenant_id: int, atoms: list[TraitAtom | HeldAtom], as_of_ms: int) ->
     )
     found = bind.definitions + select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", calls, "GROUP BY user_key")
     verdicts = [held_verdict(f"t{i}") if isinstance(atom, HeldAtom) else f"t{i} = 1" for i, atom in enumerate(atoms)]
-    return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms))
+    return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms), tuple(atoms))
 
 
 def _trait_measure(atom: TraitAtom | HeldAtom, bind: Bindings) -> str:

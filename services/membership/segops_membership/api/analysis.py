@@ -58,7 +58,8 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: Pre
 async def show_sql(use_cases: UseCasesOfApp, caller: Reader, body: PreviewRequest) -> SqlRead:
     """The statements that a run of the definition would send to ClickHouse, with their bound parameters.
 
-    Conditions on the same event type share a statement. No event is read.
+    Conditions on the same event type share a statement. No event is read: `rows` is what the index leaves to be read, so
+    that the cost of a run is known before it.
     """
     caller.require(body.tenant, Scope.SEGMENTS_READ)
     as_of_ms, queries = await use_cases.previews.queries(
@@ -74,9 +75,18 @@ async def show_sql(use_cases: UseCasesOfApp, caller: Reader, body: PreviewReques
     openapi_extra=_READS_ONLY,
 )
 async def plan_definition(use_cases: UseCasesOfApp, caller: Reader, body: PlanRequest) -> PlanRead:
-    """Evaluates the present definition of a segment and another one as of the same instant. Nothing is stored."""
-    tenants = caller.tenants(Scope.SEGMENTS_READ)
-    return PlanRead.of(await use_cases.previews.plan(tenants, body.segment_id, body.definition, as_of=body.as_of))
+    """Evaluates the present definition of a segment, or the one given as base, and another as of the same instant.
+
+    Nothing is stored.
+    """
+    plan = await use_cases.previews.plan(
+        caller.tenants(Scope.SEGMENTS_READ),
+        body.segment_id,
+        body.definition,
+        base=body.base_definition,
+        as_of=body.as_of,
+    )
+    return PlanRead.of(plan)
 
 
 @router.post(

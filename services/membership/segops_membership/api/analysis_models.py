@@ -68,6 +68,9 @@ class QueryRead(_Answer):
     atoms: int = Field(
         description="How many questions it answers, each with the bitmap of a column; 0 for the universe."
     )
+    rows: int = Field(
+        description="An estimate, never too low while nothing is added: rows that the index leaves to be read."
+    )
 
 
 class SqlRead(_Answer):
@@ -84,6 +87,7 @@ class SqlRead(_Answer):
                             " WHERE tenant_id = {p0:UInt64} AND …",
                             "parameters": {"p0": 1},
                             "atoms": 0,
+                            "rows": 60000,
                         }
                     ],
                 }
@@ -100,19 +104,29 @@ class SqlRead(_Answer):
         return cls(
             as_of=from_ms(as_of_ms),
             queries=tuple(
-                QueryRead(sql=each.sql, parameters=_ANY.validate_python(each.parameters), atoms=each.atoms)
+                QueryRead(
+                    sql=each.sql,
+                    parameters=_ANY.validate_python(each.parameters),
+                    atoms=each.atoms,
+                    rows=each.rows,
+                )
                 for each in queries
             ),
         )
 
 
 class PlanRequest(_Body):
-    """A definition for a segment that has another now."""
+    """A definition for a segment that has another now, or had."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"segment_id": 42, "definition": EXAMPLE}]})
 
     segment_id: Id
     definition: Definition
+    base_definition: Optional[Definition] = Field(
+        default=None,
+        description="What to compare with in place of the segment's present definition: with the definitions of two "
+        "past versions, whom the change between them let in and out.",
+    )
     as_of: Optional[InstantText] = Field(default=None, description=_AS_OF)
 
 
@@ -241,7 +255,9 @@ class PlanRead(_Read):
     )
 
     segment_id: int
-    version: int = Field(description="The present version, whose definition is the one before.")
+    version: int = Field(
+        description="The present version, whose definition is the one before unless another one is given."
+    )
     before: CountRead
     after: CountRead
     entering: SelectionRead

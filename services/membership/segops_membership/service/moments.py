@@ -79,9 +79,9 @@ class Moments:
             raise ValidationFailed("A preview cannot look into the future.", errors=[fault])
         return to_ms(as_of)
 
-    def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
-        """What would be read for the atoms if nothing of it were kept."""
-        return self._evaluation.queries(tenant_id, atoms, as_of_ms)
+    async def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+        """What would be read for the atoms if nothing of it were kept. Raises Outage or QueryRefused."""
+        return await self._evaluation.queries(tenant_id, atoms, as_of_ms)
 
     async def read(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Reading:
         """Raises Outage, LeaseLost or QueryRefused."""
@@ -93,7 +93,7 @@ class Moments:
             moment, rows_read, bytes_read = await self._begun(tenant_id, as_of_ms, lists)
         missing = [atom for atom in atoms if atom not in moment.atoms]
         if missing:
-            answers = await self._evaluation.answer(tenant_id, missing, as_of_ms)
+            answers = await self._evaluation.answer(tenant_id, missing, as_of_ms, universe=moment.universe)
             rows_read += answers.rows_read
             bytes_read += answers.bytes_read
             await self._lists.check(tenant_id, lists)

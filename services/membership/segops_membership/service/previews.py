@@ -63,7 +63,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a definition would change in its segment; `dependents` may change with it."""
+    """What a definition would change in its segment, or in place of another; `dependents` may change with it."""
 
     segment_id: int
     version: int
@@ -110,7 +110,7 @@ class Previews:
         """The instant, and the statements that a run as of then would send; raises as `preview`, and reads no events."""
         with refusals():
             as_of_ms, expression = await self._compiled(tenant_id, definition, segment_id, as_of)
-        return as_of_ms, self._moments.queries(tenant_id, atoms_of(expression), as_of_ms)
+            return as_of_ms, await self._moments.queries(tenant_id, atoms_of(expression), as_of_ms)
 
     async def _compiled(
         self, tenant_id: int, definition: Group, segment_id: int | None, as_of: datetime | None
@@ -124,16 +124,25 @@ class Previews:
         return as_of_ms, compile_definition(definition, as_of_ms, segment_id=seed, references=known, lists=lists)
 
     async def plan(
-        self, tenant_ids: Collection[int], segment_id: int, definition: Group, *, as_of: datetime | None
+        self,
+        tenant_ids: Collection[int],
+        segment_id: int,
+        definition: Group,
+        *,
+        base: Group | None = None,
+        as_of: datetime | None,
     ) -> Plan:
-        """Raises NotFound when none of the tenants has the segment, and what `preview` raises."""
+        """The change from `base`, or from what the segment has now.
+
+        Raises NotFound when none of the tenants has the segment, and what `preview` raises.
+        """
         with refusals():
             tenant_id = await self._definitions.owner(tenant_ids, segment_id)
         if tenant_id is None:
             raise NotFound("There is no such segment.")
         with self._admission.admitted(tenant_id), refusals():
             async with asyncio.timeout(_ALL_IN_ALL_S):
-                return await self._plan(tenant_id, segment_id, definition, as_of)
+                return await self._plan(tenant_id, segment_id, definition, base, as_of)
 
     async def _preview(self, tenant_id: int, definition: Group, expression: Expression, reading: Reading) -> Preview:
         counted = await asyncio.to_thread(_counted, definition, expression, reading)
@@ -144,13 +153,18 @@ class Previews:
             reading=reading,
         )
 
-    async def _plan(self, tenant_id: int, segment_id: int, definition: Group, as_of: datetime | None) -> Plan:
+    async def _plan(
+        self, tenant_id: int, segment_id: int, definition: Group, base: Group | None, as_of: datetime | None
+    ) -> Plan:
         segments = await self._definitions.of_tenant(tenant_id)
         if segment_id not in segments:
             raise NotFound("There is no such segment.")
         known, current = _groups(segments), segments[segment_id]
         check_definition(definition, known, segment_id)
-        reached = {segment_id} | reached_from(current.definition, known) | reached_from(definition, known)
+        if base is not None:
+            check_definition(base, known, segment_id, at="base_definition")
+        base = base or current.definition
+        reached = {segment_id} | reached_from(base, known) | reached_from(definition, known)
         lists = await self._lists_of(tenant_id, reached, segments)
         if segment_id in lists:
             fault = Fault("segment_id", "static", "The segment is a list of users.")
@@ -158,7 +172,7 @@ class Previews:
         as_of_ms = self._moments.instant(tenant_id, as_of)
         old, new = (
             compile_definition(each, as_of_ms, segment_id=segment_id, references=known, lists=lists)
-            for each in (current.definition, definition)
+            for each in (base, definition)
         )
         reading = await self._moments.read(tenant_id, atoms_of(old) | atoms_of(new), as_of_ms)
         before, after = await asyncio.to_thread(_both, old, new, reading)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -17,9 +18,12 @@ from segops_membership.service.static_lists import ListLost
 _MAX_FAULTS: Final = 20
 
 
-def check_definition(definition: Group, known: Mapping[int, Group], segment_id: int | None) -> None:
-    """Raises ValidationFailed for references that no definition of the segment may have."""
-    faults = list(islice(reference_faults(definition, known, segment_id), _MAX_FAULTS))
+def check_definition(
+    definition: Group, known: Mapping[int, Group], segment_id: int | None, *, at: str = "definition"
+) -> None:
+    """Raises ValidationFailed for references that no definition of the segment may have; `at` is where it was given."""
+    found = islice(reference_faults(definition, known, segment_id), _MAX_FAULTS)
+    faults = [replace(fault, path=at + fault.path.removeprefix("definition")) for fault in found]
     if any(fault.code == "segment-cycle" for fault in faults):
         raise ValidationFailed("The segment would lead back to itself.", slug="segment-cycle", errors=faults)
     if faults:

@@ -1,0 +1,86 @@
+"""What a statement will take, told before it is sent: rows from the index, memory from what it keeps.
+
+The bytes are rounded up from peaks of the benchmark's statements at 20 million events and 600,000 profiles. They decide how
+many parts the users are asked in, so an estimate that is too low costs a second try, and one too high a few more statements.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from segops_common.contracts.warehouse import EVENTS_TABLE
+from segops_common.stores.clickhouse import ClickHouse, Settings
+from segops_membership.adapters.sql_plans import Statement
+from segops_membership.adapters.sql_selections import select
+from segops_membership.domain.plan import (
+    AggregateAtom,
+    CountAtom,
+    DistinctAtom,
+    EventAtom,
+    HeldAtom,
+    MatchAtom,
+    PerValueAtom,
+    RegularityAtom,
+    SequenceAtom,
+    TraitAtom,
+)
+
+_A_STATEMENT: Final = 8 * 1024**2
+"""Buffers of its readers."""
+_A_PROFILE: Final = 160
+"""Its place in the tables of the grouping and of the join with its number, for two threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """Bytes that a statement keeps of each profile, and of each event that it reads."""
+
+    of_profile: int
+    of_event: int = 0
+
+    def memory_bytes(self, profiles: int, events: int, parts: int) -> int:
+        """For so many of them, when the profiles are asked in so many parts."""
+        return _A_STATEMENT + (self.of_profile * profiles + self.of_event * events) // parts
+
+
+def width_of(statement: Statement) -> Width:
+    """Of its distinct measures, beside what every profile takes."""
+    widths = [_atom_width(atom) for atom in statement.measured]
+    return Width(_A_PROFILE + sum(each.of_profile for each in widths), sum(each.of_event for each in widths))
+
+
+def _atom_width(atom: EventAtom | SequenceAtom | TraitAtom | HeldAtom) -> Width:
+    match atom:
+        case CountAtom():
+            return Width(16)
+        case MatchAtom() | TraitAtom():
+            return Width(128)
+        case AggregateAtom():
+            return Width(96)
+        case RegularityAtom():
+            return Width(256)
+        case HeldAtom():
+            return Width(512)
+        case PerValueAtom() | DistinctAtom():
+            return Width(64, 24)
+        case SequenceAtom():
+            return Width(64, 32)
+        case _:
+            assert_never(atom)
+
+
+async def rows_of(clickhouse: ClickHouse, statement: Statement, settings: Settings) -> Counter[str]:
+    """The rows that the index cannot rule out, by table; no row is read. Raises ClickHouseError."""
+    found = await clickhouse.query(f"EXPLAIN ESTIMATE {statement.sql}", statement.parameters, settings=settings)
+    rows: Counter[str] = Counter()
+    for _, table, _, count, _ in found.rows:
+        rows[str(table)] += int(count)
+    return rows
+
+
+async def all_events(clickhouse: ClickHouse) -> int:
+    """How many rows `events` has, of all tenants; from the parts' own counts. Raises ClickHouseError."""
+    found = await clickhouse.query(select("count()", EVENTS_TABLE))
+    return int(found.rows[0][0])
