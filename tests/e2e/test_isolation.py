@@ -165,6 +165,16 @@ async def test_a_key_without_the_scope_is_refused(
     assert answer.status_code == 403, answer.text
 
 
+@pytest.mark.parametrize("operation", [o for o in KEYED if o.scope is not Scope.EVENTS_WRITE], ids=by_id)
+async def test_a_publishable_key_reads_nothing(
+    client: httpx.AsyncClient, victim: Person, objects: dict[str, Any], canary: str, operation: Operation
+) -> None:
+    key = await victim.new_key(kind="publishable", allowed_origins=["*"])
+    answer = await call(client, operation, objects, {"Authorization": f"ApiKey {key['key']}"})
+    assert answer.status_code == 403, answer.text
+    assert canary not in answer.text
+
+
 @pytest.mark.parametrize("operation", [o for o in BEARER if o.id not in {*NAMES_NO_TENANT, *TRANSLATES}], ids=by_id)
 async def test_a_person_reaches_nothing_of_another_tenant(
     client: httpx.AsyncClient,

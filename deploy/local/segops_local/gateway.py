@@ -56,6 +56,7 @@ class Route:
     service: str
     stream: bool = False
     upload: bool = False
+    pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder
         "listen": f"{HOST}:{port}",
         "timeout_s": str(table.timeout_s),
         "max_body_bytes": str(table.max_body_bytes),
+        "pages": "\n".join(f'        "~^{re.escape(route.prefix)}" "*";' for route in table.routes if route.pages),
         "upstreams": "\n".join(_upstream(name, number) for name, number in sorted(upstreams.items())),
         "locations": "\n".join(
             [*map(_own, _own_answers()), _ready(), *(_route(route, table) for route in table.routes), _NOTHING]
@@ -181,14 +183,17 @@ def _problem(status: int, slug: str, title: str, detail: str) -> str:
         "detail": detail,
         "instance": "$trace",
     }
-    retry = (
-        "add_header Retry-After 1 always; add_header X-Request-Id $trace always; " if status in (502, 503, 504) else ""
-    )
+    headers = {"X-Request-Id": "$trace", "Access-Control-Allow-Origin": "$any_page"}
+    headers["Access-Control-Expose-Headers"] = "$page_reads"
+    if status in (502, 503, 504):
+        headers["Retry-After"] = "1"
+    # nginx leaves out a header without a value; the server's own add_header counts only where there is no other.
+    added = " ".join(f"add_header {name} {value} always;" for name, value in headers.items())
     # 494 is nginx's own number for headers that are too large.
     numbers = f"{status} 494" if status == 431 else str(status)
     return (
         f"        error_page {numbers} @problem_{status};\n"
-        f"        location @problem_{status} {{ default_type application/problem+json; {retry}return {status} '{json.dumps(body)}'; }}"
+        f"        location @problem_{status} {{ default_type application/problem+json; {added} return {status} '{json.dumps(body)}'; }}"
     )
 
 

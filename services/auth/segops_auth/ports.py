@@ -150,6 +150,10 @@ class WriteUnit(ReadUnit, Protocol):
         """Store the key; the answer has its id."""
         ...
 
+    async def set_api_key_origins(self, tenant_id: int, key_id: int, origins: Sequence[str]) -> ApiKey | None:
+        """None when there is no such key that is not revoked."""
+        ...
+
     async def revoke_api_key(self, tenant_id: int, key_id: int, at: datetime) -> ApiKey | None:
         """None when there is no such key that is not revoked."""
         ...

@@ -14,6 +14,7 @@ from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_ingest.adapters.warehouse import MIGRATIONS, SERVICE
+from segops_ingest.api.cors import Cors
 from segops_ingest.api.hot import Shortcut
 from segops_ingest.api.routes import router
 from segops_ingest.bootstrap import Bootstrap
@@ -31,6 +32,7 @@ def api_app(lifespan: Lifespan[Ingest], metrics: Metrics | None = None) -> FastA
         routers=[router()],
         tags=[{"name": "ingestion", "description": "Calls that applications send."}],
         metrics=metrics,
+        around=Cors,
     )
     app.router.middleware_stack = Shortcut(app.router.middleware_stack, app.routes)
     return app

@@ -33,6 +33,7 @@ async def test_a_key_is_shown_once(world: World) -> None:
         "tenant_id": ada.tenant,
         "kind": "secret",
         "scopes": ["events:write", "membership:read"],
+        "allowed_origins": [],
     }
 
 
@@ -127,6 +128,7 @@ async def test_a_revoked_key_is_gone(world: World) -> None:
         "tenant_id": None,
         "kind": None,
         "scopes": [],
+        "allowed_origins": [],
     }
     refused(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
     refused(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")

@@ -16,12 +16,12 @@ from segops_common.kit.errors import Unauthenticated
 from segops_common.kit.ids import SystemIds
 from segops_common.security.api_keys import new_key
 from segops_common.security.introspect import Authenticator, RemoteAuthenticator
-from segops_common.security.principal import UserPrincipal
+from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role
 from segops_common.security.tokens import TokenSigner
 from segops_common.stores.redis import create_redis
 from tests.integration.auth.world import SERVICE_TOKEN, Person, World, said
-from tests.unit.security.contract import AuthenticatorContract, Known
+from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 from tests.unit.security.keys import new_private_key
 
 # Users are promised a second. The clock of these tests stands still: what is not announced is never learnt, however long
@@ -92,7 +92,7 @@ class RealAuthContract(AuthenticatorContract):
         ada = await world.sign_up()
         bob = await world.join(ada, "member")
         secret = await ada.new_key(scopes=["events:read"])
-        publishable = await ada.new_key(kind="publishable")
+        publishable = await ada.new_key(kind="publishable", allowed_origins=ORIGINS)
         ids = SystemIds(SystemClock())
 
         async def revoke(key: str) -> None:
@@ -161,6 +161,23 @@ async def test_a_rotated_key_without_overlap_is_refused_within_a_second(
     rotated = said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
     await soon(lambda: refuses(remote, header))
     await remote.authenticate(f"ApiKey {rotated['key']}")
+
+
+async def test_another_list_of_origins_counts_within_a_second(world: World, remote: RemoteAuthenticator) -> None:
+    ada = await world.sign_up()
+    key = await ada.new_key(kind="publishable", allowed_origins=ORIGINS)
+
+    async def origins() -> frozenset[str]:
+        caller = await remote.authenticate(f"ApiKey {key['key']}")
+        assert isinstance(caller, KeyPrincipal)
+        return caller.allowed_origins
+
+    async def is_changed() -> bool:
+        return await origins() == {"https://other.example.com"}
+
+    assert await origins() == set(ORIGINS)
+    said(await ada.ask("PATCH", f"api-keys/{key['id']}/", {"allowed_origins": ["https://other.example.com"]}), 200)
+    await soon(is_changed)
 
 
 async def test_without_redis_a_revocation_counts_after_thirty_seconds(world: World) -> None:

@@ -23,14 +23,21 @@ from segops_ingest.adapters.stamps import RedisStamps
 from segops_ingest.app import api_app
 from segops_ingest.service import Ingest
 
+PAGE = "https://www.example.com"
 
-def _key(tenant_id: int, scope: Scope) -> KeyPrincipal:
-    return KeyPrincipal(key_id=1, tenant_id=tenant_id, scopes=frozenset({scope}), kind=KeyKind.SECRET)
+
+def _key(tenant_id: int, scope: Scope, *origins: str, kind: KeyKind = KeyKind.SECRET) -> KeyPrincipal:
+    return KeyPrincipal(
+        key_id=1, tenant_id=tenant_id, scopes=frozenset({scope}), kind=kind, allowed_origins=frozenset(origins)
+    )
 
 
 PRINCIPALS: dict[str, Principal] = {
     "ApiKey writer": _key(7, Scope.EVENTS_WRITE),
     "ApiKey neighbour": _key(8, Scope.EVENTS_WRITE),
+    "ApiKey page": _key(7, Scope.EVENTS_WRITE, PAGE, "http://localhost:3000", kind=KeyKind.PUBLISHABLE),
+    "ApiKey any-page": _key(7, Scope.EVENTS_WRITE, "*", kind=KeyKind.PUBLISHABLE),
+    "ApiKey no-page": _key(7, Scope.EVENTS_WRITE, kind=KeyKind.PUBLISHABLE),
     "ApiKey reader": _key(7, Scope.MEMBERSHIP_READ),
     "Bearer owner": UserPrincipal(user_id=1, roles={7: Role.OWNER}),
 }

@@ -101,6 +101,15 @@ async def test_batch_answers_for_each_item(api: Api) -> None:
     assert body["errors"][0]["detail"] == "event_type: is required"
 
 
+async def test_every_refused_item_of_a_batch_is_named(api: Api) -> None:
+    bad: list[Any] = [{"type": "track", "user_id": "u"}, {"type": "moon"}, {}, 5, None]
+    items = [item for good in range(60) for item in (bad[good % 5], {"type": "track", **TRACK})]
+    answer = await api.http.post(f"{PREFIX}/batch/", json={"batch": items})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 60)
+    assert [error["index"] for error in answer.json()["errors"]] == list(range(0, 120, 2))
+    assert all(error["code"] and error["detail"] for error in answer.json()["errors"])
+
+
 @pytest.mark.parametrize(
     ("body", "refused"),
     [
@@ -108,10 +117,10 @@ async def test_batch_answers_for_each_item(api: Api) -> None:
         ([], (422, "validation-failed")),
         ({"batch": []}, (422, "validation-failed")),
         ({"batch": {}}, (422, "validation-failed")),
-        ({"batch": [1, "x", {}]}, (422, "validation-failed")),
+        ({"batch": [1, "x", {}]}, (422, "no-valid-event")),
         ({"batch": [{}], "extra": 1}, (422, "validation-failed")),
         ({"batch": [{}], "sent_at": 5}, (422, "validation-failed")),
-        ({"batch": [{}] * 1000}, (422, "validation-failed")),
+        ({"batch": [{}] * 1000}, (422, "no-valid-event")),
         ({"batch": [{}] * 1001}, (413, "batch-too-large")),
     ],
 )
@@ -128,7 +137,7 @@ async def test_batches_that_are_none(api: Api, body: Any, refused: tuple[int, st
         (b'{"user_id":NaN}', JSON, (400, "malformed-json")),
         (b'{"user_id":"\xff"}', JSON, (400, "malformed-json")),
         (b"[" * 10_000, JSON, (400, "too-deep")),
-        (b"{}", {"Content-Type": "text/plain"}, (415, "unsupported-media-type")),
+        (b"{}", {"Content-Type": "text/html"}, (415, "unsupported-media-type")),
         (b"{}", {}, (415, "unsupported-media-type")),
         (b"{}", JSON | {"Content-Encoding": "br"}, (415, "unsupported-encoding")),
         (b"garbage", JSON | {"Content-Encoding": "gzip"}, (400, "malformed-encoding")),

@@ -216,6 +216,18 @@ def test_a_body_may_have_one_mebibyte(port: int) -> None:
     assert over.problem["type"] == "https://segops.dev/problems/payload-too-large"
 
 
+def test_a_page_may_read_what_the_gateway_refuses_of_its_events_and_nothing_else(port: int) -> None:
+    page = {"Origin": "https://www.example.com"}
+    over = ask(port, "/api/ingestion/batch/", method="POST", body=b"x" * 1_048_577, headers=page)
+    assert (over.status, over.headers.get_all("Access-Control-Allow-Origin")) == (413, ["*"])
+    assert over.headers.get_all("Access-Control-Expose-Headers") == ["Retry-After, X-Request-Id"]
+    assert over.problem["instance"] == over.headers["X-Request-Id"]
+    for path in ("/api/segments/membership/", "/api/ingestionx/", "/"):
+        assert "Access-Control-Allow-Origin" not in ask(port, path, headers=page).headers
+    passed_on = ask(port, "/api/ingestion/track/", method="POST", headers=page)
+    assert "Access-Control-Allow-Origin" not in passed_on.headers, "the service says it, and only once"
+
+
 def test_a_service_that_does_not_answer_in_time_is_504(port: int) -> None:
     reply = ask(port, "/api/segments/slow")
     assert reply.status == 504

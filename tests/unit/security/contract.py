@@ -13,6 +13,8 @@ from segops_common.security.introspect import Authenticator
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 
+ORIGINS = ["https://www.example.com", "http://localhost:3000"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
@@ -25,6 +27,7 @@ class Known:
     secret_key: str
     """May read events, and nothing else."""
     publishable_key: str
+    """For pages of `https://www.example.com` and `http://localhost:3000`."""
     unknown_token: str
     """Well formed."""
     unknown_key: str
@@ -45,12 +48,14 @@ class AuthenticatorContract:
         assert isinstance(caller, KeyPrincipal)
         assert (caller.tenant_id, caller.kind) == (known.tenant_id, KeyKind.SECRET)
         assert caller.scopes == {Scope.EVENTS_READ}
+        assert caller.allowed_origins == frozenset()
 
     async def test_a_publishable_key_says_so(self, known: Known) -> None:
         caller = await known.authenticator.authenticate(f"ApiKey {known.publishable_key}")
         assert isinstance(caller, KeyPrincipal)
         assert caller.kind is KeyKind.PUBLISHABLE
         assert caller.scopes == {Scope.EVENTS_WRITE}
+        assert caller.allowed_origins == set(ORIGINS)
 
     async def test_the_scheme_is_known_in_any_case(self, known: Known) -> None:
         await known.authenticator.authenticate(f"bearer {known.token}")

@@ -6,7 +6,7 @@ import pytest
 
 from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.testing.auth import FakeAuthenticator
-from tests.unit.security.contract import AuthenticatorContract, Known
+from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 
 
 class TestFakeAuthenticator(AuthenticatorContract):
@@ -15,7 +15,7 @@ class TestFakeAuthenticator(AuthenticatorContract):
         fake = FakeAuthenticator()
         fake.add_user("token", 7, {1: Role.MEMBER})
         fake.add_key("secret", 1, [Scope.EVENTS_READ])
-        fake.add_key("publishable", 1, [Scope.EVENTS_WRITE], kind=KeyKind.PUBLISHABLE)
+        fake.add_key("publishable", 1, [Scope.EVENTS_WRITE], kind=KeyKind.PUBLISHABLE, origins=ORIGINS)
 
         async def revoke(key: str) -> None:
             fake.remove(key)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from segops_common.kit.errors import Forbidden, Unauthenticated
-from segops_common.security.principal import KeyPrincipal, UserPrincipal
+from segops_common.security.principal import ANY_ORIGIN, KeyPrincipal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 
 ADA = UserPrincipal(user_id=7, roles={1: Role.OWNER, 2: Role.VIEWER})
@@ -59,3 +59,45 @@ def test_the_other_kind_of_credential_is_no_credential() -> None:
     for caller, kind in ((ADA, KeyPrincipal), (SENDER, UserPrincipal)):
         with pytest.raises(Unauthenticated):
             caller.require_kind(kind)
+
+
+def page_key(*origins: str) -> KeyPrincipal:
+    return KeyPrincipal(
+        key_id=4,
+        tenant_id=1,
+        scopes=frozenset({Scope.EVENTS_WRITE}),
+        kind=KeyKind.PUBLISHABLE,
+        allowed_origins=frozenset(origins),
+    )
+
+
+def test_a_key_is_for_the_pages_that_it_names() -> None:
+    key = page_key("https://www.example.com", "http://localhost:3000")
+    key.require_page("https://www.example.com")
+    key.require_page("http://localhost:3000")
+    for origin in (
+        "https://example.com",
+        "http://www.example.com",
+        "https://www.example.com:8443",
+        "https://www.example.com.evil.test",
+        "https://WWW.example.com",
+        "https://www.example.com,http://localhost:3000",
+        "null",
+        "*",
+        "",
+        "x" * 10_000,
+        "https://w\xfc.example",
+    ):
+        assert slug_of(lambda origin=origin: key.require_page(origin)) == "origin-not-allowed"  # type: ignore[misc]
+
+
+def test_without_a_list_no_page_may_and_with_a_star_every_one() -> None:
+    assert slug_of(lambda: page_key().require_page("https://www.example.com")) == "origin-not-allowed"
+    for origin in ("https://www.example.com", "null", ""):
+        page_key(ANY_ORIGIN).require_page(origin)
+
+
+def test_a_secret_key_is_for_no_page() -> None:
+    assert slug_of(lambda: SENDER.require_page("https://www.example.com")) == "secret-key-in-page"
+    assert slug_of(SENDER.require_publishable) == "secret-key-in-page"
+    page_key().require_publishable()

@@ -60,6 +60,8 @@ class KeyIntrospection(_Message):
     tenant_id: int | None = None
     kind: str | None = None
     scopes: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    """As browsers send them, or `*` alone."""
 
 
 PropertyKind = Literal["string", "number", "boolean", "array", "object"]

@@ -153,6 +153,7 @@ def key_principal(found: KeyIntrospection) -> KeyPrincipal | None:
         tenant_id=found.tenant_id,
         scopes=frozenset(Scope(scope) for scope in found.scopes if scope in known),
         kind=KeyKind(found.kind),
+        allowed_origins=frozenset(found.allowed_origins),
     )
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from segops_common.kit.errors import Forbidden, Unauthenticated
 from segops_common.security.scopes import ROLE_SCOPES, KeyKind, Role, Scope
 
+ANY_ORIGIN = "*"
+"""In place of a list of origins: a page of any."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPrincipal:
@@ -47,6 +50,8 @@ class KeyPrincipal:
     tenant_id: int
     scopes: frozenset[Scope]
     kind: KeyKind
+    allowed_origins: frozenset[str] = frozenset()
+    """Whose web pages may use a publishable key; empty for a secret one."""
 
     def require(self, tenant_id: int, scope: Scope) -> None:
         """Raises Forbidden: tenant-mismatch when not of that tenant, insufficient-scope when the key lacks it."""
@@ -63,6 +68,21 @@ class KeyPrincipal:
         """Raises Unauthenticated when this kind of credential is not taken here."""
         if kind is not KeyPrincipal:
             raise Unauthenticated("This route takes a person's access token.", slug="access-token-required")
+
+    def require_publishable(self) -> None:
+        """Raises Forbidden (secret-key-in-page) for a key that must never be in a web page."""
+        if self.kind is not KeyKind.PUBLISHABLE:
+            raise Forbidden(
+                "A secret key came from a web page, where anybody can read it. Use a publishable key there, and rotate "
+                "this one.",
+                slug="secret-key-in-page",
+            )
+
+    def require_page(self, origin: str) -> None:
+        """Raises Forbidden (secret-key-in-page, origin-not-allowed) unless pages of this origin may use the key."""
+        self.require_publishable()
+        if origin not in self.allowed_origins and ANY_ORIGIN not in self.allowed_origins:
+            raise Forbidden("The key's allowed_origins do not name the page's origin.", slug="origin-not-allowed")
 
     def tenants(self, scope: Scope) -> frozenset[int]:
         """The key's tenant when it holds the scope, else nothing."""

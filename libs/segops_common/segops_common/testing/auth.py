@@ -22,11 +22,23 @@ class FakeAuthenticator:
         return user
 
     def add_key(
-        self, key: str, tenant_id: int, scopes: Iterable[Scope], *, kind: KeyKind = KeyKind.SECRET
+        self,
+        key: str,
+        tenant_id: int,
+        scopes: Iterable[Scope],
+        *,
+        kind: KeyKind = KeyKind.SECRET,
+        origins: Iterable[str] = (),
     ) -> KeyPrincipal:
         """From now on `ApiKey <key>` is a key of that tenant; its id counts from 1."""
         key_id = 1 + sum(scheme == "apikey" for scheme, _ in self._principals)
-        principal = KeyPrincipal(key_id=key_id, tenant_id=tenant_id, scopes=frozenset(scopes), kind=kind)
+        principal = KeyPrincipal(
+            key_id=key_id,
+            tenant_id=tenant_id,
+            scopes=frozenset(scopes),
+            kind=kind,
+            allowed_origins=frozenset(origins),
+        )
         self._principals["apikey", key] = principal
         return principal
 

@@ -75,10 +75,12 @@ def create_app(
     tags: Sequence[Mapping[str, str]] = (),
     metrics: Metrics | None = None,
     clock: Clock | None = None,
+    around: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> FastAPI:
     """An app whose resources are made once by `lifespan` and kept as `app.state.running`.
 
     `routes` are plain Starlette routes that serve a documented operation themselves.
+    `around` is a layer outside of everything, so that it sees the answers to requests that cannot be read too.
     Readiness is false until the resources are there and again while the process drains (`app.state.health`).
     """
     app = _App(
@@ -104,13 +106,14 @@ def create_app(
     problems.install(app)
     app.openapi = _OnceMade(partial(document, app))  # type: ignore[method-assign]
     clock = clock or SystemClock()
-    app.edge = partial(
+    edge = partial(
         Edge,
         clock=clock,
         ids=SystemIds(clock),
         metrics=HttpMetrics(app.state.metrics),
         routes=app.state.route_table,
     )
+    app.edge = edge if around is None else lambda inner: around(edge(inner))
     return app
 
 

@@ -24,7 +24,13 @@ class LocalAuthenticator:
         key = await self._api_keys.introspect(credential)
         if key is None:
             raise invalid_credential(scheme)
-        return KeyPrincipal(key_id=key.id, tenant_id=key.tenant_id, scopes=key.scopes, kind=key.kind)
+        return KeyPrincipal(
+            key_id=key.id,
+            tenant_id=key.tenant_id,
+            scopes=key.scopes,
+            kind=key.kind,
+            allowed_origins=frozenset(key.allowed_origins),
+        )
 
     async def _user(self, user_id: int) -> UserPrincipal:
         belongings = await self._accounts.belongings(user_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -111,6 +111,9 @@ class PostgresWriteUnit(PostgresReadUnit):
     async def add_api_key(self, tenant_id: int, key: NewApiKey) -> ApiKey:
         values = asdict(key) | {"tenant_id": tenant_id, "kind": key.kind.value, "scopes": sorted(key.scopes)}
         return api_key_of(await self._insert(api_keys, values))
+
+    async def set_api_key_origins(self, tenant_id: int, key_id: int, origins: Sequence[str]) -> ApiKey | None:
+        return await self._change_key(tenant_id, key_id, {"allowed_origins": list(origins)})
 
     async def revoke_api_key(self, tenant_id: int, key_id: int, at: datetime) -> ApiKey | None:
         return await self._change_key(tenant_id, key_id, {"revoked_at": at})

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from segops_auth.api import examples
-from segops_auth.api.fields import Answer, Body, Email, Name, NewPassword, TenantId, Token
+from segops_auth.api.fields import Answer, Body, Email, Name, NewPassword, Origins, TenantId, Token
 from segops_auth.api.models import GivenRole, TenantRef, TokenSet, UserRef
 from segops_auth.domain import values
 from segops_auth.service.invites import Accepted
@@ -47,7 +47,7 @@ class AcceptInvite(Body):
 class CreateApiKey(Body):
     """A new key."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, "name": "web server"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, "name": "web server"}, examples.PAGES_KEY]})
 
     tenant: TenantId
     name: Name
@@ -62,6 +62,15 @@ class CreateApiKey(Body):
         description="What the key may do. Without any, a secret key gets `events:write` and `membership:read`, a "
         "publishable one `events:write`.",
     )
+    allowed_origins: Optional[Origins] = None
+
+
+class UpdateApiKey(Body):
+    """What to change of a key."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"allowed_origins": ["https://www.example.com"]}]})
+
+    allowed_origins: Origins
 
 
 class RotateApiKey(Body):
@@ -164,6 +173,7 @@ class ApiKeyRead(Answer):
     name: str
     kind: KeyKind
     scopes: list[Scope]
+    allowed_origins: list[str] = Field(description="Of the web pages that may use the key; `*` for all.")
     prefix: str = Field(description="What the key begins with.")
     last_four: str = Field(description="What it ends with.")
     created_by: int
@@ -235,6 +245,7 @@ def _key_fields(key: values.ApiKey) -> dict[str, Any]:
         "name": key.name,
         "kind": key.kind,
         "scopes": sorted(key.scopes),
+        "allowed_origins": list(key.allowed_origins),
         "prefix": key_prefix(key.kind),
         "last_four": key.last_four,
         "created_by": key.created_by,

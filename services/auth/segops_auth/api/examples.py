@@ -41,12 +41,19 @@ API_KEY: Final[JsonDict] = {
     "name": "web server",
     "kind": "secret",
     "scopes": ["events:write", "membership:read"],
+    "allowed_origins": [],
     "prefix": "sk_live_",
     "last_four": KEY[-4:],
     "created_by": 7,
     "created_at": AT,
     "last_used_at": AT,
     "previous_key_expires_at": IN_A_WEEK,
+}
+PAGES_KEY: Final[JsonDict] = {
+    "tenant": 1,
+    "name": "web site",
+    "kind": "publishable",
+    "allowed_origins": ["https://www.example.com", "http://localhost:3000"],
 }
 AUDIT_ENTRY: Final[JsonDict] = {
     "number": 2,

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 
 from segops_auth.domain.email import MAX_CHARS as MAX_EMAIL_CHARS
 from segops_auth.domain.email import normal_email
+from segops_auth.domain.origins import MAX_CHARS as MAX_ORIGIN_CHARS
+from segops_auth.domain.origins import MAX_ORIGINS, canonical_origins
 from segops_auth.domain.password import MAX_CHARS as MAX_PASSWORD_CHARS
 from segops_auth.domain.password import MIN_CHARS as MIN_PASSWORD_CHARS
 from segops_auth.domain.slug import MAX_CHARS as MAX_SLUG_CHARS
@@ -69,4 +71,14 @@ NewPassword = Annotated[
     ),
 ]
 Token = Annotated[SecretStr, Field(min_length=1, max_length=MAX_TOKEN_CHARS)]
+Origins = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=MAX_ORIGIN_CHARS)]],
+    Field(
+        max_length=MAX_ORIGINS,
+        description="Origins of the web pages that may use a publishable key, such as `https://www.example.com` or "
+        "`http://localhost:3000`: compared exactly, http only for localhost. `*` alone allows every page, an empty list "
+        "none. Requests without an `Origin` header, of servers and native apps, are not held against it.",
+    ),
+    AfterValidator(canonical_origins),
+]
 TenantId = Annotated[int, Field(ge=1, le=MAX_ID)]

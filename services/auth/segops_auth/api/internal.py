@@ -34,6 +34,7 @@ async def introspect_key(auth: UseCases, body: IntrospectRequest) -> KeyIntrospe
         tenant_id=key.tenant_id,
         kind=key.kind.value,
         scopes=tuple(sorted(key.scopes)),
+        allowed_origins=key.allowed_origins,
     )
 
 

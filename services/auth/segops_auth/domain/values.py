@@ -71,6 +71,8 @@ class ApiKey:
     name: str
     kind: KeyKind
     scopes: frozenset[Scope]
+    allowed_origins: tuple[str, ...]
+    """Whose web pages may use the key, as browsers send them; `*` for all."""
     last_four: str
     created_by: int
     created_at: datetime
@@ -86,6 +88,7 @@ class NewApiKey:
     name: str
     kind: KeyKind
     scopes: frozenset[Scope]
+    allowed_origins: tuple[str, ...]
     key_hash: str
     last_four: str
     created_by: int

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from segops_auth.domain.audit import Act, Action
+from segops_auth.domain.origins import key_origins
 from segops_auth.domain.roles import key_scopes
 from segops_auth.domain.values import ApiKey, NewApiKey
 from segops_auth.ports import Purges, Store, WriteUnit
@@ -31,7 +32,14 @@ class ApiKeys:
         self._clock = clock
 
     async def create(
-        self, tenant_id: int, actor_id: int, *, name: str, kind: KeyKind, scopes: Iterable[Scope] | None
+        self,
+        tenant_id: int,
+        actor_id: int,
+        *,
+        name: str,
+        kind: KeyKind,
+        scopes: Iterable[Scope] | None,
+        allowed_origins: Sequence[str],
     ) -> tuple[ApiKey, str]:
         """The key and its secret, which is shown this once; raises Forbidden, ValidationFailed."""
         secret = self._secrets.new_api_key(kind)
@@ -42,6 +50,7 @@ class ApiKeys:
                 name=name,
                 kind=kind,
                 scopes=key_scopes(actor, kind, scopes),
+                allowed_origins=key_origins(kind, allowed_origins),
                 key_hash=self._secrets.hash(secret),
                 last_four=secret[-4:],
                 created_by=actor_id,
@@ -58,6 +67,16 @@ class ApiKeys:
             await look_in(unit, tenant_id, actor_id, Scope.KEYS_MANAGE)
             found = await unit.api_keys(tenant_id, after, limit + 1)
         return page(found, limit, lambda key: key.id)
+
+    async def set_origins(self, key_id: int, actor_id: int, allowed_origins: Sequence[str]) -> ApiKey:
+        """Only pages of these may use the key, everywhere within a second; raises NotFound, Forbidden, ValidationFailed."""
+        async with self._store.write() as unit:
+            tenant_id = await _tenant_of(unit, key_id, actor_id)
+            kind = _present(await unit.api_key(tenant_id, key_id)).kind
+            key = _present(await unit.set_api_key_origins(tenant_id, key_id, key_origins(kind, allowed_origins)))
+            await unit.record(tenant_id, _act(key, actor_id, Action.API_KEY_UPDATED, self._clock.now()))
+        await self._purges.key_changed(key_id)
+        return key
 
     async def revoke(self, key_id: int, actor_id: int) -> None:
         """The key works no more, everywhere within a second; raises NotFound, Forbidden."""
@@ -118,4 +137,6 @@ def _absent() -> NotFound:
 
 def _act(key: ApiKey, actor_id: int, action: Action, at: datetime) -> Act:
     details = {"name": key.name, "kind": key.kind.value, "scopes": " ".join(sorted(key.scopes))}
+    if key.kind is KeyKind.PUBLISHABLE:
+        details["allowed_origins"] = " ".join(key.allowed_origins)
     return Act(at=at, actor_id=actor_id, action=action, target=f"api_key:{key.id}", details=details)

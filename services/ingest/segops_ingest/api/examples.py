@@ -1,8 +1,10 @@
 """Examples for the documentation: every call, and what it is answered."""
 
+import json
 from typing import Any
 
 _MESSAGE_ID = "019e4526-d600-7000-8000-000000000000"
+_PUBLISHABLE_KEY = "pk_live_" + "0" * 49
 _TRACK = {"user_id": "user-123", "event_type": "page_viewed", "payload": {"path": "/pricing"}}
 _CALLS: dict[str, dict[str, Any]] = {
     "track": _TRACK,
@@ -31,6 +33,9 @@ _PARTLY = _ACCEPTED | {
 
 CALL_EXAMPLES: dict[str, dict[str, Any]] = {
     name: {"usual": {"summary": "A usual call", "value": call}} for name, call in _CALLS.items()
+}
+TEXT_EXAMPLES: dict[str, str] = {
+    name: json.dumps({"api_key": _PUBLISHABLE_KEY, **call}) for name, call in _CALLS.items()
 }
 ANSWER_EXAMPLES: dict[str, dict[str, Any]] = {
     name: {"accepted": {"summary": "All accepted", "value": _ACCEPTED}} for name in _CALLS

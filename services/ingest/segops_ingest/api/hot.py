@@ -1,11 +1,14 @@
 """The route class of the hot paths: FastAPI documents them and stays out of their way.
 
+A page that is being left cannot wait for a preflight: its JSON comes as text/plain, which browsers send without asking, with
+the key in the body instead of a header.
+
 Solving dependencies and validating a model per event would cost several times the rest of a request.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -16,14 +19,18 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from segops_common.kit.errors import MalformedRequest
-from segops_common.security.principal import KeyPrincipal
+from segops_common.kit.errors import Fault, MalformedRequest, Unauthenticated, ValidationFailed
+from segops_common.security.introspect import Authenticator
+from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.security.scopes import Scope
 from segops_common.web.body import read_body, require_json
 from segops_common.web.deps import authenticated
 from segops_common.web.idempotency import idempotency_key
 from segops_common.web.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute, check_query
 from segops_ingest.domain.json_text import MalformedJson, TooDeep, parse
+
+TEXT: Final = "text/plain"
+KEY_FIELD: Final = "api_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,8 @@ class HotRoute(StrictRoute):
 
     async def serve(self, request: Request) -> Response:
         """The endpoint's answer; raises Problem."""
-        caller = await authenticated(request)
-        caller.require_kind(KeyPrincipal)
-        caller.require_scope(Scope.EVENTS_WRITE)
-        check_query(request)
-        require_json(request)
-        call = _parsed(await read_body(request))
+        as_text = request.headers.get("content-type", "").partition(";")[0].strip().lower() == TEXT
+        caller, call = await (_with_key_in_body(request) if as_text else _with_key_in_header(request))
         answer: Response = await self.endpoint(request, caller, call, idempotency_key(request))
         return answer
 
@@ -81,6 +84,48 @@ class Shortcut:
         scope["route"] = route
         answer = await route.serve(Request(scope, receive, send))
         await answer(scope, receive, send)
+
+
+async def _with_key_in_header(request: Request) -> tuple[KeyPrincipal, Any]:
+    caller = _admitted(_key(await authenticated(request)), request)
+    check_query(request)
+    require_json(request)
+    return caller, _parsed(await read_body(request))
+
+
+async def _with_key_in_body(request: Request) -> tuple[KeyPrincipal, Any]:
+    """The caller, and the call without the key, so that nothing further on can show it."""
+    if "authorization" in request.headers:
+        raise MalformedRequest(
+            f"Send one credential: with {TEXT} the key is in the body, with an Authorization header the body is JSON."
+        )
+    check_query(request)
+    call = _parsed(await read_body(request))
+    key = call.pop(KEY_FIELD, None) if type(call) is dict else None
+    if key is None:
+        raise Unauthenticated(f"Send a publishable key as {KEY_FIELD} in the body.")
+    if type(key) is not str:
+        fault = Fault(KEY_FIELD, "wrong-type", "must be text")
+        raise ValidationFailed("The key is not valid.", errors=[fault])
+    authenticator: Authenticator = request.app.state.authenticator
+    caller = _key(await authenticator.authenticate(f"ApiKey {key}"))
+    caller.require_publishable()
+    return _admitted(caller, request), call
+
+
+def _key(caller: Principal) -> KeyPrincipal:
+    caller.require_kind(KeyPrincipal)
+    assert isinstance(caller, KeyPrincipal)
+    return caller
+
+
+def _admitted(caller: KeyPrincipal, request: Request) -> KeyPrincipal:
+    """The caller, when it may send events from where the request comes from; raises Forbidden."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        caller.require_page(origin)
+    caller.require_scope(Scope.EVENTS_WRITE)
+    return caller
 
 
 def _parsed(body: bytes) -> Any:

@@ -16,8 +16,8 @@ from segops_common.security.scopes import Scope
 from segops_common.web.deps import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
-from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES
-from segops_ingest.api.hot import DocumentedAs, HotRoute
+from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES, TEXT_EXAMPLES
+from segops_ingest.api.hot import TEXT, DocumentedAs, HotRoute
 from segops_ingest.api.models import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import EventRefused
@@ -51,6 +51,12 @@ _STORED = (
     " When the answer is 202 the event is stored durably and will count exactly once; send it again after any other "
     "answer or none, with the same `message_id` or `Idempotency-Key`."
 )
+_AS_TEXT = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": "The same call as JSON text with a publishable key in `api_key`, in place of the Authorization header: "
+    "browsers send it without a preflight, so also while a page is left.",
+}
 
 
 def router() -> APIRouter:
@@ -64,7 +70,8 @@ def router() -> APIRouter:
         "batch",
         _batch,
         "Send a batch of calls",
-        "Calls are judged one by one: the answer is 202 when at least one is accepted, and names the refused ones."
+        "Calls are judged one by one: the answer is 202 when at least one is accepted, and `errors` names every "
+        "refused one by its index. When all are refused it is 422 `no-valid-event`, which says why for the first twenty."
         + _STORED,
     )
     return routes
@@ -88,6 +95,7 @@ def _add(routes: APIRouter, name: str, endpoint: Endpoint, summary: str, descrip
             },
             **problems(400, 401, 403, 413, 415, 422, 503),
         },
+        openapi_extra={"requestBody": {"content": {TEXT: {"schema": _AS_TEXT, "example": TEXT_EXAMPLES[name]}}}},
     )
 
 
@@ -124,7 +132,8 @@ async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_
             Fault(f"batch[{index}].{refusal.path}".rstrip("."), refusal.code, refusal.detail)
             for index, refusal in receipt.refused
         ]
-        raise ValidationFailed(f"None of the {len(items)} items is valid.", errors=faults)
+        # A problem names twenty faults at most; its type says that there is no item without one.
+        raise ValidationFailed(f"None of the {len(items)} items is valid.", slug="no-valid-event", errors=faults)
     return _accepted(receipt)
 
 
