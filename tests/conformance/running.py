@@ -15,6 +15,7 @@ from typing import Any, Final
 import httpx
 
 from tests.conformance.rule import EVENTS, Outcome, faults_of
+from tests.conformance.runs import MODES
 
 ROOT: Final = Path(__file__).parents[2]
 _DRIVER_S: Final = 120
@@ -44,6 +45,12 @@ class Faults:
         outcome = await _driven([*command, self.api_url(mode, run), str(EVENTS)], env)
         return faults_of(mode, await self.report(run), outcome)
 
+    async def judge_all(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, list[str]]:
+        """What it did wrong in each mode, all of them at once."""
+        async with asyncio.TaskGroup() as group:
+            judged = {mode: group.create_task(self.judge(mode, command, env)) for mode in MODES}
+        return {mode: task.result() for mode, task in judged.items() if task.result()}
+
 
 @asynccontextmanager
 async def fault_server() -> AsyncIterator[Faults]:
@@ -64,9 +71,9 @@ async def _driven(command: Sequence[str], env: Mapping[str, str] | None) -> Outc
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=env)
     try:
         said, errors = await asyncio.wait_for(process.communicate(), _DRIVER_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode == 0, errors.decode()
     return Outcome(**json.loads(said.decode().splitlines()[-1]))

@@ -218,6 +218,14 @@ async def test_a_text_that_is_refused(
     assert "x" * 100 not in answer.text + caplog.text
 
 
+@pytest.mark.parametrize("medium", ["text/plain", "Text/Plain ; charset=utf-8"])
+async def test_text_is_known_by_its_medium(api: Api, medium: str) -> None:
+    answer = await send_text(api, TRACK | {"api_key": "page"}, **{"Content-Type": medium})
+    assert answer.status_code == 202
+    answer = await send_text(api, TRACK | {"api_key": "page"}, **{"Content-Type": f"x{medium}"})
+    assert problem(answer)[0] == 401
+
+
 async def test_a_key_in_the_body_of_json_is_no_credential(api: Api) -> None:
     answer = await api.http.post(f"{PREFIX}/track/", json=TRACK | {"api_key": "page"}, headers={"Authorization": ""})
     assert problem(answer)[0] == 401

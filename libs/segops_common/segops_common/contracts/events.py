@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+IDENTIFY_EVENT = "$identify"
+"""The event type of calls that set traits; their payload is the traits."""
 RESERVED_EVENT_TYPES: dict[str, str] = {
-    "identify": "$identify",
+    "identify": IDENTIFY_EVENT,
     "page": "$page",
     "screen": "$screen",
     "group": "$group",

@@ -20,6 +20,8 @@ from segops_common.web.validation import MAX_FAULTS
 
 TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
 """Marks an operation until its document says so in words."""
+READS_ONLY = {TAKES_IDEMPOTENCY_KEY: False}
+"""Of a POST that only reads: to repeat it is to ask again."""
 
 
 @runtime_checkable

@@ -63,7 +63,7 @@ class HotRoute(StrictRoute):
 
     async def serve(self, request: Request) -> Response:
         """The endpoint's answer; raises Problem."""
-        as_text = request.headers.get("content-type", "").lower().startswith(TEXT)
+        as_text = request.headers.get("content-type", "").partition(";")[0].strip().lower() == TEXT
         caller, call = await (_with_key_in_body(request) if as_text else _with_key_in_header(request))
         answer: Response = await self.endpoint(request, caller, call, idempotency_key(request))
         return answer

@@ -7,6 +7,7 @@ many parts the users are asked in, so an estimate that is too low costs a second
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -40,9 +41,9 @@ class Width:
     of_profile: int
     of_event: int = 0
 
-    def memory_bytes(self, profiles: int, events: int, parts: int) -> int:
-        """For so many of them, when the profiles are asked in so many parts."""
-        return _A_STATEMENT + (self.of_profile * profiles + self.of_event * events) // parts
+    def memory_bytes(self, rows: Mapping[str, int], parts: int) -> int:
+        """For so many rows of the tables, when the profiles are asked in so many parts."""
+        return _A_STATEMENT + (self.of_profile * rows["profiles"] + self.of_event * rows[EVENTS_TABLE]) // parts
 
 
 def width_of(statement: Statement) -> Width:
@@ -80,7 +81,9 @@ async def rows_of(clickhouse: ClickHouse, statement: Statement, settings: Settin
     return rows
 
 
-async def all_events(clickhouse: ClickHouse) -> int:
-    """How many rows `events` has, of all tenants; from the parts' own counts. Raises ClickHouseError."""
-    found = await clickhouse.query(select("count()", EVENTS_TABLE))
-    return int(found.rows[0][0])
+async def all_rows(clickhouse: ClickHouse) -> Counter[str]:
+    """The rows of all tenants, by table; from the parts' own counts. Raises ClickHouseError."""
+    tables = (EVENTS_TABLE, "profiles")
+    counts = ", ".join(f"({select('count()', table)})" for table in tables)
+    found = await clickhouse.query(f"SELECT {counts}")
+    return Counter(dict(zip(tables, map(int, found.rows[0]), strict=True)))

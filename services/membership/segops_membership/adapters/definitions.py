@@ -10,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import SegmentChanged
-from segops_common.kit.errors import Unavailable
 from segops_common.stores.postgres import read_session, write_session
+from segops_membership.adapters.outages import outages
 from segops_membership.domain.definitions import SegmentDefinition
-from segops_membership.ports import Outage
 
 _KEEP: Final = sa.text("""
     INSERT INTO membership.segment_definitions AS d (tenant_id, segment_id, version, definition, refresh, deleted)
@@ -50,12 +49,10 @@ class PostgresDefinitions:
             }
             for change in changes
         ]
-        try:
+        with outages():
             async with write_session(self._engine) as session:
                 for each in values:
                     await session.execute(_KEEP, each)
-        except Unavailable as error:
-            raise Outage("PostgreSQL does not answer") from error
 
     async def current(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
         """See the port."""
@@ -73,11 +70,9 @@ class PostgresDefinitions:
         return int(rows[0].tenant_id) if rows else None
 
     async def _rows(self, query: sa.TextClause, values: Mapping[str, object]) -> Sequence[sa.Row[Any]]:
-        try:
+        with outages():
             async with read_session(self._engine) as session:
                 return (await session.execute(query, values)).all()
-        except Unavailable as error:
-            raise Outage("PostgreSQL does not answer") from error
 
 
 def _definition(row: sa.Row[Any]) -> SegmentDefinition:

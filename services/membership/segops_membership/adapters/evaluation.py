@@ -12,14 +12,15 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
+from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.bitmap_state import decode_state
-from segops_membership.adapters.costs import all_events, rows_of, width_of
+from segops_membership.adapters.costs import all_rows, rows_of, width_of
+from segops_membership.adapters.outages import outages
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_plans import Statement, statements_for, universe_statement
 from segops_membership.adapters.sql_properties import Bindings
-from segops_membership.adapters.sql_selections import select
+from segops_membership.adapters.sql_selections import JSON_READ_SETTINGS, select
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
 
@@ -36,9 +37,7 @@ _LIMIT_CODES: Final = frozenset({158, 159, 396})
 _PARTS: Final = (1, 4, 16)
 _TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
-    **MERGED_READ_SETTINGS,
-    "json_type_escape_dots_in_keys": 1,
-    "output_format_json_quote_64bit_integers": 0,
+    **JSON_READ_SETTINGS,
     "max_query_size": 16 * 1024 * 1024,
     "max_ast_elements": 1_000_000,
     "max_expanded_ast_elements": 4_000_000,
@@ -93,20 +92,17 @@ class ClickHouseEvaluation:
         universe: BitMap | None = None,
     ) -> Answers:
         """See the port `Evaluation`."""
-        results = []
-        if universe is None:
-            results.append(await self._ask(universe_statement(tenant_id, as_of_ms), _PARTS))
-            universe = results[0].bitmaps[0]
-        statements = list(statements_for(tenant_id, atoms, as_of_ms))
+        everyone = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
+        statements = [*everyone, *statements_for(tenant_id, atoms, as_of_ms)]
         own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
-        profiles = len(universe)
-        founds = await _all_of([self._in_turn(each, profiles, own_slots, watch) for each in statements])
+        with _translated():
+            most = await all_rows(self._clickhouse)
+        results = await _all_of([self._in_turn(each, most, own_slots, watch) for each in statements])
         answered: dict[Atom, BitMap] = {}
-        for statement, found in zip(statements, founds, strict=True):
+        for statement, found in zip(statements[len(everyone) :], results[len(everyone) :], strict=True):
             answered.update(zip(statement.atoms, found.bitmaps, strict=True))
-        results += founds
         return Answers(
-            universe=universe,
+            universe=results[0].bitmaps[0] if universe is None else universe,
             atoms=answered,
             rows_read=sum(found.rows_read for found in results),
             bytes_read=sum(found.bytes_read for found in results),
@@ -125,31 +121,28 @@ class ClickHouseEvaluation:
             queries.append(Query(each.sql, each.parameters, len(each.atoms), rows.total()))
         return queries
 
-    async def _in_turn(self, statement: Statement, profiles: int, own_slots: asyncio.Semaphore, watch: Watch) -> _Found:
+    async def _in_turn(
+        self, statement: Statement, most: Counter[str], own_slots: asyncio.Semaphore, watch: Watch
+    ) -> _Found:
         async with own_slots, self._slots:
-            found = await self._ask(statement, await self._parts_for(statement, profiles))
-        watch(len(statement.atoms))
-        return found
+            for parts in await self._parts_for(statement, most):
+                with suppress(_OutOfMemory):
+                    found = await self._ask_in_parts(statement, parts)
+                    watch(len(statement.atoms))
+                    return found
+        raise QueryRefused(_MEMORY_CODE)
 
-    async def _parts_for(self, statement: Statement, profiles: int) -> Sequence[int]:
-        """In how many parts to try: by the profiles alone, if the events of all tenants would not matter."""
+    async def _parts_for(self, statement: Statement, most: Counter[str]) -> Sequence[int]:
+        """In how many parts to try; the index is asked only if the rows of all tenants would not fit."""
         width = width_of(statement)
-        with _translated():
-            events = await all_events(self._clickhouse) if width.of_event else 0
-        if events and width.memory_bytes(profiles, events, 1) > self._memory_bytes:
-            events = (await self._rows_of(statement))[EVENTS_TABLE]
-        most = _PARTS[-1]
-        return [n for n in _PARTS if n == most or width.memory_bytes(profiles, events, n) <= self._memory_bytes]
+        if width.memory_bytes(most, 1) <= self._memory_bytes:
+            return _PARTS
+        rows = await self._rows_of(statement)
+        return [n for n in _PARTS if n == _PARTS[-1] or width.memory_bytes(rows, n) <= self._memory_bytes]
 
     async def _rows_of(self, statement: Statement) -> Counter[str]:
         with _translated():
             return await rows_of(self._clickhouse, statement, _READ_SETTINGS)
-
-    async def _ask(self, statement: Statement, tries: Sequence[int]) -> _Found:
-        for parts in tries:
-            with suppress(_OutOfMemory):
-                return await self._ask_in_parts(statement, parts)
-        raise QueryRefused(_MEMORY_CODE)
 
     async def _ask_in_parts(self, statement: Statement, parts: int) -> _Found:
         """Users are apart by ranges of their key, which the sort keys of all tables that are read begin or go on with."""
@@ -214,10 +207,8 @@ class ClickHouseProfiles:
         """See the port `Profiles`."""
         bind = Bindings()
         counted = select("uniqExact(user_key)", f"({_without_number(tenant_id, lists, bind)})")
-        try:
+        with outages():
             found = await self._clickhouse.query(counted, bind.values, timeout_s=QUERY_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
         return int(found.rows[0][0])
 
     async def number(
@@ -231,10 +222,8 @@ class ClickHouseProfiles:
         number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
         numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
         target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
-        try:
+        with outages():
             await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=QUERY_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
 
     async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
         """See the port `Profiles`."""
@@ -242,10 +231,8 @@ class ClickHouseProfiles:
         tenant = bind.integer(tenant_id)
         wanted = ", ".join(bind.integer(number) for number in numbers)
         named = select("n, user_id", "profiles FINAL", f"tenant_id = {tenant} AND n IN ({wanted})")
-        try:
+        with outages():
             found = await self._clickhouse.query(named, bind.values)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
         return {int(n): str(user_id) for n, user_id in found.rows}
 
 

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import ComputeResult
-from segops_common.kit.errors import Unavailable
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
+from segops_membership.adapters.outages import outages
 from segops_membership.domain.digests import Digest
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, TenantHead
-from segops_membership.ports import LeaseLost, LeaseTaken, Outage
+from segops_membership.ports import LeaseLost, LeaseTaken
 
 # The database's clock alone says when a lease lapses: workers' clocks may differ.
 _ACQUIRE: Final = sa.text("""
@@ -168,19 +168,15 @@ class PostgresLedger:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ReadSession]:
-        try:
+        with outages():
             async with read_session(self._engine) as session:
                 yield session
-        except Unavailable as error:
-            raise Outage("PostgreSQL does not answer") from error
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[WriteSession]:
-        try:
+        with outages():
             async with write_session(self._engine) as session:
                 yield session
-        except Unavailable as error:
-            raise Outage("PostgreSQL does not answer") from error
 
 
 def _segment_head(row: sa.Row[Any]) -> SegmentHead:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.contracts.warehouse import EVENTS_TABLE
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
+from segops_common.stores.clickhouse import ClickHouse, ResultSet
+from segops_membership.adapters.outages import outages
 from segops_membership.adapters.sql_properties import Bindings
 from segops_membership.adapters.sql_selections import select
-from segops_membership.ports import Outage
 
 MAX_EVENT_TYPES: Final = 1_000
 SAMPLE_EVENTS: Final = 2_000
+_SAMPLE: Final = f"LIMIT {SAMPLE_EVENTS}"
 _TIMEOUT_S: Final = 2.0
 _SETTINGS: Final[dict[str, str | int | float]] = {"max_execution_time": _TIMEOUT_S}
 _NUMBERS: Final = ("Int", "UInt", "Float", "Decimal")
@@ -68,14 +69,8 @@ class ClickHouseObserved:
         }
 
     async def _query(self, sql: str, bind: Bindings) -> ResultSet:
-        values: Mapping[str, object] = bind.values
-        try:
-            return await self._clickhouse.query(sql, values, settings=_SETTINGS, timeout_s=_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
-
-
-_SAMPLE: Final = f"LIMIT {SAMPLE_EVENTS}"
+        with outages():
+            return await self._clickhouse.query(sql, bind.values, settings=_SETTINGS, timeout_s=_TIMEOUT_S)
 
 
 def _path(stored: str) -> str:

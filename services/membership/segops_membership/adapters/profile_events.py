@@ -8,13 +8,14 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from segops_common.contracts.warehouse import EVENTS_TABLE, MERGED_READ_SETTINGS, PROFILE_SEEN_TABLE
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, ResultSet
+from segops_common.contracts.events import IDENTIFY_EVENT
+from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_properties import Bindings
-from segops_membership.adapters.sql_selections import select
+from segops_membership.adapters.sql_selections import JSON_READ_SETTINGS, pattern_sql, select
 from segops_membership.domain.evaluate import Event
-from segops_membership.domain.explain import IDENTIFY, Needs
+from segops_membership.domain.explain import Needs
 from segops_membership.domain.plan import StaticAtom
 from segops_membership.ports import Outage, TooManyEvents
 
@@ -24,9 +25,7 @@ _TIMEOUT_S: Final = 5
 # 396 is the result's size, 241 memory.
 _TOO_MUCH: Final = frozenset({241, 396})
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
-    **MERGED_READ_SETTINGS,
-    "json_type_escape_dots_in_keys": 1,
-    "output_format_json_quote_64bit_integers": 0,
+    **JSON_READ_SETTINGS,
     "max_result_bytes": _MAX_BYTES,
     "max_execution_time": _TIMEOUT_S,
 }
@@ -80,10 +79,6 @@ class ClickHouseProfileEvents:
     async def _query(self, sql: str, values: Mapping[str, object]) -> ResultSet:
         try:
             return await self._clickhouse.query(sql, values, settings=_READ_SETTINGS, timeout_s=_TIMEOUT_S + 1)
-        except ClickHouseUnavailable as error:
-            if error.code in _TOO_MUCH:
-                raise TooManyEvents from error
-            raise Outage(str(error)) from error
         except ClickHouseError as error:
             if error.code in _TOO_MUCH:
                 raise TooManyEvents from error
@@ -97,15 +92,14 @@ def _of_profile(tenant_id: int, profile_id: str, bind: Bindings) -> str:
 def _types(needs: Needs, bind: Bindings) -> str:
     """Each named type is a point in the order of storage, the others stretches of it."""
     named = sorted(pattern.text for pattern in needs.patterns if pattern.exact)
-    prefixes = sorted(pattern.text for pattern in needs.patterns if not pattern.exact)
+    prefixes = sorted((pattern for pattern in needs.patterns if not pattern.exact), key=lambda each: each.text)
     conditions = [f"event_type IN ({', '.join(bind.text(each) for each in named)})"] if named else []
-    for prefix in prefixes:
-        conditions.append(f"(startsWith(event_type, {bind.text(prefix)}) AND NOT startsWith(event_type, '$'))")
+    conditions += [f"({pattern_sql(each, bind)})" for each in prefixes]
     return " OR ".join(conditions)
 
 
 def _payload(event_type: str, text: str, removed: Sequence[str]) -> dict[str, JsonValue]:
     payload: dict[str, JsonValue] = orjson.loads(text)
-    if event_type == IDENTIFY:
+    if event_type == IDENTIFY_EVENT:
         payload.update(dict.fromkeys(removed))
     return payload

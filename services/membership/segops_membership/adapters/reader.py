@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
+from segops_common.stores.clickhouse import ClickHouse, ResultSet
+from segops_membership.adapters.outages import outages
 from segops_membership.adapters.sql_properties import cut_instant
 from segops_membership.adapters.sql_selections import select
-from segops_membership.ports import Outage
 
 _TIMEOUT_S: Final = 2.0
 _OF_USER: Final = "tenant_id = {tenant:UInt64} AND user_key = xxHash64({user:String})"
@@ -55,7 +55,5 @@ class ClickHouseReader:
         await self._query("SELECT 1", {})
 
     async def _query(self, sql: str, values: Mapping[str, int | str]) -> ResultSet:
-        try:
+        with outages():
             return await self._clickhouse.query(sql, values, timeout_s=_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error

@@ -11,8 +11,9 @@ from typing import Any, Final, Literal, TypeVar
 from pyroaring import BitMap
 
 from segops_common.contracts.jobs import MembershipChanged
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
+from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
+from segops_membership.adapters.outages import outages
 from segops_membership.adapters.sql_properties import cut_instant
 from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.digests import Digest
@@ -59,10 +60,8 @@ class ClickHouseRuns:
         }
         for portion in _portions(outcomes, _OUTCOMES_AT_ONCE):
             lines = b"".join(_outcome_line(common, outcome) for outcome in portion)
-            try:
+            with outages():
                 await self._clickhouse.insert_json_lines("segment_runs", lines, timeout_s=_TIMEOUT_S)
-            except ClickHouseError as error:
-                raise Outage(str(error)) from error
 
     async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:
         """Expands the stored bitmaps inside of ClickHouse."""
@@ -175,16 +174,12 @@ class ClickHouseRuns:
         return {int(n): str(user_id) for n, user_id in found.rows}
 
     async def _query(self, sql: str, values: Mapping[str, Any]) -> ResultSet:
-        try:
+        with outages():
             return await self._clickhouse.query(sql, values, timeout_s=_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
 
     async def _command(self, sql: str, values: Mapping[str, Any]) -> None:
-        try:
+        with outages():
             await self._clickhouse.command(sql, values, timeout_s=_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
 
 
 # One row an attempt and segment, also when an insert was repeated and its parts are not merged yet.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from segops_common.contracts.definition.values import EventPattern
+from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_membership.adapters.sql_aggregates import value_measure, value_verdict
 from segops_membership.adapters.sql_held import held_measure, held_verdict
@@ -37,8 +38,6 @@ from segops_membership.domain.plan import (
     StaticAtom,
     TraitAtom,
 )
-
-IDENTIFY_EVENT = "$identify"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from segops_common.contracts.definition.values import EventPattern
+from segops_common.contracts.warehouse import MERGED_READ_SETTINGS
 from segops_membership.adapters.sql_properties import Bindings
 from segops_membership.adapters.sql_tests import check_sql
 from segops_membership.domain.plan import PropertyCheck
 
+JSON_READ_SETTINGS: Final[dict[str, str | int | float]] = {
+    **MERGED_READ_SETTINGS,
+    "json_type_escape_dots_in_keys": 1,
+    "output_format_json_quote_64bit_integers": 0,
+}
+"""What every read of event payloads sets, so that keys and numbers come back as they were stored."""
 EVERY_ROW = "1"
 Window = tuple[int | None, int]
 """Milliseconds, open at the start (None: from the beginning), closed at the end."""

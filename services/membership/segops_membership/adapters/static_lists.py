@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import StaticMembersChanged
-from segops_common.kit.errors import Unavailable
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError
+from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import read_session, write_session
+from segops_membership.adapters.outages import outages
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE
 from segops_membership.domain.static_lists import StaticList
-from segops_membership.ports import Outage
 
 _TIMEOUT_S: Final = 300
 _KNOWN: Final = sa.text("""
@@ -48,42 +47,34 @@ class StoredStaticLists:
 
     async def known(self, tenant_id: int, segment_ids: Collection[int]) -> Mapping[int, StaticList]:
         """See the port."""
-        try:
+        with outages():
             async with read_session(self._engine) as session:
                 wanted = {"tenant_id": tenant_id, "segment_ids": list(segment_ids)}
                 rows = (await session.execute(_KNOWN, wanted)).mappings().all()
-        except Unavailable as error:
-            raise Outage("PostgreSQL does not answer") from error
         return {row["segment_id"]: StaticList(**{k: v for k, v in row.items() if k != "segment_id"}) for row in rows}
 
     async def store(self, tenant_id: int, portions: Sequence[StaticMembersChanged]) -> None:
         """See the port."""
         if not any(portion.add or portion.remove for portion in portions):
             return
-        try:
+        with outages():
             await self._clickhouse.insert_json_lines(
                 f"{STATIC_MEMBERS_TABLE} (tenant_id, segment_id, list_version, user_id, present)",
                 _lines(tenant_id, portions),
                 timeout_s=_TIMEOUT_S,
             )
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
 
     async def save(self, tenant_id: int, segment_id: int, found: StaticList) -> None:
         """See the port."""
-        try:
+        with outages():
             async with write_session(self._engine) as session:
                 await session.execute(_SAVE, {"tenant_id": tenant_id, "segment_id": segment_id, **asdict(found)})
-        except Unavailable as error:
-            raise Outage("PostgreSQL does not answer") from error
 
     async def forget(self, tenant_id: int, segment_id: int, before: int) -> None:
         """See the port."""
         values = {"tenant": tenant_id, "segment": segment_id, "before": before}
-        try:
+        with outages():
             await self._clickhouse.command(_FORGET, values, settings=_FORGET_SETTINGS, timeout_s=_TIMEOUT_S)
-        except ClickHouseError as error:
-            raise Outage(str(error)) from error
 
 
 async def _lines(tenant_id: int, portions: Sequence[StaticMembersChanged]) -> AsyncIterator[bytes]:

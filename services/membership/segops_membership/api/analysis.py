@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 
 from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.security.principal import Principal
@@ -12,7 +12,7 @@ from segops_common.security.scopes import Scope
 from segops_common.web.app import new_router
 from segops_common.web.deps import require
 from segops_common.web.problems import problems
-from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
+from segops_common.web.route import READS_ONLY
 from segops_membership.api.analysis_models import (
     OverlapRead,
     OverlapRequest,
@@ -22,24 +22,14 @@ from segops_membership.api.analysis_models import (
     PreviewRequest,
     SqlRead,
 )
-from segops_membership.service.use_cases import UseCases
+from segops_membership.api.deps import UseCasesOfApp
 
 Reader = Annotated[Principal, require(Scope.SEGMENTS_READ)]
-# These only read, so that to repeat one is to ask again.
-_READS_ONLY: Final = {TAKES_IDEMPOTENCY_KEY: False}
 router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["analysis"])
 
 
-def _use_cases(request: Request) -> UseCases:
-    use_cases: UseCases = request.app.state.running
-    return use_cases
-
-
-UseCasesOfApp = Annotated[UseCases, Depends(_use_cases)]
-
-
 @router.post(
-    "/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503), openapi_extra=_READS_ONLY
+    "/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503), openapi_extra=READS_ONLY
 )
 async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: PreviewRequest) -> PreviewRead:
     """Counts exactly who an unsaved definition selects, and what each of its parts does by itself.
@@ -53,7 +43,7 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: Reader, body: Pre
 
 
 @router.post(
-    "/sql/", summary="Show the SQL of a definition", responses=problems(403, 409, 503), openapi_extra=_READS_ONLY
+    "/sql/", summary="Show the SQL of a definition", responses=problems(403, 409, 503), openapi_extra=READS_ONLY
 )
 async def show_sql(use_cases: UseCasesOfApp, caller: Reader, body: PreviewRequest) -> SqlRead:
     """The statements that a run of the definition would send to ClickHouse, with their bound parameters.
@@ -72,7 +62,7 @@ async def show_sql(use_cases: UseCasesOfApp, caller: Reader, body: PreviewReques
     "/plan/",
     summary="Plan a change of a definition",
     responses=problems(403, 404, 409, 429, 503),
-    openapi_extra=_READS_ONLY,
+    openapi_extra=READS_ONLY,
 )
 async def plan_definition(use_cases: UseCasesOfApp, caller: Reader, body: PlanRequest) -> PlanRead:
     """Evaluates the present definition of a segment, or the one given as base, and another as of the same instant.
@@ -90,7 +80,7 @@ async def plan_definition(use_cases: UseCasesOfApp, caller: Reader, body: PlanRe
 
 
 @router.post(
-    "/overlap/", summary="Compare published segments", responses=problems(403, 404, 429, 503), openapi_extra=_READS_ONLY
+    "/overlap/", summary="Compare published segments", responses=problems(403, 404, 429, 503), openapi_extra=READS_ONLY
 )
 async def compare_segments(use_cases: UseCasesOfApp, caller: Reader, body: OverlapRequest) -> OverlapRead:
     """The sizes of 2 to 20 segments of a tenant, and of what every two of them share."""

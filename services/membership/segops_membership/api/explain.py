@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.security.principal import Principal
@@ -12,18 +12,16 @@ from segops_common.security.scopes import Scope
 from segops_common.web.app import new_router
 from segops_common.web.deps import require
 from segops_common.web.problems import problems
-from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
+from segops_common.web.route import READS_ONLY
+from segops_membership.api.deps import UseCasesOfApp
 from segops_membership.api.explain_models import ExplainRequest, ExplanationRead
-from segops_membership.service.use_cases import UseCases
 
 Reader = Annotated[Principal, require(Scope.MEMBERSHIP_READ)]
-# It only reads, so that to repeat it is to ask again.
-_READS_ONLY: Final = {TAKES_IDEMPOTENCY_KEY: False}
 router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["membership"])
 
 
-@router.post("/explain/", summary="Explain a membership", responses=problems(403, 404, 503), openapi_extra=_READS_ONLY)
-async def explain_membership(request: Request, caller: Reader, body: ExplainRequest) -> ExplanationRead:
+@router.post("/explain/", summary="Explain a membership", responses=problems(403, 404, 503), openapi_extra=READS_ONLY)
+async def explain_membership(use_cases: UseCasesOfApp, caller: Reader, body: ExplainRequest) -> ExplanationRead:
     """Says of every node of a definition whether it holds for a user, by which events, and when time would change it.
 
     Evaluated at once from the events in the warehouse, by the segment's present definition: a membership that was
@@ -32,7 +30,6 @@ async def explain_membership(request: Request, caller: Reader, body: ExplainRequ
     """
     caller.require(body.tenant, Scope.MEMBERSHIP_READ)
     caller.require(body.tenant, Scope.SEGMENTS_READ)
-    use_cases: UseCases = request.app.state.running
     answer = await use_cases.explain.explain(
         body.tenant, body.user_id, segment_id=body.segment_id, definition=body.definition, as_of=body.as_of
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from segops_common.contracts.definition import InstantText
 from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
 from segops_membership.api.caller import Caller, TenantId
+from segops_membership.api.deps import UseCasesOfApp
 from segops_membership.api.models import COLD, NOBODY, WARM, Membership
 from segops_membership.domain.instants import to_ms
-from segops_membership.service.use_cases import UseCases
 
 MAX_USER_ID_CHARS: Final = 256
 UserIdQuery = Annotated[
@@ -54,16 +54,14 @@ def router() -> APIRouter:
 
 
 async def get_membership(
-    request: Request, _caller: Caller, tenant_id: TenantId, user_id: UserIdQuery, as_of: AsOfQuery = None
+    use_cases: UseCasesOfApp, _caller: Caller, tenant_id: TenantId, user_id: UserIdQuery, as_of: AsOfQuery = None
 ) -> Membership:
     """The segments that the user is in by the last published run of each.
 
     An unknown user is in no segment. Within a second of a publication every answer shows it, cached or not.
     """
-    use_cases: UseCases = request.app.state.running
-    lookup = use_cases.lookup
     if as_of is None:
-        found = await lookup.segments_of(tenant_id, user_id)
+        found = await use_cases.lookup.segments_of(tenant_id, user_id)
     else:
-        found = await lookup.segments_as_of(tenant_id, user_id, to_ms(as_of))
+        found = await use_cases.lookup.segments_as_of(tenant_id, user_id, to_ms(as_of))
     return Membership(user_id=user_id, segment_ids=found.segment_ids, cached=found.cached)

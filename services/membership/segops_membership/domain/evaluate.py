@@ -30,6 +30,7 @@ from segops_common.contracts.definition.traits import AnyTrait, HeldFor, TraitCo
 from segops_common.contracts.definition.values import Duration, EventPattern, parse_instant, path_keys
 from segops_common.contracts.definition.walk import segments_in
 from segops_common.contracts.definition.windows import AnyWindow, LastWindow
+from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_membership.domain.compiler import NO_REFERENCES
 from segops_membership.domain.evaluate_checks import look_up, passes, reaches
 from segops_membership.domain.evaluate_order import has_chain, kept_since
@@ -229,14 +230,14 @@ class Profile:
         """What a path of the traits led to, each time that its first key was set or removed, oldest first."""
         keys = path_keys(path)
         for event in sorted(self.events, key=in_order):
-            if event.event_type == "$identify" and keys[0] in event.payload:
+            if event.event_type == IDENTIFY_EVENT and keys[0] in event.payload:
                 yield event.timestamp_ms, look_up(event.payload, keys)
 
     def traits(self) -> dict[str, JsonValue]:
         """The latest value of each key; null where it was removed."""
         traits: dict[str, JsonValue] = {}
         for event in sorted(self.events, key=in_order):
-            if event.event_type == "$identify":
+            if event.event_type == IDENTIFY_EVENT:
                 traits.update(event.payload)
         return traits
 

@@ -26,6 +26,7 @@ from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
 from segops_common.contracts.definition.values import EventPattern, path_keys
 from segops_common.contracts.definition.walk import walk
+from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_membership.domain.courses import Course, Effort, course_of, joined
 from segops_membership.domain.evaluate import Event, Profile, in_order, listed
 from segops_membership.domain.measures import measure
@@ -35,7 +36,6 @@ MAX_EVALUATED: Final = 2_000_000
 """Events times conditions for the verdicts alone."""
 _LOOK_AHEAD: Final = 300_000
 _Leaf = EventCondition | AnyTrait | Sample
-IDENTIFY: Final = "$identify"
 
 
 class TooMuch(Exception):
@@ -104,7 +104,7 @@ def _types_of(node: Group | AnyCondition) -> tuple[str, ...]:
         case EventSequence():
             return tuple(step.event_type for step in node.steps)
         case TraitCondition():
-            return (IDENTIFY,)
+            return (IDENTIFY_EVENT,)
         case Group() | Sample() | SegmentMembership():
             return ()
         case _:
@@ -222,7 +222,7 @@ class _Explainer:
                 return replace(profile, events=found), node
             case TraitCondition():
                 key = path_keys(node.property)[0]
-                return replace(profile, events=[e for e in self.of_type(IDENTIFY) if key in e.payload]), node
+                return replace(profile, events=[e for e in self.of_type(IDENTIFY_EVENT) if key in e.payload]), node
             case Sample():
                 return replace(profile, events=()), node
             case _:

@@ -23,6 +23,7 @@ from segops_common.contracts.definition.conditions import (
 )
 from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
 from segops_common.contracts.definition.values import format_instant, path_keys
+from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_membership.domain.evaluate import Event, Profile, in_order, values_of
 from segops_membership.domain.evaluate_checks import look_up, number, reaches
 from segops_membership.domain.evaluate_order import kept_since
@@ -77,10 +78,10 @@ def _counted(profile: Profile, condition: EventCount) -> Measure:
     found = profile.matching(condition.event_type, condition.where, condition.window)
     per = ""
     if condition.per is not None:
-        counts = count_each(values_of(found, condition.per))
+        values = values_of(found, condition.per)
+        counts = count_each(values)
         deciding = [each for each, count in counts.items() if reaches(count, condition.operator, condition.value)]
         most = max(deciding or counts, key=lambda each: counts[each], default=None)
-        values = values_of(found, condition.per)
         found = [event for event, value in zip(found, values, strict=True) if most in count_each([value])]
         per = f" with one value of {condition.per}"
     return _compared(len(found), condition, f"matching events{per}", found)
@@ -181,7 +182,7 @@ def _trait(profile: Profile, condition: AnyTrait) -> Measure:
     value = look_up(profile.traits(), keys)
     given = to_json(condition)
     wanted = given.get("value", True)
-    setting = [each for each in profile.events if each.event_type == "$identify" and keys[0] in each.payload]
+    setting = [each for each in profile.events if each.event_type == IDENTIFY_EVENT and keys[0] in each.payload]
     last = sorted(setting, key=in_order)[-1:]
     operator = condition.operator.replace("_", " ")
     requirement = (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
-from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
+from segops_common.web.route import READS_ONLY
 from segops_segments.api.deps import READS, ReadSegment, UseCasesOfApp
 from segops_segments.api.models import MAX_ID
 from segops_segments.api.readable_models import (
@@ -24,7 +24,6 @@ VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID)]
 Against = Annotated[
     int | None, Query(ge=1, le=MAX_ID, description="The version to compare with; the one before when left out.")
 ]
-_READS_ONLY: Final = {TAKES_IDEMPOTENCY_KEY: False}
 
 
 @router.post(
@@ -32,7 +31,7 @@ _READS_ONLY: Final = {TAKES_IDEMPOTENCY_KEY: False}
     summary="Describe a definition",
     dependencies=[READS],
     responses=problems(403),
-    openapi_extra=_READS_ONLY,
+    openapi_extra=READS_ONLY,
 )
 async def describe_definition(body: DescribeDefinition) -> DefinitionDescription:
     """Turns a definition into its text form and a sentence, and a text form into the definition that it says."""

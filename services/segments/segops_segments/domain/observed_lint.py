@@ -25,10 +25,10 @@ from segops_common.contracts.definition import (
     path_keys,
     walk,
 )
+from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.kit.errors import Fault
 
-IDENTIFY_EVENT: Final = "$identify"
 _ALIKE: Final = 0.7
 _NEEDS: Final[Mapping[str, frozenset[PropertyKind]]] = {
     **dict.fromkeys(("gt", "gte", "lt", "lte", "between"), frozenset[PropertyKind](("number", "string"))),

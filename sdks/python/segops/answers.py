@@ -1,0 +1,68 @@
+"""What an answer means for the events of its request."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+_BATCH_PATH = re.compile(r"batch[.\[](\d+)")
+_ALL_BAD = "/no-valid-event"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, its headers by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def stored(self) -> bool:
+        """Whether the events are stored, but those named in `refusals`."""
+        return 200 <= self.status < 300
+
+    def refusals(self, events: int) -> dict[int, str]:
+        """The codes of the events that were refused, by their place in the batch; of a problem without names, none."""
+        parsed = self._parsed()
+        if str(parsed.get("type", "")).endswith(_ALL_BAD):
+            return dict.fromkeys(range(events), "no-valid-event") | dict(_named(parsed, events))
+        return dict(_named(parsed, events))
+
+    def retry_after_s(self, now: datetime) -> float:
+        """Seconds to stay away, 0 when the server does not say."""
+        said = self.headers.get("retry-after", "").strip()
+        if said.isascii() and said.isdigit():
+            return float(said)
+        try:
+            at = parsedate_to_datetime(said)
+        except ValueError:
+            return 0.0
+        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+    def _parsed(self) -> dict[str, Any]:
+        try:
+            parsed = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+
+def _named(parsed: Mapping[str, Any], events: int) -> Iterator[tuple[int, str]]:
+    errors = parsed.get("errors")
+    for error in errors if isinstance(errors, list) else ():
+        index = _index(error) if isinstance(error, dict) else None
+        if index is not None and index < events:
+            yield index, str(error.get("code", "refused"))
+
+
+def _index(error: Mapping[str, Any]) -> int | None:
+    if type(error.get("index")) is int and error["index"] >= 0:
+        return int(error["index"])
+    found = _BATCH_PATH.match(str(error.get("path", "")))
+    return int(found[1]) if found else None

@@ -1,0 +1,263 @@
+"""All that a client decides, without a socket, a thread or a clock: what to send when, and what an answer changes.
+
+One request is on its way at a time, so that after a failure the next one is the probe, and batches stay in order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from segops.answers import Answer
+from segops.events import Event, instant
+from segops.options import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Options
+from segops.reports import Report, Result, Stats
+
+_GZIP_FROM_BYTES = 1_024
+_RETRIED = frozenset({408, 425, 429})
+
+Batch = Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A body with its headers, without the key."""
+
+    batch: Batch
+    body: bytes
+    headers: dict[str, str]
+
+
+class Core:
+    """The state of one client; whoever calls it from several threads takes turns. Times are of a monotonic clock."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._queue: deque[tuple[float, Event]] = deque()
+        self._again: deque[Batch] = deque()
+        self._on_its_way: Batch = ()
+        self._bytes = 0
+        self._most_events = MAX_BATCH_EVENTS
+        self._gzip = options.gzip
+        self._failures = 0
+        self._not_before = 0.0
+        self._taken = self._flush_to = 0
+        self._sent = self._dropped = self._requests = self._retries = 0
+        self._closing = self._halted = self._opted_out = False
+        self.reports: deque[Report] = deque()
+        """For whoever drives the client to hand on."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether the client takes no more events."""
+        return self._closing
+
+    @property
+    def pending(self) -> int:
+        """Events that are neither sent nor dropped."""
+        return self._taken - self._sent - self._dropped
+
+    @property
+    def flushed(self) -> bool:
+        """Whether everything that `flush` was asked for has been settled; nothing will be once the key is refused."""
+        return self._halted or self._settled >= self._flush_to
+
+    @property
+    def _settled(self) -> int:
+        return self._sent + self._dropped
+
+    def add(self, event: Event, now: float) -> None:
+        """Take an event, or drop it or an older one for it."""
+        self._taken += 1
+        if self._opted_out or self._closing:
+            self._drop([event], "opted-out" if self._opted_out else "shutdown", "The client takes no more events.")
+            return
+        self._queue.append((now, event))
+        self._bytes += len(event.line)
+        while self._queue and self._is_over():
+            _, victim = self._queue.popleft() if self._options.drop == "oldest" else self._queue.pop()
+            self._bytes -= len(victim.line)
+            self._drop([victim], "queue-full", "The queue is full.")
+
+    def refuse(self, report: Report) -> None:
+        """Count an event that could not even be written."""
+        self._taken += 1
+        self._dropped += 1
+        self.reports.append(report)
+
+    def flush(self) -> None:
+        """Let everything that was taken so far leave without waiting for more."""
+        self._flush_to = self._taken
+
+    def opt(self, *, out: bool) -> None:
+        """Drop what waits and take nothing more, or take events again."""
+        self._opted_out = out
+        if out:
+            self._drop(self._clear(), "opted-out", "The user opted out.")
+
+    def close(self) -> None:
+        """Take no more events, and send what waits."""
+        self._closing = True
+        self.flush()
+
+    def give_up(self) -> Result:
+        """Drop what is left, a request on its way too: its answer is not waited for. The end of the client."""
+        self._closing = True
+        lost = [*self._on_its_way, *self._clear()]
+        self._on_its_way = ()
+        if lost:
+            self._drop(lost, "shutdown", "The client was shut down before the server confirmed the events.")
+        return Result(self._sent, self._dropped)
+
+    def stats(self) -> Stats:
+        """Numbers so far."""
+        return Stats(self._sent, self._dropped, self.pending, self._bytes, self._requests, self._retries)
+
+    def wait_s(self, now: float) -> float | None:
+        """How long nothing is to be sent if nothing happens; None: for ever."""
+        if self._on_its_way or self._halted or not (self._again or self._queue):
+            return None
+        return max(0.0, self._not_before - now, 0.0 if self._again else self._until_due(now))
+
+    def next_request(self, now: float, at: datetime) -> Request | None:
+        """What to send now, if anything; `answered` or `failed` is told of it before the next one."""
+        if self.wait_s(now) != 0.0:
+            return None
+        self._on_its_way = batch = self._cut_again() if self._again else self._cut()
+        self._requests += 1
+        lines = b",".join(event.line for event in batch)
+        body = b'{"batch":[%b],"sent_at":"%b"}' % (lines, instant(at).encode())
+        headers = {"Content-Type": "application/json"}
+        if self._gzip and len(body) >= _GZIP_FROM_BYTES:
+            body = gzip.compress(body, compresslevel=6, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return Request(batch, body, headers)
+
+    def answered(self, request: Request, answer: Answer, now: float, at: datetime) -> None:
+        """Settle the events of a request, or keep them for another one."""
+        if request.batch is not self._on_its_way:
+            return
+        batch, self._on_its_way = request.batch, ()
+        if answer.stored:
+            self._store(batch, answer)
+            return
+        self._not_before = now + answer.retry_after_s(at)
+        if answer.status in (401, 403):
+            self._halt(batch, answer)
+        elif answer.status == 413:
+            self._split(batch, answer)
+        elif answer.status in (400, 422):
+            self._sift(batch, answer)
+        elif answer.status == 415 and "Content-Encoding" in request.headers:
+            self._gzip = False
+            self._put_back(batch)
+        else:
+            self._later(batch, answer, now)
+
+    def failed(self, request: Request, now: float) -> None:
+        """The request was not answered: whether its events are stored is not known, and sending them again is harmless."""
+        if request.batch is self._on_its_way:
+            self._on_its_way = ()
+            self._put_back(request.batch)
+            self._back_off(now)
+
+    def _is_over(self) -> bool:
+        return self.pending > self._options.max_queued_events or self._bytes > self._options.max_queued_bytes
+
+    def _until_due(self, now: float) -> float:
+        if self._settled < self._flush_to or len(self._queue) >= self._options.flush_at:
+            return 0.0
+        return max(0.0, self._queue[0][0] + self._options.flush_interval_s - now)
+
+    def _cut(self) -> Batch:
+        """The next events, at least one, as many as a batch may have."""
+        count, size = 0, 0
+        for _, event in islice(self._queue, self._most_events):
+            size += len(event.line) + 1
+            if count and size > MAX_BATCH_BYTES:
+                break
+            count += 1
+        return [self._queue.popleft()[1] for _ in range(count)]
+
+    def _cut_again(self) -> Batch:
+        """Events that were sent before, no more than a batch may have by now."""
+        batch = self._again.popleft()
+        if len(batch) > self._most_events:
+            self._again.appendleft(batch[self._most_events :])
+        return batch[: self._most_events]
+
+    def _store(self, batch: Batch, answer: Answer) -> None:
+        self._failures = 0
+        refused = answer.refusals(len(batch))
+        self._sent += len(batch) - len(refused)
+        self._bytes -= sum(len(event.line) for i, event in enumerate(batch) if i not in refused)
+        for index, code in refused.items():
+            self._lose([batch[index]], code, "The server refused the event.")
+
+    def _sift(self, batch: Batch, answer: Answer) -> None:
+        """Drop the events that are named; when none is, look for the bad one by halves."""
+        self._failures = 0
+        refused = answer.refusals(len(batch)) or ({0: "refused"} if len(batch) == 1 else {})
+        for index, code in refused.items():
+            self._lose([batch[index]], code, f"The server refused the event with {answer.status}.")
+        rest = [event for index, event in enumerate(batch) if index not in refused]
+        if refused:
+            self._put_back(rest)
+        else:
+            self._halve(batch)
+
+    def _split(self, batch: Batch, answer: Answer) -> None:
+        self._failures = 0
+        if len(batch) == 1:
+            self._lose(batch, "too-large", f"The server refused the event with {answer.status}.")
+            return
+        self._most_events = len(batch) // 2
+        self._put_back(batch)
+
+    def _halve(self, batch: Batch) -> None:
+        self._again.extendleft((batch[len(batch) // 2 :], batch[: len(batch) // 2]))
+
+    def _halt(self, batch: Batch, answer: Answer) -> None:
+        """Nothing that is sent with this key will be taken: events wait within the limits of the queue."""
+        self._again.appendleft(batch)
+        self._halted = True
+        self.reports.append(Report("unauthorized", f"The server answered {answer.status}: is the key right?"))
+
+    def _later(self, batch: Batch, answer: Answer, now: float) -> None:
+        expected = answer.status >= 500 or answer.status in _RETRIED
+        if not expected and not self._failures:
+            self.reports.append(Report("unexpected-status", f"The server answered {answer.status}: is the URL right?"))
+        self._put_back(batch)
+        self._back_off(now)
+
+    def _put_back(self, batch: Batch) -> None:
+        if batch:
+            self._retries += 1
+            self._again.appendleft(batch)
+
+    def _back_off(self, now: float) -> None:
+        most = min(self._options.retry_max_s, self._options.retry_base_s * 2 ** min(self._failures, 32))
+        self._failures += 1
+        self._not_before = max(self._not_before, now + random.uniform(0, most))
+
+    def _lose(self, events: Batch, code: str, detail: str) -> None:
+        self._bytes -= sum(len(event.line) for event in events)
+        self._drop(events, code, detail)
+
+    def _drop(self, events: Batch, code: str, detail: str) -> None:
+        if events:
+            self._dropped += len(events)
+            self.reports.append(Report(code, detail, [event.message_id for event in events]))
+
+    def _clear(self) -> list[Event]:
+        """Everything that waits; what is on its way stays."""
+        waiting = [event for batch in self._again for event in batch] + [event for _, event in self._queue]
+        self._again.clear()
+        self._queue.clear()
+        self._bytes = sum(len(event.line) for event in self._on_its_way)
+        return waiting
