@@ -13,7 +13,9 @@ import pytest
 
 from segops_local.stack import Stack
 from tests.e2e.commands import Answer, curl_commands, localise, run_curl
-from tests.e2e.people import PASSWORD, Person, send, sign_up
+from tests.e2e.people import PASSWORD, Person, memberships, send, sign_up
+from tests.e2e.typescript import compiled, run_until_sigterm
+from tests.typescript_sdk import TypescriptSdk
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = Path(__file__).parent / "data" / "quickstart-of-record.txt"
@@ -143,3 +145,28 @@ async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, documen
     expected = {"user_id": "user-123", "segment_ids": [segment]}
     assert (await reader.run(check)).body == expected | {"cached": False}
     assert (await cached(reader, check)).body == expected | {"cached": True}
+
+
+@pytest.mark.parametrize(
+    "document", [RECORD, ROOT / "docs/quickstart.md", ROOT / "README.md"], ids=lambda path: path.name
+)
+async def test_the_typescript_of_a_quickstart(
+    stack: Stack, typescript_sdk: TypescriptSdk, document: Path, tmp_path: Path
+) -> None:
+    """It compiles as it is written, and its events reach a segment."""
+    program = compiled(typescript_sdk, document, stack.url, tmp_path)
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+        person = await sign_up(client)
+        key = (await person.new_key())["key"]
+        await run_until_sigterm(typescript_sdk, program, {"SEGOPS_API_KEY": key})
+        viewed = {
+            "type": "event_count",
+            "event_type": "page_viewed",
+            "operator": "gte",
+            "value": 1,
+            "where": [{"property": "path", "operator": "eq", "value": "/pricing"}],
+        }
+        on_starter = {"type": "user_property", "property": "plan", "operator": "eq", "value": "starter"}
+        segment = await person.new_segment("Pricing visitors", {"logic": "AND", "conditions": [viewed, on_starter]})
+        assert (await person.compute(segment))["size"] == 1
+        assert (await memberships(client, key, "user-123"))["segment_ids"] == [segment]

@@ -28,7 +28,7 @@ export const createClient = (options: Options): Client => {
     flushAt = 20,
     flushIntervalMs = 5e3,
     maxQueueEvents = 5e4,
-    maxQueueBytes = 2e7,
+    maxQueueBytes = 2 ** 25,
     dropPolicy,
     retryBaseMs = 200,
     retryMaxMs = 3e4,

@@ -119,7 +119,7 @@ export interface Options {
   flushIntervalMs?: number | undefined;
   /** Default 50,000. */
   maxQueueEvents?: number | undefined;
-  /** UTF-8 bytes of the queued events. Default 20,000,000. */
+  /** UTF-8 bytes of the queued events. Default 32 MiB. */
   maxQueueBytes?: number | undefined;
   /** Which event goes when the queue is full: the oldest that is not on its way, or the one that comes. Default `oldest`. */
   dropPolicy?: 'oldest' | 'newest' | undefined;

@@ -13,7 +13,7 @@ from tests.typescript_sdk import FOLDER, ROOT, TypescriptSdk
 
 MAX_CORE_BYTES = 3_072
 MAX_REACT_BYTES = 600
-DOCUMENTS = ("README.md", "docs/quickstart.md", "docs/sdk.md", "sdks/typescript/README.md")
+DOCUMENTS = ("README.md", "docs/quickstart.md", "sdks/typescript/README.md")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,9 @@ def test_the_lock_file_names_no_host() -> None:
     assert not any("resolved" in package for package in packages.values())
     # A binary for another system may be named without its hash: no registry has it for all who write the lock file.
     assert all("integrity" in package or package["optional"] for package in packages.values())
-    assert all("integrity" in package for name, package in packages.items() if "linux-x64" in name and "musl" not in name)
+    assert all(
+        "integrity" in package for name, package in packages.items() if "linux-x64" in name and "musl" not in name
+    )
 
 
 def test_the_package_is_sound(typescript_sdk: TypescriptSdk, tarball: Path) -> None:
