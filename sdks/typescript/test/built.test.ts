@@ -54,10 +54,13 @@ test('SIGTERM sends what is queued, and then ends the process as it always does'
 });
 
 test('another listener for SIGTERM is left to decide', async () => {
-  const child = run(true, "process.on('SIGTERM', () => setTimeout(() => process.exit(7), 300));");
+  const child = run(
+    true,
+    "let asked = 0; process.on('SIGTERM', () => { asked++; setTimeout(() => process.exit(asked), 500); });",
+  );
   await once(child.stdout as NonNullable<typeof child.stdout>, 'data');
   child.kill('SIGTERM');
-  expect(await once(child, 'exit')).toEqual([7, null]);
+  expect(await once(child, 'exit')).toEqual([1, null]);
 });
 
 test('what could not be sent yet is sent when a process has nothing left to do', async () => {
@@ -65,6 +68,13 @@ test('what could not be sent yet is sent when a process has nothing left to do',
   const child = run(false, 'segops.flush();');
   expect(await once(child, 'exit')).toEqual([0, null]);
   expect(received.length).toBe(3);
+});
+
+test('a server that fails does not keep a process from ending', async () => {
+  failing = 1_000;
+  const child = run(false, 'undo(); segops.flush();');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(received.length).toBeGreaterThan(0);
 });
 
 test('the hook can be taken back', async () => {

@@ -280,6 +280,18 @@ test.each(faults)('shutdown ends in its time when a server %s', async (_, option
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test('shutdown leaves no request behind', async () => {
+  const { fetch, signals } = silentFetch();
+  const { client } = start([], { fetch });
+  trackMany(client, 3);
+  const closing = client.shutdown(3_000);
+  await vi.advanceTimersByTimeAsync(3_000);
+  await closing;
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('a call after shutdown is reported', async () => {
   const { client, errors, requests } = start();
   expect(await client.shutdown()).toEqual({ sent: 0, dropped: 0 });
@@ -287,6 +299,18 @@ test('a call after shutdown is reported', async () => {
   expect(errors).toMatchObject([{ code: 'closed', event: { payload: { n: 0 } } }]);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(requests).toEqual([]);
+});
+
+test('opting out ends what is on its way', async () => {
+  const { fetch, signals } = silentFetch();
+  const { client, errors } = start([], { fetch });
+  trackMany(client, 1);
+  client.flush();
+  await vi.advanceTimersByTimeAsync(0);
+  client.optOut();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+  expect(errors.map((error) => error.code)).toEqual(['opted_out']);
 });
 
 test('opting out drops what is queued and takes nothing until opting in', async () => {

@@ -75,6 +75,18 @@ test('an ETag is sent back, and 304 keeps the answer', async () => {
   expect(asked.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"7"', '"7"', '"7"', undefined]);
 });
 
+test('304 makes an answer fresh again', async () => {
+  const { membership, asked } = start([{ segmentIds: [1], etag: '"7"' }, { status: 304 }], {
+    freshMs: 1_000,
+    staleMs: 0,
+  });
+  for (let n = 0; n < 3; n++) {
+    await membership.segmentsOf('u');
+    vi.advanceTimersByTime(n ? 999 : 1_000);
+  }
+  expect(asked.length).toBe(2);
+});
+
 test('one request a user at a time', async () => {
   const { membership, asked } = start([{ segmentIds: [1] }]);
   await Promise.all([membership.segmentsOf('u'), membership.segmentsOf('u'), membership.segmentsOf('v')]);

@@ -116,6 +116,14 @@ test('a page that is left sends a simple request that outlives it', async () => 
   expect(client.stats()).toMatchObject({ queued: 0, sent: 19 });
 });
 
+test('a page that only says pagehide sends too', async () => {
+  const { client, end, requests } = visit();
+  trackMany(client, 3);
+  end();
+  await settled();
+  expect(numbers(requests)).toEqual([[0, 1, 2]]);
+});
+
 test('what does not fit into 64 KB waits for the next page', async () => {
   const { client, hide, requests } = visit([], { flushAt: 1_000 });
   for (let n = 0; n < 10; n++) client.track({ eventType: 'tested', payload: { n, text: 'ä'.repeat(5_000) } });
@@ -282,6 +290,18 @@ test('consent is remembered, and holds in every tab', async () => {
   expect(numbers(first.requests)).toEqual([[0]]);
 });
 
+test('a page that is left sends nothing when another tab has opted out', async () => {
+  const first = visit();
+  const second = visit();
+  trackMany(second.client, 2);
+  first.client.optOut();
+  second.close();
+  await settled();
+  expect(second.requests).toEqual([]);
+  expect(storage.left).toEqual([]);
+  expect(second.errors.map((error) => error.code)).toEqual(['opted_out', 'opted_out']);
+});
+
 test('opting out also drops what pages have left', async () => {
   const left = visit([500]);
   trackMany(left.client, 3);
@@ -313,4 +333,29 @@ test('shutdown keeps in a page what it could not send', async () => {
   expect(await client.shutdown(50)).toEqual({ sent: 0, dropped: 0 });
   expect(errors).toEqual([]);
   expect(storage.left.length).toBe(3);
+});
+
+test('a client that was shut down takes nothing back', async () => {
+  const { client, hide, show } = visit([500]);
+  trackMany(client, 3);
+  hide();
+  await client.shutdown();
+  show();
+  await settled();
+  expect(client.stats().queued).toBe(0);
+  expect(storage.left.length).toBe(3);
+});
+
+test('outside of pages a storage does the same', async () => {
+  const first = start([500], { storage, gzip: false });
+  first.client.identify({ userId: 'user-1' });
+  await first.client.shutdown(0);
+  const second = start([], { storage, gzip: false });
+  second.client.track({ eventType: 'seen' });
+  await settled();
+  await second.client.flush();
+  const batch = second.requests.flatMap(({ body }) => body.batch);
+  const [identified, seen] = ['identify', 'track'].map((type) => batch.find((event) => event.type === type));
+  expect(identified).toMatchObject({ user_id: 'user-1' });
+  expect(seen).toMatchObject({ user_id: 'user-1', anonymous_id: identified?.anonymous_id });
 });

@@ -107,6 +107,7 @@ test('concurrent flushes are one', async () => {
   expect(flushes[0]).toBe(flushes[1]);
   await Promise.all(flushes);
   expect(requests.length).toBe(1);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('an event that comes while the last one is acknowledged is sent', async () => {

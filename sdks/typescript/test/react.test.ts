@@ -62,7 +62,7 @@ test('an answer for a user who is gone is not shown', async () => {
   const { seen, render } = await mount(useSegments, () => new Promise((resolve) => waiting.push(resolve)));
   await render('user-2');
   await act(async () => {
-    for (const [index, resolve] of waiting.entries()) resolve([index]);
+    for (const [index, resolve] of [...waiting.entries()].reverse()) resolve([index]);
   });
   expect(seen.at(-1)?.segmentIds).toEqual([waiting.length - 1]);
 });

@@ -101,7 +101,9 @@ export const openTab = (storage: KeyValueStorage | (() => never), locks: object 
   return {
     hide: () => become('hidden'),
     show: () => become('visible'),
-    /** As browsers do when a page is left. */
+    /** All that some browsers do when a page is left. */
+    end: () => window.dispatchEvent(new Event('pagehide')),
+    /** As the others do. */
     close: () => {
       window.dispatchEvent(new Event('pagehide'));
       become('hidden');

@@ -20,7 +20,7 @@ DOCUMENTS = ("README.md", "docs/quickstart.md", "sdks/typescript/README.md")
 def tarball(typescript_sdk: TypescriptSdk, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What would be published."""
     folder = tmp_path_factory.mktemp("packed")
-    typescript_sdk.run("npm", "pack", "--pack-destination", str(folder))
+    typescript_sdk.run(*typescript_sdk.npm, "pack", "--pack-destination", str(folder))
     return next(folder.glob("*.tgz"))
 
 
