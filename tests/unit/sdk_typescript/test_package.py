@@ -7,21 +7,11 @@ import re
 import tarfile
 from pathlib import Path
 
-import pytest
-
 from tests.typescript_sdk import FOLDER, ROOT, TypescriptSdk
 
 MAX_CORE_BYTES = 3_072
 MAX_REACT_BYTES = 600
 DOCUMENTS = ("README.md", "docs/quickstart.md", "sdks/typescript/README.md")
-
-
-@pytest.fixture(scope="module")
-def tarball(typescript_sdk: TypescriptSdk, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What would be published."""
-    folder = tmp_path_factory.mktemp("packed")
-    typescript_sdk.run(*typescript_sdk.npm, "pack", "--pack-destination", str(folder))
-    return next(folder.glob("*.tgz"))
 
 
 def test_style(typescript_sdk: TypescriptSdk) -> None:
