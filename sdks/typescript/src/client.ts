@@ -231,8 +231,8 @@ export const createClient = (options: Options): Client => {
     } else if (status === 401 || status === 403) {
       blocked = true;
       report({ code: 'unauthorized', status, detail: answer?.detail }, true);
-    } else if (!(status === 415 && stopGzip()) && !batch[0]?.gone) {
-      if (!(retryMs >= 0)) retryMs = backOff();
+    } else if (!(status === 415 && stopGzip())) {
+      retryMs = Math.max(retryMs || 0, backOff());
       report({ code: 'retry', status, retryMs });
     }
     return retryMs;
@@ -253,6 +253,8 @@ export const createClient = (options: Options): Client => {
     }
     clearTimeout(timeout);
     busy = 0;
+    // Taken away meanwhile: the page was left, or the client shut down.
+    if (batch[0]?.gone) return;
     const retryMs = react(batch, response, answer);
     if (retryMs >= 0) pause(retryMs);
   };
@@ -363,7 +365,7 @@ export const createClient = (options: Options): Client => {
       context = { ...context, ...more };
     },
     reset: () => {
-      remember({});
+      if (!isRefused()) remember({});
       context = undefined;
     },
     optOut: () => {
@@ -373,6 +375,7 @@ export const createClient = (options: Options): Client => {
       restore();
     },
     optIn: () => {
+      isRefused();
       if (memory.o) remember({});
     },
     flush,

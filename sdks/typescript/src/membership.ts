@@ -95,8 +95,11 @@ export class Membership {
   }
 
   async #fetch(userId: string, known: Known | undefined): Promise<Known> {
+    const { apiKey, requestTimeoutMs } = this.#options;
+    if (globalThis.window?.document && /^sk_/.test(apiKey))
+      throw new MembershipError(0, { cause: 'a secret key is in a page' });
     const controller = new AbortController();
-    const timeout = setTimeout(() => controller.abort(), this.#options.requestTimeoutMs);
+    const timeout = setTimeout(() => controller.abort(), requestTimeoutMs);
     try {
       const answer = await this.#get(userId, known?.etag, controller.signal);
       const at = performance.now();

@@ -56,6 +56,15 @@ test.each([
   expect(requests.length).toBe(2);
 });
 
+test('Retry-After: 0 makes no waits shorter', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(1);
+  const { client, errors } = start(Array(3).fill({ status: 429, headers: { 'retry-after': '0' } }), PLAIN);
+  trackMany(client, 1);
+  await client.flush();
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(retries(errors).map((error) => error.retryMs)).toEqual([200, 400, 800]);
+});
+
 test('Retry-After counts with every refusal', async () => {
   const { client, requests } = start([{ status: 413, headers: { 'retry-after': '7' } }], PLAIN);
   trackMany(client, 4);

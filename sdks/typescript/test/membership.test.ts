@@ -122,6 +122,13 @@ test('when the server fails, a stale answer is used, and without one it is told'
   await expect(start([{ status: 403 }]).membership.segmentsOf('u')).rejects.toEqual(new MembershipError(403));
 });
 
+test('a secret key in a page is not sent', async () => {
+  vi.stubGlobal('window', { document: {} });
+  const { membership, asked } = start([{ segmentIds: [1] }]);
+  await expect(membership.segmentsOf('u')).rejects.toMatchObject({ status: 0, cause: 'a secret key is in a page' });
+  expect(asked).toEqual([]);
+});
+
 test('a server that never answers is given up', async () => {
   const { fetch } = silentFetch();
   const { membership } = start([{}], { fetch });

@@ -179,6 +179,22 @@ test('what is on its way when the page ends goes along', async () => {
   expect(errors).toEqual([]);
 });
 
+test('what goes along is counted once', async () => {
+  const fetch = (async (_: unknown, init: RequestInit) => {
+    const body = new ReadableStream({
+      start: (stream) => init.signal?.addEventListener('abort', () => stream.error(new Error('aborted'))),
+    });
+    return new Response(init.signal ? body : '{}', { status: 202 });
+  }) as typeof globalThis.fetch;
+  const { client, hide } = visit([], { fetch });
+  trackMany(client, 3);
+  client.flush();
+  await settled();
+  hide();
+  await settled();
+  expect(client.stats()).toMatchObject({ queued: 0, sent: 3, dropped: 0 });
+});
+
 test('a tab that is shown again takes back what it left', async () => {
   const { client, hide, show, requests } = visit([500]);
   trackMany(client, 3);
@@ -315,6 +331,19 @@ test('opting out also drops what pages have left', async () => {
   await next.client.flush();
   expect(next.requests).toEqual([]);
   expect(storage.left).toEqual([]);
+});
+
+test('who has left has not changed their mind', async () => {
+  const first = visit();
+  const second = visit();
+  first.client.optOut();
+  second.client.reset();
+  first.client.reset();
+  trackMany(first.client, 1);
+  expect(first.client.stats().queued).toBe(0);
+  second.client.optIn();
+  trackMany(first.client, 1);
+  expect(first.client.stats().queued).toBe(1);
 });
 
 test('opting in again changes nothing', async () => {
