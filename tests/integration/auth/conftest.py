@@ -30,7 +30,8 @@ async def auth_settings(postgres_url: str, redis_url: str, signing_key_file: Pat
     """Settings of an auth whose limits are out of the way; its tables are there."""
     settings = Settings(
         postgres_url=postgres_url,
-        redis_url=redis_url,
+        # On a busy machine 50 ms may pass without an answer, and then each process counts by itself.
+        redis_url=f"{redis_url}?socket_timeout=5&socket_connect_timeout=5",
         service_token=SecretStr(SERVICE_TOKEN),
         api_key_pepper=SecretStr(PEPPER),
         jwt_private_key_file=signing_key_file,

@@ -54,9 +54,14 @@ async def test_an_invite_works_once(world: World) -> None:
 async def test_of_fifty_acceptances_at_once_one_succeeds(world: World) -> None:
     ada = await world.sign_up()
     invite = await ada.invite(new_email(), "member")
-    answers = await asyncio.gather(*(world.post("invites/accept/", acceptance(invite)) for _ in range(50)))
-    statuses = sorted(answer.status_code for answer in answers)
-    assert statuses == [200] + [410] * 49
+
+    async def accept() -> int:
+        # Whom a busy database has no time for asks again, as a client does.
+        while (status := (await world.post("invites/accept/", acceptance(invite))).status_code) == 503:
+            await asyncio.sleep(0.1)
+        return status
+
+    assert sorted(await asyncio.gather(*(accept() for _ in range(50)))) == [200] + [410] * 49
     members = said(await ada.ask("GET", f"tenants/{ada.tenant}/members/"), 200)["items"]
     assert len(members) == 2
 

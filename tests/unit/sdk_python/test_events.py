@@ -67,7 +67,9 @@ def test_times_and_ids_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), {1, 2}, object(), "\ud800", {"deep": None}, b"bytes"], ids=repr
+    "value",
+    [float("nan"), float("inf"), {1, 2}, object(), "\ud800", {"deep": None}, b"bytes"],
+    ids=["nan", "infinity", "set", "object", "surrogate", "deep", "bytes"],
 )
 def test_what_is_no_json_is_refused_and_not_raised_to_the_caller(value: object) -> None:
     if value == {"deep": None}:
