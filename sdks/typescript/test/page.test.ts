@@ -24,7 +24,7 @@ afterEach(() => {
 /** A tab with a client in it. */
 const visit = (replies: Parameters<typeof start>[0] = [], options: Partial<Options> = {}, locks?: object) => {
   const tab = openTab(storage, locks);
-  return { ...tab, ...start(replies, { gzip: false, ...options }) };
+  return { ...tab, ...start(replies, { gzip: false, flushIntervalMs: 600_000, ...options }) };
 };
 
 test('ids are remembered over loads, until reset', async () => {
@@ -324,7 +324,7 @@ test('opting out also drops what pages have left', async () => {
   left.close();
   await settled();
   expect(storage.left.length).toBe(3);
-  const next = visit([], { flushIntervalMs: 60_000 });
+  const next = visit();
   next.client.optOut();
   await settled();
   next.client.optIn();
