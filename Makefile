@@ -10,7 +10,7 @@ LOCK := .venv/bin/uv pip compile -q --system-certs --python-version 3.11 --gener
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run demo test test-long check bench openapi reset lock
+.PHONY: help setup run demo test test-long check bench bench-sdk openapi reset lock
 
 help: ## show this list
 	@echo "SegOps: make TARGET [PORT=8080] [STATE=.segops] [KAFKA=1] [ARGS=...]"
@@ -42,6 +42,10 @@ check: ## run linters, types and the rules of the house
 bench: ## measure against the budgets
 	@$(SETUP) dev
 	@exec $(PY) -m bench $(ARGS)
+
+bench-sdk: ## hold our SDK and four others to the fault suite; writes the tables of docs/sdk.md
+	@$(SETUP) dev
+	@exec $(PY) -m bench.sdk
 
 openapi: ## write docs/openapi from the services
 	@$(SETUP) dev

@@ -12,6 +12,7 @@ from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, 
 from segops_local.engines.kafka_jars import missing
 from segops_local.server import Server
 from segops_local.stack import Stack
+from tests.runtimes import Runtimes, installed, lacking
 from tests.typescript_sdk import TypescriptSdk, prepared
 
 
@@ -102,3 +103,12 @@ async def kafka_stack(engines_folder: Path, kafka_possible: None) -> AsyncIterat
 def typescript_sdk() -> TypescriptSdk:
     """The TypeScript SDK, installed and built."""
     return prepared()
+
+
+@pytest.fixture(scope="session")
+def runtimes(typescript_sdk: TypescriptSdk) -> Runtimes:
+    """Where JavaScript runs beside the system's Node; skips on a system that they are not made for."""
+    why = lacking()
+    if why is not None:
+        pytest.skip(why)
+    return installed(typescript_sdk)

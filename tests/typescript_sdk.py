@@ -29,6 +29,7 @@ class TypescriptSdk:
     node: str
     npm: tuple[str, ...]
     """The command that is npm."""
+    folder: Path = FOLDER
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -47,13 +48,13 @@ class TypescriptSdk:
 def prepared() -> TypescriptSdk:
     """The SDK, installed when its lock file has changed, and built when anything has."""
     sdk = _with_node()
-    with _alone():
-        lock = _digest([FOLDER / "package-lock.json"])
-        if not _is(_INSTALLED, lock):
+    with alone():
+        lock = digest([FOLDER / "package-lock.json"])
+        if not is_current(_INSTALLED, lock):
             sdk.run(*sdk.npm, "ci", "--no-audit", "--no-fund")
             _INSTALLED.write_text(lock)
-        sources = _digest([*FOLDER.glob("src/*"), *FOLDER.glob("*.json"), *FOLDER.glob("*.config.ts")])
-        if not _is(_BUILT, sources):
+        sources = digest([*FOLDER.glob("src/*"), *FOLDER.glob("*.json"), *FOLDER.glob("*.config.ts")])
+        if not is_current(_BUILT, sources):
             sdk.run("tsdown")
             _BUILT.write_text(sources)
     return sdk
@@ -76,7 +77,7 @@ def _major(node: str) -> int:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """No other test process installs or builds meanwhile."""
     folder = ROOT / ".segops-cache"
     folder.mkdir(exist_ok=True)
@@ -85,9 +86,9 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _digest(files: list[Path]) -> str:
+def digest(files: list[Path]) -> str:
     return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in sorted(files))).hexdigest()
 
 
-def _is(stamp: Path, wanted: str) -> bool:
+def is_current(stamp: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text() == wanted

@@ -70,12 +70,18 @@ class FaultServer:
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         try:
-            await self._serve(reader, writer)
+            await self._serve_or_not(reader, writer)
         except (ConnectionError, h11.RemoteProtocolError):
             pass
         except asyncio.CancelledError:
             # The server ends, and with it all connections.
             pass
+        finally:
+            writer.close()
+
+    async def _serve_or_not(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._serve(reader, writer)
         except Silence as silence:
             if silence.reset:
                 # Without lingering, closing sends a reset.
@@ -83,8 +89,6 @@ class FaultServer:
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             else:
                 await _until_gone(reader)
-        finally:
-            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)
@@ -105,8 +109,8 @@ class FaultServer:
         if target == "/modes":
             return Answer(200, json.dumps(MODES).encode())
         if found := _REPORT.fullmatch(target):
-            run = self.runs.get(found[1])
-            return Answer(200, json.dumps(run.report()).encode()) if run else Answer(404, problem(404), _PROBLEM)
+            run = self.runs.get(found[1], Run("healthy"))
+            return Answer(200, json.dumps(run.report()).encode())
         return self._posted(target, request, body)
 
     def _posted(self, target: str, request: h11.Request, body: bytes) -> Answer:

@@ -1,0 +1,1 @@
+"""SDKs against the fault suite, and against each other in a burst."""

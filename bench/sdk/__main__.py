@@ -1,0 +1,143 @@
+"""`make bench-sdk`: every SDK in every mode of the fault suite, and a burst; writes the tables into docs/sdk.md."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from tests.conformance.rule import EVENTS
+from tests.conformance.running import Faults, fault_server
+from tests.conformance.runs import MODES
+from tests.typescript_sdk import ROOT, TypescriptSdk, alone, digest, is_current, prepared
+
+HERE: Final = Path(__file__).parent
+DOCUMENT: Final = ROOT / "docs" / "sdk.md"
+SDKS: Final = {
+    "segops": "@segops/sdk",
+    "posthog": "posthog-node",
+    "segment": "@segment/analytics-node",
+    "amplitude": "@amplitude/analytics-node",
+    "rudder": "@rudderstack/rudder-sdk-node",
+}
+LIMIT_S: Final = 250
+BURST: Final = 10_000
+ROUNDS: Final = 5
+IN_A_BURST: Final = ("segops", "segment")
+AT_ONCE: Final = 20
+_INSTALLED: Final = HERE / "node_modules" / ".segops-lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What became of 100 events in a mode."""
+
+    delivered: int
+    stored_twice: int
+    requests: int
+    ended: bool
+
+    def __str__(self) -> str:
+        twice = f", {self.stored_twice} twice" if self.stored_twice else ""
+        hung = "" if self.ended else ", did not end"
+        return f"{self.delivered}{twice} ({self.requests}){hung}"
+
+
+async def _said(command: list[str]) -> str | None:
+    """What a driver prints in its time; None when it is still running then, or fails."""
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=null)
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), LIMIT_S)
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return said.decode() if process.returncode == 0 else None
+
+
+async def _cell(sdk: TypescriptSdk, faults: Faults, name: str, mode: str) -> Cell:
+    run = secrets.token_hex(8)
+    said = await _said([sdk.node, str(HERE / "driver.mjs"), name, faults.api_url(mode, run), str(EVENTS)])
+    report = await faults.report(run)
+    return Cell(len(report["ns"]), report["duplicates"], report["requests"], said is not None)
+
+
+async def _burst(sdk: TypescriptSdk, faults: Faults, name: str) -> dict[str, float]:
+    run = secrets.token_hex(8)
+    said = await _said([sdk.node, str(HERE / "driver.mjs"), name, faults.api_url("healthy", run), str(BURST)])
+    report = await faults.report(run)
+    found: dict[str, float] = json.loads((said or "{}").splitlines()[-1])
+    return found | {"delivered": float(report["distinct"])}
+
+
+def _version(sdk: TypescriptSdk, package: str) -> str:
+    folder = sdk.folder if package == SDKS["segops"] else HERE / "node_modules" / package
+    parsed: dict[str, Any] = json.loads((folder / "package.json").read_text())
+    return str(parsed["version"])
+
+
+async def _modes(sdk: TypescriptSdk, faults: Faults) -> list[str]:
+    """The table of all SDKs in all modes, many at once: most of the time they wait."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def cell(name: str, mode: str) -> Cell:
+        async with turns:
+            return await _cell(sdk, faults, name, mode)
+
+    async with asyncio.TaskGroup() as group:
+        cells = {mode: [group.create_task(cell(name, mode)) for name in SDKS] for mode in MODES}
+    rows = ["| mode | " + " | ".join(f"{SDKS[name]} {_version(sdk, SDKS[name])}" for name in SDKS) + " |"]
+    rows.append("|---" * (len(SDKS) + 1) + "|")
+    for mode, script in MODES.items():
+        rows.append(f"| {script['title']} | " + " | ".join(str(each.result()) for each in cells[mode]) + " |")
+    return rows
+
+
+async def _bursts(sdk: TypescriptSdk, faults: Faults) -> list[str]:
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in IN_A_BURST}
+    for _ in range(ROUNDS):
+        for name in found:
+            found[name].append(await _burst(sdk, faults, name))
+    rows = ["| | delivered | until all is sent, ms | peak memory, MiB | one call, p50 in µs |", "|---|---|---|---|---|"]
+    for name, rounds in found.items():
+        numbers = [
+            f"{median(each.get(key, float('nan')) for each in rounds):,.{digits}f}"
+            for key, digits in (("delivered", 0), ("ms", 0), ("peak_mib", 0), ("p50_us", 1))
+        ]
+        rows.append(f"| {SDKS[name]} | " + " | ".join(numbers) + " |")
+    return rows
+
+
+def _write(name: str, rows: list[str]) -> None:
+    """Between the markers of a table in the document."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    text = DOCUMENT.read_text()
+    table = "\n".join(rows)
+    print(table)
+    DOCUMENT.write_text(re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text, flags=re.DOTALL))
+
+
+async def main() -> None:
+    """Install, measure, and write."""
+    sdk = prepared()
+    with alone():
+        lock = digest([HERE / "package-lock.json"])
+        if not is_current(_INSTALLED, lock):
+            # Not `ci`: it wants optional packages for other systems that no registry has.
+            sdk.run(*sdk.npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", cwd=HERE)
+            _INSTALLED.write_text(lock)
+    async with fault_server() as faults:
+        _write("burst", await _bursts(sdk, faults))
+        _write("fault suite", await _modes(sdk, faults))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
