@@ -61,6 +61,8 @@ def installed(sdk: TypescriptSdk) -> Runtimes:
         lock = digest([FOLDER / "package-lock.json"])
         if not is_current(_INSTALLED, lock):
             sdk.run(*sdk.npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=FOLDER)
+            (_CACHE / "chromium").unlink(missing_ok=True)
+            sdk.run(*runtimes.script("unpack.mjs"))
             _INSTALLED.write_text(lock)
         for file, form in ((runtimes.as_module, "esm"), (runtimes.as_script, "iife")):
             sdk.run(*runtimes.script("bundle.mjs"), str(driver), str(file), form)

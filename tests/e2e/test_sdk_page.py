@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 
@@ -17,10 +18,17 @@ SENT = 30
 async def test_events_of_a_page_reach_a_segment(stack: Stack, runtimes: Runtimes) -> None:
     async with httpx.AsyncClient(base_url=stack.url, timeout=60) as http:
         person = await sign_up(http)
-        key = await person.new_key(kind="publishable", allowed_origins=["*"])
-        options = json.dumps({"apiKey": key["key"]})
-        command = [*runtimes.script("page.mjs"), str(runtimes.as_script), options, str(SENT), stack.url]
-        assert json.loads(await said_by(command)) == [{"sent": SENT, "dropped": 0, "errors": []}]
+
+        async def outcome(origin: str) -> dict[str, Any]:
+            key = await person.new_key(kind="publishable", allowed_origins=[origin])
+            options = json.dumps({"apiKey": key["key"]})
+            command = [*runtimes.script("page.mjs"), str(runtimes.as_script), options, str(SENT), stack.url]
+            outcomes: list[dict[str, Any]] = json.loads(await said_by(command))
+            return outcomes[0]
+
+        assert await outcome("*") == {"sent": SENT, "dropped": 0, "errors": []}
+        # What a key of another origin cannot send is kept for the next page.
+        assert await outcome("https://elsewhere.example") == {"sent": 0, "dropped": 0, "errors": []}
         condition = {"type": "event_count", "event_type": "tested", "operator": "gte", "value": 3}
         segment = await person.new_segment("Of the page", {"logic": "AND", "conditions": [condition]})
         assert (await person.compute(segment))["size"] == 10

@@ -19,7 +19,7 @@ export const drive = async (apiUrl, count, options = {}) => {
   const errors = [];
   const onError = (error) => error.event && errors.push(error.code);
   const segops = begin(apiUrl, count, { onError, ...options });
-  return { ...(await segops.shutdown(20_000)), errors };
+  return { ...(await segops.shutdown(60_000)), errors };
 };
 
 if (globalThis.process?.argv?.[3]) {

@@ -1,10 +1,28 @@
 // What the scripts for headless Chromium share: a browser, and a page on a loopback address with the bundled driver.
-import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
-import chromium from '@sparticuz/chromium';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { chromium as playwright } from 'playwright-core';
 
-const QUIET = ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+// The browser is unpacked here, not into a folder that all checkouts and users share.
+process.env.TMPDIR = fileURLToPath(new URL('../../../.segops-cache', import.meta.url));
+// The package brings the libraries too, for machines that have none; it looks at this when it is loaded.
+process.env.AWS_LAMBDA_JS_RUNTIME = 'nodejs22.x';
+const { default: chromium } = await import('@sparticuz/chromium');
+
+/** Far more than a busy machine takes. */
+const TIMEOUT_MS = 120_000;
+// Not those that the package would have: they switch off what a page of another origin may not do.
+const FLAGS = ['--no-sandbox', '--no-zygote', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+
+/** Unpacks the browser unless that was done; its path. */
+export const unpacked = () => chromium.executablePath();
+
+export const newContext = async (browser) => {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(TIMEOUT_MS);
+  return context;
+};
 
 /** Calls `use(browser, pageUrl)`; the paths below `pageUrl` are pages too, those that begin with `/empty` without a driver. */
 export const withBrowser = async (driver, use) => {
@@ -15,9 +33,10 @@ export const withBrowser = async (driver, use) => {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const browser = await playwright.launch({
-    executablePath: await chromium.executablePath(),
-    args: [...chromium.args, ...QUIET],
+    executablePath: await unpacked(),
+    args: FLAGS,
     headless: true,
+    timeout: TIMEOUT_MS,
   });
   try {
     return await use(browser, `http://127.0.0.1:${server.address().port}`);

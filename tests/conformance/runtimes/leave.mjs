@@ -1,5 +1,5 @@
 // What becomes of events when a page is left: `leave.mjs <bundled driver> <navigate|close|offline> <api url> <number of events>`.
-import { withBrowser } from './browser.mjs';
+import { newContext, withBrowser } from './browser.mjs';
 
 const [driver, how, apiUrl, count] = process.argv.slice(2);
 // Nothing is sent before the page is left.
@@ -24,7 +24,7 @@ const comeBack = async (context, pageUrl) => {
 };
 
 await withBrowser(driver, async (browser, pageUrl) => {
-  const context = await browser.newContext();
+  const context = await newContext(browser);
   const page = await context.newPage();
   await page.goto(pageUrl);
   if (how === 'offline') {

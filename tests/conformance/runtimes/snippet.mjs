@@ -2,7 +2,7 @@
 // Prints the outcome. The calls come before the script has loaded.
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { withBrowser } from './browser.mjs';
+import { newContext, withBrowser } from './browser.mjs';
 
 const [snippet, apiUrl, count] = process.argv.slice(2);
 const options = JSON.stringify({ apiUrl, apiKey: 'pk_live_conformance' });
@@ -22,7 +22,7 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 try {
   const outcome = await withBrowser(snippet, async (browser) => {
-    const page = await browser.newPage();
+    const page = await (await newContext(browser)).newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     await page.waitForFunction(() => window.segops.shutdown);
     return page.evaluate(() => window.segops.shutdown());
