@@ -66,6 +66,7 @@ _TIERS: dict[str, tuple[tuple[int, JsonValue], ...]] = {
     "the same number": ((-20_000, 5), (-5_000, 5.0)),
     "a numeral": ((-20_000, 5), (-5_000, "5")),
 }
+_STEPS = (("step_*", "step_*"), ("step_a", "step_*"), ("step_b", "step_a"), ("step_a", "step_a"))
 _CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
     "in order": (("step_a", -70_000), ("step_b", -10_000)),
     "a millisecond late": (("step_a", -70_001), ("step_b", -10_000)),
@@ -209,7 +210,7 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
     ],
     [
         *(_sequence("step_a", "step_b", within) for within in ("59s", "60s", "10w")),
-        *(_sequence(*types) for types in (("step_*", "step_*"), ("step_a", "step_*"), ("step_b", "step_a"))),
+        *(_sequence(*types) for types in _STEPS),
         _sequence("step_a", "step_b", where=[{"property": "n", "operator": "eq", "value": 1}]),
         _sequence("step_a", "step_b", window={"last": "35s"}),
         *(_held(operator, "10s", "exists") for operator in ("gte", "lt")),

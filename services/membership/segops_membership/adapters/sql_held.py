@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from segops_membership.adapters.sql_properties import Bindings, property_of, raw_object, trait_present
+from segops_membership.adapters.sql_selections import ORDER_KEY
 from segops_membership.domain.plan import HeldAtom
 
 _TOKENS: Final = r'"(?:[^"\\]|\\.)*"|[^",:\[\]{}]+|[\[\]{},:]'
@@ -16,7 +17,7 @@ def held_measure(atom: HeldAtom, bind: Bindings) -> str:
     value = bind.share(_canonical(atom.keys, bind))
     says = bind.share(trait_present(atom.keys[0], bind))
     at = bind.instant(atom.since_ms)
-    then = f"argMaxIf({value}, (timestamp, message_id), {says} AND timestamp <= {at})"
+    then = f"argMaxIf({value}, {ORDER_KEY}, {says} AND timestamp <= {at})"
     return f"({then}, groupUniqArrayIf(2)({value}, {says} AND timestamp > {at}))"
 
 

@@ -19,7 +19,15 @@ from segops_membership.adapters.sql_aggregates import value_measure, value_verdi
 from segops_membership.adapters.sql_held import held_measure, held_verdict
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.sql_properties import Bindings, trait_present
-from segops_membership.adapters.sql_selections import EVERY_ROW, Window, checks_sql, pattern_sql, select, window_sql
+from segops_membership.adapters.sql_selections import (
+    EVERY_ROW,
+    ORDER_KEY,
+    Window,
+    checks_sql,
+    pattern_sql,
+    select,
+    window_sql,
+)
 from segops_membership.adapters.sql_sequences import sequence_source
 from segops_membership.adapters.sql_tests import test_sql
 from segops_membership.domain.plan import (
@@ -32,6 +40,7 @@ from segops_membership.domain.plan import (
     HeldAtom,
     MatchAtom,
     PerValueAtom,
+    PropertyCheck,
     RegularityAtom,
     SampleAtom,
     SequenceAtom,
@@ -51,6 +60,15 @@ class Statement:
     parameters: dict[str, object]
     atoms: tuple[Atom, ...]
     measured: tuple[EventAtom | SequenceAtom | TraitAtom | HeldAtom, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The events that some atom of a statement selects: those outside of all windows, or failing what all check, are not
+    even grouped."""
+
+    window: Window
+    where: frozenset[PropertyCheck]
 
 
 @dataclass(slots=True)
@@ -112,22 +130,23 @@ def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
 def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
-    outer = _outer_window([atom.selection for atom in atoms])
-    measures = [_measure(atom, outer, bind) for atom in atoms]
+    read = _read([atom.selection for atom in atoms])
+    measures = [_measure(atom, read, bind) for atom in atoms]
     # Atoms that measure the same share a column: bound values are equal when their placeholders are.
     columns = {measure: f"c{i}" for i, measure in enumerate(dict.fromkeys(measures))}
     measured = ", ".join(f"{measure} AS {name}" for measure, name in columns.items())
-    conditions = [f"tenant_id = {tenant}", pattern_sql(pattern, bind), *window_sql(outer, bind)]
-    found = select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", " AND ".join(conditions), "GROUP BY user_key")
+    kind = [f"tenant_id = {tenant}", pattern_sql(pattern, bind)]
+    conditions = " AND ".join([*kind, *window_sql(read.window, bind), *checks_sql(read.where, bind)])
+    found = select(f"user_key, {measured}", f"{EVENTS_TABLE} FINAL", conditions, "GROUP BY user_key")
     found = bind.definitions + found
     verdicts = [_verdict(columns[measure], atom, bind) for measure, atom in zip(measures, atoms, strict=True)]
     measured_atoms = tuple(dict(zip(measures, atoms, strict=True)).values())
     return Statement(_bitmaps(verdicts, _numbered(found, tenant)), bind.values, tuple(atoms), measured_atoms)
 
 
-def _measure(atom: EventAtom, outer: Window, bind: Bindings) -> str:
-    """What to know of a profile's events, of which those outside of the outer window are not read."""
-    selected = _selected(atom.selection, outer, bind)
+def _measure(atom: EventAtom, read: _Read, bind: Bindings) -> str:
+    """What to know of a profile's events that are read."""
+    selected = _selected(atom.selection, read, bind)
     match atom:
         case PerValueAtom() | DistinctAtom() | AggregateAtom():
             return value_measure(atom, selected, bind)
@@ -136,7 +155,7 @@ def _measure(atom: EventAtom, outer: Window, bind: Bindings) -> str:
         case MatchAtom(_, occurrence, has):
             choose = "argMinIf" if occurrence == "first" else "argMaxIf"
             passes = " AND ".join(["1", *checks_sql(has, bind)])
-            return f"{choose}({passes}, (timestamp, message_id), {selected})"
+            return f"{choose}({passes}, {ORDER_KEY}, {selected})"
         case RegularityAtom(selection, period_ms):
             age = f"({bind.integer(selection.until_ms)} - toUnixTimestamp64Milli(timestamp))"
             return f"sumMapIf([intDiv({age}, {bind.integer(period_ms)})], [toUInt64(1)], {selected})"
@@ -183,7 +202,7 @@ def _trait_measure(atom: TraitAtom | HeldAtom, bind: Bindings) -> str:
     if isinstance(atom, HeldAtom):
         return held_measure(atom, bind)
     says = trait_present(atom.keys[0], bind)
-    return f"argMaxIf({test_sql(atom.keys, atom.test, bind)}, (timestamp, message_id), {says})"
+    return f"argMaxIf({test_sql(atom.keys, atom.test, bind)}, {ORDER_KEY}, {says})"
 
 
 def _samples(tenant_id: int, atoms: list[SampleAtom]) -> Statement:
@@ -216,18 +235,19 @@ def _numbered(profiles: str, tenant: str) -> str:
     return f"({profiles}) AS found INNER JOIN ({numbers}) AS numbered USING (user_key)"
 
 
-def _outer_window(selections: Collection[EventSelection]) -> Window:
-    """What lies outside of every window need not be read."""
+def _read(selections: Collection[EventSelection]) -> _Read:
     starts = [each.after_ms for each in selections if each.after_ms is not None]
-    return min(starts) if len(starts) == len(selections) else None, max(each.until_ms for each in selections)
+    after_ms = min(starts) if len(starts) == len(selections) else None
+    window = after_ms, max(each.until_ms for each in selections)
+    return _Read(window, frozenset.intersection(*(each.where for each in selections)))
 
 
-def _selected(selection: EventSelection, outer: Window, bind: Bindings) -> str:
-    after_ms, until_ms = outer
+def _selected(selection: EventSelection, read: _Read, bind: Bindings) -> str:
+    after_ms, until_ms = read.window
     conditions = [] if selection.until_ms == until_ms else [f"timestamp <= {bind.instant(selection.until_ms)}"]
     if selection.after_ms is not None and selection.after_ms != after_ms:
         conditions.append(f"timestamp > {bind.instant(selection.after_ms)}")
-    conditions += checks_sql(selection.where, bind)
+    conditions += checks_sql(selection.where - read.where, bind)
     return " AND ".join(conditions) or EVERY_ROW
 
 

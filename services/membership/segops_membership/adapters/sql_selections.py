@@ -7,7 +7,7 @@ from typing import Final
 
 from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import MERGED_READ_SETTINGS
-from segops_membership.adapters.sql_properties import Bindings
+from segops_membership.adapters.sql_properties import WAREHOUSE_MIN_MS, Bindings
 from segops_membership.adapters.sql_tests import check_sql
 from segops_membership.domain.plan import PropertyCheck
 
@@ -18,6 +18,11 @@ JSON_READ_SETTINGS: Final[dict[str, str | int | float]] = {
 }
 """What every read of event payloads sets, so that keys and numbers come back as they were stored."""
 EVERY_ROW = "1"
+ORDER_KEY: Final = f"concat(reinterpretAsFixedString(byteSwap(toUInt64(toUnixTimestamp64Milli(timestamp) - {WAREHOUSE_MIN_MS}))), message_id)"
+"""Bytes in the order of time, then of `message_id`: the milliseconds, never negative, highest byte first.
+
+A pair of the two would be in the same order, but what is aggregated by a string takes three quarters of the time.
+"""
 Window = tuple[int | None, int]
 """Milliseconds, open at the start (None: from the beginning), closed at the end."""
 
