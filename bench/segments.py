@@ -316,7 +316,7 @@ async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
 async def _memory(clickhouse: ClickHouse) -> Ratio:
     """How much larger the warehouse is at most while it answers a job, against what its statements may take."""
     bounded = ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=MEMORY_BYTES)
-    grown = [await growth_mib(partial(evaluate, bounded, MANY)) for _ in range(JOB_ROUNDS)]
+    grown = [await growth_mib(clickhouse, partial(evaluate, bounded, MANY)) for _ in range(JOB_ROUNDS)]
     allowed = [MEMORY_BYTES / 1024**2 * STATEMENTS_OF_A_RUN] * JOB_ROUNDS
     return Ratio("peak memory of that job", "its setting for each statement at once", grown, allowed, "MiB", at_most(1))
 
