@@ -71,8 +71,8 @@ class ReadUnit(Protocol):
         """Runs of the segment, newest first."""
         ...
 
-    async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
-        """The run of that number."""
+    async def find_runs(self, tenant_id: int, run_id: int) -> Sequence[Run]:
+        """What the run of that number is for each of its segments, by rising segment."""
         ...
 
     async def served_run(self, tenant_id: int, segment_id: int) -> Run | None:
@@ -106,16 +106,22 @@ class WriteUnit(ReadUnit, Protocol):
         """Store a definition under its number."""
         ...
 
-    async def add_run(self, tenant_id: int, new: NewRun) -> Run:
-        """Store a queued run that is not announced yet, numbered after every earlier run of the tenant."""
+    async def add_run(self, tenant_id: int, new: NewRun, *, run_id: int | None = None) -> Run:
+        """Store a queued run that is not announced yet, numbered after every earlier run of the tenant.
+
+        With the number of a run of this transaction it becomes a run of that segment too.
+        """
         ...
 
     async def save_run(self, tenant_id: int, run: Run) -> None:
         """Store a run's present state."""
         ...
 
-    async def queued_runs(self, tenant_id: int, segment_id: int) -> Sequence[Run]:
-        """The segment's queued runs whose instant is not fixed, oldest first: at most one announced and one waiting."""
+    async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:
+        """Queued runs of these segments whose instant is not fixed, oldest first.
+
+        Of a segment at most one that is announced and one that waits behind it.
+        """
         ...
 
     async def announce_change(self, tenant_id: int, change: SegmentChanged) -> None:
@@ -147,7 +153,7 @@ class Store(Protocol):
         ...
 
     async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
-        """The runs of these (tenant, number) that there are."""
+        """The runs of these (tenant, number) that there are, for each of their segments."""
         ...
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:

@@ -16,6 +16,7 @@ CALLS: dict[str, Call] = {
     "update_segment": ("PATCH", "/api/segments/{id}/", {"description": "changed"}, True),
     "delete_segment": ("DELETE", "/api/segments/{id}/", None, True),
     "compute_segment": ("POST", "/api/segments/{id}/compute/", None, True),
+    "compute_segments": ("POST", "/api/segments/compute/", {"tenant": 1}, True),
     "list_runs": ("GET", "/api/segments/{id}/runs/", None, False),
     "get_run": ("GET", "/api/segments/{id}/runs/{run}/", None, False),
     "list_versions": ("GET", "/api/segments/{id}/versions/", None, False),
@@ -83,11 +84,12 @@ async def test_anothers_segment_looks_absent(client: httpx.AsyncClient, ids: dic
     assert [theirs.json()[name] for name in same] == [absent.json()[name] for name in same]
 
 
-async def test_a_segment_is_not_made_in_anothers_tenant(client: httpx.AsyncClient) -> None:
+async def test_nothing_is_made_or_computed_in_anothers_tenant(client: httpx.AsyncClient) -> None:
     for tenant in (2, 999_999):
         body = {"name": "Theirs", "tenant": tenant, "segment_type": "rule"}
-        answer = await client.post("/api/segments/", json=body, headers=OWNER)
-        assert (answer.status_code, slug(answer)) == (403, "tenant-mismatch")
+        for path, asked in (("", body), ("compute/", {"tenant": tenant})):
+            answer = await client.post(f"/api/segments/{path}", json=asked, headers=OWNER)
+            assert (answer.status_code, slug(answer)) == (403, "tenant-mismatch")
 
 
 async def test_a_run_of_another_segment_is_absent(client: httpx.AsyncClient, ids: dict[str, object]) -> None:

@@ -74,6 +74,41 @@ async def test_a_run_is_queued_with_all_that_a_worker_needs(
     assert job.as_of == datetime.fromisoformat(shown["as_of"])
 
 
+async def test_several_segments_are_computed_by_one_run(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    ids = sorted([(await create(client, definition=definition))["id"] for definition in (PRICING, STARTER, PRICING)])
+    body = {"tenant": 1, "segment_ids": ids[::-1]}
+    answer = await client.post("/api/segments/compute/", json=body, headers=OWNER)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["status"] == "queued"
+    (shared,) = answer.json()["runs"]
+    assert shared["segment_ids"] == ids
+    run_id = int(shared["run_id"])
+    shown = [await run(client, f"/api/segments/{each}/", run_id) for each in ids]
+    assert [(each["segment_id"], each["status"]) for each in shown] == [(each, "queued") for each in ids]
+    assert len({each["as_of"] for each in shown}) == 1
+    jobs = [job for job in await relay_everything(engine) if job.run_id == run_id]
+    assert [[segment.id for segment in job.segments] for job in jobs] == [ids]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "path"),
+    [
+        ({"tenant": 1, "segment_ids": [10**15]}, 422, "segment_ids.0"),
+        ({"tenant": 1, "segment_ids": []}, 422, "segment_ids"),
+        ({"tenant": 1, "segment_ids": list(range(1, 1002))}, 422, "segment_ids"),
+        ({"tenant": 1, "segment_ids": None}, 422, "segment_ids"),
+        ({"tenant": 1, "as_of": "2999-01-01T00:00:00Z"}, 422, "as_of"),
+        ({"segment_ids": [1]}, 422, "tenant"),
+    ],
+)
+async def test_what_cannot_be_computed_together_is_named(
+    client: httpx.AsyncClient, body: Json, status: int, path: str
+) -> None:
+    answer = await client.post("/api/segments/compute/", json=body, headers=OWNER)
+    assert answer.status_code == status, answer.text
+    assert [fault["path"] for fault in answer.json()["errors"]] == [path]
+
+
 async def test_without_a_definition_the_run_is_of_nobody(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     segment = await create(client)
     assert segment["definition"] == {"logic": "OR", "conditions": []}

@@ -13,7 +13,7 @@ import pytest
 from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import RunCounts, RunProblem
 from segops_segments.domain.references import node_of
-from segops_segments.domain.run import NewRun, Outcome, Run, RunState, job_of
+from segops_segments.domain.run import Evaluated, NewRun, Outcome, Run, RunState, job_of
 from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, NOBODY, NewSegment, Segment, Version
 from segops_segments.ports import NameTaken, Outbox, Store, WriteUnit
 
@@ -56,7 +56,7 @@ async def announced(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) -
     segment_version = Version(
         segment_id=run.segment_id, number=1, definition=definition(), created_at=NOW, created_by="user:1"
     )
-    message_id = await unit.announce_job(run.tenant_id, job_of(run, segment_version))
+    message_id = await unit.announce_job(run.tenant_id, job_of([Evaluated(run=run, version=segment_version)]))
     saved = run.announced(message_id, lease_until)
     await unit.save_run(run.tenant_id, saved)
     return saved
@@ -237,8 +237,8 @@ class StoreContract:
             )
             await unit.save_run(tenant, full)
         async with stored.reading() as unit:
-            assert await unit.find_run(tenant, run.id) == full
-            assert await unit.find_run(tenant + 1_000_000, run.id) is None
+            assert await unit.find_runs(tenant, run.id) == [full]
+            assert list(await unit.find_runs(tenant + 1_000_000, run.id)) == []
             assert await unit.list_runs(tenant, segment.id, EVERYTHING, 10) == [full]
             assert list(await unit.list_runs(tenant + 1_000_000, segment.id, EVERYTHING, 10)) == []
 
@@ -251,8 +251,27 @@ class StoreContract:
             first = await announced(unit, await unit.add_run(tenant, new_run(segment)))
             waiting = await unit.add_run(tenant, new_run(segment))
         async with stored.writing(tenant) as unit:
-            assert await unit.queued_runs(tenant, segment.id) == [first, waiting]
-            assert list(await unit.queued_runs(tenant + 1_000_000, segment.id)) == []
+            assert await unit.queued_runs(tenant, (segment.id, EVERYTHING)) == [first, waiting]
+            assert list(await unit.queued_runs(tenant + 1_000_000, (segment.id,))) == []
+            assert list(await unit.queued_runs(tenant, ())) == []
+
+    async def test_a_run_of_several_segments_has_one_number_and_a_state_for_each(
+        self, stored: Stored, tenant: int
+    ) -> None:
+        one, other, third = [await self.add(stored, tenant, name) for name in ("one", "other", "third")]
+        async with stored.writing(tenant) as unit:
+            alone = await unit.add_run(tenant, new_run(third))
+            first = await unit.add_run(tenant, new_run(other))
+            second = await unit.add_run(tenant, new_run(one), run_id=first.id)
+            assert second.id == first.id > alone.id
+            await unit.save_run(tenant, replace(first, state="succeeded"))
+        async with stored.writing(tenant) as unit:
+            assert await unit.find_runs(tenant, first.id) == [second, replace(first, state="succeeded")]
+            assert await unit.queued_runs(tenant, (one.id, other.id, third.id)) == [alone, second]
+            assert await unit.list_runs(tenant, one.id, EVERYTHING, 10) == [second]
+            after = await unit.add_run(tenant, new_run(other))
+            assert after.id > first.id
+        assert {run.segment_id for run in await stored.find_runs([(tenant, first.id)])} == {one.id, other.id}
 
     async def test_ids_rise_in_the_order_of_concurrent_transactions(self, stored: Stored, tenant: int) -> None:
         segment = await self.add(stored, tenant)
@@ -334,6 +353,15 @@ class StoreContract:
         await drain(stored)
         mine = [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant]
         assert mine == [(tenant, late.id)]
+
+    async def test_a_silent_run_of_several_segments_is_overdue_once(self, stored: Stored, tenant: int) -> None:
+        segments = [await self.add(stored, tenant, name) for name in ("one", "other")]
+        async with stored.writing(tenant) as unit:
+            first = await unit.add_run(tenant, new_run(segments[0]))
+            second = await unit.add_run(tenant, new_run(segments[1]), run_id=first.id)
+            for run in (first, second):
+                await unit.save_run(tenant, replace(run, lease_until=NOW))
+        assert [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant] == [(tenant, first.id)]
 
     async def test_runs_are_found_by_what_became_of_them(self, stored: Stored, tenant: int) -> None:
         segment, other = await self.add(stored, tenant), await self.add(stored, tenant, "other")

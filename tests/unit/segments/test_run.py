@@ -17,7 +17,7 @@ from segops_common.contracts.jobs import (
     SegmentResult,
 )
 from segops_segments.domain.references import MAX_REFERENCES, MAX_TOTAL_BYTES
-from segops_segments.domain.run import LOST, Outcome, Run, advance, job_of
+from segops_segments.domain.run import LOST, Evaluated, Outcome, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
 
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -153,7 +153,7 @@ def test_a_job_leaves_out_references_that_have_no_room_in_its_message() -> None:
     inner = parse_definition({"logic": "AND", "conditions": [text]})
     segments = [
         Segment(
-            id=number,
+            id=1000 + number,
             tenant_id=1,
             name="",
             segment_type="rule",
@@ -166,11 +166,14 @@ def test_a_job_leaves_out_references_that_have_no_room_in_its_message() -> None:
         )
         for number in range(MAX_REFERENCES + 2)
     ]
-    outer = parse_definition({"logic": "OR", "conditions": [{"type": "segment", "segment_id": 1}]})
+    outer = parse_definition({"logic": "OR", "conditions": [{"type": "segment", "segment_id": 1001}]})
     version = Version(segment_id=42, number=2, definition=outer, created_at=NOW, created_by="user:1")
-    most = job_of(QUEUED, version, segments[1:-1])
-    assert [(each.id, each.version) for each in most.references] == [(n, n) for n in range(1, MAX_REFERENCES + 1)]
+    evaluated = [Evaluated(run=QUEUED, version=version)]
+    most = job_of(evaluated, segments[1:-1])
+    assert [(each.id, each.version) for each in most.references] == [
+        (1000 + n, n) for n in range(1, MAX_REFERENCES + 1)
+    ]
     assert [(each.id, each.definition) for each in most.segments] == [(42, outer)]
     assert len(most.model_dump_json()) < 2**20
     for too_much in (segments[:2], segments[1:]):
-        assert job_of(QUEUED, version, too_much).references == ()
+        assert job_of(evaluated, too_much).references == ()

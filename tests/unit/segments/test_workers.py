@@ -134,6 +134,5 @@ async def test_bad_results_are_named_and_the_good_ones_taken_in(store: MemorySto
         (offset, "malformed-result") for offset in range(1, len(bad))
     ]
     async with store.reading() as unit:
-        run = await unit.find_run(1, run_id)
-    assert run is not None
-    assert run.state == "running"
+        found = await unit.find_runs(1, run_id)
+    assert [run.state for run in found] == ["running"]

@@ -24,7 +24,7 @@ class _State:
     segments: dict[int, Segment] = field(default_factory=dict)
     deleted: dict[int, datetime] = field(default_factory=dict)
     versions: dict[int, list[Version]] = field(default_factory=lambda: defaultdict(list))
-    runs: dict[int, Run] = field(default_factory=dict)
+    runs: dict[tuple[int, int], Run] = field(default_factory=dict)
     messages: dict[int, OutboxMessage] = field(default_factory=dict)
     claimed: set[int] = field(default_factory=set)
     sent: dict[int, datetime] = field(default_factory=dict)
@@ -96,8 +96,9 @@ class MemoryUnit:
         found = [run for run in self._of(tenant_id) if run.segment_id == segment_id and run.id < before]
         return found[::-1][:limit]
 
-    async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
-        return next((run for run in self._of(tenant_id) if run.id == run_id), None)
+    async def find_runs(self, tenant_id: int, run_id: int) -> Sequence[Run]:
+        found = [run for run in self._of(tenant_id) if run.id == run_id]
+        return sorted(found, key=lambda run: run.segment_id)
 
     async def served_run(self, tenant_id: int, segment_id: int) -> Run | None:
         own = await self.list_runs(tenant_id, segment_id, 2**63 - 1, 2**63 - 1)
@@ -140,9 +141,9 @@ class MemoryUnit:
         if await self.find_segment((tenant_id,), version.segment_id) is not None:
             self._state.versions[version.segment_id].append(version)
 
-    async def add_run(self, tenant_id: int, new: NewRun) -> Run:
+    async def add_run(self, tenant_id: int, new: NewRun, *, run_id: int | None = None) -> Run:
         run = Run(
-            id=next(self._ids),
+            id=next(self._ids) if run_id is None else run_id,
             tenant_id=tenant_id,
             segment_id=new.segment_id,
             version=new.version,
@@ -152,15 +153,15 @@ class MemoryUnit:
             requested_by=new.requested_by,
             requested_at=new.requested_at,
         )
-        self._state.runs[run.id] = run
+        self._state.runs[run.id, run.segment_id] = run
         return run
 
     async def save_run(self, tenant_id: int, run: Run) -> None:
-        if await self.find_run(tenant_id, run.id) is not None:
-            self._state.runs[run.id] = run
+        if run.segment_id in {known.segment_id for known in await self.find_runs(tenant_id, run.id)}:
+            self._state.runs[run.id, run.segment_id] = run
 
-    async def queued_runs(self, tenant_id: int, segment_id: int) -> Sequence[Run]:
-        own = [run for run in self._of(tenant_id) if run.segment_id == segment_id]
+    async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:
+        own = [run for run in self._of(tenant_id) if run.segment_id in segment_ids]
         return [run for run in own if run.state == "queued" and not run.fixed]
 
     async def announce_change(self, tenant_id: int, change: SegmentChanged) -> None:
@@ -241,7 +242,7 @@ class MemoryStore:
             and run.lease_until <= now
             and run.message_id not in waiting
         ]
-        return [(run.tenant_id, run.id) for run in overdue][:limit]
+        return list(dict.fromkeys((run.tenant_id, run.id) for run in overdue))[:limit]
 
     @asynccontextmanager
     async def claim(self, limit: int) -> AsyncIterator[MemoryClaim]:

@@ -101,10 +101,10 @@ class PostgresReadUnit:
         )
         return [run_of(row) for row in (await self._session.execute(query)).mappings()]
 
-    async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
-        query = sa.select(runs).where(runs.c.tenant_id == tenant_id, runs.c.id == run_id)
-        row = (await self._session.execute(query)).mappings().one_or_none()
-        return None if row is None else run_of(row)
+    async def find_runs(self, tenant_id: int, run_id: int) -> Sequence[Run]:
+        own = (runs.c.tenant_id == tenant_id, runs.c.id == run_id)
+        query = sa.select(runs).where(*own).order_by(runs.c.segment_id)
+        return [run_of(row) for row in (await self._session.execute(query)).mappings()]
 
     async def served_run(self, tenant_id: int, segment_id: int) -> Run | None:
         return await self._newest_run(tenant_id, segment_id, SERVED)
@@ -191,8 +191,9 @@ class PostgresWriteUnit(PostgresReadUnit):
         }
         await self._session.execute(sa.insert(versions).values(values))
 
-    async def add_run(self, tenant_id: int, new: NewRun) -> Run:
+    async def add_run(self, tenant_id: int, new: NewRun, *, run_id: int | None = None) -> Run:
         values = {
+            **({} if run_id is None else {"id": run_id}),
             "tenant_id": tenant_id,
             "segment_id": new.segment_id,
             "version": new.version,
@@ -207,13 +208,13 @@ class PostgresWriteUnit(PostgresReadUnit):
         return run_of(made.mappings().one())
 
     async def save_run(self, tenant_id: int, run: Run) -> None:
-        own = (runs.c.tenant_id == tenant_id, runs.c.id == run.id)
+        own = (runs.c.tenant_id == tenant_id, runs.c.id == run.id, runs.c.segment_id == run.segment_id)
         await self._session.execute(sa.update(runs).where(*own).values(row_of_run(run)))
 
-    async def queued_runs(self, tenant_id: int, segment_id: int) -> Sequence[Run]:
+    async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:
         query = (
             sa.select(runs)
-            .where(runs.c.tenant_id == tenant_id, runs.c.segment_id == segment_id)
+            .where(runs.c.tenant_id == tenant_id, runs.c.segment_id.in_(segment_ids))
             .where(runs.c.state == "queued", sa.not_(runs.c.fixed))
             .order_by(runs.c.id)
         )
@@ -275,7 +276,8 @@ class PostgresStore:
         query = (
             sa.select(runs.c.tenant_id, runs.c.id)
             .where(runs.c.state.in_(("queued", "running")), runs.c.lease_until <= now, sa.not_(waiting))
-            .order_by(runs.c.lease_until)
+            .group_by(runs.c.tenant_id, runs.c.id)
+            .order_by(sa.func.min(runs.c.lease_until))
             .limit(limit)
         )
         async with read_session(self._engine) as session:

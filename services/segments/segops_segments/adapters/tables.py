@@ -53,9 +53,9 @@ segment_references = sa.Table(
 runs = sa.Table(
     "runs",
     _metadata,
-    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
     sa.Column("tenant_id", sa.BigInteger),
-    sa.Column("segment_id", sa.BigInteger),
+    sa.Column("segment_id", sa.BigInteger, primary_key=True),
     sa.Column("version", sa.BigInteger),
     sa.Column("state", sa.Text),
     sa.Column("as_of", _TIME),

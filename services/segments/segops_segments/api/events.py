@@ -35,8 +35,17 @@ LastEventId = Annotated[
 
 
 def _documented() -> dict[int | str, dict[str, Any]]:
-    example = f"id: {AT}\nevent: run\ndata: {RunRead.model_validate(RUN).model_dump_json()}\n\n"
-    content = {EVENT_STREAM: {"schema": {"type": "string"}, "example": example}}
+    """Before OpenAPI 3.2 the schema of a stream is that of each event."""
+    text = {"type": "string"}
+    data = text | {"contentMediaType": "application/json", "contentSchema": {"$ref": "#/components/schemas/RunRead"}}
+    event = {
+        "type": "object",
+        "title": "RunEvent",
+        "required": ["id", "event", "data"],
+        "properties": {"id": text, "event": text | {"const": "run"}, "data": data},
+    }
+    example = {"id": AT, "event": "run", "data": RunRead.model_validate(RUN).model_dump_json()}
+    content = {EVENT_STREAM: {"schema": event, "example": example}}
     return {
         200: {"description": "The stream.", "content": content},
         204: {"description": "The run is final, and `Last-Event-ID` says that this is known: do not come back."},

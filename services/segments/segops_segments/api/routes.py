@@ -27,6 +27,8 @@ from segops_segments.api.models import (
     MAX_ID,
     ComputeAccepted,
     ComputeRequest,
+    ComputeTogetherAccepted,
+    ComputeTogetherRequest,
     CreateSegment,
     DefinitionVerdict,
     RestoreVersion,
@@ -75,6 +77,20 @@ async def validate_definition(use_cases: UseCasesOfApp, caller: Reader, body: Va
         caller.require(body.tenant, Scope.SEGMENTS_READ)
     verdict = await use_cases.verdicts.of(body.definition, tenant_id=body.tenant, segment_id=body.segment_id)
     return DefinitionVerdict.of(verdict)
+
+
+@router.post("/compute/", summary="Compute several segments in one pass", status_code=202, responses=problems(403, 409))
+async def compute_segments(
+    use_cases: UseCasesOfApp, caller: Writer, body: ComputeTogetherRequest
+) -> ComputeTogetherAccepted:
+    """Queues one run of all of them, or few: what several ask is read once.
+
+    A segment with a run that nobody has begun joins that, as when it is computed alone. For each of its segments a run
+    has what it found; it fails for all of them or for none.
+    """
+    caller.require(body.tenant, Scope.SEGMENTS_WRITE)
+    runs = await use_cases.runs.request_together(body.tenant, body.segment_ids, as_of=body.as_of, by=actor(caller))
+    return ComputeTogetherAccepted.of(runs)
 
 
 @router.get("/{segment_id}/", summary="Read a segment", dependencies=[READS], responses=problems(403, 404))

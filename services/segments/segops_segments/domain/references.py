@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Final
@@ -15,6 +15,8 @@ MAX_REFERENCES: Final = 100
 MAX_DEPTH: Final = 16
 MAX_TOTAL_BYTES: Final = 512 * 1024
 """Of a definition and all that it leads to: a job carries them, and the event log takes records of 1 MiB."""
+
+MAX_SEGMENTS_OF_A_RUN: Final = 500
 
 CYCLE: Final = "segment-cycle"
 _UNSAVED: Final = 0
@@ -64,6 +66,30 @@ def fits_a_job(references: Sequence[Segment]) -> bool:
     return len(references) <= MAX_REFERENCES and total_bytes <= MAX_TOTAL_BYTES
 
 
+def portions(segment_ids: Sequence[int], graph: Graph) -> Iterator[Sequence[int]]:
+    """Segments in their order, as many together as a job has room for with all that they lead to.
+
+    `graph` has them and all that; what one leads to has room by itself.
+    """
+    extents = _extents(graph)
+    together: list[int] = []
+    carried: frozenset[int] = frozenset()
+    for each in segment_ids:
+        own = extents[each].reached | {each}
+        if together and not _has_room(len(together) + 1, carried | own, graph):
+            yield together
+            together, carried = [], frozenset()
+        together.append(each)
+        carried |= own
+    if together:
+        yield together
+
+
+def _has_room(count: int, carried: Collection[int], graph: Graph) -> bool:
+    total_bytes = sum(graph[each].definition_bytes for each in carried)
+    return count <= MAX_SEGMENTS_OF_A_RUN and len(carried) - count <= MAX_REFERENCES and total_bytes <= MAX_TOTAL_BYTES
+
+
 def reference_faults(definition: Group, graph: Graph, segment_id: int | None) -> Sequence[Fault]:
     """What keeps a segment (None: a new one) from having the definition.
 
@@ -103,11 +129,9 @@ def _way(graph: Graph, start: int, goal: int) -> Sequence[int] | None:
 
 def _excesses(definition: Group, graph: Graph, segment_id: int) -> Iterator[Fault]:
     """The first limit that is passed: by the definition, or by one that refers to it and would grow with it."""
-    known = {**graph, segment_id: node_of(definition)}
-    extents: dict[int, _Extent] = {}
-    for each in TopologicalSorter({key: node.refers_to for key, node in known.items()}).static_order():
-        extents[each] = _extent(each, known, extents)
-        excess = extents[each].excess
+    extents = _extents({**graph, segment_id: node_of(definition)})
+    for each, extent in extents.items():
+        excess = extent.excess
         if excess is not None:
             own = each == segment_id
             what = "The definition" if own else f"Segment {each}, which refers to this one,"
@@ -120,6 +144,14 @@ def _deepest(definition: Group, extents: Mapping[int, _Extent]) -> str:
     """The path of the first reference that leads too deep; when none does, it is the definition that has too much."""
     found = segments_in(definition)
     return next((path for path, referred in found if extents[referred].depth >= MAX_DEPTH), "definition")
+
+
+def _extents(graph: Graph) -> Mapping[int, _Extent]:
+    """Of every node, after those that it leads to."""
+    extents: dict[int, _Extent] = {}
+    for each in TopologicalSorter({key: node.refers_to for key, node in graph.items()}).static_order():
+        extents[each] = _extent(each, graph, extents)
+    return extents
 
 
 def _extent(segment_id: int, graph: Graph, below: Mapping[int, _Extent]) -> _Extent:

@@ -1,4 +1,4 @@
-"""A run: one evaluation of a segment, from the request to its outcome.
+"""A run: one evaluation of one or more segments, from the request to its outcome for each of them.
 
 queued -> running -> succeeded | failed | superseded
 """
@@ -70,7 +70,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as it is now.
+    """A run as it is now for one of its segments; its other segments have its id, instant and messages too.
 
     `message_id` is the outbox message that announced it last; None while it waits for the run before it to be taken up.
     After `lease_until` without any sign of life it is announced again.
@@ -113,9 +113,13 @@ class Run:
         """The run when its message was taken back, unread, for a newer one."""
         return replace(self, message_id=message_id)
 
-    def renewed(self, new: NewRun) -> Run:
-        """The run, not yet announced, moved forward to serve a later request as well."""
-        return replace(self, version=new.version, as_of=new.as_of)
+    def renewed(self, as_of: datetime, new: NewRun | None) -> Run:
+        """The run, not yet taken up, moved forward to serve a later request as well, if that is of this segment."""
+        return replace(self, version=self.version if new is None else new.version, as_of=as_of)
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether there was no sign of life for as long as it had."""
+        return not self.final and self.lease_until is not None and self.lease_until <= now
 
     def given_up(self, at: datetime) -> Run:
         """The run when no worker can be hoped for."""
@@ -188,20 +192,35 @@ def _outcome(run: Run, result: ComputeResult) -> Outcome:
     )
 
 
-def job_of(run: Run, version: Version, references: Sequence[Segment] = (), *, is_static: bool = False) -> ComputeJob:
-    """What a worker is told; it carries all definitions, so that the worker never calls back.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A run of a segment, and the version that it evaluates; a static segment's versions are those of its list."""
 
-    `references` are what the version leads to now. Those of a version that is no longer in force may have outgrown a
-    message: they are left out, and the worker lets the run fail for want of them. A static segment's versions are those
-    of its list.
+    run: Run
+    version: Version
+    is_static: bool = False
+
+
+def job_of(evaluated: Sequence[Evaluated], references: Sequence[Segment] = ()) -> ComputeJob:
+    """What a worker is told of a run, at least of one segment; it carries all definitions, so that the worker never
+    calls back.
+
+    `references` are what the versions lead to now. Those of a version that is no longer in force may have outgrown a
+    message: they are left out, and the worker lets the run fail for want of them.
     """
-    carried = references if fits_a_job(references) else ()
+    run = evaluated[0].run
+    own = {each.run.segment_id for each in evaluated}
+    others = [each for each in references if each.id not in own]
     return ComputeJob(
         run_id=run.id,
         tenant_id=run.tenant_id,
-        segments=(_job_segment(run.segment_id, run.version, version.definition, is_static),),
+        segments=tuple(
+            _job_segment(each.run.segment_id, each.run.version, each.version.definition, each.is_static)
+            for each in evaluated
+        ),
         references=tuple(
-            _job_segment(each.id, each.version, each.definition, each.segment_type == "static") for each in carried
+            _job_segment(each.id, each.version, each.definition, each.segment_type == "static")
+            for each in (others if fits_a_job(others) else ())
         ),
         as_of=run.as_of,
         requested_by=run.requested_by,

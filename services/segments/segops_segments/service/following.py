@@ -23,7 +23,8 @@ _LOOK_EVERY_S: Final = 0.25
 _LOOK_UP_S: Final = 0.5
 """How often a follower looks whether the process stops."""
 _RETRY_AFTER_S: Final = 5
-_Key = tuple[int, int]
+_Key = tuple[int, int, int]
+"""Tenant, run and segment."""
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class RunFollowing:
 
     @contextmanager
     def _following(self, run: Run) -> Iterator[_Follower]:
-        key = (run.tenant_id, run.id)
+        key = _key(run)
         follower = _Follower()
         follower.run = run
         self._followers[key].add(follower)
@@ -117,11 +118,15 @@ class RunFollowing:
         """Until nobody follows any run; a look that fails is made again."""
         while self._followers:
             try:
-                found = await self._store.find_runs(list(self._followers))
+                found = await self._store.find_runs({key[:2] for key in self._followers})
             except Unavailable:
                 _log.warning("runs that are being followed cannot be read now")
                 found = ()
             for run in found:
-                for follower in self._followers.get((run.tenant_id, run.id), ()):
+                for follower in self._followers.get(_key(run), ()):
                     follower.tell(run)
             await self._clock.sleep(_LOOK_EVERY_S)
+
+
+def _key(run: Run) -> _Key:
+    return run.tenant_id, run.id, run.segment_id

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from segops_common.contracts.definition import segments_in
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
-from segops_segments.domain.run import MAX_ATTEMPTS, NewRun, Run, advance, job_of
+from segops_segments.domain.references import portions
+from segops_segments.domain.run import MAX_ATTEMPTS, Evaluated, NewRun, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.domain.standing import Standing, standing_of
 from segops_segments.domain.static_list import no_members
@@ -18,6 +21,8 @@ from segops_segments.ports import ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_unused
 from segops_segments.service.segments import NEWEST, check_version, require_segment
+
+_SEGMENTS_AT_ONCE: Final = 1000
 
 
 class RunService:
@@ -43,54 +48,71 @@ class RunService:
         )
 
     async def _request(self, tenant_id: int, segment_id: int, *, as_of: datetime | None, by: str) -> Run:
+        asked = self._asked(as_of, by)
+        async with self._store.writing(tenant_id) as unit:
+            segment = await require_segment(unit, (tenant_id,), segment_id)
+            return (await self._queue(unit, [await _new_run(unit, segment, asked)], tenant_id))[0]
+
+    async def request_together(
+        self, tenant_id: int, segment_ids: Sequence[int] | None, *, as_of: datetime | None, by: str
+    ) -> Sequence[Run]:
+        """The same for several segments, or without `segment_ids` for all of the tenant, in the fewest runs.
+
+        One run a segment, by rising segment. Raises ValidationFailed; then nothing is queued.
+        """
+        asked = self._asked(as_of, by)
+        async with self._store.writing(tenant_id) as unit:
+            segments = await _all_segments(unit, tenant_id)
+            chosen = segments if segment_ids is None else _chosen(segments, segment_ids)
+            return await self._queue(unit, [await _new_run(unit, each, asked) for each in chosen], tenant_id)
+
+    async def queue(self, unit: WriteUnit, segment: Segment, *, by: str) -> Run:
+        """The same for one segment within a transaction: a run of its newest version as of now."""
+        new = await _new_run(unit, segment, self._asked(None, by))
+        return (await self._queue(unit, [new], segment.tenant_id))[0]
+
+    def _asked(self, as_of: datetime | None, by: str) -> _Asked:
         now = _to_milliseconds(self._clock.now())
         if as_of is not None and as_of > now:
             fault = Fault("as_of", "out-of-range", "as_of is not later than now")
             raise ValidationFailed("A run cannot look into the future.", errors=[fault])
-        async with self._store.writing(tenant_id) as unit:
-            segment = await require_segment(unit, (tenant_id,), segment_id)
-            version = await _version_in_force(unit, tenant_id, segment_id, segment.version)
-            new = NewRun(
-                segment_id=segment_id,
-                version=version.number,
-                as_of=now if as_of is None else _to_milliseconds(as_of),
-                fixed=as_of is not None,
-                requested_by=by,
-                requested_at=now,
-            )
-            if new.fixed:
-                return await self._announce(unit, await unit.add_run(tenant_id, new))
-            return await self._queue(unit, tenant_id, new)
+        return _Asked(as_of=now if as_of is None else _to_milliseconds(as_of), fixed=as_of is not None, at=now, by=by)
 
-    async def queue(self, unit: WriteUnit, segment: Segment, *, by: str) -> Run:
-        """The same within a transaction: a run of the segment's newest version as of now."""
-        now = _to_milliseconds(self._clock.now())
-        version = await _version_in_force(unit, segment.tenant_id, segment.id, segment.version)
-        new = NewRun(
-            segment_id=segment.id,
-            version=version.number,
-            as_of=now,
-            fixed=False,
-            requested_by=by,
-            requested_at=now,
-        )
-        return await self._queue(unit, segment.tenant_id, new)
+    async def _queue(self, unit: WriteUnit, wanted: Sequence[NewRun], tenant_id: int) -> Sequence[Run]:
+        """What is wanted has one instant; the runs come by rising segment."""
+        joining = [new.segment_id for new in wanted if not new.fixed]
+        last = {run.segment_id: run for run in await unit.queued_runs(tenant_id, joining)}
+        runs: list[Run] = []
+        behind: list[NewRun] = []
+        for run_id in sorted({run.id for run in last.values()}):
+            those = {segment_id for segment_id, run in last.items() if run.id == run_id}
+            joined = {new.segment_id: new for new in wanted if new.segment_id in those}
+            renewed = await self._renew(unit, await _queued(unit, tenant_id, run_id), joined)
+            runs += [run for run in renewed if run.segment_id in joined]
+            behind += () if renewed else joined.values()
+        for together in await _portions(unit, tenant_id, behind):
+            runs += await _add(unit, tenant_id, together)
+        for together in await _portions(unit, tenant_id, [new for new in wanted if new.segment_id not in last]):
+            runs += await self._announce(unit, await _add(unit, tenant_id, together))
+        return sorted(runs, key=lambda run: run.segment_id)
 
-    async def _queue(self, unit: WriteUnit, tenant_id: int, new: NewRun) -> Run:
-        queued = await unit.queued_runs(tenant_id, new.segment_id)
-        if not queued:
-            return await self._announce(unit, await unit.add_run(tenant_id, new))
-        last = queued[-1]
-        if last.message_id is None:
-            return await _save(unit, last.renewed(new))
-        if await unit.recall_job(tenant_id, last.message_id):
-            renewed = last.renewed(new)
-            return await _save(unit, renewed.reannounced(await _put_job(unit, renewed)))
-        return await unit.add_run(tenant_id, new)
+    async def _renew(self, unit: WriteUnit, run: Sequence[Run], wanted: Mapping[int, NewRun]) -> Sequence[Run]:
+        """Move a queued run, for all of its segments, forward to the wanted instant; nothing when a relay has it."""
+        message_id = run[0].message_id
+        if message_id is not None and not await unit.recall_job(run[0].tenant_id, message_id):
+            return ()
+        as_of = next(iter(wanted.values())).as_of
+        renewed = [each.renewed(as_of, wanted.get(each.segment_id)) for each in run]
+        if message_id is not None:
+            message_id = await _put_job(unit, renewed)
+            renewed = [each.reannounced(message_id) for each in renewed]
+        return [await _save(unit, each) for each in renewed]
 
-    async def _announce(self, unit: WriteUnit, run: Run) -> Run:
+    async def _announce(self, unit: WriteUnit, run: Sequence[Run]) -> Sequence[Run]:
+        """Of a run all segments that it is still to be of."""
         message_id = await _put_job(unit, run)
-        return await _save(unit, run.announced(message_id, self._clock.now() + self._lease))
+        lease_until = self._clock.now() + self._lease
+        return [await _save(unit, each.announced(message_id, lease_until)) for each in run]
 
     async def delete_segment(self, tenant_id: int, segment_id: int, *, expected: int | None, by: str) -> None:
         """Make a segment absent, and let everybody exit by its last run, which is of nobody.
@@ -102,23 +124,34 @@ class RunService:
             segment = await require_segment(unit, (tenant_id,), segment_id)
             check_version(segment, expected)
             check_unused(segment)
-            for run in await unit.queued_runs(tenant_id, segment_id):
+            for run in await unit.queued_runs(tenant_id, (segment_id,)):
                 if run.message_id is None or await unit.recall_job(tenant_id, run.message_id):
-                    await unit.save_run(tenant_id, run.dropped(now))
+                    await self._drop(unit, run, now)
             farewell = await _farewell(unit, segment, now, by)
             if segment.segment_type == "static":
                 await unit.announce_members(
                     tenant_id, no_members(replace(segment, version=farewell.version), deleted=True)
                 )
-            await self._announce(unit, await unit.add_run(tenant_id, farewell))
+            await self._announce(unit, [await unit.add_run(tenant_id, farewell)])
             await unit.delete_segment(tenant_id, segment_id, now)
             await unit.announce_change(tenant_id, segment.announcement(deleted=True))
+
+    async def _drop(self, unit: WriteUnit, run: Run, now: datetime) -> None:
+        """For one segment; for its others the run stays, or goes now if that was the one it had to wait for."""
+        await unit.save_run(run.tenant_id, run.dropped(now))
+        others = await _queued(unit, run.tenant_id, run.id)
+        if others and run.message_id is not None:
+            message_id = await _put_job(unit, others)
+            for each in others:
+                await _save(unit, each.reannounced(message_id))
+        await self._release(unit, others)
 
     async def get(self, tenant_id: int, segment_id: int, run_id: int) -> Run:
         """A run of the segment; raises NotFound."""
         async with self._store.reading() as unit:
-            run = await unit.find_run(tenant_id, run_id)
-        if run is None or run.segment_id != segment_id:
+            found = await unit.find_runs(tenant_id, run_id)
+        run = next((each for each in found if each.segment_id == segment_id), None)
+        if run is None:
             raise NotFound("The segment has no such run.")
         return run
 
@@ -141,46 +174,114 @@ class RunService:
     async def apply(self, result: ComputeResult) -> None:
         """Take in word from a worker, as often and in whatever order it comes; a run nobody knows is passed over."""
         async with self._store.writing(result.tenant_id) as unit:
-            run = await unit.find_run(result.tenant_id, result.run_id)
-            if run is None:
-                return
-            advanced = advance(run, result, self._lease)
-            if advanced is not run:
-                await _save(unit, advanced)
+            run = await unit.find_runs(result.tenant_id, result.run_id)
+            advanced = [advance(each, result, self._lease) for each in run]
+            for before, after in zip(run, advanced, strict=True):
+                if after is not before:
+                    await _save(unit, after)
             await self._release(unit, advanced)
 
-    async def _release(self, unit: WriteUnit, run: Run) -> None:
-        """Announce the run that waits, once the one before it is no longer queued."""
-        queued = await unit.queued_runs(run.tenant_id, run.segment_id)
-        if queued and queued[0].message_id is None:
-            await self._announce(unit, queued[0])
+    async def _release(self, unit: WriteUnit, runs: Sequence[Run]) -> None:
+        """Announce what waits behind these, once nothing before it is queued, for any of its segments."""
+        if not runs:
+            return
+        tenant_id = runs[0].tenant_id
+        behind = await unit.queued_runs(tenant_id, [run.segment_id for run in runs])
+        for run_id in sorted({run.id for run in behind if run.message_id is None}):
+            waiting = await _queued(unit, tenant_id, run_id)
+            queued = await unit.queued_runs(tenant_id, [run.segment_id for run in waiting])
+            if all(run.id == run_id for run in queued):
+                await self._announce(unit, waiting)
 
     async def sweep(self, limit: int = 100) -> int:
         """Announce silent runs once more, or give them up after five times; how many were silent."""
         overdue = await self._store.overdue_runs(self._clock.now(), limit)
         for tenant_id, run_id in overdue:
             async with self._store.writing(tenant_id) as unit:
-                await self._revive(unit, await unit.find_run(tenant_id, run_id))
+                await self._revive(unit, await unit.find_runs(tenant_id, run_id))
         return len(overdue)
 
-    async def _revive(self, unit: WriteUnit, run: Run | None) -> None:
+    async def _revive(self, unit: WriteUnit, run: Sequence[Run]) -> None:
         now = self._clock.now()
-        if run is None or run.final or run.lease_until is None or run.lease_until > now:
+        silent = [each for each in run if each.is_silent(now)]
+        if silent and silent[0].attempts < MAX_ATTEMPTS:
+            await self._announce(unit, silent)
             return
-        if run.attempts < MAX_ATTEMPTS:
-            await self._announce(unit, run)
-            return
-        await _save(unit, run.given_up(now))
-        await self._release(unit, run)
+        for each in silent:
+            await _save(unit, each.given_up(now))
+        await self._release(unit, silent)
 
 
-async def _put_job(unit: WriteUnit, run: Run) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    as_of: datetime
+    fixed: bool
+    at: datetime
+    by: str
+
+
+async def _new_run(unit: ReadUnit, segment: Segment, asked: _Asked) -> NewRun:
+    version = await _version_in_force(unit, segment.tenant_id, segment.id, segment.version)
+    return NewRun(
+        segment_id=segment.id,
+        version=version.number,
+        as_of=asked.as_of,
+        fixed=asked.fixed,
+        requested_by=asked.by,
+        requested_at=asked.at,
+    )
+
+
+async def _all_segments(unit: ReadUnit, tenant_id: int) -> Sequence[Segment]:
+    found: list[Segment] = []
+    while more := await unit.list_segments((tenant_id,), found[-1].id if found else 0, _SEGMENTS_AT_ONCE):
+        found += more
+    return found
+
+
+def _chosen(segments: Sequence[Segment], wanted: Sequence[int]) -> Sequence[Segment]:
+    known = {segment.id for segment in segments}
+    faults = [
+        Fault(f"segment_ids.{index}", "segment-not-found", "The tenant has no such segment.")
+        for index, segment_id in enumerate(wanted)
+        if segment_id not in known
+    ]
+    if faults:
+        raise ValidationFailed("Not all of these segments can be computed.", errors=faults)
+    return [segment for segment in segments if segment.id in wanted]
+
+
+async def _portions(unit: ReadUnit, tenant_id: int, wanted: Sequence[NewRun]) -> Sequence[Sequence[NewRun]]:
+    """What one run can be of, in each; what a segment leads to has room beside itself."""
+    if len(wanted) < 2:
+        return [wanted] if wanted else []
+    by_id = {new.segment_id: new for new in wanted}
+    graph = await unit.reference_graph(tenant_id, list(by_id))
+    return [[by_id[segment_id] for segment_id in portion] for portion in portions(list(by_id), graph)]
+
+
+async def _add(unit: WriteUnit, tenant_id: int, together: Sequence[NewRun]) -> Sequence[Run]:
+    first = await unit.add_run(tenant_id, together[0])
+    return [first, *[await unit.add_run(tenant_id, new, run_id=first.id) for new in together[1:]]]
+
+
+async def _queued(unit: ReadUnit, tenant_id: int, run_id: int) -> Sequence[Run]:
+    return [run for run in await unit.find_runs(tenant_id, run_id) if run.state == "queued"]
+
+
+async def _put_job(unit: WriteUnit, run: Sequence[Run]) -> int:
+    tenant_id = run[0].tenant_id
+    evaluated = [await _evaluated(unit, each) for each in run]
+    refers_to = {segment_id for each in evaluated for _, segment_id in segments_in(each.version.definition)}
+    references = await unit.list_referred(tenant_id, refers_to) if refers_to else ()
+    return await unit.announce_job(tenant_id, job_of(evaluated, references))
+
+
+async def _evaluated(unit: ReadUnit, run: Run) -> Evaluated:
     version = await _version_in_force(unit, run.tenant_id, run.segment_id, run.version)
     segment = await unit.find_segment((run.tenant_id,), run.segment_id)
     is_static = segment is not None and segment.segment_type == "static"
-    refers_to = {segment_id for _, segment_id in segments_in(version.definition)}
-    references = await unit.list_referred(run.tenant_id, refers_to) if refers_to else ()
-    return await unit.announce_job(run.tenant_id, job_of(run, version, references, is_static=is_static))
+    return Evaluated(run=run, version=version, is_static=is_static)
 
 
 async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -> NewRun:

@@ -1,0 +1,43 @@
+"""Many segments in one run, from one request to the lookups."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import httpx
+
+from segops_local.stack import Stack
+from tests.e2e.people import memberships, send, sign_up
+
+SEGMENTS: Final = 40
+USERS: Final = 5
+
+
+def at_least(count: int) -> dict[str, Any]:
+    return {
+        "logic": "AND",
+        "conditions": [{"type": "event_count", "event_type": "page_viewed", "operator": "gte", "value": count}],
+    }
+
+
+async def test_all_segments_are_computed_by_one_request(stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+        person = await sign_up(client)
+        key = (await person.new_key())["key"]
+        for user in range(1, USERS + 1):
+            for _ in range(user):
+                await send(client, key, "track", {"user_id": f"user-{user}", "event_type": "page_viewed"})
+        ids = [await person.new_segment(f"{n} views", at_least(n % (USERS + 1))) for n in range(SEGMENTS)]
+
+        asked = await person.ask("POST", "/api/segments/compute/", 202, {"tenant": person.tenant})
+        (shared,) = asked["runs"]
+        assert shared["segment_ids"] == sorted(ids)
+        runs = [await person.run_succeeds(each, shared["run_id"]) for each in ids]
+        expected = [USERS - max(n % (USERS + 1), 1) + 1 for n in range(SEGMENTS)]
+        assert [run["size"] for run in runs] == expected
+        # All of them were found by one reading of the events: no run has read more than the others.
+        assert len({(run["duration_ms"], run["as_of"]) for run in runs}) == 1
+        async with asyncio.timeout(20):
+            while set((await memberships(client, key, f"user-{USERS}"))["segment_ids"]) != set(ids):
+                await asyncio.sleep(0.1)
