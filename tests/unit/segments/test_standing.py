@@ -10,7 +10,7 @@ from segops_common.contracts.jobs import ComputeResult
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import Change, Segment
 from segops_segments.domain.standing import Standing
-from tests.unit.segments.store_contract import definition
+from tests.unit.segments.stored import definition
 from tests.unit.segments.test_runs_service import LEASE_S, World
 
 PROBLEM: dict[str, str] = {"type": "t", "title": "t", "detail": "d"}

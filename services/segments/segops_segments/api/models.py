@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from segops_common.contracts.definition import EXAMPLE, Definition, Group, InstantText, Optional, without_default
+from segops_common.contracts.definition import EXAMPLE, Definition, Group, Optional, without_default
 from segops_common.contracts.definition.base import fault_at
 from segops_common.kit.errors import Fault
 from segops_common.kit.pagination import Page
@@ -228,63 +227,6 @@ class RestoreVersion(_Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2}]})
 
     version: Annotated[int, Field(ge=1, le=MAX_ID)]
-
-
-class ComputeRequest(_Body):
-    """When the run looks at the events; now, when left out."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"as_of": AT}]})
-
-    as_of: Optional[InstantText] = None
-
-
-class ComputeAccepted(_Answer):
-    """A run is queued."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "queued", "run_id": "17"}]})
-
-    status: Literal["queued"] = "queued"
-    run_id: str
-
-
-class ComputeTogetherRequest(_Body):
-    """Which segments to compute, and when their runs look at the events."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"tenant": 1}, {"tenant": 1, "segment_ids": [42, 43], "as_of": AT}]}
-    )
-
-    tenant: int = Field(ge=1, le=MAX_ID)
-    segment_ids: Optional[Annotated[list[int], Field(min_length=1, max_length=1000)]] = Field(
-        default=None, description="All of the tenant's, when left out."
-    )
-    as_of: Optional[InstantText] = Field(default=None, description="Now, when left out.")
-
-
-class SharedRun(_Answer):
-    """A queued run, and those of the wanted segments that it is of."""
-
-    run_id: str
-    segment_ids: list[int]
-
-
-class ComputeTogetherAccepted(_Answer):
-    """Runs are queued, as few as possible."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "queued", "runs": [{"run_id": "17", "segment_ids": [42, 43]}]}]}
-    )
-
-    status: Literal["queued"] = "queued"
-    runs: list[SharedRun]
-
-    @classmethod
-    def of(cls, runs: Sequence[Run]) -> ComputeTogetherAccepted:
-        """The answer for what each segment's run is."""
-        together: dict[int, list[int]] = {}
-        for run in runs:
-            together.setdefault(run.id, []).append(run.segment_id)
-        return cls(runs=[SharedRun(run_id=str(run_id), segment_ids=ids) for run_id, ids in together.items()])
 
 
 class RunRead(_Answer):

@@ -11,6 +11,12 @@ from segops_common.security.scopes import Scope
 from segops_common.web.app import new_router
 from segops_common.web.deps import PageParams
 from segops_common.web.problems import problems
+from segops_segments.api.compute_models import (
+    ComputeAccepted,
+    ComputeRequest,
+    ComputeTogetherAccepted,
+    ComputeTogetherRequest,
+)
 from segops_segments.api.deps import (
     READS,
     WRITES,
@@ -25,10 +31,6 @@ from segops_segments.api.deps import (
 )
 from segops_segments.api.models import (
     MAX_ID,
-    ComputeAccepted,
-    ComputeRequest,
-    ComputeTogetherAccepted,
-    ComputeTogetherRequest,
     CreateSegment,
     DefinitionVerdict,
     RestoreVersion,
