@@ -119,7 +119,7 @@ async def test_the_quickstart_of_record(url: str, client: httpx.AsyncClient, sla
 @WITH_AND_WITHOUT_SLASH
 @pytest.mark.parametrize("document", ["docs/quickstart.md", "README.md"])
 async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, document: str, slash: bool) -> None:
-    signup, token, key, track, identify, create, define, compute, runs, preview, check = curl_commands(
+    signup, token, key, track, identify, create, define, compute, runs, together, preview, check = curl_commands(
         (ROOT / document).read_text()
     )
     name = f"acme-{secrets.token_hex(6)}"
@@ -140,6 +140,9 @@ async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, documen
     assert (await reader.run(define)).status == 200
     await ends(person, segment, await reader.run(compute))
     assert (await reader.run(runs)).body["items"][0]["status"] == "succeeded"
+    shared = await reader.run(together)
+    assert (shared.status, [each["segment_ids"] for each in shared.body["runs"]]) == (202, [[segment]])
+    await person.run_succeeds(segment, shared.body["runs"][0]["run_id"])
     previewed = await reader.run(preview)
     assert (previewed.status, previewed.body["count"], previewed.body["sample"]) == (200, 1, ["user-123"])
     expected = {"user_id": "user-123", "segment_ids": [segment]}
