@@ -167,8 +167,10 @@ class Runs(Protocol):
         """Of the attempt's stored outcomes, by segment: the digest that their base's leads to, or that of all members."""
         ...
 
-    async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:
-        """Store a row for every profile that the attempt's stored outcomes let enter or exit."""
+    async def write_changes(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], at: datetime
+    ) -> None:
+        """Store a row for every profile that the outcomes, as the attempt has stored them, let enter or exit."""
         ...
 
     async def show(self, tenant_id: int, publication: Publication) -> None:

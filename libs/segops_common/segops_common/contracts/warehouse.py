@@ -13,8 +13,12 @@ EVENTS_TABLE: Final = "events"
 PROFILE_SEEN_TABLE: Final = "profile_seen"
 """AggregatingMergeTree by (tenant_id, user_key): user_id (the profile's id) and first_seen, the least event time."""
 
-MERGED_READ_SETTINGS: Final[dict[str, int]] = {"do_not_merge_across_partitions_select_final": 1}
-"""What a FINAL read of `events` sets: duplicates share their month, so partitions need no merging with each other."""
+MERGED_READ_SETTINGS: Final[dict[str, int]] = {
+    "do_not_merge_across_partitions_select_final": 1,
+    "optimize_move_to_prewhere": 0,
+}
+"""What a FINAL read of `events` sets, whatever a server's profile says: duplicates share their month, so partitions need no
+merging with each other; what a duplicate replaces is filtered after it was replaced."""
 
 JSON_INSERT_SETTINGS: Final[dict[str, int]] = {
     "input_format_try_infer_dates": 0,

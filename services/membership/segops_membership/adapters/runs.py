@@ -25,18 +25,26 @@ T = TypeVar("T")
 
 _TIMEOUT_S: Final = 300
 _OUTCOMES_AT_ONCE: Final = 16
-_NUMBERS_AT_ONCE: Final = 50_000
+_NAMES_AT_ONCE: Final = 50_000
 _CHANGES_AT_ONCE: Final = 2_000
 """Made in one go, some 20 ms: the loop that makes them also renews the lease."""
 _OF_ATTEMPT: Final = "tenant_id = {tenant:UInt64} AND run_id = {run:UInt64} AND fence = {fence:UInt64}"
 
+_OF_SEGMENTS: Final = f"{_OF_ATTEMPT} AND segment_id IN {{segments:Array(UInt64)}}"
+
 
 class ClickHouseRuns:
-    """See the port `Runs`. A join holds up to `numbers_in_memory` changed numbers, beyond that the tenant's profiles."""
+    """See the port `Runs`. A join holds up to `numbers_in_memory` changed numbers, beyond that the tenant's profiles.
 
-    def __init__(self, *, clickhouse: ClickHouse, numbers_in_memory: int = 500_000) -> None:
+    A statement expands the bitmaps of one segment, or of several with `numbers_at_once` numbers at most.
+    """
+
+    def __init__(
+        self, *, clickhouse: ClickHouse, numbers_in_memory: int = 500_000, numbers_at_once: int = 2_000_000
+    ) -> None:
         self._clickhouse = clickhouse
         self._numbers_in_memory = numbers_in_memory
+        self._numbers_at_once = numbers_at_once
 
     async def members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
         """Reads bitmaps a few at a time: each may be as large as the tenant."""
@@ -63,10 +71,12 @@ class ClickHouseRuns:
             with outages():
                 await self._clickhouse.insert_json_lines("segment_runs", lines, timeout_s=_TIMEOUT_S)
 
-    async def write_changes(self, tenant_id: int, attempt: Attempt, at: datetime) -> None:
+    async def write_changes(
+        self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], at: datetime
+    ) -> None:
         """Expands the stored bitmaps inside of ClickHouse."""
         changed = " UNION ALL ".join(
-            select(f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {change} AS change", _SOURCE, _OF_ATTEMPT)
+            select(f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {change} AS change", _SOURCE, _OF_SEGMENTS)
             for column, change in (("entered_members", 1), ("exited_members", -1))
         )
         numbers = select("user_key, n", "profiles FINAL", "tenant_id = {tenant:UInt64}")
@@ -76,29 +86,47 @@ class ClickHouseRuns:
             f"({changed}) AS changed INNER JOIN ({numbers}) AS numbered USING (n)",
         )
         columns = "tenant_id, user_key, segment_id, run_id, fence, change, at"
-        await self._command(
-            f"INSERT INTO membership_changes ({columns}) {rows}", {**_named(tenant_id, attempt), "at": to_ms(at)}
-        )
+        for segments, _ in self._together({each.segment_id: each.changed for each in outcomes}):
+            values = {**_named(tenant_id, attempt), "segments": segments, "at": to_ms(at)}
+            await self._command(f"INSERT INTO membership_changes ({columns}) {rows}", values)
 
     async def digests(
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome]
     ) -> Mapping[int, Digest]:
         """Sums up inside of ClickHouse, from the stored bitmaps, what has changed only where the base is known."""
-        to_sum = sum(len(each.members) if each.base_digest is None else each.changed for each in outcomes)
+        to_sum = {each.segment_id: len(each.members) if each.base_digest is None else each.changed for each in outcomes}
         whole = [each.segment_id for each in outcomes if each.base_digest is None]
-        summed = await self._sums(tenant_id, attempt, whole, to_sum) if to_sum else {}
+        summed: dict[int, Digest] = {}
+        for segments, count in self._together(to_sum):
+            summed |= await self._sums(tenant_id, attempt, segments, whole, count)
         nothing = Digest()
         return {
             each.segment_id: (each.base_digest or nothing) + summed.get(each.segment_id, nothing) for each in outcomes
         }
 
-    async def _sums(self, tenant_id: int, attempt: Attempt, whole: Sequence[int], count: int) -> Mapping[int, Digest]:
+    def _together(self, numbers: Mapping[int, int]) -> Iterator[tuple[Sequence[int], int]]:
+        """Segments that one statement is about, and how many numbers they have; those without any are left out."""
+        together: list[int] = []
+        total = 0
+        for segment_id, count in numbers.items():
+            if together and total + count > self._numbers_at_once:
+                yield together, total
+                together, total = [], 0
+            if count:
+                together.append(segment_id)
+                total += count
+        if together:
+            yield together, total
+
+    async def _sums(
+        self, tenant_id: int, attempt: Attempt, segments: Sequence[int], whole: Sequence[int], count: int
+    ) -> Mapping[int, Digest]:
         parts = (("entered_members", 0, "NOT"), ("exited_members", 1, "NOT"), ("members", 0, ""))
         numbers = " UNION ALL ".join(
             select(
                 f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {leaves} AS leaves",
                 _SOURCE,
-                f"{_OF_ATTEMPT} AND segment_id {part} IN {{whole:Array(UInt64)}}",
+                f"{_OF_SEGMENTS} AND segment_id {part} IN {{whole:Array(UInt64)}}",
             )
             for column, leaves, part in parts
         )
@@ -110,7 +138,7 @@ class ClickHouseRuns:
         columns = "segment_id, sumIf(user_key, NOT leaves), sumIf(other, NOT leaves), sumIf(user_key, leaves), sumIf(other, leaves)"
         found = await self._query(
             select(columns, f"{left} INNER JOIN {right} USING (n)", tail="GROUP BY segment_id"),
-            {**_named(tenant_id, attempt), "whole": whole},
+            {**_named(tenant_id, attempt), "segments": segments, "whole": whole},
         )
         return {int(segment): Digest(*sums[:2]) - Digest(*sums[2:]) for segment, *sums in found.rows}
 
@@ -132,25 +160,31 @@ class ClickHouseRuns:
         )
 
     async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Sequence[MembershipChanged]]:
-        """See the port."""
-        sources = await self._query(
-            select(f"segment_id, {_base64('entered_members')}, {_base64('exited_members')}", _SOURCE, _OF_ATTEMPT),
-            _named(tenant_id, publication.attempt),
-        )
-        changed = [(int(segment), _bitmap(entered), _bitmap(exited)) for segment, entered, exited in sources.rows]
-        affected = BitMap.union(BitMap(), *(bitmap for _, *both in changed for bitmap in both))
-        for portion in _portions(affected, _NUMBERS_AT_ONCE):
-            names = await self._names(tenant_id, portion[0], portion[-1])
-            numbers = BitMap(portion)
-            for segment_id, entered, exited in changed:
-                both: tuple[tuple[Literal["entered", "exited"], BitMap], ...] = (
-                    ("entered", entered),
-                    ("exited", exited),
-                )
-                for change, bitmap in both:
+        """Reads bitmaps and names a few at a time."""
+        changed = [each.segment_id for each in publication.result.segments if each.entered or each.exited]
+        for segments in _portions(changed, _OUTCOMES_AT_ONCE):
+            found = await self._changed(tenant_id, publication.attempt, segments)
+            affected = BitMap.union(BitMap(), *(bitmap for _, _, bitmap in found))
+            for portion in _portions(affected, _NAMES_AT_ONCE):
+                names = await self._names(tenant_id, portion[0], portion[-1])
+                numbers = BitMap(portion)
+                for segment_id, change, bitmap in found:
                     for some in _portions(bitmap & numbers, _CHANGES_AT_ONCE):
                         users = [names[n] for n in some if n in names]
                         yield [_changed(publication, segment_id, user_id, change) for user_id in users]
+
+    async def _changed(
+        self, tenant_id: int, attempt: Attempt, segments: Sequence[int]
+    ) -> Sequence[tuple[int, Literal["entered", "exited"], BitMap]]:
+        found = await self._query(
+            select(f"segment_id, {_base64('entered_members')}, {_base64('exited_members')}", _SOURCE, _OF_SEGMENTS),
+            {**_named(tenant_id, attempt), "segments": segments},
+        )
+        changes: list[tuple[int, Literal["entered", "exited"], BitMap]] = []
+        for segment_id, entered, exited in found.rows:
+            changes.append((int(segment_id), "entered", _bitmap(entered)))
+            changes.append((int(segment_id), "exited", _bitmap(exited)))
+        return changes
 
     async def _members(self, tenant_id: int, heads: Sequence[tuple[int, SegmentHead]]) -> Iterator[tuple[int, BitMap]]:
         values: dict[str, Any] = {"tenant": tenant_id}

@@ -46,7 +46,7 @@ class Publisher:
         # Both expand the stored bitmaps, neither needs the other.
         digests, _ = await asyncio.gather(
             self._runs.digests(lease.tenant_id, attempt, outcomes),
-            self._runs.write_changes(lease.tenant_id, attempt, at),
+            self._runs.write_changes(lease.tenant_id, attempt, outcomes, at),
         )
         self._faults.reach("after_changes")
         return digests
