@@ -18,6 +18,7 @@ from segops_segments.domain.references import (
 )
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import Change, NewSegment, Segment
+from segops_segments.service.runs import RunService
 from tests.unit.segments.test_runs_service import LEASE_S, World
 
 
@@ -173,6 +174,20 @@ async def test_a_silent_run_is_announced_whole_and_given_up_whole(world: World) 
         announced += contents(await world.relay_jobs())
     assert announced == [(runs[0].id, ids)] * MAX_ATTEMPTS
     assert await states(world, runs) == ["failed"] * 3
+
+
+async def test_many_segments_are_queued_in_transactions_of_a_few(world: World) -> None:
+    wanted = await segments(world, 7)
+    world.runs = RunService(store=world.store, clock=world.clock, lease=timedelta(minutes=1), segments_at_once=3)
+    ids = [segment.id for segment in wanted]
+    runs = await together(world)
+    assert [run.segment_id for run in runs] == ids
+    assert contents(await world.relay_jobs()) == [(runs[n].id, ids[n : n + 3]) for n in (0, 3, 6)]
+    assert len({run.as_of for run in runs}) == 1
+    for run in runs:
+        await world.word(run, "succeeded")
+    named = await together(world, wanted[1], wanted[6])
+    assert [run.segment_id for run in named] == [ids[1], ids[6]]
 
 
 async def test_a_run_at_a_chosen_instant_is_shared_and_joined_by_nobody(world: World) -> None:

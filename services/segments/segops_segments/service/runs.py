@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from segops_common.contracts.definition import segments_in
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
-from segops_segments.domain.references import portions
+from segops_segments.domain.references import MAX_SEGMENTS_OF_A_RUN, portions
 from segops_segments.domain.run import MAX_ATTEMPTS, Evaluated, NewRun, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.domain.standing import Standing, standing_of
@@ -22,16 +21,20 @@ from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_unused
 from segops_segments.service.segments import NEWEST, check_version, require_segment
 
-_SEGMENTS_AT_ONCE: Final = 1000
-
 
 class RunService:
-    """Runs of segments. `lease` is how long a run may be silent before it is announced again."""
+    """Runs of segments. `lease` is how long a run may be silent before it is announced again.
 
-    def __init__(self, *, store: Store, clock: Clock, lease: timedelta) -> None:
+    No transaction queues runs of more than `segments_at_once` segments: others of the tenant wait for it.
+    """
+
+    def __init__(
+        self, *, store: Store, clock: Clock, lease: timedelta, segments_at_once: int = MAX_SEGMENTS_OF_A_RUN
+    ) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease
+        self._segments_at_once = segments_at_once
         self._shared: JoinedCalls[Run] = JoinedCalls()
 
     async def request(self, tenant_id: int, segment_id: int, *, as_of: datetime | None, by: str) -> Run:
@@ -54,17 +57,35 @@ class RunService:
             return (await self._queue(unit, [await _new_run(unit, segment, asked)], tenant_id))[0]
 
     async def request_together(
-        self, tenant_id: int, segment_ids: Sequence[int] | None, *, as_of: datetime | None, by: str
+        self, tenant_id: int, segment_ids: Collection[int] | None, *, as_of: datetime | None, by: str
     ) -> Sequence[Run]:
-        """The same for several segments, or without `segment_ids` for all of the tenant, in the fewest runs.
+        """The same for several segments, or without `segment_ids` for all of the tenant, in few runs.
 
         One run a segment, by rising segment. Raises ValidationFailed; then nothing is queued.
         """
         asked = self._asked(as_of, by)
-        async with self._store.writing(tenant_id) as unit:
-            segments = await _all_segments(unit, tenant_id)
-            chosen = segments if segment_ids is None else _chosen(segments, segment_ids)
-            return await self._queue(unit, [await _new_run(unit, each, asked) for each in chosen], tenant_id)
+        if segment_ids is not None:
+            await self._check_known(tenant_id, segment_ids)
+        runs: list[Run] = []
+        after: int | None = 0
+        while after is not None:
+            async with self._store.writing(tenant_id) as unit:
+                page = await unit.list_segments((tenant_id,), after, self._segments_at_once)
+                wanted = [each for each in page if segment_ids is None or each.id in segment_ids]
+                runs += await self._queue(unit, [await _new_run(unit, each, asked) for each in wanted], tenant_id)
+            after = page[-1].id if len(page) == self._segments_at_once else None
+        return runs
+
+    async def _check_known(self, tenant_id: int, segment_ids: Collection[int]) -> None:
+        async with self._store.reading() as unit:
+            known = await unit.reference_graph(tenant_id, segment_ids)
+        faults = [
+            Fault(f"segment_ids.{index}", "segment-not-found", "The tenant has no such segment.")
+            for index, segment_id in enumerate(segment_ids)
+            if segment_id not in known
+        ]
+        if faults:
+            raise ValidationFailed("Not all of these segments can be computed.", errors=faults)
 
     async def queue(self, unit: WriteUnit, segment: Segment, *, by: str) -> Run:
         """The same for one segment within a transaction: a run of its newest version as of now."""
@@ -230,25 +251,6 @@ async def _new_run(unit: ReadUnit, segment: Segment, asked: _Asked) -> NewRun:
         requested_by=asked.by,
         requested_at=asked.at,
     )
-
-
-async def _all_segments(unit: ReadUnit, tenant_id: int) -> Sequence[Segment]:
-    found: list[Segment] = []
-    while more := await unit.list_segments((tenant_id,), found[-1].id if found else 0, _SEGMENTS_AT_ONCE):
-        found += more
-    return found
-
-
-def _chosen(segments: Sequence[Segment], wanted: Sequence[int]) -> Sequence[Segment]:
-    known = {segment.id for segment in segments}
-    faults = [
-        Fault(f"segment_ids.{index}", "segment-not-found", "The tenant has no such segment.")
-        for index, segment_id in enumerate(wanted)
-        if segment_id not in known
-    ]
-    if faults:
-        raise ValidationFailed("Not all of these segments can be computed.", errors=faults)
-    return [segment for segment in segments if segment.id in wanted]
 
 
 async def _portions(unit: ReadUnit, tenant_id: int, wanted: Sequence[NewRun]) -> Sequence[Sequence[NewRun]]:
