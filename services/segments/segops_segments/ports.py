@@ -113,8 +113,8 @@ class WriteUnit(ReadUnit, Protocol):
         """
         ...
 
-    async def save_run(self, tenant_id: int, run: Run) -> None:
-        """Store a run's present state."""
+    async def save_runs(self, tenant_id: int, runs: Sequence[Run]) -> None:
+        """Store the present state of runs."""
         ...
 
     async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:

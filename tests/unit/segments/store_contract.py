@@ -195,7 +195,7 @@ class StoreContract:
                 outcome=Outcome(size=1, entered=2, exited=3, counts=RunCounts(universe=4), duration_ms=5),
                 problem=RunProblem(type="t", title="t", detail="d"),
             )
-            await unit.save_run(tenant, full)
+            await unit.save_runs(tenant, [full])
         async with stored.reading() as unit:
             assert await unit.find_runs(tenant, run.id) == [full]
             assert list(await unit.find_runs(tenant + 1_000_000, run.id)) == []
@@ -206,7 +206,7 @@ class StoreContract:
         segment = await self.add(stored, tenant)
         async with stored.writing(tenant) as unit:
             done = await unit.add_run(tenant, new_run(segment))
-            await unit.save_run(tenant, replace(done, state="succeeded"))
+            await unit.save_runs(tenant, [replace(done, state="succeeded")])
             await unit.add_run(tenant, new_run(segment, fixed=True))
             first = await announced(unit, await unit.add_run(tenant, new_run(segment)))
             waiting = await unit.add_run(tenant, new_run(segment))
@@ -224,7 +224,7 @@ class StoreContract:
             first = await unit.add_run(tenant, new_run(other))
             second = await unit.add_run(tenant, new_run(one), run_id=first.id)
             assert second.id == first.id > alone.id
-            await unit.save_run(tenant, replace(first, state="succeeded"))
+            await unit.save_runs(tenant, [replace(first, state="succeeded")])
         async with stored.writing(tenant) as unit:
             assert await unit.find_runs(tenant, first.id) == [second, replace(first, state="succeeded")]
             assert await unit.queued_runs(tenant, (one.id, other.id, third.id)) == [alone, second]
@@ -307,7 +307,7 @@ class StoreContract:
             lease = NOW + timedelta(seconds=1)
             await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)), lease_until=lease)
             done = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
-            await unit.save_run(tenant, replace(done, state="succeeded"))
+            await unit.save_runs(tenant, [replace(done, state="succeeded")])
             await unit.add_run(tenant, new_run(segment))
         assert (tenant, late.id) not in await stored.overdue_runs(NOW, 1000)
         await drain(stored)
@@ -319,8 +319,7 @@ class StoreContract:
         async with stored.writing(tenant) as unit:
             first = await unit.add_run(tenant, new_run(segments[0]))
             second = await unit.add_run(tenant, new_run(segments[1]), run_id=first.id)
-            for run in (first, second):
-                await unit.save_run(tenant, replace(run, lease_until=NOW))
+            await unit.save_runs(tenant, [replace(run, lease_until=NOW) for run in (first, second)])
         assert [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant] == [(tenant, first.id)]
 
     async def test_runs_are_found_by_what_became_of_them(self, stored: Stored, tenant: int) -> None:
@@ -340,7 +339,7 @@ class StoreContract:
                 made = await unit.add_run(tenant, new_run(segment, fixed=name in ("recorded", "past failed")))
                 state: RunState = "succeeded" if outcome else "failed" if "failed" in name else "running"
                 runs[name] = replace(made, state=state, outcome=outcome)
-                await unit.save_run(tenant, runs[name])
+                await unit.save_runs(tenant, [runs[name]])
         async with stored.reading() as unit:
             assert await unit.served_run(tenant, segment.id) == runs["good"]
             assert await unit.settled_run(tenant, segment.id) == runs["failed"]

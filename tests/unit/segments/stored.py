@@ -44,7 +44,7 @@ async def announced(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) -
     )
     message_id = await unit.announce_job(run.tenant_id, job_of([Evaluated(run=run, version=segment_version)]))
     saved = run.announced(message_id, lease_until)
-    await unit.save_run(run.tenant_id, saved)
+    await unit.save_runs(run.tenant_id, [saved])
     return saved
 
 

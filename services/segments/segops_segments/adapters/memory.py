@@ -156,9 +156,9 @@ class MemoryUnit:
         self._state.runs[run.id, run.segment_id] = run
         return run
 
-    async def save_run(self, tenant_id: int, run: Run) -> None:
-        if run.segment_id in {known.segment_id for known in await self.find_runs(tenant_id, run.id)}:
-            self._state.runs[run.id, run.segment_id] = run
+    async def save_runs(self, tenant_id: int, runs: Sequence[Run]) -> None:
+        known = {(run.id, run.segment_id) for run in self._of(tenant_id)}
+        self._state.runs |= {(run.id, run.segment_id): run for run in runs if (run.id, run.segment_id) in known}
 
     async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:
         own = [run for run in self._of(tenant_id) if run.segment_id in segment_ids]

@@ -207,9 +207,16 @@ class PostgresWriteUnit(PostgresReadUnit):
         made = await self._session.execute(sa.insert(runs).values(values).returning(runs))
         return run_of(made.mappings().one())
 
-    async def save_run(self, tenant_id: int, run: Run) -> None:
-        own = (runs.c.tenant_id == tenant_id, runs.c.id == run.id, runs.c.segment_id == run.segment_id)
-        await self._session.execute(sa.update(runs).where(*own).values(row_of_run(run)))
+    async def save_runs(self, tenant_id: int, saved: Sequence[Run]) -> None:
+        if not saved:
+            return
+        named = {"its_tenant": runs.c.tenant_id, "its_id": runs.c.id, "its_segment": runs.c.segment_id}
+        own = [column == sa.bindparam(name, type_=sa.BigInteger) for name, column in named.items()]
+        rows = [
+            {"its_tenant": tenant_id, "its_id": run.id, "its_segment": run.segment_id, **row_of_run(run)}
+            for run in saved
+        ]
+        await self._session.execute(sa.update(runs).where(*own), rows)
 
     async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:
         query = (

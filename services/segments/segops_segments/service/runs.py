@@ -127,13 +127,13 @@ class RunService:
         if message_id is not None:
             message_id = await _put_job(unit, renewed)
             renewed = [each.reannounced(message_id) for each in renewed]
-        return [await _save(unit, each) for each in renewed]
+        return await _save(unit, renewed)
 
     async def _announce(self, unit: WriteUnit, run: Sequence[Run]) -> Sequence[Run]:
         """Of a run all segments that it is still to be of."""
         message_id = await _put_job(unit, run)
         lease_until = self._clock.now() + self._lease
-        return [await _save(unit, each.announced(message_id, lease_until)) for each in run]
+        return await _save(unit, [each.announced(message_id, lease_until) for each in run])
 
     async def delete_segment(self, tenant_id: int, segment_id: int, *, expected: int | None, by: str) -> None:
         """Make a segment absent, and let everybody exit by its last run, which is of nobody.
@@ -159,12 +159,11 @@ class RunService:
 
     async def _drop(self, unit: WriteUnit, run: Run, now: datetime) -> None:
         """For one segment; for its others the run stays, or goes now if that was the one it had to wait for."""
-        await unit.save_run(run.tenant_id, run.dropped(now))
+        await _save(unit, [run.dropped(now)])
         others = await _queued(unit, run.tenant_id, run.id)
         if others and run.message_id is not None:
             message_id = await _put_job(unit, others)
-            for each in others:
-                await _save(unit, each.reannounced(message_id))
+            await _save(unit, [each.reannounced(message_id) for each in others])
         await self._release(unit, others)
 
     async def get(self, tenant_id: int, segment_id: int, run_id: int) -> Run:
@@ -197,9 +196,7 @@ class RunService:
         async with self._store.writing(result.tenant_id) as unit:
             run = await unit.find_runs(result.tenant_id, result.run_id)
             advanced = [advance(each, result, self._lease) for each in run]
-            for before, after in zip(run, advanced, strict=True):
-                if after is not before:
-                    await _save(unit, after)
+            await _save(unit, [after for before, after in zip(run, advanced, strict=True) if after is not before])
             await self._release(unit, advanced)
 
     async def _release(self, unit: WriteUnit, runs: Sequence[Run]) -> None:
@@ -228,8 +225,7 @@ class RunService:
         if silent and silent[0].attempts < MAX_ATTEMPTS:
             await self._announce(unit, silent)
             return
-        for each in silent:
-            await _save(unit, each.given_up(now))
+        await _save(unit, [each.given_up(now) for each in silent])
         await self._release(unit, silent)
 
 
@@ -303,9 +299,10 @@ async def _version_in_force(unit: ReadUnit, tenant_id: int, segment_id: int, num
     return version
 
 
-async def _save(unit: WriteUnit, run: Run) -> Run:
-    await unit.save_run(run.tenant_id, run)
-    return run
+async def _save(unit: WriteUnit, runs: Sequence[Run]) -> Sequence[Run]:
+    if runs:
+        await unit.save_runs(runs[0].tenant_id, runs)
+    return runs
 
 
 def _to_milliseconds(instant: datetime) -> datetime:
