@@ -29,7 +29,6 @@ _NAMES_AT_ONCE: Final = 50_000
 _CHANGES_AT_ONCE: Final = 2_000
 """Made in one go, some 20 ms: the loop that makes them also renews the lease."""
 _OF_ATTEMPT: Final = "tenant_id = {tenant:UInt64} AND run_id = {run:UInt64} AND fence = {fence:UInt64}"
-
 _OF_SEGMENTS: Final = f"{_OF_ATTEMPT} AND segment_id IN {{segments:Array(UInt64)}}"
 
 
@@ -163,7 +162,7 @@ class ClickHouseRuns:
         """Reads bitmaps and names a few at a time."""
         changed = [each.segment_id for each in publication.result.segments if each.entered or each.exited]
         for segments in _portions(changed, _OUTCOMES_AT_ONCE):
-            found = await self._changed(tenant_id, publication.attempt, segments)
+            found = await self._differences(tenant_id, publication.attempt, segments)
             affected = BitMap.union(BitMap(), *(bitmap for _, _, bitmap in found))
             for portion in _portions(affected, _NAMES_AT_ONCE):
                 names = await self._names(tenant_id, portion[0], portion[-1])
@@ -173,7 +172,7 @@ class ClickHouseRuns:
                         users = [names[n] for n in some if n in names]
                         yield [_changed(publication, segment_id, user_id, change) for user_id in users]
 
-    async def _changed(
+    async def _differences(
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int]
     ) -> Sequence[tuple[int, Literal["entered", "exited"], BitMap]]:
         found = await self._query(

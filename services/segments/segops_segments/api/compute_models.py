@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from segops_common.contracts.definition import InstantText, Optional
+from segops_segments.api.bases import Answer, Body
 from segops_segments.api.models import MAX_ID
 from segops_segments.api.run_models import AT
 from segops_segments.domain.run import Run
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ComputeRequest(_Body):
+class ComputeRequest(Body):
     """When the run looks at the events; now, when left out."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"as_of": AT}]})
@@ -29,7 +22,7 @@ class ComputeRequest(_Body):
     as_of: Optional[InstantText] = None
 
 
-class ComputeAccepted(_Answer):
+class ComputeAccepted(Answer):
     """A run is queued."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "queued", "run_id": "17"}]})
@@ -38,7 +31,7 @@ class ComputeAccepted(_Answer):
     run_id: str
 
 
-class ComputeTogetherRequest(_Body):
+class ComputeTogetherRequest(Body):
     """Which segments to compute, and when their runs look at the events."""
 
     model_config = ConfigDict(
@@ -52,14 +45,14 @@ class ComputeTogetherRequest(_Body):
     as_of: Optional[InstantText] = Field(default=None, description="Now, when left out.")
 
 
-class SharedRun(_Answer):
+class SharedRun(Answer):
     """A queued run, and those of the wanted segments that it is of."""
 
     run_id: str
     segment_ids: list[int]
 
 
-class ComputeTogetherAccepted(_Answer):
+class ComputeTogetherAccepted(Answer):
     """Runs are queued, as few as possible."""
 
     model_config = ConfigDict(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from segops_common.contracts.definition import EXAMPLE, Definition, Group, Optional, without_default
 from segops_common.contracts.definition.base import fault_at
 from segops_common.kit.errors import Fault
 from segops_common.kit.pagination import Page
+from segops_segments.api.bases import Answer, Body
 from segops_segments.api.run_models import AT, MEMBERSHIP, RunProblemRead, RunProgressRead, ServedMembership
 from segops_segments.domain.run import Run, RunState
 from segops_segments.domain.segment import (
@@ -68,15 +69,7 @@ Description = Annotated[str, StringConstraints(max_length=2000)]
 TenantId = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class CreateSegment(_Body):
+class CreateSegment(Body):
     """A new segment; its definition may follow later."""
 
     model_config = ConfigDict(
@@ -104,7 +97,7 @@ class CreateSegment(_Body):
         )
 
 
-class UpdateSegment(_Body):
+class UpdateSegment(Body):
     """What to change; fields that are left out stay as they are."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"definition": EXAMPLE}]})
@@ -119,7 +112,7 @@ class UpdateSegment(_Body):
         return Change(name=self.name, definition=self.definition, description=self.description, refresh=self.refresh)
 
 
-class SegmentRead(_Answer):
+class SegmentRead(Answer):
     """A segment as it is now."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SEGMENT]})
@@ -172,7 +165,7 @@ class SegmentDetail(SegmentRead):
         return cls(**dict(SegmentRead.of(segment)), membership=ServedMembership.of(standing))
 
 
-class SegmentList(_Answer):
+class SegmentList(Answer):
     """A page of segments, by rising id."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_SEGMENT], "next_cursor": "WzQyXQ"}]})
@@ -186,7 +179,7 @@ class SegmentList(_Answer):
         return cls(items=tuple(map(SegmentRead.of, page.items)), next_cursor=page.next_cursor)
 
 
-class VersionRead(_Answer):
+class VersionRead(Answer):
     """A definition that the segment has or had."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_VERSION]})
@@ -207,7 +200,7 @@ class VersionRead(_Answer):
         )
 
 
-class VersionList(_Answer):
+class VersionList(Answer):
     """A page of versions, newest first."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_VERSION], "next_cursor": "WzQyXQ"}]})
@@ -221,7 +214,7 @@ class VersionList(_Answer):
         return cls(items=tuple(map(VersionRead.of, page.items)), next_cursor=page.next_cursor)
 
 
-class RestoreVersion(_Body):
+class RestoreVersion(Body):
     """Which version's definition to bring back."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2}]})
@@ -229,7 +222,7 @@ class RestoreVersion(_Body):
     version: Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
-class RunRead(_Answer):
+class RunRead(Answer):
     """A run as it is now; sizes are numbers of profiles, null until it has succeeded."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [RUN]})
@@ -279,7 +272,7 @@ class RunRead(_Answer):
         )
 
 
-class RunList(_Answer):
+class RunList(Answer):
     """A page of runs, newest first."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [RUN], "next_cursor": "WzQyXQ"}]})
@@ -293,7 +286,7 @@ class RunList(_Answer):
         return cls(items=tuple(map(RunRead.of, page.items)), next_cursor=page.next_cursor)
 
 
-class ValidateDefinition(_Body):
+class ValidateDefinition(Body):
     """A definition to look at; anything is taken, and its faults are the answer."""
 
     model_config = ConfigDict(
@@ -315,7 +308,7 @@ class ValidateDefinition(_Body):
         return self
 
 
-class DefinitionFault(_Answer):
+class DefinitionFault(Answer):
     """What is wrong with one part of a definition."""
 
     path: str = Field(description="Where, as in `definition.conditions[2].value`.")
@@ -323,7 +316,7 @@ class DefinitionFault(_Answer):
     detail: str
 
 
-class DefinitionVerdict(_Answer):
+class DefinitionVerdict(Answer):
     """Whether the definition could be saved, and what in it looks like a slip of the pen."""
 
     model_config = ConfigDict(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from segops_common.contracts.jobs import RunPhase, RunProblem, RunProgress
+from segops_segments.api.bases import Answer
 from segops_segments.domain.standing import StaleReason, Standing
 
 AT: Final = "2026-01-31T09:00:00Z"
@@ -23,11 +24,7 @@ MEMBERSHIP: Final[JsonDict] = {
 }
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class RunProblemRead(_Answer):
+class RunProblemRead(Answer):
     """Why a run failed."""
 
     type: str
@@ -40,7 +37,7 @@ class RunProblemRead(_Answer):
         return cls(type=problem.type, title=problem.title, detail=problem.detail)
 
 
-class ServedMembership(_Answer):
+class ServedMembership(Answer):
     """What lookups answer for the segment now, and whether it is what was asked for last.
 
     The last good membership is served until a later run publishes; a new run is all it takes.
@@ -73,7 +70,7 @@ class ServedMembership(_Answer):
         )
 
 
-class RunProgressRead(_Answer):
+class RunProgressRead(Answer):
     """What a running run does, and how many questions to the warehouse of all are answered."""
 
     phase: RunPhase

@@ -66,12 +66,13 @@ class RunService:
         asked = self._asked(as_of, by)
         if segment_ids is not None:
             await self._check_known(tenant_id, segment_ids)
+        named = None if segment_ids is None else frozenset(segment_ids)
         runs: list[Run] = []
         after: int | None = 0
         while after is not None:
             async with self._store.writing(tenant_id) as unit:
                 page = await unit.list_segments((tenant_id,), after, self._segments_at_once)
-                wanted = [each for each in page if segment_ids is None or each.id in segment_ids]
+                wanted = [each for each in page if named is None or each.id in named]
                 runs += await self._queue(unit, [await _new_run(unit, each, asked) for each in wanted], tenant_id)
             after = page[-1].id if len(page) == self._segments_at_once else None
         return runs
