@@ -15,11 +15,10 @@ from typing import Any
 
 import httpx
 
-from bench.harness.engines import folder
 from bench.harness.pairs import in_turn, milliseconds
+from bench.harness.product import bearer, call, running
 from bench.report import Ratio
-from segops_local.account import Account, first_account
-from segops_local.stack import Stack
+from segops_local.account import Account
 
 ROUNDS = 3
 SEGMENTS = 50
@@ -41,12 +40,12 @@ class _Asked:
 
     async def together(self) -> None:
         """One request."""
-        (run,) = (await _call(self.client, "/api/segments/compute/", {"tenant": self.tenant}))["runs"]
+        (run,) = (await call(self.client, "/api/segments/compute/", {"tenant": self.tenant}))["runs"]
         await self._ended([(segment, run["run_id"]) for segment in self.segments])
 
     async def each(self) -> None:
         """A request for each, the next one sent when the one before it is answered."""
-        runs = [await _call(self.client, f"/api/segments/{segment}/compute/", None) for segment in self.segments]
+        runs = [await call(self.client, f"/api/segments/{segment}/compute/", None) for segment in self.segments]
         await self._ended([(segment, run["run_id"]) for segment, run in zip(self.segments, runs, strict=True)])
 
     async def _ended(self, runs: Sequence[tuple[int, str]]) -> None:
@@ -72,15 +71,8 @@ async def run() -> list[Ratio]:
 
 @asynccontextmanager
 async def _filled() -> AsyncIterator[_Asked]:
-    with folder() as state:
-        stack = Stack(state)
-        await stack.start()
-        try:
-            account = await first_account(stack.url, stack.state)
-            async with httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
-                yield await _fill(client, account)
-        finally:
-            await stack.stop()
+    async with running() as (stack, account), httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
+        yield await _fill(client, account)
 
 
 async def _fill(client: httpx.AsyncClient, account: Account) -> _Asked:
@@ -90,10 +82,9 @@ async def _fill(client: httpx.AsyncClient, account: Account) -> _Asked:
         for n in range(EVENTS)
     ]
     for first in range(0, EVENTS, BATCH):
-        await _call(client, "/api/ingestion/batch/", {"batch": events[first : first + BATCH]}, key)
-    login = {"email": account.email, "password": account.password}
-    client.headers["Authorization"] = f"Bearer {(await _call(client, '/api/auth/token/', login))['access_token']}"
-    segments = [await _call(client, "/api/segments/", _segment(n, account.tenant_id)) for n in range(SEGMENTS)]
+        await call(client, "/api/ingestion/batch/", {"batch": events[first : first + BATCH]}, key)
+    client.headers.update(await bearer(client, account))
+    segments = [await call(client, "/api/segments/", _segment(n, account.tenant_id)) for n in range(SEGMENTS)]
     return _Asked(client, account.tenant_id, [segment["id"] for segment in segments])
 
 
@@ -106,8 +97,3 @@ def _segment(number: int, tenant: int) -> dict[str, Any]:
     }
     definition = {"logic": "AND", "conditions": [condition]}
     return {"name": f"bench {number}", "tenant": tenant, "segment_type": "rule", "definition": definition}
-
-
-async def _call(client: httpx.AsyncClient, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
-    answer = await client.post(path, json=body, headers=headers)
-    return answer.raise_for_status().json()

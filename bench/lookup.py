@@ -17,15 +17,14 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bench.harness.engines import folder
 from bench.harness.pairs import in_turn, milliseconds
+from bench.harness.product import bearer, call, running
 from bench.harness.serving import Connection, Served, request, served
 from bench.report import Ratio, at_most
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.redis import create_redis
-from segops_local.account import Account, first_account
+from segops_local.account import Account
 from segops_local.server import Server
-from segops_local.stack import Stack
 
 ROUNDS = 5
 WARM_REQUESTS = 1_200
@@ -70,17 +69,11 @@ def lookup_of(user_id: str, account: Account) -> bytes:
 
 async def run() -> list[Ratio]:
     """Warm and cold, in a stack that is started for it."""
-    with folder() as state:
-        stack = Stack(state)
-        await stack.start()
-        try:
-            account = await first_account(stack.url, stack.state)
-            await _fill(stack.url, account)
-            api = stack.process("membership.api")
-            redis_url = stack.engine("valkey").url
-            return [*await _warm(api, redis_url, account), await _cold(api, stack.engine("clickhouse").url, account)]
-        finally:
-            await stack.stop()
+    async with running() as (stack, account):
+        await _fill(stack.url, account)
+        api = stack.process("membership.api")
+        redis_url = stack.engine("valkey").url
+        return [*await _warm(api, redis_url, account), await _cold(api, stack.engine("clickhouse").url, account)]
 
 
 async def _fill(url: str, account: Account) -> None:
@@ -92,21 +85,14 @@ async def _fill(url: str, account: Account) -> None:
         "conditions": [{"type": "event_count", "event_type": "login", "operator": "gte", "value": 1}],
     }
     async with httpx.AsyncClient(base_url=url, timeout=30) as client:
-        await _call(client, "/api/ingestion/batch/", {"batch": batch}, key)
-        login = {"email": account.email, "password": account.password}
-        token = await _call(client, "/api/auth/token/", login, {})
-        bearer = {"Authorization": f"Bearer {token['access_token']}"}
+        await call(client, "/api/ingestion/batch/", {"batch": batch}, key)
+        signed_in = await bearer(client, account)
         wish = {"name": "bench", "tenant": account.tenant_id, "segment_type": "rule", "definition": definition}
-        segment = await _call(client, "/api/segments/", wish, bearer)
+        segment = await call(client, "/api/segments/", wish, signed_in)
         path = f"/api/segments/{segment['id']}/"
-        queued = await _call(client, f"{path}compute/", None, bearer)
+        queued = await call(client, f"{path}compute/", None, signed_in)
         async with asyncio.timeout(RUN_TIMEOUT_S):
-            await _ended(client, f"{path}runs/{queued['run_id']}/", bearer)
-
-
-async def _call(client: httpx.AsyncClient, path: str, body: Any, headers: dict[str, str]) -> Any:
-    answer = await client.post(path, json=body, headers=headers)
-    return answer.raise_for_status().json()
+            await _ended(client, f"{path}runs/{queued['run_id']}/", signed_in)
 
 
 async def _ended(client: httpx.AsyncClient, path: str, headers: dict[str, str]) -> None:
