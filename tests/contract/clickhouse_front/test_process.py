@@ -149,7 +149,7 @@ def test_term_stops_what_does_not_end(launch: Launch, tmp_path: Path) -> None:
         time.sleep(0.5)
         begun = time.monotonic()
         assert process.stop() == 0
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < 20
         thread.join()
         client.close()
         assert "QUERY_WAS_CANCELLED" in failures[0]

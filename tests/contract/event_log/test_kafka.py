@@ -52,10 +52,10 @@ class TestKafkaEventLog(NetworkedEventLogContract):
         began = time.monotonic()
         with pytest.raises(LogUnavailable, match="not tried"):
             await log.append(topic, b"k", b"lost")
-        assert time.monotonic() - began < REFUSAL_S / 4
+        assert time.monotonic() - began < REFUSAL_S / 2
         assert "the Kafka producer is replaced" in caplog.text
         harness.reunite(log)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
                 await log.append(topic, b"k", b"after")

@@ -80,7 +80,7 @@ def left_of(state: Path) -> list[str]:
 
 
 def wait_for_end_of_all(state: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while left := left_of(state):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)

@@ -86,11 +86,11 @@ async def test_a_gap_in_the_numbers_is_refused(clickhouse: ClickHouse, tmp_path:
 
 async def test_statements_of_one_client_run_side_by_side(clickhouse: ClickHouse) -> None:
     async def sleep() -> None:
-        await clickhouse.query("SELECT sleep(1.5)")
+        await clickhouse.query("SELECT sleep(3)")
 
     started = SystemClock().monotonic()
     await asyncio.gather(*(sleep() for _ in range(4)))
-    assert SystemClock().monotonic() - started < 5
+    assert SystemClock().monotonic() - started < 9
 
 
 async def test_a_time_out_does_not_spoil_the_client(clickhouse: ClickHouse) -> None:
