@@ -90,12 +90,20 @@ def signed_in() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """`?limit=` and `?cursor=` of a list."""
+    """Which page of a list."""
 
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most this many items.")] = DEFAULT_LIMIT
+    limit: int
+    cursor: str | None
+
+
+async def _page_query(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most this many items.")] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None, Query(max_length=512, description="`next_cursor` of the page before; absent for the first.")
-    ] = None
+    ] = None,
+) -> PageQuery:
+    """`?limit=` and `?cursor=`."""
+    return PageQuery(limit, cursor)
 
 
-PageParams = Annotated[PageQuery, Depends()]
+PageParams = Annotated[PageQuery, Depends(_page_query)]

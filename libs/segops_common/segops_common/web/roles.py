@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import uvloop
 
 from segops_common.telemetry.logging import configure_logging
 
@@ -30,7 +31,7 @@ class Service(Generic[B]):
         """Run the role that the command line names; 1 when `migrate --check` finds work to do."""
         asked = self._parser().parse_args()
         configure_logging(service=self.name, role=asked.role)
-        return asyncio.run(self._run(asked.role, check=asked.role == "migrate" and asked.check))
+        return uvloop.run(self._run(asked.role, check=asked.role == "migrate" and asked.check))
 
     async def _run(self, role: str, *, check: bool) -> int:
         collaborators = self.bootstrap()

@@ -79,7 +79,6 @@ def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        loop="uvloop",
         http="httptools",
         ws="none",
         lifespan="on",

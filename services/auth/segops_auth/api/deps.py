@@ -25,15 +25,15 @@ def state_of(request: Request) -> State:
     return state
 
 
-def _auth(request: Request) -> Auth:
+async def _auth(request: Request) -> Auth:
     return state_of(request).auth
 
 
-def _public_keys(request: Request) -> Sequence[Jwk]:
+async def _public_keys(request: Request) -> Sequence[Jwk]:
     return state_of(request).public_keys
 
 
-def _address(request: Request) -> str | None:
+async def _address(request: Request) -> str | None:
     """The network address to hold an attempt against: of IPv6 the site, as a host has the whole site's addresses.
 
     None on a loopback address, which is this machine's own, or that of a proxy that hides the clients: a limit on it

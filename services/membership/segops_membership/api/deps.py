@@ -15,4 +15,8 @@ def use_cases_of(request: Request) -> UseCases:
     return use_cases
 
 
-UseCasesOfApp = Annotated[UseCases, Depends(use_cases_of)]
+async def _use_cases(request: Request) -> UseCases:
+    return use_cases_of(request)
+
+
+UseCasesOfApp = Annotated[UseCases, Depends(_use_cases)]

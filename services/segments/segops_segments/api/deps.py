@@ -17,12 +17,12 @@ _ETAG: Final = re.compile(r'"([0-9]{1,18})"', re.ASCII)
 NO_VERSION: Final = -1
 
 
-def _use_cases(request: Request) -> UseCases:
+async def _use_cases(request: Request) -> UseCases:
     use_cases: UseCases = request.app.state.running
     return use_cases
 
 
-def _expected_version(if_match: Annotated[str | None, Header(max_length=200)] = None) -> int | None:
+async def _expected_version(if_match: Annotated[str | None, Header(max_length=200)] = None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     match = _ETAG.fullmatch(if_match.strip())
