@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,8 +39,10 @@ class ReadUnit(Protocol):
         """The segment when it belongs to one of these tenants and is not deleted."""
         ...
 
-    async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
-        """Segments of these tenants that are not deleted, by rising id."""
+    async def list_segments(
+        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+    ) -> Sequence[Segment]:
+        """Segments of these tenants that are not deleted, by rising id; with `among` only those of these ids."""
         ...
 
     async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
@@ -63,8 +65,8 @@ class ReadUnit(Protocol):
         """Versions with a definition, newest first."""
         ...
 
-    async def version(self, tenant_id: int, segment_id: int, at_most: int) -> Version | None:
-        """The newest version with a definition whose number is not above `at_most`."""
+    async def versions(self, tenant_id: int, at_most: Mapping[int, int]) -> Mapping[int, Version]:
+        """Of each segment the newest version with a definition whose number is not above; segments without are left out."""
         ...
 
     async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Run]:
@@ -106,10 +108,10 @@ class WriteUnit(ReadUnit, Protocol):
         """Store a definition under its number."""
         ...
 
-    async def add_run(self, tenant_id: int, new: NewRun, *, run_id: int | None = None) -> Run:
-        """Store a queued run that is not announced yet, numbered after every earlier run of the tenant.
+    async def add_run(self, tenant_id: int, together: Sequence[NewRun]) -> Sequence[Run]:
+        """Store a queued run of these segments that is not announced yet, numbered after every earlier run of the tenant.
 
-        With the number of a run of this transaction it becomes a run of that segment too.
+        By rising segment.
         """
         ...
 

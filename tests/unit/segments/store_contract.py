@@ -155,6 +155,10 @@ class StoreContract:
         made = [await self.add(stored, tenant, f"{number}") for number in range(4)]
         async with stored.reading() as unit:
             assert await unit.list_segments((tenant,), made[0].id, 2) == made[1:3]
+            some = {made[0].id, made[2].id, EVERYTHING}
+            assert await unit.list_segments((tenant,), 0, 9, among=some) == [made[0], made[2]]
+            assert await unit.list_segments((tenant,), made[0].id, 9, among=some) == [made[2]]
+            assert list(await unit.list_segments((tenant,), 0, 9, among=())) == []
 
     async def test_a_saved_segment_is_as_it_was_given(self, stored: Stored, tenant: int) -> None:
         segment = await self.add(stored, tenant)
@@ -165,14 +169,18 @@ class StoreContract:
             assert await unit.find_segment((tenant,), segment.id) == saved
 
     async def test_versions_are_found_by_number_and_listed_newest_first(self, stored: Stored, tenant: int) -> None:
-        segment = await self.add(stored, tenant)
+        segment, other = await self.add(stored, tenant), await self.add(stored, tenant, "other")
         async with stored.writing(tenant) as unit:
             for number in (3, 7):
                 await unit.add_version(tenant, version_of(segment, number))
         async with stored.reading() as unit:
-            assert await unit.version(tenant, segment.id, 6) == version_of(segment, 3)
-            assert await unit.version(tenant, segment.id, 0) is None
-            assert await unit.version(tenant + 1_000_000, segment.id, 7) is None
+            assert await unit.versions(tenant, {segment.id: 6, other.id: 9, EVERYTHING: 9}) == {
+                segment.id: version_of(segment, 3),
+                other.id: version_of(other),
+            }
+            assert await unit.versions(tenant, {segment.id: 0}) == {}
+            assert await unit.versions(tenant, {}) == {}
+            assert await unit.versions(tenant + 1_000_000, {segment.id: 7}) == {}
             listed = await unit.list_versions(tenant, segment.id, EVERYTHING, 2)
             assert [each.number for each in listed] == [7, 3]
             assert [each.number for each in await unit.list_versions(tenant, segment.id, 3, 2)] == [1]
@@ -181,7 +189,7 @@ class StoreContract:
     async def test_a_run_is_kept_whole(self, stored: Stored, tenant: int) -> None:
         segment = await self.add(stored, tenant)
         async with stored.writing(tenant) as unit:
-            run = await unit.add_run(tenant, new_run(segment))
+            [run] = await unit.add_run(tenant, [new_run(segment)])
             assert (run.state, run.message_id, run.attempts) == ("queued", None, 0)
             full = replace(
                 run,
@@ -205,11 +213,11 @@ class StoreContract:
     async def test_only_shared_queued_runs_are_queued(self, stored: Stored, tenant: int) -> None:
         segment = await self.add(stored, tenant)
         async with stored.writing(tenant) as unit:
-            done = await unit.add_run(tenant, new_run(segment))
+            [done] = await unit.add_run(tenant, [new_run(segment)])
             await unit.save_runs(tenant, [replace(done, state="succeeded")])
-            await unit.add_run(tenant, new_run(segment, fixed=True))
-            first = await announced(unit, await unit.add_run(tenant, new_run(segment)))
-            waiting = await unit.add_run(tenant, new_run(segment))
+            await unit.add_run(tenant, [new_run(segment, fixed=True)])
+            first = await announced(unit, await unit.add_run(tenant, [new_run(segment)]))
+            [waiting] = await unit.add_run(tenant, [new_run(segment)])
         async with stored.writing(tenant) as unit:
             assert await unit.queued_runs(tenant, (segment.id, EVERYTHING)) == [first, waiting]
             assert list(await unit.queued_runs(tenant + 1_000_000, (segment.id,))) == []
@@ -220,16 +228,15 @@ class StoreContract:
     ) -> None:
         one, other, third = [await self.add(stored, tenant, name) for name in ("one", "other", "third")]
         async with stored.writing(tenant) as unit:
-            alone = await unit.add_run(tenant, new_run(third))
-            first = await unit.add_run(tenant, new_run(other))
-            second = await unit.add_run(tenant, new_run(one), run_id=first.id)
+            [alone] = await unit.add_run(tenant, [new_run(third)])
+            second, first = await unit.add_run(tenant, [new_run(other), new_run(one)])
             assert second.id == first.id > alone.id
             await unit.save_runs(tenant, [replace(first, state="succeeded")])
         async with stored.writing(tenant) as unit:
             assert await unit.find_runs(tenant, first.id) == [second, replace(first, state="succeeded")]
             assert await unit.queued_runs(tenant, (one.id, other.id, third.id)) == [alone, second]
             assert await unit.list_runs(tenant, one.id, EVERYTHING, 10) == [second]
-            after = await unit.add_run(tenant, new_run(other))
+            [after] = await unit.add_run(tenant, [new_run(other)])
             assert after.id > first.id
         assert {run.segment_id for run in await stored.find_runs([(tenant, first.id)])} == {one.id, other.id}
 
@@ -239,7 +246,7 @@ class StoreContract:
 
         async def write(number: int) -> None:
             async with stored.writing(tenant) as unit:
-                run = await unit.add_run(tenant, new_run(segment, fixed=True))
+                [run] = await unit.add_run(tenant, [new_run(segment, fixed=True)])
                 await asyncio.sleep(0.001 * (number % 3))
                 ended.append(run.id)
 
@@ -284,8 +291,8 @@ class StoreContract:
         await drain(stored)
         segment = await self.add(stored, tenant)
         async with stored.writing(tenant) as unit:
-            first = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
-            second = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
+            first = await announced(unit, await unit.add_run(tenant, [new_run(segment, fixed=True)]))
+            second = await announced(unit, await unit.add_run(tenant, [new_run(segment, fixed=True)]))
             assert first.message_id is not None
             assert second.message_id is not None
         async with stored.writing(tenant) as unit:
@@ -303,12 +310,12 @@ class StoreContract:
         await drain(stored)
         segment = await self.add(stored, tenant)
         async with stored.writing(tenant) as unit:
-            late = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
+            late = await announced(unit, await unit.add_run(tenant, [new_run(segment, fixed=True)]))
             lease = NOW + timedelta(seconds=1)
-            await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)), lease_until=lease)
-            done = await announced(unit, await unit.add_run(tenant, new_run(segment, fixed=True)))
+            await announced(unit, await unit.add_run(tenant, [new_run(segment, fixed=True)]), lease_until=lease)
+            done = await announced(unit, await unit.add_run(tenant, [new_run(segment, fixed=True)]))
             await unit.save_runs(tenant, [replace(done, state="succeeded")])
-            await unit.add_run(tenant, new_run(segment))
+            await unit.add_run(tenant, [new_run(segment)])
         assert (tenant, late.id) not in await stored.overdue_runs(NOW, 1000)
         await drain(stored)
         mine = [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant]
@@ -317,10 +324,9 @@ class StoreContract:
     async def test_a_silent_run_of_several_segments_is_overdue_once(self, stored: Stored, tenant: int) -> None:
         segments = [await self.add(stored, tenant, name) for name in ("one", "other")]
         async with stored.writing(tenant) as unit:
-            first = await unit.add_run(tenant, new_run(segments[0]))
-            second = await unit.add_run(tenant, new_run(segments[1]), run_id=first.id)
-            await unit.save_runs(tenant, [replace(run, lease_until=NOW) for run in (first, second)])
-        assert [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant] == [(tenant, first.id)]
+            run = await unit.add_run(tenant, [new_run(each) for each in segments])
+            await unit.save_runs(tenant, [replace(each, lease_until=NOW) for each in run])
+        assert [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant] == [(tenant, run[0].id)]
 
     async def test_runs_are_found_by_what_became_of_them(self, stored: Stored, tenant: int) -> None:
         segment, other = await self.add(stored, tenant), await self.add(stored, tenant, "other")
@@ -336,7 +342,7 @@ class StoreContract:
             assert await unit.served_run(tenant, segment.id) is None
             assert await unit.settled_run(tenant, segment.id) is None
             for name, outcome in kept.items():
-                made = await unit.add_run(tenant, new_run(segment, fixed=name in ("recorded", "past failed")))
+                [made] = await unit.add_run(tenant, [new_run(segment, fixed=name in ("recorded", "past failed"))])
                 state: RunState = "succeeded" if outcome else "failed" if "failed" in name else "running"
                 runs[name] = replace(made, state=state, outcome=outcome)
                 await unit.save_runs(tenant, [runs[name]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from segops_common.contracts.definition import Group, parse_definition
@@ -38,7 +39,8 @@ def version_of(segment: Segment, number: int = 1) -> Version:
     )
 
 
-async def announced(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) -> Run:
+async def announced(unit: WriteUnit, queued: Sequence[Run], *, lease_until: datetime = NOW) -> Run:
+    [run] = queued
     segment_version = Version(
         segment_id=run.segment_id, number=1, definition=definition(), created_at=NOW, created_by="user:1"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -46,8 +46,11 @@ class MemoryUnit:
     async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
         return next((each for each in self._present(tenants) if each.id == segment_id), None)
 
-    async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
-        return [each for each in self._present(tenants) if each.id > after][:limit]
+    async def list_segments(
+        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+    ) -> Sequence[Segment]:
+        wanted = [each for each in self._present(tenants) if among is None or each.id in among]
+        return [each for each in wanted if each.id > after][:limit]
 
     async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
         above = {segment_id}
@@ -83,8 +86,11 @@ class MemoryUnit:
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
         return [each for each in self._versions(tenant_id, segment_id) if each.number < before][:limit]
 
-    async def version(self, tenant_id: int, segment_id: int, at_most: int) -> Version | None:
-        return next((each for each in self._versions(tenant_id, segment_id) if each.number <= at_most), None)
+    async def versions(self, tenant_id: int, at_most: Mapping[int, int]) -> Mapping[int, Version]:
+        found = {
+            key: [each for each in self._versions(tenant_id, key) if each.number <= at_most[key]] for key in at_most
+        }
+        return {key: those[0] for key, those in found.items() if those}
 
     def _versions(self, tenant_id: int, segment_id: int) -> Sequence[Version]:
         segment = self._state.segments.get(segment_id)
@@ -141,20 +147,24 @@ class MemoryUnit:
         if await self.find_segment((tenant_id,), version.segment_id) is not None:
             self._state.versions[version.segment_id].append(version)
 
-    async def add_run(self, tenant_id: int, new: NewRun, *, run_id: int | None = None) -> Run:
-        run = Run(
-            id=next(self._ids) if run_id is None else run_id,
-            tenant_id=tenant_id,
-            segment_id=new.segment_id,
-            version=new.version,
-            state="queued",
-            as_of=new.as_of,
-            fixed=new.fixed,
-            requested_by=new.requested_by,
-            requested_at=new.requested_at,
-        )
-        self._state.runs[run.id, run.segment_id] = run
-        return run
+    async def add_run(self, tenant_id: int, together: Sequence[NewRun]) -> Sequence[Run]:
+        run_id = next(self._ids)
+        runs = [
+            Run(
+                id=run_id,
+                tenant_id=tenant_id,
+                segment_id=new.segment_id,
+                version=new.version,
+                state="queued",
+                as_of=new.as_of,
+                fixed=new.fixed,
+                requested_by=new.requested_by,
+                requested_at=new.requested_at,
+            )
+            for new in sorted(together, key=lambda new: new.segment_id)
+        ]
+        self._state.runs |= {(run.id, run.segment_id): run for run in runs}
+        return runs
 
     async def save_runs(self, tenant_id: int, runs: Sequence[Run]) -> None:
         known = {(run.id, run.segment_id) for run in self._of(tenant_id)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,6 +22,7 @@ from segops_segments.adapters.tables import (
     SETTLED,
     lanes,
     outbox,
+    row_of_new_run,
     row_of_run,
     row_of_segment,
     run_of,
@@ -36,6 +38,8 @@ from segops_segments.domain.run import NewRun, Run
 from segops_segments.domain.segment import NewSegment, Segment, Version, definition_bytes
 from segops_segments.ports import NameTaken, TopicName
 
+_NEXT_RUN_ID: Final = sa.text("SELECT nextval(pg_get_serial_sequence('segments.runs', 'id'))")
+
 
 class PostgresReadUnit:
     """Reads in one transaction."""
@@ -50,10 +54,13 @@ class PostgresReadUnit:
         row = (await self._session.execute(query)).mappings().one_or_none()
         return None if row is None else segment_of(row)
 
-    async def list_segments(self, tenants: Collection[int], after: int, limit: int) -> Sequence[Segment]:
+    async def list_segments(
+        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+    ) -> Sequence[Segment]:
         query = (
             shown_segments()
             .where(segments.c.tenant_id.in_(tenants), segments.c.id > after, segments.c.deleted_at.is_(None))
+            .where(sa.true() if among is None else segments.c.id.in_(among))
             .order_by(segments.c.id)
             .limit(limit)
         )
@@ -84,13 +91,13 @@ class PostgresReadUnit:
         return (await self._session.execute(query)).scalars().all()
 
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
-        query = _versions(tenant_id, segment_id).where(versions.c.number < before).limit(limit)
+        own = (versions.c.tenant_id == tenant_id, versions.c.segment_id == segment_id, versions.c.number < before)
+        query = sa.select(versions).where(*own).order_by(versions.c.number.desc()).limit(limit)
         return [version_of(row) for row in (await self._session.execute(query)).mappings()]
 
-    async def version(self, tenant_id: int, segment_id: int, at_most: int) -> Version | None:
-        query = _versions(tenant_id, segment_id).where(versions.c.number <= at_most).limit(1)
-        row = (await self._session.execute(query)).mappings().one_or_none()
-        return None if row is None else version_of(row)
+    async def versions(self, tenant_id: int, at_most: Mapping[int, int]) -> Mapping[int, Version]:
+        query = _newest_versions(tenant_id, at_most)
+        return {row["segment_id"]: version_of(row) for row in (await self._session.execute(query)).mappings()}
 
     async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Run]:
         query = (
@@ -123,12 +130,19 @@ class PostgresReadUnit:
         return None if row is None else run_of(row)
 
 
-def _versions(tenant_id: int, segment_id: int) -> sa.Select[tuple[object, ...]]:
-    return (
+def _newest_versions(tenant_id: int, at_most: Mapping[int, int]) -> sa.Select[Any]:
+    keys = sa.literal(list(at_most), ARRAY(sa.BigInteger)), sa.literal(list(at_most.values()), ARRAY(sa.BigInteger))
+    names = [sa.column(name, sa.BigInteger) for name in ("segment_id", "number")]
+    wanted = sa.func.unnest(*keys).table_valued(*names, name="wanted").render_derived()
+    own = (versions.c.tenant_id == tenant_id, versions.c.segment_id == wanted.c.segment_id)
+    newest = (
         sa.select(versions)
-        .where(versions.c.tenant_id == tenant_id, versions.c.segment_id == segment_id)
+        .where(*own, versions.c.number <= wanted.c.number)
         .order_by(versions.c.number.desc())
+        .limit(1)
+        .lateral("newest")
     )
+    return sa.select(newest).select_from(wanted.join(newest, sa.true()))
 
 
 class PostgresWriteUnit(PostgresReadUnit):
@@ -191,21 +205,11 @@ class PostgresWriteUnit(PostgresReadUnit):
         }
         await self._session.execute(sa.insert(versions).values(values))
 
-    async def add_run(self, tenant_id: int, new: NewRun, *, run_id: int | None = None) -> Run:
-        values = {
-            **({} if run_id is None else {"id": run_id}),
-            "tenant_id": tenant_id,
-            "segment_id": new.segment_id,
-            "version": new.version,
-            "state": "queued",
-            "as_of": new.as_of,
-            "fixed": new.fixed,
-            "requested_by": new.requested_by,
-            "requested_at": new.requested_at,
-            "attempts": 0,
-        }
-        made = await self._session.execute(sa.insert(runs).values(values).returning(runs))
-        return run_of(made.mappings().one())
+    async def add_run(self, tenant_id: int, together: Sequence[NewRun]) -> Sequence[Run]:
+        run_id = (await self._session.execute(_NEXT_RUN_ID)).scalar_one()
+        rows = [row_of_new_run(run_id, tenant_id, new) for new in together]
+        made = await self._session.execute(sa.insert(runs).returning(runs), rows)
+        return sorted((run_of(row) for row in made.mappings()), key=lambda run: run.segment_id)
 
     async def save_runs(self, tenant_id: int, saved: Sequence[Run]) -> None:
         if not saved:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from segops_common.contracts.definition import Group, to_json
 from segops_common.contracts.jobs import RunProblem, RunProgress
-from segops_segments.domain.run import Outcome, Run
+from segops_segments.domain.run import NewRun, Outcome, Run
 from segops_segments.domain.segment import Segment, Version, definition_bytes
 
 SCHEMA: Final = "segments"
@@ -141,6 +141,22 @@ def run_of(row: sa.RowMapping) -> Run:
         problem=None if row["problem"] is None else RunProblem.model_validate(row["problem"]),
         progress=None if row["progress"] is None else RunProgress.model_validate(row["progress"]),
     )
+
+
+def row_of_new_run(run_id: int, tenant_id: int, new: NewRun) -> dict[str, Any]:
+    """What an insert into `runs` writes of one segment."""
+    return {
+        "id": run_id,
+        "tenant_id": tenant_id,
+        "segment_id": new.segment_id,
+        "version": new.version,
+        "state": "queued",
+        "as_of": new.as_of,
+        "fixed": new.fixed,
+        "requested_by": new.requested_by,
+        "requested_at": new.requested_at,
+        "attempts": 0,
+    }
 
 
 def row_of_run(run: Run) -> dict[str, Any]:

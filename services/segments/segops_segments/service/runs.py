@@ -54,7 +54,7 @@ class RunService:
         asked = self._asked(as_of, by)
         async with self._store.writing(tenant_id) as unit:
             segment = await require_segment(unit, (tenant_id,), segment_id)
-            return (await self._queue(unit, [await _new_run(unit, segment, asked)], tenant_id))[0]
+            return (await self._queue(unit, await _new_runs(unit, tenant_id, [segment], asked), tenant_id))[0]
 
     async def request_together(
         self, tenant_id: int, segment_ids: Collection[int] | None, *, as_of: datetime | None, by: str
@@ -66,14 +66,12 @@ class RunService:
         asked = self._asked(as_of, by)
         if segment_ids is not None:
             await self._check_known(tenant_id, segment_ids)
-        named = None if segment_ids is None else frozenset(segment_ids)
         runs: list[Run] = []
         after: int | None = 0
         while after is not None:
             async with self._store.writing(tenant_id) as unit:
-                page = await unit.list_segments((tenant_id,), after, self._segments_at_once)
-                wanted = [each for each in page if named is None or each.id in named]
-                runs += await self._queue(unit, [await _new_run(unit, each, asked) for each in wanted], tenant_id)
+                page = await unit.list_segments((tenant_id,), after, self._segments_at_once, among=segment_ids)
+                runs += await self._queue(unit, await _new_runs(unit, tenant_id, page, asked), tenant_id)
             after = page[-1].id if len(page) == self._segments_at_once else None
         return runs
 
@@ -90,8 +88,8 @@ class RunService:
 
     async def queue(self, unit: WriteUnit, segment: Segment, *, by: str) -> Run:
         """The same for one segment within a transaction: a run of its newest version as of now."""
-        new = await _new_run(unit, segment, self._asked(None, by))
-        return (await self._queue(unit, [new], segment.tenant_id))[0]
+        new = await _new_runs(unit, segment.tenant_id, [segment], self._asked(None, by))
+        return (await self._queue(unit, new, segment.tenant_id))[0]
 
     def _asked(self, as_of: datetime | None, by: str) -> _Asked:
         now = _to_milliseconds(self._clock.now())
@@ -113,9 +111,9 @@ class RunService:
             runs += [run for run in renewed if run.segment_id in joined]
             behind += () if renewed else joined.values()
         for together in await _portions(unit, tenant_id, behind):
-            runs += await _add(unit, tenant_id, together)
+            runs += await unit.add_run(tenant_id, together)
         for together in await _portions(unit, tenant_id, [new for new in wanted if new.segment_id not in last]):
-            runs += await self._announce(unit, await _add(unit, tenant_id, together))
+            runs += await self._announce(unit, await unit.add_run(tenant_id, together))
         return sorted(runs, key=lambda run: run.segment_id)
 
     async def _renew(self, unit: WriteUnit, run: Sequence[Run], wanted: Mapping[int, NewRun]) -> Sequence[Run]:
@@ -154,7 +152,7 @@ class RunService:
                 await unit.announce_members(
                     tenant_id, no_members(replace(segment, version=farewell.version), deleted=True)
                 )
-            await self._announce(unit, [await unit.add_run(tenant_id, farewell)])
+            await self._announce(unit, await unit.add_run(tenant_id, [farewell]))
             await unit.delete_segment(tenant_id, segment_id, now)
             await unit.announce_change(tenant_id, segment.announcement(deleted=True))
 
@@ -181,8 +179,8 @@ class RunService:
         async with self._store.reading() as unit:
             served = await unit.served_run(segment.tenant_id, segment.id)
             settled = await unit.settled_run(segment.tenant_id, segment.id)
-            version = await _version_in_force(unit, segment.tenant_id, segment.id, segment.version)
-        return standing_of(served, settled, version.number)
+            in_force = await unit.versions(segment.tenant_id, {segment.id: segment.version})
+        return standing_of(served, settled, in_force[segment.id].number)
 
     async def list(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Run]:
         """The segment's runs, newest first; raises MalformedRequest for a cursor of another list."""
@@ -238,16 +236,19 @@ class _Asked:
     by: str
 
 
-async def _new_run(unit: ReadUnit, segment: Segment, asked: _Asked) -> NewRun:
-    version = await _version_in_force(unit, segment.tenant_id, segment.id, segment.version)
-    return NewRun(
-        segment_id=segment.id,
-        version=version.number,
-        as_of=asked.as_of,
-        fixed=asked.fixed,
-        requested_by=asked.by,
-        requested_at=asked.at,
-    )
+async def _new_runs(unit: ReadUnit, tenant_id: int, segments: Sequence[Segment], asked: _Asked) -> Sequence[NewRun]:
+    in_force = await unit.versions(tenant_id, {each.id: each.version for each in segments})
+    return [
+        NewRun(
+            segment_id=each.id,
+            version=in_force[each.id].number,
+            as_of=asked.as_of,
+            fixed=asked.fixed,
+            requested_by=asked.by,
+            requested_at=asked.at,
+        )
+        for each in segments
+    ]
 
 
 async def _portions(unit: ReadUnit, tenant_id: int, wanted: Sequence[NewRun]) -> Sequence[Sequence[NewRun]]:
@@ -259,28 +260,24 @@ async def _portions(unit: ReadUnit, tenant_id: int, wanted: Sequence[NewRun]) ->
     return [[by_id[segment_id] for segment_id in portion] for portion in portions(list(by_id), graph)]
 
 
-async def _add(unit: WriteUnit, tenant_id: int, together: Sequence[NewRun]) -> Sequence[Run]:
-    first = await unit.add_run(tenant_id, together[0])
-    return [first, *[await unit.add_run(tenant_id, new, run_id=first.id) for new in together[1:]]]
-
-
 async def _queued(unit: ReadUnit, tenant_id: int, run_id: int) -> Sequence[Run]:
     return [run for run in await unit.find_runs(tenant_id, run_id) if run.state == "queued"]
 
 
 async def _put_job(unit: WriteUnit, run: Sequence[Run]) -> int:
     tenant_id = run[0].tenant_id
-    evaluated = [await _evaluated(unit, each) for each in run]
+    evaluated = await _evaluated(unit, run)
     refers_to = {segment_id for each in evaluated for _, segment_id in segments_in(each.version.definition)}
     references = await unit.list_referred(tenant_id, refers_to) if refers_to else ()
     return await unit.announce_job(tenant_id, job_of(evaluated, references))
 
 
-async def _evaluated(unit: ReadUnit, run: Run) -> Evaluated:
-    version = await _version_in_force(unit, run.tenant_id, run.segment_id, run.version)
-    segment = await unit.find_segment((run.tenant_id,), run.segment_id)
-    is_static = segment is not None and segment.segment_type == "static"
-    return Evaluated(run=run, version=version, is_static=is_static)
+async def _evaluated(unit: ReadUnit, run: Sequence[Run]) -> Sequence[Evaluated]:
+    tenant_id = run[0].tenant_id
+    versions = await unit.versions(tenant_id, {each.segment_id: each.version for each in run})
+    present = await unit.list_segments((tenant_id,), 0, len(run), among=versions)
+    static = {each.id for each in present if each.segment_type == "static"}
+    return [Evaluated(run=each, version=versions[each.segment_id], is_static=each.segment_id in static) for each in run]
 
 
 async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -> NewRun:
@@ -291,13 +288,6 @@ async def _farewell(unit: WriteUnit, segment: Segment, now: datetime, by: str) -
     return NewRun(
         segment_id=segment.id, version=version.number, as_of=now, fixed=True, requested_by=by, requested_at=now
     )
-
-
-async def _version_in_force(unit: ReadUnit, tenant_id: int, segment_id: int, number: int) -> Version:
-    version = await unit.version(tenant_id, segment_id, number)
-    if version is None:
-        raise LookupError("every segment has a version from its first day")
-    return version
 
 
 async def _save(unit: WriteUnit, runs: Sequence[Run]) -> Sequence[Run]:

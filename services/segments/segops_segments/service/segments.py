@@ -99,7 +99,7 @@ class SegmentService:
     async def version(self, tenant_id: int, segment_id: int, number: int) -> Version:
         """The definition that the segment got with that version; raises NotFound for one that changed another thing."""
         async with self._store.reading() as unit:
-            version = await unit.version(tenant_id, segment_id, number)
+            version = (await unit.versions(tenant_id, {segment_id: number})).get(segment_id)
         if version is None or version.number != number:
             raise NotFound("The segment has no such version.")
         return version
@@ -110,7 +110,7 @@ class SegmentService:
         if against is not None:
             return difference(await self.version(tenant_id, segment_id, against), after)
         async with self._store.reading() as unit:
-            return difference(await unit.version(tenant_id, segment_id, number - 1), after)
+            return difference((await unit.versions(tenant_id, {segment_id: number - 1})).get(segment_id), after)
 
     async def restore(self, tenant_id: int, segment_id: int, number: int, *, expected: int | None, by: str) -> Segment:
         """Give the segment the definition it had in that version, as a new version; raises as `change`."""
