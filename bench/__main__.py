@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import inspect
 import pkgutil
 import sys
 import time
+
+import uvloop
 
 import bench
 from bench.report import show
@@ -26,7 +27,7 @@ def _run(name: str, events: int | None) -> None:
     run = importlib.import_module(f"bench.{name}").run
     sized = events is not None and "events" in inspect.signature(run).parameters
     began = time.monotonic()
-    show(name, asyncio.run(run(events=events) if sized else run()))
+    show(name, uvloop.run(run(events=events) if sized else run()))
     print(f"  took {time.monotonic() - began:.0f} s", flush=True)
 
 
