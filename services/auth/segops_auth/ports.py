@@ -106,7 +106,7 @@ class WriteUnit(ReadUnit, Protocol):
         """False when the account's hash is no longer the given one."""
         ...
 
-    async def add_tenant(self, slug: str, name: str, at: datetime) -> Tenant:
+    async def add_tenant(self, slug: str, name: str, at: datetime, *, is_test: bool = False) -> Tenant:
         """A tenant without members, locked; raises SlugTaken."""
         ...
 

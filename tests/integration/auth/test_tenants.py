@@ -41,6 +41,34 @@ async def test_a_change_must_say_something_valid(world: World, body: dict[str, o
     refused(await ada.ask("PATCH", f"tenants/{ada.tenant}/", body), 422, "validation-failed")
 
 
+async def test_the_keys_of_a_test_tenant_show_it(world: World) -> None:
+    ada = await world.sign_up()
+    wish = {"name": "Tests", "slug": fresh("tests"), "is_test": True}
+    made = said(await ada.ask("POST", "tenants/", wish), 201)
+    assert made["is_test"]
+    assert {each["id"]: each["is_test"] for each in said(await ada.ask("GET", "me/"), 200)["tenants"]} == {
+        ada.tenant: False,
+        made["id"]: True,
+    }
+    assert (await ada.new_key())["prefix"] == "sk_live_"
+    for kind, prefix in (("secret", "sk_test_"), ("publishable", "pk_test_")):
+        key = said(await ada.ask("POST", "api-keys/", {"tenant": made["id"], "name": "ci", "kind": kind}), 201)
+        rotated = said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {}), 200)
+        for each in (key, rotated):
+            assert each["prefix"] == prefix
+            assert each["key"].startswith(prefix)
+            assert (await world.introspect(each["key"]))["tenant_id"] == made["id"]
+
+
+async def test_a_tenant_stays_live_or_test(world: World) -> None:
+    ada = await world.sign_up()
+    refused(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"is_test": True}), 422, "validation-failed")
+    for no_answer in ("true", 1, None):
+        wish = {"name": "Tests", "slug": fresh("tests"), "is_test": no_answer}
+        refused(await ada.ask("POST", "tenants/", wish), 422, "validation-failed")
+    assert not said(await ada.ask("GET", f"tenants/{ada.tenant}/"), 200)["is_test"]
+
+
 async def test_a_tenant_of_others_looks_absent(world: World) -> None:
     ada, eve = await world.sign_up(), await world.sign_up("eve")
     details = set()

@@ -17,11 +17,19 @@ BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 IDS = SystemIds(SystemClock())
 
 
-@pytest.mark.parametrize(("kind", "prefix"), [(KeyKind.SECRET, "sk_live_"), (KeyKind.PUBLISHABLE, "pk_live_")])
-def test_a_new_key_looks_valid(kind: KeyKind, prefix: str) -> None:
-    keys = {new_key(kind, IDS) for _ in range(200)}
+@pytest.mark.parametrize(
+    ("kind", "is_test", "prefix"),
+    [
+        (KeyKind.SECRET, False, "sk_live_"),
+        (KeyKind.SECRET, True, "sk_test_"),
+        (KeyKind.PUBLISHABLE, False, "pk_live_"),
+        (KeyKind.PUBLISHABLE, True, "pk_test_"),
+    ],
+)
+def test_a_new_key_looks_valid(kind: KeyKind, is_test: bool, prefix: str) -> None:
+    keys = {new_key(kind, IDS, is_test=is_test) for _ in range(200)}
     assert len(keys) == 200
-    assert key_prefix(kind) == prefix
+    assert key_prefix(kind, is_test=is_test) == prefix
     for key in keys:
         assert key.startswith(prefix)
         assert len(key) == len(prefix) + 43 + 6
@@ -32,6 +40,10 @@ def test_no_random_text_passes_the_checksum() -> None:
     source = random.Random(1)
     made = ("sk_live_" + "".join(source.choices(BASE62, k=49)) for _ in range(20_000))
     assert sum(looks_valid(text) for text in made) == 0
+
+
+def test_a_test_key_does_not_become_a_live_one() -> None:
+    assert not looks_valid(new_key(KeyKind.SECRET, IDS, is_test=True).replace("_test_", "_live_"))
 
 
 def test_one_changed_character_is_seen() -> None:

@@ -1,4 +1,4 @@
-"""API keys: `sk_live_` or `pk_live_`, 256 random bits and a checksum that tells a typing error before any look-up."""
+"""API keys: a prefix such as `sk_live_` or `pk_test_`, 256 random bits and a checksum that tells a typing error before any look-up."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _SECRET_BYTES = 32
 # 62**43 is just above 2**256, 62**6 above 2**32.
 _SECRET_DIGITS = 43
 _CHECK_DIGITS = 6
-_PREFIXES = {KeyKind.SECRET: "sk_live_", KeyKind.PUBLISHABLE: "pk_live_"}
-_SHAPE = re.compile(r"[sp]k_live_[0-9A-Za-z]{49}", re.ASCII)
+_KINDS = {KeyKind.SECRET: "sk", KeyKind.PUBLISHABLE: "pk"}
+_SHAPE = re.compile(r"[sp]k_(?:live|test)_[0-9A-Za-z]{49}", re.ASCII)
 
 
-def key_prefix(kind: KeyKind) -> str:
-    """What every key of that kind begins with."""
-    return _PREFIXES[kind]
+def key_prefix(kind: KeyKind, *, is_test: bool = False) -> str:
+    """What every key of that kind begins with; `is_test` for one of a test tenant."""
+    return f"{_KINDS[kind]}_{'test' if is_test else 'live'}_"
 
 
-def new_key(kind: KeyKind, ids: Ids) -> str:
+def new_key(kind: KeyKind, ids: Ids, *, is_test: bool = False) -> str:
     """A fresh key, in the clear: show it once and store only its hash."""
     text = ids.token(_SECRET_BYTES)
     secret = int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
-    body = _PREFIXES[kind] + _base62(secret, _SECRET_DIGITS)
+    body = key_prefix(kind, is_test=is_test) + _base62(secret, _SECRET_DIGITS)
     return body + _checksum(body)
 
 

@@ -57,10 +57,11 @@ class PostgresWriteUnit(PostgresReadUnit):
         change = sa.update(accounts).where(is_as_seen).values(password_hash=password_hash).returning(accounts.c.id)
         return await self._one(change) is not None
 
-    async def add_tenant(self, slug: str, name: str, at: datetime) -> Tenant:
+    async def add_tenant(self, slug: str, name: str, at: datetime, *, is_test: bool = False) -> Tenant:
         values = {
             "slug": slug,
             "name": name,
+            "is_test": is_test,
             "created_at": at,
             "audit_number": 0,
             "audit_hash": FIRST_PREVIOUS_HASH,

@@ -27,6 +27,7 @@ tenants = sa.Table(
     sa.Column("id", sa.BigInteger, primary_key=True),
     sa.Column("slug", sa.Text),
     sa.Column("name", sa.Text),
+    sa.Column("is_test", sa.Boolean),
     sa.Column("created_at", _TIME),
     sa.Column("audit_number", sa.BigInteger),
     sa.Column("audit_hash", sa.Text),
@@ -59,6 +60,7 @@ api_keys = sa.Table(
     sa.Column("tenant_id", sa.BigInteger),
     sa.Column("name", sa.Text),
     sa.Column("kind", sa.Text),
+    sa.Column("is_test", sa.Boolean),
     sa.Column("scopes", sa.ARRAY(sa.Text)),
     sa.Column("allowed_origins", sa.ARRAY(sa.Text)),
     sa.Column("key_hash", sa.Text),
@@ -110,7 +112,9 @@ def account_of(row: sa.RowMapping) -> Account:
 
 def tenant_of(row: sa.RowMapping) -> Tenant:
     """A row of tenants."""
-    return Tenant(id=row["id"], slug=row["slug"], name=row["name"], created_at=row["created_at"])
+    return Tenant(
+        id=row["id"], slug=row["slug"], name=row["name"], is_test=row["is_test"], created_at=row["created_at"]
+    )
 
 
 def member_of(row: sa.RowMapping) -> Member:
@@ -139,6 +143,7 @@ def api_key_of(row: sa.RowMapping) -> ApiKey:
         tenant_id=row["tenant_id"],
         name=row["name"],
         kind=KeyKind(row["kind"]),
+        is_test=row["is_test"],
         scopes=frozenset(Scope(scope) for scope in row["scopes"]),
         allowed_origins=tuple(row["allowed_origins"]),
         last_four=row["last_four"],

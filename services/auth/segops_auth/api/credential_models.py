@@ -246,7 +246,7 @@ def _key_fields(key: values.ApiKey) -> dict[str, Any]:
         "kind": key.kind,
         "scopes": sorted(key.scopes),
         "allowed_origins": list(key.allowed_origins),
-        "prefix": key_prefix(key.kind),
+        "prefix": key_prefix(key.kind, is_test=key.is_test),
         "last_four": key.last_four,
         "created_by": key.created_by,
         "created_at": key.created_at,

@@ -24,7 +24,8 @@ TOKENS: Final[JsonDict] = {
 }
 USER: Final[JsonDict] = {"id": 7, "email": EMAIL}
 TENANT: Final[JsonDict] = {"id": 1, "slug": "acme", "name": "Acme"}
-TENANT_READ: Final[JsonDict] = TENANT | {"created_at": AT}
+OWN_TENANT: Final[JsonDict] = TENANT | {"is_test": False, "role": "owner"}
+TENANT_READ: Final[JsonDict] = TENANT | {"is_test": False, "created_at": AT}
 MEMBER: Final[JsonDict] = {"user_id": 7, "email": EMAIL, "role": "owner", "joined_at": AT}
 INVITE: Final[JsonDict] = {
     "id": 3,

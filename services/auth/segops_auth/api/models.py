@@ -85,10 +85,20 @@ class ChangePassword(Body):
 class CreateTenant(Body):
     """A tenant that the caller will own."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Acme", "slug": "acme"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"name": "Acme", "slug": "acme"},
+                {"name": "Acme, tests", "slug": "acme-test", "is_test": True},
+            ]
+        }
+    )
 
     name: Name
     slug: Slug
+    is_test: bool = Field(
+        default=False, description="For what must never be taken for real: its keys are `sk_test_…` and `pk_test_…`."
+    )
 
 
 class UpdateTenant(Body):
@@ -179,15 +189,14 @@ class SignUpResult(Answer):
 class OwnTenant(TenantRef):
     """A tenant of the caller's."""
 
+    is_test: bool
     role: Role
 
 
 class Me(Answer):
     """The caller and their tenants."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [examples.USER | {"tenants": [examples.TENANT | {"role": "owner"}]}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.USER | {"tenants": [examples.OWN_TENANT]}]})
 
     id: int
     email: str
@@ -197,7 +206,13 @@ class Me(Answer):
     def of(cls, account: values.Account, belongings: Sequence[values.Belonging]) -> Self:
         """From the words of the use cases."""
         tenants = [
-            OwnTenant(id=item.tenant.id, slug=item.tenant.slug, name=item.tenant.name, role=item.role)
+            OwnTenant(
+                id=item.tenant.id,
+                slug=item.tenant.slug,
+                name=item.tenant.name,
+                is_test=item.tenant.is_test,
+                role=item.role,
+            )
             for item in belongings
         ]
         return cls(id=account.id, email=account.email, tenants=tenants)
@@ -208,12 +223,15 @@ class TenantRead(TenantRef):
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.TENANT_READ]})
 
+    is_test: bool = Field(description="Whether the keys are `sk_test_…` and `pk_test_…`.")
     created_at: datetime
 
     @classmethod
     def of(cls, tenant: values.Tenant) -> Self:
         """From the words of the use cases."""
-        return cls(id=tenant.id, slug=tenant.slug, name=tenant.name, created_at=tenant.created_at)
+        return cls(
+            id=tenant.id, slug=tenant.slug, name=tenant.name, is_test=tenant.is_test, created_at=tenant.created_at
+        )
 
 
 class MemberRead(Answer):

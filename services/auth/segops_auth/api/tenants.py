@@ -25,7 +25,7 @@ router: APIRouter = new_router(prefix=f"{AUTH_PREFIX}/tenants", tags=["tenants"]
 @router.post("/", summary="Create a tenant", status_code=201, responses=problems(409))
 async def create_tenant(auth: UseCases, caller: Person, body: CreateTenant, response: Response) -> TenantRead:
     """The caller becomes its owner."""
-    tenant = await auth.tenants.create(caller.user_id, slug=body.slug, name=body.name)
+    tenant = await auth.tenants.create(caller.user_id, slug=body.slug, name=body.name, is_test=body.is_test)
     response.headers["Location"] = f"{AUTH_PREFIX}/tenants/{tenant.id}/"
     return TenantRead.of(tenant)
 

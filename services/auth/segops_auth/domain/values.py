@@ -26,6 +26,8 @@ class Tenant:
     id: int
     slug: str
     name: str
+    is_test: bool
+    """For good; its keys show it."""
     created_at: datetime
 
 
@@ -70,6 +72,7 @@ class ApiKey:
     tenant_id: int
     name: str
     kind: KeyKind
+    is_test: bool
     scopes: frozenset[Scope]
     allowed_origins: tuple[str, ...]
     """Whose web pages may use the key, as browsers send them; `*` for all."""
@@ -87,6 +90,7 @@ class NewApiKey:
 
     name: str
     kind: KeyKind
+    is_test: bool
     scopes: frozenset[Scope]
     allowed_origins: tuple[str, ...]
     key_hash: str

@@ -118,7 +118,7 @@ def tenant_created(actor_id: int, tenant: Tenant) -> Act:
         actor_id=actor_id,
         action=Action.TENANT_CREATED,
         target=f"tenant:{tenant.id}",
-        details={"slug": tenant.slug},
+        details={"slug": tenant.slug, "is_test": str(tenant.is_test).lower()},
     )
 
 

@@ -42,13 +42,15 @@ class ApiKeys:
         allowed_origins: Sequence[str],
     ) -> tuple[ApiKey, str]:
         """The key and its secret, which is shown this once; raises Forbidden, ValidationFailed."""
-        secret = self._secrets.new_api_key(kind)
         now = self._clock.now()
         async with self._store.write() as unit:
             actor = await act_in(unit, tenant_id, actor_id, Scope.KEYS_MANAGE)
+            is_test = await _is_test(unit, tenant_id)
+            secret = self._secrets.new_api_key(kind, is_test=is_test)
             wish = NewApiKey(
                 name=name,
                 kind=kind,
+                is_test=is_test,
                 scopes=key_scopes(actor, kind, scopes),
                 allowed_origins=key_origins(kind, allowed_origins),
                 key_hash=self._secrets.hash(secret),
@@ -95,8 +97,8 @@ class ApiKeys:
         now = self._clock.now()
         async with self._store.write() as unit:
             tenant_id = await _tenant_of(unit, key_id, actor_id)
-            kind = _present(await unit.api_key(tenant_id, key_id)).kind
-            secret = self._secrets.new_api_key(kind)
+            before = _present(await unit.api_key(tenant_id, key_id))
+            secret = self._secrets.new_api_key(before.kind, is_test=before.is_test)
             key = _present(
                 await unit.rotate_api_key(tenant_id, key_id, self._secrets.hash(secret), secret[-4:], now + overlap)
             )
@@ -123,6 +125,11 @@ async def _tenant_of(unit: WriteUnit, key_id: int, actor_id: int) -> int:
         raise _absent()
     await act_in(unit, tenant_id, actor_id, Scope.KEYS_MANAGE)
     return tenant_id
+
+
+async def _is_test(unit: WriteUnit, tenant_id: int) -> bool:
+    tenant = await unit.tenant(tenant_id)
+    return tenant is not None and tenant.is_test
 
 
 def _present(key: ApiKey | None) -> ApiKey:

@@ -20,9 +20,9 @@ class Secrets:
         self._pepper = pepper
         self._ids = ids
 
-    def new_api_key(self, kind: KeyKind) -> str:
+    def new_api_key(self, kind: KeyKind, *, is_test: bool) -> str:
         """A fresh API key."""
-        return api_keys.new_key(kind, self._ids)
+        return api_keys.new_key(kind, self._ids, is_test=is_test)
 
     def new_token(self) -> str:
         """256 random bits, for a refresh token or an invite."""

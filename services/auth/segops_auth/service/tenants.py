@@ -23,13 +23,13 @@ class Tenants:
         self._purges = purges
         self._clock = clock
 
-    async def create(self, actor_id: int, *, slug: str, name: str) -> Tenant:
-        """A tenant that the person owns; raises Conflict (slug-taken, tenant-limit)."""
+    async def create(self, actor_id: int, *, slug: str, name: str, is_test: bool) -> Tenant:
+        """A tenant that the person owns, a test one if `is_test`; raises Conflict (slug-taken, tenant-limit)."""
         now = self._clock.now()
         try:
             async with self._store.write() as unit:
                 await check_room_for_tenant(unit, actor_id)
-                tenant = await unit.add_tenant(slug, name, now)
+                tenant = await unit.add_tenant(slug, name, now, is_test=is_test)
                 await unit.add_member(tenant.id, actor_id, Role.OWNER, now)
                 await unit.record(tenant.id, tenant_created(actor_id, tenant))
         except SlugTaken as error:

@@ -1,0 +1,35 @@
+"""What tests send with the keys of a test tenant is counted there and nowhere else."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+import httpx
+
+from segops_local.stack import Stack
+from tests.e2e.people import memberships, send, sign_up
+
+VISITED = {
+    "logic": "AND",
+    "conditions": [{"type": "event_count", "event_type": "page_viewed", "operator": "gte", "value": 1}],
+}
+
+
+async def test_what_tests_send_is_counted_among_tests_only(stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+        live = await sign_up(client)
+        wish = {"name": "Tests", "slug": f"tests-{secrets.token_hex(6)}", "is_test": True}
+        test = replace(live, tenant=(await live.ask("POST", "/api/auth/tenants/", 201, wish))["id"])
+        found = {}
+        for plane, sender in ((live, "customer"), (test, "robot")):
+            key = (await plane.new_key())["key"]
+            await send(client, key, "track", {"user_id": sender, "event_type": "page_viewed"})
+            segment = await plane.new_segment("visitors", VISITED)
+            assert (await plane.compute(segment))["size"] == 1
+            asked = {user: await memberships(client, key, user) for user in ("customer", "robot")}
+            found[key[:8]] = {user: answer["segment_ids"] == [segment] for user, answer in asked.items()}
+        assert found == {
+            "sk_live_": {"customer": True, "robot": False},
+            "sk_test_": {"customer": False, "robot": True},
+        }
