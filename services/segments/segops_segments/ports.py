@@ -45,6 +45,10 @@ class ReadUnit(Protocol):
         """Segments of these tenants that are not deleted, by rising id; with `among` only those of these ids."""
         ...
 
+    async def due_segments(self, tenant_id: int, before: datetime, limit: int) -> Sequence[Segment]:
+        """Hourly segments of rules without a run, its instant not fixed, as of a later time than this, by rising id."""
+        ...
+
     async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
         """The segments whose definitions lead to this one, directly or through others."""
         ...
@@ -156,6 +160,10 @@ class Store(Protocol):
 
     async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
         """The runs of these (tenant, number) that there are, for each of their segments."""
+        ...
+
+    async def due_tenants(self, before: datetime, limit: int) -> Sequence[int]:
+        """Tenants that have such segments, each once."""
         ...
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:

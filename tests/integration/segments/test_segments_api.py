@@ -211,7 +211,6 @@ async def test_a_bad_change_is_refused(client: httpx.AsyncClient, body: object) 
     ("fields", "path"),
     [
         ({"refresh": "live"}, "refresh"),
-        ({"refresh": "hourly"}, "refresh"),
     ],
 )
 async def test_what_is_not_available_yet_says_so(client: httpx.AsyncClient, fields: Json, path: str) -> None:

@@ -321,6 +321,35 @@ class StoreContract:
         mine = [found for found in await stored.overdue_runs(NOW, 1000) if found[0] == tenant]
         assert mine == [(tenant, late.id)]
 
+    async def test_hourly_segments_are_due_until_they_have_a_later_run(self, stored: Stored, tenant: int) -> None:
+        names = ("new", "early", "late", "fixed", "manual", "static", "deleted")
+        made = {}
+        async with stored.writing(tenant) as unit:
+            for name in names:
+                new = replace(
+                    new_segment(tenant, name),
+                    refresh="manual" if name == "manual" else "hourly",
+                    segment_type="static" if name == "static" else "rule",
+                )
+                made[name] = await unit.add_segment(tenant, new, NOW)
+                await unit.add_version(tenant, version_of(made[name]))
+            await unit.delete_segment(tenant, made["deleted"].id, NOW)
+            for name, as_of in (("early", NOW), ("late", NOW + timedelta(milliseconds=1))):
+                [run] = await unit.add_run(tenant, [replace(new_run(made[name]), as_of=as_of)])
+                await unit.save_runs(tenant, [replace(run, state="failed")])
+            later = replace(new_run(made["fixed"], fixed=True), as_of=NOW + timedelta(hours=1))
+            await unit.add_run(tenant, [later])
+        async with stored.reading() as unit:
+            due = [made[name] for name in ("new", "early", "fixed")]
+            assert await unit.due_segments(tenant, NOW, 10) == due
+            assert await unit.due_segments(tenant, NOW, 2) == due[:2]
+            assert list(await unit.due_segments(tenant + 1_000_000, NOW, 10)) == []
+        assert [each for each in await stored.due_tenants(NOW, 1000) if each == tenant] == [tenant]
+        assert len(await stored.due_tenants(NOW, 1)) == 1
+        async with stored.writing(tenant) as unit:
+            await unit.add_run(tenant, [replace(new_run(each), as_of=NOW + timedelta(seconds=1)) for each in due])
+        assert tenant not in await stored.due_tenants(NOW, 1000)
+
     async def test_a_silent_run_of_several_segments_is_overdue_once(self, stored: Stored, tenant: int) -> None:
         segments = [await self.add(stored, tenant, name) for name in ("one", "other")]
         async with stored.writing(tenant) as unit:

@@ -1,5 +1,6 @@
 """Runs on the store in memory, with a clock that stands still."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from segops_common.kit.errors import NotFound, PreconditionFailed
 from segops_common.testing.clock import ManualClock
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
-from segops_segments.domain.segment import NOBODY, NewSegment, Segment
+from segops_segments.domain.segment import NOBODY, NewSegment, Refresh, Segment
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 
@@ -28,14 +29,14 @@ class World:
         self.segments = SegmentService(store=self.store, clock=self.clock)
         self.runs = RunService(store=self.store, clock=self.clock, lease=LEASE)
 
-    async def segment(self, name: str = "Loyal", tenant_id: int = 1) -> Segment:
+    async def segment(self, name: str = "Loyal", tenant_id: int = 1, refresh: Refresh = "manual") -> Segment:
         new = NewSegment(
             tenant_id=tenant_id,
             name=name,
             segment_type="rule",
             definition=DEFINITION,
             description="",
-            refresh="manual",
+            refresh=refresh,
         )
         return await self.segments.create(new, by="user:1")
 
@@ -175,3 +176,76 @@ async def test_a_deleted_segment_leaves_one_run_that_could_start_and_it_is_of_no
     assert (await world.now(waiting)).state == "superseded"
     with pytest.raises(NotFound):
         await world.request(segment)
+
+
+async def test_an_hourly_segment_is_computed_at_once_and_then_every_hour(world: World) -> None:
+    segment = await world.segment(refresh="hourly")
+    await world.segment("by hand")
+    begun = world.clock.now()
+    seen = []
+    for _ in range(4 * 60):
+        if await world.runs.refresh():
+            (run_id,) = await world.relay()
+            run = await world.runs.get(1, segment.id, run_id)
+            assert (run.requested_by, run.fixed, run.as_of) == ("schedule", False, world.clock.now())
+            seen.append(world.clock.now() - begun)
+            await world.word(run, "succeeded")
+        world.clock.advance(60)
+    assert seen == [timedelta(hours=hours) for hours in range(4)]
+
+
+async def test_the_hour_begins_with_the_last_run_whoever_asked_for_it(world: World) -> None:
+    segment = await world.segment(refresh="hourly")
+    world.clock.advance(600)
+    run = await world.request(segment)
+    await world.relay()
+    await world.word(run, "failed")
+    world.clock.advance(59 * 60)
+    assert await world.runs.refresh() == 0
+    world.clock.advance(60)
+    past = datetime(2026, 1, 31, tzinfo=UTC)
+    await world.runs.request(1, segment.id, as_of=past, by="user:1")
+    assert await world.runs.refresh() == 1
+
+
+async def test_hourly_segments_of_a_tenant_come_together(world: World) -> None:
+    segments = []
+    for number in range(4):
+        segments.append(await world.segment(f"{number}", refresh="hourly"))
+        for _ in range(17):
+            await refresh_and_finish(world)
+    jobs = [job for _ in range(121) for job in await refresh_and_finish(world)]
+    assert jobs[-1] == {each.id for each in segments}
+    assert len(jobs) <= 3
+
+
+async def refresh_and_finish(world: World) -> list[set[int]]:
+    """The segments of each job of this minute; the jobs are done at once."""
+    await world.runs.refresh()
+    jobs = await world.relay_jobs()
+    for run in await world.store.find_runs([(job.tenant_id, job.run_id) for job in jobs]):
+        await world.word(run, "succeeded")
+    world.clock.advance(60)
+    return [{each.id for each in job.segments} for job in jobs]
+
+
+async def test_two_processes_refresh_a_segment_once(world: World) -> None:
+    for tenant_id in (1, 2):
+        await world.segment(tenant_id=tenant_id, refresh="hourly")
+    assert sum(await asyncio.gather(*(world.runs.refresh() for _ in range(3)))) == 2
+    assert len(await world.relay()) == 2
+
+
+async def test_what_does_not_fit_into_a_transaction_is_refreshed_next(world: World) -> None:
+    runs = RunService(store=world.store, clock=world.clock, lease=LEASE, segments_at_once=2)
+    for number in range(5):
+        await world.segment(f"{number}", refresh="hourly")
+    assert [await runs.refresh() for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_a_run_that_nobody_took_up_is_not_doubled_by_the_hour(world: World) -> None:
+    await world.segment(refresh="hourly")
+    for _ in range(10):
+        await world.runs.refresh()
+        world.clock.advance(3600)
+    assert len(await world.relay()) == 1

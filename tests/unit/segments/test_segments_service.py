@@ -129,6 +129,15 @@ async def test_what_comes_later_is_said(segments: SegmentService, wanted: NewSeg
     assert len(refused.value.errors) == 1
 
 
+async def test_a_static_segment_has_no_refresh(segments: SegmentService) -> None:
+    with pytest.raises(ValidationFailed):
+        await segments.create(new(refresh="hourly", segment_type="static"), by="user:1")
+    made = await segments.create(new(segment_type="static"), by="user:1")
+    with pytest.raises(ValidationFailed) as refused:
+        await segments.change(1, made.id, Change(refresh="hourly"), expected=None, by="user:1")
+    assert [fault.path for fault in refused.value.errors] == ["refresh"]
+
+
 async def test_a_definition_that_no_message_has_room_for_is_refused(segments: SegmentService) -> None:
     conditions = [trait("x" * (MAX_DEFINITION_BYTES // 100)) for _ in range(100)]
     large = parse_definition(json.loads(json.dumps({"logic": "AND", "conditions": conditions})))

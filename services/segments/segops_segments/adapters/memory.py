@@ -32,6 +32,11 @@ class _State:
     def present(self, tenants: Collection[int]) -> list[Segment]:
         return [each for each in self.segments.values() if each.tenant_id in tenants and each.id not in self.deleted]
 
+    def due(self, before: datetime) -> list[Segment]:
+        later = {run.segment_id for run in self.runs.values() if not run.fixed and run.as_of > before}
+        hourly = [each for each in self.segments.values() if each.refresh == "hourly" and each.segment_type == "rule"]
+        return [each for each in hourly if each.id not in later and each.id not in self.deleted]
+
     def unsent(self) -> list[OutboxMessage]:
         return [message for message in self.messages.values() if message.id not in self.sent]
 
@@ -51,6 +56,10 @@ class MemoryUnit:
     ) -> Sequence[Segment]:
         wanted = [each for each in self._present(tenants) if among is None or each.id in among]
         return [each for each in wanted if each.id > after][:limit]
+
+    async def due_segments(self, tenant_id: int, before: datetime, limit: int) -> Sequence[Segment]:
+        due = {each.id for each in self._state.due(before)}
+        return [each for each in self._present((tenant_id,)) if each.id in due][:limit]
 
     async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
         above = {segment_id}
@@ -241,6 +250,9 @@ class MemoryStore:
 
     async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
         return [run for run in self._state.runs.values() if (run.tenant_id, run.id) in wanted]
+
+    async def due_tenants(self, before: datetime, limit: int) -> Sequence[int]:
+        return list(dict.fromkeys(each.tenant_id for each in self._state.due(before)))[:limit]
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         waiting = {message.id for message in self._state.unsent()}

@@ -20,6 +20,7 @@ from segops_segments.adapters.reference_queries import above, below, edges_of, g
 from segops_segments.adapters.tables import (
     SERVED,
     SETTLED,
+    is_due,
     lanes,
     outbox,
     row_of_new_run,
@@ -64,6 +65,11 @@ class PostgresReadUnit:
             .order_by(segments.c.id)
             .limit(limit)
         )
+        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def due_segments(self, tenant_id: int, before: datetime, limit: int) -> Sequence[Segment]:
+        own = (segments.c.tenant_id == tenant_id, is_due(before))
+        query = shown_segments().where(*own).order_by(segments.c.id).limit(limit)
         return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
 
     async def referring_to(self, tenant_id: int, segment_id: int) -> Collection[int]:
@@ -281,6 +287,11 @@ class PostgresStore:
         query = sa.select(runs).where(sa.tuple_(runs.c.tenant_id, runs.c.id).in_(list(wanted)))
         async with read_session(self._engine) as session:
             return [run_of(row) for row in (await session.execute(query)).mappings()]
+
+    async def due_tenants(self, before: datetime, limit: int) -> Sequence[int]:
+        query = sa.select(segments.c.tenant_id).where(is_due(before)).distinct().limit(limit)
+        async with read_session(self._engine) as session:
+            return (await session.execute(query)).scalars().all()
 
     async def overdue_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         waiting = sa.exists().where(outbox.c.id == runs.c.message_id, outbox.c.sent_at.is_(None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -118,6 +119,14 @@ def row_of_segment(segment: Segment) -> dict[str, Any]:
         "version": segment.version,
         "updated_at": segment.updated_at,
     }
+
+
+def is_due(before: datetime) -> sa.ColumnElement[bool]:
+    """Whether a segment is to be computed every hour and has no run for a later time."""
+    # Written out, not bound: the conditions of the index `segments_hourly`.
+    hourly = (segments.c.refresh == sa.literal_column("'hourly'"), segments.c.deleted_at.is_(None))
+    later = sa.exists().where(runs.c.segment_id == segments.c.id, sa.not_(runs.c.fixed), runs.c.as_of > before)
+    return sa.and_(*hourly, segments.c.segment_type == "rule", sa.not_(later))
 
 
 def version_of(row: sa.RowMapping) -> Version:

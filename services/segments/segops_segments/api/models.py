@@ -62,6 +62,11 @@ RUN: Final[JsonDict] = {
     "digest": "8d0c8f6f2f2f7b1e54a3c1b09e5d7a42",
 }
 
+_REFRESH: Final = (
+    "`manual`, when left out: on request. `hourly`: also by itself, an hour after its last run at the latest, together with"
+    " others of the tenant; for segments of rules. `live` is not available yet."
+)
+
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"\S"), Field(description="Unique in the tenant.")
 ]
@@ -81,9 +86,7 @@ class CreateSegment(Body):
     segment_type: SegmentType
     definition: Optional[Definition] = None
     description: Annotated[Description, Field(json_schema_extra=without_default)] = ""
-    refresh: Annotated[Refresh, Field(description="`manual` when left out.", json_schema_extra=without_default)] = (
-        "manual"
-    )
+    refresh: Annotated[Refresh, Field(description=_REFRESH, json_schema_extra=without_default)] = "manual"
 
     def to_domain(self) -> NewSegment:
         """The same in the words of the use cases."""
@@ -105,7 +108,7 @@ class UpdateSegment(Body):
     name: Optional[Name] = None
     definition: Optional[Definition] = None
     description: Optional[Description] = None
-    refresh: Optional[Refresh] = None
+    refresh: Optional[Refresh] = Field(default=None, description=_REFRESH)
 
     def to_domain(self) -> Change:
         """The same in the words of the use cases."""
@@ -187,7 +190,7 @@ class VersionRead(Answer):
     version: int
     definition: Group
     created_at: datetime
-    created_by: str = Field(description="`user:<id>` or `key:<id>`.")
+    created_by: str = Field(description="`user:<id>`, `key:<id>`, or `schedule` for the runs of every hour.")
 
     @classmethod
     def of(cls, version: Version) -> VersionRead:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from segops_common.contracts.definition import segments_in
 from segops_common.contracts.jobs import ComputeResult
@@ -20,6 +21,10 @@ from segops_segments.ports import ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_unused
 from segops_segments.service.segments import NEWEST, check_version, require_segment
+
+SCHEDULE: Final = "schedule"
+"""Who requests the runs of every hour."""
+_HOUR: Final = timedelta(hours=1)
 
 
 class RunService:
@@ -209,6 +214,19 @@ class RunService:
             queued = await unit.queued_runs(tenant_id, [run.segment_id for run in waiting])
             if all(run.id == run_id for run in queued):
                 await self._announce(unit, waiting)
+
+    async def refresh(self, limit: int = 100) -> int:
+        """Request runs of segments that are to be computed every hour; of how many segments.
+
+        Those of a tenant that will be due soon come along, so that what several ask is read once.
+        """
+        now, requested = self._clock.now(), 0
+        for tenant_id in await self._store.due_tenants(now - _HOUR, limit):
+            async with self._store.writing(tenant_id) as unit:
+                due = await unit.due_segments(tenant_id, now - _HOUR / 2, self._segments_at_once)
+                new = await _new_runs(unit, tenant_id, due, self._asked(None, SCHEDULE))
+                requested += len(await self._queue(unit, new, tenant_id))
+        return requested
 
     async def sweep(self, limit: int = 100) -> int:
         """Announce silent runs once more, or give them up after five times; how many were silent."""

@@ -10,7 +10,7 @@ from segops_common.kit.clock import Clock
 from segops_common.kit.errors import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
 from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
 from segops_segments.domain.difference import VersionDiff, difference
-from segops_segments.domain.segment import NOBODY, Change, NewSegment, Segment, Version
+from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
 from segops_segments.domain.static_list import ListChange, no_members
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
 from segops_segments.service.joined import JoinedCalls
@@ -33,6 +33,7 @@ class SegmentService:
         """Store a segment; raises Conflict (name-taken), NotAvailableYet or ValidationFailed."""
         _check_available(new.refresh, new.definition)
         _check_kind(new)
+        _check_refresh(new.segment_type, new.refresh)
         now = self._clock.now()
         try:
             async with self._store.writing(new.tenant_id) as unit:
@@ -76,6 +77,7 @@ class SegmentService:
                 check_version(segment, expected)
                 if segment.segment_type == "static" and change.definition is not None:
                     raise Conflict("A static segment has a list and no definition.", slug="static-segment")
+                _check_refresh(segment.segment_type, change.refresh or "manual")
                 changed = segment.changed(change, self._clock.now())
                 if changed is not segment:
                     if change.definition is not None:
@@ -146,10 +148,16 @@ def _check_kind(new: NewSegment) -> None:
         raise ValidationFailed("A static segment has no definition.", errors=[fault])
 
 
+def _check_refresh(segment_type: SegmentType, refresh: Refresh) -> None:
+    if segment_type == "static" and refresh != "manual":
+        fault = Fault("refresh", "not-allowed", "a static segment is computed when its list changes")
+        raise ValidationFailed("A static segment has no refresh.", errors=[fault])
+
+
 def _check_available(refresh: str, definition: Group | None) -> None:
     if definition is not None and (faults := size_faults(definition)):
         raise ValidationFailed("The definition is too large.", errors=faults)
-    missing = [not_yet("refresh", f"The refresh {refresh}")] if refresh != "manual" else []
+    missing = [not_yet("refresh", f"The refresh {refresh}")] if refresh == "live" else []
     if missing:
         raise NotAvailableYet("This is valid, but not available yet.", errors=missing)
 

@@ -1,4 +1,4 @@
-"""The outbox worker: relays what is waiting, and looks now and then for runs that went silent."""
+"""The outbox worker: relays what is waiting, requests the runs of every hour, and looks for runs that went silent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from segops_segments.service.runs import RunService
 
 POLL_S: Final = 0.2
 SWEEP_EVERY_S: Final = 30.0
+REFRESH_EVERY_S: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
 class OutboxWorker:
-    """Two loops: a slow sweep never delays a message."""
+    """Three loops: a slow sweep or refresh never delays a message."""
 
     def __init__(self, *, relay: OutboxRelay, runs: RunService, sweep_every_s: float = SWEEP_EVERY_S) -> None:
         self._relay = relay
@@ -32,6 +33,7 @@ class OutboxWorker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(stop, self._drain, POLL_S))
             group.create_task(self._repeat(stop, self._sweep, self._sweep_every_s))
+            group.create_task(self._repeat(stop, self._refresh, REFRESH_EVERY_S))
 
     async def _drain(self) -> None:
         while await self._relay.relay():
@@ -42,6 +44,11 @@ class OutboxWorker:
         if silent:
             _log.warning("%d runs went silent and were announced again or given up", silent)
         await self._relay.forget()
+
+    async def _refresh(self) -> None:
+        requested = await self._runs.refresh()
+        if requested:
+            _log.info("%d segments are computed again, as every hour", requested)
 
     async def _repeat(self, stop: asyncio.Event, work: Callable[[], Awaitable[None]], every_s: float) -> None:
         delays = full_jitter(cap_s=5.0)
