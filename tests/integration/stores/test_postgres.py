@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.kit.errors import Unavailable, ValidationFailed
-from segops_common.stores.postgres import check_postgres, create_engine, read_session, write_session
+from segops_common.stores.postgres import check_postgres, create_engine, read_session, statement_session, write_session
 
 
 @pytest.fixture
@@ -101,3 +101,34 @@ async def test_a_connection_that_broke_is_replaced(engine: AsyncEngine, postgres
         async with write_session(other) as session:
             await session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
     await other.dispose()
+
+
+async def test_a_transaction_whose_client_is_silent_is_undone(
+    postgres_url: str, engine: AsyncEngine, schema: str
+) -> None:
+    async with write_session(engine) as session:
+        await session.execute(sa.text(f"CREATE TABLE {schema}.kept (a int PRIMARY KEY)"))
+    silent = create_engine(postgres_url, idle_timeout_s=0.2)
+    insert = sa.text(f"INSERT INTO {schema}.kept VALUES (1)")
+
+    async def insert_and_be_silent() -> None:
+        async with write_session(silent) as session:
+            await session.execute(insert)
+            # Waits for the silent one's end: two may not have the same key.
+            async with write_session(engine) as other:
+                await other.execute(insert)
+
+    with pytest.raises(Unavailable):
+        await insert_and_be_silent()
+    await check_postgres(silent)
+    await silent.dispose()
+
+
+async def test_a_statement_by_itself_is_kept_before_its_session_ends(engine: AsyncEngine, schema: str) -> None:
+    async with statement_session(engine) as session:
+        await session.execute(sa.text(f"CREATE TABLE {schema}.kept (a int)"))
+        async with read_session(engine) as other:
+            assert await other.scalar(sa.text(f"SELECT count(*) FROM {schema}.kept")) == 0
+    with pytest.raises(Unavailable):
+        async with statement_session(engine) as session:
+            await session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))

@@ -14,6 +14,11 @@ from segops_common.kit.errors import Fault, Unavailable, ValidationFailed
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_S = 5.0
+IDLE_TIMEOUT_S = 10.0
+"""How long a transaction may wait for its client: one that froze, or its machine, must not keep locks from the others.
+
+More than anything may take that is done within a transaction, such as an append to the event log.
+"""
 
 # Cancelled or shut down (57), out of something (53), deadlocked (40): the same transaction may succeed later.
 _PASSING = (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.TransactionRollbackError)
@@ -27,9 +32,19 @@ class WriteSession(AsyncSession):
     """A session whose transaction is committed once, at the end of its block."""
 
 
-def create_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float = STATEMENT_TIMEOUT_S) -> AsyncEngine:
+def create_engine(
+    url: str,
+    *,
+    pool_size: int = 10,
+    statement_timeout_s: float = STATEMENT_TIMEOUT_S,
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+) -> AsyncEngine:
     """An engine for `postgresql+asyncpg://…`; connects when first used."""
-    timeout_ms = str(int(statement_timeout_s * 1000))
+    settings = {
+        "statement_timeout": str(int(statement_timeout_s * 1000)),
+        "idle_in_transaction_session_timeout": str(int(idle_timeout_s * 1000)),
+        "timezone": "UTC",
+    }
     return create_async_engine(
         url,
         pool_size=pool_size,
@@ -40,7 +55,7 @@ def create_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float =
             "timeout": CONNECT_TIMEOUT_S,
             # The server ends a statement first; this is for a server that has stopped answering.
             "command_timeout": statement_timeout_s + 1,
-            "server_settings": {"statement_timeout": timeout_ms, "timezone": "UTC"},
+            "server_settings": settings,
         },
     )
 
@@ -60,6 +75,17 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
     Raises Unavailable when PostgreSQL does not answer, ValidationFailed for a value that it cannot hold.
     """
     async with _translated_errors(), WriteSession(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@asynccontextmanager
+async def statement_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
+    """Each statement is a transaction that the server ends by itself: a client that freezes keeps no lock.
+
+    Raises as `write_session`.
+    """
+    by_itself = engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with _translated_errors(), WriteSession(by_itself, expire_on_commit=False) as session:
         yield session
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import ComputeResult
-from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
+from segops_common.stores.postgres import ReadSession, WriteSession, read_session, statement_session, write_session
 from segops_membership.adapters.outages import outages
 from segops_membership.domain.digests import Digest
 from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, TenantHead
@@ -74,7 +74,7 @@ class PostgresLedger:
 
     async def acquire(self, tenant_id: int, holder: str, ttl: timedelta) -> int:
         """See the port."""
-        async with self._writing() as session:
+        async with self._at_once() as session:
             fence = await session.scalar(_ACQUIRE, {"tenant_id": tenant_id, "holder": holder, "ttl": ttl})
         if fence is None:
             raise LeaseTaken(f"tenant {tenant_id} is being worked on")
@@ -82,19 +82,19 @@ class PostgresLedger:
 
     async def renew(self, tenant_id: int, fence: int, ttl: timedelta) -> None:
         """See the port."""
-        async with self._writing() as session:
+        async with self._at_once() as session:
             held = await session.scalar(_RENEW, {"tenant_id": tenant_id, "fence": fence, "ttl": ttl})
         if held is None:
             raise LeaseLost(f"the lease of tenant {tenant_id} was taken over")
 
     async def release(self, tenant_id: int, fence: int) -> None:
         """See the port."""
-        async with self._writing() as session:
+        async with self._at_once() as session:
             await session.execute(_RELEASE, {"tenant_id": tenant_id, "fence": fence})
 
     async def reserve_numbers(self, tenant_id: int, count: int) -> int:
         """See the port."""
-        async with self._writing() as session:
+        async with self._at_once() as session:
             return int(await session.scalar(_RESERVE, {"tenant_id": tenant_id, "count": count}))
 
     async def head(self, tenant_id: int) -> TenantHead:
@@ -149,7 +149,7 @@ class PostgresLedger:
 
     async def mark_shown(self, tenant_id: int, run_id: int) -> None:
         """See the port."""
-        async with self._writing() as session:
+        async with self._at_once() as session:
             await session.execute(_MARK_SHOWN, {"tenant_id": tenant_id, "run_id": run_id})
 
     async def begin_announcing(self, tenant_id: int, run_id: int, ends: Mapping[int, int]) -> Mapping[int, int] | None:
@@ -163,13 +163,20 @@ class PostgresLedger:
 
     async def mark_announced(self, tenant_id: int, run_id: int) -> None:
         """See the port."""
-        async with self._writing() as session:
+        async with self._at_once() as session:
             await session.execute(_MARK_ANNOUNCED, {"tenant_id": tenant_id, "run_id": run_id})
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ReadSession]:
         with outages():
             async with read_session(self._engine) as session:
+                yield session
+
+    @asynccontextmanager
+    async def _at_once(self) -> AsyncIterator[WriteSession]:
+        """For single statements."""
+        with outages():
+            async with statement_session(self._engine) as session:
                 yield session
 
     @asynccontextmanager
