@@ -76,9 +76,11 @@ class _Signals:
         await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
         if starting.done():
-            if (failure := starting.result()) is not None:
+            failure = starting.result()
+            # What fails because it was told to end has not failed.
+            if failure is not None and not self._first.is_set():
                 raise failure
-            return True
+            return failure is None
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         return False

@@ -118,6 +118,7 @@ class KafkaEngine(Server):
             stderr=subprocess.STDOUT,
             env=child_environment(),
             check=False,
+            start_new_session=True,
             preexec_fn=child_setup(None),
         )
         if done.returncode != 0:

@@ -113,6 +113,7 @@ class PostgresEngine(Server):
             env=child_environment(),
             cwd="/",
             check=False,
+            start_new_session=True,
             preexec_fn=child_setup(self._identity),
         )
         with self.log.open("ab") as log:
@@ -160,7 +161,11 @@ def _programs() -> Path:
 
 
 def _version() -> str:
-    done = subprocess.run([_programs() / "postgres", "--version"], capture_output=True, text=True, check=True)
+    # Ctrl-C is for the supervisor alone; what it ends all the same, while it begins, fails by a line as all else.
+    command = [str(_programs() / "postgres"), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+    if done.returncode != 0:
+        raise LocalError(f"{command[0]} does not run ({done.stderr.strip() or done.returncode}): run `make setup`.")
     return done.stdout.split()[2].split(".")[0]
 
 
