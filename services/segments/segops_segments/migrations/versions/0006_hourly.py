@@ -20,4 +20,4 @@ def upgrade() -> None:
     """Add the indexes."""
     hourly = sa.text("refresh = 'hourly' AND deleted_at IS NULL")
     op.create_index("segments_hourly", "segments", ["tenant_id"], postgresql_where=hourly, schema=SCHEMA)
-    op.create_index("runs_as_of", "runs", ["segment_id", "as_of"], postgresql_where=sa.text("NOT fixed"), schema=SCHEMA)
+    op.create_index("runs_as_of", "runs", ["as_of", "segment_id"], postgresql_where=sa.text("NOT fixed"), schema=SCHEMA)
