@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from segops_common.contracts.definition import Group
+from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters import sql_aggregates, sql_held, sql_properties, sql_sequences, sql_tests
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
@@ -54,8 +55,9 @@ def _answered(conditions: Sequence[dict[str, Any]]) -> list[tuple[Group, frozens
 
 
 @pytest.fixture(scope="module")
-async def corpus(clickhouse: ClickHouse) -> Corpus:
-    """Made and stored once."""
+async def corpus(clickhouse: ClickHouse) -> AsyncIterator[Corpus]:
+    """Made and stored once; its duplicates stay, as no merge takes them out meanwhile."""
+    await clickhouse.command(f"SYSTEM STOP MERGES {EVENTS_TABLE}")
     tenant, other = new_tenant(), new_tenant()
     elsewhere = [replace(each, message_id=f"{each.message_id}'", timestamp_ms=NOW_MS - 5) for each in EVENTS]
     for part in (EVENTS[::2], EVENTS[1::2], EVENTS[::3]):
@@ -66,7 +68,8 @@ async def corpus(clickhouse: ClickHouse) -> Corpus:
         await profiles.number(each, 1, await profiles.unnumbered(each), 1)
     rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
     names = {int(n): str(user_id) for n, user_id in rows.rows}
-    return Corpus(tenant=tenant, names=names, parts=[_answered(part) for part in DEFINITIONS])
+    yield Corpus(tenant=tenant, names=names, parts=[_answered(part) for part in DEFINITIONS])
+    await clickhouse.command(f"SYSTEM START MERGES {EVENTS_TABLE}")
 
 
 async def test_the_compiler_as_it_is_gives_no_wrong_answer(clickhouse: ClickHouse, corpus: Corpus) -> None:
