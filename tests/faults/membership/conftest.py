@@ -7,7 +7,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,11 @@ class Deliveries:
     """Starts processes that work on a job."""
 
     addresses: tuple[str, ...]
+    started: list[Process] = field(default_factory=list)
 
     async def start(self, job: ComputeJob, point: str, how: str) -> Process:
         """A process under way."""
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(WORKER),
             *self.addresses,
@@ -40,6 +41,8 @@ class Deliveries:
             stderr=PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
+        self.started.append(process)
+        return process
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +77,13 @@ async def stack(
 
 
 @pytest.fixture
-def deliveries(clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str) -> Deliveries:
-    """Processes on the same engines."""
-    return Deliveries((clickhouse_url, postgres_url, redis_url, event_log_url))
+async def deliveries(
+    clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str
+) -> AsyncIterator[Deliveries]:
+    """Processes on the same engines; a test that fails leaves none behind, not even a frozen one."""
+    deliveries = Deliveries((clickhouse_url, postgres_url, redis_url, event_log_url))
+    yield deliveries
+    for process in deliveries.started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
