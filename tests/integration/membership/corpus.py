@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -66,7 +67,7 @@ _TIERS: dict[str, tuple[tuple[int, JsonValue], ...]] = {
     "the same number": ((-20_000, 5), (-5_000, 5.0)),
     "a numeral": ((-20_000, 5), (-5_000, "5")),
 }
-_STEPS = (("step_*", "step_*"), ("step_a", "step_*"), ("step_b", "step_a"), ("step_a", "step_a"))
+_STEPS = (("step_*", "step_*"), ("step_a", "step_*"), ("step_b", "step_a"), ("step_a", "step_a"), ("step_*",) * 3)
 _CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
     "in order": (("step_a", -70_000), ("step_b", -10_000)),
     "a millisecond late": (("step_a", -70_001), ("step_b", -10_000)),
@@ -77,6 +78,9 @@ _CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
     "only begun": (("step_a", -30_000),),
     "the same twice": (("step_a", -30_000), ("step_a", -10_000)),
     "long ago": (("step_a", -600_000), ("step_b", -590_000)),
+    "three in order": (("step_a", -70_000), ("step_b", -40_000), ("step_c", -10_000)),
+    "three, a millisecond late": (("step_a", -70_001), ("step_b", -40_000), ("step_c", -10_000)),
+    "three, two at once": (("step_a", -70_000), ("step_b", -10_000), ("step_c", -10_000)),
 }
 
 EVENTS: list[Event] = [
@@ -149,8 +153,8 @@ def _aggregate(function: str, operator: str, value: Any) -> dict[str, Any]:
     return {**asked, "operator": operator, "value": value}
 
 
-def _sequence(first: str, second: str, within: str = "60s", **more: Any) -> dict[str, Any]:
-    steps = [{"event_type": first}, {"event_type": second, "where": more.pop("where", [])}]
+def _sequence(*types: str, within: str = "60s", where: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
+    steps = [*({"event_type": each} for each in types[:-1]), {"event_type": types[-1], "where": where}]
     return {"type": "event_sequence", "steps": steps, "within": within, **more}
 
 
@@ -209,7 +213,8 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         *(_aggregate("max", operator, 5) for operator in ("eq", "gt", "lte", "neq")),
     ],
     [
-        *(_sequence("step_a", "step_b", within) for within in ("59s", "60s", "10w")),
+        *(_sequence("step_a", "step_b", within=within) for within in ("59s", "60s", "10w")),
+        *(_sequence("step_a", "step_b", "step_c", within=within) for within in ("59s", "60s", "10w")),
         *(_sequence(*types) for types in _STEPS),
         _sequence("step_a", "step_b", where=[{"property": "n", "operator": "eq", "value": 1}]),
         _sequence("step_a", "step_b", window={"last": "35s"}),

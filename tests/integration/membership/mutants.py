@@ -234,7 +234,13 @@ MUTANTS = (
     Mutant("sequence however long", sql_sequences, "min(atom.within_ms * _STEPS, _LONGEST)", "_LONGEST"),
     Mutant("filters of steps ignored", sql_sequences, "*checks_sql(step.where, bind)", "*()"),
     Mutant("window of a sequence ignored", sql_sequences, "*window_sql((atom.after_ms, atom.until_ms), bind)", ""),
-    Mutant("last step not needed", sql_plans, "level = {bind.integer(len(atom.steps))}", "level > 0"),
+    Mutant("last step not needed", sql_sequences, "{column} = {bind.integer(len(atom.steps))}", "{column} > 0"),
+    Mutant("three steps however long", sql_sequences, "windowFunnel({_within(atom)})", "windowFunnel({_LONGEST})"),
+    Mutant("two steps however long", sql_sequences, " AND gap <= {_within(atom)}", ""),
+    Mutant(
+        "two steps in either order", sql_sequences, "bitAnd(gap, {_STEPS - 1}) = {_STEPS - 1}", "gap % {_STEPS} != 0"
+    ),
+    Mutant("two steps in the order of arrival", sql_sequences, "arraySort({column})", "{column}"),
     Mutant(
         "setting an equal value restarts",
         sql_held,
