@@ -14,7 +14,8 @@ TENANT: Final = 1
 AS_OF: Final = datetime(2026, 6, 30, 12, tzinfo=UTC)
 AS_OF_MS: Final = to_ms(AS_OF)
 EVENTS_PER_USER: Final = 33
-"""One of them is the call that sets the traits."""
+"""In a history of few events; one of them is the call that sets the traits."""
+MOST_USERS: Final = 600_000
 DAYS: Final = 90
 LEADING: Final[dict[str, int]] = {
     "page_viewed": 320,
@@ -52,7 +53,7 @@ def _event_type_sql() -> str:
 
 def users_of(events: int) -> int:
     """How many profiles a history of so many tracked events has."""
-    return max(1, events // EVENTS_PER_USER)
+    return max(1, min(events // EVENTS_PER_USER, MOST_USERS))
 
 
 def insert_sql(events: int) -> str:
