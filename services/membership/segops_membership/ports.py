@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -42,12 +42,13 @@ class LeaseTaken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """Everyone, who satisfies each atom, and what reading it took."""
+    """Everyone, who satisfies each atom, the atoms that were refused instead, and what reading it took."""
 
     universe: BitMap
     atoms: Mapping[Atom, BitMap]
     rows_read: int
     bytes_read: int
+    refused: Mapping[Atom, QueryRefused] = field(default_factory=dict)
 
 
 Watch = Callable[[int], None]
@@ -79,10 +80,12 @@ class Evaluation(Protocol):
         watch: Watch = unwatched,
         *,
         universe: BitMap | None = None,
+        apart: bool = False,
     ) -> Answers:
         """Profiles by their numbers, those without one left out; the universe is read unless it is given.
 
-        Raises QueryRefused.
+        Raises QueryRefused. With `apart`, atoms that are refused are told from those that were only asked with them, which
+        takes several tries; it is raised for the universe alone.
         """
         ...
 

@@ -35,7 +35,7 @@ from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
 from segops_membership.adapters.definitions import PostgresDefinitions
-from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake
 from segops_membership.adapters.ledger import PostgresLedger
 from segops_membership.adapters.profile_events import ClickHouseProfileEvents
@@ -200,6 +200,7 @@ async def opened(
     faults: FaultPoints = NO_FAULTS,
     lease_s: float = 10,
     event_log_url: str = "",
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
 ) -> AsyncIterator[Stack]:
     """A worker and an API in this process, with an event log of their own unless one is given."""
     clock = SystemClock()
@@ -232,7 +233,7 @@ async def opened(
             intake=LogIntake(log=log, clock=clock),
             lists=ListsAtHand(lists=lists, clock=clock, wait_s=0.2),
             profiles=ClickHouseProfiles(clickhouse=clickhouse),
-            evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+            evaluation=ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes),
             runs=runs,
             publisher=publisher,
             clock=clock,

@@ -112,6 +112,23 @@ def test_the_first_final_word_counts(status: RunStatus) -> None:
         assert advance(run, other, LEASE) is run
 
 
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+def test_a_run_fails_for_a_segment_with_the_problem_of_that_segment(status: RunStatus) -> None:
+    own, other = (RunProblem(type=slug, title="t", detail="d") for slug in ("own", "other"))
+    told = [{"segment_id": 41, "problem": other}, {"segment_id": 42, "problem": own}]
+    done = word(status, 9, segments=[], failures=told, problem=other if status == "failed" else None)
+    assert [(run.state, run.problem, run.outcome) for run in (after(done), after(done, done))] == [
+        ("failed", own, None)
+    ] * 2
+
+
+def test_a_run_succeeds_beside_a_segment_for_which_it_fails() -> None:
+    problem = RunProblem(type="t", title="t", detail="d")
+    failures = ({"segment_id": 41, "problem": problem},)
+    run = after(ComputeResult.model_validate({**DONE.model_dump(), "failures": failures}))
+    assert (run.state, run.problem, run.outcome) == ("succeeded", None, after(DONE).outcome)
+
+
 def test_a_failure_carries_its_problem_and_no_outcome() -> None:
     problem = RunProblem(type="t", title="t", detail="d")
     run = after(word("failed", 9, problem=problem))

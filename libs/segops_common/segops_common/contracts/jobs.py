@@ -81,14 +81,25 @@ class SegmentResult(_Message):
     published: bool = Field(default=True, description="False when the run is of an instant before what is published.")
 
 
+class SegmentFailure(_Message):
+    """Why a run failed for one of its segments."""
+
+    segment_id: int
+    problem: RunProblem
+
+
 class ComputeResult(_Message):
-    """A change of a run's state; `succeeded`, `failed` and `superseded` are final."""
+    """A change of a run's state; `succeeded`, `failed` and `superseded` are final.
+
+    A run that `succeeded` may have failed for some of its segments; one that `failed` did so for all.
+    """
 
     run_id: int
     tenant_id: int
     status: RunStatus
     at: AwareDatetime
     segments: tuple[SegmentResult, ...] = ()
+    failures: tuple[SegmentFailure, ...] = Field(default=(), exclude_if=lambda failures: not failures)
     counts: RunCounts = RunCounts()
     duration_ms: int = 0
     problem: RunProblem | None = None

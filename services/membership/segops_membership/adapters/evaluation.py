@@ -53,6 +53,18 @@ class _Found:
     bytes_read: int
 
 
+_NOTHING: Final = _Found((), 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A statement and what it found, or why it was refused."""
+
+    statement: Statement
+    found: _Found
+    refusal: QueryRefused | None = None
+
+
 class _OutOfMemory(Outage):
     """The statement would need more than it may have."""
 
@@ -90,23 +102,31 @@ class ClickHouseEvaluation:
         watch: Watch = unwatched,
         *,
         universe: BitMap | None = None,
+        apart: bool = False,
     ) -> Answers:
         """See the port `Evaluation`."""
-        everyone = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
-        statements = [*everyone, *statements_for(tenant_id, atoms, as_of_ms)]
-        own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
         with _translated():
             most = await all_rows(self._clickhouse)
-        results = await _all_of([self._in_turn(each, most, own_slots, watch) for each in statements])
-        answered: dict[Atom, BitMap] = {}
-        for statement, found in zip(statements[len(everyone) :], results[len(everyone) :], strict=True):
-            answered.update(zip(statement.atoms, found.bitmaps, strict=True))
-        return Answers(
-            universe=results[0].bitmaps[0] if universe is None else universe,
-            atoms=answered,
-            rows_read=sum(found.rows_read for found in results),
-            bytes_read=sum(found.bytes_read for found in results),
-        )
+        own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
+
+        async def ask(statement: Statement) -> list[_Asked]:
+            try:
+                return [_Asked(statement, await self._in_turn(statement, most, own_slots, watch))]
+            except QueryRefused as refusal:
+                if not (apart and statement.atoms):
+                    raise
+                if len(statement.atoms) == 1:
+                    return [_Asked(statement, _NOTHING, refusal)]
+            return [asked for half in _halves(statement) for each in statements(half) for asked in await ask(each)]
+
+        def statements(wanted: Collection[Atom]) -> Iterator[Statement]:
+            return statements_for(tenant_id, wanted, as_of_ms)
+
+        everyone = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
+        asked = [
+            each for some in await _all_of([ask(each) for each in (*everyone, *statements(atoms))]) for each in some
+        ]
+        return _answers(asked, asked[0].found.bitmaps[0] if universe is None else universe)
 
     async def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
         """See the port."""
@@ -186,7 +206,30 @@ def _translated() -> Iterator[None]:
         raise QueryRefused(error.code) from error
 
 
-async def _all_of(calls: Sequence[Coroutine[None, None, _Found]]) -> list[_Found]:
+def _halves(statement: Statement) -> Iterator[Collection[Atom]]:
+    middle = len(statement.atoms) // 2
+    yield statement.atoms[:middle]
+    yield statement.atoms[middle:]
+
+
+def _answers(asked: Sequence[_Asked], universe: BitMap) -> Answers:
+    answered: dict[Atom, BitMap] = {}
+    refused: dict[Atom, QueryRefused] = {}
+    for each in asked:
+        if each.refusal is None and each.statement.atoms:
+            answered.update(zip(each.statement.atoms, each.found.bitmaps, strict=True))
+        if each.refusal is not None:
+            refused.update(dict.fromkeys(each.statement.atoms, each.refusal))
+    return Answers(
+        universe=universe,
+        atoms=answered,
+        rows_read=sum(each.found.rows_read for each in asked),
+        bytes_read=sum(each.found.bytes_read for each in asked),
+        refused=refused,
+    )
+
+
+async def _all_of(calls: Sequence[Coroutine[None, None, list[_Asked]]]) -> list[list[_Asked]]:
     """Wait for every call, then raise the first error as it is, not in a group."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     found = []

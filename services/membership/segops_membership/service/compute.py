@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,6 +18,7 @@ from segops_common.contracts.jobs import (
     RunProblem,
     RunProgress,
     RunStatus,
+    SegmentFailure,
     SegmentResult,
 )
 from segops_common.kit.clock import Clock
@@ -26,7 +28,7 @@ from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import compile_definitions
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import BrokenReference
-from segops_membership.domain.plan import Expression, StaticAtom, atoms_of
+from segops_membership.domain.plan import Atom, Expression, StaticAtom, atoms_of
 from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
 from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
 from segops_membership.service.leases import Lease, Leases
@@ -102,17 +104,26 @@ class ComputeRun:
             await self._publisher.tell(self._result(task, "superseded"))
             return
         await self._publisher.tell(self._result(task, "running"))
+        lists, lost = await self._lists_of(task.job)
+        stand_ins = {each: StaticAtom(each, 0, 0) for each in lost}
+        expressions, broken = _compiled(task, wanted, lists | stand_ins)
+        failures = broken | _failing(expressions, {stand_ins[each]: problem for each, problem in lost.items()})
         try:
-            lists = await self._lists.at_least(task.job.tenant_id, _list_versions(task.job))
-            await self._carry_out(task, lease, wanted, _compiled(task, wanted, lists), lists.values())
-        except ListLost as error:
-            await self._publisher.tell(
-                self._failure(task, "static-list-incomplete", "A list is incomplete", str(error))
-            )
-        except BrokenReference as error:
-            await self._publisher.tell(self._failure(task, "reference-broken", "A reference leads nowhere", str(error)))
+            await self._carry_out(task, lease, wanted, expressions, failures, lists.values())
         except QueryRefused as error:
-            await self._publisher.tell(self._failure(task, "evaluation-refused", "The warehouse refused", str(error)))
+            refused = dict.fromkeys(expressions, _refused(error))
+            await self._publisher.tell(self._failure(task, refused | failures))
+
+    async def _lists_of(self, job: ComputeJob) -> tuple[dict[int, StaticAtom], dict[int, RunProblem]]:
+        """The lists that the job leads to, and those of them that will not come."""
+        versions = _list_versions(job)
+        lost: dict[int, RunProblem] = {}
+        while True:
+            try:
+                return await self._lists.at_least(job.tenant_id, versions), lost
+            except ListLost as error:
+                del versions[error.segment_id]
+                lost[error.segment_id] = _problem("static-list-incomplete", "A list is incomplete", str(error))
 
     async def _carry_out(
         self,
@@ -120,20 +131,34 @@ class ComputeRun:
         lease: Lease,
         wanted: Sequence[JobSegment],
         expressions: Mapping[int, Expression],
+        failures: dict[int, RunProblem],
         lists: Collection[StaticAtom],
     ) -> None:
-        atoms = frozenset().union(*(atoms_of(expression) for expression in expressions.values()))
+        """For the segments that do not fail; a segment for which something is refused fails alone."""
+        sound = [expression for segment_id, expression in expressions.items() if segment_id not in failures]
+        if not sound:
+            await self._publisher.tell(self._failure(task, failures))
+            return
+        atoms = frozenset().union(*map(atoms_of, sound))
         async with reported(partial(self._tell_progress, task), self._clock, total=len(atoms)) as progress:
             progress.enter("numbering")
             await self._intake.settle()
             await self._number_profiles(lease, lists)
             progress.enter("evaluating")
-            answers = await self._evaluation.answer(task.job.tenant_id, atoms, task.as_of_ms, progress.answered)
+            answers = await self._evaluation.answer(
+                task.job.tenant_id, atoms, task.as_of_ms, progress.answered, apart=True
+            )
             await self._lists.check(task.job.tenant_id, [atom for atom in atoms if isinstance(atom, StaticAtom)])
             progress.enter("comparing")
-            outcomes = await self._compare(task, wanted, expressions, answers)
+            refused = {atom: _refused(refusal) for atom, refusal in answers.refused.items()}
+            failures = _failing(expressions, refused) | failures
+            answered = [segment for segment in wanted if segment.id not in failures]
+            if not answered:
+                await self._publisher.tell(self._failure(task, failures))
+                return
+            outcomes = await self._compare(task, answered, expressions, answers)
             progress.enter("publishing")
-            await self._publish(task, lease, outcomes, answers)
+            await self._publish(task, lease, outcomes, partial(self._success, task, answers, failures))
 
     async def _number_profiles(self, lease: Lease, lists: Collection[StaticAtom]) -> None:
         """Number what has none; profiles that come meanwhile wait for the next run."""
@@ -162,12 +187,17 @@ class ComputeRun:
             for segment in segments
         ]
 
-    async def _publish(self, task: _Task, lease: Lease, outcomes: Sequence[SegmentOutcome], answers: Answers) -> None:
+    async def _publish(
+        self,
+        task: _Task,
+        lease: Lease,
+        outcomes: Sequence[SegmentOutcome],
+        success: Callable[[tuple[SegmentResult, ...]], ComputeResult],
+    ) -> None:
         now = self._clock.now()
         run_id = task.job.run_id
         digests = await self._publisher.write(lease, run_id, outcomes, task.as_of_ms, now)
-        segments = tuple(outcome.result(digests[outcome.segment_id]) for outcome in outcomes)
-        result = self._success(task, segments, answers)
+        result = success(tuple(outcome.result(digests[outcome.segment_id]) for outcome in outcomes))
         published = [outcome.segment_id for outcome in outcomes if outcome.published]
         if not published:
             await self._publisher.tell(result)
@@ -182,14 +212,22 @@ class ComputeRun:
         )
         await self._publisher.append(lease, proposal)
 
-    def _success(self, task: _Task, segments: tuple[SegmentResult, ...], answers: Answers) -> ComputeResult:
+    def _success(
+        self,
+        task: _Task,
+        answers: Answers,
+        failures: Mapping[int, RunProblem],
+        segments: tuple[SegmentResult, ...],
+    ) -> ComputeResult:
         listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticAtom)]
         universe = len(BitMap.union(answers.universe, *listed))
         counts = RunCounts(universe=universe, rows_read=answers.rows_read, bytes_read=answers.bytes_read)
-        return self._result(task, "succeeded").model_copy(update={"segments": segments, "counts": counts})
+        found = {"segments": segments, "counts": counts, "failures": _told(failures)}
+        return self._result(task, "succeeded").model_copy(update=found)
 
-    def _failure(self, task: _Task, slug: str, title: str, detail: str) -> ComputeResult:
-        return self._result(task, "failed").model_copy(update={"problem": _problem(slug, title, detail)})
+    def _failure(self, task: _Task, failures: Mapping[int, RunProblem]) -> ComputeResult:
+        found = {"problem": next(iter(failures.values())), "failures": _told(failures)}
+        return self._result(task, "failed").model_copy(update=found)
 
     async def _tell_progress(self, task: _Task, progress: RunProgress) -> None:
         await self._publisher.tell(self._result(task, "running").model_copy(update={"progress": progress}))
@@ -209,11 +247,43 @@ def _list_versions(job: ComputeJob) -> dict[int, int]:
     return {segment_id: version for segment_id, version in told.items() if version is not None}
 
 
-def _compiled(task: _Task, wanted: Sequence[JobSegment], lists: Mapping[int, StaticAtom]) -> dict[int, Expression]:
-    """A superseded segment is not computed, but counts by its definition in the job for those that refer to it."""
+def _compiled(
+    task: _Task, wanted: Sequence[JobSegment], lists: Mapping[int, StaticAtom]
+) -> tuple[dict[int, Expression], dict[int, RunProblem]]:
+    """What each wanted segment means, or why it means nothing.
+
+    A superseded segment is not computed, but counts by its definition in the job for those that refer to it.
+    """
     references = {each.id: each.definition for each in (*task.job.references, *task.job.segments)}
     definitions = {each.id: each.definition for each in wanted}
-    return compile_definitions(definitions, task.as_of_ms, references=references, lists=lists)
+    mean = partial(compile_definitions, as_of_ms=task.as_of_ms, references=references, lists=lists)
+    with suppress(BrokenReference):
+        return mean(definitions), {}
+    compiled: dict[int, Expression] = {}
+    broken: dict[int, RunProblem] = {}
+    for segment_id, definition in definitions.items():
+        try:
+            compiled |= mean({segment_id: definition})
+        except BrokenReference as error:
+            broken[segment_id] = _problem("reference-broken", "A reference leads nowhere", str(error))
+    return compiled, broken
+
+
+def _failing(expressions: Mapping[int, Expression], unanswered: Mapping[Atom, RunProblem]) -> dict[int, RunProblem]:
+    """The segments that ask for what has no answer."""
+    found = {}
+    for segment_id, expression in expressions.items() if unanswered else ():
+        for atom in atoms_of(expression) & unanswered.keys():
+            found[segment_id] = unanswered[atom]
+    return found
+
+
+def _told(failures: Mapping[int, RunProblem]) -> tuple[SegmentFailure, ...]:
+    return tuple(SegmentFailure(segment_id=each, problem=problem) for each, problem in failures.items())
+
+
+def _refused(error: QueryRefused) -> RunProblem:
+    return _problem("evaluation-refused", "The warehouse refused", str(error))
 
 
 def _problem(slug: str, title: str, detail: str) -> RunProblem:

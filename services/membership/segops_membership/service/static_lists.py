@@ -19,6 +19,10 @@ _LOOK_S: Final = 0.05
 class ListLost(Exception):
     """A part of a change never came, so the list cannot be known until it is replaced; the text says which."""
 
+    def __init__(self, segment_id: int) -> None:
+        super().__init__(f"A part of the list of segment {segment_id} is missing; upload the list again.")
+        self.segment_id = segment_id
+
 
 class TakeInLists:
     """The use case behind the topic of static lists."""
@@ -77,7 +81,7 @@ class ListsAtHand:
                 return {each: StaticAtom(each, found.since, found.version) for each, found in known.items()}
             for segment_id in late:
                 if segment_id in known and known[segment_id].lost and known[segment_id].coming >= versions[segment_id]:
-                    raise ListLost(f"A part of the list of segment {segment_id} is missing; upload the list again.")
+                    raise ListLost(segment_id)
             if self._clock.monotonic() >= deadline:
                 raise Outage(f"the lists of segments {late} are still on their way")
             await self._clock.sleep(_LOOK_S)

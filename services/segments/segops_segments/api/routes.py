@@ -88,7 +88,7 @@ async def compute_segments(
     """Queues one run of all of them, or few: what several ask is read once.
 
     A segment with a run that nobody has begun joins that, as when it is computed alone. For each of its segments a run
-    has what it found; it fails for all of them or for none.
+    has what it found, or the problem for which it failed: one that cannot be computed leaves out no other.
     """
     caller.require(body.tenant, Scope.SEGMENTS_WRITE)
     runs = await use_cases.runs.request_together(body.tenant, body.segment_ids, as_of=body.as_of, by=actor(caller))

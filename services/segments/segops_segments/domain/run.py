@@ -139,15 +139,16 @@ def advance(run: Run, result: ComputeResult, lease: timedelta) -> Run:
         return run
     if result.status == "running":
         return run if run.final or _is_old(run, result) else _started(run, result, lease)
+    own = next((each.problem for each in result.failures if each.segment_id == run.segment_id), None)
     return replace(
         run,
-        state=result.status,
+        state=result.status if own is None else "failed",
         heard_at=result.at,
         started_at=run.started_at or result.at - timedelta(milliseconds=result.duration_ms),
         finished_at=result.at,
         lease_until=None,
-        outcome=_outcome(run, result) if result.status == "succeeded" else None,
-        problem=result.problem,
+        outcome=_outcome(run, result) if result.status == "succeeded" and own is None else None,
+        problem=own or result.problem,
         progress=None,
     )
 

@@ -1,0 +1,126 @@
+"""A run of several segments fails for those that cannot be computed; the others are published."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from segops_common.contracts.jobs import ComputeResult, JobSegment, StaticMembersChanged
+from tests.integration.membership.stack import NOW_MS, Stack, count, event, group, job, new_tenant, opened
+
+VIEWS = 400_000
+"""Of one user: what is kept of their values cannot be parted by users."""
+MEMORY_BYTES = 12 * 1024**2
+LOGGED_IN = group(count("login"))
+VIEWED = group(count("view", value=2))
+MANY_VALUES = group(
+    {
+        "type": "event_aggregate",
+        "event_type": "view",
+        "function": "distinct",
+        "property": "page",
+        "operator": "gte",
+        "value": 3,
+    }
+)
+NOWHERE = group({"type": "segment", "segment_id": 99})
+LOGINS, VIEWERS, READERS, LOST = 10, 20, 30, 40
+
+
+def failures(result: ComputeResult) -> dict[int, str]:
+    return {each.segment_id: each.problem.type.rsplit("/", 1)[1] for each in result.failures}
+
+
+@pytest.fixture
+async def narrow(clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[Stack]:
+    """A worker whose statements may hold little."""
+    async with opened(
+        clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url, memory_bytes=MEMORY_BYTES
+    ) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def tenant(stack: Stack) -> AsyncIterator[int]:
+    """One who viewed very many pages, and one who logged in and viewed three."""
+    tenant = new_tenant()
+    few = [event("few", "view", page=page) for page in ("a", "b", "c")]
+    await stack.insert(tenant, [event("few"), *few])
+    columns = "tenant_id, kind, event_type, user_id, message_id, timestamp, received_at, payload"
+    await stack.clickhouse.command(
+        f"INSERT INTO events ({columns}) SELECT {{t:UInt64}}, 'track', 'view', 'many', toString(number),"
+        " fromUnixTimestamp64Milli({at:Int64}), fromUnixTimestamp64Milli({at:Int64}),"
+        " concat('{\"page\":\"', toString(number), '\"}') FROM numbers({views:UInt64})",
+        {"t": tenant, "at": NOW_MS - 1000, "views": VIEWS},
+    )
+    yield tenant
+    for table in ("events", "profile_seen", "profiles"):
+        await stack.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
+
+
+async def test_what_takes_too_much_memory_leaves_the_others_to_be_published(
+    stack: Stack, narrow: Stack, tenant: int
+) -> None:
+    await stack.compute.run(job(tenant, 1, {READERS: MANY_VALUES}))
+    assert await stack.segments_of(tenant, "many") == (READERS,)
+    await stack.insert(tenant, [event("new", "view", page=page) for page in ("a", "b", "c")])
+
+    await narrow.compute.run(job(tenant, 2, {LOGINS: LOGGED_IN, VIEWERS: VIEWED, READERS: MANY_VALUES}))
+
+    done = (await narrow.results(tenant))[-1]
+    assert (done.status, done.problem) == ("succeeded", None)
+    assert {each.segment_id: each.size for each in done.segments} == {LOGINS: 1, VIEWERS: 3}
+    assert failures(done) == {READERS: "evaluation-refused"}
+    found = [await narrow.segments_of(tenant, each) for each in ("few", "many", "new")]
+    assert found == [(LOGINS, VIEWERS, READERS), (VIEWERS, READERS), (VIEWERS,)]
+
+
+async def test_who_refers_to_what_is_refused_fails_with_it(stack: Stack, narrow: Stack, tenant: int) -> None:
+    refers = {"type": "segment", "segment_id": READERS, "negate": True}
+    segments = {LOGINS: LOGGED_IN, VIEWERS: group(count("view"), refers)}
+
+    await narrow.compute.run(job(tenant, 1, segments, references={READERS: MANY_VALUES}))
+
+    done = (await narrow.results(tenant))[-1]
+    assert ([each.segment_id for each in done.segments], failures(done)) == (
+        [LOGINS],
+        {VIEWERS: "evaluation-refused"},
+    )
+
+
+async def test_a_run_that_fails_for_all_has_failed(narrow: Stack, tenant: int) -> None:
+    await narrow.compute.run(job(tenant, 1, {READERS: MANY_VALUES, VIEWERS: NOWHERE}))
+
+    done = (await narrow.results(tenant))[-1]
+    assert (done.status, failures(done)) == (
+        "failed",
+        {READERS: "evaluation-refused", VIEWERS: "reference-broken"},
+    )
+    assert done.problem is not None
+    assert (await narrow.ledger.head(tenant)).number == 0
+
+
+async def test_a_lost_list_and_a_broken_reference_leave_the_others_to_be_published(stack: Stack) -> None:
+    tenant = new_tenant()
+    await stack.insert(tenant, [event("a")])
+    await stack.lists.take_in(
+        [
+            StaticMembersChanged(tenant_id=tenant, segment_id=LOST, list_version=1, base_version=0, part=1, parts=1),
+            StaticMembersChanged(tenant_id=tenant, segment_id=LOST, list_version=2, base_version=1, part=2, parts=2),
+        ]
+    )
+    refers = group({"type": "segment", "segment_id": LOST})
+    told = job(tenant, 1, {LOGINS: LOGGED_IN, VIEWERS: NOWHERE, READERS: refers})
+    lost = JobSegment(id=LOST, version=2, definition=group(), list_version=2)
+
+    await stack.compute.run(told.model_copy(update={"segments": (lost, *told.segments)}))
+
+    done = (await stack.results(tenant))[-1]
+    assert (done.status, [(each.segment_id, each.size) for each in done.segments]) == ("succeeded", [(LOGINS, 1)])
+    assert failures(done) == {
+        LOST: "static-list-incomplete",
+        READERS: "static-list-incomplete",
+        VIEWERS: "reference-broken",
+    }
+    assert await stack.segments_of(tenant, "a") == (LOGINS,)
