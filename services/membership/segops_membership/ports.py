@@ -27,8 +27,10 @@ class Outage(Exception):
 class QueryRefused(Exception):
     """The warehouse will not evaluate a definition: too costly, or beyond what it can express."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"The warehouse gave up on a query with its error {code}.")
+    def __init__(self, code: int, lacking: str = "") -> None:
+        """`code` is the warehouse's own; `lacking` says what ran out, if anything did."""
+        why = f" for want of {lacking}" if lacking else ""
+        super().__init__(f"The warehouse gave up on a query{why}, with its error {code}.")
         self.code = code
 
 

@@ -125,5 +125,5 @@ async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(stac
     assert len(whole.universe) == USERS
     assert (in_parts.universe, in_parts.atoms) == (whole.universe, whole.atoms)
     assert in_parts.rows_read > whole.rows_read
-    with pytest.raises(QueryRefused, match="241"):
+    with pytest.raises(QueryRefused, match="memory, with its error 241"):
         await answer(stack.clickhouse, tenant, 1024**2)

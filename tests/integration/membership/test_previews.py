@@ -328,6 +328,7 @@ async def test_a_statement_that_takes_too_long_is_refused(stack: Stack) -> None:
 
     assert refusal.value.slug == "evaluation-refused"
     assert refusal.value.errors[0].path == "definition"
+    assert "for want of time" in refusal.value.errors[0].detail
     assert isinstance(refusal.value.__cause__, QueryRefused)
 
 
