@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.integration.membership.stack import NOW_MS, group, insert_events, new
 from tests.integration.membership.test_differential import SEGMENT, clickhouse
 
 __all__ = ["clickhouse"]
+README = Path(__file__).parents[3] / "README.md"
 _LIKELY = {sql_properties: 1, sql_tests: 1, sql_aggregates: 2, compiler_values: 2, sql_sequences: 3, sql_held: 3}
 """The part that asks most about a module, to save time."""
 
@@ -80,3 +82,7 @@ async def test_the_compiler_as_it_is_gives_no_wrong_answer(clickhouse: ClickHous
 async def test_a_planted_bug_is_caught(clickhouse: ClickHouse, corpus: Corpus, mutant: Mutant) -> None:
     with mutant.planted():
         assert await corpus.differing(clickhouse, _LIKELY.get(mutant.module, 0)) != []
+
+
+def test_the_readme_tells_how_many_are_planted() -> None:
+    assert f"and {len({mutant.name for mutant in MUTANTS})} planted bugs" in README.read_text()
