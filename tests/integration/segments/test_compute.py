@@ -192,7 +192,7 @@ async def test_a_run_follows_the_words_of_its_worker(client: httpx.AsyncClient, 
         "succeeded",
         start + timedelta(seconds=2),
         segments=[SegmentResult(segment_id=segment_id, version=1, size=10, entered=3, exited=1)],
-        counts=RunCounts(universe=60),
+        counts=RunCounts(universe=60, rows_read=700, bytes_read=9000),
         duration_ms=1500,
     )
     late = result(run_id, "running", start + timedelta(seconds=1))
@@ -202,15 +202,29 @@ async def test_a_run_follows_the_words_of_its_worker(client: httpx.AsyncClient, 
     for word in (done, late, done, failed):
         await runs.apply(word)
     shown = await run(client, path, run_id)
-    assert {name: shown[name] for name in ("status", "size", "entered", "exited", "universe", "duration_ms")} == {
+    told = {
         "status": "succeeded",
         "size": 10,
         "entered": 3,
         "exited": 1,
+        "published": True,
         "universe": 60,
         "duration_ms": 1500,
+        "rows_read": 700,
+        "bytes_read": 9000,
+        "problem": None,
     }
-    assert shown["problem"] is None
+    assert {name: shown[name] for name in told} == told
+
+
+async def test_a_run_of_an_earlier_instant_says_that_it_is_not_served(
+    client: httpx.AsyncClient, runs: RunService, path: str
+) -> None:
+    run_id, segment_id = await compute(client, path), int(path.split("/")[-2])
+    found = SegmentResult(segment_id=segment_id, version=1, size=10, entered=0, exited=0, published=False)
+    await runs.apply(result(run_id, "succeeded", datetime.now(UTC), segments=[found]))
+    shown = await run(client, path, run_id)
+    assert (shown["status"], shown["size"], shown["published"]) == ("succeeded", 10, False)
 
 
 async def test_deleting_a_segment_takes_back_what_nobody_has_seen(

@@ -57,8 +57,11 @@ RUN: Final[JsonDict] = {
     "size": 1204,
     "entered": 31,
     "exited": 8,
+    "published": True,
     "universe": 60000,
     "duration_ms": 412,
+    "rows_read": 251300,
+    "bytes_read": 6031200,
     "digest": "8d0c8f6f2f2f7b1e54a3c1b09e5d7a42",
 }
 
@@ -242,8 +245,13 @@ class RunRead(Answer):
     size: int | None
     entered: int | None
     exited: int | None
+    published: bool | None = Field(
+        description="Whether it is, or was, what is served; false when it is of an instant before that of what was served."
+    )
     universe: int | None
     duration_ms: int | None
+    rows_read: int | None = Field(description="From the warehouse, for all segments of the run together.")
+    bytes_read: int | None = Field(description="As `rows_read`, uncompressed.")
     digest: str | None = Field(
         description="32 hexadecimal digits, equal for runs that found the same user ids, in whatever order events came."
     )
@@ -267,8 +275,11 @@ class RunRead(Answer):
             size=None if outcome is None else outcome.size,
             entered=None if outcome is None else outcome.entered,
             exited=None if outcome is None else outcome.exited,
+            published=None if outcome is None else outcome.published,
             universe=None if outcome is None else outcome.counts.universe,
             duration_ms=None if outcome is None else outcome.duration_ms,
+            rows_read=None if outcome is None else outcome.counts.rows_read,
+            bytes_read=None if outcome is None else outcome.counts.bytes_read,
             digest=None if outcome is None else outcome.digest,
             progress=None if run.progress is None else RunProgressRead.of(run.progress),
             problem=None if run.problem is None else RunProblemRead.of(run.problem),
