@@ -129,6 +129,9 @@ async def test_answers(api: Api) -> None:
         "leaving": {"count": 0, "sample": []},
         "staying": 1,
         "dependents": [api.segment + 1],
+        "text_diff": '--- before\n+++ after\n@@ -1,3 +1,2 @@\n all of {\n-  count "login" gte 1\n }\n',
+        "added": [],
+        "removed": ['count "login" gte 1'],
     }
     assert overlap == {
         "segments": [{"segment_id": api.segment, "size": 1}, {"segment_id": api.segment + 1, "size": 0}],

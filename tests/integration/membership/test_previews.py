@@ -247,6 +247,7 @@ async def test_a_plan_compares_two_definitions_neither_of_which_is_the_present_o
 
     old, new = (evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in (first, second))
     assert (found.version, found.before, found.after) == (3, len(old), len(new))
+    assert (found.diff.removed, found.diff.added) == (('count "buy" gte 1',), ('count "visit" gte 1',))
     assert set(found.entering.sample) == new - old == {"c", "d"}
     assert set(found.leaving.sample) == old - new == {"b"}
 

@@ -249,6 +249,10 @@ class PlanRead(_Read):
                     "leaving": {"count": 8, "sample": ["user-456"]},
                     "staying": 1196,
                     "dependents": [57],
+                    "text_diff": "--- before\n+++ after\n@@ -1,2 +1,3 @@\n all of {\n"
+                    '+  trait "plan" eq "starter"\n }\n',
+                    "added": ['trait "plan" eq "starter"'],
+                    "removed": [],
                 }
             ]
         }
@@ -266,6 +270,9 @@ class PlanRead(_Read):
     dependents: tuple[int, ...] = Field(
         description="Segments whose definitions lead to this one, directly or through others, by rising id."
     )
+    text_diff: str = Field(description="A unified diff of the text forms; empty when nothing changed.")
+    added: tuple[str, ...] = Field(description="Lines of the text form that are new.")
+    removed: tuple[str, ...] = Field(description="Lines of the text form that are gone.")
 
     @classmethod
     def of(cls, plan: Plan) -> PlanRead:
@@ -281,6 +288,9 @@ class PlanRead(_Read):
                 "leaving": SelectionRead.of(plan.leaving),
                 "staying": plan.staying,
                 "dependents": plan.dependents,
+                "text_diff": plan.diff.text,
+                "added": plan.diff.added,
+                "removed": plan.diff.removed,
             }
         )
 

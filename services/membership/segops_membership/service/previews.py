@@ -11,6 +11,7 @@ from typing import Final
 from pyroaring import BitMap
 
 from segops_common.contracts.definition import Group
+from segops_common.contracts.definition.difference import TextDiff, text_diff
 from segops_common.kit.errors import Fault, NotFound, ValidationFailed
 from segops_membership.domain.algebra import members, universe_of
 from segops_membership.domain.compiler import compile_definition
@@ -73,6 +74,7 @@ class Plan:
     entering: Selection
     leaving: Selection
     dependents: tuple[int, ...]
+    diff: TextDiff
     reading: Reading
 
 
@@ -185,6 +187,7 @@ class Previews:
             entering=await self._selection(tenant_id, after - before),
             leaving=await self._selection(tenant_id, before - after),
             dependents=tuple(sorted(dependents_of(segment_id, known) - {segment_id})),
+            diff=text_diff(base, definition, names=("before", "after")),
             reading=reading,
         )
 

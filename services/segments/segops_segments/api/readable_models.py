@@ -146,7 +146,7 @@ class VersionDiffRead(BaseModel):
         return cls(
             from_version=diff.before,
             to_version=diff.after,
-            text_diff=diff.text,
-            added=diff.added,
-            removed=diff.removed,
+            text_diff=diff.text.text,
+            added=diff.text.added,
+            removed=diff.text.removed,
         )

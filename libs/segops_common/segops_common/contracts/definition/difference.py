@@ -1,0 +1,34 @@
+"""What changed from one definition to another, line by line of its text form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import unified_diff
+
+from segops_common.contracts.definition.groups import Group
+from segops_common.contracts.definition.text import render_text
+
+
+@dataclass(frozen=True, slots=True)
+class TextDiff:
+    """A unified diff, empty when nothing changed, and the lines that came and went without their indentation."""
+
+    text: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def text_diff(before: Group, after: Group, *, names: tuple[str, str]) -> TextDiff:
+    """From one to the other, with the names that head the diff."""
+    lines = list(unified_diff(_lines(before), _lines(after), *names))
+    return TextDiff("".join(lines), _marked("+", lines[2:]), _marked("-", lines[2:]))
+
+
+def _lines(definition: Group) -> list[str]:
+    """Each with its line feed; a name may hold other separators."""
+    return [f"{line}\n" for line in render_text(definition).split("\n")[:-1]]
+
+
+def _marked(mark: str, lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(line[1:].strip() for line in lines if line.startswith(mark))
