@@ -10,13 +10,21 @@ from typing import Protocol
 from pyroaring import BitMap
 
 from segops_common.contracts.http import ObservedEvents
-from segops_common.contracts.jobs import ComputeResult, MembershipChanged, SegmentChanged, StaticMembersChanged
+from segops_common.contracts.jobs import ComputeResult, SegmentChanged, StaticMembersChanged
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.digests import Digest
 from segops_membership.domain.evaluate import Event
 from segops_membership.domain.explain import Needs
 from segops_membership.domain.plan import Atom, StaticAtom
-from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, SegmentOutcome, TenantHead
+from segops_membership.domain.runs import (
+    Attempt,
+    Changed,
+    Proposal,
+    Publication,
+    SegmentHead,
+    SegmentOutcome,
+    TenantHead,
+)
 from segops_membership.domain.static_lists import StaticList
 
 
@@ -182,7 +190,7 @@ class Runs(Protocol):
         """Let readers see the publication; repeatable."""
         ...
 
-    def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Sequence[MembershipChanged]]:
+    def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Changed]:
         """Every change of a publication with the user's id, in portions that fit in memory."""
         ...
 
@@ -289,8 +297,8 @@ class Announcer(Protocol):
         """Report a change of a run's state, in order within a tenant."""
         ...
 
-    async def changes(self, changes: Sequence[MembershipChanged]) -> None:
-        """Report who entered and exited, in order within a profile."""
+    async def changes(self, publication: Publication, changed: Changed) -> None:
+        """Report who entered or exited, in order within a profile."""
         ...
 
     async def ends(self) -> Mapping[int, int]:

@@ -9,11 +9,12 @@ from typing import Any, Final
 import pytest
 from pyroaring import BitMap
 
+from segops_common.contracts.jobs import ComputeResult
 from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, Settings
 from segops_membership.adapters.evaluation import ClickHouseProfiles
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.domain.digests import Digest
-from segops_membership.domain.runs import Attempt, SegmentHead, SegmentOutcome
+from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, event, new_tenant
 
 USERS: Final = 20
@@ -88,3 +89,48 @@ async def test_changes_are_written_and_summed_up_in_portions(
     assert digests == at_once
     assert digests[3] == Digest()
     assert digests[5] != Digest(), "what is not published is summed up whole"
+
+
+@pytest.mark.parametrize("names_at_once", [1, 5, 50_000])
+async def test_each_change_is_read_once_however_few_names_fit(stack: Stack, names_at_once: int) -> None:
+    tenant, attempt = new_tenant(), Attempt(9, 9)
+    names = [f"user-{n}" for n in range(USERS)]
+    await stack.insert(tenant, [event(name) for name in names])
+    await ClickHouseProfiles(clickhouse=stack.clickhouse).number(tenant, 1, USERS, 1)
+    runs = ClickHouseRuns(clickhouse=stack.clickhouse, names_at_once=names_at_once)
+    await runs.write_outcomes(tenant, attempt, OUTCOMES, NOW_MS, NOW)
+    result = ComputeResult(
+        run_id=9,
+        tenant_id=tenant,
+        status="succeeded",
+        at=NOW,
+        segments=tuple(each.result(Digest()) for each in OUTCOMES),
+    )
+    publication = Publication(
+        tenant_id=tenant,
+        number=1,
+        attempt=attempt,
+        base_run_id=0,
+        as_of_ms=NOW_MS,
+        at=NOW,
+        result=result,
+        announced=False,
+    )
+
+    found = [
+        (changed.segment_id, changed.change, user_id)
+        async for changed in runs.changes(tenant, publication)
+        for user_id in changed.user_ids
+    ]
+
+    numbered = await stack.clickhouse.query(
+        "SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant}
+    )
+    users = {int(n): str(user_id) for n, user_id in numbered.rows}
+    assert set(users.values()) == set(names)
+    assert sorted(found) == sorted(
+        (each.segment_id, change, users[n])
+        for each in OUTCOMES
+        for change, numbers in (("entered", each.entered), ("exited", each.exited))
+        for n in numbers
+    )

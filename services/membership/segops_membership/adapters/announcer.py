@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+import orjson
+
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged
 from segops_common.contracts.topics import (
     COMPUTE_RESULTS,
@@ -16,6 +18,7 @@ from segops_common.contracts.topics import (
 )
 from segops_common.streams.log import EventLog, Header, LogError, Message, partition_of
 from segops_common.telemetry.metrics import Metric, Metrics
+from segops_membership.domain.runs import Changed, Publication
 from segops_membership.ports import Change, Outage
 
 SCHEMA_VERSION: Final = b"1"
@@ -48,15 +51,16 @@ class LogAnnouncer:
         if result.status != "running":
             self._runs.labels(result.status).inc()
 
-    async def changes(self, changes: Sequence[MembershipChanged]) -> None:
+    async def changes(self, publication: Publication, changed: Changed) -> None:
         """See the port."""
-        if not changes:
+        if not changed.user_ids:
             return
+        before, after = _around_user(publication, changed)
         lines: defaultdict[int, list[bytes]] = defaultdict(list)
-        for change in changes:
-            partition = partition_of(MEMBERSHIP_CHANGES, profile_key(change.tenant_id, change.user_id))
-            lines[partition].append(change.model_dump_json().encode() + b"\n")
-        key = tenant_key(changes[0].tenant_id)
+        for user_id in changed.user_ids:
+            partition = partition_of(MEMBERSHIP_CHANGES, profile_key(publication.tenant_id, user_id))
+            lines[partition].append(before + orjson.dumps(user_id) + after)
+        key = tenant_key(publication.tenant_id)
         messages = [
             Message(key=key, value=value, headers=_HEADERS, partition=partition)
             for partition, grouped in lines.items()
@@ -98,6 +102,20 @@ class LogAnnouncer:
             for each in changes
             if (each.tenant_id, each.run_id) == (tenant_id, run_id)
         )
+
+
+def _around_user(publication: Publication, changed: Changed) -> tuple[bytes, bytes]:
+    """What stands before and after the user's id in each line: writing the model for each user takes six times as long."""
+    line = MembershipChanged(
+        tenant_id=publication.tenant_id,
+        segment_id=changed.segment_id,
+        user_id="",
+        change=changed.change,
+        run_id=publication.attempt.run_id,
+        at=publication.at,
+    ).model_dump_json()
+    before, name, after = line.encode().partition(b'"user_id":')
+    return before + name, after.removeprefix(b'""') + b"\n"
 
 
 def _values(lines: Sequence[bytes]) -> list[bytes]:

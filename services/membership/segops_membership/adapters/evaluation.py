@@ -249,7 +249,7 @@ class ClickHouseProfiles:
     async def unnumbered(self, tenant_id: int, lists: Collection[StaticAtom] = ()) -> int:
         """See the port `Profiles`."""
         bind = Bindings()
-        counted = select("uniqExact(user_key)", f"({_without_number(tenant_id, lists, bind)})")
+        counted = select("uniqExact(user_key)", f"({_without_number('user_key', tenant_id, lists, bind)})")
         with outages():
             found = await self._clickhouse.query(counted, bind.values, timeout_s=QUERY_TIMEOUT_S)
         return int(found.rows[0][0])
@@ -261,7 +261,8 @@ class ClickHouseProfiles:
         bind = Bindings()
         columns = "tenant_id, user_key, any(user_id) AS user_id, min(first_seen) AS first_seen"
         tail = f"GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {bind.integer(count)}"
-        new = select(columns, f"({_without_number(tenant_id, lists, bind)})", "", tail)
+        without = _without_number("tenant_id, user_key, user_id, first_seen", tenant_id, lists, bind)
+        new = select(columns, f"({without})", "", tail)
         number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
         numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
         target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
@@ -279,17 +280,15 @@ class ClickHouseProfiles:
         return {int(n): str(user_id) for n, user_id in found.rows}
 
 
-def _without_number(tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:
-    """Profiles with events, and users of the lists, some of them twice; who has no event has not been seen yet."""
+def _without_number(columns: str, tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:
+    """Profiles with events, and users of the lists, some of them twice; who has no event has not been seen yet.
+
+    By an anti-join, which compares whole blocks, of the columns that are needed: with `NOT IN` it takes four times as long.
+    """
     tenant = bind.integer(tenant_id)
-    is_new = f"user_key NOT IN ({select('user_key', 'profiles', f'tenant_id = {tenant}')})"
-    columns = "tenant_id, user_key, user_id, first_seen"
-    seen = select(columns, PROFILE_SEEN_TABLE, f"tenant_id = {tenant} AND {is_new}")
-    if not lists:
-        return seen
-    listed = select(
-        columns.replace("first_seen", f"{bind.instant(_NEVER_MS)} AS first_seen"),
-        STATIC_MEMBERS_TABLE,
-        f"{list_rows(tenant, lists, bind)} AND present AND {is_new}",
-    )
-    return f"{seen} UNION ALL {listed}"
+    met = select(columns, PROFILE_SEEN_TABLE, f"tenant_id = {tenant}")
+    if lists:
+        listed = columns.replace("first_seen", f"{bind.instant(_NEVER_MS)} AS first_seen")
+        met += f" UNION ALL {select(listed, STATIC_MEMBERS_TABLE, f'{list_rows(tenant, lists, bind)} AND present')}"
+    numbered = select("user_key", "profiles", f"tenant_id = {tenant}")
+    return select(columns, f"({met}) AS met LEFT ANTI JOIN ({numbered}) AS numbered USING (user_key)")

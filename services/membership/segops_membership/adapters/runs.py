@@ -10,7 +10,6 @@ from typing import Any, Final, Literal, TypeVar
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import MembershipChanged
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
 from segops_membership.adapters.outages import outages
@@ -18,15 +17,14 @@ from segops_membership.adapters.sql_properties import cut_instant
 from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.digests import Digest
 from segops_membership.domain.instants import from_ms, to_ms
-from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
+from segops_membership.domain.runs import Attempt, Changed, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
 
 T = TypeVar("T")
 
 _TIMEOUT_S: Final = 300
 _OUTCOMES_AT_ONCE: Final = 16
-_NAMES_AT_ONCE: Final = 50_000
-_CHANGES_AT_ONCE: Final = 2_000
+_CHANGES_AT_ONCE: Final = 10_000
 """Made in one go, some 20 ms: the loop that makes them also renews the lease."""
 _OF_ATTEMPT: Final = "tenant_id = {tenant:UInt64} AND run_id = {run:UInt64} AND fence = {fence:UInt64}"
 _OF_SEGMENTS: Final = f"{_OF_ATTEMPT} AND segment_id IN {{segments:Array(UInt64)}}"
@@ -35,13 +33,20 @@ _OF_SEGMENTS: Final = f"{_OF_ATTEMPT} AND segment_id IN {{segments:Array(UInt64)
 class ClickHouseRuns:
     """See the port `Runs`. A join holds up to `numbers_in_memory` changed numbers, beyond that the tenant's profiles.
 
-    A statement expands the bitmaps of one segment, or of several with `numbers_at_once` numbers at most.
+    A statement expands the bitmaps of one segment, or of several with `numbers_at_once` numbers at most. Some `names_at_once`
+    user ids are in memory while changes are read.
     """
 
     def __init__(
-        self, *, clickhouse: ClickHouse, numbers_in_memory: int = 500_000, numbers_at_once: int = 2_000_000
+        self,
+        *,
+        clickhouse: ClickHouse,
+        numbers_in_memory: int = 500_000,
+        numbers_at_once: int = 2_000_000,
+        names_at_once: int = 50_000,
     ) -> None:
         self._clickhouse = clickhouse
+        self._names_at_once = names_at_once
         self._numbers_in_memory = numbers_in_memory
         self._numbers_at_once = numbers_at_once
 
@@ -158,19 +163,18 @@ class ClickHouseRuns:
             values,
         )
 
-    async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Sequence[MembershipChanged]]:
-        """Reads bitmaps and names a few at a time."""
+    async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Changed]:
+        """Reads bitmaps and names a few at a time, names by ranges of the user's key: each profile is read once."""
         changed = [each.segment_id for each in publication.result.segments if each.entered or each.exited]
         for segments in _portions(changed, _OUTCOMES_AT_ONCE):
             found = await self._differences(tenant_id, publication.attempt, segments)
-            affected = BitMap.union(BitMap(), *(bitmap for _, _, bitmap in found))
-            for portion in _portions(affected, _NAMES_AT_ONCE):
-                names = await self._names(tenant_id, portion[0], portion[-1])
-                numbers = BitMap(portion)
+            parts = 1 + len(BitMap.union(BitMap(), *(bitmap for _, _, bitmap in found))) // self._names_at_once
+            for part in range(parts):
+                names = await self._names(tenant_id, publication.attempt, segments, part, parts)
+                numbers = BitMap(names)
                 for segment_id, change, bitmap in found:
                     for some in _portions(bitmap & numbers, _CHANGES_AT_ONCE):
-                        users = [names[n] for n in some if n in names]
-                        yield [_changed(publication, segment_id, user_id, change) for user_id in users]
+                        yield Changed(segment_id, change, [names[n] for n in some])
 
     async def _differences(
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int]
@@ -195,14 +199,20 @@ class ClickHouseRuns:
         found = await self._query(select(f"segment_id, {_base64('members')}", "segment_runs", condition), values)
         return ((int(segment_id), _bitmap(state)) for segment_id, state in found.rows)
 
-    async def _names(self, tenant_id: int, first: int, last: int) -> dict[int, str]:
+    async def _names(
+        self, tenant_id: int, attempt: Attempt, segments: Sequence[int], part: int, parts: int
+    ) -> dict[int, str]:
+        """Who entered or exited one of the segments, and has a key in that part of all keys."""
+        bitmaps = select("arrayJoin([entered_members, exited_members]) AS changed", _SOURCE, _OF_SEGMENTS)
+        changed = select("groupBitmapMergeState(changed)", f"({bitmaps})")
+        condition = (
+            "tenant_id = {tenant:UInt64} AND user_key BETWEEN {first:UInt64} AND {last:UInt64}"
+            f" AND bitmapContains(({changed}), n)"
+        )
+        keys = {"first": part * 2**64 // parts, "last": (part + 1) * 2**64 // parts - 1}
         found = await self._query(
-            select(
-                "n, user_id",
-                "profiles FINAL",
-                "tenant_id = {tenant:UInt64} AND n BETWEEN {first:UInt32} AND {last:UInt32}",
-            ),
-            {"tenant": tenant_id, "first": first, "last": last},
+            select("n, user_id", "profiles FINAL", condition),
+            {**_named(tenant_id, attempt), "segments": segments, **keys},
         )
         return {int(n): str(user_id) for n, user_id in found.rows}
 
@@ -217,19 +227,6 @@ class ClickHouseRuns:
 
 # One row an attempt and segment, also when an insert was repeated and its parts are not merged yet.
 _SOURCE: Final = "segment_runs FINAL"
-
-
-def _changed(
-    publication: Publication, segment_id: int, user_id: str, change: Literal["entered", "exited"]
-) -> MembershipChanged:
-    return MembershipChanged(
-        tenant_id=publication.tenant_id,
-        segment_id=segment_id,
-        user_id=user_id,
-        change=change,
-        run_id=publication.attempt.run_id,
-        at=publication.at,
-    )
 
 
 def _named(tenant_id: int, attempt: Attempt) -> dict[str, Any]:

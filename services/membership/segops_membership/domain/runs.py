@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Literal
 
 from pyroaring import BitMap
 
@@ -129,6 +130,15 @@ class Publication:
     at: datetime
     result: ComputeResult
     announced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Users whom a published run lets enter or exit a segment."""
+
+    segment_id: int
+    change: Literal["entered", "exited"]
+    user_ids: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

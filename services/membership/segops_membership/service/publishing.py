@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.kit.faults import FaultPoints
 from segops_membership.domain.digests import Digest
-from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentOutcome
+from segops_membership.domain.runs import Attempt, Changed, Proposal, Publication, SegmentOutcome
 from segops_membership.ports import Announcer, Change, Ledger, PublicationSignal, Runs
 from segops_membership.service.leases import Lease
 
@@ -78,10 +79,9 @@ class Publisher:
         self._faults.reach("after_result")
         told = await self._told(publication)
         self._faults.reach("before_announce")
-        async for changes in self._runs.changes(publication.tenant_id, publication):
+        async for changed in self._runs.changes(publication.tenant_id, publication):
             lease.check()
-            new = [each for each in changes if (each.segment_id, each.user_id, each.change) not in told]
-            await self._announcer.changes(new)
+            await self._announcer.changes(publication, _without(told, changed))
             self._faults.reach("amid_announce")
         self._faults.reach("after_announce")
         await self._ledger.mark_announced(publication.tenant_id, publication.attempt.run_id)
@@ -95,3 +95,10 @@ class Publisher:
     async def tell(self, result: ComputeResult) -> None:
         """Report a state of a run that publishes nothing, or has not yet."""
         await self._announcer.result(result)
+
+
+def _without(told: Collection[Change], changed: Changed) -> Changed:
+    if not told:
+        return changed
+    new = [user for user in changed.user_ids if (changed.segment_id, user, changed.change) not in told]
+    return replace(changed, user_ids=new)
