@@ -83,6 +83,9 @@ _CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
     "three, two at once": (("step_a", -70_000), ("step_b", -10_000), ("step_c", -10_000)),
 }
 
+_ASKED_ALONE = ("ping", "beat")
+"""Types of which one thing is asked, so that nothing else decides how they are read."""
+
 EVENTS: list[Event] = [
     *(
         Event(f"tier {name}", "$identify", f"t{i}", NOW_MS + at, {"tier": value})
@@ -118,6 +121,8 @@ EVENTS: list[Event] = [
         for name, history in _TRAITS.items()
         for at, id, traits in history
     ),
+    # Whoever stores every third event twice stores one of each kind twice.
+    *(Event(f"{kind} {i}", kind, f"{kind}-{i}", NOW_MS - 5, {}) for kind in _ASKED_ALONE for i in range(3)),
 ]
 
 
@@ -144,8 +149,9 @@ def _match(occurrence: str, p: int, *where: dict[str, Any]) -> dict[str, Any]:
     return {"type": "event_match", "event_type": "tie", "occurrence": occurrence, "has": has, "where": list(where)}
 
 
-def _regular(of: int, at_least: int) -> dict[str, Any]:
-    return {"type": "event_regularity", "event_type": "login", "period": "1d", "of": of, "at_least": at_least}
+def _regular(of: int, at_least: int, event_type: str = "login", **more: Any) -> dict[str, Any]:
+    asked = {"type": "event_regularity", "event_type": event_type, "period": "1d", "of": of, "at_least": at_least}
+    return {**asked, **more}
 
 
 def _aggregate(function: str, operator: str, value: Any) -> dict[str, Any]:
@@ -180,6 +186,7 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         *(_time(each, "after", "2026-02-28T12:00:00Z") for each in ("first", "last")),
         *(_time("last", operator, "1d") for operator in ("within_last", "not_within_last")),
         *(_regular(of, at_least) for of, at_least in ((2, 1), (2, 2), (3, 2), (3, 3))),
+        *(_count("gte", 2, "ping"), _regular(2, 1, "beat", count=2)),
         *(_match(each, p) for each in ("first", "last") for p in range(4)),
         *(_match(each, 1, {"property": "q", "operator": "eq", "value": 1}) for each in ("first", "last")),
         *({"type": "sample", "percent": 25.9, "seed": seed} for seed in "abcd"),

@@ -142,7 +142,13 @@ MUTANTS = (
     Mutant("gt of doubles as gte", compiler_values, "math.nextafter(low, math.inf), math.inf", "low, math.inf"),
     Mutant("complement of everyone", algebra, "return universe - ", "return universe.copy() if True else universe - "),
     Mutant("tenant of events ignored", sql_plans, 'kind = [f"tenant_id = {tenant}", ', "kind = ["),
-    Mutant("duplicates counted", sql_plans, '{EVENTS_TABLE} FINAL", conditions', '{EVENTS_TABLE}", conditions'),
+    Mutant("duplicates counted", sql_plans, "EVENTS_TABLE if all(", "EVENTS_TABLE if True or all("),
+    Mutant("duplicates counted beside none", sql_plans, "EVENTS_TABLE if all(", "EVENTS_TABLE if any("),
+    Mutant("duplicates of several counted", sql_plans, "low=1, high=None", "high=None"),
+    Mutant("duplicates counted up to a limit", sql_plans, "low=1, high=None", "low=1"),
+    Mutant(
+        "duplicates counted in a period", sql_plans, "RegularityAtom(selection, count=1)", "RegularityAtom(selection)"
+    ),
     Mutant("what one atom checks is asked of all", sql_plans, "frozenset.intersection(", "frozenset().union("),
     Mutant("window includes its start", sql_plans, "timestamp > ", "timestamp >= "),
     Mutant("window excludes its end", sql_plans, "timestamp <= ", "timestamp < "),

@@ -1,8 +1,8 @@
 """A sequence as SQL: one statement, in which each event appears once for every step that it is.
 
 An event gets a number of its time and its step that tells the steps of one time apart, the later first: a chain never takes
-two events of one time, and an event never takes the place of one that it does not follow. Without equal numbers, the search
-of `windowFunnel` is complete, which keeps for each step the latest start of a chain that has come so far.
+two events of one time, and an event never takes the place of one that it does not follow. Without numbers that are equal for
+two steps, the search of `windowFunnel` is complete, which keeps for each step the latest start of a chain that has come so far.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def sequence_rows(atom: SequenceAtom, tenant: str, bind: Bindings) -> str:
     # The time is never negative, and the last step of a millisecond has its least number.
     at = f"toUInt64(toUnixTimestamp64Milli(timestamp) - {WAREHOUSE_MIN_MS}) * {_STEPS} + {_STEPS - 1} - step"
     steps = f"user_key, {_step(atom, matches, bind)} AS step, toUInt64({at}) AS at"
-    return select(steps, f"{EVENTS_TABLE} FINAL", " AND ".join(conditions))
+    # An event that was delivered twice has one time, so it is no two steps: only its payload may have to be the merged one.
+    source = f"{EVENTS_TABLE} FINAL" if any(step.where for step in atom.steps) else EVENTS_TABLE
+    return select(steps, source, " AND ".join(conditions))
 
 
 def sequence_measure(atom: SequenceAtom) -> str:
