@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from statistics import mean
@@ -19,14 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.harness import peers
 from bench.harness.analysis import explain_on, previews_on
+from bench.harness.cases import CASES, JOB_SEGMENTS, MANY, MANY_AT_OTHERS, SIX, Case, condition, segment
 from bench.harness.engines import folder, postgres, warehouse
-from bench.harness.history import AS_OF, AS_OF_MS, DAYS, SHARES, TENANT, generate, users_of
+from bench.harness.history import AS_OF, AS_OF_MS, TENANT, add, generate, users_of
+from bench.harness.jobs import runs_on
 from bench.harness.memory import growth_mib
 from bench.harness.pairs import in_turn, milliseconds
-from bench.harness.peers import Did
 from bench.report import Budget, Ratio, at_least, at_most
 from segops_common.contracts.definition import Group
-from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.evaluation import STATEMENTS_OF_A_RUN, ClickHouseEvaluation
 from segops_membership.domain.algebra import members
@@ -36,168 +35,9 @@ from segops_membership.domain.plan import Expression, atoms_of
 EVENTS: Final = 2_000_000
 ROUNDS: Final = 5
 JOB_ROUNDS: Final = 3
-JOB_SEGMENTS: Final = 200
 SAMPLED_ALONE: Final = 20
 SEGMENT: Final = 1
 MEMORY_BYTES: Final = 512 * 1024**2
-_DAY_MS: Final = 86_400_000
-_SINCE_MS: Final = AS_OF_MS - 30 * _DAY_MS
-_WINDOW: Final = {"window": {"last": "30d"}}
-_PRICED: Final = {"where": [{"property": "price", "operator": "gte", "value": 100}]}
-
-
-def condition(event_type: str, value: int, **more: Any) -> dict[str, Any]:
-    """At least so many events of a type."""
-    return {"type": "event_count", "event_type": event_type, "operator": "gte", "value": value, **more}
-
-
-def segment(*conditions: dict[str, Any], logic: str = "AND") -> Group:
-    """A definition in which all conditions hold."""
-    return Group.model_validate({"logic": logic, "conditions": list(conditions)})
-
-
-def scan(columns: str, *event_types: str, since_ms: int | None = None) -> str:
-    """A bare read of the columns, beside those that every condition on events needs."""
-    return f"SELECT sum(user_key), max(timestamp){columns} FROM {_events(event_types, since_ms)}"
-
-
-def counted(*event_types: str, since_ms: int | None = None) -> str:
-    """The least that telling users apart can cost: how many have at least one of the events."""
-    until = f" AND timestamp <= fromUnixTimestamp64Milli({AS_OF_MS}, 'UTC')"
-    each = f"SELECT user_key, count() AS events FROM {_events(event_types, since_ms)}{until} GROUP BY user_key"
-    return f"SELECT countIf(events >= 1) FROM ({each})"
-
-
-def _events(event_types: Sequence[str], since_ms: int | None) -> str:
-    types = ", ".join(f"'{name}'" for name in event_types)
-    since = "" if since_ms is None else f" AND timestamp > fromUnixTimestamp64Milli({since_ms}, 'UTC')"
-    return f"{EVENTS_TABLE} WHERE tenant_id = {TENANT} AND event_type IN ({types}){since}"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A segment, how others ask for it, and the least that reading its data and telling its users apart costs."""
-
-    name: str
-    definition: Group
-    peer: str
-    scan: str | None = None
-    budget: Budget | None = None
-    counted: str | None = None
-
-
-_PRICE: Final = ", sum(payload.price.:`Float64`)"
-_SIX: Final = (
-    condition("page_viewed", 5, **_WINDOW),
-    condition("search", 2, **_WINDOW),
-    condition("purchase", 1, **_PRICED),
-    condition("login", 3),
-    condition("export", 1),
-    condition("invite", 1),
-)
-_SIX_AT_OTHERS: Final = (
-    Did("page_viewed", _SINCE_MS),
-    Did("search", _SINCE_MS),
-    Did("purchase", None, "JSONExtractFloat(properties, 'price') >= 100"),
-    Did("login"),
-    Did("export"),
-    Did("invite"),
-)
-
-CASES: Final = (
-    Case(
-        "count",
-        segment(condition("page_viewed", 3)),
-        peers.query_of([Did("page_viewed")], "c0 >= 3"),
-        scan("", "page_viewed"),
-        at_most(1.5),
-        counted("page_viewed"),
-    ),
-    Case(
-        "count in a window",
-        segment(condition("page_viewed", 3, **_WINDOW)),
-        peers.query_of([Did("page_viewed", _SINCE_MS)], "c0 >= 3"),
-        scan("", "page_viewed", since_ms=_SINCE_MS),
-        at_most(1.5),
-        counted("page_viewed", since_ms=_SINCE_MS),
-    ),
-    Case(
-        "payload filter",
-        segment(condition("purchase", 1, **_PRICED)),
-        peers.query_of([Did("purchase", None, "JSONExtractFloat(properties, 'price') >= 100")], "c0 >= 1"),
-        scan(_PRICE, "purchase"),
-        at_most(1.5),
-        counted("purchase"),
-    ),
-    Case(
-        "trait",
-        segment({"type": "user_property", "property": "plan", "operator": "eq", "value": "team"}),
-        peers.trait_query("plan", "team"),
-        scan(", max(payload.plan.:`String`)", "$identify"),
-    ),
-    Case(
-        "six nested conditions",
-        segment(
-            segment(_SIX[0], _SIX[1]).model_dump(mode="json"),
-            segment(*_SIX[2:4], logic="OR").model_dump(mode="json"),
-            segment(*_SIX[4:6], logic="OR").model_dump(mode="json"),
-        ),
-        peers.query_of(_SIX_AT_OTHERS, "c0 >= 5 AND c1 >= 2 AND (c2 >= 1 OR c3 >= 3) AND (c4 >= 1 OR c5 >= 1)"),
-    ),
-    Case(
-        "negative only",
-        segment({"type": "event_count", "event_type": "purchase", "operator": "eq", "value": 0}),
-        peers.never_query(Did("purchase")),
-        scan("", "purchase"),
-    ),
-    Case(
-        "sequence",
-        segment(
-            {
-                "type": "event_sequence",
-                "steps": [{"event_type": "search"}, {"event_type": "purchase"}],
-                "within": "7d",
-            }
-        ),
-        peers.sequence_query(["search", "purchase"], 7 * _DAY_MS),
-        scan("", "search", "purchase"),
-        at_most(5),
-        counted("search", "purchase"),
-    ),
-    Case(
-        "sum",
-        segment(
-            {
-                "type": "event_aggregate",
-                "event_type": "purchase",
-                "property": "price",
-                "function": "sum",
-                "operator": "gte",
-                "value": 500,
-            }
-        ),
-        peers.sum_query("purchase", "price", 500),
-        scan(_PRICE, "purchase"),
-        at_most(2),
-        counted("purchase"),
-    ),
-)
-
-
-def parts_of(number: int) -> list[dict[str, Any]]:
-    """The conditions of one of many segments as tenants have them, no two alike: one to three counts."""
-    return [_part(number, part) for part in range(1 + number % 3)]
-
-
-def _part(number: int, part: int) -> dict[str, Any]:
-    event_type, least = list(SHARES)[(number * 7 + part) % len(SHARES)], 1 + number % 7
-    if number % 5 == 0 and part == 0:
-        return condition(event_type, least, where=[{"property": "price", "operator": "gte", "value": number}])
-    return condition(event_type, least, window={"last": f"{1 + (number * 37 + part) % (DAYS * 24)}h"})
-
-
-MANY: Final = tuple(segment(*parts_of(number)) for number in range(JOB_SEGMENTS))
-MANY_AT_OTHERS: Final = tuple(peers.query_of_definition(parts_of(number)) for number in range(JOB_SEGMENTS))
 
 
 def compiled(definition: Group, segment_id: int) -> Expression:
@@ -241,7 +81,9 @@ async def measure(clickhouse: ClickHouse, engine: AsyncEngine, events: int) -> l
     found += await _together(clickhouse)
     found += await _algebra(clickhouse)
     found.append(await _memory(clickhouse))
-    return [*found, await _edit(clickhouse, engine), await _explained(clickhouse, engine, users_of(events))]
+    found += [await _edit(clickhouse, engine), await _explained(clickhouse, engine, users_of(events))]
+    found += await _whole_runs(clickhouse, engine)
+    return [*found, *await _young(clickhouse, events)]
 
 
 async def _alone(clickhouse: ClickHouse, case: Case) -> list[Ratio]:
@@ -331,13 +173,13 @@ async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:
         return await milliseconds(partial(asked.preview, TENANT, definition, segment_id=None, as_of=AS_OF))
 
     async def edited() -> float:
-        return await preview(*_SIX[:5], condition("invite", next(fresh) + 1))
+        return await preview(*SIX[:5], condition("invite", next(fresh) + 1))
 
     async def first() -> float:
         others = await previews_on(clickhouse, engine)
-        return await milliseconds(partial(others.preview, TENANT, segment(*_SIX), segment_id=None, as_of=AS_OF))
+        return await milliseconds(partial(others.preview, TENANT, segment(*SIX), segment_id=None, as_of=AS_OF))
 
-    await preview(*_SIX)
+    await preview(*SIX)
     ours, theirs = await in_turn(ROUNDS, edited, first)
     return Ratio(
         "a preview after an edit of one of six conditions (aim: under a second)", "the first one", ours, theirs, "ms"
@@ -353,10 +195,46 @@ async def _explained(clickhouse: ClickHouse, engine: AsyncEngine, users: int) ->
         times = []
         for _ in range(20):
             explain = partial(
-                asked.explain, TENANT, next(names), segment_id=None, definition=segment(*_SIX), as_of=AS_OF
+                asked.explain, TENANT, next(names), segment_id=None, definition=segment(*SIX), as_of=AS_OF
             )
             times.append(await milliseconds(explain))
         return sorted(times)[18]
 
     ours, theirs = await in_turn(ROUNDS, slowest, partial(milliseconds, partial(clickhouse.query, "SELECT 1")))
     return Ratio("95 % of explanations (aim: under 100 ms)", "`SELECT 1` on the same warehouse", ours, theirs, "ms")
+
+
+async def _whole_runs(clickhouse: ClickHouse, engine: AsyncEngine) -> list[Ratio]:
+    """From a job to the last word about who entered, against the evaluation that is a part of it."""
+    run = await runs_on(clickhouse, engine)
+    evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
+    definition = CASES[0].definition
+    segments = count(1)
+    fixed = next(segments)
+
+    async def entering() -> float:
+        return await milliseconds(partial(run, next(segments), [definition]))
+
+    async def again() -> float:
+        return await milliseconds(partial(run, fixed, [definition]))
+
+    evaluated = partial(milliseconds, partial(evaluate, evaluation, [definition]))
+    first, repeated, alone = await in_turn(JOB_ROUNDS, entering, again, evaluated)
+    return [
+        Ratio("a run of a count that nearly everybody enters", "its evaluation", first, alone, "ms"),
+        Ratio("a run of a count that nobody enters or exits", "its evaluation", repeated, alone, "ms"),
+    ]
+
+
+async def _young(clickhouse: ClickHouse, events: int) -> list[Ratio]:
+    """While an event of a hundred, of all days, is in parts of its own; the others are merged."""
+    evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
+    cases = [case for case in CASES if case.name in ("count", "negative only", "sequence")]
+    asked = [partial(milliseconds, partial(evaluate, evaluation, [case.definition])) for case in cases]
+    merged = await in_turn(ROUNDS, *asked)
+    await add(clickhouse, events, events // 100)
+    young = await in_turn(ROUNDS, *asked)
+    return [
+        Ratio(f"{case.name} while 1 % is not merged", "merged", after, before, "ms")
+        for case, after, before in zip(cases, young, merged, strict=True)
+    ]

@@ -103,6 +103,13 @@ async def generate(clickhouse: ClickHouse, events: int) -> None:
     await profiles.number(TENANT, 1, await profiles.unnumbered(TENANT), 1)
 
 
+async def add(clickhouse: ClickHouse, events: int, more: int) -> None:
+    """Store more tracked events of the same users after so many, and leave them as they are."""
+    values = {"tenant": TENANT, "as_of": AS_OF_MS, "first": events, "count": more}
+    await clickhouse.command("SYSTEM STOP MERGES events")
+    await clickhouse.command(insert_sql(events), values, settings=JSON_INSERT_SETTINGS)
+
+
 async def _insert(clickhouse: ClickHouse, sql: str, rows: int) -> None:
     for first in range(0, rows, _CHUNK):
         values = {"tenant": TENANT, "as_of": AS_OF_MS, "first": first, "count": min(_CHUNK, rows - first)}

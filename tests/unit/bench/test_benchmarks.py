@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 import bench
-from bench import ingest, lookup, segments, sink, web
+from bench import ingest, lookup, sink, web
 from bench.__main__ import names
+from bench.harness import cases
 from bench.harness.calls import drafts, items
 from bench.harness.history import SHARES, insert_sql
 from bench.harness.serving import request
@@ -107,10 +108,10 @@ def test_generated_events_are_of_the_types_that_are_asked_for() -> None:
 
 
 def test_many_segments_differ_and_are_asked_in_the_others_shape_one_by_one() -> None:
-    definitions = {definition.model_dump_json() for definition in segments.MANY}
+    definitions = {definition.model_dump_json() for definition in cases.MANY}
 
-    assert len(definitions) == len(set(segments.MANY_AT_OTHERS)) == segments.JOB_SEGMENTS
-    assert {len(definition.conditions) for definition in segments.MANY} == {1, 2, 3}
+    assert len(definitions) == len(set(cases.MANY_AT_OTHERS)) == cases.JOB_SEGMENTS
+    assert {len(definition.conditions) for definition in cases.MANY} == {1, 2, 3}
 
 
 def test_a_lookup_is_asked_with_the_key() -> None:
