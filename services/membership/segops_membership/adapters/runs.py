@@ -164,7 +164,7 @@ class ClickHouseRuns:
         )
 
     async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Changed]:
-        """Reads bitmaps and names a few at a time, names by ranges of the user's key: each profile is read once."""
+        """Reads bitmaps and names a few at a time, names by ranges of the user's key: a profile is read once, not for every range of numbers."""
         changed = [each.segment_id for each in publication.result.segments if each.entered or each.exited]
         for segments in _portions(changed, _OUTCOMES_AT_ONCE):
             found = await self._differences(tenant_id, publication.attempt, segments)
