@@ -213,10 +213,10 @@ async def _whole_runs(clickhouse: ClickHouse, engine: AsyncEngine) -> list[Ratio
     fixed = next(segments)
 
     async def entering() -> float:
-        return await milliseconds(partial(run, next(segments), [definition]))
+        return await milliseconds(partial(run, next(segments), definition))
 
     async def again() -> float:
-        return await milliseconds(partial(run, fixed, [definition]))
+        return await milliseconds(partial(run, fixed, definition))
 
     evaluated = partial(milliseconds, partial(evaluate, evaluation, [definition]))
     first, repeated, alone = await in_turn(JOB_ROUNDS, entering, again, evaluated)

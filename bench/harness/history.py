@@ -95,8 +95,8 @@ def traits_sql() -> str:
 
 async def generate(clickhouse: ClickHouse, events: int) -> None:
     """Store the events, merged as they are after a while, with every profile numbered."""
-    await _insert(clickhouse, insert_sql(events), events)
-    await _insert(clickhouse, traits_sql(), users_of(events))
+    await _insert(clickhouse, insert_sql(events), range(events))
+    await _insert(clickhouse, traits_sql(), range(users_of(events)))
     for table in (EVENTS_TABLE, "profile_seen"):
         await clickhouse.command(f"OPTIMIZE TABLE {table} FINAL", timeout_s=1_800)
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
@@ -105,12 +105,11 @@ async def generate(clickhouse: ClickHouse, events: int) -> None:
 
 async def add(clickhouse: ClickHouse, events: int, more: int) -> None:
     """Store more tracked events of the same users after so many, and leave them as they are."""
-    values = {"tenant": TENANT, "as_of": AS_OF_MS, "first": events, "count": more}
     await clickhouse.command("SYSTEM STOP MERGES events")
-    await clickhouse.command(insert_sql(events), values, settings=JSON_INSERT_SETTINGS)
+    await _insert(clickhouse, insert_sql(events), range(events, events + more))
 
 
-async def _insert(clickhouse: ClickHouse, sql: str, rows: int) -> None:
-    for first in range(0, rows, _CHUNK):
-        values = {"tenant": TENANT, "as_of": AS_OF_MS, "first": first, "count": min(_CHUNK, rows - first)}
+async def _insert(clickhouse: ClickHouse, sql: str, numbers: range) -> None:
+    for first in numbers[::_CHUNK]:
+        values = {"tenant": TENANT, "as_of": AS_OF_MS, "first": first, "count": min(_CHUNK, numbers.stop - first)}
         await clickhouse.command(sql, values, settings=JSON_INSERT_SETTINGS)

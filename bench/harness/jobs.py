@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -37,10 +37,8 @@ class _NobodyLooksUp:
         """See the port `PublicationSignal`."""
 
 
-async def runs_on(
-    clickhouse: ClickHouse, engine: AsyncEngine
-) -> Callable[[int, Sequence[Group]], Coroutine[Any, Any, None]]:
-    """Computes definitions in one run, as the segments from an id on."""
+async def runs_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Callable[[int, Group], Coroutine[Any, Any, None]]:
+    """Computes a definition as the segment of an id, in a run of its own."""
     clock = SystemClock()
     log = MemoryEventLog(clock=clock)
     await log.ensure_topics([EVENTS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
@@ -61,11 +59,11 @@ async def runs_on(
     )
     run_ids = count(1)
 
-    async def run(first: int, definitions: Sequence[Group]) -> None:
-        segments = tuple(
-            JobSegment(id=number, version=1, definition=each) for number, each in enumerate(definitions, first)
+    async def run(segment_id: int, definition: Group) -> None:
+        segment = JobSegment(id=segment_id, version=1, definition=definition)
+        job = ComputeJob(
+            run_id=next(run_ids), tenant_id=TENANT, segments=(segment,), as_of=AS_OF, requested_by="user:1"
         )
-        job = ComputeJob(run_id=next(run_ids), tenant_id=TENANT, segments=segments, as_of=AS_OF, requested_by="user:1")
         await compute.run(job)
 
     return run
