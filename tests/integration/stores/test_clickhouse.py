@@ -97,3 +97,13 @@ async def test_a_time_out_does_not_spoil_the_client(clickhouse: ClickHouse) -> N
     with pytest.raises(ClickHouseUnavailable):
         await clickhouse.query("SELECT sleep(2)", timeout_s=0.2)
     await clickhouse.check()
+
+
+async def test_a_call_may_take_longer_than_its_client_allows_others(clickhouse_url: str) -> None:
+    """A server sends nothing while it computes: the driver's own limit must not end what was given more time."""
+    client = ClickHouse(url=clickhouse_url, timeout_s=1.0)
+    await client.query("SELECT 1")
+    await client.query("SELECT sleep(3)", timeout_s=60)
+    with pytest.raises(ClickHouseUnavailable):
+        await client.query("SELECT sleep(3)")
+    await client.close()

@@ -20,6 +20,8 @@ DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 1
 # The server is there and short of something: the same statement may succeed later.
 TRANSIENT_CODES = frozenset({159, 202, 203, 209, 210, 241, 242, 243, 319, 425, 439, 999})
 _CODE = re.compile(r"[Cc]ode:? (\d+)")
+_SILENCE_S = 3_600
+"""Longer than any deadline of a call: a server says nothing while it computes, and that is no reason to hang up."""
 
 Settings = Mapping[str, str | int | float]
 NO_SETTINGS: Settings = {}
@@ -51,7 +53,10 @@ class ResultSet:
 
 
 class ClickHouse:
-    """A client of one database. Connects when first used, so a service starts while ClickHouse is down."""
+    """A client of one database. Connects when first used, so a service starts while ClickHouse is down.
+
+    A call ends after `timeout_s`, its own if it has one, whatever comes from the server meanwhile.
+    """
 
     def __init__(self, *, url: str, max_connections: int = 16, timeout_s: float = 30.0) -> None:
         self._url = url
@@ -131,7 +136,7 @@ class ClickHouse:
                     connector_limit=self._max_connections,
                     connector_limit_per_host=self._max_connections,
                     connect_timeout=2,
-                    send_receive_timeout=self._timeout_s,
+                    send_receive_timeout=_SILENCE_S,
                     compress=False,
                     # A statement of many segments has more values than fit into a URL.
                     form_encode_query_params=True,
