@@ -48,7 +48,7 @@ def compiled(definition: Group, segment_id: int) -> Expression:
 async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group]) -> list[int]:
     """What a job does from definitions to members, whose numbers are given."""
     expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
-    atoms = frozenset().union(*(atoms_of(expression) for expression in expressions))
+    atoms = atoms_of(*expressions)
     answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
     return [len(members(expression, answers.atoms, answers.universe)) for expression in expressions]
 
@@ -139,7 +139,7 @@ async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
     """What combining the answers and comparing with members of before is of a job."""
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     expressions = [compiled(definition, number) for number, definition in enumerate(MANY, SEGMENT)]
-    atoms = frozenset().union(*(atoms_of(expression) for expression in expressions))
+    atoms = atoms_of(*expressions)
     answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
     before = [members(expression, answers.atoms, answers.universe) for expression in expressions]
 

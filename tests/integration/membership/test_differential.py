@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from pydantic import JsonValue
-from pyroaring import BitMap
 
 from segops_common.contracts.definition import Group, format_instant
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.domain.algebra import members
+from segops_membership.domain.algebra import Referred, members
 from segops_membership.domain.compiler import NO_REFERENCES, compile_definition
 from segops_membership.domain.evaluate import NO_USERS, Event, evaluate
 from segops_membership.domain.instants import from_ms
@@ -71,9 +70,9 @@ async def members_by_sql(
         compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references, lists=atoms_of_lists)
         for each in wanted
     ]
-    atoms = frozenset().union(*(atoms_of(each) for each in expressions))
+    atoms = atoms_of(*expressions)
     answers = await ClickHouseEvaluation(clickhouse=clickhouse).answer(tenant, atoms, as_of_ms)
-    referred: dict[int, BitMap] = {}
+    referred: dict[int, Referred] = {}
     found = [members(each, answers.atoms, answers.universe, referred) for each in expressions]
     return [frozenset(names[n] for n in each) for each in found]
 

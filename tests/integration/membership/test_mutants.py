@@ -41,7 +41,7 @@ class Corpus:
         evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
         for part in (*self.parts[first:], *self.parts[:first]):
             expressions = [compiler.compile_definition(each, NOW_MS, segment_id=SEGMENT) for each, _ in part]
-            atoms = frozenset().union(*map(atoms_of, expressions))
+            atoms = atoms_of(*expressions)
             answers = await evaluation.answer(self.tenant, atoms, NOW_MS)
             bitmaps = [algebra.members(each, answers.atoms, answers.universe) for each in expressions]
             found = [frozenset(self.names[n] for n in bitmap) for bitmap in bitmaps]

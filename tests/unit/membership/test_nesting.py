@@ -9,11 +9,11 @@ import pytest
 from pyroaring import BitMap
 
 from segops_common.contracts.definition import Group
-from segops_membership.domain.algebra import members
+from segops_membership.domain.algebra import Referred, members
 from segops_membership.domain.compiler import compile_definition, compile_definitions
 from segops_membership.domain.evaluate import Event, evaluate
 from segops_membership.domain.nesting import BrokenReference
-from segops_membership.domain.plan import Atom, SampleAtom, atoms_of
+from segops_membership.domain.plan import Atom, SampleAtom, StaticAtom, atoms_of
 
 NOW_MS = 1_772_366_400_000
 UNIVERSE = BitMap(range(8))
@@ -94,15 +94,31 @@ def test_a_chain_longer_than_any_stack_is_evaluated() -> None:
     assert found(group(2), references, answered("a")) == {1, 3, 5, 7}
 
 
+def test_a_long_chain_is_looked_at_link_by_link() -> None:
+    """Were each link asked for all that it leads to, the expressions would be walked four million times."""
+    length = 2000
+    references = {level: group(level + 1) for level in range(2, length)} | {
+        length: group(7_000),
+        7_000: group(logic="OR"),
+    }
+    lists = {7_000: StaticAtom(7_000, 1, 1)}
+    compiled = compile_definition(group(2), NOW_MS, segment_id=1, references=references, lists=lists)
+    known: dict[int, Referred] = {}
+
+    assert members(compiled, {lists[7_000]: BitMap((1, 99))}, UNIVERSE, known) == BitMap((1, 99))
+    assert len(known) == length
+    assert len({id(each.universe) for each in known.values()}) == 1
+
+
 def test_segments_of_one_job_use_the_definitions_of_the_job() -> None:
     definitions = {1: group(2), 2: group(trait("a"))}
 
     expressions = compile_definitions(definitions, NOW_MS, references={2: group(trait("old")), 9: group(99)})
 
-    known: dict[int, BitMap] = {}
+    known: dict[int, Referred] = {}
     odd = [members(expressions[each], answered("a"), UNIVERSE, known) for each in (1, 2)]
     assert odd == [BitMap((1, 3, 5, 7))] * 2
-    assert known == {2: odd[0]}
+    assert known == {2: Referred(odd[0], UNIVERSE)}
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pyroaring import BitMap
 
@@ -14,42 +15,65 @@ from segops_membership.domain.plan import (
     Not,
     Reference,
     StaticAtom,
-    atoms_of,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The members of a segment that others refer to, and the universe that it has by itself."""
+
+    members: BitMap
+    universe: BitMap
 
 
 def members(
     expression: Expression,
     answers: Mapping[Atom, BitMap],
     universe: BitMap,
-    known: dict[int, BitMap] | None = None,
+    known: dict[int, Referred] | None = None,
 ) -> BitMap:
     """Who satisfies the expression; nobody outside of its universe does, whatever an answer says.
 
     `universe` are the profiles with events; that of an expression is `universe_of` it, of a segment that it refers to
     that segment's own.
-    `known` are the members of segments that were referred to before, under the same answers; those met here are added.
+    `known` are the segments that were referred to before, under the same answers; those met here are added.
     """
     found = {} if known is None else known
     for reference in _unknown(expression, found):
-        found[reference.segment_id] = _members(
-            reference.expression, answers, universe_of(reference.expression, answers, universe), found
-        )
-    return _members(expression, answers, universe_of(expression, answers, universe), found)
+        own = universe_of(reference.expression, answers, universe, found)
+        found[reference.segment_id] = Referred(_members(reference.expression, answers, own, found), own)
+    return _members(expression, answers, universe_of(expression, answers, universe, found), found)
 
 
-def universe_of(expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap) -> BitMap:
-    """The profiles with events, and those in the static lists that the expression leads to, events or not."""
-    lists = [answers[atom] for atom in atoms_of(expression) if isinstance(atom, StaticAtom)]
-    return BitMap.union(universe, *lists) if lists else universe
+def universe_of(
+    expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, Referred]
+) -> BitMap:
+    """The profiles with events, and those in the static lists that the expression leads to, events or not.
+
+    All segments that it refers to are `known`. Raises KeyError for one that is not.
+    """
+    found = universe
+    for leaf in _leaves(expression):
+        if isinstance(leaf, StaticAtom):
+            found = _with(found, answers[leaf])
+        elif isinstance(leaf, Reference):
+            found = _with(found, known[leaf.segment_id].universe)
+    return found
+
+
+def _with(universe: BitMap, more: BitMap) -> BitMap:
+    """Both together: one of the two where that is enough, so that the links of a long chain share what they have."""
+    if more.issubset(universe):
+        return universe
+    return more if universe.issubset(more) else universe | more
 
 
 def _members(
-    expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, BitMap]
+    expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, Referred]
 ) -> BitMap:
     match expression:
         case Reference(segment_id):
-            return known[segment_id]
+            return known[segment_id].members
         case AllOf(parts):
             found = universe.copy()
             for part in parts:
@@ -66,7 +90,7 @@ def _members(
             return answers[atom] & universe
 
 
-def _unknown(expression: Expression, known: Mapping[int, BitMap]) -> list[Reference]:
+def _unknown(expression: Expression, known: Mapping[int, Referred]) -> list[Reference]:
     """The references that an expression leads to, those that one depends on before it; without the known ones."""
     ordered: list[Reference] = []
     done = set(known)
@@ -86,7 +110,11 @@ def _unknown(expression: Expression, known: Mapping[int, BitMap]) -> list[Refere
 
 def _references_in(expression: Expression) -> list[Reference]:
     """Those of the expression itself, not through others; each once."""
-    found: dict[int, Reference] = {}
+    return list({leaf.segment_id: leaf for leaf in _leaves(expression) if isinstance(leaf, Reference)}.values())
+
+
+def _leaves(expression: Expression) -> Iterator[Atom | Reference]:
+    """Atoms and references of the expression itself, not through others, as often as they are there."""
     waiting = [expression]
     while waiting:
         match waiting.pop():
@@ -94,8 +122,5 @@ def _references_in(expression: Expression) -> list[Reference]:
                 waiting.extend(parts)
             case Not(part):
                 waiting.append(part)
-            case Reference() as reference:
-                found[reference.segment_id] = reference
-            case _:
-                pass
-    return list(found.values())
+            case leaf:
+                yield leaf

@@ -271,11 +271,11 @@ EVERYONE = AllOf(())
 NO_ONE = AnyOf(())
 
 
-def atoms_of(expression: Expression) -> frozenset[Atom]:
-    """The distinct questions an expression asks, also through the segments that it refers to."""
+def atoms_of(*expressions: Expression) -> frozenset[Atom]:
+    """The distinct questions that the expressions ask, also through the segments that they refer to."""
     found: set[Atom] = set()
     seen: set[int] = set()
-    waiting = [expression]
+    waiting = list(expressions)
     while waiting:
         match waiting.pop():
             case AllOf(parts) | AnyOf(parts):

@@ -24,7 +24,7 @@ from segops_common.contracts.jobs import (
 from segops_common.kit.clock import Clock
 from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
 from segops_common.kit.faults import FaultPoints
-from segops_membership.domain.algebra import members
+from segops_membership.domain.algebra import Referred, members
 from segops_membership.domain.compiler import compile_definitions
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import BrokenReference
@@ -139,7 +139,7 @@ class ComputeRun:
         if not sound:
             await self._publisher.tell(self._failure(task, failures))
             return
-        atoms = frozenset().union(*map(atoms_of, sound))
+        atoms = atoms_of(*sound)
         async with reported(partial(self._tell_progress, task), self._clock, total=len(atoms)) as progress:
             progress.enter("numbering")
             await self._intake.settle()
@@ -175,7 +175,7 @@ class ComputeRun:
     ) -> list[SegmentOutcome]:
         heads = {segment.id: task.head.segments[segment.id] for segment in segments if segment.id in task.head.segments}
         before = await self._runs.members(task.job.tenant_id, heads) if heads else {}
-        referred: dict[int, BitMap] = {}
+        referred: dict[int, Referred] = {}
         return [
             outcome_of(
                 segment,

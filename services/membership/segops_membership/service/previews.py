@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from segops_common.contracts.definition import Group
 from segops_common.contracts.definition.difference import TextDiff, text_diff
 from segops_common.kit.errors import Fault, NotFound, ValidationFailed
-from segops_membership.domain.algebra import members, universe_of
+from segops_membership.domain.algebra import Referred, members, universe_of
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.parts import parts_of
@@ -176,7 +176,7 @@ class Previews:
             compile_definition(each, as_of_ms, segment_id=segment_id, references=known, lists=lists)
             for each in (base, definition)
         )
-        reading = await self._moments.read(tenant_id, atoms_of(old) | atoms_of(new), as_of_ms)
+        reading = await self._moments.read(tenant_id, atoms_of(old, new), as_of_ms)
         before, after = await asyncio.to_thread(_both, old, new, reading)
         return Plan(
             segment_id=segment_id,
@@ -215,10 +215,10 @@ class _Counted:
 
 
 def _counted(definition: Group, expression: Expression, reading: Reading) -> _Counted:
-    referred: dict[int, BitMap] = {}
+    referred: dict[int, Referred] = {}
     # First the whole, by which the segments that it leads to are known, each in its own universe.
     selected = members(expression, reading.atoms, reading.universe, referred)
-    universe = universe_of(expression, reading.atoms, reading.universe)
+    universe = universe_of(expression, reading.atoms, reading.universe, referred)
     everyone = len(universe)
     kept = {
         path: len(members(part, reading.atoms, universe, referred)) for path, part in parts_of(definition, expression)
@@ -229,7 +229,7 @@ def _counted(definition: Group, expression: Expression, reading: Reading) -> _Co
 
 def _both(old: Expression, new: Expression, reading: Reading) -> tuple[BitMap, BitMap]:
     """Both see the same segments that they refer to, each once."""
-    referred: dict[int, BitMap] = {}
+    referred: dict[int, Referred] = {}
     before = members(old, reading.atoms, reading.universe, referred)
     return before, members(new, reading.atoms, reading.universe, referred)
 
