@@ -111,3 +111,19 @@ def test_one_statement_for_each_event_type_and_one_for_all_traits() -> None:
     texts = statement_texts(count("a", 1), count("a", 2), count("b", 1), count("a*", 1), trait("x"), trait("y"))
 
     assert len(texts) == 4
+
+
+def test_much_that_is_asked_of_one_event_type_is_shared_out() -> None:
+    asked = {
+        "logic": "AND",
+        "conditions": [
+            {"type": "event_count", "event_type": "a", "operator": "gte", "value": n} for n in range(1, 131)
+        ],
+    }
+    atoms = list(atoms_of(compile_definition(Group.model_validate(asked), NOW_MS, segment_id=7)))
+
+    statements = list(statements_for(1, atoms, NOW_MS))
+
+    assert [len(each.atoms) for each in statements] == [44, 44, 42]
+    assert {atom for each in statements for atom in each.atoms} == set(atoms)
+    assert statements == list(statements_for(1, atoms[::-1], NOW_MS))

@@ -70,7 +70,7 @@ class _OutOfMemory(Outage):
 
 
 class ClickHouseEvaluation:
-    """Answers atoms with one statement for each event type, a few at a time.
+    """Answers atoms with the statements of `sql_plans`, a few at a time.
 
     A statement may hold `memory_bytes` in ClickHouse and spills from half of it. What will not fit by its estimate, or does
     not, is asked of the users part by part. It may take `timeout_s`.
