@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyroaring import BitMap
@@ -15,6 +15,7 @@ from segops_membership.domain.plan import (
     Not,
     Reference,
     StaticAtom,
+    leaves_of,
 )
 
 
@@ -53,7 +54,7 @@ def universe_of(
     All segments that it refers to are `known`. Raises KeyError for one that is not.
     """
     found = universe
-    for leaf in _leaves(expression):
+    for leaf in leaves_of(expression):
         if isinstance(leaf, StaticAtom):
             found = _with(found, answers[leaf])
         elif isinstance(leaf, Reference):
@@ -110,17 +111,4 @@ def _unknown(expression: Expression, known: Mapping[int, Referred]) -> list[Refe
 
 def _references_in(expression: Expression) -> list[Reference]:
     """Those of the expression itself, not through others; each once."""
-    return list({leaf.segment_id: leaf for leaf in _leaves(expression) if isinstance(leaf, Reference)}.values())
-
-
-def _leaves(expression: Expression) -> Iterator[Atom | Reference]:
-    """Atoms and references of the expression itself, not through others, as often as they are there."""
-    waiting = [expression]
-    while waiting:
-        match waiting.pop():
-            case AllOf(parts) | AnyOf(parts):
-                waiting.extend(parts)
-            case Not(part):
-                waiting.append(part)
-            case leaf:
-                yield leaf
+    return list({leaf.segment_id: leaf for leaf in leaves_of(expression) if isinstance(leaf, Reference)}.values())

@@ -6,6 +6,7 @@ by the profiles for which there is something to read; all else is complement.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -277,14 +278,23 @@ def atoms_of(*expressions: Expression) -> frozenset[Atom]:
     seen: set[int] = set()
     waiting = list(expressions)
     while waiting:
+        for leaf in leaves_of(waiting.pop()):
+            if not isinstance(leaf, Reference):
+                found.add(leaf)
+            elif leaf.segment_id not in seen:
+                seen.add(leaf.segment_id)
+                waiting.append(leaf.expression)
+    return frozenset(found)
+
+
+def leaves_of(expression: Expression) -> Iterator[Atom | Reference]:
+    """Atoms and references of the expression itself, not through others, as often as they are there."""
+    waiting = [expression]
+    while waiting:
         match waiting.pop():
             case AllOf(parts) | AnyOf(parts):
                 waiting.extend(parts)
             case Not(part):
                 waiting.append(part)
-            case Reference(segment_id, referred):
-                waiting.extend(() if segment_id in seen else (referred,))
-                seen.add(segment_id)
-            case atom:
-                found.add(atom)
-    return frozenset(found)
+            case leaf:
+                yield leaf
