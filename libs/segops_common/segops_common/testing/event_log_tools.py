@@ -33,9 +33,8 @@ from segops_common.streams.log import (
     TopicPartition,
 )
 
-REFUSAL_S = 8.0
-"""An append is refused after its deadline of 5 s; the rest is for a machine that has much else to do."""
-CLOSE_S = 10.0
+REFUSAL_S = 5.5
+CLOSE_S = 7.0
 
 
 class LogHarness(Protocol):
