@@ -27,8 +27,8 @@ from bench.report import Budget, Ratio, at_least, at_most
 from segops_common.contracts.events import EventRow
 from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection
 from segops_common.contracts.topics import EVENTS, Topic, profile_key
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
 from segops_common.security import scopes
 from segops_common.security.api_keys import new_key
 from segops_common.security.introspect import RemoteAuthenticator

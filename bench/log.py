@@ -18,7 +18,7 @@ from bench.harness.engines import folder, running
 from bench.harness.pairs import in_turn, per_second
 from bench.report import Budget, Ratio, at_least
 from segops_common.contracts.topics import EVENTS, profile_key
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog, Message
 from segops_common.streams.open import open_event_log
 from segops_ingest.domain.messages import Draft, pack

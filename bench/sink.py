@@ -16,9 +16,9 @@ from bench.harness.engines import folder, warehouse
 from bench.harness.pairs import in_turn, per_second
 from bench.report import Ratio, at_least
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
+from segops_common.core.ids import SystemIds
 from segops_common.stores.clickhouse import ClickHouse
 from segops_ingest.adapters.warehouse import INSERT_TIMEOUT_S, ONCE_SETTINGS, ClickHouseWarehouse
 from segops_ingest.domain.instants import warehouse_text

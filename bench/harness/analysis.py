@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import EVENTS
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
 from segops_membership.adapters.definitions import PostgresDefinitions

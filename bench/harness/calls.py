@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
 from segops_ingest.domain.event import ITEM_FORMS, Intake
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.instants import Acceptable

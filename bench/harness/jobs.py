@@ -13,8 +13,8 @@ from bench.harness.history import AS_OF, TENANT
 from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, JobSegment
 from segops_common.contracts.topics import COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics

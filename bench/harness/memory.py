@@ -8,7 +8,7 @@ from typing import Final
 
 import psutil
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
 from segops_common.stores.clickhouse import ClickHouse
 
 _LOOK_S: Final = 0.02

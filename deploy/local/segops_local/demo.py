@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_local.errors import LocalError
 
 Json = dict[str, Any]

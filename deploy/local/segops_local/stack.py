@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
 from segops_local.errors import LocalError
 from segops_local.guardian import Guardian
 from segops_local.migrations import Migrations

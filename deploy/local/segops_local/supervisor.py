@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
 from segops_local.account import first_account, next_steps
 from segops_local.errors import LocalError
 from segops_local.parts import EventLogKind

@@ -31,9 +31,9 @@ from segops_auth.service.tenants import Tenants
 from segops_auth.settings import Settings
 from segops_auth.workers.last_use import LastUseWriter
 from segops_auth.workers.sweeper import Sweeper
-from segops_common.kit.clock import Clock, SystemClock
-from segops_common.kit.ids import SystemIds
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock, SystemClock
+from segops_common.core.ids import SystemIds
+from segops_common.core.tasks import spawn
 from segops_common.security.tokens import TokenSigner, TokenVerifier
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres, create_engine

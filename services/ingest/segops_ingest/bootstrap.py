@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import SystemRandom
 
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.redis import RedisBreaker, create_redis

@@ -11,9 +11,9 @@ import orjson
 
 from segops_common.contracts.events import EventKind
 from segops_common.contracts.topics import EVENTS, SCHEMA_VERSION_HEADER, TRACEPARENT_HEADER
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Unavailable
-from segops_common.kit.ids import Ids
+from segops_common.core.clock import Clock
+from segops_common.core.ids import Ids
+from segops_common.core.problems import Unavailable
 from segops_common.streams.log import EventLog, Header, LogUnavailable
 from segops_common.telemetry.tracing import current_traceparent
 from segops_ingest.domain.batch import kind_of

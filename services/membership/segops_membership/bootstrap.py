@@ -12,9 +12,9 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, STATIC_MEMBERS, Topic
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import FaultPoints
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import FaultPoints
+from segops_common.core.ids import SystemIds
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_RESULTS
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres, create_engine

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.streams.kafka import KafkaEventLog
 from segops_common.streams.kafka_consumer import GroupTimes
 from segops_common.streams.leases import LeaseTimes

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from segops_common.contracts.jobs import ComputeJob
-from segops_common.kit.faults import FaultPoints
+from segops_common.core.faults import FaultPoints
 from segops_common.testing.faults import CrashAt
 from segops_membership.ports import LeaseLost
 from tests.integration.membership.stack import opened

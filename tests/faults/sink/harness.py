@@ -13,9 +13,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.errors import Unavailable
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Unavailable
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
 from segops_ingest.service import Ingest

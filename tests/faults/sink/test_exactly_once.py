@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from segops_common.contracts.topics import EVENTS
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import SINGLE_NODE, migrate
 from segops_common.streams.log import APPEND_DEADLINE_S, EventLog

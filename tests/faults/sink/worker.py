@@ -9,7 +9,7 @@ import signal
 import sys
 
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.consumer import ConsumerLoop, Limits
 from segops_common.streams.dead_letters import DeadLetters

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from segops_auth.app import run_migrations
 from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.testing.clock import ManualClock
 from tests.integration.auth.world import PEPPER, SERVICE_TOKEN, World, opened
 from tests.unit.security.keys import new_private_key

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from tests.integration.auth.world import PASSWORD, World, fresh, refused, said
 
 NEW_PASSWORD = "a-staple-is-better-than-nothing"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import looks_valid, new_key
 from segops_common.security.scopes import KeyKind
 from tests.integration.auth.world import World, refused, said

@@ -11,9 +11,9 @@ import pytest
 from redis.asyncio import Redis
 
 from segops_common.contracts.http import AUTH_PURGE_CHANNEL
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.errors import Unauthenticated
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Unauthenticated
 from segops_common.security.api_keys import new_key
 from segops_common.security.introspect import Authenticator, RemoteAuthenticator
 from segops_common.security.principal import KeyPrincipal, UserPrincipal

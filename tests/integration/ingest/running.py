@@ -8,9 +8,9 @@ from random import Random
 import httpx
 from fastapi import FastAPI
 
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.errors import Unauthenticated
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Unauthenticated
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.stores.redis import RedisBreaker, create_redis

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from segops_common.contracts.topics import EVENTS
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import new_key
 from segops_common.security.scopes import KeyKind
 from segops_common.stores.clickhouse import ClickHouse

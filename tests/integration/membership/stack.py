@@ -21,8 +21,8 @@ from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, MembershipChanged
 from segops_common.contracts.topics import COMPUTE_RESULTS, MEMBERSHIP_CHANGES, Topic
 from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS, FaultPoints
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS, FaultPoints
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import migrate
 from segops_common.stores.postgres import create_engine

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from segops_common.kit.errors import Unauthenticated, Unavailable
+from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.web.app import Running

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.stores.postgres import create_engine
 from segops_membership.adapters.evaluation import ClickHouseProfiles
 from segops_membership.adapters.ledger import PostgresLedger

@@ -12,7 +12,7 @@ import pytest
 
 from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import SegmentChanged, StaticMembersChanged
-from segops_common.kit.errors import Unauthenticated
+from segops_common.core.problems import Unauthenticated
 from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.security.scopes import KeyKind, Scope
 from segops_common.web.app import Running

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from segops_common.contracts.jobs import ComputeJob
 from segops_common.contracts.topics import COMPUTE_JOBS, tenant_key
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.batches import Limits
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.keyed import KeyedLoop

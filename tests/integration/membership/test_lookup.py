@@ -10,8 +10,8 @@ from random import Random
 import pytest
 from prometheus_client import CollectorRegistry
 
-from segops_common.kit.clock import Clock, SystemClock
-from segops_common.kit.errors import Unavailable
+from segops_common.core.clock import Clock, SystemClock
+from segops_common.core.problems import Unavailable
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.cache import NEGATIVE_TTL_S, TTL_S, RedisMembershipCache, entry_key, number_key

@@ -11,8 +11,8 @@ import pytest
 
 from segops_common.contracts.definition import Group, walk
 from segops_common.contracts.jobs import StaticMembersChanged
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.errors import NotFound, RateLimited, Unavailable, ValidationFailed
+from segops_common.core.clock import SystemClock
+from segops_common.core.problems import NotFound, RateLimited, Unavailable, ValidationFailed
 from segops_membership.adapters.evaluation import ClickHouseEvaluation
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.evaluate import NO_USERS, Event, evaluate

@@ -13,7 +13,7 @@ import pytest
 
 from segops_common.contracts.jobs import ComputeResult, SegmentChanged
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, tenant_key
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_local.engines import ValkeyEngine

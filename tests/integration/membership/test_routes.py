@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from segops_common.kit.errors import Unauthenticated
+from segops_common.core.problems import Unauthenticated
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.web.app import Running

@@ -11,7 +11,7 @@ import pytest
 from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, JobSegment, StaticMembersChanged
 from segops_common.contracts.topics import STATIC_MEMBERS
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.streams.consumer import BadRecords, Batch
 from segops_common.streams.log import Record
 from segops_membership.adapters.static_lists import StoredStaticLists

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.security.scopes import Role, Scope
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import create_engine

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import ComputeResult, RunProgress, SegmentResult
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.testing.auth import FakeAuthenticator
 from segops_common.testing.http import on_port

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError, ClickHouseUnavailable
 from segops_common.stores.clickhouse_migrations import ChangedMigrationError, migrate, pending_migrations
 

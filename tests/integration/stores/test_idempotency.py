@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from segops_common.kit.idempotency import IdempotencyStore
+from segops_common.core.idempotency import IdempotencyStore
 from segops_common.stores.idempotency import PostgresIdempotency, idempotency_table
 from segops_common.stores.postgres import create_engine, write_session
 from segops_common.testing.clock import ManualClock

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.kit.errors import Unavailable, ValidationFailed
+from segops_common.core.problems import Unavailable, ValidationFailed
 from segops_common.stores.postgres import check_postgres, create_engine, read_session, statement_session, write_session
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from segops_auth.domain.origins import MAX_CHARS, canonical_origin, canonical_origins, key_origins
-from segops_common.kit.errors import ValidationFailed
+from segops_common.core.problems import ValidationFailed
 from segops_common.security.scopes import KeyKind
 
 

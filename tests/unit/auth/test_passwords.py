@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from segops_auth.adapters.passwords import MAX_WAITING, ArgonPasswords
-from segops_common.kit.errors import Unavailable
+from segops_common.core.problems import Unavailable
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from segops_auth.adapters.throttle import MAX_LOCAL_NAMES, RedisThrottle
 from segops_auth.domain.gcra import Limit
-from segops_common.kit.errors import RateLimited
+from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.testing.clock import ManualClock
 

@@ -16,7 +16,7 @@ from segops_common.contracts.definition import (
     to_json,
     walk,
 )
-from segops_common.kit.errors import ValidationFailed
+from segops_common.core.problems import ValidationFailed
 
 Json = dict[str, object]
 

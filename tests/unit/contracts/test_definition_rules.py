@@ -3,7 +3,7 @@
 import pytest
 
 from segops_common.contracts.definition import parse_definition, to_json
-from segops_common.kit.errors import ValidationFailed
+from segops_common.core.problems import ValidationFailed
 
 Json = dict[str, object]
 

@@ -61,7 +61,7 @@ IMPORTS = [
     ),
     (
         "The library's packages stand in one order",
-        "libs/segops_common/segops_common/kit/planted.py",
+        "libs/segops_common/segops_common/core/planted.py",
         "import segops_common.web\n",
     ),
     (
@@ -74,7 +74,11 @@ IMPORTS = [
         "services/segments/segops_segments/domain/planted.py",
         "import sqlalchemy\n",
     ),
-    ("The kit uses the standard library only", "libs/segops_common/segops_common/kit/planted.py", "import pydantic\n"),
+    (
+        "The core uses the standard library only",
+        "libs/segops_common/segops_common/core/planted.py",
+        "import pydantic\n",
+    ),
 ]
 
 

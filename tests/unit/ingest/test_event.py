@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pytest
 
 from segops_common.contracts.events import EventKind, EventRow
-from segops_common.kit.ids import message_id_from
+from segops_common.core.ids import message_id_from
 from segops_ingest.domain.event import FORMS, Intake, Row
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.refusal import EventRefused

@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from segops_common.contracts.topics import EVENTS, profile_key
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.errors import Unavailable
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Unavailable
 from segops_common.streams.log import MAX_RECORD_BYTES, Record, partition_of
 from segops_common.streams.memory import MemoryEventLog
 from segops_ingest.domain.limits import MAX_EVENT_BYTES

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from segops_common.contracts.jobs import ComputeResult, MembershipChanged
 from segops_common.contracts.topics import MEMBERSHIP_CHANGES, profile_key
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.streams.log import MAX_RECORD_BYTES, partition_of
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from segops_common.kit.errors import Unauthenticated
+from segops_common.core.problems import Unauthenticated
 from segops_common.security.introspect import Authenticator
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope

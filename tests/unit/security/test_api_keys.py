@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import fingerprint, hash_key, key_prefix, looks_valid, new_key
 from segops_common.security.scopes import KeyKind
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from segops_common.kit.errors import Forbidden, Unauthenticated
+from segops_common.core.problems import Forbidden, Unauthenticated
 from segops_common.security.principal import ANY_ORIGIN, KeyPrincipal, UserPrincipal
 from segops_common.security.scopes import KeyKind, Role, Scope
 

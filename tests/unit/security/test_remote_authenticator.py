@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from segops_common.kit.errors import Unauthenticated, Unavailable
-from segops_common.kit.ids import SystemIds
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.api_keys import new_key
 from segops_common.security.introspect import RemoteAuthenticator, require_service_token
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal

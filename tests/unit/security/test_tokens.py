@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from segops_common.kit.errors import Unauthenticated
-from segops_common.kit.ids import SystemIds
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Unauthenticated
 from segops_common.security.tokens import MAX_TOKEN_BYTES, TokenSigner, TokenVerifier, UnknownSigningKey, thumbprint
 from segops_common.testing.clock import ManualClock
 from tests.unit.security.keys import new_private_key, pem_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.errors import Unavailable
+from segops_common.core.clock import SystemClock
+from segops_common.core.problems import Unavailable
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.run import Run
 from segops_segments.service.following import HEARTBEAT_S, RunFollowing

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from segops_common.kit.errors import NotFound
+from segops_common.core.problems import NotFound
 from segops_segments.service.joined import JoinedCalls
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import ComputeJob, ComputeResult
-from segops_common.kit.errors import NotFound, PreconditionFailed
+from segops_common.core.problems import NotFound, PreconditionFailed
 from segops_common.testing.clock import ManualClock
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.run import MAX_ATTEMPTS, Run

@@ -7,7 +7,7 @@ import pytest
 
 from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import SegmentChanged
-from segops_common.kit.errors import (
+from segops_common.core.problems import (
     Conflict,
     MalformedRequest,
     NotAvailableYet,

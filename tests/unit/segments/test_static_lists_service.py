@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from segops_common.contracts.jobs import StaticMembersChanged
-from segops_common.kit.errors import PreconditionFailed
+from segops_common.core.problems import PreconditionFailed
 from segops_common.testing.clock import ManualClock
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.adapters.spool import file_spool

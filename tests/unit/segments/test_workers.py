@@ -10,9 +10,9 @@ import pytest
 from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.contracts.topics import COMPUTE_JOBS, SCHEMA_VERSION_HEADER, SEGMENTS, TRACEPARENT_HEADER, Topic
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.errors import Unavailable
-from segops_common.kit.faults import NO_FAULTS
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
+from segops_common.core.problems import Unavailable
 from segops_common.streams.consumer import BadRecords, Batch
 from segops_common.streams.log import Header, LogUnavailable, Position, Record, partition_of
 from segops_common.streams.memory import MemoryEventLog

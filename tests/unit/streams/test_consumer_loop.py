@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.consumer import BadRecord, BadRecords, Batch, ConsumerLoop, Limits, SilentObserver
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.leases import LeaseTimes

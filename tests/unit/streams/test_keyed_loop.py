@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.batches import BadRecord, BadRecords, Batch, Limits
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.keyed import KeyedLoop

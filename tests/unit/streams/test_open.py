@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.streams.kafka import KafkaEventLog
 from segops_common.streams.open import open_event_log
 from segops_common.streams.valkey import ValkeyEventLog

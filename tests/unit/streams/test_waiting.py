@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from segops_common.streams.waiting import end, wait_at_most
+from segops_common.core.waiting import end, wait_at_most
 
 
 async def test_a_task_that_swallows_a_cancellation_is_ended() -> None:

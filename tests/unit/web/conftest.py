@@ -14,7 +14,7 @@ import pytest
 from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from segops_common.kit.errors import Conflict, RateLimited, Unavailable
+from segops_common.core.problems import Conflict, RateLimited, Unavailable
 from segops_common.security.principal import Principal, UserPrincipal
 from segops_common.security.scopes import Role, Scope
 from segops_common.stores.clickhouse import ClickHouseUnavailable

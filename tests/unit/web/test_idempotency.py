@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from segops_common.kit.idempotency import IdempotencyStore
+from segops_common.core.idempotency import IdempotencyStore
 from segops_common.testing.clock import ManualClock
 from segops_common.testing.idempotency import IdempotencyContract, MemoryIdempotency
 from tests.unit.web.conftest import KEY, START, VIEWER, WRITER, Works

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from starlette.requests import ClientDisconnect
 
-from segops_common.kit.errors import MalformedRequest, PayloadTooLarge, UnsupportedMedia, ValidationFailed
+from segops_common.core.problems import MalformedRequest, PayloadTooLarge, UnsupportedMedia, ValidationFailed
 from segops_common.web.stream import MAX_LINE_BYTES, MAX_STREAM_BYTES, lines_of, stream_body
 from tests.unit.web.wire import Wire
 

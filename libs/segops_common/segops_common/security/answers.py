@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.tasks import spawn
 
 FRESH_S = 30.0
 STALE_S = 300.0

@@ -8,7 +8,7 @@ import hmac
 import re
 import zlib
 
-from segops_common.kit.ids import Ids
+from segops_common.core.ids import Ids
 from segops_common.security.scopes import KeyKind
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -17,8 +17,8 @@ import httpx
 from redis.asyncio import Redis
 
 from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection, Memberships, memberships_path
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Unauthenticated, Unavailable
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.answers import AuthDown, Found, KnownAnswers, Outcome, Refused
 from segops_common.security.api_keys import fingerprint, looks_valid
 from segops_common.security.key_set import KeySet

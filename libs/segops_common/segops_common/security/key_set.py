@@ -8,8 +8,8 @@ import httpx
 import orjson
 
 from segops_common.contracts.http import JWKS_PATH
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Unavailable
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Unavailable
 from segops_common.security.tokens import AccessToken, TokenVerifier, UnknownSigningKey
 
 # However many unknown keys are named: at most one fetch in this time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from segops_common.kit.errors import Forbidden, Unauthenticated
+from segops_common.core.problems import Forbidden, Unauthenticated
 from segops_common.security.scopes import ROLE_SCOPES, KeyKind, Role, Scope
 
 ANY_ORIGIN = "*"

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from segops_common.contracts.http import AUTH_PURGE_CHANNEL
-from segops_common.kit.clock import Clock
-from segops_common.kit.retry import full_jitter
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.retry import full_jitter
+from segops_common.core.tasks import spawn
 from segops_common.security.answers import KnownAnswers
 from segops_common.security.principal import Principal, UserPrincipal
 

@@ -20,9 +20,9 @@ import orjson
 from jose import jwk, jws
 from jose.backends.base import Key
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Unauthenticated
-from segops_common.kit.ids import Ids
+from segops_common.core.clock import Clock
+from segops_common.core.ids import Ids
+from segops_common.core.problems import Unauthenticated
 
 ALGORITHM = "ES256"
 CURVE = "P-256"

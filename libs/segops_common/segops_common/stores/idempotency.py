@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Conflict, ValidationFailed
-from segops_common.kit.idempotency import IdempotentCall, StoredAnswer
+from segops_common.core.clock import Clock
+from segops_common.core.idempotency import IdempotentCall, StoredAnswer
+from segops_common.core.problems import Conflict, ValidationFailed
 from segops_common.stores.postgres import WriteSession, write_session
 
 KEEP = timedelta(hours=24)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from segops_common.kit.errors import Fault, Unavailable, ValidationFailed
+from segops_common.core.problems import Fault, Unavailable, ValidationFailed
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_S = 5.0

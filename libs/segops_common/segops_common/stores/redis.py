@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 
 SOCKET_TIMEOUT_S = 0.05
 FAILURES_TO_OPEN = 5

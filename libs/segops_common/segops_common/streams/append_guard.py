@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 from segops_common.streams.log import MAX_BYTES_IN_FLIGHT, MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge
 
 _TIMEOUTS_TO_OPEN = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 from segops_common.streams.batches import TooManyBadRecords
 
 _WINDOW_S = 600.0

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import Clock
-from segops_common.kit.faults import FaultPoints
-from segops_common.kit.retry import full_jitter
+from segops_common.core.clock import Clock
+from segops_common.core.faults import FaultPoints
+from segops_common.core.retry import full_jitter
+from segops_common.core.waiting import wait_at_most
 from segops_common.streams.bad_record_limit import BadRecordLimit
 from segops_common.streams.batches import (
     BadRecord,
@@ -24,7 +25,6 @@ from segops_common.streams.batches import (
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.lane import intent
 from segops_common.streams.log import LogConsumer, LogUnavailable, TopicPartition
-from segops_common.streams.waiting import wait_at_most
 
 _log = logging.getLogger(__name__)
 _WORRYING_ATTEMPTS = 3

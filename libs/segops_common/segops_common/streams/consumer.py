@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import Clock
-from segops_common.kit.faults import FaultPoints
-from segops_common.kit.retry import full_jitter
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.faults import FaultPoints
+from segops_common.core.retry import full_jitter
+from segops_common.core.tasks import spawn
+from segops_common.core.waiting import end, wait_at_most
 from segops_common.streams.batch_work import BatchWork, Stopping
 from segops_common.streams.batches import (
     BadRecord,
@@ -27,7 +28,6 @@ from segops_common.streams.batches import (
 from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.lane import Lane
 from segops_common.streams.log import EventLog, Fetched, LogConsumer, LogUnavailable, NotAssigned, TopicPartition
-from segops_common.streams.waiting import end, wait_at_most
 
 __all__ = [
     "BadRecord",

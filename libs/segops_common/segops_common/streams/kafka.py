@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.kafka_consumer import GroupTimes, KafkaLogConsumer, read_tail
 from segops_common.streams.kafka_positions import KafkaPositions

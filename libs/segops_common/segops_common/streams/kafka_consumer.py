@@ -19,10 +19,10 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
+from segops_common.core.waiting import wait_at_most
 from segops_common.streams.assignment_lock import AssignmentLock
 from segops_common.streams.kafka_support import stop_bounded, translated
 from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, Record, TopicPartition
-from segops_common.streams.waiting import wait_at_most
 
 _START_S = 10.0
 _REQUEST_S = 5.0

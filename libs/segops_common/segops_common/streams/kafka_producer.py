@@ -24,11 +24,11 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.tasks import spawn
+from segops_common.core.waiting import end
 from segops_common.streams.kafka_support import stop_bounded
 from segops_common.streams.log import LogUnavailable, Message, Position, RecordTooLarge
-from segops_common.streams.waiting import end
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
 from segops_common.streams.log import LogUnavailable
 
 _STOP_S = 5.0

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
+from segops_common.core.waiting import end, wait_at_most
 from segops_common.streams.batch_work import Stopping
 from segops_common.streams.batches import Batch, TooManyBadRecords
 from segops_common.streams.consumer import ConsumerLoop
@@ -21,7 +22,6 @@ from segops_common.streams.log import (
     Record,
     TopicPartition,
 )
-from segops_common.streams.waiting import end, wait_at_most
 
 _POLL_S: Final = 0.5
 _POLL_BESIDE_WORK_S: Final = 0.1

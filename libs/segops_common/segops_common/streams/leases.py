@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.tasks import spawn
+from segops_common.core.waiting import end, wait_at_most
 from segops_common.streams.assignment_lock import AssignmentLock
 from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, Record, TopicPartition
-from segops_common.streams.waiting import end, wait_at_most
 
 _CLOSE_S = 3.0
 

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
+from segops_common.core.waiting import wait_at_most
 from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.leases import Claim, Grant, LeasedConsumer, LeaseTimes
 from segops_common.streams.log import (
@@ -24,7 +25,6 @@ from segops_common.streams.log import (
     TopicMismatch,
     TopicPartition,
 )
-from segops_common.streams.waiting import wait_at_most
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 from segops_common.streams.kafka import KafkaEventLog
 from segops_common.streams.log import EventLog
 from segops_common.streams.valkey import ValkeyEventLog

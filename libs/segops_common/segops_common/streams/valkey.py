@@ -20,8 +20,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import Clock
-from segops_common.kit.retry import full_jitter
+from segops_common.core.clock import Clock
+from segops_common.core.retry import full_jitter
 from segops_common.streams import valkey_scripts as scripts
 from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.leases import LeasedConsumer, LeaseTimes

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import SystemClock
+from segops_common.core.clock import SystemClock
 from segops_common.streams.consumer import (
     Limits,
 )

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from segops_common.contracts.topics import Topic
-from segops_common.kit.clock import SystemClock
-from segops_common.kit.faults import NO_FAULTS, FaultPoints
+from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS, FaultPoints
 from segops_common.streams.consumer import (
     BadRecord,
     BadRecords,

@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import Callable, Mapping
 
-from segops_common.kit.faults import NO_FAULTS, FaultPoints
+from segops_common.core.faults import NO_FAULTS, FaultPoints
 
 CRASHED = 137
 """The exit status of a process that a fault point ended: what a SIGKILL leaves."""

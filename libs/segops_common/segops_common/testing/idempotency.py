@@ -8,9 +8,9 @@ from typing import Protocol
 
 import pytest
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Conflict, ValidationFailed
-from segops_common.kit.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
+from segops_common.core.clock import Clock
+from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
+from segops_common.core.problems import Conflict, ValidationFailed
 from segops_common.testing.clock import ManualClock
 
 KEEP = timedelta(hours=24)

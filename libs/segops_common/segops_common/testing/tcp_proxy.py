@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
 
 _CHUNK = 1 << 16
 _SWALLOW_S = 0.3

@@ -15,9 +15,9 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from segops_common.kit.clock import Clock, SystemClock
-from segops_common.kit.idempotency import IdempotencyStore
-from segops_common.kit.ids import SystemIds
+from segops_common.core.clock import Clock, SystemClock
+from segops_common.core.idempotency import IdempotencyStore
+from segops_common.core.ids import SystemIds
 from segops_common.security.introspect import Authenticator
 from segops_common.telemetry.metrics import HttpMetrics, Metrics
 from segops_common.web import problems

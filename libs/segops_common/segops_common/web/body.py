@@ -10,7 +10,7 @@ import orjson
 from backports import zstd
 from starlette.requests import ClientDisconnect, Request
 
-from segops_common.kit.errors import (
+from segops_common.core.problems import (
     Fault,
     MalformedRequest,
     PayloadTooLarge,

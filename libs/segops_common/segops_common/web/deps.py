@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from segops_common.kit.errors import MalformedRequest
-from segops_common.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from segops_common.core.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from segops_common.core.problems import MalformedRequest
 from segops_common.security.introspect import Authenticator
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.scopes import Scope

@@ -17,8 +17,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER, PROBLEM_MEDIA_TYPE
-from segops_common.kit.errors import Conflict, Fault, Problem, ValidationFailed
-from segops_common.kit.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
+from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
+from segops_common.core.problems import Conflict, Fault, Problem, ValidationFailed
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.web.problems import answer_for, request_id
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.ids import Ids
+from segops_common.core.clock import Clock
+from segops_common.core.ids import Ids
 from segops_common.telemetry.metrics import HttpMetrics
 from segops_common.telemetry.tracing import current_traceparent, enter_trace, leave_trace
 from segops_common.web.problems import problem_response

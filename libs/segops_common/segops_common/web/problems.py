@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from segops_common.contracts.http import PROBLEM_MEDIA_TYPE
-from segops_common.kit import errors
-from segops_common.kit.errors import PROBLEM_TYPE_PREFIX, Fault, Problem, Unavailable
+from segops_common.core import problems as errors
+from segops_common.core.problems import PROBLEM_TYPE_PREFIX, Fault, Problem, Unavailable
 from segops_common.stores.clickhouse import ClickHouseUnavailable
 from segops_common.stores.redis import RedisUnavailable
 from segops_common.web.routing import RouteTable

@@ -12,7 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from segops_common.kit.errors import Fault, MalformedRequest, ValidationFailed
+from segops_common.core.problems import Fault, MalformedRequest, ValidationFailed
 from segops_common.web.body import nul_character, parse_json, read_body, require_json
 from segops_common.web.idempotency import MUTATING, answer_once, idempotency_key
 from segops_common.web.paths import child_path

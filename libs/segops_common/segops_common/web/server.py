@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 """A worker's loop: runs until the event is set, then returns within a bounded time."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from segops_common.kit.errors import (
+from segops_common.core.problems import (
     Fault,
     MalformedRequest,
     PayloadTooLarge,

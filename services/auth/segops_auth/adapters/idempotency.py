@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from segops_auth.service.secrets import Secrets
-from segops_common.kit.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
+from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
 
 
 class PepperedIdempotency:

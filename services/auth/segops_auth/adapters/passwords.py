@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from segops_common.kit.errors import Unavailable
+from segops_common.core.problems import Unavailable
 
 # OWASP's minimum for argon2id.
 MEMORY_KIB: Final = 19_456

@@ -9,8 +9,8 @@ from typing import Final
 from redis.asyncio import Redis
 
 from segops_auth.domain.gcra import Limit, Verdict, spend, whole_seconds
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import RateLimited
+from segops_common.core.clock import Clock
+from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable
 
 MAX_LOCAL_NAMES: Final = 10_000

@@ -13,7 +13,7 @@ from segops_auth.api.models import GivenRole, TenantRef, TokenSet, UserRef
 from segops_auth.domain import values
 from segops_auth.service.invites import Accepted
 from segops_common.contracts.definition import Optional
-from segops_common.kit.pagination import Page
+from segops_common.core.pagination import Page
 from segops_common.security.api_keys import key_prefix
 from segops_common.security.scopes import KeyKind, Role, Scope
 

@@ -15,7 +15,7 @@ from segops_common.contracts.http import (
     Memberships,
     TenantMembership,
 )
-from segops_common.kit.errors import NotFound
+from segops_common.core.problems import NotFound
 from segops_common.web.services_only import internal_router
 
 UserId = Annotated[int, Path(ge=1, le=MAX_ID)]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from segops_common.kit.errors import Fault, ValidationFailed
+from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.security.principal import ANY_ORIGIN
 from segops_common.security.scopes import KeyKind
 

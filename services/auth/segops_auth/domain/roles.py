@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from segops_common.kit.errors import Fault, Forbidden, ValidationFailed
+from segops_common.core.problems import Fault, Forbidden, ValidationFailed
 from segops_common.security.scopes import DEFAULT_KEY_SCOPES, KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
 
 

@@ -12,8 +12,8 @@ from segops_auth.domain.values import Account, Belonging, Tenant
 from segops_auth.ports import EmailTaken, Passwords, SlugTaken, Store, Throttle
 from segops_auth.service.acting import record_for_all
 from segops_auth.service.sessions import Sessions, Tokens
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Conflict, Fault, Unauthenticated, ValidationFailed
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Conflict, Fault, Unauthenticated, ValidationFailed
 from segops_common.security.scopes import Role
 
 

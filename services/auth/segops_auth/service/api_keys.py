@@ -14,9 +14,9 @@ from segops_auth.service.acting import act_in, look_in
 from segops_auth.service.last_use import LastUse
 from segops_auth.service.paging import page, position
 from segops_auth.service.secrets import Secrets
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import NotFound
-from segops_common.kit.pagination import Page
+from segops_common.core.clock import Clock
+from segops_common.core.pagination import Page
+from segops_common.core.problems import NotFound
 from segops_common.security.api_keys import looks_valid
 from segops_common.security.scopes import KeyKind, Scope
 

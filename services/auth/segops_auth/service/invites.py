@@ -16,9 +16,9 @@ from segops_auth.service.acting import absent_tenant, act_in, check_room_for_ten
 from segops_auth.service.paging import page, position
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import Sessions, Tokens
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Conflict, Forbidden, Gone, NotFound
-from segops_common.kit.pagination import Page
+from segops_common.core.clock import Clock
+from segops_common.core.pagination import Page
+from segops_common.core.problems import Conflict, Forbidden, Gone, NotFound
 from segops_common.security.scopes import Role, Scope
 
 LIFETIME: Final = timedelta(days=7)

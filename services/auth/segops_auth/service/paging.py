@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from segops_common.kit.errors import Fault, MalformedRequest
-from segops_common.kit.pagination import Page, decode_cursor, encode_cursor
+from segops_common.core.pagination import Page, decode_cursor, encode_cursor
+from segops_common.core.problems import Fault, MalformedRequest
 
 LARGEST = 2**63 - 1
 T = TypeVar("T")

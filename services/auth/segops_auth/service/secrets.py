@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 
-from segops_common.kit.ids import Ids
+from segops_common.core.ids import Ids
 from segops_common.security import api_keys
 from segops_common.security.scopes import KeyKind
 

@@ -13,8 +13,8 @@ from segops_auth.domain.values import Account, RefreshToken
 from segops_auth.ports import AccessTokens, Passwords, Store, Throttle, WriteUnit
 from segops_auth.service.acting import record_for_all
 from segops_auth.service.secrets import Secrets
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Unauthenticated
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Unauthenticated
 
 REFRESH_LIFETIME: Final = timedelta(days=30)
 GRACE: Final = timedelta(seconds=10)

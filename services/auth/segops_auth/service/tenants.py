@@ -9,9 +9,9 @@ from segops_auth.ports import Purges, SlugTaken, Store, WriteUnit
 from segops_auth.service.accounts import slug_taken, tenant_created
 from segops_auth.service.acting import act_in, check_room_for_tenant, look_in
 from segops_auth.service.paging import LARGEST, page, position
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Conflict, NotFound
-from segops_common.kit.pagination import Page
+from segops_common.core.clock import Clock
+from segops_common.core.pagination import Page
+from segops_common.core.problems import Conflict, NotFound
 from segops_common.security.scopes import Role, Scope
 
 

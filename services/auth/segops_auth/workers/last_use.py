@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from segops_auth.service.last_use import LastUse
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 
 INTERVAL_S: Final = 60.0
 

@@ -6,8 +6,8 @@ import logging
 from typing import Final
 
 from segops_auth.service.sessions import Sessions
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Unavailable
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Unavailable
 
 INTERVAL_S: Final = 3600.0
 _log = logging.getLogger(__name__)

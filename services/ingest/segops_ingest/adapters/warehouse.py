@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
-from segops_common.kit.faults import FaultPoints
+from segops_common.core.faults import FaultPoints
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError
 from segops_ingest.ports import InsertFailed, InsertRefused
 

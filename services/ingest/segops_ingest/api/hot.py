@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from segops_common.kit.errors import Fault, MalformedRequest, Unauthenticated, ValidationFailed
+from segops_common.core.problems import Fault, MalformedRequest, Unauthenticated, ValidationFailed
 from segops_common.security.introspect import Authenticator
 from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.security.scopes import Scope

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from segops_common.contracts.events import EventKind
 from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER, INGESTION_PREFIX
-from segops_common.kit.errors import Fault, PayloadTooLarge, Problem, ValidationFailed
+from segops_common.core.problems import Fault, PayloadTooLarge, Problem, ValidationFailed
 from segops_common.security.principal import KeyPrincipal
 from segops_common.security.scopes import Scope
 from segops_common.web.deps import require

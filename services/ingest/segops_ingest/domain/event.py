@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from segops_common.contracts.events import RESERVED_EVENT_TYPES, EventKind
-from segops_common.kit.ids import Ids, message_id_from, uuid7_time
+from segops_common.core.ids import Ids, message_id_from, uuid7_time
 from segops_ingest.domain.instants import Acceptable, from_rfc3339, warehouse_text
 from segops_ingest.domain.limits import (
     MAX_EVENT_TYPE_CHARS,

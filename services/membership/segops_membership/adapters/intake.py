@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 from segops_common.streams.log import EventLog, LogError
 
 WAIT_S: Final = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from segops_common.kit.errors import Unavailable
+from segops_common.core.problems import Unavailable
 from segops_common.stores.clickhouse import ClickHouseError
 from segops_membership.ports import Outage
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from segops_common.kit.errors import Fault, ValidationFailed
+from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.security.scopes import Scope
 from segops_common.web.deps import require

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from segops_common.contracts.http import OBSERVED_PATH, ObservedEvents, ObservedRequest
-from segops_common.kit.errors import Unavailable
+from segops_common.core.problems import Unavailable
 from segops_common.web.services_only import internal_router
 from segops_membership.api.deps import UseCasesOfApp, use_cases_of
 from segops_membership.ports import Outage

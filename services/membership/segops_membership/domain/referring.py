@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.walk import segments_in
-from segops_common.kit.errors import Fault
+from segops_common.core.problems import Fault
 
 
 def dependents_of(segment_id: int, definitions: Mapping[int, Group]) -> frozenset[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from segops_common.kit.errors import RateLimited, Unavailable
+from segops_common.core.problems import RateLimited, Unavailable
 
 OPEN_OF_A_TENANT: Final = 2
 OPEN_OF_A_PROCESS: Final = 8

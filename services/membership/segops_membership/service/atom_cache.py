@@ -9,7 +9,7 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 from segops_membership.domain.plan import Atom
 
 MAX_BYTES: Final = 64 * 1024 * 1024

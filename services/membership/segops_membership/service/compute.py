@@ -21,9 +21,9 @@ from segops_common.contracts.jobs import (
     SegmentFailure,
     SegmentResult,
 )
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
-from segops_common.kit.faults import FaultPoints
+from segops_common.core.clock import Clock
+from segops_common.core.faults import FaultPoints
+from segops_common.core.problems import PROBLEM_TYPE_PREFIX
 from segops_membership.domain.algebra import Referred, members
 from segops_membership.domain.compiler import compile_definitions
 from segops_membership.domain.instants import to_ms

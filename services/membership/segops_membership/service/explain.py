@@ -10,8 +10,8 @@ from typing import Final
 
 from segops_common.contracts.definition import Group, SegmentMembership
 from segops_common.contracts.definition.walk import segments_in
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Fault, NotFound, Unavailable, ValidationFailed
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Fault, NotFound, Unavailable, ValidationFailed
 from segops_membership.domain.evaluate import Profile
 from segops_membership.domain.explain import Explanation, TooMuch, explain, needs_of
 from segops_membership.domain.instants import to_ms

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
-from segops_common.kit.tasks import spawn
+from segops_common.core.tasks import spawn
 
 T = TypeVar("T")
 

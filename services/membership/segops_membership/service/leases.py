@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.tasks import spawn
 from segops_membership.ports import LeaseLost, LeaseTaken, Ledger, Outage
 
 _RENEWALS_IN_A_LIFE: Final = 3

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Unavailable
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Unavailable
 from segops_common.telemetry.metrics import Metric, Metrics
 from segops_membership.ports import CacheAnswer, MembershipCache, MembershipReader, Outage
 from segops_membership.service.flights import Flights

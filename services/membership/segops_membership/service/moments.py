@@ -9,8 +9,8 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Fault, ValidationFailed
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Fault, ValidationFailed
 from segops_membership.domain.instants import to_ms
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.ports import Evaluation, Intake, LeaseTaken, Ledger, Profiles, Query

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.tasks import spawn
 from segops_membership.ports import MembershipReader, Outage
 
 FRESH_S: Final = 0.4

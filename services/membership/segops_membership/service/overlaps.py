@@ -10,7 +10,7 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.kit.errors import NotFound
+from segops_common.core.problems import NotFound
 from segops_membership.ports import Definitions, Ledger, Runs
 from segops_membership.service.admission import Admission
 from segops_membership.service.refusals import refusals

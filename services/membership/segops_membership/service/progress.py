@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from segops_common.contracts.jobs import RunPhase, RunProgress
-from segops_common.kit.clock import Clock
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.tasks import spawn
 from segops_membership.ports import Outage
 
 TELL_EVERY_S: Final = 0.5

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from segops_common.contracts.jobs import StaticMembersChanged
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 from segops_membership.domain.plan import StaticAtom
 from segops_membership.domain.static_lists import StaticList
 from segops_membership.ports import Outage, StaticLists

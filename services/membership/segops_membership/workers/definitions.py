@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from segops_common.contracts.jobs import SegmentChanged
-from segops_common.kit.errors import ValidationFailed
+from segops_common.core.problems import ValidationFailed
 from segops_common.streams.consumer import BadRecord, BadRecords, Batch
 from segops_common.streams.log import Record
 from segops_membership.ports import Definitions

@@ -10,8 +10,8 @@ from pydantic.config import JsonDict
 
 from segops_common.contracts.definition import EXAMPLE, Definition, Group, Optional, without_default
 from segops_common.contracts.definition.base import fault_at
-from segops_common.kit.errors import Fault
-from segops_common.kit.pagination import Page
+from segops_common.core.pagination import Page
+from segops_common.core.problems import Fault
 from segops_segments.api.bases import Answer, Body
 from segops_segments.api.run_models import AT, MEMBERSHIP, RunProblemRead, RunProgressRead, ServedMembership
 from segops_segments.domain.run import Run, RunState

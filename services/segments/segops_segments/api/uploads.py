@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import orjson
 from fastapi import Request
 
-from segops_common.kit.errors import Fault, MalformedRequest, UnsupportedMedia
+from segops_common.core.problems import Fault, MalformedRequest, UnsupportedMedia
 from segops_common.web.body import parse_json, read_body
 from segops_common.web.stream import lines_of, stream_body
 from segops_common.web.validation import MAX_FAULTS, invalid

@@ -23,7 +23,7 @@ from segops_common.contracts.definition import (
     TraitCondition,
     content_hash,
 )
-from segops_common.kit.errors import Fault
+from segops_common.core.problems import Fault
 
 Node = Group | AnyCondition
 

@@ -27,7 +27,7 @@ from segops_common.contracts.definition import (
 )
 from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.http import ObservedEvents, PropertyKind
-from segops_common.kit.errors import Fault
+from segops_common.core.problems import Fault
 
 _ALIKE: Final = 0.7
 _NEEDS: Final[Mapping[str, frozenset[PropertyKind]]] = {

@@ -21,7 +21,7 @@ from segops_common.contracts.jobs import (
     RunProgress,
     SegmentResult,
 )
-from segops_common.kit.errors import PROBLEM_TYPE_PREFIX
+from segops_common.core.problems import PROBLEM_TYPE_PREFIX
 from segops_segments.domain.references import fits_a_job
 from segops_segments.domain.segment import Segment, Version
 

@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import RateLimited, Unavailable
-from segops_common.kit.tasks import spawn
+from segops_common.core.clock import Clock
+from segops_common.core.problems import RateLimited, Unavailable
+from segops_common.core.tasks import spawn
 from segops_segments.domain.run import Run
 from segops_segments.ports import Store
 

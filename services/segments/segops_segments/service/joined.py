@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from segops_common.kit.errors import Problem
-from segops_common.kit.tasks import spawn
+from segops_common.core.problems import Problem
+from segops_common.core.tasks import spawn
 
 T = TypeVar("T")
 

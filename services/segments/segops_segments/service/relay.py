@@ -15,8 +15,8 @@ from segops_common.contracts.topics import (
     Topic,
     tenant_key,
 )
-from segops_common.kit.clock import Clock
-from segops_common.kit.faults import FaultPoints
+from segops_common.core.clock import Clock
+from segops_common.core.faults import FaultPoints
 from segops_common.streams.log import EventLog, Header
 from segops_segments.ports import Outbox, OutboxMessage, TopicName
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from segops_common.kit.clock import Clock
-from segops_common.kit.errors import Conflict, Fault, ValidationFailed
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Conflict, Fault, ValidationFailed
 from segops_segments.domain.run import Run
 from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.domain.static_list import MAX_USER_IDS, ListChange, portions_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segops_common.contracts.definition import Group, parse_definition
-from segops_common.kit.errors import Fault, ValidationFailed
+from segops_common.core.problems import Fault, ValidationFailed
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, definition_bytes
 
 MAX_FAULTS = 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from segops_common.contracts.definition import Group, content_hash, parse_definition
-from segops_common.kit.errors import Fault
+from segops_common.core.problems import Fault
 from segops_segments.domain.lint import static_warnings
 from segops_segments.domain.observed_lint import event_types_of, observed_warnings
 from segops_segments.ports import Observed, Store

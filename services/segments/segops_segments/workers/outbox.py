@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from segops_common.kit.errors import Unavailable
-from segops_common.kit.retry import full_jitter
+from segops_common.core.problems import Unavailable
+from segops_common.core.retry import full_jitter
 from segops_common.streams.log import LogUnavailable
 from segops_segments.service.relay import OutboxRelay
 from segops_segments.service.runs import RunService

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from segops_common.contracts.definition.groups import Group
-from segops_common.kit.errors import Fault, ValidationFailed
+from segops_common.core.problems import Fault, ValidationFailed
 
 MAX_LEVELS: Final = 8
 MAX_CONDITIONS: Final = 200

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 from segops_common.contracts.definition.groups import Group
 from segops_common.contracts.definition.parse import parse_definition
-from segops_common.kit.errors import Fault, ValidationFailed
+from segops_common.core.problems import Fault, ValidationFailed
 
 MAX_TEXT_CHARS: Final = 256 * 1024
 _MAX_VALUES: Final = 1_000

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Protocol
 
-from segops_common.kit.clock import Clock
+from segops_common.core.clock import Clock
 
 _MESSAGE_NAMESPACE = uuid.UUID("6d0f2a6e-6a53-5d3c-9b0e-6f1f5d8a7c11")
 

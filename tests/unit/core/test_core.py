@@ -12,11 +12,11 @@ from itertools import islice
 
 import pytest
 
-from segops_common.kit.errors import MalformedRequest, Problem, RateLimited, Unavailable
-from segops_common.kit.ids import SystemIds, message_id_from, uuid7_time
-from segops_common.kit.pagination import decode_cursor, encode_cursor
-from segops_common.kit.retry import full_jitter
-from segops_common.kit.tasks import spawn
+from segops_common.core.ids import SystemIds, message_id_from, uuid7_time
+from segops_common.core.pagination import decode_cursor, encode_cursor
+from segops_common.core.problems import MalformedRequest, Problem, RateLimited, Unavailable
+from segops_common.core.retry import full_jitter
+from segops_common.core.tasks import spawn
 from segops_common.testing.clock import ManualClock
 from segops_common.testing.faults import CRASHED, CrashAt, fault_points
 

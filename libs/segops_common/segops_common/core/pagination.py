@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from segops_common.kit.errors import Fault, MalformedRequest
+from segops_common.core.problems import Fault, MalformedRequest
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
