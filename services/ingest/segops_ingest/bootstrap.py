@@ -12,10 +12,10 @@ from segops_common.core.ids import SystemIds
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.redis import RedisBreaker, create_redis
-from segops_common.streams.consumer import ConsumerLoop, Limits
-from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.log import EventLog
-from segops_common.streams.loop_metrics import LoopMetrics
+from segops_common.streams.loop.consumer import ConsumerLoop, Limits
+from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import fault_points

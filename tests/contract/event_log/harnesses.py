@@ -8,12 +8,12 @@ from pathlib import Path
 
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import SystemClock
-from segops_common.streams.kafka import KafkaEventLog
-from segops_common.streams.kafka_consumer import GroupTimes
+from segops_common.streams.kafka.consumer import GroupTimes
+from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
-from segops_common.streams.valkey import ValkeyEventLog
+from segops_common.streams.valkey.log import ValkeyEventLog
 from segops_common.testing.tcp_proxy import TcpProxy
 from segops_local.engines import KafkaEngine, ValkeyEngine
 

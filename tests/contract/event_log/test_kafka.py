@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from segops_common.streams.kafka import KafkaEventLog
+from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.log import LogUnavailable
 from segops_common.testing.event_log_tools import REFUSAL_S, fill, new_topic
 from segops_common.testing.networked_event_log_contract import NetworkedEventLogContract

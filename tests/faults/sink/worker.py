@@ -11,14 +11,14 @@ import sys
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
 from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
-from segops_common.streams.consumer import ConsumerLoop, Limits
-from segops_common.streams.dead_letters import DeadLetters
-from segops_common.streams.kafka import KafkaEventLog
-from segops_common.streams.kafka_consumer import GroupTimes
+from segops_common.streams.kafka.consumer import GroupTimes
+from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import EventLog
-from segops_common.streams.loop_metrics import LoopMetrics
-from segops_common.streams.valkey import ValkeyEventLog
+from segops_common.streams.loop.consumer import ConsumerLoop, Limits
+from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.metrics import LoopMetrics
+from segops_common.streams.valkey.log import ValkeyEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_common.testing.faults import CrashAt
 from segops_ingest.adapters.warehouse import ClickHouseWarehouse

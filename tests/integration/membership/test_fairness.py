@@ -9,10 +9,10 @@ from segops_common.contracts.jobs import ComputeJob
 from segops_common.contracts.topics import COMPUTE_JOBS, tenant_key
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
-from segops_common.streams.batches import Limits
-from segops_common.streams.dead_letters import DeadLetters
-from segops_common.streams.keyed import KeyedLoop
 from segops_common.streams.log import partition_of
+from segops_common.streams.loop.batches import Limits
+from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.keyed import KeyedLoop
 from segops_membership.workers.compute import ComputeJobs
 from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
 

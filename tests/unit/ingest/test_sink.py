@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
-from segops_common.streams.batches import BadRecords, Batch, DataError
 from segops_common.streams.log import Record
+from segops_common.streams.loop.batches import BadRecords, Batch, DataError
 from segops_ingest.ports import InsertRefused
 from segops_ingest.workers.sink import Sink
 

@@ -13,8 +13,8 @@ from segops_common.contracts.topics import COMPUTE_JOBS, SCHEMA_VERSION_HEADER, 
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.core.problems import Unavailable
-from segops_common.streams.consumer import BadRecords, Batch
 from segops_common.streams.log import Header, LogUnavailable, Position, Record, partition_of
+from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.tracing import trace_context
 from segops_segments.adapters.memory import MemoryClaim, MemoryStore

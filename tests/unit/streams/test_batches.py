@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from segops_common.contracts.topics import Topic
-from segops_common.streams.batches import Batch
 from segops_common.streams.log import Message, Record, TopicPartition, partition_of
+from segops_common.streams.loop.batches import Batch
 
 
 def record(offset: int, value: bytes = b"v") -> Record:

@@ -12,10 +12,10 @@ import pytest
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
-from segops_common.streams.consumer import BadRecord, BadRecords, Batch, ConsumerLoop, Limits, SilentObserver
-from segops_common.streams.dead_letters import DeadLetters
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import Committed, LogUnavailable, Message, Position, TopicPartition
+from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch, ConsumerLoop, Limits, SilentObserver
+from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
 from segops_common.testing.event_log_tools import fill, numbers, until
 

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
-from segops_common.streams.batches import BadRecord, BadRecords, Batch, Limits
-from segops_common.streams.dead_letters import DeadLetters
-from segops_common.streams.keyed import KeyedLoop
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import Message, TopicPartition
+from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, Limits
+from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
 from segops_common.testing.event_log_tools import until
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import math
 
-from segops_common.streams.batches import Limits
-from segops_common.streams.lane import Lane
 from segops_common.streams.log import Committed, Record, TopicPartition
+from segops_common.streams.loop.batches import Limits
+from segops_common.streams.loop.partition_buffer import Lane
 
 LIMITS = Limits(max_records=3, max_bytes=100, max_age_s=1.0)
 

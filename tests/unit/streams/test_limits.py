@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from segops_common.streams.append_guard import AppendGuard
-from segops_common.streams.bad_record_limit import BadRecordLimit
-from segops_common.streams.batches import TooManyBadRecords
 from segops_common.streams.log import MAX_BYTES_IN_FLIGHT, MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge
+from segops_common.streams.loop.bad_record_limit import BadRecordLimit
+from segops_common.streams.loop.batches import TooManyBadRecords
 from segops_common.testing.clock import ManualClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

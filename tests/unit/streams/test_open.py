@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from segops_common.core.clock import SystemClock
-from segops_common.streams.kafka import KafkaEventLog
+from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.open import open_event_log
-from segops_common.streams.valkey import ValkeyEventLog
+from segops_common.streams.valkey.log import ValkeyEventLog
 
 
 async def test_the_scheme_chooses_the_adapter() -> None:

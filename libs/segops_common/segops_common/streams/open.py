@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from segops_common.core.clock import Clock
-from segops_common.streams.kafka import KafkaEventLog
+from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.log import EventLog
-from segops_common.streams.valkey import ValkeyEventLog
+from segops_common.streams.valkey.log import ValkeyEventLog
 
 
 def open_event_log(url: str, *, clock: Clock) -> EventLog:

@@ -10,15 +10,6 @@ import pytest
 
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import SystemClock
-from segops_common.streams.consumer import (
-    Limits,
-)
-from segops_common.streams.dead_letters import (
-    CODE_HEADER,
-    OFFSET_HEADER,
-    REPLAYED_FROM_HEADER,
-    DeadLetters,
-)
 from segops_common.streams.log import (
     MAX_RECORD_BYTES,
     Committed,
@@ -31,6 +22,15 @@ from segops_common.streams.log import (
     TopicMismatch,
     TopicPartition,
     partition_of,
+)
+from segops_common.streams.loop.consumer import (
+    Limits,
+)
+from segops_common.streams.loop.dead_letters import (
+    CODE_HEADER,
+    OFFSET_HEADER,
+    REPLAYED_FROM_HEADER,
+    DeadLetters,
 )
 from segops_common.testing.event_log_tools import (
     CLOSE_S,

@@ -13,7 +13,14 @@ from typing import Protocol
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS, FaultPoints
-from segops_common.streams.consumer import (
+from segops_common.streams.log import (
+    EventLog,
+    LogConsumer,
+    Message,
+    Record,
+    TopicPartition,
+)
+from segops_common.streams.loop.consumer import (
     BadRecord,
     BadRecords,
     Batch,
@@ -22,15 +29,8 @@ from segops_common.streams.consumer import (
     Limits,
     SilentObserver,
 )
-from segops_common.streams.dead_letters import (
+from segops_common.streams.loop.dead_letters import (
     DeadLetters,
-)
-from segops_common.streams.log import (
-    EventLog,
-    LogConsumer,
-    Message,
-    Record,
-    TopicPartition,
 )
 
 REFUSAL_S = 5.5

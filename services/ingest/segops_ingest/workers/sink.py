@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segops_common.streams.batches import BadRecord, BadRecords, Batch, DataError
 from segops_common.streams.log import Record
+from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, DataError
 from segops_ingest.domain.rows import dead_row, rows_of, with_source
 from segops_ingest.ports import EventWarehouse, InsertRefused
 

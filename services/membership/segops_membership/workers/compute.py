@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from segops_common.contracts.jobs import ComputeJob
-from segops_common.streams.consumer import BadRecord, BadRecords, Batch
+from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch
 from segops_membership.service.compute import ComputeRun
 
 

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.problems import ValidationFailed
-from segops_common.streams.consumer import BadRecord, BadRecords, Batch
 from segops_common.streams.log import Record
+from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch
 from segops_membership.ports import Definitions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from segops_common.contracts.jobs import StaticMembersChanged
-from segops_common.streams.consumer import BadRecord, BadRecords, Batch
+from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch
 from segops_membership.service.static_lists import TakeInLists
 
 

@@ -21,7 +21,7 @@ from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
 from segops_common.core.waiting import wait_at_most
 from segops_common.streams.assignment_lock import AssignmentLock
-from segops_common.streams.kafka_support import stop_bounded, translated
+from segops_common.streams.kafka.timeouts import stop_bounded, translated
 from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, Record, TopicPartition
 
 _START_S = 10.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from segops_common.contracts.topics import Topic
-from segops_common.streams.batches import BadRecord, Batch
 from segops_common.streams.log import EventLog, Fetched, Header, LogConsumer, Message, Record, TopicPartition
+from segops_common.streams.loop.batches import BadRecord, Batch
 
 TOPIC_HEADER = "dead-letter-topic"
 PARTITION_HEADER = "dead-letter-partition"

@@ -15,10 +15,10 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.streams.append_guard import AppendGuard
-from segops_common.streams.kafka_consumer import GroupTimes, KafkaLogConsumer, read_tail
-from segops_common.streams.kafka_positions import KafkaPositions
-from segops_common.streams.kafka_producer import SupervisedProducer
-from segops_common.streams.kafka_support import translated
+from segops_common.streams.kafka.consumer import GroupTimes, KafkaLogConsumer, read_tail
+from segops_common.streams.kafka.positions import KafkaPositions
+from segops_common.streams.kafka.producer import SupervisedProducer
+from segops_common.streams.kafka.timeouts import translated
 from segops_common.streams.log import (
     APPEND_DEADLINE_S,
     Header,

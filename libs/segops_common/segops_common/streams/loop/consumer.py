@@ -12,8 +12,9 @@ from segops_common.core.faults import FaultPoints
 from segops_common.core.retry import full_jitter
 from segops_common.core.tasks import spawn
 from segops_common.core.waiting import end, wait_at_most
-from segops_common.streams.batch_work import BatchWork, Stopping
-from segops_common.streams.batches import (
+from segops_common.streams.log import EventLog, Fetched, LogConsumer, LogUnavailable, NotAssigned, TopicPartition
+from segops_common.streams.loop.batch_work import BatchWork, Stopping
+from segops_common.streams.loop.batches import (
     BadRecord,
     BadRecords,
     Batch,
@@ -25,9 +26,8 @@ from segops_common.streams.batches import (
     SilentObserver,
     TooManyBadRecords,
 )
-from segops_common.streams.dead_letters import DeadLetters
-from segops_common.streams.lane import Lane
-from segops_common.streams.log import EventLog, Fetched, LogConsumer, LogUnavailable, NotAssigned, TopicPartition
+from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.partition_buffer import Lane
 
 __all__ = [
     "BadRecord",

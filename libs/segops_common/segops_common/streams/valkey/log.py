@@ -22,7 +22,6 @@ from redis.exceptions import RedisError
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.core.retry import full_jitter
-from segops_common.streams import valkey_scripts as scripts
 from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.leases import LeasedConsumer, LeaseTimes
 from segops_common.streams.log import (
@@ -36,7 +35,8 @@ from segops_common.streams.log import (
     TopicMismatch,
     TopicPartition,
 )
-from segops_common.streams.valkey_store import Entries, ValkeyStore, encode_headers, record_of, stream_key, translated
+from segops_common.streams.valkey.log import scripts as scripts
+from segops_common.streams.valkey.store import Entries, ValkeyStore, encode_headers, record_of, stream_key, translated
 
 _CONNECTIONS = 100
 """Appends beyond this wait for a connection; each consumer's blocking read holds one."""

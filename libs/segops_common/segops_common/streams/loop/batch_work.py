@@ -11,8 +11,9 @@ from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
 from segops_common.core.retry import full_jitter
 from segops_common.core.waiting import wait_at_most
-from segops_common.streams.bad_record_limit import BadRecordLimit
-from segops_common.streams.batches import (
+from segops_common.streams.log import LogConsumer, LogUnavailable, TopicPartition
+from segops_common.streams.loop.bad_record_limit import BadRecordLimit
+from segops_common.streams.loop.batches import (
     BadRecord,
     BadRecords,
     Batch,
@@ -22,9 +23,8 @@ from segops_common.streams.batches import (
     LoopObserver,
     TooManyBadRecords,
 )
-from segops_common.streams.dead_letters import DeadLetters
-from segops_common.streams.lane import intent
-from segops_common.streams.log import LogConsumer, LogUnavailable, TopicPartition
+from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.partition_buffer import intent
 
 _log = logging.getLogger(__name__)
 _WORRYING_ATTEMPTS = 3

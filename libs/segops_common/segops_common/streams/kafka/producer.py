@@ -27,7 +27,7 @@ from aiokafka.structs import RecordMetadata
 from segops_common.core.clock import Clock
 from segops_common.core.tasks import spawn
 from segops_common.core.waiting import end
-from segops_common.streams.kafka_support import stop_bounded
+from segops_common.streams.kafka.timeouts import stop_bounded
 from segops_common.streams.log import LogUnavailable, Message, Position, RecordTooLarge
 
 _log = logging.getLogger(__name__)

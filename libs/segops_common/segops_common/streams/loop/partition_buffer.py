@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from itertools import islice
 
-from segops_common.streams.batches import Batch, Limits
 from segops_common.streams.log import Committed, Record, TopicPartition
+from segops_common.streams.loop.batches import Batch, Limits
 
 
 class Lane:

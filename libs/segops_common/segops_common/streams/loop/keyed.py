@@ -10,9 +10,6 @@ from typing import Any, Final
 
 from segops_common.core.tasks import spawn
 from segops_common.core.waiting import end, wait_at_most
-from segops_common.streams.batch_work import Stopping
-from segops_common.streams.batches import Batch, TooManyBadRecords
-from segops_common.streams.consumer import ConsumerLoop
 from segops_common.streams.log import (
     Fetched,
     LogConsumer,
@@ -22,6 +19,9 @@ from segops_common.streams.log import (
     Record,
     TopicPartition,
 )
+from segops_common.streams.loop.batch_work import Stopping
+from segops_common.streams.loop.batches import Batch, TooManyBadRecords
+from segops_common.streams.loop.consumer import ConsumerLoop
 
 _POLL_S: Final = 0.5
 _POLL_BESIDE_WORK_S: Final = 0.1

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from segops_common.contracts.topics import Topic
-from segops_common.streams.kafka_support import stop_bounded, translated
+from segops_common.streams.kafka.timeouts import stop_bounded, translated
 
 _LOOK_S = 5.0
 _AGAIN_S = 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from segops_common.core.clock import Clock
-from segops_common.streams.batches import TooManyBadRecords
+from segops_common.streams.loop.batches import TooManyBadRecords
 
 _WINDOW_S = 600.0
 _MAX_RATIO = 0.01

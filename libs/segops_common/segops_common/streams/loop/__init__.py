@@ -1,0 +1,1 @@
+"""The consumer loop: batches, retries, dead letters and shutdown."""
