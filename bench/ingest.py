@@ -29,7 +29,7 @@ from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection
 from segops_common.contracts.topics import EVENTS, Topic, profile_key
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
-from segops_common.security import scopes
+from segops_common.security import permissions as scopes
 from segops_common.security.api_keys import new_key
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.streams.log import Message, Position

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segops_common.security.scopes import ROLE_SCOPES, Role, Scope
+from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi" / "segops.json"
 METHODS = ("get", "put", "post", "patch", "delete")

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from segops_common.security.scopes import KEY_SCOPES, KeyKind, Role, Scope
+from segops_common.security.permissions import KEY_SCOPES, KeyKind, Role, Scope
 from segops_local.stack import Stack
 from tests.e2e.people import Person, sign_up
 from tests.e2e.routes import Operation, operations, role_without

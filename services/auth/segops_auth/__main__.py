@@ -6,7 +6,7 @@ import sys
 
 from segops_auth.app import are_migrations_pending, run_api, run_migrations
 from segops_auth.bootstrap import SERVICE, bootstrap
-from segops_common.web.roles import Service
+from segops_common.runtime.cli import Service
 
 SERVICE_ROLES = Service(
     name=SERVICE,

@@ -20,7 +20,7 @@ from segops_auth.domain.values import (
     RefreshToken,
     Tenant,
 )
-from segops_common.security.scopes import Role
+from segops_common.security.permissions import Role
 
 
 class EmailTaken(Exception):

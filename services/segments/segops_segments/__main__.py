@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from segops_common.web.roles import Service
+from segops_common.runtime.cli import Service
 from segops_segments.app import are_migrations_pending, run_api, run_migrations, run_outbox, run_results
 from segops_segments.bootstrap import SERVICE, bootstrap
 

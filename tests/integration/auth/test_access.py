@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from segops_auth.app import openapi_document
-from segops_common.security.scopes import ROLE_SCOPES, Role, Scope
+from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
 from tests.integration.auth.world import Person, World, fresh, refused
 
 PUBLIC = {"signUp", "createToken", "refreshToken", "revokeToken", "acceptInvite", "getJwks"}

@@ -11,7 +11,7 @@ import pytest
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import looks_valid, new_key
-from segops_common.security.scopes import KeyKind
+from segops_common.security.permissions import KeyKind
 from tests.integration.auth.world import World, refused, said
 
 

@@ -16,8 +16,8 @@ from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated
 from segops_common.security.api_keys import new_key
 from segops_common.security.introspect import Authenticator, RemoteAuthenticator
+from segops_common.security.permissions import KeyKind, Role
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role
 from segops_common.security.tokens import TokenSigner
 from segops_common.stores.redis import create_redis
 from tests.integration.auth.world import SERVICE_TOKEN, Person, World, said

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log

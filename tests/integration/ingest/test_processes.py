@@ -13,7 +13,7 @@ from segops_common.contracts.topics import EVENTS
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import new_key
-from segops_common.security.scopes import KeyKind
+from segops_common.security.permissions import KeyKind
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.dead_letters import CODE_HEADER

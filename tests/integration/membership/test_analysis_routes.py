@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from segops_common.core.problems import Unauthenticated, Unavailable
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.web.app import Running
 from segops_local.ports import free_port
 from segops_membership.app import api_app

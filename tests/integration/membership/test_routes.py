@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from segops_common.core.problems import Unauthenticated
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.web.app import Running
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases

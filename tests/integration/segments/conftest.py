@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.core.clock import SystemClock
-from segops_common.security.scopes import Role, Scope
+from segops_common.security.permissions import Role, Scope
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.postgres_migrations import migrate_postgres

@@ -6,7 +6,7 @@ import pytest
 
 from segops_auth.domain.origins import MAX_CHARS, canonical_origin, canonical_origins, key_origins
 from segops_common.core.problems import ValidationFailed
-from segops_common.security.scopes import KeyKind
+from segops_common.security.permissions import KeyKind
 
 
 @pytest.mark.parametrize(

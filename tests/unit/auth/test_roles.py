@@ -8,7 +8,7 @@ import pytest
 
 from segops_auth.domain.roles import check_grant, key_scopes
 from segops_common.core.problems import Forbidden, ValidationFailed
-from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.security.permissions import KeyKind, Role, Scope
 
 RANK = {Role.OWNER: 3, Role.ADMIN: 2, Role.MEMBER: 1, Role.VIEWER: 0}
 

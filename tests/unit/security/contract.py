@@ -10,8 +10,8 @@ import pytest
 
 from segops_common.core.problems import Unauthenticated
 from segops_common.security.introspect import Authenticator
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role, Scope
 
 ORIGINS = ["https://www.example.com", "http://localhost:3000"]
 

@@ -7,7 +7,15 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-from segops_common.security.answers import MAX_FOUND, MAX_REFUSED, AuthDown, Found, KnownAnswers, Outcome, Refused
+from segops_common.security.introspection_cache import (
+    MAX_FOUND,
+    MAX_REFUSED,
+    AuthDown,
+    Found,
+    KnownAnswers,
+    Outcome,
+    Refused,
+)
 from segops_common.testing.clock import ManualClock
 
 

@@ -11,7 +11,7 @@ import pytest
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import fingerprint, hash_key, key_prefix, looks_valid, new_key
-from segops_common.security.scopes import KeyKind
+from segops_common.security.permissions import KeyKind
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 IDS = SystemIds(SystemClock())

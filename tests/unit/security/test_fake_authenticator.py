@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.testing.auth import FakeAuthenticator
 from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 

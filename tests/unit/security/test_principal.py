@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from segops_common.core.problems import Forbidden, Unauthenticated
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import ANY_ORIGIN, KeyPrincipal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role, Scope
 
 ADA = UserPrincipal(user_id=7, roles={1: Role.OWNER, 2: Role.VIEWER})
 SENDER = KeyPrincipal(key_id=3, tenant_id=1, scopes=frozenset({Scope.EVENTS_WRITE}), kind=KeyKind.SECRET)

@@ -13,8 +13,8 @@ from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.api_keys import new_key
 from segops_common.security.introspect import RemoteAuthenticator, require_service_token
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role, Scope
 from segops_common.security.tokens import TokenSigner
 from segops_common.testing.clock import ManualClock
 from tests.unit.security.fake_auth import SERVICE_TOKEN, FakeAuth

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from segops_common.security.scopes import DEFAULT_KEY_SCOPES, KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
+from segops_common.security.permissions import DEFAULT_KEY_SCOPES, KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
 
 RANKED = (Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER)
 

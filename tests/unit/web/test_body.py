@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from segops_common.core.problems import MalformedRequest, PayloadTooLarge
-from segops_common.web.body import MAX_WIRE_BYTES, parse_json, read_body
+from segops_common.web.request.body import MAX_WIRE_BYTES, parse_json, read_body
 from tests.unit.web.wire import Wire
 
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from segops_common.core.problems import MalformedRequest, PayloadTooLarge, UnsupportedMedia, ValidationFailed
-from segops_common.web.stream import MAX_LINE_BYTES, MAX_STREAM_BYTES, lines_of, stream_body
+from segops_common.web.request.lines import MAX_LINE_BYTES, MAX_STREAM_BYTES, lines_of, stream_body
 from tests.unit.web.wire import Wire
 
 GZIP = {"content-encoding": "gzip"}

@@ -9,7 +9,7 @@ import re
 import zlib
 
 from segops_common.core.ids import Ids
-from segops_common.security.scopes import KeyKind
+from segops_common.security.permissions import KeyKind
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_BYTES = 32

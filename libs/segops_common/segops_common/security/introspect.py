@@ -19,12 +19,12 @@ from redis.asyncio import Redis
 from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection, Memberships, memberships_path
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unauthenticated, Unavailable
-from segops_common.security.answers import AuthDown, Found, KnownAnswers, Outcome, Refused
 from segops_common.security.api_keys import fingerprint, looks_valid
+from segops_common.security.cache_invalidation import PurgeListener
+from segops_common.security.introspection_cache import AuthDown, Found, KnownAnswers, Outcome, Refused
 from segops_common.security.key_set import KeySet
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.purge import PurgeListener
-from segops_common.security.scopes import KeyKind, Role, Scope
 
 MAX_HEADER_CHARS = 8192
 CONNECT_TIMEOUT_S = 1.0

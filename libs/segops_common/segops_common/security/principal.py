@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from segops_common.core.problems import Forbidden, Unauthenticated
-from segops_common.security.scopes import ROLE_SCOPES, KeyKind, Role, Scope
+from segops_common.security.permissions import ROLE_SCOPES, KeyKind, Role, Scope
 
 ANY_ORIGIN = "*"
 """In place of a list of origins: a page of any."""

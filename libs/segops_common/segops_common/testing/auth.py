@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from segops_common.security.introspect import invalid_credential, split_authorization
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.scopes import KeyKind, Role, Scope
 
 
 class FakeAuthenticator:

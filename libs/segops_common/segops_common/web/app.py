@@ -24,8 +24,8 @@ from segops_common.web import problems
 from segops_common.web.health import Check, Health, health_routes
 from segops_common.web.middleware import Edge
 from segops_common.web.openapi import document, operation_id
-from segops_common.web.route import StrictRoute
-from segops_common.web.routing import RouteTable
+from segops_common.web.request.path_dispatch import RouteTable
+from segops_common.web.request.route import StrictRoute
 
 S = TypeVar("S")
 

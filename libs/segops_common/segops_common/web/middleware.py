@@ -14,7 +14,7 @@ from segops_common.core.ids import Ids
 from segops_common.telemetry.metrics import HttpMetrics
 from segops_common.telemetry.tracing import current_traceparent, enter_trace, leave_trace
 from segops_common.web.problems import problem_response
-from segops_common.web.routing import RouteTable
+from segops_common.web.request.path_dispatch import RouteTable
 
 MAX_HEADER_BYTES = 8 * 1024
 """Of one header, its name included."""

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import ProblemDocument, problems
-from segops_common.web.route import TAKES_IDEMPOTENCY_KEY
+from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY
 
 SERVERS = [{"url": "http://127.0.0.1:8080", "description": "make run"}, {"url": "https://api.segops.ai"}]
 _METHODS = ("get", "put", "post", "patch", "delete")

@@ -22,7 +22,7 @@ from segops_auth.adapters.tables import (
     tenants,
 )
 from segops_auth.domain.values import Account, ApiKey, AuditEntry, Belonging, Invite, Member, Tenant
-from segops_common.security.scopes import Role
+from segops_common.security.permissions import Role
 from segops_common.stores.postgres import ReadSession, WriteSession
 
 

@@ -31,7 +31,7 @@ from segops_auth.adapters.tables import (
 from segops_auth.domain.audit import FIRST_PREVIOUS_HASH, Act, Head, follow
 from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
 from segops_auth.ports import AlreadyMember, EmailTaken, ReadUnit, SlugTaken, WriteUnit
-from segops_common.security.scopes import Role
+from segops_common.security.permissions import Role
 from segops_common.stores.postgres import WriteSession, read_session, write_session
 
 _AUDIT_COLUMNS = tuple(column.name for column in audit_log.columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from segops_common.contracts.http import AUTH_PURGE_CHANNEL
-from segops_common.security.purge import key_changed, user_changed
+from segops_common.security.cache_invalidation import key_changed, user_changed
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable
 
 _log = logging.getLogger(__name__)

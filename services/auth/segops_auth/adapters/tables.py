@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, Member, RefreshToken, Tenant
-from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.security.permissions import KeyKind, Role, Scope
 
 SCHEMA: Final = "auth"
 _metadata = sa.MetaData(schema=SCHEMA)

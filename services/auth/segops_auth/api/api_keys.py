@@ -14,9 +14,9 @@ from segops_auth.api.credential_models import (
 )
 from segops_auth.api.deps import Id, KeysManager, TenantQuery, UseCases
 from segops_common.contracts.http import AUTH_PREFIX
-from segops_common.security.scopes import KeyKind, Scope
+from segops_common.security.permissions import KeyKind, Scope
 from segops_common.web.app import new_router
-from segops_common.web.deps import PageParams
+from segops_common.web.dependencies import PageParams
 from segops_common.web.idempotency import answers_with_a_secret
 from segops_common.web.problems import problems
 

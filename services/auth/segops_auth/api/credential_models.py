@@ -15,7 +15,7 @@ from segops_auth.service.invites import Accepted
 from segops_common.contracts.definition import Optional
 from segops_common.core.pagination import Page
 from segops_common.security.api_keys import key_prefix
-from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.security.permissions import KeyKind, Role, Scope
 
 DEFAULT_OVERLAP = timedelta(days=1)
 MAX_OVERLAP_S = 7 * 86_400

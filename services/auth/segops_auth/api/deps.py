@@ -11,10 +11,10 @@ from fastapi import Depends, Path, Query, Request
 from segops_auth.api.fields import MAX_ID
 from segops_auth.api.state import State
 from segops_auth.service import Auth
+from segops_common.security.permissions import Scope
 from segops_common.security.principal import UserPrincipal
-from segops_common.security.scopes import Scope
 from segops_common.security.tokens import Jwk
-from segops_common.web.deps import require, signed_in
+from segops_common.web.dependencies import require, signed_in
 
 IPV6_SITE_BITS: Final = 64
 

@@ -8,7 +8,7 @@ from segops_auth.api.credential_models import AcceptInvite, CreateInvite, Invite
 from segops_auth.api.deps import ClientAddress, Id, MembersManager, UseCases
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.web.app import new_router
-from segops_common.web.deps import PageParams
+from segops_common.web.dependencies import PageParams
 from segops_common.web.idempotency import answers_with_a_secret
 from segops_common.web.problems import problems
 

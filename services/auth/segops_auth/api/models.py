@@ -15,7 +15,7 @@ from segops_auth.service.accounts import SignedUp
 from segops_auth.service.sessions import Tokens
 from segops_common.contracts.definition import Optional
 from segops_common.core.pagination import Page
-from segops_common.security.scopes import Role
+from segops_common.security.permissions import Role
 
 GivenRole = Annotated[Role, Field(strict=False)]
 

@@ -16,7 +16,7 @@ from segops_auth.api.models import (
 )
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.web.app import new_router
-from segops_common.web.deps import PageParams
+from segops_common.web.dependencies import PageParams
 from segops_common.web.problems import problems
 
 router: APIRouter = new_router(prefix=f"{AUTH_PREFIX}/tenants", tags=["tenants"])

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from segops_common.core.problems import Fault, ValidationFailed
+from segops_common.security.permissions import KeyKind
 from segops_common.security.principal import ANY_ORIGIN
-from segops_common.security.scopes import KeyKind
 
 MAX_ORIGINS: Final = 50
 MAX_HOST_CHARS: Final = 253

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from segops_common.core.problems import Fault, Forbidden, ValidationFailed
-from segops_common.security.scopes import DEFAULT_KEY_SCOPES, KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
+from segops_common.security.permissions import DEFAULT_KEY_SCOPES, KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
 
 
 def check_grant(actor: Role, *roles: Role) -> None:

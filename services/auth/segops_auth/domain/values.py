@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from segops_common.security.scopes import KeyKind, Role, Scope
+from segops_common.security.permissions import KeyKind, Role, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

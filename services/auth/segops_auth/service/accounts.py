@@ -14,7 +14,7 @@ from segops_auth.service.acting import record_for_all
 from segops_auth.service.sessions import Sessions, Tokens
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Conflict, Fault, Unauthenticated, ValidationFailed
-from segops_common.security.scopes import Role
+from segops_common.security.permissions import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from segops_auth.domain.audit import Act
 from segops_auth.ports import ReadUnit, WriteUnit
 from segops_common.core.problems import Conflict, NotFound
+from segops_common.security.permissions import Role, Scope
 from segops_common.security.principal import UserPrincipal
-from segops_common.security.scopes import Role, Scope
 
 MAX_TENANTS_PER_USER = 100
 

@@ -18,7 +18,7 @@ from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
 from segops_common.core.problems import NotFound
 from segops_common.security.api_keys import looks_valid
-from segops_common.security.scopes import KeyKind, Scope
+from segops_common.security.permissions import KeyKind, Scope
 
 
 class ApiKeys:

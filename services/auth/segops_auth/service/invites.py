@@ -19,7 +19,7 @@ from segops_auth.service.sessions import Sessions, Tokens
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
 from segops_common.core.problems import Conflict, Forbidden, Gone, NotFound
-from segops_common.security.scopes import Role, Scope
+from segops_common.security.permissions import Role, Scope
 
 LIFETIME: Final = timedelta(days=7)
 

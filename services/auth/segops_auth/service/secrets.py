@@ -8,7 +8,7 @@ import hmac
 
 from segops_common.core.ids import Ids
 from segops_common.security import api_keys
-from segops_common.security.scopes import KeyKind
+from segops_common.security.permissions import KeyKind
 
 _SECRET_BYTES = 32
 

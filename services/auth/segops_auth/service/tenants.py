@@ -12,7 +12,7 @@ from segops_auth.service.paging import LARGEST, page, position
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
 from segops_common.core.problems import Conflict, NotFound
-from segops_common.security.scopes import Role, Scope
+from segops_common.security.permissions import Role, Scope
 
 
 class Tenants:

@@ -21,12 +21,12 @@ from starlette.types import Scope as ASGIScope
 
 from segops_common.core.problems import Fault, MalformedRequest, Unauthenticated, ValidationFailed
 from segops_common.security.introspect import Authenticator
+from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal, Principal
-from segops_common.security.scopes import Scope
-from segops_common.web.body import read_body, require_json
-from segops_common.web.deps import authenticated
+from segops_common.web.dependencies import authenticated
 from segops_common.web.idempotency import idempotency_key
-from segops_common.web.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute, check_query
+from segops_common.web.request.body import read_body, require_json
+from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute, check_query
 from segops_ingest.domain.json_text import MalformedJson, TooDeep, parse
 
 TEXT: Final = "text/plain"

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from segops_common.contracts.events import EventKind
 from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER, INGESTION_PREFIX
 from segops_common.core.problems import Fault, PayloadTooLarge, Problem, ValidationFailed
+from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal
-from segops_common.security.scopes import Scope
-from segops_common.web.deps import require
+from segops_common.web.dependencies import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES, TEXT_EXAMPLES

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from segops_common.contracts.http import MEMBERSHIP_PREFIX
+from segops_common.security.permissions import Scope
 from segops_common.security.principal import Principal
-from segops_common.security.scopes import Scope
 from segops_common.web.app import new_router
-from segops_common.web.deps import require
+from segops_common.web.dependencies import require
 from segops_common.web.problems import problems
-from segops_common.web.route import READS_ONLY
+from segops_common.web.request.route import READS_ONLY
 from segops_membership.api.analysis_models import (
     OverlapRead,
     OverlapRequest,

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from segops_common.core.problems import Fault, ValidationFailed
+from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal, Principal
-from segops_common.security.scopes import Scope
-from segops_common.web.deps import require
+from segops_common.web.dependencies import require
 
 Caller = Annotated[Principal, require(Scope.MEMBERSHIP_READ)]
 TenantQuery = Annotated[

@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header, Path, Request
 
+from segops_common.security.permissions import Scope
 from segops_common.security.principal import Principal, UserPrincipal
-from segops_common.security.scopes import Scope
-from segops_common.web.deps import require
+from segops_common.web.dependencies import require
 from segops_segments.domain.segment import Segment
 from segops_segments.service.use_cases import UseCases
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
-from segops_common.web.route import READS_ONLY
+from segops_common.web.request.route import READS_ONLY
 from segops_segments.api.deps import READS, ReadSegment, UseCasesOfApp
 from segops_segments.api.models import MAX_ID
 from segops_segments.api.readable_models import (

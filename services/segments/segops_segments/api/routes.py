@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from segops_common.contracts.http import SEGMENTS_PREFIX
-from segops_common.security.scopes import Scope
+from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
-from segops_common.web.deps import PageParams
+from segops_common.web.dependencies import PageParams
 from segops_common.web.problems import problems
 from segops_segments.api.compute_models import (
     ComputeAccepted,

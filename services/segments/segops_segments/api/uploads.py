@@ -10,9 +10,9 @@ import orjson
 from fastapi import Request
 
 from segops_common.core.problems import Fault, MalformedRequest, UnsupportedMedia
-from segops_common.web.body import parse_json, read_body
-from segops_common.web.stream import lines_of, stream_body
-from segops_common.web.validation import MAX_FAULTS, invalid
+from segops_common.web.request.body import parse_json, read_body
+from segops_common.web.request.lines import lines_of, stream_body
+from segops_common.web.request.validation import MAX_FAULTS, invalid
 from segops_segments.domain.static_list import user_id_fault
 
 NDJSON: Final = "application/x-ndjson"

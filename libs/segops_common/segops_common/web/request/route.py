@@ -13,10 +13,10 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from segops_common.core.problems import Fault, MalformedRequest, ValidationFailed
-from segops_common.web.body import nul_character, parse_json, read_body, require_json
 from segops_common.web.idempotency import MUTATING, answer_once, idempotency_key
-from segops_common.web.paths import child_path
-from segops_common.web.validation import MAX_FAULTS
+from segops_common.web.request.body import nul_character, parse_json, read_body, require_json
+from segops_common.web.request.paths import child_path
+from segops_common.web.request.validation import MAX_FAULTS
 
 TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
 """Marks an operation until its document says so in words."""

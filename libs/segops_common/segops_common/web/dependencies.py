@@ -11,8 +11,8 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from segops_common.core.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from segops_common.core.problems import MalformedRequest
 from segops_common.security.introspect import Authenticator
+from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.scopes import Scope
 
 PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 

@@ -17,7 +17,7 @@ from segops_common.core.problems import (
     UnsupportedMedia,
     ValidationFailed,
 )
-from segops_common.web.body import READ_TIMEOUT_S
+from segops_common.web.request.body import READ_TIMEOUT_S
 
 MAX_STREAM_BYTES: Final = 64 << 20
 MAX_INFLATED_STREAM_BYTES: Final = 256 << 20

@@ -13,7 +13,7 @@ from segops_common.contracts.http import AUTH_PURGE_CHANNEL
 from segops_common.core.clock import Clock
 from segops_common.core.retry import full_jitter
 from segops_common.core.tasks import spawn
-from segops_common.security.answers import KnownAnswers
+from segops_common.security.introspection_cache import KnownAnswers
 from segops_common.security.principal import Principal, UserPrincipal
 
 POLL_S = 1.0

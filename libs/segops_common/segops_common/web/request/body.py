@@ -18,7 +18,7 @@ from segops_common.core.problems import (
     UnsupportedMedia,
     ValidationFailed,
 )
-from segops_common.web.paths import child_path
+from segops_common.web.request.paths import child_path
 
 MAX_WIRE_BYTES = 1 << 20
 MAX_INFLATED_BYTES = 4 << 20

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segops_common.core.problems import Fault, ValidationFailed
-from segops_common.web.paths import path_of
+from segops_common.web.request.paths import path_of
 
 MAX_FAULTS = 20
 

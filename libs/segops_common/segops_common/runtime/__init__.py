@@ -1,0 +1,1 @@
+"""Settings, resources and command line that every service shares."""

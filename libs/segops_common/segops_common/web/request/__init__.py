@@ -1,0 +1,1 @@
+"""Reading requests: paths, query strings, bodies and their validation."""
