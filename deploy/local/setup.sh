@@ -5,7 +5,7 @@ set -eu
 # Run by root, PostgreSQL runs as another user, who must be able to read its programs.
 umask 022
 wanted=$1
-members="libs/segops_common services/auth services/ingest services/segments services/membership deploy/local sdks/python"
+members="libs/segops_language libs/segops_common libs/segops_testkit services/auth services/ingest services/segments services/membership deploy/local sdks/python"
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 2; }

@@ -9,6 +9,7 @@ from random import SystemRandom
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
+from segops_common.runtime.crash_points import fault_points
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.redis import RedisBreaker, create_redis
@@ -18,7 +19,6 @@ from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
-from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.server import Address
 from segops_ingest.adapters.metrics import IntakeMetrics

@@ -15,6 +15,7 @@ from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, STATIC_MEMBER
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import FaultPoints
 from segops_common.core.ids import SystemIds
+from segops_common.runtime.crash_points import fault_points
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
@@ -26,7 +27,6 @@ from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
-from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.server import Address
 from segops_membership.adapters.announcer import LogAnnouncer

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_RESULTS
 from segops_common.core.clock import SystemClock
+from segops_common.runtime.crash_points import fault_points
 from segops_common.security.introspect import RemoteAuthenticator
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres, create_engine
@@ -23,7 +24,6 @@ from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
-from segops_common.testing.faults import fault_points
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_common.web.server import Address

@@ -14,8 +14,8 @@ from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
 from segops_common.streams.valkey.log import ValkeyEventLog
-from segops_common.testing.tcp_proxy import TcpProxy
 from segops_local.engines import KafkaEngine, ValkeyEngine
+from segops_testkit.tcp_proxy import TcpProxy
 
 LEASES = LeaseTimes(lease_s=1.0, beat_s=0.15, trim_s=0.5)
 # The broker allows no shorter session.

@@ -8,7 +8,7 @@ import pkgutil
 
 import segops_common.streams
 from segops_common.streams.log import EventLog
-from segops_common.testing.event_log_contract import EventLogContract
+from segops_testkit.event_log_contract import EventLogContract
 from tests.contract.event_log import test_kafka, test_memory, test_valkey
 
 SUITES: tuple[type[EventLogContract], ...] = (

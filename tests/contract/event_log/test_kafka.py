@@ -8,9 +8,9 @@ import pytest
 
 from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.log import LogUnavailable
-from segops_common.testing.event_log_tools import REFUSAL_S, fill, new_topic
-from segops_common.testing.networked_event_log_contract import NetworkedEventLogContract
 from segops_local.engines import KafkaEngine
+from segops_testkit.event_log_tools import REFUSAL_S, fill, new_topic
+from segops_testkit.networked_event_log_contract import NetworkedEventLogContract
 from tests.contract.event_log.harnesses import KafkaHarness
 
 OUT_OF_ORDER_SEQUENCE_NUMBER = 45

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from segops_common.streams.memory import MemoryEventLog
-from segops_common.testing.event_log_contract import EventLogContract
+from segops_testkit.event_log_contract import EventLogContract
 from tests.contract.event_log.harnesses import MemoryHarness
 
 

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from segops_common.contracts.topics import Topic
 from segops_common.streams.log import EventLog, TopicPartition
 from segops_common.streams.valkey.log import ValkeyEventLog
-from segops_common.testing.event_log_tools import fill, new_topic, numbers, read
-from segops_common.testing.networked_event_log_contract import NetworkedEventLogContract
 from segops_local.engines import ValkeyEngine
+from segops_testkit.event_log_tools import fill, new_topic, numbers, read
+from segops_testkit.networked_event_log_contract import NetworkedEventLogContract
 from tests.contract.event_log.harnesses import ValkeyHarness
 
 

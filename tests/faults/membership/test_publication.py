@@ -14,7 +14,7 @@ import psutil
 import pytest
 import xxhash
 
-from segops_common.testing.faults import CRASHED
+from segops_common.runtime.crash_points import CRASHED
 from segops_membership.domain.digests import Digest
 from tests.faults.membership.conftest import Deliveries
 from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from segops_common.contracts.jobs import ComputeJob
 from segops_common.core.faults import FaultPoints
-from segops_common.testing.faults import CrashAt
+from segops_common.runtime.crash_points import CrashAt
 from segops_membership.ports import LeaseLost
 from tests.integration.membership.stack import opened
 

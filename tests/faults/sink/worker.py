@@ -10,6 +10,7 @@ import sys
 
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
 from segops_common.core.clock import SystemClock
+from segops_common.runtime.crash_points import CrashAt
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.kafka.consumer import GroupTimes
 from segops_common.streams.kafka.log import KafkaEventLog
@@ -20,7 +21,6 @@ from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.valkey.log import ValkeyEventLog
 from segops_common.telemetry.metrics import Metrics
-from segops_common.testing.faults import CrashAt
 from segops_ingest.adapters.warehouse import ClickHouseWarehouse
 from segops_ingest.workers.sink import Sink
 

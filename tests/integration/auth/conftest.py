@@ -12,7 +12,7 @@ from segops_auth.app import run_migrations
 from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 from tests.integration.auth.world import PEPPER, SERVICE_TOKEN, World, opened
 from tests.unit.security.keys import new_private_key
 

@@ -9,7 +9,7 @@ import pytest
 from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 from tests.integration.auth.world import PASSWORD, SERVICE_TOKEN, World, opened, refused, said
 
 # Port 1 is reserved and nobody listens there.

@@ -10,7 +10,7 @@ import pytest
 from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 from tests.integration.auth.world import PASSWORD, World, fresh, opened, refused, said
 
 EMAIL_LIMIT, ADDRESS_LIMIT = 4, 6

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from segops_auth.app import api_app
 from segops_auth.bootstrap import Bootstrap
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 
 SERVICE_TOKEN = "service-token-of-the-tests-0123456789"
 PEPPER = "pepper-of-the-tests-0123456789-abcdefgh"

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 
 from segops_common.contracts.http import OBSERVED_PATH, ObservedEvents
-from segops_common.testing.auth import FakeAuthenticator
-from segops_common.testing.http import in_process
 from segops_common.web.app import Running
 from segops_membership.adapters.observed import ClickHouseObserved
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
+from segops_testkit.auth import FakeAuthenticator
+from segops_testkit.http import in_process
 from tests.integration.membership.analysis import SERVICE_TOKEN, use_cases_of
 from tests.integration.membership.stack import Stack, event, new_tenant
 

@@ -13,8 +13,6 @@ from segops_common.security.permissions import Role, Scope
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.postgres_migrations import migrate_postgres
-from segops_common.testing.auth import FakeAuthenticator
-from segops_common.testing.http import in_process
 from segops_common.web.app import Running
 from segops_segments.adapters.observed import RemoteObserved
 from segops_segments.adapters.postgres import PostgresStore
@@ -27,6 +25,8 @@ from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
 from segops_segments.service.verdicts import Verdicts
+from segops_testkit.auth import FakeAuthenticator
+from segops_testkit.http import in_process
 
 NOWHERE = "http://127.0.0.1:1"
 

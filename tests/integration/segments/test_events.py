@@ -17,8 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from segops_common.contracts.jobs import ComputeResult, RunProgress, SegmentResult
 from segops_common.core.clock import SystemClock
 from segops_common.stores.idempotency import PostgresIdempotency
-from segops_common.testing.auth import FakeAuthenticator
-from segops_common.testing.http import on_port
 from segops_common.web.app import Running
 from segops_segments.adapters.observed import RemoteObserved
 from segops_segments.adapters.postgres import PostgresStore
@@ -30,6 +28,8 @@ from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
 from segops_segments.service.verdicts import Verdicts
+from segops_testkit.auth import FakeAuthenticator
+from segops_testkit.http import on_port
 from tests.integration.segments.conftest import NOWHERE
 from tests.integration.segments.http import OWNER, PRICING, Json, bearer, create, slug
 

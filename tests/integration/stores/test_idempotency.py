@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from segops_common.core.idempotency import IdempotencyStore
 from segops_common.stores.idempotency import PostgresIdempotency, idempotency_table
 from segops_common.stores.postgres import create_engine, write_session
-from segops_common.testing.clock import ManualClock
-from segops_common.testing.idempotency import ANSWER, FIRST, IdempotencyContract
+from segops_testkit.clock import ManualClock
+from segops_testkit.idempotency import ANSWER, FIRST, IdempotencyContract
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from segops_common.stores.redis import FAILURES_TO_OPEN, RedisBreaker, RedisUnavailable, create_redis
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from segops_auth.adapters.throttle import MAX_LOCAL_NAMES, RedisThrottle
 from segops_auth.domain.gcra import Limit
 from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, create_redis
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 
 LIMIT = Limit(name="login-email", quota=3, period_s=60)
 # Port 1 is reserved and nobody listens there.

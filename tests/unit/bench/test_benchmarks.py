@@ -23,9 +23,9 @@ from bench.harness.history import SHARES, insert_sql
 from bench.harness.serving import request
 from bench.log import per_event, per_request
 from segops_common.contracts.topics import EVENTS
-from segops_common.testing.http import in_process
 from segops_ingest.domain.rows import rows_of
 from segops_local.account import Account
+from segops_testkit.http import in_process
 
 PERFORMANCE = Path(bench.__file__).parents[1] / "docs" / "performance.md"
 

@@ -17,8 +17,8 @@ from segops_common.core.pagination import decode_cursor, encode_cursor
 from segops_common.core.problems import MalformedRequest, Problem, RateLimited, Unavailable
 from segops_common.core.retry import full_jitter
 from segops_common.core.tasks import spawn
-from segops_common.testing.clock import ManualClock
-from segops_common.testing.faults import CRASHED, CrashAt, fault_points
+from segops_common.runtime.crash_points import CRASHED, CrashAt, fault_points
+from segops_testkit.clock import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 
@@ -76,7 +76,7 @@ def test_problems_say_when_to_come_back() -> None:
 
 def test_a_crash_point_ends_the_process_and_says_so() -> None:
     code = (
-        "import logging; logging.basicConfig(); from segops_common.testing.faults import CrashAt;"
+        "import logging; logging.basicConfig(); from segops_common.runtime.crash_points import CrashAt;"
         "f = CrashAt('b'); f.reach('a'); f.reach('b'); print('alive')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

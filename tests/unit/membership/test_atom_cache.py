@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from pyroaring import BitMap
 
-from segops_common.testing.clock import ManualClock
 from segops_membership.domain.plan import SampleAtom
 from segops_membership.service.atom_cache import AtomCache, Moment
+from segops_testkit.clock import ManualClock
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ATOM = SampleAtom("1", 10)

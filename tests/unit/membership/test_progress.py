@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 
 from segops_common.contracts.jobs import RunProgress
-from segops_common.testing.clock import ManualClock
 from segops_membership.ports import Outage
 from segops_membership.service.progress import TELL_EVERY_S, reported
+from segops_testkit.clock import ManualClock
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from segops_common.security.introspection_cache import (
     Outcome,
     Refused,
 )
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 
 
 class Auth:

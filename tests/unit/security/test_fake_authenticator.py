@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from segops_common.security.permissions import KeyKind, Role, Scope
-from segops_common.testing.auth import FakeAuthenticator
+from segops_testkit.auth import FakeAuthenticator
 from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 
 

@@ -16,7 +16,7 @@ from segops_common.security.introspect import RemoteAuthenticator, require_servi
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.tokens import TokenSigner
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 from tests.unit.security.fake_auth import SERVICE_TOKEN, FakeAuth
 from tests.unit.security.keys import new_private_key
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated
 from segops_common.security.tokens import MAX_TOKEN_BYTES, TokenSigner, TokenVerifier, UnknownSigningKey, thumbprint
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 from tests.unit.security.keys import new_private_key, pem_of
 
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)

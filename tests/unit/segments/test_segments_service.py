@@ -15,10 +15,10 @@ from segops_common.core.problems import (
     PreconditionFailed,
     ValidationFailed,
 )
-from segops_common.testing.clock import ManualClock
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, NOBODY, Change, NewSegment, Refresh, SegmentType
 from segops_segments.service.segments import SegmentService
+from segops_testkit.clock import ManualClock
 
 
 def group(*conditions: dict[str, object]) -> Group:

@@ -17,7 +17,7 @@ from segops_common.streams.log import Committed, LogUnavailable, Message, Positi
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch, ConsumerLoop, Limits, SilentObserver
 from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
-from segops_common.testing.event_log_tools import fill, numbers, until
+from segops_testkit.event_log_tools import fill, numbers, until
 
 TOPIC = Topic("t", 1)
 SOURCE = TopicPartition("t", 0)

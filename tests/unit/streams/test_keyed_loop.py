@@ -16,7 +16,7 @@ from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, Lim
 from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
-from segops_common.testing.event_log_tools import until
+from segops_testkit.event_log_tools import until
 
 TOPIC = Topic("t", 1)
 SOURCE = TopicPartition("t", 0)

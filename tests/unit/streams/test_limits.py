@@ -8,7 +8,7 @@ from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.log import MAX_BYTES_IN_FLIGHT, MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge
 from segops_common.streams.loop.bad_record_limit import BadRecordLimit
 from segops_common.streams.loop.batches import TooManyBadRecords
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -18,14 +18,14 @@ from segops_common.core.problems import Conflict, RateLimited, Unavailable
 from segops_common.security.permissions import Role, Scope
 from segops_common.security.principal import Principal, UserPrincipal
 from segops_common.stores.clickhouse import ClickHouseUnavailable
-from segops_common.testing.auth import FakeAuthenticator
-from segops_common.testing.clock import ManualClock
-from segops_common.testing.http import in_process
-from segops_common.testing.idempotency import MemoryIdempotency
 from segops_common.web.app import Running, create_app, new_router
 from segops_common.web.dependencies import PageParams, PathId, require, signed_in
 from segops_common.web.idempotency import answers_with_a_secret
 from segops_common.web.problems import problems
+from segops_testkit.auth import FakeAuthenticator
+from segops_testkit.clock import ManualClock
+from segops_testkit.http import in_process
+from segops_testkit.idempotency import MemoryIdempotency
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WRITER = {"Authorization": "Bearer writer"}

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from segops_common.telemetry.logging import JsonFormatter
-from segops_common.testing.http import in_process
 from segops_common.web.app import create_app, new_router
+from segops_testkit.http import in_process
 from tests.unit.web.conftest import KEY, VIEWER, WRITER, Works
 
 

@@ -11,7 +11,7 @@ import pytest
 from backports import zstd
 from fastapi import FastAPI
 
-from segops_common.testing.http import on_port, raw_exchange
+from segops_testkit.http import on_port, raw_exchange
 from tests.unit.web.conftest import KEY, WRITER, Works
 
 JSON = WRITER | {"Content-Type": "application/json"}

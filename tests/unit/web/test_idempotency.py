@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from segops_common.core.idempotency import IdempotencyStore
-from segops_common.testing.clock import ManualClock
-from segops_common.testing.idempotency import IdempotencyContract, MemoryIdempotency
+from segops_testkit.clock import ManualClock
+from segops_testkit.idempotency import IdempotencyContract, MemoryIdempotency
 from tests.unit.web.conftest import KEY, START, VIEWER, WRITER, Works
 
 

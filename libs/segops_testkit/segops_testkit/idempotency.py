@@ -11,7 +11,7 @@ import pytest
 from segops_common.core.clock import Clock
 from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
 from segops_common.core.problems import Conflict, ValidationFailed
-from segops_common.testing.clock import ManualClock
+from segops_testkit.clock import ManualClock
 
 KEEP = timedelta(hours=24)
 IN_FLIGHT = timedelta(seconds=60)

@@ -32,7 +32,7 @@ from segops_common.streams.loop.dead_letters import (
     REPLAYED_FROM_HEADER,
     DeadLetters,
 )
-from segops_common.testing.event_log_tools import (
+from segops_testkit.event_log_tools import (
     CLOSE_S,
     REFUSAL_S,
     Collector,

@@ -10,8 +10,8 @@ from segops_common.streams.log import (
     LogUnavailable,
     TopicPartition,
 )
-from segops_common.testing.event_log_contract import EventLogContract
-from segops_common.testing.event_log_tools import (
+from segops_testkit.event_log_contract import EventLogContract
+from segops_testkit.event_log_tools import (
     Collector,
     NetworkHarness,
     fill,

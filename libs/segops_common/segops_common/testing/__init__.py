@@ -1,1 +1,0 @@
-"""What tests of every service share: manual clock, fault points and contract suites."""

@@ -1,0 +1,1 @@
+"""Clocks, fakes and contract suites: a development dependency, never in an image."""
