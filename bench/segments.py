@@ -25,8 +25,8 @@ from bench.harness.jobs import runs_on
 from bench.harness.memory import growth_mib
 from bench.harness.pairs import in_turn, milliseconds
 from bench.report import Budget, Ratio, at_least, at_most
-from segops_common.contracts.definition import Group
 from segops_common.stores.clickhouse import ClickHouse
+from segops_language import Group
 from segops_membership.adapters.evaluation import STATEMENTS_OF_A_RUN, ClickHouseEvaluation
 from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import compile_definition

@@ -10,8 +10,8 @@ from bench.harness import peers
 from bench.harness.history import AS_OF_MS, DAYS, SHARES, TENANT
 from bench.harness.peers import Did
 from bench.report import Budget, at_most
-from segops_common.contracts.definition import Group
 from segops_common.contracts.warehouse import EVENTS_TABLE
+from segops_language import Group
 
 JOB_SEGMENTS: Final = 200
 _DAY_MS: Final = 86_400_000

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.harness.history import AS_OF, TENANT
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, JobSegment
 from segops_common.contracts.topics import COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES
 from segops_common.core.clock import SystemClock
@@ -18,6 +17,7 @@ from segops_common.core.faults import NO_FAULTS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
+from segops_language import Group
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake

@@ -11,10 +11,10 @@ from pyroaring import BitMap
 
 from segops_common.contracts.http import ObservedEvents
 from segops_common.contracts.jobs import ComputeResult, SegmentChanged, StaticMembersChanged
+from segops_language.reference.evaluate import Event
+from segops_language.reference.explain import Needs
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.digests import Digest
-from segops_membership.domain.evaluate import Event
-from segops_membership.domain.explain import Needs
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.domain.runs import (
     Attempt,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.clock import SystemClock
+from segops_language import Group
 from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.intake import LogIntake

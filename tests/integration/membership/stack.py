@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import segops_ingest
 import segops_membership
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, MembershipChanged
 from segops_common.contracts.topics import COMPUTE_RESULTS, MEMBERSHIP_CHANGES, Topic
 from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
@@ -32,6 +31,9 @@ from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
+from segops_language import Group
+from segops_language.instants import from_ms
+from segops_language.reference.evaluate import Event
 from segops_membership.adapters.announcer import LogAnnouncer
 from segops_membership.adapters.cache import RedisMembershipCache
 from segops_membership.adapters.definitions import PostgresDefinitions
@@ -43,8 +45,6 @@ from segops_membership.adapters.reader import ClickHouseReader
 from segops_membership.adapters.runs import ClickHouseRuns
 from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.domain.compiler import NO_REFERENCES
-from segops_membership.domain.evaluate import Event
-from segops_membership.domain.instants import from_ms
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.explain import Explain
 from segops_membership.service.leases import Leases

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from segops_common.contracts.definition import Group
-from segops_common.contracts.definition.walk import walk
 from segops_common.stores.clickhouse import ClickHouse
-from segops_membership.domain.evaluate import Event, evaluate
+from segops_language import Group
+from segops_language.reference.evaluate import Event, evaluate
+from segops_language.walk import walk
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
 from tests.integration.membership.worlds import World
 

@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecords, Batch
+from segops_language import Group
 from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.workers.definitions import SegmentChanges
 from tests.integration.membership.stack import Stack, count, group, new_tenant

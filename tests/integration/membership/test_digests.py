@@ -10,10 +10,10 @@ import sqlalchemy as sa
 import xxhash
 from pyroaring import BitMap
 
-from segops_common.contracts.definition import Group
 from segops_common.stores.postgres import write_session
+from segops_language import Group
+from segops_language.reference.evaluate import Event
 from segops_membership.adapters.runs import ClickHouseRuns
-from segops_membership.domain.evaluate import Event
 from segops_membership.domain.runs import SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
 

@@ -9,12 +9,12 @@ from random import Random
 import pytest
 from pydantic import JsonValue
 
-from segops_common.contracts.definition import EventPattern
 from segops_common.stores.clickhouse import ClickHouse
+from segops_language import EventPattern
+from segops_language.reference.checks import equal
+from segops_language.reference.evaluate import Event, Profile
+from segops_language.reference.explain import Needs, explain, needs_of
 from segops_membership.adapters.profile_events import ClickHouseProfileEvents
-from segops_membership.domain.evaluate import Event, Profile
-from segops_membership.domain.evaluate_checks import equal
-from segops_membership.domain.explain import Needs, explain, needs_of
 from segops_membership.domain.plan import StaticAtom
 from segops_membership.ports import TooManyEvents
 from tests.integration.membership.stack import NOW_MS, count, event, group, insert_events, new_tenant

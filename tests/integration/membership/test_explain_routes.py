@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import SegmentChanged, StaticMembersChanged
 from segops_common.core.problems import Unauthenticated
 from segops_common.security.permissions import KeyKind, Scope
 from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.web.app import Running
+from segops_language import Group
 from segops_membership.adapters.definitions import PostgresDefinitions
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pyroaring import BitMap
 
-from segops_common.contracts.definition import Group
 from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, ResultSet, Settings
+from segops_language import Group
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.plan import atoms_of

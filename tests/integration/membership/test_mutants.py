@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse
+from segops_language import Group
+from segops_language.reference.evaluate import evaluate
 from segops_membership.adapters import sql_aggregates, sql_held, sql_properties, sql_sequences, sql_tests
 from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain import algebra, compiler, compiler_values
-from segops_membership.domain.evaluate import evaluate
 from segops_membership.domain.plan import atoms_of
 from tests.integration.membership.corpus import DEFINITIONS, EVENTS
 from tests.integration.membership.mutants import MUTANTS, Mutant

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from segops_common.contracts.definition import Group
-from segops_membership.domain.evaluate import evaluate
+from segops_language import Group
+from segops_language.reference.evaluate import evaluate
 from tests.integration.membership.stack import NOW_MS, Stack, count, event, group, job, new_tenant
 
 LOGGED_IN = group(count())

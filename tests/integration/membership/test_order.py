@@ -9,8 +9,8 @@ import pytest
 from pydantic import JsonValue
 
 from segops_common.stores.clickhouse import ClickHouse
+from segops_language.reference.evaluate import Event, evaluate
 from segops_membership.adapters.sql_properties import WAREHOUSE_MIN_MS
-from segops_membership.domain.evaluate import Event, evaluate
 from tests.integration.membership.stack import NOW_MS, group
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
 

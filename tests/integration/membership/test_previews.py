@@ -9,14 +9,14 @@ from random import Random
 
 import pytest
 
-from segops_common.contracts.definition import Group, walk
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.core.clock import SystemClock
 from segops_common.core.problems import NotFound, RateLimited, Unavailable, ValidationFailed
+from segops_language import Group, walk
+from segops_language.instants import from_ms, to_ms
+from segops_language.reference.evaluate import NO_USERS, Event, evaluate
 from segops_membership.adapters.evaluation import ClickHouseEvaluation
 from segops_membership.domain.compiler import compile_definition
-from segops_membership.domain.evaluate import NO_USERS, Event, evaluate
-from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.plan import atoms_of
 from segops_membership.ports import QueryRefused
 from segops_membership.service.admission import Admission

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, JobSegment, StaticMembersChanged
 from segops_common.contracts.topics import STATIC_MEMBERS
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecords, Batch
+from segops_language import Group
 from segops_membership.adapters.static_lists import StoredStaticLists
 from segops_membership.domain.static_lists import StaticList
 from segops_membership.ports import Outage

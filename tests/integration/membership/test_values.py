@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from segops_common.contracts.definition import Group
-from segops_common.contracts.definition.conditions import AggregateFunction
 from segops_common.stores.clickhouse import ClickHouse
-from segops_membership.domain.evaluate import Event, evaluate
-from segops_membership.domain.evaluate_values import aggregate
+from segops_language import Group
+from segops_language.conditions import AggregateFunction
+from segops_language.reference.evaluate import Event, evaluate
+from segops_language.reference.values import aggregate
 from tests.integration.membership.stack import NOW_MS, group
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
 from tests.integration.membership.worlds_values import FUNCTIONS, OPERATORS

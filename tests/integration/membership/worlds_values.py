@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, get_args
 
-from segops_common.contracts.definition.conditions import AggregateFunction, CountOperator
-from segops_common.contracts.definition.values import path_keys
-from segops_membership.domain.evaluate import Event
-from segops_membership.domain.evaluate_checks import look_up
-from segops_membership.domain.evaluate_values import aggregate, count_each
+from segops_language.conditions import AggregateFunction, CountOperator
+from segops_language.reference.checks import look_up
+from segops_language.reference.evaluate import Event
+from segops_language.reference.values import aggregate, count_each
+from segops_language.values import path_keys
 
 FUNCTIONS: tuple[AggregateFunction, ...] = get_args(AggregateFunction)
 OPERATORS: tuple[CountOperator, ...] = get_args(CountOperator)

@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, RunCounts, RunProblem, SegmentResult
 from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.memory import MemoryEventLog
+from segops_language import Group
 from segops_segments.adapters.outbox import PostgresOutbox
 from segops_segments.adapters.tables import outbox
 from segops_segments.service.relay import OutboxRelay

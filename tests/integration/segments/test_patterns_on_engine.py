@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from segops_common.contracts.definition.re2 import check_pattern
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError
+from segops_language.re2 import check_pattern
 from tests.unit.contracts.test_definition_values import INVALID_PATTERNS, VALID_PATTERNS
 
 CANNOT_COMPILE_REGEXP = 427

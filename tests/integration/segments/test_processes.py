@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import ComputeJob, ComputeResult, SegmentChanged, SegmentResult
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, Topic, tenant_key
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog, partition_of
 from segops_common.streams.open import open_event_log
+from segops_language import parse_definition
 from segops_segments.adapters.postgres import PostgresStore
 from segops_segments.domain.run import Run
 from segops_segments.domain.segment import NewSegment, Segment

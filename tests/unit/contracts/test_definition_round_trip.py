@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from segops_common.contracts.definition import (
+from segops_common.core.problems import ValidationFailed
+from segops_language import (
     EXAMPLE,
     Group,
     canonical,
@@ -16,7 +17,6 @@ from segops_common.contracts.definition import (
     to_json,
     walk,
 )
-from segops_common.core.problems import ValidationFailed
 
 Json = dict[str, object]
 

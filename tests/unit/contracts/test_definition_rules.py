@@ -2,8 +2,8 @@
 
 import pytest
 
-from segops_common.contracts.definition import parse_definition, to_json
 from segops_common.core.problems import ValidationFailed
+from segops_language import parse_definition, to_json
 
 Json = dict[str, object]
 

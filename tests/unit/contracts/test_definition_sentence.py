@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segops_common.contracts.definition import parse_definition
-from segops_common.contracts.definition.sentence import sentence_of
+from segops_language import parse_definition
+from segops_language.sentence import sentence_of
 from tests.unit.contracts.test_definition_round_trip import Json, conditions, groups
 from tests.unit.contracts.test_definition_text import more_conditions
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segops_common.contracts.definition import content_hash, parse_definition
-from segops_common.contracts.definition.text import render_text
-from segops_common.contracts.definition.text_parser import parse_text
 from segops_common.core.problems import ValidationFailed
+from segops_language import content_hash, parse_definition
+from segops_language.text import render_text
+from segops_language.text_parser import parse_text
 from tests.unit.contracts.test_definition_round_trip import (
     Json,
     condition,

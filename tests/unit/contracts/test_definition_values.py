@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from segops_common.contracts.definition import Duration, EventPattern, format_instant, parse_instant, path_keys
-from segops_common.contracts.definition.re2 import PatternError, check_pattern
-from segops_common.contracts.definition.values import parse_duration
+from segops_language import Duration, EventPattern, format_instant, parse_instant, path_keys
+from segops_language.re2 import PatternError, check_pattern
+from segops_language.values import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segops_common.contracts.definition import EventPattern, Group
+from segops_language import EventPattern, Group
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.plan import (
     EVERYONE,

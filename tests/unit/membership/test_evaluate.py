@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from segops_common.contracts.definition import Group
-from segops_membership.domain.evaluate import Event, evaluate
+from segops_language import Group
+from segops_language.reference.evaluate import Event, evaluate
 
 NOW_MS = 1_772_366_400_000
 DAY_MS = 86_400_000

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from segops_common.contracts.definition import Group
-from segops_membership.domain.evaluate import Event, evaluate
-from segops_membership.domain.evaluate_values import aggregate
+from segops_language import Group
+from segops_language.reference.evaluate import Event, evaluate
+from segops_language.reference.values import aggregate
 
 NOW_MS = 1_772_366_400_000
 MAX = 1.7976931348623157e308

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from segops_common.contracts.definition import Group
-from segops_membership.domain.courses import Course, Effort, course_of
-from segops_membership.domain.evaluate import Event, Profile
-from segops_membership.domain.explain import Explained, explain
+from segops_language import Group
+from segops_language.reference.evaluate import Event, Profile
+from segops_language.reference.explain import Explained, explain
+from segops_language.reference.forecast import Course, Effort, course_of
 
 SECOND = 1_000
 NOW = 1_772_366_400_000

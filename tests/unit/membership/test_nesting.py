@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pyroaring import BitMap
 
-from segops_common.contracts.definition import Group
+from segops_language import Group
+from segops_language.reference.evaluate import Event, evaluate
 from segops_membership.domain.algebra import Referred, members
 from segops_membership.domain.compiler import compile_definition, compile_definitions
-from segops_membership.domain.evaluate import Event, evaluate
 from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.plan import Atom, SampleAtom, StaticAtom, atoms_of
 

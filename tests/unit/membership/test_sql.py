@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segops_common.contracts.definition import Group
+from segops_language import Group
 from segops_membership.adapters.sql_plans import statements_for
 from segops_membership.adapters.sql_properties import Bindings, property_of
 from segops_membership.domain.compiler import compile_definition

@@ -8,11 +8,11 @@ from random import Random
 import pytest
 from pyroaring import BitMap
 
-from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import StaticMembersChanged
+from segops_language import Group, parse_definition
+from segops_language.reference.evaluate import Event, evaluate
 from segops_membership.domain.algebra import members
 from segops_membership.domain.compiler import compile_definition
-from segops_membership.domain.evaluate import Event, evaluate
 from segops_membership.domain.plan import Atom, StaticAtom
 from segops_membership.domain.static_lists import StaticList
 

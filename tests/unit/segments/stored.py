@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from segops_common.contracts.definition import Group, parse_definition
+from segops_language import Group, parse_definition
 from segops_segments.domain.run import Evaluated, NewRun, Run, job_of
 from segops_segments.domain.segment import NOBODY, NewSegment, Segment, Version
 from segops_segments.ports import Outbox, WriteUnit

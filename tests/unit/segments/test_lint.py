@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from segops_common.contracts.definition import Group, walk
-from segops_membership.domain.evaluate import Profile
-from segops_segments.domain.lint import static_warnings
+from segops_language import Group, walk
+from segops_language.lint import static_warnings
+from segops_language.reference.evaluate import Profile
 from tests.integration.membership.worlds import USERS, World
 
 NEVER = {"type": "event_count", "event_type": "a", "operator": "lt", "value": 0}

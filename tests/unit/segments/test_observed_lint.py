@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.http import ObservedEvents
+from segops_language import Group
 from segops_segments.domain.observed_lint import event_types_of, observed_warnings
 
 OBSERVED = ObservedEvents(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segops_common.contracts.definition import Group, parse_definition
+from segops_language import Group, parse_definition
 from segops_segments.domain.references import (
     MAX_DEPTH,
     MAX_REFERENCES,

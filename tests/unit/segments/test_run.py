@@ -6,7 +6,6 @@ from itertools import permutations
 
 import pytest
 
-from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import (
     ComputeResult,
     RunCounts,
@@ -16,6 +15,7 @@ from segops_common.contracts.jobs import (
     RunStatus,
     SegmentResult,
 )
+from segops_language import parse_definition
 from segops_segments.domain.references import MAX_REFERENCES, MAX_TOTAL_BYTES
 from segops_segments.domain.run import LOST, Evaluated, Outcome, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import ComputeJob, ComputeResult
 from segops_common.core.problems import NotFound, PreconditionFailed
+from segops_language import parse_definition
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import NOBODY, NewSegment, Refresh, Segment

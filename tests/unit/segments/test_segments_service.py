@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.problems import (
     Conflict,
@@ -15,6 +14,7 @@ from segops_common.core.problems import (
     PreconditionFailed,
     ValidationFailed,
 )
+from segops_language import Group, parse_definition
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, NOBODY, Change, NewSegment, Refresh, SegmentType
 from segops_segments.service.segments import SegmentService

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from segops_common.contracts.definition import Group, parse_definition
 from segops_common.contracts.jobs import ComputeJob, ComputeResult
 from segops_common.core.problems import ValidationFailed
+from segops_language import Group, parse_definition
 from segops_segments.domain.references import (
     MAX_REFERENCES,
     MAX_SEGMENTS_OF_A_RUN,

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from segops_common.contracts.definition import parse_definition
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.contracts.topics import COMPUTE_JOBS, SCHEMA_VERSION_HEADER, SEGMENTS, TRACEPARENT_HEADER, Topic
 from segops_common.core.clock import SystemClock
@@ -17,6 +16,7 @@ from segops_common.streams.log import Header, LogUnavailable, Position, Record, 
 from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.tracing import trace_context
+from segops_language import parse_definition
 from segops_segments.adapters.memory import MemoryClaim, MemoryStore
 from segops_segments.domain.segment import NewSegment
 from segops_segments.service.relay import OutboxRelay

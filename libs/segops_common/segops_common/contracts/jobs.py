@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from segops_common.contracts.definition import Group
+from segops_language import Group
 
 RunStatus = Literal["running", "succeeded", "failed", "superseded"]
 RunPhase = Literal["numbering", "evaluating", "comparing", "publishing"]

@@ -12,10 +12,10 @@ from segops_auth.api.fields import Answer, Body, Email, Name, NewPassword, Origi
 from segops_auth.api.models import GivenRole, TenantRef, TokenSet, UserRef
 from segops_auth.domain import values
 from segops_auth.service.invites import Accepted
-from segops_common.contracts.definition import Optional
 from segops_common.core.pagination import Page
 from segops_common.security.api_keys import key_prefix
 from segops_common.security.permissions import KeyKind, Role, Scope
+from segops_language import Optional
 
 DEFAULT_OVERLAP = timedelta(days=1)
 MAX_OVERLAP_S = 7 * 86_400

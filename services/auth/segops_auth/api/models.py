@@ -13,9 +13,9 @@ from segops_auth.api.fields import Answer, Body, Email, GivenPassword, Name, New
 from segops_auth.domain import values
 from segops_auth.service.accounts import SignedUp
 from segops_auth.service.sessions import Tokens
-from segops_common.contracts.definition import Optional
 from segops_common.core.pagination import Page
 from segops_common.security.permissions import Role
+from segops_language import Optional
 
 GivenRole = Annotated[Role, Field(strict=False)]
 

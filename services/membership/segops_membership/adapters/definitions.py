@@ -8,9 +8,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.stores.postgres import read_session, write_session
+from segops_language import Group
 from segops_membership.adapters.outages import outages
 from segops_membership.domain.definitions import SegmentDefinition
 

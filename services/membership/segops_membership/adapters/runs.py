@@ -11,12 +11,12 @@ from typing import Any, Final, Literal, TypeVar
 from pyroaring import BitMap
 
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
+from segops_language.instants import from_ms, to_ms
 from segops_membership.adapters.bitmap_state import decode_state, state_as_json
 from segops_membership.adapters.outages import outages
 from segops_membership.adapters.sql_properties import cut_instant
 from segops_membership.adapters.sql_selections import select
 from segops_membership.domain.digests import Digest
-from segops_membership.domain.instants import from_ms, to_ms
 from segops_membership.domain.runs import Attempt, Changed, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
 

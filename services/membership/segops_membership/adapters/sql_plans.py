@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeVar, assert_never
 
-from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
+from segops_language.values import EventPattern
 from segops_membership.adapters.sql_aggregates import value_measure, value_verdict
 from segops_membership.adapters.sql_held import held_measure, held_verdict
 from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows

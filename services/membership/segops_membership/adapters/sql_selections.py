@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from segops_common.contracts.definition.values import EventPattern
 from segops_common.contracts.warehouse import MERGED_READ_SETTINGS
+from segops_language.values import EventPattern
 from segops_membership.adapters.sql_properties import WAREHOUSE_MIN_MS, Bindings
 from segops_membership.adapters.sql_tests import check_sql
 from segops_membership.domain.plan import PropertyCheck

@@ -9,9 +9,9 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
 from pydantic.config import JsonDict
 
-from segops_common.contracts.definition import EXAMPLE, Definition, InstantText, Optional
-from segops_common.contracts.definition.base import Items, fault_at
-from segops_membership.domain.instants import from_ms
+from segops_language import EXAMPLE, Definition, InstantText, Optional
+from segops_language.instants import from_ms
+from segops_language.model import Items, fault_at
 from segops_membership.ports import Query
 from segops_membership.service.moments import Reading
 from segops_membership.service.overlaps import Overlap

@@ -8,12 +8,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.config import JsonDict
 
-from segops_common.contracts.definition import EXAMPLE, Definition, InstantText, Optional
-from segops_common.contracts.definition.base import fault_at
-from segops_common.contracts.definition.values import parse_text
-from segops_membership.domain.evaluate import Event
-from segops_membership.domain.explain import Explained
-from segops_membership.domain.instants import from_ms
+from segops_language import EXAMPLE, Definition, InstantText, Optional
+from segops_language.instants import from_ms
+from segops_language.model import fault_at
+from segops_language.reference.evaluate import Event
+from segops_language.reference.explain import Explained
+from segops_language.values import parse_text
 from segops_membership.service.explain import Answer
 
 MAX_ID: Final = 2**63 - 1

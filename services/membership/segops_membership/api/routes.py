@@ -6,14 +6,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
-from segops_common.contracts.definition import InstantText
 from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
+from segops_language import InstantText
+from segops_language.instants import to_ms
 from segops_membership.api.caller import Caller, TenantId
 from segops_membership.api.deps import UseCasesOfApp
 from segops_membership.api.models import COLD, NOBODY, WARM, Membership
-from segops_membership.domain.instants import to_ms
 
 MAX_USER_ID_CHARS: Final = 256
 UserIdQuery = Annotated[

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from segops_common.contracts.definition.conditions import (
+from segops_language.conditions import (
     AnyCondition,
     EventAggregate,
     EventCondition,
@@ -23,7 +23,7 @@ from segops_common.contracts.definition.conditions import (
     Sample,
     SegmentMembership,
 )
-from segops_common.contracts.definition.filters import (
+from segops_language.filters import (
     AffixFilter,
     AnyFilter,
     BetweenFilter,
@@ -36,12 +36,12 @@ from segops_common.contracts.definition.filters import (
     PresenceFilter,
     RecencyFilter,
 )
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
-from segops_common.contracts.definition.values import Duration, EventPattern, path_keys
-from segops_common.contracts.definition.windows import AnyWindow, LastWindow, RangeWindow
+from segops_language.groups import Group
+from segops_language.instants import to_ms
+from segops_language.traits import AnyTrait, TraitCondition
+from segops_language.values import Duration, EventPattern, path_keys
+from segops_language.windows import AnyWindow, LastWindow, RangeWindow
 from segops_membership.domain.compiler_values import aggregated, counted, counted_per_value
-from segops_membership.domain.instants import to_ms
 from segops_membership.domain.nesting import dependency_order
 from segops_membership.domain.plan import (
     EVERYONE,

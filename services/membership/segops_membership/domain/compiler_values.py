@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, assert_never
 
-from segops_common.contracts.definition.conditions import CountOperator, EventAggregate
-from segops_common.contracts.definition.values import path_keys
+from segops_language.conditions import CountOperator, EventAggregate
+from segops_language.values import path_keys
 from segops_membership.domain.plan import (
     EVERYONE,
     NO_ONE,

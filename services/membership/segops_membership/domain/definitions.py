@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from segops_common.contracts.definition.groups import Group
+from segops_language.groups import Group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

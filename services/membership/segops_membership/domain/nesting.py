@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.walk import segments_in
+from segops_language.groups import Group
+from segops_language.walk import segments_in
 
 
 class BrokenReference(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segops_common.contracts.definition.groups import Group
+from segops_language.groups import Group
 from segops_membership.domain.plan import AllOf, AnyOf, Expression, Not
 
 

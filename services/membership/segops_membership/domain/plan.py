@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from segops_common.contracts.definition.values import EventPattern
+from segops_language.values import EventPattern
 
 
 @dataclass(frozen=True, slots=True)

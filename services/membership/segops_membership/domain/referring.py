@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.walk import segments_in
 from segops_common.core.problems import Fault
+from segops_language.groups import Group
+from segops_language.walk import segments_in
 
 
 def dependents_of(segment_id: int, definitions: Mapping[int, Group]) -> frozenset[int]:

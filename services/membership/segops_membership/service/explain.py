@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from segops_common.contracts.definition import Group, SegmentMembership
-from segops_common.contracts.definition.walk import segments_in
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Fault, NotFound, Unavailable, ValidationFailed
-from segops_membership.domain.evaluate import Profile
-from segops_membership.domain.explain import Explanation, TooMuch, explain, needs_of
-from segops_membership.domain.instants import to_ms
+from segops_language import Group, SegmentMembership
+from segops_language.instants import to_ms
+from segops_language.reference.evaluate import Profile
+from segops_language.reference.explain import Explanation, TooMuch, explain, needs_of
+from segops_language.walk import segments_in
 from segops_membership.domain.nesting import BrokenReference, dependency_order
 from segops_membership.domain.plan import StaticAtom
 from segops_membership.ports import Definitions, Outage, ProfileEvents, StaticLists, TooManyEvents

@@ -10,9 +10,9 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from segops_common.contracts.definition import Group
-from segops_common.contracts.definition.difference import TextDiff, text_diff
 from segops_common.core.problems import Fault, NotFound, ValidationFailed
+from segops_language import Group
+from segops_language.text_diff import TextDiff, text_diff
 from segops_membership.domain.algebra import Referred, members, universe_of
 from segops_membership.domain.compiler import compile_definition
 from segops_membership.domain.definitions import SegmentDefinition

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from segops_common.contracts.definition import Group
 from segops_common.core.problems import Conflict, Fault, Unavailable, ValidationFailed
+from segops_language import Group
 from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.referring import reference_faults
 from segops_membership.ports import LeaseLost, Outage, QueryRefused

@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.definition import content_hash, to_json
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembersChanged
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
 from segops_common.telemetry.tracing import current_traceparent
+from segops_language import content_hash, to_json
 from segops_segments.adapters.reference_queries import above, below, edges_of, graph_below, graph_of, shown_segments
 from segops_segments.adapters.tables import (
     SERVED,

@@ -8,8 +8,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from segops_common.contracts.definition import Group, to_json
 from segops_common.contracts.jobs import RunProblem, RunProgress
+from segops_language import Group, to_json
 from segops_segments.domain.run import NewRun, Outcome, Run
 from segops_segments.domain.segment import Segment, Version, definition_bytes
 

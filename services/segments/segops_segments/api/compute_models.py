@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from segops_common.contracts.definition import InstantText, Optional
+from segops_language import InstantText, Optional
 from segops_segments.api.bases import Answer, Body
 from segops_segments.api.models import MAX_ID
 from segops_segments.api.run_models import AT

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from segops_common.contracts.definition import without_default
+from segops_language import without_default
 from segops_segments.domain.static_list import MAX_USER_ID_CHARS
 
 UserId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_USER_ID_CHARS, pattern=r"\S")]

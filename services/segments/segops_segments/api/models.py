@@ -8,10 +8,10 @@ from typing import Annotated, Final, Self
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from segops_common.contracts.definition import EXAMPLE, Definition, Group, Optional, without_default
-from segops_common.contracts.definition.base import fault_at
 from segops_common.core.pagination import Page
 from segops_common.core.problems import Fault
+from segops_language import EXAMPLE, Definition, Group, Optional, without_default
+from segops_language.model import fault_at
 from segops_segments.api.bases import Answer, Body
 from segops_segments.api.run_models import AT, MEMBERSHIP, RunProblemRead, RunProgressRead, ServedMembership
 from segops_segments.domain.run import Run, RunState

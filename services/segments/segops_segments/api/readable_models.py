@@ -6,11 +6,11 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from segops_common.contracts.definition import EXAMPLE, Definition, Group, Optional, content_hash
-from segops_common.contracts.definition.base import fault_at
-from segops_common.contracts.definition.sentence import sentence_of
-from segops_common.contracts.definition.text import render_text
-from segops_common.contracts.definition.text_parser import MAX_TEXT_CHARS, parse_text
+from segops_language import EXAMPLE, Definition, Group, Optional, content_hash
+from segops_language.model import fault_at
+from segops_language.sentence import sentence_of
+from segops_language.text import render_text
+from segops_language.text_parser import MAX_TEXT_CHARS, parse_text
 from segops_segments.api.models import VersionRead
 from segops_segments.domain.difference import VersionDiff
 from segops_segments.domain.segment import Version

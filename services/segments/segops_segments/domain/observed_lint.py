@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from segops_common.contracts.definition import (
+from segops_common.contracts.events import IDENTIFY_EVENT
+from segops_common.contracts.http import ObservedEvents, PropertyKind
+from segops_common.core.problems import Fault
+from segops_language import (
     AnyCondition,
     AnyFilter,
     EventAggregate,
@@ -25,9 +28,6 @@ from segops_common.contracts.definition import (
     path_keys,
     walk,
 )
-from segops_common.contracts.events import IDENTIFY_EVENT
-from segops_common.contracts.http import ObservedEvents, PropertyKind
-from segops_common.core.problems import Fault
 
 _ALIKE: Final = 0.7
 _NEEDS: Final[Mapping[str, frozenset[PropertyKind]]] = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Final
 
-from segops_common.contracts.definition import Group, segments_in
 from segops_common.core.problems import Fault
+from segops_language import Group, segments_in
 from segops_segments.domain.segment import Segment, definition_bytes
 
 MAX_REFERENCES: Final = 100

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
-from segops_common.contracts.definition import Group
 from segops_common.contracts.jobs import (
     ComputeJob,
     ComputeResult,
@@ -22,6 +21,7 @@ from segops_common.contracts.jobs import (
     SegmentResult,
 )
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX
+from segops_language import Group
 from segops_segments.domain.references import fits_a_job
 from segops_segments.domain.segment import Segment, Version
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from segops_common.contracts.definition import Group, content_hash, segments_in
 from segops_common.contracts.jobs import SegmentChanged
+from segops_language import Group, content_hash, segments_in
 
 SegmentType = Literal["rule", "static"]
 Refresh = Literal["manual", "hourly", "live"]

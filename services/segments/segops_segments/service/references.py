@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segops_common.contracts.definition import Group
 from segops_common.core.problems import Conflict, Fault, ValidationFailed
+from segops_language import Group
 from segops_segments.domain.references import CYCLE, node_of, reference_faults
 from segops_segments.domain.segment import Segment
 from segops_segments.ports import ReadUnit

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from segops_common.contracts.definition import segments_in
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page, decode_cursor, encode_cursor
 from segops_common.core.problems import Fault, NotFound, ValidationFailed
+from segops_language import segments_in
 from segops_segments.domain.references import MAX_SEGMENTS_OF_A_RUN, portions
 from segops_segments.domain.run import MAX_ATTEMPTS, Evaluated, NewRun, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version

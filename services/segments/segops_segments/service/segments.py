@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from segops_common.contracts.definition import Group
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page, decode_cursor, encode_cursor
 from segops_common.core.problems import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
+from segops_language import Group
 from segops_segments.domain.difference import VersionDiff, difference
 from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
 from segops_segments.domain.static_list import ListChange, no_members

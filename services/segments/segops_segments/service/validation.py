@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segops_common.contracts.definition import Group, parse_definition
 from segops_common.core.problems import Fault, ValidationFailed
+from segops_language import Group, parse_definition
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, definition_bytes
 
 MAX_FAULTS = 20

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from segops_common.contracts.definition import Group, content_hash, parse_definition
 from segops_common.core.problems import Fault
-from segops_segments.domain.lint import static_warnings
+from segops_language import Group, content_hash, parse_definition
+from segops_language.lint import static_warnings
 from segops_segments.domain.observed_lint import event_types_of, observed_warnings
 from segops_segments.ports import Observed, Store
 from segops_segments.service.references import find_reference_faults

@@ -35,7 +35,7 @@ from segops_common.streams.log import (
     TopicMismatch,
     TopicPartition,
 )
-from segops_common.streams.valkey.log import scripts as scripts
+from segops_common.streams.valkey import scripts as scripts
 from segops_common.streams.valkey.store import Entries, ValkeyStore, encode_headers, record_of, stream_key, translated
 
 _CONNECTIONS = 100

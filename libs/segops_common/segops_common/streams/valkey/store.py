@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from segops_common.streams.leases import Claim, Grant
 from segops_common.streams.log import Committed, Header, LogUnavailable, Record, TopicPartition
-from segops_common.streams.valkey.log import scripts as scripts
+from segops_common.streams.valkey import scripts as scripts
 
 _COMMAND_S = 3.0
 _BLOCK_MOST_S = 2.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from segops_common.contracts.definition import Group, content_hash
+from segops_language import Group, content_hash
 
 revision = "0004"
 down_revision = "0003"

@@ -8,8 +8,8 @@ from typing import Annotated, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.base import LanguageModel, Optional, fault_at
-from segops_common.contracts.definition.values import Duration, Period, TimePoint
+from segops_language.model import LanguageModel, Optional, fault_at
+from segops_language.values import Duration, Period, TimePoint
 
 
 class LastWindow(LanguageModel):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segops_common.contracts.definition.conditions import (
+from segops_language.conditions import (
     AnyCondition,
     SegmentMembership,
 )
-from segops_common.contracts.definition.groups import Group
+from segops_language.groups import Group
 
 
 def walk(definition: Group, *, at: str = "definition") -> Iterator[tuple[str, Group | AnyCondition]]:

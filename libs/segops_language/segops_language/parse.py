@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler,
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.groups import Group
 from segops_common.core.problems import Fault, ValidationFailed
+from segops_language.groups import Group
 
 MAX_LEVELS: Final = 8
 MAX_CONDITIONS: Final = 200

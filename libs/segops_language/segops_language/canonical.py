@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from segops_common.contracts.definition.base import LanguageModel
+from segops_language.model import LanguageModel
 
 _EXACT_IN_DOUBLE: Final = 2**53
 

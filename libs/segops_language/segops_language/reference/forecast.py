@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 from typing import Final
 
-from segops_common.contracts.definition.conditions import (
+from segops_language.conditions import (
     AnyCondition,
     EventAggregate,
     EventCount,
@@ -17,13 +17,13 @@ from segops_common.contracts.definition.conditions import (
     EventSequence,
     EventTime,
 )
-from segops_common.contracts.definition.filters import AnyFilter, RecencyFilter
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.traits import AnyTrait, RecencyTrait, TraitCondition
-from segops_common.contracts.definition.values import Duration, path_keys
-from segops_common.contracts.definition.windows import AnyWindow, LastWindow
-from segops_membership.domain.evaluate import Event, Profile
-from segops_membership.domain.evaluate_checks import instant, look_up
+from segops_language.filters import AnyFilter, RecencyFilter
+from segops_language.groups import Group
+from segops_language.reference.checks import instant, look_up
+from segops_language.reference.evaluate import Event, Profile
+from segops_language.traits import AnyTrait, RecencyTrait, TraitCondition
+from segops_language.values import Duration, path_keys
+from segops_language.windows import AnyWindow, LastWindow
 
 MAX_TURNS: Final = 2_000
 """Instants that are tried for one condition."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from segops_common.contracts.definition.canonical import to_json
-from segops_common.contracts.definition.groups import Group
+from segops_language.canonical import to_json
+from segops_language.groups import Group
 
 Json = Mapping[str, Any]
 _LISTED: Final = 5

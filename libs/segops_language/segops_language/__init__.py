@@ -1,8 +1,7 @@
 """The segment definition language: its models, how a definition is read, and its canonical form."""
 
-from segops_common.contracts.definition.base import LanguageModel, Optional, without_default
-from segops_common.contracts.definition.canonical import canonical, content_hash, to_json
-from segops_common.contracts.definition.conditions import (
+from segops_language.canonical import canonical, content_hash, to_json
+from segops_language.conditions import (
     AnyCondition,
     Condition,
     EventAggregate,
@@ -15,7 +14,7 @@ from segops_common.contracts.definition.conditions import (
     SegmentMembership,
     Step,
 )
-from segops_common.contracts.definition.filters import (
+from segops_language.filters import (
     AffixFilter,
     AnyFilter,
     BetweenFilter,
@@ -29,9 +28,10 @@ from segops_common.contracts.definition.filters import (
     PresenceFilter,
     RecencyFilter,
 )
-from segops_common.contracts.definition.groups import EXAMPLE, Group, Node
-from segops_common.contracts.definition.parse import Definition, parse_definition
-from segops_common.contracts.definition.traits import (
+from segops_language.groups import EXAMPLE, Group, Node
+from segops_language.model import LanguageModel, Optional, without_default
+from segops_language.parse import Definition, parse_definition
+from segops_language.traits import (
     AffixTrait,
     AnyTrait,
     BetweenTrait,
@@ -47,7 +47,7 @@ from segops_common.contracts.definition.traits import (
     TraitCondition,
     UserProperty,
 )
-from segops_common.contracts.definition.values import (
+from segops_language.values import (
     Duration,
     EventPattern,
     InstantText,
@@ -55,8 +55,8 @@ from segops_common.contracts.definition.values import (
     parse_instant,
     path_keys,
 )
-from segops_common.contracts.definition.walk import segments_in, walk
-from segops_common.contracts.definition.windows import AnyWindow, LastWindow, RangeWindow, Window
+from segops_language.walk import segments_in, walk
+from segops_language.windows import AnyWindow, LastWindow, RangeWindow, Window
 
 __all__ = [
     "EXAMPLE",

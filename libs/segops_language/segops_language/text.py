@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from segops_common.contracts.definition.canonical import to_json
-from segops_common.contracts.definition.groups import Group
+from segops_language.canonical import to_json
+from segops_language.groups import Group
 
 Json = Mapping[str, Any]
 _INDENT: Final = "  "

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.base import LanguageModel, Negate, Optional
-from segops_common.contracts.definition.filters import (
+from segops_language.filters import (
     AffixFilter,
     BetweenFilter,
     ComparisonFilter,
@@ -23,7 +22,8 @@ from segops_common.contracts.definition.filters import (
     PresenceFilter,
     RecencyFilter,
 )
-from segops_common.contracts.definition.values import DurationText
+from segops_language.model import LanguageModel, Negate, Optional
+from segops_language.values import DurationText
 
 
 class HeldFor(LanguageModel):

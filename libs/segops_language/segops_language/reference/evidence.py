@@ -10,8 +10,9 @@ from typing import Final, assert_never
 
 from pydantic import JsonValue
 
-from segops_common.contracts.definition.canonical import to_json
-from segops_common.contracts.definition.conditions import (
+from segops_common.contracts.events import IDENTIFY_EVENT
+from segops_language.canonical import to_json
+from segops_language.conditions import (
     EventAggregate,
     EventCondition,
     EventCount,
@@ -21,14 +22,13 @@ from segops_common.contracts.definition.conditions import (
     EventTime,
     Sample,
 )
-from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
-from segops_common.contracts.definition.values import format_instant, path_keys
-from segops_common.contracts.events import IDENTIFY_EVENT
-from segops_membership.domain.evaluate import Event, Profile, in_order, values_of
-from segops_membership.domain.evaluate_checks import look_up, number, reaches
-from segops_membership.domain.evaluate_order import kept_since
-from segops_membership.domain.evaluate_values import aggregate, count_each
-from segops_membership.domain.instants import from_ms
+from segops_language.instants import from_ms
+from segops_language.reference.checks import look_up, number, reaches
+from segops_language.reference.evaluate import Event, Profile, in_order, values_of
+from segops_language.reference.order import kept_since
+from segops_language.reference.values import aggregate, count_each
+from segops_language.traits import AnyTrait, TraitCondition
+from segops_language.values import format_instant, path_keys
 
 _MAX_TEXT: Final = 200
 _WORDS: Final[Mapping[str, str]] = {

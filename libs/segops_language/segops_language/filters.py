@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.base import Items, LanguageModel, without_default
-from segops_common.contracts.definition.values import (
+from segops_language.model import Items, LanguageModel, without_default
+from segops_language.values import (
     Bounds,
     DurationText,
     InstantText,

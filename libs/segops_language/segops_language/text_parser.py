@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.parse import parse_definition
 from segops_common.core.problems import Fault, ValidationFailed
+from segops_language.groups import Group
+from segops_language.parse import parse_definition
 
 MAX_TEXT_CHARS: Final = 256 * 1024
 _MAX_VALUES: Final = 1_000

@@ -12,7 +12,8 @@ from typing import Final, assert_never
 import xxhash
 from pydantic import JsonValue
 
-from segops_common.contracts.definition.conditions import (
+from segops_common.contracts.events import IDENTIFY_EVENT
+from segops_language.conditions import (
     AnyCondition,
     EventAggregate,
     EventCondition,
@@ -24,19 +25,18 @@ from segops_common.contracts.definition.conditions import (
     Sample,
     SegmentMembership,
 )
-from segops_common.contracts.definition.filters import AnyFilter
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.traits import AnyTrait, HeldFor, TraitCondition
-from segops_common.contracts.definition.values import Duration, EventPattern, parse_instant, path_keys
-from segops_common.contracts.definition.walk import segments_in
-from segops_common.contracts.definition.windows import AnyWindow, LastWindow
-from segops_common.contracts.events import IDENTIFY_EVENT
-from segops_membership.domain.compiler import NO_REFERENCES
-from segops_membership.domain.evaluate_checks import look_up, passes, reaches
-from segops_membership.domain.evaluate_order import has_chain, kept_since
-from segops_membership.domain.evaluate_values import aggregate, count_each, satisfies
-from segops_membership.domain.instants import to_ms
+from segops_language.filters import AnyFilter
+from segops_language.groups import Group
+from segops_language.instants import to_ms
+from segops_language.reference.checks import look_up, passes, reaches
+from segops_language.reference.order import has_chain, kept_since
+from segops_language.reference.values import aggregate, count_each, satisfies
+from segops_language.traits import AnyTrait, HeldFor, TraitCondition
+from segops_language.values import Duration, EventPattern, parse_instant, path_keys
+from segops_language.walk import segments_in
+from segops_language.windows import AnyWindow, LastWindow
 
+NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
 NO_USERS: Final[Mapping[int, frozenset[str]]] = MappingProxyType({})
 
 

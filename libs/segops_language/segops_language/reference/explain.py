@@ -9,7 +9,8 @@ from typing import Final, Literal, assert_never
 
 from pydantic import JsonValue
 
-from segops_common.contracts.definition.conditions import (
+from segops_common.contracts.events import IDENTIFY_EVENT
+from segops_language.conditions import (
     AnyCondition,
     EventAggregate,
     EventCondition,
@@ -21,15 +22,14 @@ from segops_common.contracts.definition.conditions import (
     Sample,
     SegmentMembership,
 )
-from segops_common.contracts.definition.filters import RecencyFilter
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.traits import AnyTrait, TraitCondition
-from segops_common.contracts.definition.values import EventPattern, path_keys
-from segops_common.contracts.definition.walk import walk
-from segops_common.contracts.events import IDENTIFY_EVENT
-from segops_membership.domain.courses import Course, Effort, course_of, joined
-from segops_membership.domain.evaluate import Event, Profile, in_order, listed
-from segops_membership.domain.measures import measure
+from segops_language.filters import RecencyFilter
+from segops_language.groups import Group
+from segops_language.reference.evaluate import Event, Profile, in_order, listed
+from segops_language.reference.evidence import measure
+from segops_language.reference.forecast import Course, Effort, course_of, joined
+from segops_language.traits import AnyTrait, TraitCondition
+from segops_language.values import EventPattern, path_keys
+from segops_language.walk import walk
 
 MAX_EVIDENCE: Final = 10
 MAX_EVALUATED: Final = 2_000_000

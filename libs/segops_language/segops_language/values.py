@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, Wit
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.re2 import PatternError, check_pattern
+from segops_language.re2 import PatternError, check_pattern
 
 MAX_INTEGER: Final = 2**63 - 1
 MAX_NAME_CHARS: Final = 1024

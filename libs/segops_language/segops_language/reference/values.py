@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from pydantic import JsonValue
 
-from segops_common.contracts.definition.conditions import AggregateFunction
-from segops_membership.domain.evaluate_checks import number, reaches
+from segops_language.conditions import AggregateFunction
+from segops_language.reference.checks import number, reaches
 
 
 def satisfies(measured: float | None, operator: str, wanted: float | tuple[float, ...]) -> bool:

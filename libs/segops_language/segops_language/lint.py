@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from segops_common.contracts.definition import (
+from segops_common.core.problems import Fault
+from segops_language import (
     AnyCondition,
     EventAggregate,
     EventCount,
@@ -23,7 +24,6 @@ from segops_common.contracts.definition import (
     TraitCondition,
     content_hash,
 )
-from segops_common.core.problems import Fault
 
 Node = Group | AnyCondition
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from typing_extensions import TypeAliasType
 
-from segops_common.contracts.definition.base import Items, LanguageModel, Negate, Optional, fault_at, without_default
-from segops_common.contracts.definition.filters import Filters, Where
-from segops_common.contracts.definition.traits import AnyTrait, UserProperty
-from segops_common.contracts.definition.values import (
+from segops_language.filters import Filters, Where
+from segops_language.model import Items, LanguageModel, Negate, Optional, fault_at, without_default
+from segops_language.traits import AnyTrait, UserProperty
+from segops_language.values import (
     MAX_INTEGER,
     DurationText,
     EventTypeText,
@@ -22,7 +22,7 @@ from segops_common.contracts.definition.values import (
     Text,
     Threshold,
 )
-from segops_common.contracts.definition.windows import Window
+from segops_language.windows import Window
 
 CountOperator = Literal["eq", "neq", "gt", "gte", "lt", "lte", "between"]
 AggregateFunction = Literal["sum", "avg", "min", "max", "distinct"]

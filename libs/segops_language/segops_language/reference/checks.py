@@ -16,9 +16,9 @@ import re2
 from pydantic import JsonValue
 from pydantic_core import PydanticCustomError
 
-from segops_common.contracts.definition.filters import AnyFilter
-from segops_common.contracts.definition.values import Duration, parse_instant, path_keys
-from segops_membership.domain.instants import to_ms
+from segops_language.filters import AnyFilter
+from segops_language.instants import to_ms
+from segops_language.values import Duration, parse_instant, path_keys
 
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)

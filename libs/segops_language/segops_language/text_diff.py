@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from segops_common.contracts.definition.groups import Group
-from segops_common.contracts.definition.text import render_text
+from segops_language.groups import Group
+from segops_language.text import render_text
 
 
 @dataclass(frozen=True, slots=True)
