@@ -27,10 +27,10 @@ from bench.harness.pairs import in_turn, milliseconds
 from bench.report import Budget, Ratio, at_least, at_most
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
-from segops_membership.adapters.evaluation import STATEMENTS_OF_A_RUN, ClickHouseEvaluation
-from segops_membership.domain.algebra import members
-from segops_membership.domain.compiler import compile_definition
-from segops_membership.domain.plan import Expression, atoms_of
+from segops_membership.adapters.clickhouse.evaluation import STATEMENTS_OF_A_RUN, ClickHouseEvaluation
+from segops_membership.domain.compile import compile_definition
+from segops_membership.domain.predicates import Expression, atoms_of
+from segops_membership.domain.set_algebra import members
 
 EVENTS: Final = 2_000_000
 ROUNDS: Final = 5

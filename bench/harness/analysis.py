@@ -10,12 +10,12 @@ from segops_common.contracts.topics import EVENTS
 from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
-from segops_membership.adapters.definitions import PostgresDefinitions
-from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.intake import LogIntake
-from segops_membership.adapters.ledger import PostgresLedger
-from segops_membership.adapters.profile_events import ClickHouseProfileEvents
-from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
+from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.log.ingest_watermark import LogIntake
+from segops_membership.adapters.postgres.definitions import PostgresDefinitions
+from segops_membership.adapters.postgres.ledger import PostgresLedger
 from segops_membership.service.admission import Admission
 from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.explain import Explain

@@ -8,7 +8,7 @@ from typing import Final
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language.instants import to_ms
-from segops_membership.adapters.evaluation import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseProfiles
 
 TENANT: Final = 1
 AS_OF: Final = datetime(2026, 6, 30, 12, tzinfo=UTC)

@@ -18,12 +18,12 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
-from segops_membership.adapters.announcer import LogAnnouncer
-from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.intake import LogIntake
-from segops_membership.adapters.ledger import PostgresLedger
-from segops_membership.adapters.runs import ClickHouseRuns
-from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.log.ingest_watermark import LogIntake
+from segops_membership.adapters.log.reports import LogAnnouncer
+from segops_membership.adapters.postgres.ledger import PostgresLedger
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.leases import Leases
 from segops_membership.service.publishing import Publisher

@@ -29,17 +29,20 @@ from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_common.web.server import Address
-from segops_membership.adapters.announcer import LogAnnouncer
-from segops_membership.adapters.cache import RedisMembershipCache
-from segops_membership.adapters.definitions import PostgresDefinitions
-from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.intake import LogIntake
-from segops_membership.adapters.ledger import PostgresLedger
-from segops_membership.adapters.observed import ClickHouseObserved
-from segops_membership.adapters.profile_events import ClickHouseProfileEvents
-from segops_membership.adapters.reader import ClickHouseReader
-from segops_membership.adapters.runs import ClickHouseRuns
-from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.membership_reader import ClickHouseReader
+from segops_membership.adapters.clickhouse.observed_events import ClickHouseObserved
+from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.log.ingest_watermark import LogIntake
+from segops_membership.adapters.log.reports import LogAnnouncer
+from segops_membership.adapters.postgres.definitions import PostgresDefinitions
+from segops_membership.adapters.postgres.ledger import PostgresLedger
+from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.consumers.compute import ComputeJobs
+from segops_membership.consumers.definitions import SegmentChanges
+from segops_membership.consumers.static_members import StaticMembers
 from segops_membership.service.admission import Admission
 from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.compute import ComputeRun
@@ -54,9 +57,6 @@ from segops_membership.service.publishing import Publisher
 from segops_membership.service.static_lists import ListsAtHand, TakeInLists
 from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
-from segops_membership.workers.compute import ComputeJobs
-from segops_membership.workers.definitions import SegmentChanges
-from segops_membership.workers.static_members import StaticMembers
 
 SERVICE: Final = "membership"
 WORKER_GROUP: Final = "segops-compute"

@@ -14,9 +14,9 @@ from segops_common.contracts.jobs import ComputeResult, SegmentChanged, StaticMe
 from segops_language.reference.evaluate import Event
 from segops_language.reference.explain import Needs
 from segops_membership.domain.definitions import SegmentDefinition
-from segops_membership.domain.digests import Digest
-from segops_membership.domain.plan import Atom, StaticAtom
-from segops_membership.domain.runs import (
+from segops_membership.domain.digest import Digest
+from segops_membership.domain.predicates import Atom, StaticAtom
+from segops_membership.domain.publication import (
     Attempt,
     Changed,
     Proposal,
@@ -25,7 +25,7 @@ from segops_membership.domain.runs import (
     SegmentOutcome,
     TenantHead,
 )
-from segops_membership.domain.static_lists import StaticList
+from segops_membership.domain.static_list import StaticList
 
 
 class Outage(Exception):

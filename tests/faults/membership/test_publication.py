@@ -15,7 +15,7 @@ import pytest
 import xxhash
 
 from segops_common.runtime.crash_points import CRASHED
-from segops_membership.domain.digests import Digest
+from segops_membership.domain.digest import Digest
 from tests.faults.membership.conftest import Deliveries
 from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
 

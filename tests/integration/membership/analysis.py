@@ -7,11 +7,11 @@ from datetime import timedelta
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.clock import SystemClock
 from segops_language import Group
-from segops_membership.adapters.definitions import PostgresDefinitions
-from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.intake import LogIntake
-from segops_membership.adapters.observed import ClickHouseObserved
-from segops_membership.adapters.static_lists import StoredStaticLists
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.observed_events import ClickHouseObserved
+from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.log.ingest_watermark import LogIntake
+from segops_membership.adapters.postgres.definitions import PostgresDefinitions
 from segops_membership.service.admission import Admission
 from segops_membership.service.atom_cache import AtomCache
 from segops_membership.service.leases import Leases

@@ -19,7 +19,9 @@ from segops_membership.adapters import (
     sql_sequences,
     sql_tests,
 )
-from segops_membership.domain import algebra, compiler, compiler_values
+from segops_membership.domain import compile as compiler
+from segops_membership.domain import compile_values as compiler_values
+from segops_membership.domain import set_algebra as algebra
 
 
 class _ChangedSource(SourceFileLoader):

@@ -34,17 +34,21 @@ from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
 from segops_language.instants import from_ms
 from segops_language.reference.evaluate import Event
-from segops_membership.adapters.announcer import LogAnnouncer
-from segops_membership.adapters.cache import RedisMembershipCache
-from segops_membership.adapters.definitions import PostgresDefinitions
-from segops_membership.adapters.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.intake import LogIntake
-from segops_membership.adapters.ledger import PostgresLedger
-from segops_membership.adapters.profile_events import ClickHouseProfileEvents
-from segops_membership.adapters.reader import ClickHouseReader
-from segops_membership.adapters.runs import ClickHouseRuns
-from segops_membership.adapters.static_lists import StoredStaticLists
-from segops_membership.domain.compiler import NO_REFERENCES
+from segops_membership.adapters.clickhouse.evaluation import (
+    DEFAULT_MEMORY_BYTES,
+    ClickHouseEvaluation,
+    ClickHouseProfiles,
+)
+from segops_membership.adapters.clickhouse.membership_reader import ClickHouseReader
+from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.log.ingest_watermark import LogIntake
+from segops_membership.adapters.log.reports import LogAnnouncer
+from segops_membership.adapters.postgres.definitions import PostgresDefinitions
+from segops_membership.adapters.postgres.ledger import PostgresLedger
+from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.domain.compile import NO_REFERENCES
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.explain import Explain
 from segops_membership.service.leases import Leases

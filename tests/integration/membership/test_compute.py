@@ -10,9 +10,9 @@ import pytest
 from segops_common.core.clock import SystemClock
 from segops_common.stores.postgres import create_engine
 from segops_language.instants import to_ms
-from segops_membership.adapters.evaluation import ClickHouseProfiles
-from segops_membership.adapters.ledger import PostgresLedger
-from segops_membership.domain.runs import Attempt, Proposal
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseProfiles
+from segops_membership.adapters.postgres.ledger import PostgresLedger
+from segops_membership.domain.publication import Attempt, Proposal
 from segops_membership.ports import LeaseLost, LeaseTaken
 from segops_membership.service.leases import Leases
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant, opened

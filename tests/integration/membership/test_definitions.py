@@ -11,8 +11,8 @@ from segops_common.contracts.jobs import SegmentChanged
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_language import Group
-from segops_membership.adapters.definitions import PostgresDefinitions
-from segops_membership.workers.definitions import SegmentChanges
+from segops_membership.adapters.postgres.definitions import PostgresDefinitions
+from segops_membership.consumers.definitions import SegmentChanges
 from tests.integration.membership.stack import Stack, count, group, new_tenant
 
 VERSIONS = [group(count(f"event {version}")) for version in range(5)]

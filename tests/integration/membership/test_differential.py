@@ -13,10 +13,10 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group, format_instant
 from segops_language.instants import from_ms
 from segops_language.reference.evaluate import NO_USERS, Event, evaluate
-from segops_membership.adapters.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.domain.algebra import Referred, members
-from segops_membership.domain.compiler import NO_REFERENCES, compile_definition
-from segops_membership.domain.plan import StaticAtom, atoms_of
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.domain.compile import NO_REFERENCES, compile_definition
+from segops_membership.domain.predicates import StaticAtom, atoms_of
+from segops_membership.domain.set_algebra import Referred, members
 from tests.integration.membership.stack import NOW_MS, count, group, insert_events, insert_lists, new_tenant
 from tests.integration.membership.worlds import (
     DAY_MS,

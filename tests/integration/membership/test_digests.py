@@ -13,8 +13,8 @@ from pyroaring import BitMap
 from segops_common.stores.postgres import write_session
 from segops_language import Group
 from segops_language.reference.evaluate import Event
-from segops_membership.adapters.runs import ClickHouseRuns
-from segops_membership.domain.runs import SegmentOutcome
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.domain.publication import SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
 
 LOGGED_IN, BUYERS, NOBODY = group(count()), group(count("purchase")), group(logic="OR")

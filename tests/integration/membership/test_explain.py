@@ -14,8 +14,8 @@ from segops_language import EventPattern
 from segops_language.reference.checks import equal
 from segops_language.reference.evaluate import Event, Profile
 from segops_language.reference.explain import Needs, explain, needs_of
-from segops_membership.adapters.profile_events import ClickHouseProfileEvents
-from segops_membership.domain.plan import StaticAtom
+from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
+from segops_membership.domain.predicates import StaticAtom
 from segops_membership.ports import TooManyEvents
 from tests.integration.membership.stack import NOW_MS, count, event, group, insert_events, new_tenant
 from tests.integration.membership.test_differential import SEGMENT, members_by_sql

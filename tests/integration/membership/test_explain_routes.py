@@ -16,7 +16,7 @@ from segops_common.security.permissions import KeyKind, Scope
 from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.web.app import Running
 from segops_language import Group
-from segops_membership.adapters.definitions import PostgresDefinitions
+from segops_membership.adapters.postgres.definitions import PostgresDefinitions
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
 from tests.integration.membership.analysis import use_cases_of

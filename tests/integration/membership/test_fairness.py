@@ -13,7 +13,7 @@ from segops_common.streams.log import partition_of
 from segops_common.streams.loop.batches import Limits
 from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.loop.keyed import KeyedLoop
-from segops_membership.workers.compute import ComputeJobs
+from segops_membership.consumers.compute import ComputeJobs
 from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.util import await_only
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.stores.postgres import create_engine
-from segops_membership.adapters.ledger import PostgresLedger
-from segops_membership.domain.runs import Attempt, Proposal
+from segops_membership.adapters.postgres.ledger import PostgresLedger
+from segops_membership.domain.publication import Attempt, Proposal
 from segops_membership.ports import LeaseLost, Outage
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, new_tenant
 

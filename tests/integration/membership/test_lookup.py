@@ -14,8 +14,14 @@ from segops_common.core.clock import Clock, SystemClock
 from segops_common.core.problems import Unavailable
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.telemetry.metrics import Metrics
-from segops_membership.adapters.cache import NEGATIVE_TTL_S, TTL_S, RedisMembershipCache, entry_key, number_key
-from segops_membership.adapters.reader import ClickHouseReader
+from segops_membership.adapters.clickhouse.membership_reader import ClickHouseReader
+from segops_membership.adapters.redis.membership_cache import (
+    NEGATIVE_TTL_S,
+    TTL_S,
+    RedisMembershipCache,
+    entry_key,
+    number_key,
+)
 from segops_membership.ports import MembershipReader, Outage
 from segops_membership.service.lookup import Lookup
 from segops_membership.service.numbers import PublicationNumbers

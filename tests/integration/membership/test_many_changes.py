@@ -11,10 +11,10 @@ from pyroaring import BitMap
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, Settings
-from segops_membership.adapters.evaluation import ClickHouseProfiles
-from segops_membership.adapters.runs import ClickHouseRuns
-from segops_membership.domain.digests import Digest
-from segops_membership.domain.runs import Attempt, Publication, SegmentHead, SegmentOutcome
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.domain.digest import Digest
+from segops_membership.domain.publication import Attempt, Publication, SegmentHead, SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, event, new_tenant
 
 USERS: Final = 20

@@ -10,7 +10,7 @@ import pytest
 
 from segops_common.contracts.http import OBSERVED_PATH, ObservedEvents
 from segops_common.web.app import Running
-from segops_membership.adapters.observed import ClickHouseObserved
+from segops_membership.adapters.clickhouse.observed_events import ClickHouseObserved
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
 from segops_testkit.auth import FakeAuthenticator

@@ -18,7 +18,7 @@ from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_local.engines import ValkeyEngine
 from segops_local.ports import free_port
-from segops_membership.adapters.definitions import PostgresDefinitions
+from segops_membership.adapters.postgres.definitions import PostgresDefinitions
 from segops_membership.domain.definitions import SegmentDefinition
 from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
 

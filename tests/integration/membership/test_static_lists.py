@@ -14,11 +14,11 @@ from segops_common.core.clock import SystemClock
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_language import Group
-from segops_membership.adapters.static_lists import StoredStaticLists
-from segops_membership.domain.static_lists import StaticList
+from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.consumers.static_members import StaticMembers
+from segops_membership.domain.static_list import StaticList
 from segops_membership.ports import Outage
 from segops_membership.service.static_lists import ListsAtHand, TakeInLists
-from segops_membership.workers.static_members import StaticMembers
 from tests.integration.membership.stack import NOW, Stack, count, event, group, new_tenant
 
 LIST = 21

@@ -6,9 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from segops_membership.adapters.bitmap_state import decode_state, encode_state
-from segops_membership.domain.algebra import members
-from segops_membership.domain.plan import EVERYONE, NO_ONE, AllOf, AnyOf, Atom, Expression, Not, Present, TraitAtom
+from segops_membership.adapters.clickhouse.bitmap_state import decode_state, encode_state
+from segops_membership.domain.predicates import (
+    EVERYONE,
+    NO_ONE,
+    AllOf,
+    AnyOf,
+    Atom,
+    Expression,
+    Not,
+    Present,
+    TraitAtom,
+)
+from segops_membership.domain.set_algebra import members
 
 ATOMS: tuple[Atom, ...] = tuple(TraitAtom((key,), Present()) for key in "abc")
 numbers = st.frozensets(st.integers(0, 50), max_size=20)

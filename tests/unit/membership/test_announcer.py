@@ -10,8 +10,8 @@ from segops_common.core.clock import SystemClock
 from segops_common.streams.log import MAX_RECORD_BYTES, partition_of
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
-from segops_membership.adapters.announcer import LogAnnouncer
-from segops_membership.domain.runs import Attempt, Changed, Publication
+from segops_membership.adapters.log.reports import LogAnnouncer
+from segops_membership.domain.publication import Attempt, Changed, Publication
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 120_000, tzinfo=UTC)
 PUBLICATION = Publication(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pyroaring import BitMap
 
-from segops_membership.domain.plan import SampleAtom
+from segops_membership.domain.predicates import SampleAtom
 from segops_membership.service.atom_cache import AtomCache, Moment
 from segops_testkit.clock import ManualClock
 

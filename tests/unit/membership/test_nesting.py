@@ -10,10 +10,10 @@ from pyroaring import BitMap
 
 from segops_language import Group
 from segops_language.reference.evaluate import Event, evaluate
-from segops_membership.domain.algebra import Referred, members
-from segops_membership.domain.compiler import compile_definition, compile_definitions
-from segops_membership.domain.nesting import BrokenReference
-from segops_membership.domain.plan import Atom, SampleAtom, StaticAtom, atoms_of
+from segops_membership.domain.compile import compile_definition, compile_definitions
+from segops_membership.domain.predicates import Atom, SampleAtom, StaticAtom, atoms_of
+from segops_membership.domain.segment_graph import BrokenReference
+from segops_membership.domain.set_algebra import Referred, members
 
 NOW_MS = 1_772_366_400_000
 UNIVERSE = BitMap(range(8))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segops_language import Group
-from segops_membership.adapters.sql_plans import statements_for
-from segops_membership.adapters.sql_properties import Bindings, property_of
-from segops_membership.domain.compiler import compile_definition
-from segops_membership.domain.plan import atoms_of
+from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of
+from segops_membership.adapters.clickhouse.sql.statements import statements_for
+from segops_membership.domain.compile import compile_definition
+from segops_membership.domain.predicates import atoms_of
 
 NOW_MS = 1_772_366_400_000
 HOSTILE = ("'; DROP TABLE events--", "`", "\\", "{x:String}", "a` OR `1", "^`a`", ".:`Int64`", "\n", "/*", "$$", "é`")

@@ -11,10 +11,10 @@ from pyroaring import BitMap
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_language import Group, parse_definition
 from segops_language.reference.evaluate import Event, evaluate
-from segops_membership.domain.algebra import members
-from segops_membership.domain.compiler import compile_definition
-from segops_membership.domain.plan import Atom, StaticAtom
-from segops_membership.domain.static_lists import StaticList
+from segops_membership.domain.compile import compile_definition
+from segops_membership.domain.predicates import Atom, StaticAtom
+from segops_membership.domain.set_algebra import members
+from segops_membership.domain.static_list import StaticList
 
 NOBODY = Group(logic="OR", conditions=())
 

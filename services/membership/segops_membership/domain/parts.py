@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from segops_language.groups import Group
-from segops_membership.domain.plan import AllOf, AnyOf, Expression, Not
+from segops_membership.domain.predicates import AllOf, AnyOf, Expression, Not
 
 
 def parts_of(group: Group, expression: Expression, *, at: str = "definition") -> Iterator[tuple[str, Expression]]:

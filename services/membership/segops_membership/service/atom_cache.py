@@ -10,7 +10,7 @@ from typing import Final
 from pyroaring import BitMap
 
 from segops_common.core.clock import Clock
-from segops_membership.domain.plan import Atom
+from segops_membership.domain.predicates import Atom
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 TTL_S: Final = 60.0

@@ -25,11 +25,19 @@ from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX
 from segops_language.instants import to_ms
-from segops_membership.domain.algebra import Referred, members
-from segops_membership.domain.compiler import compile_definitions
-from segops_membership.domain.nesting import BrokenReference
-from segops_membership.domain.plan import Atom, Expression, StaticAtom, atoms_of
-from segops_membership.domain.runs import Attempt, Fate, Proposal, SegmentOutcome, TenantHead, fate_of, outcome_of
+from segops_membership.domain.compile import compile_definitions
+from segops_membership.domain.predicates import Atom, Expression, StaticAtom, atoms_of
+from segops_membership.domain.publication import (
+    Attempt,
+    Fate,
+    Proposal,
+    SegmentOutcome,
+    TenantHead,
+    fate_of,
+    outcome_of,
+)
+from segops_membership.domain.segment_graph import BrokenReference
+from segops_membership.domain.set_algebra import Referred, members
 from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profiles, QueryRefused, Runs
 from segops_membership.service.leases import Lease, Leases
 from segops_membership.service.progress import reported

@@ -15,8 +15,8 @@ from segops_language.instants import to_ms
 from segops_language.reference.evaluate import Profile
 from segops_language.reference.explain import Explanation, TooMuch, explain, needs_of
 from segops_language.walk import segments_in
-from segops_membership.domain.nesting import BrokenReference, dependency_order
-from segops_membership.domain.plan import StaticAtom
+from segops_membership.domain.predicates import StaticAtom
+from segops_membership.domain.segment_graph import BrokenReference, dependency_order
 from segops_membership.ports import Definitions, Outage, ProfileEvents, StaticLists, TooManyEvents
 
 _AT_ONCE: Final = 2

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_language.instants import to_ms
-from segops_membership.domain.plan import Atom, StaticAtom
+from segops_membership.domain.predicates import Atom, StaticAtom
 from segops_membership.ports import Evaluation, Intake, LeaseTaken, Ledger, Profiles, Query
 from segops_membership.service.atom_cache import AtomCache, Moment
 from segops_membership.service.leases import Leases

@@ -13,12 +13,12 @@ from pyroaring import BitMap
 from segops_common.core.problems import Fault, NotFound, ValidationFailed
 from segops_language import Group
 from segops_language.text_diff import TextDiff, text_diff
-from segops_membership.domain.algebra import Referred, members, universe_of
-from segops_membership.domain.compiler import compile_definition
+from segops_membership.domain.compile import compile_definition
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.parts import parts_of
-from segops_membership.domain.plan import Expression, StaticAtom, atoms_of
+from segops_membership.domain.predicates import Expression, StaticAtom, atoms_of
 from segops_membership.domain.referring import dependents_of, reached_from
+from segops_membership.domain.set_algebra import Referred, members, universe_of
 from segops_membership.ports import Definitions, Outage, Profiles, Query
 from segops_membership.service.admission import Admission
 from segops_membership.service.moments import Moments, Reading

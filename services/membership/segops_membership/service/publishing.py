@@ -9,8 +9,8 @@ from datetime import datetime
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.core.faults import FaultPoints
-from segops_membership.domain.digests import Digest
-from segops_membership.domain.runs import Attempt, Changed, Proposal, Publication, SegmentOutcome
+from segops_membership.domain.digest import Digest
+from segops_membership.domain.publication import Attempt, Changed, Proposal, Publication, SegmentOutcome
 from segops_membership.ports import Announcer, Change, Ledger, PublicationSignal, Runs
 from segops_membership.service.leases import Lease
 

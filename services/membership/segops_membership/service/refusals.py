@@ -10,8 +10,8 @@ from typing import Final
 
 from segops_common.core.problems import Conflict, Fault, Unavailable, ValidationFailed
 from segops_language import Group
-from segops_membership.domain.nesting import BrokenReference
 from segops_membership.domain.referring import reference_faults
+from segops_membership.domain.segment_graph import BrokenReference
 from segops_membership.ports import LeaseLost, Outage, QueryRefused
 from segops_membership.service.static_lists import ListLost
 

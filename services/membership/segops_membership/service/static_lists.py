@@ -8,8 +8,8 @@ from typing import Final
 
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.core.clock import Clock
-from segops_membership.domain.plan import StaticAtom
-from segops_membership.domain.static_lists import StaticList
+from segops_membership.domain.predicates import StaticAtom
+from segops_membership.domain.static_list import StaticList
 from segops_membership.ports import Outage, StaticLists
 
 WAIT_S: Final = 20.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from segops_membership.adapters.sql_properties import Bindings
-from segops_membership.domain.plan import StaticAtom
+from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
+from segops_membership.domain.predicates import StaticAtom
 
 STATIC_MEMBERS_TABLE = "static_members"
 

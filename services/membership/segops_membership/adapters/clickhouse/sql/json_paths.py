@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from segops_membership.domain.plan import FlagValue, NumberValue, TextValue, Value
+from segops_membership.domain.predicates import FlagValue, NumberValue, TextValue, Value
 
 MAX_KEYS: Final = 64
 """Longer paths lead nowhere: events are nested far less deeply, and SQL only so deeply."""

@@ -41,9 +41,8 @@ from segops_language.instants import to_ms
 from segops_language.traits import AnyTrait, TraitCondition
 from segops_language.values import Duration, EventPattern, path_keys
 from segops_language.windows import AnyWindow, LastWindow, RangeWindow
-from segops_membership.domain.compiler_values import aggregated, counted, counted_per_value
-from segops_membership.domain.nesting import dependency_order
-from segops_membership.domain.plan import (
+from segops_membership.domain.compile_values import aggregated, counted, counted_per_value
+from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,
     Affix,
@@ -76,6 +75,7 @@ from segops_membership.domain.plan import (
     TraitAtom,
     Value,
 )
+from segops_membership.domain.segment_graph import dependency_order
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
 NO_LISTS: Final[Mapping[int, StaticAtom]] = MappingProxyType({})

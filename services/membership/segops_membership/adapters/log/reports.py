@@ -18,7 +18,7 @@ from segops_common.contracts.topics import (
 )
 from segops_common.streams.log import EventLog, Header, LogError, Message, partition_of
 from segops_common.telemetry.metrics import Metric, Metrics
-from segops_membership.domain.runs import Changed, Publication
+from segops_membership.domain.publication import Changed, Publication
 from segops_membership.ports import Change, Outage
 
 SCHEMA_VERSION: Final = b"1"

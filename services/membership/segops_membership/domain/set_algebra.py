@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from segops_membership.domain.plan import (
+from segops_membership.domain.predicates import (
     AllOf,
     AnyOf,
     Atom,

@@ -12,9 +12,9 @@ import struct
 from fractions import Fraction
 from typing import Final, assert_never
 
-from segops_membership.adapters.sql_properties import Bindings, property_of
-from segops_membership.adapters.sql_tests import number_sql
-from segops_membership.domain.plan import AggregateAtom, DistinctAtom, PerValueAtom, ValueAtom
+from segops_membership.adapters.clickhouse.sql.filters import number_sql
+from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of
+from segops_membership.domain.predicates import AggregateAtom, DistinctAtom, PerValueAtom, ValueAtom
 
 _WINDOW_BITS: Final = 160
 _WINDOWS: Final = 14

@@ -16,11 +16,13 @@ from typing import Final, TypeVar, assert_never
 from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_language.values import EventPattern
-from segops_membership.adapters.sql_aggregates import value_measure, value_verdict
-from segops_membership.adapters.sql_held import held_measure, held_verdict
-from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_properties import Bindings, trait_present
-from segops_membership.adapters.sql_selections import (
+from segops_membership.adapters.clickhouse.questions.held import held_measure, held_verdict
+from segops_membership.adapters.clickhouse.questions.sequence import sequence_measure, sequence_rows, sequence_verdict
+from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
+from segops_membership.adapters.clickhouse.questions.values import value_measure, value_verdict
+from segops_membership.adapters.clickhouse.sql.filters import test_sql
+from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, trait_present
+from segops_membership.adapters.clickhouse.sql.selections import (
     EVERY_ROW,
     ORDER_KEY,
     Window,
@@ -29,9 +31,7 @@ from segops_membership.adapters.sql_selections import (
     select,
     window_sql,
 )
-from segops_membership.adapters.sql_sequences import sequence_measure, sequence_rows, sequence_verdict
-from segops_membership.adapters.sql_tests import test_sql
-from segops_membership.domain.plan import (
+from segops_membership.domain.predicates import (
     AggregateAtom,
     Atom,
     CountAtom,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.stores.postgres import read_session, write_session
 from segops_language import Group
-from segops_membership.adapters.outages import outages
+from segops_membership.adapters.clickhouse.driver_errors import outages
 from segops_membership.domain.definitions import SegmentDefinition
 
 _KEEP: Final = sa.text("""

@@ -16,7 +16,7 @@ from typing import Literal
 from pyroaring import BitMap
 
 from segops_common.contracts.jobs import ComputeResult, JobSegment, SegmentResult
-from segops_membership.domain.digests import Digest
+from segops_membership.domain.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)

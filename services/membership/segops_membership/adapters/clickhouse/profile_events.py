@@ -13,10 +13,10 @@ from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
 from segops_language.reference.evaluate import Event
 from segops_language.reference.explain import Needs
-from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_properties import Bindings
-from segops_membership.adapters.sql_selections import JSON_READ_SETTINGS, pattern_sql, select
-from segops_membership.domain.plan import StaticAtom
+from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
+from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
+from segops_membership.adapters.clickhouse.sql.selections import JSON_READ_SETTINGS, pattern_sql, select
+from segops_membership.domain.predicates import StaticAtom
 from segops_membership.ports import Outage, TooManyEvents
 
 MAX_EVENTS: Final = 100_000

@@ -13,9 +13,9 @@ from typing import Final, assert_never
 
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse, Settings
-from segops_membership.adapters.sql_plans import Statement
-from segops_membership.adapters.sql_selections import select
-from segops_membership.domain.plan import (
+from segops_membership.adapters.clickhouse.sql.selections import select
+from segops_membership.adapters.clickhouse.sql.statements import Statement
+from segops_membership.domain.predicates import (
     AggregateAtom,
     CountAtom,
     DistinctAtom,

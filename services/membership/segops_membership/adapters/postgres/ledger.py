@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import ComputeResult
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, statement_session, write_session
-from segops_membership.adapters.outages import outages
-from segops_membership.domain.digests import Digest
-from segops_membership.domain.runs import Attempt, Proposal, Publication, SegmentHead, TenantHead
+from segops_membership.adapters.clickhouse.driver_errors import outages
+from segops_membership.domain.digest import Digest
+from segops_membership.domain.publication import Attempt, Proposal, Publication, SegmentHead, TenantHead
 from segops_membership.ports import LeaseLost, LeaseTaken
 
 # The database's clock alone says when a lease lapses: workers' clocks may differ.

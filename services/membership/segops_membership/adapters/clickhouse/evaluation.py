@@ -14,14 +14,14 @@ from pyroaring import BitMap
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
-from segops_membership.adapters.bitmap_state import decode_state
-from segops_membership.adapters.costs import all_rows, rows_of, width_of
-from segops_membership.adapters.outages import outages
-from segops_membership.adapters.sql_lists import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.sql_plans import Statement, statements_for, universe_statement
-from segops_membership.adapters.sql_properties import Bindings
-from segops_membership.adapters.sql_selections import JSON_READ_SETTINGS, select
-from segops_membership.domain.plan import Atom, StaticAtom
+from segops_membership.adapters.clickhouse.bitmap_state import decode_state
+from segops_membership.adapters.clickhouse.costs import all_rows, rows_of, width_of
+from segops_membership.adapters.clickhouse.driver_errors import outages
+from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
+from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
+from segops_membership.adapters.clickhouse.sql.selections import JSON_READ_SETTINGS, select
+from segops_membership.adapters.clickhouse.sql.statements import Statement, statements_for, universe_statement
+from segops_membership.domain.predicates import Atom, StaticAtom
 from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
 
 QUERY_TIMEOUT_S: Final = 900

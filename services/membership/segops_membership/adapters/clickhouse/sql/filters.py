@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, assert_never
 
-from segops_membership.adapters.sql_properties import Bindings, Property, has_element, property_of
-from segops_membership.domain.plan import (
+from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, Property, has_element, property_of
+from segops_membership.domain.predicates import (
     Affix,
     Between,
     Compares,

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from segops_language.conditions import CountOperator, EventAggregate
 from segops_language.values import path_keys
-from segops_membership.domain.plan import (
+from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,
     AggregateAtom,

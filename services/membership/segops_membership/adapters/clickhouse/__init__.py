@@ -1,0 +1,1 @@
+"""Evaluation, run results and readers on ClickHouse."""

@@ -1,0 +1,1 @@
+"""What each kind of predicate measures and how it decides, as SQL."""

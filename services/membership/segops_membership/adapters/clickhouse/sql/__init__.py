@@ -1,0 +1,1 @@
+"""Building blocks of SQL: bound parameters, property paths, filters and statements."""

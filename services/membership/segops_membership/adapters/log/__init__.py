@@ -1,0 +1,1 @@
+"""What membership reads from and writes to the event log."""

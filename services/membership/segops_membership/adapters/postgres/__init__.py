@@ -1,0 +1,1 @@
+"""Leases, publications and definitions in PostgreSQL."""
