@@ -14,7 +14,7 @@ from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_segments.api.events import router as events_router
 from segops_segments.api.members import router as members_router
-from segops_segments.api.readable import router as readable_router
+from segops_segments.api.representations import router as readable_router
 from segops_segments.api.routes import router
 from segops_segments.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_segments.service.use_cases import UseCases

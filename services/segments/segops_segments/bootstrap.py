@@ -28,20 +28,20 @@ from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_common.web.server import Address
 from segops_segments.adapters.observed import RemoteObserved
-from segops_segments.adapters.outbox import PostgresOutbox
-from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.postgres.outbox import PostgresOutbox
+from segops_segments.adapters.postgres.store import PostgresStore
+from segops_segments.adapters.postgres.tables import SCHEMA
 from segops_segments.adapters.spool import file_spool
-from segops_segments.adapters.tables import SCHEMA
-from segops_segments.service.following import RunFollowing
+from segops_segments.consumers.outbox import OutboxWorker
+from segops_segments.consumers.results import ResultsHandler
 from segops_segments.service.relay import OutboxRelay
+from segops_segments.service.run_stream import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
 from segops_segments.service.verdicts import Verdicts
 from segops_segments.settings import Settings
-from segops_segments.workers.outbox import OutboxWorker
-from segops_segments.workers.results import ResultsHandler
 
 SERVICE: Final = "segments"
 RESULTS_GROUP: Final = "segops-segments-results"

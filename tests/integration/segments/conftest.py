@@ -15,11 +15,11 @@ from segops_common.stores.postgres import create_engine
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.web.app import Running
 from segops_segments.adapters.observed import RemoteObserved
-from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
 from segops_segments.bootstrap import MIGRATIONS
-from segops_segments.service.following import RunFollowing
+from segops_segments.service.run_stream import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService

@@ -15,8 +15,8 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.memory import MemoryEventLog
 from segops_language import Group
-from segops_segments.adapters.outbox import PostgresOutbox
-from segops_segments.adapters.tables import outbox
+from segops_segments.adapters.postgres.outbox import PostgresOutbox
+from segops_segments.adapters.postgres.tables import outbox
 from segops_segments.service.relay import OutboxRelay
 from segops_segments.service.runs import RunService
 from tests.integration.segments.http import OWNER, PRICING, STARTER, Json, create, slug

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres_migrations import migrate_postgres
-from segops_segments.adapters.outbox import PostgresOutbox
-from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.postgres.outbox import PostgresOutbox
+from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.bootstrap import MIGRATIONS
 from tests.unit.segments.store_contract import StoreContract, Stored
 

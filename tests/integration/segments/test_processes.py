@@ -15,7 +15,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog, partition_of
 from segops_common.streams.open import open_event_log
 from segops_language import parse_definition
-from segops_segments.adapters.postgres import PostgresStore
+from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.domain.run import Run
 from segops_segments.domain.segment import NewSegment, Segment
 from segops_segments.service.runs import RunService

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import ComputeJob, StaticMembersChanged
-from segops_segments.adapters.outbox import PostgresOutbox
-from segops_segments.adapters.tables import outbox
+from segops_segments.adapters.postgres.outbox import PostgresOutbox
+from segops_segments.adapters.postgres.tables import outbox
 from tests.integration.segments.http import OWNER, PRICING, Json, create, faults, slug
 
 NDJSON = {**OWNER, "Content-Type": "application/x-ndjson"}

@@ -9,7 +9,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.problems import Unavailable
 from segops_segments.adapters.memory import MemoryStore
 from segops_segments.domain.run import Run
-from segops_segments.service.following import HEARTBEAT_S, RunFollowing
+from segops_segments.service.run_stream import HEARTBEAT_S, RunFollowing
 from tests.unit.segments.test_runs_service import World
 
 

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 from segops_common.core.problems import NotFound
-from segops_segments.service.joined import JoinedCalls
+from segops_segments.service.single_flight import JoinedCalls
 
 
 class Work:

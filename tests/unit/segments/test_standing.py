@@ -9,7 +9,7 @@ import pytest
 from segops_common.contracts.jobs import ComputeResult
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import Change, Segment
-from segops_segments.domain.standing import Standing
+from segops_segments.domain.serving_status import Standing
 from tests.unit.segments.stored import definition
 from tests.unit.segments.test_runs_service import LEASE_S, World
 

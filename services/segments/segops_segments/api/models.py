@@ -25,7 +25,7 @@ from segops_segments.domain.segment import (
     SegmentType,
     Version,
 )
-from segops_segments.domain.standing import Standing
+from segops_segments.domain.serving_status import Standing
 from segops_segments.service.verdicts import Verdict
 
 MAX_ID: Final = 2**63 - 1

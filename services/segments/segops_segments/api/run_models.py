@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from segops_common.contracts.jobs import RunPhase, RunProblem, RunProgress
 from segops_segments.api.bases import Answer
-from segops_segments.domain.standing import StaleReason, Standing
+from segops_segments.domain.serving_status import StaleReason, Standing
 
 AT: Final = "2026-01-31T09:00:00Z"
 MEMBERSHIP: Final[JsonDict] = {

@@ -15,12 +15,12 @@ from segops_language import segments_in
 from segops_segments.domain.references import MAX_SEGMENTS_OF_A_RUN, portions
 from segops_segments.domain.run import MAX_ATTEMPTS, Evaluated, NewRun, Run, advance, job_of
 from segops_segments.domain.segment import NOBODY, Segment, Version
-from segops_segments.domain.standing import Standing, standing_of
+from segops_segments.domain.serving_status import Standing, standing_of
 from segops_segments.domain.static_list import no_members
 from segops_segments.ports import ReadUnit, Store, WriteUnit
-from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_unused
 from segops_segments.service.segments import NEWEST, check_version, require_segment
+from segops_segments.service.single_flight import JoinedCalls
 
 SCHEDULE: Final = "schedule"
 """Who requests the runs of every hour."""

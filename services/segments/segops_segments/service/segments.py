@@ -13,8 +13,8 @@ from segops_segments.domain.difference import VersionDiff, difference
 from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
 from segops_segments.domain.static_list import ListChange, no_members
 from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
-from segops_segments.service.joined import JoinedCalls
 from segops_segments.service.references import check_references
+from segops_segments.service.single_flight import JoinedCalls
 from segops_segments.service.validation import not_yet, size_faults
 
 NEWEST = 2**63 - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segops_segments.service.following import RunFollowing
+from segops_segments.service.run_stream import RunFollowing
 from segops_segments.service.runs import RunService
 from segops_segments.service.segments import SegmentService
 from segops_segments.service.static_lists import StaticListService

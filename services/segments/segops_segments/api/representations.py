@@ -12,7 +12,7 @@ from segops_common.web.problems import problems
 from segops_common.web.request.route import READS_ONLY
 from segops_segments.api.deps import READS, ReadSegment, UseCasesOfApp
 from segops_segments.api.models import MAX_ID
-from segops_segments.api.readable_models import (
+from segops_segments.api.representation_models import (
     DefinitionDescription,
     DescribeDefinition,
     VersionDetail,

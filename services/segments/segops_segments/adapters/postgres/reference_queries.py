@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from segops_segments.adapters.tables import segment_references, segments
+from segops_segments.adapters.postgres.tables import segment_references, segments
 from segops_segments.domain.references import Graph, Node
 from segops_segments.domain.segment import MAX_SHOWN_REFERRERS
 

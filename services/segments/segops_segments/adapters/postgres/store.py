@@ -16,8 +16,15 @@ from segops_common.contracts.jobs import ComputeJob, SegmentChanged, StaticMembe
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, write_session
 from segops_common.telemetry.tracing import current_traceparent
 from segops_language import content_hash, to_json
-from segops_segments.adapters.reference_queries import above, below, edges_of, graph_below, graph_of, shown_segments
-from segops_segments.adapters.tables import (
+from segops_segments.adapters.postgres.reference_queries import (
+    above,
+    below,
+    edges_of,
+    graph_below,
+    graph_of,
+    shown_segments,
+)
+from segops_segments.adapters.postgres.tables import (
     SERVED,
     SETTLED,
     is_due,

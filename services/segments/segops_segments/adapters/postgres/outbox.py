@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import WriteSession, write_session
-from segops_segments.adapters.tables import lanes, outbox
+from segops_segments.adapters.postgres.tables import lanes, outbox
 from segops_segments.ports import OutboxMessage
 
 

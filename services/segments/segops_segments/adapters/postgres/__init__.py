@@ -1,0 +1,1 @@
+"""Segments, runs and the outbox in PostgreSQL."""

@@ -1,1 +1,0 @@
-"""The queue's doors: the outbox is relayed, results are taken in."""
