@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from segops_auth.adapters.authenticator import LocalAuthenticator
 from segops_auth.adapters.idempotency import PepperedIdempotency
 from segops_auth.adapters.passwords import ArgonPasswords
-from segops_auth.adapters.postgres_write import PostgresStore
-from segops_auth.adapters.purges import RedisPurges
-from segops_auth.adapters.tables import SCHEMA
-from segops_auth.adapters.throttle import RedisThrottle
+from segops_auth.adapters.postgres.tables import SCHEMA
+from segops_auth.adapters.postgres.writer import PostgresStore
+from segops_auth.adapters.redis.cache_invalidation import RedisPurges
+from segops_auth.adapters.redis.throttle import RedisThrottle
 from segops_auth.api.state import State
-from segops_auth.domain.gcra import Limit
+from segops_auth.consumers.last_use import LastUseWriter
+from segops_auth.consumers.sweeper import Sweeper
+from segops_auth.domain.rate_limit import Limit
 from segops_auth.service import Auth
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
@@ -29,8 +31,6 @@ from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import LoginLimits, Sessions
 from segops_auth.service.tenants import Tenants
 from segops_auth.settings import Settings
-from segops_auth.workers.last_use import LastUseWriter
-from segops_auth.workers.sweeper import Sweeper
 from segops_common.core.clock import Clock, SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.core.tasks import spawn

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from segops_auth.domain.audit import Act
-from segops_auth.domain.gcra import Limit
+from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import (
     Account,
     ApiKey,

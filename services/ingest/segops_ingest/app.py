@@ -15,7 +15,7 @@ from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_ingest.adapters.warehouse import MIGRATIONS, SERVICE
 from segops_ingest.api.cors import Cors
-from segops_ingest.api.hot import Shortcut
+from segops_ingest.api.fast_route import Shortcut
 from segops_ingest.api.routes import router
 from segops_ingest.bootstrap import Bootstrap
 from segops_ingest.service import Ingest

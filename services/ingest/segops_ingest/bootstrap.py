@@ -21,12 +21,12 @@ from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_common.web.server import Address
+from segops_ingest.adapters.first_seen import RedisStamps
 from segops_ingest.adapters.metrics import IntakeMetrics
-from segops_ingest.adapters.stamps import RedisStamps
 from segops_ingest.adapters.warehouse import ClickHouseWarehouse
+from segops_ingest.consumers.sink import Sink
 from segops_ingest.service import Ingest
 from segops_ingest.settings import Settings
-from segops_ingest.workers.sink import Sink
 
 
 class Bootstrap:

@@ -22,7 +22,7 @@ from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.valkey.log import ValkeyEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_ingest.adapters.warehouse import ClickHouseWarehouse
-from segops_ingest.workers.sink import Sink
+from segops_ingest.consumers.sink import Sink
 
 
 def open_log(url: str) -> EventLog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segops_auth.domain.gcra import Limit, spend, whole_seconds
+from segops_auth.domain.rate_limit import Limit, spend, whole_seconds
 
 TEN = Limit(name="ten", quota=10, period_s=900)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segops_auth.adapters.throttle import MAX_LOCAL_NAMES, RedisThrottle
-from segops_auth.domain.gcra import Limit
+from segops_auth.adapters.redis.throttle import MAX_LOCAL_NAMES, RedisThrottle
+from segops_auth.domain.rate_limit import Limit
 from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_testkit.clock import ManualClock

@@ -5,8 +5,8 @@ import pytest
 
 from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecords, Batch, DataError
+from segops_ingest.consumers.sink import Sink
 from segops_ingest.ports import InsertRefused
-from segops_ingest.workers.sink import Sink
 
 
 class MemoryWarehouse:

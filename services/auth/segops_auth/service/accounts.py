@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segops_auth.domain.audit import Act, Action
-from segops_auth.domain.gcra import Limit
 from segops_auth.domain.password import new_password
+from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, Belonging, Tenant
 from segops_auth.ports import EmailTaken, Passwords, SlugTaken, Store, Throttle
 from segops_auth.service.acting import record_for_all

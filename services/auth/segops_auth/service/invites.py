@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from segops_auth.domain.audit import Act, Action
-from segops_auth.domain.gcra import Limit
+from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.roles import check_grant
 from segops_auth.domain.values import Account, Invite, Tenant
 from segops_auth.ports import AlreadyMember, EmailTaken, Passwords, Purges, Store, Throttle, WriteUnit

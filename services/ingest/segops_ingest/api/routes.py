@@ -17,7 +17,7 @@ from segops_common.web.dependencies import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES, TEXT_EXAMPLES
-from segops_ingest.api.hot import TEXT, DocumentedAs, HotRoute
+from segops_ingest.api.fast_route import TEXT, DocumentedAs, HotRoute
 from segops_ingest.api.models import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import EventRefused

@@ -8,7 +8,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from segops_auth.domain.gcra import Limit, Verdict, spend, whole_seconds
+from segops_auth.domain.rate_limit import Limit, Verdict, spend, whole_seconds
 from segops_common.core.clock import Clock
 from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from segops_auth.adapters.tables import (
+from segops_auth.adapters.postgres.tables import (
     account_of,
     accounts,
     api_key_of,

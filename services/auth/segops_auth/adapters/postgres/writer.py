@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_auth.adapters.postgres_read import PostgresReadUnit
-from segops_auth.adapters.tables import (
+from segops_auth.adapters.postgres.reader import PostgresReadUnit
+from segops_auth.adapters.postgres.tables import (
     account_of,
     accounts,
     api_key_of,

@@ -1,0 +1,1 @@
+"""Accounts, tenants and keys in PostgreSQL."""

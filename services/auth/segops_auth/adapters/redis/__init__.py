@@ -1,0 +1,1 @@
+"""Rate limits and cache invalidation in Redis."""

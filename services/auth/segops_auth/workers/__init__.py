@@ -1,1 +1,0 @@
-"""What auth does without being asked."""
