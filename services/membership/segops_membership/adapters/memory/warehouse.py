@@ -1,0 +1,54 @@
+"""The rows that the memory adapters share, as ClickHouse would hold them: events, profile numbers and static lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from segops_language.reference.evaluate import Event
+
+EventKey = tuple[str, int, str]
+"""Type, time and message id: two deliveries of one event are equal in these."""
+
+
+@dataclass(slots=True)
+class TenantRows:
+    """The rows of one tenant."""
+
+    events: defaultdict[str, dict[EventKey, Event]] = field(default_factory=lambda: defaultdict(dict))
+    """By profile id, then by key; a later delivery of an event replaces the earlier one."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    """The number of each numbered profile, by profile id."""
+    list_changes: defaultdict[int, dict[tuple[int, str], bool]] = field(default_factory=lambda: defaultdict(dict))
+    """By segment: list version and user id to whether that version added the user (False: removed)."""
+
+    def add_events(self, events: Iterable[Event]) -> None:
+        """Store events, in any order."""
+        for event in events:
+            self.events[event.profile_id][event.event_type, event.timestamp_ms, event.message_id] = event
+
+    def first_seen_ms(self, profile_id: str) -> int | None:
+        """Return the time of the profile's first event; None when it has none."""
+        events = self.events.get(profile_id)
+        return min(at_ms for _, at_ms, _ in events) if events else None
+
+    def list_members(self, segment_id: int, first_version: int, last_version: int) -> frozenset[str]:
+        """Return the users of a static list as its versions from first to last (both included) made it."""
+        changes = self.list_changes.get(segment_id, {})
+        latest: dict[str, bool] = {}
+        for (version, user_id), present in sorted(changes.items()):
+            if first_version <= version <= last_version:
+                latest[user_id] = present
+        return frozenset(user_id for user_id, present in latest.items() if present)
+
+
+class MemoryWarehouse:
+    """Holds the rows of all tenants."""
+
+    def __init__(self) -> None:
+        self._tenants: defaultdict[int, TenantRows] = defaultdict(TenantRows)
+
+    def tenant(self, tenant_id: int) -> TenantRows:
+        """Return the rows of a tenant; empty for a tenant that stored none."""
+        return self._tenants[tenant_id]
