@@ -14,6 +14,8 @@ from segops_language.conditions import (
     SegmentMembership,
     Step,
 )
+from segops_language.events import IDENTIFY_EVENT
+from segops_language.faults import DefinitionFault, InvalidDefinition
 from segops_language.filters import (
     AffixFilter,
     AnyFilter,
@@ -60,6 +62,7 @@ from segops_language.windows import AnyWindow, LastWindow, RangeWindow, Window
 
 __all__ = [
     "EXAMPLE",
+    "IDENTIFY_EVENT",
     "AffixFilter",
     "AffixTrait",
     "AnyCondition",
@@ -74,6 +77,7 @@ __all__ = [
     "ContainmentFilter",
     "ContainmentTrait",
     "Definition",
+    "DefinitionFault",
     "Duration",
     "EqualityFilter",
     "EqualityTrait",
@@ -90,6 +94,7 @@ __all__ = [
     "InstantFilter",
     "InstantText",
     "InstantTrait",
+    "InvalidDefinition",
     "LanguageModel",
     "LastWindow",
     "MembershipFilter",

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from segops_common.core.problems import Fault
 from segops_language import (
     AnyCondition,
     EventAggregate,
@@ -24,16 +23,17 @@ from segops_language import (
     TraitCondition,
     content_hash,
 )
+from segops_language.faults import DefinitionFault
 
 Node = Group | AnyCondition
 
 
-def static_warnings(definition: Group) -> tuple[Fault, ...]:
+def static_warnings(definition: Group) -> tuple[DefinitionFault, ...]:
     """In the order in which it is written, the innermost part to blame; codes: always-true, always-false, duplicate-condition."""
     return tuple(_warnings(definition, "definition"))
 
 
-def _warnings(node: Node, path: str) -> Iterator[Fault]:
+def _warnings(node: Node, path: str) -> Iterator[DefinitionFault]:
     if not isinstance(node, Group):
         yield from _constant(path, _verdict(node))
         return
@@ -45,19 +45,19 @@ def _warnings(node: Node, path: str) -> Iterator[Fault]:
     yield from inner
 
 
-def _constant(path: str, verdict: bool | None) -> Iterator[Fault]:
+def _constant(path: str, verdict: bool | None) -> Iterator[DefinitionFault]:
     if verdict is True:
-        yield Fault(path, "always-true", "This holds for everyone.")
+        yield DefinitionFault(path, "always-true", "This holds for everyone.")
     elif verdict is False:
-        yield Fault(path, "always-false", "This holds for no one.")
+        yield DefinitionFault(path, "always-false", "This holds for no one.")
 
 
-def _repeated(parts: Sequence[tuple[str, Node]]) -> Iterator[Fault]:
+def _repeated(parts: Sequence[tuple[str, Node]]) -> Iterator[DefinitionFault]:
     seen: dict[str, str] = {}
     for path, part in parts:
         first = seen.setdefault(content_hash(part), path)
         if first != path:
-            yield Fault(path, "duplicate-condition", f"This is the same as {first}.")
+            yield DefinitionFault(path, "duplicate-condition", f"This is the same as {first}.")
 
 
 def _verdict(node: Node) -> bool | None:

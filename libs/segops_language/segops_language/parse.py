@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler,
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from segops_common.core.problems import Fault, ValidationFailed
+from segops_language.faults import DefinitionFault, InvalidDefinition
 from segops_language.groups import Group
 
 MAX_LEVELS: Final = 8
@@ -41,17 +41,17 @@ _RANGES: Final = {
 def parse_definition(obj: object, *, at: str = "definition") -> Group:
     """Read a definition; `at` is the path of `obj` in what the caller was given.
 
-    Raises `ValidationFailed`, whose faults have paths like `definition.conditions[2].value` and never repeat a value.
+    Raises InvalidDefinition, whose faults have paths like `definition.conditions[2].value` and never repeat a value.
     """
     try:
         return _DEFINITION.validate_python(obj)
     except ValidationError as error:
         faults = [_as_fault(details, at) for details in error.errors(include_url=False, include_input=False)]
-        raise ValidationFailed("The definition is not valid.", errors=faults) from None
+        raise InvalidDefinition("The definition is not valid.", faults) from None
 
 
-def _as_fault(details: ErrorDetails, at: str) -> Fault:
-    return Fault(path=format_path(at, details["loc"]), code=details["type"], detail=details["msg"])
+def _as_fault(details: ErrorDetails, at: str) -> DefinitionFault:
+    return DefinitionFault(path=format_path(at, details["loc"]), code=details["type"], detail=details["msg"])
 
 
 def format_path(root: str, keys: tuple[int | str, ...]) -> str:

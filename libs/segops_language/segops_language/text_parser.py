@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from segops_common.core.problems import Fault, ValidationFailed
+from segops_language.faults import DefinitionFault, InvalidDefinition
 from segops_language.groups import Group
 from segops_language.parse import parse_definition
 
@@ -34,7 +34,7 @@ class _Token:
 def parse_text(text: str) -> Group:
     """The definition that a text says.
 
-    Raises ValidationFailed: with the fault `text-syntax` at `text`, which names line and column, for a text that does not
+    Raises InvalidDefinition: with the fault `text-syntax` at `text`, which names line and column, for a text that does not
     follow the grammar; and as `parse_definition` does for one that does, and says what no definition may.
     """
     parser = _Parser(text)
@@ -256,8 +256,8 @@ class _Parser:
     def _fail(self, at: int, what: str) -> NoReturn:
         before = self._source[:at]
         line, column = before.count("\n") + 1, at - before.rfind("\n")
-        fault = Fault("text", "text-syntax", f"line {line}, column {column}: {what}")
-        raise ValidationFailed("The text cannot be read.", errors=[fault])
+        fault = DefinitionFault("text", "text-syntax", f"line {line}, column {column}: {what}")
+        raise InvalidDefinition("The text cannot be read.", [fault])
 
 
 def _negated(node: Json, negate: bool) -> Json:

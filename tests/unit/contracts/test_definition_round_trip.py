@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from segops_common.core.problems import ValidationFailed
 from segops_language import (
     EXAMPLE,
     Group,
+    InvalidDefinition,
     canonical,
     content_hash,
     parse_definition,
@@ -141,14 +141,14 @@ SCHEMA = Draft202012Validator(Group.model_json_schema())
 def test_anything_is_read_or_refused_with_faults(document: object) -> None:
     refusal = refusal_of(document)
     if refusal is not None:
-        assert refusal.errors
-        assert all(fault.path.startswith("definition") and fault.code for fault in refusal.errors)
+        assert refusal.faults
+        assert all(fault.path.startswith("definition") and fault.code for fault in refusal.faults)
 
 
-def refusal_of(document: object) -> ValidationFailed | None:
+def refusal_of(document: object) -> InvalidDefinition | None:
     try:
         parse_definition(document)
-    except ValidationFailed as refusal:
+    except InvalidDefinition as refusal:
         return refusal
     return None
 

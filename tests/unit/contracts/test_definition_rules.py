@@ -2,8 +2,7 @@
 
 import pytest
 
-from segops_common.core.problems import ValidationFailed
-from segops_language import parse_definition, to_json
+from segops_language import InvalidDefinition, parse_definition, to_json
 
 Json = dict[str, object]
 
@@ -294,16 +293,16 @@ REFUSED_NODES: dict[str, tuple[object, str, str]] = {
 
 @pytest.mark.parametrize(("node", "path", "code"), REFUSED_NODES.values(), ids=REFUSED_NODES.keys())
 def test_an_invalid_node_is_refused_at_its_path(node: object, path: str, code: str) -> None:
-    with pytest.raises(ValidationFailed) as caught:
+    with pytest.raises(InvalidDefinition) as caught:
         parse_definition(group(COUNT, node))
-    assert (f"definition.conditions[1]{path}", code) in {(fault.path, fault.code) for fault in caught.value.errors}
+    assert (f"definition.conditions[1]{path}", code) in {(fault.path, fault.code) for fault in caught.value.faults}
 
 
 @pytest.mark.parametrize("definition", [None, 1, "x", [], True, COUNT], ids=repr)
 def test_what_is_no_group_is_refused(definition: object) -> None:
-    with pytest.raises(ValidationFailed) as caught:
+    with pytest.raises(InvalidDefinition) as caught:
         parse_definition(definition, at="body.definition")
-    assert {fault.path.split(".")[0] for fault in caught.value.errors} == {"body"}
+    assert {fault.path.split(".")[0] for fault in caught.value.faults} == {"body"}
 
 
 @pytest.mark.parametrize(
@@ -312,15 +311,15 @@ def test_what_is_no_group_is_refused(definition: object) -> None:
     ids=["9 levels", "5000 levels", "201 conditions", "250 conditions in groups"],
 )
 def test_a_definition_over_the_limits_is_too_complex(definition: Json) -> None:
-    with pytest.raises(ValidationFailed) as caught:
+    with pytest.raises(InvalidDefinition) as caught:
         parse_definition(definition)
-    assert [(fault.path, fault.code) for fault in caught.value.errors] == [("definition", "definition-too-complex")]
+    assert [(fault.path, fault.code) for fault in caught.value.faults] == [("definition", "definition-too-complex")]
 
 
 def test_a_refusal_is_small_and_repeats_nothing_of_the_input() -> None:
     secret = "c4nary" * 200
-    with pytest.raises(ValidationFailed) as caught:
+    with pytest.raises(InvalidDefinition) as caught:
         parse_definition(group(*[{**COUNT, "value": secret, "operator": secret, secret: secret} for _ in range(150)]))
-    said = repr([(fault.path, fault.code, fault.detail) for fault in caught.value.errors])
+    said = repr([(fault.path, fault.code, fault.detail) for fault in caught.value.faults])
     assert "c4nary" not in said
     assert len(said) < 8_000

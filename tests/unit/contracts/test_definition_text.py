@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segops_common.core.problems import ValidationFailed
-from segops_language import content_hash, parse_definition
+from segops_language import InvalidDefinition, content_hash, parse_definition
 from segops_language.text import render_text
 from segops_language.text_parser import parse_text
 from tests.unit.contracts.test_definition_round_trip import (
@@ -123,10 +122,10 @@ def test_small_texts(text: str) -> None:
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(text: str, place: str, said: str) -> None:
-    with pytest.raises(ValidationFailed) as refused:
+    with pytest.raises(InvalidDefinition) as refused:
         parse_text(text)
 
-    (fault,) = refused.value.errors
+    (fault,) = refused.value.faults
     assert (fault.path, fault.code) == ("text", "text-syntax")
     assert fault.detail.startswith(place)
     assert said in fault.detail
@@ -142,15 +141,15 @@ def test_what_cannot_be_read_is_said_with_its_place(text: str, place: str, said:
     ],
 )
 def test_what_reads_well_and_means_nothing_has_the_faults_of_a_definition(text: str, path: str) -> None:
-    with pytest.raises(ValidationFailed) as refused:
+    with pytest.raises(InvalidDefinition) as refused:
         parse_text(text)
 
-    assert all(fault.path.startswith(path) for fault in refused.value.errors)
+    assert all(fault.path.startswith(path) for fault in refused.value.faults)
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from([*EXAMPLE.split(), "{", "}"]), max_size=30).map(" ".join))
 @settings(max_examples=500, deadline=None)
 def test_any_text_is_read_or_refused(text: str) -> None:
-    with suppress(ValidationFailed):
+    with suppress(InvalidDefinition):
         definition = parse_text(text)
         assert parse_text(render_text(definition)) == definition

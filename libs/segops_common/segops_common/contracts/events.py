@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-IDENTIFY_EVENT = "$identify"
-"""The event type of calls that set traits; their payload is the traits."""
+from segops_language.events import IDENTIFY_EVENT
+
 RESERVED_EVENT_TYPES: dict[str, str] = {
     "identify": IDENTIFY_EVENT,
     "page": "$page",

@@ -12,7 +12,6 @@ from typing import Final, assert_never
 import xxhash
 from pydantic import JsonValue
 
-from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_language.conditions import (
     AnyCondition,
     EventAggregate,
@@ -25,6 +24,7 @@ from segops_language.conditions import (
     Sample,
     SegmentMembership,
 )
+from segops_language.events import IDENTIFY_EVENT
 from segops_language.filters import AnyFilter
 from segops_language.groups import Group
 from segops_language.instants import to_ms

@@ -10,7 +10,6 @@ from typing import Final, assert_never
 
 from pydantic import JsonValue
 
-from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_language.canonical import to_json
 from segops_language.conditions import (
     EventAggregate,
@@ -22,6 +21,7 @@ from segops_language.conditions import (
     EventTime,
     Sample,
 )
+from segops_language.events import IDENTIFY_EVENT
 from segops_language.instants import from_ms
 from segops_language.reference.checks import look_up, number, reaches
 from segops_language.reference.evaluate import Event, Profile, in_order, values_of

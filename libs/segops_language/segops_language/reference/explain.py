@@ -9,7 +9,6 @@ from typing import Final, Literal, assert_never
 
 from pydantic import JsonValue
 
-from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_language.conditions import (
     AnyCondition,
     EventAggregate,
@@ -22,6 +21,7 @@ from segops_language.conditions import (
     Sample,
     SegmentMembership,
 )
+from segops_language.events import IDENTIFY_EVENT
 from segops_language.filters import RecencyFilter
 from segops_language.groups import Group
 from segops_language.reference.evaluate import Event, Profile, in_order, listed

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from segops_language import EXAMPLE, Definition, Group, Optional, content_hash
+from segops_common.core.problems import ValidationFailed
+from segops_language import EXAMPLE, Definition, Group, InvalidDefinition, Optional, content_hash
 from segops_language.model import fault_at
 from segops_language.sentence import sentence_of
 from segops_language.text import render_text
@@ -14,6 +15,7 @@ from segops_language.text_parser import MAX_TEXT_CHARS, parse_text
 from segops_segments.api.models import VersionRead
 from segops_segments.domain.difference import VersionDiff
 from segops_segments.domain.segment import Version
+from segops_segments.service.validation import to_faults
 
 _EXAMPLE = Group.model_validate(EXAMPLE)
 _TEXT, _SENTENCE = render_text(_EXAMPLE), sentence_of(_EXAMPLE)
@@ -39,14 +41,13 @@ class DescribeDefinition(BaseModel):
         return self
 
     def meant(self) -> Group:
-        """The definition; raises ValidationFailed for a text that is none."""
-        return parse_text(self.text) if self.definition is None and self.text is not None else _given(self.definition)
-
-
-def _given(definition: Group | None) -> Group:
-    if definition is None:
-        raise ValueError("neither a definition nor a text")
-    return definition
+        """Return the definition; raises ValidationFailed for a text that is not one."""
+        if self.definition is not None:
+            return self.definition
+        try:
+            return parse_text(self.text or "")
+        except InvalidDefinition as refusal:
+            raise ValidationFailed(refusal.detail, errors=to_faults(refusal.faults)) from None
 
 
 class DefinitionDescription(BaseModel):

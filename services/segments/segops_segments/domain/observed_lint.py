@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.core.problems import Fault
 from segops_language import (
@@ -28,6 +27,7 @@ from segops_language import (
     path_keys,
     walk,
 )
+from segops_language.events import IDENTIFY_EVENT
 
 _ALIKE: Final = 0.7
 _NEEDS: Final[Mapping[str, frozenset[PropertyKind]]] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from segops_common.core.problems import Fault, ValidationFailed
-from segops_language import Group, parse_definition
+from collections.abc import Iterable
+
+from segops_common.core.problems import Fault
+from segops_language import DefinitionFault, Group, InvalidDefinition, parse_definition
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, definition_bytes
 
 MAX_FAULTS = 20
@@ -13,9 +15,14 @@ def faults_of(definition: object) -> tuple[Fault, ...]:
     """The faults of any JSON value as a definition; none when it could be saved."""
     try:
         group = parse_definition(definition)
-    except ValidationFailed as refusal:
-        return refusal.errors
+    except InvalidDefinition as refusal:
+        return to_faults(refusal.faults)
     return size_faults(group)
+
+
+def to_faults(faults: Iterable[DefinitionFault]) -> tuple[Fault, ...]:
+    """Return the language's faults or warnings as those of a problem document."""
+    return tuple(Fault(fault.path, fault.code, fault.detail) for fault in faults)
 
 
 def size_faults(definition: Group) -> tuple[Fault, ...]:

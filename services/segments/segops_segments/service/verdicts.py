@@ -13,7 +13,7 @@ from segops_segments.domain.observed_lint import event_types_of, observed_warnin
 from segops_segments.ports import Observed, Store
 from segops_segments.service.references import find_reference_faults
 from segops_segments.service.segments import require_segment
-from segops_segments.service.validation import MAX_FAULTS, faults_of
+from segops_segments.service.validation import MAX_FAULTS, faults_of, to_faults
 
 _MAX_ALIKE: Final = 5
 
@@ -44,7 +44,7 @@ class Verdicts:
             return Verdict(faults)
         group = parse_definition(definition)
         if tenant_id is None:
-            return Verdict((), static_warnings(group)[:MAX_FAULTS])
+            return Verdict((), to_faults(static_warnings(group))[:MAX_FAULTS])
         async with self._store.reading() as unit:
             segment = None if segment_id is None else await require_segment(unit, (tenant_id,), segment_id)
             broken = await find_reference_faults(unit, tenant_id, group, segment)
@@ -52,7 +52,7 @@ class Verdicts:
         if broken:
             return Verdict(broken)
         repeated = _repeated([each for each in alike if each != segment_id][:_MAX_ALIKE])
-        return await self._observed_too(tenant_id, group, (*repeated, *static_warnings(group)))
+        return await self._observed_too(tenant_id, group, (*repeated, *to_faults(static_warnings(group))))
 
     async def _observed_too(self, tenant_id: int, definition: Group, warnings: Sequence[Fault]) -> Verdict:
         seen = await self._observed.look(tenant_id, event_types_of(definition))

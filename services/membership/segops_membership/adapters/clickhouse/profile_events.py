@@ -8,9 +8,9 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
+from segops_language.events import IDENTIFY_EVENT
 from segops_language.reference.evaluate import Event
 from segops_language.reference.explain import Needs
 from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeVar, assert_never
 
-from segops_common.contracts.events import IDENTIFY_EVENT
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
+from segops_language.events import IDENTIFY_EVENT
 from segops_language.values import EventPattern
 from segops_membership.adapters.clickhouse.questions.held import held_measure, held_verdict
 from segops_membership.adapters.clickhouse.questions.sequence import sequence_measure, sequence_rows, sequence_verdict
