@@ -12,10 +12,10 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
-from segops_segments.api.events import router as events_router
-from segops_segments.api.members import router as members_router
 from segops_segments.api.representations import router as readable_router
-from segops_segments.api.routes import router
+from segops_segments.api.run_events import router as events_router
+from segops_segments.api.segments import router
+from segops_segments.api.static_lists import router as members_router
 from segops_segments.bootstrap import MIGRATIONS, SERVICE, Bootstrap
 from segops_segments.service.use_cases import UseCases
 

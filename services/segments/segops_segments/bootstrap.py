@@ -27,20 +27,20 @@ from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_common.web.server import Address
-from segops_segments.adapters.observed import RemoteObserved
+from segops_segments.adapters.files.spool import file_spool
+from segops_segments.adapters.http.observed_events import RemoteObserved
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.adapters.postgres.tables import SCHEMA
-from segops_segments.adapters.spool import file_spool
-from segops_segments.consumers.outbox import OutboxWorker
+from segops_segments.consumers.outbox_relay import OutboxWorker
 from segops_segments.consumers.results import ResultsHandler
-from segops_segments.service.relay import OutboxRelay
+from segops_segments.service.outbox_relay import OutboxRelay
+from segops_segments.service.request_runs import RunService
 from segops_segments.service.run_stream import RunFollowing
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.segments.manage import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
-from segops_segments.service.verdicts import Verdicts
+from segops_segments.service.validation.report import Verdicts
 from segops_segments.settings import Settings
 
 SERVICE: Final = "segments"

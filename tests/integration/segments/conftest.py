@@ -14,17 +14,17 @@ from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.web.app import Running
-from segops_segments.adapters.observed import RemoteObserved
+from segops_segments.adapters.files.spool import file_spool
+from segops_segments.adapters.http.observed_events import RemoteObserved
 from segops_segments.adapters.postgres.store import PostgresStore
-from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
 from segops_segments.bootstrap import MIGRATIONS
+from segops_segments.service.request_runs import RunService
 from segops_segments.service.run_stream import RunFollowing
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.segments.manage import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
-from segops_segments.service.verdicts import Verdicts
+from segops_segments.service.validation.report import Verdicts
 from segops_testkit.auth import FakeAuthenticator
 from segops_testkit.http import in_process
 

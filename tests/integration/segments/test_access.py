@@ -4,8 +4,8 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from segops_segments.api.routes import router
-from tests.integration.segments.http import OWNER, PRICING, Json, api_key, bearer, create, slug
+from segops_segments.api.segments import router
+from tests.integration.segments.requests import OWNER, PRICING, Json, api_key, bearer, create, slug
 
 Call = tuple[str, str, Json | None, bool]
 CALLS: dict[str, Call] = {

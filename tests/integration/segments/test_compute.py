@@ -17,9 +17,9 @@ from segops_common.streams.memory import MemoryEventLog
 from segops_language import Group
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.tables import outbox
-from segops_segments.service.relay import OutboxRelay
-from segops_segments.service.runs import RunService
-from tests.integration.segments.http import OWNER, PRICING, STARTER, Json, create, slug
+from segops_segments.service.outbox_relay import OutboxRelay
+from segops_segments.service.request_runs import RunService
+from tests.integration.segments.requests import OWNER, PRICING, STARTER, Json, create, slug
 
 
 @pytest.fixture

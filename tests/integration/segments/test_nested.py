@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.segments.http import OWNER, PRICING, STARTER, Json, bearer, create, faults, slug
+from tests.integration.segments.requests import OWNER, PRICING, STARTER, Json, bearer, create, faults, slug
 from tests.integration.segments.test_compute import compute, relay_everything
 
 PATH = "definition.conditions[0].segment_id"

@@ -18,10 +18,10 @@ from segops_language import parse_definition
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.domain.run import Run
 from segops_segments.domain.segment import NewSegment, Segment
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
-from tests.integration.segments.http import PRICING
+from segops_segments.service.request_runs import RunService
+from segops_segments.service.segments.manage import SegmentService
 from tests.integration.segments.processes import environment, event_log_url, free_port, run, running
+from tests.integration.segments.requests import PRICING
 
 CRASHED = 137
 _tenants = itertools.count(70_000)

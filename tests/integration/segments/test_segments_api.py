@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from tests.integration.segments.http import OWNER, PRICING, STARTER, Json, api_key, bearer, create, faults, slug
+from tests.integration.segments.requests import OWNER, PRICING, STARTER, Json, api_key, bearer, create, faults, slug
 
 
 async def test_the_quickstart_creates_defines_and_computes(client: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from segops_common.contracts.jobs import ComputeJob, StaticMembersChanged
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.tables import outbox
-from tests.integration.segments.http import OWNER, PRICING, Json, create, faults, slug
+from tests.integration.segments.requests import OWNER, PRICING, Json, create, faults, slug
 
 NDJSON = {**OWNER, "Content-Type": "application/x-ndjson"}
 JSON = {**OWNER, "Content-Type": "application/json"}

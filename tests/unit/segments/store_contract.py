@@ -14,8 +14,8 @@ from segops_common.contracts.jobs import RunCounts, RunProblem
 from segops_segments.domain.references import node_of
 from segops_segments.domain.run import Outcome, Run, RunState
 from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, Segment
-from segops_segments.ports import NameTaken, Outbox, Store
-from tests.unit.segments.stored import (
+from segops_segments.ports.transactions import NameTaken, Outbox, Store
+from tests.unit.segments.store_builders import (
     NOW,
     announced,
     definition,

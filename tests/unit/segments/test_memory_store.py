@@ -2,7 +2,7 @@
 
 import pytest
 
-from segops_segments.adapters.memory import MemoryStore
+from segops_segments.adapters.memory.store import MemoryStore
 from tests.unit.segments.store_contract import StoreContract, Stored
 
 

@@ -15,9 +15,9 @@ from segops_common.core.problems import (
     ValidationFailed,
 )
 from segops_language import Group, parse_definition
-from segops_segments.adapters.memory import MemoryStore
+from segops_segments.adapters.memory.store import MemoryStore
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, NOBODY, Change, NewSegment, Refresh, SegmentType
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.segments.manage import SegmentService
 from segops_testkit.clock import ManualClock
 
 

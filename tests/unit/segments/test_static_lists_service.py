@@ -9,12 +9,12 @@ import pytest
 
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.core.problems import PreconditionFailed
-from segops_segments.adapters.memory import MemoryStore
-from segops_segments.adapters.spool import file_spool
+from segops_segments.adapters.files.spool import file_spool
+from segops_segments.adapters.memory.store import MemoryStore
 from segops_segments.domain.segment import NOBODY, NewSegment, Segment
 from segops_segments.domain.static_list import PORTION_BYTES, portions_of
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.request_runs import RunService
+from segops_segments.service.segments.manage import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_testkit.clock import ManualClock
 

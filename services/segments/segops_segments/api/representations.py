@@ -10,14 +10,14 @@ from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
 from segops_common.web.request.route import READS_ONLY
-from segops_segments.api.deps import READS, ReadSegment, UseCasesOfApp
-from segops_segments.api.models import MAX_ID
-from segops_segments.api.representation_models import (
+from segops_segments.api.dependencies import READS, ReadSegment, UseCasesOfApp
+from segops_segments.api.schemas.representations import (
     DefinitionDescription,
     DescribeDefinition,
     VersionDetail,
     VersionDiffRead,
 )
+from segops_segments.api.schemas.segments import MAX_ID
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID)]

@@ -8,7 +8,7 @@ from segops_common.contracts.jobs import ComputeResult
 from segops_common.core.problems import ValidationFailed
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch
-from segops_segments.service.runs import RunService
+from segops_segments.service.request_runs import RunService
 
 
 class ResultsHandler:

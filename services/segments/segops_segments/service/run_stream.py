@@ -13,7 +13,7 @@ from segops_common.core.clock import Clock
 from segops_common.core.problems import RateLimited, Unavailable
 from segops_common.core.tasks import spawn
 from segops_segments.domain.run import Run
-from segops_segments.ports import Store
+from segops_segments.ports.transactions import Store
 
 MOST_FOLLOWERS: Final = 500
 MOST_OF_A_TENANT: Final = 50

@@ -11,9 +11,9 @@ from segops_common.core.problems import Conflict, Fault, ValidationFailed
 from segops_segments.domain.run import Run
 from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.domain.static_list import MAX_USER_IDS, ListChange, portions_of
-from segops_segments.ports import Spool, Store, WriteUnit
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import check_version, require_segment
+from segops_segments.ports.transactions import Spool, Store, WriteUnit
+from segops_segments.service.request_runs import RunService
+from segops_segments.service.segments.manage import check_version, require_segment
 
 UserIds = AsyncIterator[Sequence[str]]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segops_segments.service.request_runs import RunService
 from segops_segments.service.run_stream import RunFollowing
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.segments.manage import SegmentService
 from segops_segments.service.static_lists import StaticListService
-from segops_segments.service.verdicts import Verdicts
+from segops_segments.service.validation.report import Verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

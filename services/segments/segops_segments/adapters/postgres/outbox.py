@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import WriteSession, write_session
 from segops_segments.adapters.postgres.tables import lanes, outbox
-from segops_segments.ports import OutboxMessage
+from segops_segments.ports.transactions import OutboxMessage
 
 
 class PostgresClaim:

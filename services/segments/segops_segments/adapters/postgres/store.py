@@ -44,7 +44,7 @@ from segops_segments.adapters.postgres.tables import (
 from segops_segments.domain.references import Graph
 from segops_segments.domain.run import NewRun, Run
 from segops_segments.domain.segment import NewSegment, Segment, Version, definition_bytes
-from segops_segments.ports import NameTaken, TopicName
+from segops_segments.ports.transactions import NameTaken, TopicName
 
 _NEXT_RUN_ID: Final = sa.text("SELECT nextval(pg_get_serial_sequence('segments.runs', 'id'))")
 

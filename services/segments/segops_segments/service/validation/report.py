@@ -10,10 +10,10 @@ from segops_common.core.problems import Fault
 from segops_language import Group, content_hash, parse_definition
 from segops_language.lint import static_warnings
 from segops_segments.domain.observed_lint import event_types_of, observed_warnings
-from segops_segments.ports import Observed, Store
-from segops_segments.service.references import find_reference_faults
-from segops_segments.service.segments import require_segment
-from segops_segments.service.validation import MAX_FAULTS, faults_of, to_faults
+from segops_segments.ports.transactions import Observed, Store
+from segops_segments.service.segments.manage import require_segment
+from segops_segments.service.segments.references import find_reference_faults
+from segops_segments.service.validation.definition_checks import MAX_FAULTS, faults_of, to_faults
 
 _MAX_ALIKE: Final = 5
 

@@ -16,7 +16,7 @@ from segops_common.telemetry.tracing import current_traceparent
 from segops_segments.domain.references import Graph, node_of
 from segops_segments.domain.run import NewRun, Run
 from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, NewSegment, Segment, Version
-from segops_segments.ports import NameTaken, OutboxMessage, TopicName
+from segops_segments.ports.transactions import NameTaken, OutboxMessage, TopicName
 
 
 @dataclass(slots=True)

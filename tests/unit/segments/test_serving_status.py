@@ -10,8 +10,8 @@ from segops_common.contracts.jobs import ComputeResult
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import Change, Segment
 from segops_segments.domain.serving_status import Standing
-from tests.unit.segments.stored import definition
-from tests.unit.segments.test_runs_service import LEASE_S, World
+from tests.unit.segments.store_builders import definition
+from tests.unit.segments.test_request_runs import LEASE_S, World
 
 PROBLEM: dict[str, str] = {"type": "t", "title": "t", "detail": "d"}
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from segops_language import Group, parse_definition
 from segops_segments.domain.run import Evaluated, NewRun, Run, job_of
 from segops_segments.domain.segment import NOBODY, NewSegment, Segment, Version
-from segops_segments.ports import Outbox, WriteUnit
+from segops_segments.ports.transactions import Outbox, WriteUnit
 
 NOW = datetime(2026, 1, 31, 9, 0, 0, 123_000, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ from segops_language.model import fault_at
 from segops_language.sentence import sentence_of
 from segops_language.text import render_text
 from segops_language.text_parser import MAX_TEXT_CHARS, parse_text
-from segops_segments.api.models import VersionRead
-from segops_segments.domain.difference import VersionDiff
+from segops_segments.api.schemas.segments import VersionRead
 from segops_segments.domain.segment import Version
-from segops_segments.service.validation import to_faults
+from segops_segments.domain.version_diff import VersionDiff
+from segops_segments.service.validation.definition_checks import to_faults
 
 _EXAMPLE = Group.model_validate(EXAMPLE)
 _TEXT, _SENTENCE = render_text(_EXAMPLE), sentence_of(_EXAMPLE)

@@ -9,13 +9,13 @@ from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page, decode_cursor, encode_cursor
 from segops_common.core.problems import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
 from segops_language import Group
-from segops_segments.domain.difference import VersionDiff, difference
 from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
 from segops_segments.domain.static_list import ListChange, no_members
-from segops_segments.ports import NameTaken, ReadUnit, Store, WriteUnit
-from segops_segments.service.references import check_references
-from segops_segments.service.single_flight import JoinedCalls
-from segops_segments.service.validation import not_yet, size_faults
+from segops_segments.domain.version_diff import VersionDiff, difference
+from segops_segments.ports.transactions import NameTaken, ReadUnit, Store, WriteUnit
+from segops_segments.service.call_coalescing import JoinedCalls
+from segops_segments.service.segments.references import check_references
+from segops_segments.service.validation.definition_checks import not_yet, size_faults
 
 NEWEST = 2**63 - 1
 T = TypeVar("T")

@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 
 from segops_common.core.clock import SystemClock
 from segops_common.core.problems import Unavailable
-from segops_segments.adapters.memory import MemoryStore
+from segops_segments.adapters.memory.store import MemoryStore
 from segops_segments.domain.run import Run
 from segops_segments.service.run_stream import HEARTBEAT_S, RunFollowing
-from tests.unit.segments.test_runs_service import World
+from tests.unit.segments.test_request_runs import World
 
 
 class Store(MemoryStore):

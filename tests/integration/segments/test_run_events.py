@@ -18,20 +18,20 @@ from segops_common.contracts.jobs import ComputeResult, RunProgress, SegmentResu
 from segops_common.core.clock import SystemClock
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.web.app import Running
-from segops_segments.adapters.observed import RemoteObserved
+from segops_segments.adapters.files.spool import file_spool
+from segops_segments.adapters.http.observed_events import RemoteObserved
 from segops_segments.adapters.postgres.store import PostgresStore
-from segops_segments.adapters.spool import file_spool
 from segops_segments.app import api_app
+from segops_segments.service.request_runs import RunService
 from segops_segments.service.run_stream import RunFollowing
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.segments.manage import SegmentService
 from segops_segments.service.static_lists import StaticListService
 from segops_segments.service.use_cases import UseCases
-from segops_segments.service.verdicts import Verdicts
+from segops_segments.service.validation.report import Verdicts
 from segops_testkit.auth import FakeAuthenticator
 from segops_testkit.http import on_port
 from tests.integration.segments.conftest import NOWHERE
-from tests.integration.segments.http import OWNER, PRICING, Json, bearer, create, slug
+from tests.integration.segments.requests import OWNER, PRICING, Json, bearer, create, slug
 
 
 @dataclass(frozen=True, slots=True)

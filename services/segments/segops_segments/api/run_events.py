@@ -13,9 +13,9 @@ from segops_common.web.app import new_router
 from segops_common.web.event_stream import EVENT_STREAM, EventStream
 from segops_common.web.health import Health
 from segops_common.web.problems import problems
-from segops_segments.api.deps import READS, ReadSegment, RunId, UseCasesOfApp
-from segops_segments.api.models import RUN, RunRead
-from segops_segments.api.run_models import AT
+from segops_segments.api.dependencies import READS, ReadSegment, RunId, UseCasesOfApp
+from segops_segments.api.schemas.runs import AT
+from segops_segments.api.schemas.segments import RUN, RunRead
 from segops_segments.domain.run import Run
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])

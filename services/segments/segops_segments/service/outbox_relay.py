@@ -18,7 +18,7 @@ from segops_common.contracts.topics import (
 from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
 from segops_common.streams.log import EventLog, Header
-from segops_segments.ports import Outbox, OutboxMessage, TopicName
+from segops_segments.ports.transactions import Outbox, OutboxMessage, TopicName
 
 TOPICS: Final[Mapping[TopicName, Topic]] = {
     "segops.compute-jobs": COMPUTE_JOBS,

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
-from segops_segments.api.deps import ExpectedVersion, UseCasesOfApp, Writer, WrittenSegment, actor
-from segops_segments.api.member_models import ChangeMembers, MembersAccepted
+from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp, Writer, WrittenSegment, actor
+from segops_segments.api.schemas.static_lists import ChangeMembers, MembersAccepted
 from segops_segments.api.uploads import CSV, NDJSON, uploaded_ids
 from segops_segments.domain.static_list import MAX_USER_ID_CHARS
 from segops_segments.service.static_lists import ListChanged, require_static

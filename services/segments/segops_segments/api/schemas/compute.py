@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from segops_language import InstantText, Optional
-from segops_segments.api.bases import Answer, Body
-from segops_segments.api.models import MAX_ID
-from segops_segments.api.run_models import AT
+from segops_segments.api.schemas.bases import Answer, Body
+from segops_segments.api.schemas.runs import AT
+from segops_segments.api.schemas.segments import MAX_ID
 from segops_segments.domain.run import Run
 
 

@@ -17,10 +17,10 @@ from segops_segments.domain.run import MAX_ATTEMPTS, Evaluated, NewRun, Run, adv
 from segops_segments.domain.segment import NOBODY, Segment, Version
 from segops_segments.domain.serving_status import Standing, standing_of
 from segops_segments.domain.static_list import no_members
-from segops_segments.ports import ReadUnit, Store, WriteUnit
-from segops_segments.service.references import check_unused
-from segops_segments.service.segments import NEWEST, check_version, require_segment
-from segops_segments.service.single_flight import JoinedCalls
+from segops_segments.ports.transactions import ReadUnit, Store, WriteUnit
+from segops_segments.service.call_coalescing import JoinedCalls
+from segops_segments.service.segments.manage import NEWEST, check_version, require_segment
+from segops_segments.service.segments.references import check_unused
 
 SCHEDULE: Final = "schedule"
 """Who requests the runs of every hour."""

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.segments.http import OWNER, PRICING, bearer, create, faults, slug
+from tests.integration.segments.requests import OWNER, PRICING, bearer, create, faults, slug
 
 TEXT = 'all of {\n  count "login" gte 1\n}\n'
 

@@ -8,11 +8,11 @@ import pytest
 from segops_common.contracts.jobs import ComputeJob, ComputeResult
 from segops_common.core.problems import NotFound, PreconditionFailed
 from segops_language import parse_definition
-from segops_segments.adapters.memory import MemoryStore
+from segops_segments.adapters.memory.store import MemoryStore
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import NOBODY, NewSegment, Refresh, Segment
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.request_runs import RunService
+from segops_segments.service.segments.manage import SegmentService
 from segops_testkit.clock import ManualClock
 
 LEASE = timedelta(minutes=15)

@@ -8,8 +8,8 @@ from segops_common.core.problems import Conflict, Fault, ValidationFailed
 from segops_language import Group
 from segops_segments.domain.references import CYCLE, node_of, reference_faults
 from segops_segments.domain.segment import Segment
-from segops_segments.ports import ReadUnit
-from segops_segments.service.validation import MAX_FAULTS
+from segops_segments.ports.transactions import ReadUnit
+from segops_segments.service.validation.definition_checks import MAX_FAULTS
 
 _MAX_NAMED = 20
 

@@ -11,8 +11,8 @@ from typing import Final
 from segops_common.core.problems import Unavailable
 from segops_common.core.retry import full_jitter
 from segops_common.streams.log import LogUnavailable
-from segops_segments.service.relay import OutboxRelay
-from segops_segments.service.runs import RunService
+from segops_segments.service.outbox_relay import OutboxRelay
+from segops_segments.service.request_runs import RunService
 
 POLL_S: Final = 0.2
 SWEEP_EVERY_S: Final = 30.0

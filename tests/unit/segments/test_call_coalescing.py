@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 from segops_common.core.problems import NotFound
-from segops_segments.service.single_flight import JoinedCalls
+from segops_segments.service.call_coalescing import JoinedCalls
 
 
 class Work:

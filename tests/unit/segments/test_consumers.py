@@ -17,13 +17,13 @@ from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.tracing import trace_context
 from segops_language import parse_definition
-from segops_segments.adapters.memory import MemoryClaim, MemoryStore
-from segops_segments.consumers.outbox import OutboxWorker
+from segops_segments.adapters.memory.store import MemoryClaim, MemoryStore
+from segops_segments.consumers.outbox_relay import OutboxWorker
 from segops_segments.consumers.results import ResultsHandler
 from segops_segments.domain.segment import NewSegment
-from segops_segments.service.relay import OutboxRelay
-from segops_segments.service.runs import RunService
-from segops_segments.service.segments import SegmentService
+from segops_segments.service.outbox_relay import OutboxRelay
+from segops_segments.service.request_runs import RunService
+from segops_segments.service.segments.manage import SegmentService
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -12,8 +12,8 @@ from segops_common.core.pagination import Page
 from segops_common.core.problems import Fault
 from segops_language import EXAMPLE, Definition, Group, Optional, without_default
 from segops_language.model import fault_at
-from segops_segments.api.bases import Answer, Body
-from segops_segments.api.run_models import AT, MEMBERSHIP, RunProblemRead, RunProgressRead, ServedMembership
+from segops_segments.api.schemas.bases import Answer, Body
+from segops_segments.api.schemas.runs import AT, MEMBERSHIP, RunProblemRead, RunProgressRead, ServedMembership
 from segops_segments.domain.run import Run, RunState
 from segops_segments.domain.segment import (
     MAX_SHOWN_REFERRERS,
@@ -26,7 +26,7 @@ from segops_segments.domain.segment import (
     Version,
 )
 from segops_segments.domain.serving_status import Standing
-from segops_segments.service.verdicts import Verdict
+from segops_segments.service.validation.report import Verdict
 
 MAX_ID: Final = 2**63 - 1
 _SEGMENT: Final[JsonDict] = {

@@ -18,8 +18,8 @@ from segops_segments.domain.references import (
 )
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import Change, NewSegment, Segment
-from segops_segments.service.runs import RunService
-from tests.unit.segments.test_runs_service import LEASE_S, World
+from segops_segments.service.request_runs import RunService
+from tests.unit.segments.test_request_runs import LEASE_S, World
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from segops_common.contracts.jobs import RunPhase, RunProblem, RunProgress
-from segops_segments.api.bases import Answer
+from segops_segments.api.schemas.bases import Answer
 from segops_segments.domain.serving_status import StaleReason, Standing
 
 AT: Final = "2026-01-31T09:00:00Z"

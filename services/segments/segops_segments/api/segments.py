@@ -11,13 +11,7 @@ from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import PageParams
 from segops_common.web.problems import problems
-from segops_segments.api.compute_models import (
-    ComputeAccepted,
-    ComputeRequest,
-    ComputeTogetherAccepted,
-    ComputeTogetherRequest,
-)
-from segops_segments.api.deps import (
+from segops_segments.api.dependencies import (
     READS,
     WRITES,
     ExpectedVersion,
@@ -29,7 +23,13 @@ from segops_segments.api.deps import (
     WrittenSegment,
     actor,
 )
-from segops_segments.api.models import (
+from segops_segments.api.schemas.compute import (
+    ComputeAccepted,
+    ComputeRequest,
+    ComputeTogetherAccepted,
+    ComputeTogetherRequest,
+)
+from segops_segments.api.schemas.segments import (
     MAX_ID,
     CreateSegment,
     DefinitionVerdict,
