@@ -14,6 +14,22 @@ from segops_language.conditions import (
     SegmentMembership,
     Step,
 )
+from segops_language.conditions.trait import (
+    AffixTrait,
+    AnyTrait,
+    BetweenTrait,
+    ComparisonTrait,
+    ContainmentTrait,
+    EqualityTrait,
+    HeldFor,
+    InstantTrait,
+    OneOfTrait,
+    PatternTrait,
+    PresenceTrait,
+    RecencyTrait,
+    TraitCondition,
+    UserProperty,
+)
 from segops_language.events import IDENTIFY_EVENT
 from segops_language.faults import DefinitionFault, InvalidDefinition
 from segops_language.filters import (
@@ -25,7 +41,7 @@ from segops_language.filters import (
     EqualityFilter,
     Filter,
     InstantFilter,
-    MembershipFilter,
+    OneOfFilter,
     PatternFilter,
     PresenceFilter,
     RecencyFilter,
@@ -33,22 +49,6 @@ from segops_language.filters import (
 from segops_language.groups import EXAMPLE, Group, Node
 from segops_language.model import LanguageModel, Optional, without_default
 from segops_language.parse import Definition, parse_definition
-from segops_language.traits import (
-    AffixTrait,
-    AnyTrait,
-    BetweenTrait,
-    ComparisonTrait,
-    ContainmentTrait,
-    EqualityTrait,
-    HeldFor,
-    InstantTrait,
-    MembershipTrait,
-    PatternTrait,
-    PresenceTrait,
-    RecencyTrait,
-    TraitCondition,
-    UserProperty,
-)
 from segops_language.values import (
     Duration,
     EventPattern,
@@ -97,9 +97,9 @@ __all__ = [
     "InvalidDefinition",
     "LanguageModel",
     "LastWindow",
-    "MembershipFilter",
-    "MembershipTrait",
     "Node",
+    "OneOfFilter",
+    "OneOfTrait",
     "Optional",
     "PatternFilter",
     "PatternTrait",

@@ -49,7 +49,7 @@ class EqualityFilter(PropertyTest):
     value: Scalar
 
 
-class MembershipFilter(PropertyTest):
+class OneOfFilter(PropertyTest):
     """Equal to one of a list."""
 
     operator: Literal["in", "not_in"]
@@ -113,7 +113,7 @@ class RecencyFilter(PropertyTest):
 
 AnyFilter = (
     EqualityFilter
-    | MembershipFilter
+    | OneOfFilter
     | ComparisonFilter
     | BetweenFilter
     | ContainmentFilter

@@ -24,6 +24,7 @@ from segops_language.conditions import (
     Sample,
     SegmentMembership,
 )
+from segops_language.conditions.trait import AnyTrait, HeldFor, TraitCondition
 from segops_language.events import IDENTIFY_EVENT
 from segops_language.filters import AnyFilter
 from segops_language.groups import Group
@@ -31,7 +32,6 @@ from segops_language.instants import to_ms
 from segops_language.reference.checks import look_up, passes, reaches
 from segops_language.reference.order import has_chain, kept_since
 from segops_language.reference.values import aggregate, count_each, satisfies
-from segops_language.traits import AnyTrait, HeldFor, TraitCondition
 from segops_language.values import Duration, EventPattern, parse_instant, path_keys
 from segops_language.walk import segments_in
 from segops_language.windows import AnyWindow, LastWindow

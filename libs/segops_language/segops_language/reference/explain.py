@@ -21,13 +21,13 @@ from segops_language.conditions import (
     Sample,
     SegmentMembership,
 )
+from segops_language.conditions.trait import AnyTrait, TraitCondition
 from segops_language.events import IDENTIFY_EVENT
 from segops_language.filters import RecencyFilter
 from segops_language.groups import Group
 from segops_language.reference.evaluate import Event, Profile, in_order, listed
 from segops_language.reference.evidence import measure
 from segops_language.reference.forecast import Course, Effort, course_of, joined
-from segops_language.traits import AnyTrait, TraitCondition
 from segops_language.values import EventPattern, path_keys
 from segops_language.walk import walk
 

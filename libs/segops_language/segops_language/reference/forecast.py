@@ -17,11 +17,11 @@ from segops_language.conditions import (
     EventSequence,
     EventTime,
 )
+from segops_language.conditions.trait import AnyTrait, RecencyTrait, TraitCondition
 from segops_language.filters import AnyFilter, RecencyFilter
 from segops_language.groups import Group
 from segops_language.reference.checks import instant, look_up
 from segops_language.reference.evaluate import Event, Profile
-from segops_language.traits import AnyTrait, RecencyTrait, TraitCondition
 from segops_language.values import Duration, path_keys
 from segops_language.windows import AnyWindow, LastWindow
 

@@ -23,6 +23,7 @@ from segops_language.conditions import (
     Sample,
     SegmentMembership,
 )
+from segops_language.conditions.trait import AnyTrait, TraitCondition
 from segops_language.filters import (
     AffixFilter,
     AnyFilter,
@@ -31,14 +32,13 @@ from segops_language.filters import (
     ContainmentFilter,
     EqualityFilter,
     InstantFilter,
-    MembershipFilter,
+    OneOfFilter,
     PatternFilter,
     PresenceFilter,
     RecencyFilter,
 )
 from segops_language.groups import Group
 from segops_language.instants import to_ms
-from segops_language.traits import AnyTrait, TraitCondition
 from segops_language.values import Duration, EventPattern, path_keys
 from segops_language.windows import AnyWindow, LastWindow, RangeWindow
 from segops_membership.domain.compile_values import aggregated, counted, counted_per_value
@@ -255,7 +255,7 @@ def _test(check: AnyFilter, as_of_ms: int) -> Test:
     match check:
         case EqualityFilter():
             return OneOf((_value(check.value),))
-        case MembershipFilter():
+        case OneOfFilter():
             return OneOf(tuple(dict.fromkeys(_value(value) for value in check.value)))
         case ContainmentFilter():
             return Holds(_value(check.value))

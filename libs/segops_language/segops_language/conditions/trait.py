@@ -17,7 +17,7 @@ from segops_language.filters import (
     ContainmentFilter,
     EqualityFilter,
     InstantFilter,
-    MembershipFilter,
+    OneOfFilter,
     PatternFilter,
     PresenceFilter,
     RecencyFilter,
@@ -45,7 +45,7 @@ class EqualityTrait(EqualityFilter, TraitCondition):
     """The trait is equal to a value."""
 
 
-class MembershipTrait(MembershipFilter, TraitCondition):
+class OneOfTrait(OneOfFilter, TraitCondition):
     """The trait is equal to one of a list."""
 
 
@@ -83,7 +83,7 @@ class RecencyTrait(RecencyFilter, TraitCondition):
 
 AnyTrait = (
     EqualityTrait
-    | MembershipTrait
+    | OneOfTrait
     | ComparisonTrait
     | BetweenTrait
     | ContainmentTrait
