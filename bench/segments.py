@@ -29,7 +29,7 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import STATEMENTS_OF_A_RUN, ClickHouseEvaluation
 from segops_membership.domain.compile import compile_definition
-from segops_membership.domain.predicates import Expression, atoms_of
+from segops_membership.domain.predicates import Expression, predicates_of
 from segops_membership.domain.set_algebra import members
 
 EVENTS: Final = 2_000_000
@@ -48,7 +48,7 @@ def compiled(definition: Group, segment_id: int) -> Expression:
 async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group]) -> list[int]:
     """What a job does from definitions to members, whose numbers are given."""
     expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
-    atoms = atoms_of(*expressions)
+    atoms = predicates_of(*expressions)
     answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
     return [len(members(expression, answers.atoms, answers.universe)) for expression in expressions]
 
@@ -139,7 +139,7 @@ async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
     """What combining the answers and comparing with members of before is of a job."""
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     expressions = [compiled(definition, number) for number, definition in enumerate(MANY, SEGMENT)]
-    atoms = atoms_of(*expressions)
+    atoms = predicates_of(*expressions)
     answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
     before = [members(expression, answers.atoms, answers.universe) for expression in expressions]
 

@@ -15,7 +15,7 @@ from segops_language.reference.evaluate import Event
 from segops_language.reference.explain import Needs
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.digest import Digest
-from segops_membership.domain.predicates import Atom, StaticAtom
+from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.domain.publication import (
     Attempt,
     Changed,
@@ -55,10 +55,10 @@ class Answers:
     """Everyone, who satisfies each atom, the atoms that were refused instead, and what reading it took."""
 
     universe: BitMap
-    atoms: Mapping[Atom, BitMap]
+    atoms: Mapping[Predicate, BitMap]
     rows_read: int
     bytes_read: int
-    refused: Mapping[Atom, QueryRefused] = field(default_factory=dict)
+    refused: Mapping[Predicate, QueryRefused] = field(default_factory=dict)
 
 
 Watch = Callable[[int], None]
@@ -85,7 +85,7 @@ class Evaluation(Protocol):
     async def answer(
         self,
         tenant_id: int,
-        atoms: Collection[Atom],
+        atoms: Collection[Predicate],
         as_of_ms: int,
         watch: Watch = unwatched,
         *,
@@ -99,7 +99,7 @@ class Evaluation(Protocol):
         """
         ...
 
-    async def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+    async def queries(self, tenant_id: int, atoms: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
         """What `answer` would ask, the universe first; no row is read. Raises QueryRefused."""
         ...
 
@@ -107,12 +107,12 @@ class Evaluation(Protocol):
 class Profiles(Protocol):
     """The dense numbers of a tenant's profiles; users of the given static lists are profiles too, events or not."""
 
-    async def unnumbered(self, tenant_id: int, lists: Collection[StaticAtom] = ()) -> int:
+    async def unnumbered(self, tenant_id: int, lists: Collection[StaticListPredicate] = ()) -> int:
         """How many profiles have no number yet."""
         ...
 
     async def number(
-        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticAtom] = ()
+        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticListPredicate] = ()
     ) -> None:
         """Give up to `count` profiles without a number one from `first` on; on return they can be read."""
         ...
@@ -285,7 +285,9 @@ class ProfileEvents(Protocol):
         """Its events at or before the instant, each once, in no order. Raises TooManyEvents."""
         ...
 
-    async def lists_with(self, tenant_id: int, profile_id: str, lists: Collection[StaticAtom]) -> Collection[int]:
+    async def lists_with(
+        self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
+    ) -> Collection[int]:
         """The static segments of these whose lists have the profile."""
         ...
 

@@ -147,7 +147,10 @@ MUTANTS = (
     Mutant("duplicates of several counted", sql_plans, "low=1, high=None", "high=None"),
     Mutant("duplicates counted up to a limit", sql_plans, "low=1, high=None", "low=1"),
     Mutant(
-        "duplicates counted in a period", sql_plans, "RegularityAtom(selection, count=1)", "RegularityAtom(selection)"
+        "duplicates counted in a period",
+        sql_plans,
+        "RegularityPredicate(selection, count=1)",
+        "RegularityPredicate(selection)",
     ),
     Mutant("what one atom checks is asked of all", sql_plans, "frozenset.intersection(", "frozenset().union("),
     Mutant("window includes its start", sql_plans, "timestamp > ", "timestamp >= "),
@@ -260,7 +263,7 @@ MUTANTS = (
     Mutant(
         "held nothing for less",
         compiler,
-        "(passes, TraitAtom(check.keys, Present()), Not(held))",
+        "(passes, TraitPredicate(check.keys, Present()), Not(held))",
         "(passes, Not(held))",
     ),
     Mutant("held for longer and less swapped", compiler, 'held_for.operator == "gte"', 'held_for.operator == "lt"'),

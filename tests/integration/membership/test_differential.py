@@ -15,7 +15,7 @@ from segops_language.instants import from_ms
 from segops_language.reference.evaluate import NO_USERS, Event, evaluate
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain.compile import NO_REFERENCES, compile_definition
-from segops_membership.domain.predicates import StaticAtom, atoms_of
+from segops_membership.domain.predicates import StaticListPredicate, predicates_of
 from segops_membership.domain.set_algebra import Referred, members
 from tests.integration.membership.stack import NOW_MS, count, group, insert_events, insert_lists, new_tenant
 from tests.integration.membership.worlds import (
@@ -60,7 +60,7 @@ async def members_by_sql(
     for part in (events[::2], events[1::2], events[:3]):
         await insert_events(clickhouse, [(tenant, each) for each in part])
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
-    atoms_of_lists = {segment_id: StaticAtom(segment_id, 2, 3) for segment_id in lists}
+    atoms_of_lists = {segment_id: StaticListPredicate(segment_id, 2, 3) for segment_id in lists}
     await insert_lists(clickhouse, tenant, lists, LISTED)
     known = atoms_of_lists.values()
     await profiles.number(tenant, 1000, await profiles.unnumbered(tenant, known), 1, known)
@@ -70,7 +70,7 @@ async def members_by_sql(
         compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references, lists=atoms_of_lists)
         for each in wanted
     ]
-    atoms = atoms_of(*expressions)
+    atoms = predicates_of(*expressions)
     answers = await ClickHouseEvaluation(clickhouse=clickhouse).answer(tenant, atoms, as_of_ms)
     referred: dict[int, Referred] = {}
     found = [members(each, answers.atoms, answers.universe, referred) for each in expressions]

@@ -15,7 +15,7 @@ from segops_language.reference.checks import equal
 from segops_language.reference.evaluate import Event, Profile
 from segops_language.reference.explain import Needs, explain, needs_of
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
-from segops_membership.domain.predicates import StaticAtom
+from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports import TooManyEvents
 from tests.integration.membership.stack import NOW_MS, count, event, group, insert_events, new_tenant
 from tests.integration.membership.test_differential import SEGMENT, members_by_sql
@@ -64,7 +64,7 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
 
     reader = ClickHouseProfileEvents(clickhouse=clickhouse)
     needs = needs_of((*wanted, *world.references.values()))
-    atoms = [StaticAtom(each, 2, 3) for each in world.lists]
+    atoms = [StaticListPredicate(each, 2, 3) for each in world.lists]
     users = (*LISTED, *(f"{user}-{i}" for user in USERS for i in range(CROWD)))
     explained: list[set[str]] = [set() for _ in wanted]
     for user in users:

@@ -12,7 +12,7 @@ from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, ResultSet, 
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.domain.compile import compile_definition
-from segops_membership.domain.predicates import atoms_of
+from segops_membership.domain.predicates import predicates_of
 from segops_membership.ports import Answers, QueryRefused
 from tests.integration.membership.stack import NOW_MS, Stack, count, group, new_tenant
 
@@ -49,7 +49,7 @@ async def tenant(stack: Stack) -> AsyncIterator[int]:
 
 
 async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> Answers:
-    atoms = atoms_of(compile_definition(DEFINITION, NOW_MS, segment_id=1))
+    atoms = predicates_of(compile_definition(DEFINITION, NOW_MS, segment_id=1))
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes)
     watched: list[int] = []
     found = await evaluation.answer(tenant, atoms, NOW_MS, watched.append)
@@ -100,7 +100,7 @@ SEQUENCE = group({"type": "event_sequence", "steps": [{"event_type": "login"}] *
 async def test_what_will_not_fit_is_asked_part_by_part_at_once(
     recording: Recording, tenant: int, definition: Group, memory_mib: int, sent: list[tuple[str, bool]]
 ) -> None:
-    atoms = atoms_of(compile_definition(definition, NOW_MS, segment_id=1))
+    atoms = predicates_of(compile_definition(definition, NOW_MS, segment_id=1))
     universe = BitMap(range(USERS))
     evaluation = ClickHouseEvaluation(clickhouse=recording, memory_bytes=memory_mib * 1024**2)
 
@@ -111,7 +111,7 @@ async def test_what_will_not_fit_is_asked_part_by_part_at_once(
 
 
 async def test_queries_tell_the_rows_that_are_to_be_read(recording: Recording, tenant: int) -> None:
-    atoms = atoms_of(compile_definition(LOGINS, NOW_MS, segment_id=1))
+    atoms = predicates_of(compile_definition(LOGINS, NOW_MS, segment_id=1))
     universe, logins = await ClickHouseEvaluation(clickhouse=recording).queries(tenant, atoms, NOW_MS)
     # Whole granules of 8,192 rows, in which other events may lie.
     assert USERS <= universe.rows <= USERS + 2 * 8192

@@ -22,7 +22,7 @@ from segops_membership.adapters.clickhouse.sql import json_paths as sql_properti
 from segops_membership.domain import compile as compiler
 from segops_membership.domain import compile_values as compiler_values
 from segops_membership.domain import set_algebra as algebra
-from segops_membership.domain.predicates import atoms_of
+from segops_membership.domain.predicates import predicates_of
 from tests.integration.membership.corpus import DEFINITIONS, EVENTS
 from tests.integration.membership.mutants import MUTANTS, Mutant
 from tests.integration.membership.stack import NOW_MS, group, insert_events, new_tenant
@@ -47,7 +47,7 @@ class Corpus:
         evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
         for part in (*self.parts[first:], *self.parts[:first]):
             expressions = [compiler.compile_definition(each, NOW_MS, segment_id=SEGMENT) for each, _ in part]
-            atoms = atoms_of(*expressions)
+            atoms = predicates_of(*expressions)
             answers = await evaluation.answer(self.tenant, atoms, NOW_MS)
             bitmaps = [algebra.members(each, answers.atoms, answers.universe) for each in expressions]
             found = [frozenset(self.names[n] for n in bitmap) for bitmap in bitmaps]

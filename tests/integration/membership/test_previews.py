@@ -17,7 +17,7 @@ from segops_language.instants import from_ms, to_ms
 from segops_language.reference.evaluate import NO_USERS, Event, evaluate
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.domain.compile import compile_definition
-from segops_membership.domain.predicates import atoms_of
+from segops_membership.domain.predicates import predicates_of
 from segops_membership.ports import QueryRefused
 from segops_membership.service.admission import Admission
 from segops_membership.service.leases import Leases
@@ -158,7 +158,7 @@ async def test_an_edit_of_one_condition_reads_only_that_one(stack: Stack) -> Non
     assert (again.reading.rows_read, again.members) == (0, first.members)
     assert 0 < third.reading.rows_read < first.reading.rows_read
     assert third.members.count == len(evaluate(edited, events, NOW_MS, segment_id=1))
-    (new,) = atoms_of(compile_definition(edited, NOW_MS, segment_id=1)) - first.reading.atoms.keys()
+    (new,) = predicates_of(compile_definition(edited, NOW_MS, segment_id=1)) - first.reading.atoms.keys()
     alone = await ClickHouseEvaluation(clickhouse=stack.clickhouse).answer(tenant, [new], NOW_MS)
     # Everybody is known already.
     assert third.reading.rows_read < alone.rows_read

@@ -12,15 +12,15 @@ from segops_membership.domain.predicates import (
     NO_ONE,
     AllOf,
     AnyOf,
-    Atom,
     Expression,
     Not,
+    Predicate,
     Present,
-    TraitAtom,
+    TraitPredicate,
 )
 from segops_membership.domain.set_algebra import members
 
-ATOMS: tuple[Atom, ...] = tuple(TraitAtom((key,), Present()) for key in "abc")
+ATOMS: tuple[Predicate, ...] = tuple(TraitPredicate((key,), Present()) for key in "abc")
 numbers = st.frozensets(st.integers(0, 50), max_size=20)
 answers = st.fixed_dictionaries({atom: numbers.map(BitMap) for atom in ATOMS})
 expressions: st.SearchStrategy[Expression] = st.recursive(
@@ -35,7 +35,7 @@ expressions: st.SearchStrategy[Expression] = st.recursive(
 
 
 @given(expressions, expressions, answers, numbers.map(BitMap))
-def test_laws(left: Expression, right: Expression, found: dict[Atom, BitMap], universe: BitMap) -> None:
+def test_laws(left: Expression, right: Expression, found: dict[Predicate, BitMap], universe: BitMap) -> None:
     def of(expression: Expression) -> BitMap:
         return members(expression, found, universe)
 
@@ -47,7 +47,7 @@ def test_laws(left: Expression, right: Expression, found: dict[Atom, BitMap], un
 
 
 @given(answers, numbers.map(BitMap))
-def test_answers_are_not_changed(found: dict[Atom, BitMap], universe: BitMap) -> None:
+def test_answers_are_not_changed(found: dict[Predicate, BitMap], universe: BitMap) -> None:
     kept = {atom: bitmap.copy() for atom, bitmap in found.items()}
 
     members(AnyOf((AllOf(ATOMS), Not(ATOMS[0]))), found, universe)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from pyroaring import BitMap
 
-from segops_membership.domain.predicates import SampleAtom
+from segops_membership.domain.predicates import SamplePredicate
 from segops_membership.service.atom_cache import AtomCache, Moment
 from segops_testkit.clock import ManualClock
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-ATOM = SampleAtom("1", 10)
-OTHER = SampleAtom("2", 10)
+ATOM = SamplePredicate("1", 10)
+OTHER = SamplePredicate("2", 10)
 MANY = BitMap(range(0, 200_000, 2))
 BYTES = len(MANY.serialize())
 

@@ -16,11 +16,11 @@ from segops_membership.domain.predicates import (
     AnyOf,
     Between,
     Compares,
-    CountAtom,
+    Contains,
+    CountPredicate,
     EventSelection,
     Expression,
     FlagValue,
-    Holds,
     InstantIn,
     Matches,
     Not,
@@ -28,11 +28,11 @@ from segops_membership.domain.predicates import (
     OneOf,
     Present,
     PropertyCheck,
-    SampleAtom,
+    SamplePredicate,
     Test,
     TextValue,
-    TraitAtom,
-    atoms_of,
+    TraitPredicate,
+    predicates_of,
 )
 
 NOW_MS = 1_772_366_400_000
@@ -65,23 +65,23 @@ def trait(operator: str, value: Any = None, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("operator", "value", "expected"),
     [
-        ("gte", 1, CountAtom(ALL_LOGINS, 1, None)),
-        ("gt", 0, CountAtom(ALL_LOGINS, 1, None)),
-        ("gt", 0.5, CountAtom(ALL_LOGINS, 1, None)),
-        ("gte", 1.5, CountAtom(ALL_LOGINS, 2, None)),
-        ("eq", 3, CountAtom(ALL_LOGINS, 3, 3)),
-        ("between", [2, 4.9], CountAtom(ALL_LOGINS, 2, 4)),
+        ("gte", 1, CountPredicate(ALL_LOGINS, 1, None)),
+        ("gt", 0, CountPredicate(ALL_LOGINS, 1, None)),
+        ("gt", 0.5, CountPredicate(ALL_LOGINS, 1, None)),
+        ("gte", 1.5, CountPredicate(ALL_LOGINS, 2, None)),
+        ("eq", 3, CountPredicate(ALL_LOGINS, 3, 3)),
+        ("between", [2, 4.9], CountPredicate(ALL_LOGINS, 2, 4)),
         # What 0 satisfies is asked as its complement.
-        ("eq", 0, Not(CountAtom(ALL_LOGINS, 1, None))),
-        ("lt", 1, Not(CountAtom(ALL_LOGINS, 1, None))),
-        ("lt", 0.5, Not(CountAtom(ALL_LOGINS, 1, None))),
-        ("lte", 2, Not(CountAtom(ALL_LOGINS, 3, None))),
-        ("between", [-1, 2], Not(CountAtom(ALL_LOGINS, 3, None))),
-        ("neq", 0, Not(Not(CountAtom(ALL_LOGINS, 1, None)))),
-        ("neq", 2, Not(CountAtom(ALL_LOGINS, 2, 2))),
+        ("eq", 0, Not(CountPredicate(ALL_LOGINS, 1, None))),
+        ("lt", 1, Not(CountPredicate(ALL_LOGINS, 1, None))),
+        ("lt", 0.5, Not(CountPredicate(ALL_LOGINS, 1, None))),
+        ("lte", 2, Not(CountPredicate(ALL_LOGINS, 3, None))),
+        ("between", [-1, 2], Not(CountPredicate(ALL_LOGINS, 3, None))),
+        ("neq", 0, Not(Not(CountPredicate(ALL_LOGINS, 1, None)))),
+        ("neq", 2, Not(CountPredicate(ALL_LOGINS, 2, 2))),
         # The warehouse counts in 64 bits.
-        ("lte", 1e300, Not(CountAtom(ALL_LOGINS, 2**62 + 1, None))),
-        ("gt", 1e300, CountAtom(ALL_LOGINS, 2**62, None)),
+        ("lte", 1e300, Not(CountPredicate(ALL_LOGINS, 2**62 + 1, None))),
+        ("gt", 1e300, CountPredicate(ALL_LOGINS, 2**62, None)),
         ("gte", 0, EVERYONE),
         ("gt", -1, EVERYONE),
         ("lt", 0, NO_ONE),
@@ -110,7 +110,7 @@ def test_counts(operator: str, value: Any, expected: Expression) -> None:
 def test_windows(window: dict[str, str], after_ms: int | None, until_ms: int) -> None:
     atom = only(count("gte", 1, window=window))
 
-    assert isinstance(atom, CountAtom)
+    assert isinstance(atom, CountPredicate)
     assert (atom.selection.after_ms, atom.selection.until_ms) == (after_ms, until_ms)
 
 
@@ -124,7 +124,7 @@ def test_windows(window: dict[str, str], after_ms: int | None, until_ms: int) ->
         ("gt", 5, Compares("gt", 5.0)),
         ("lte", 2**53 + 1, Compares("lte", 2.0**53)),
         ("between", [1, 2], Between(1.0, 2.0)),
-        ("contains", "x", Holds(TextValue("x"))),
+        ("contains", "x", Contains(TextValue("x"))),
         ("starts_with", "x", Affix("starts_with", "x")),
         ("ends_with", "x", Affix("ends_with", "x")),
         ("matches", "^x", Matches("^x")),
@@ -135,7 +135,7 @@ def test_windows(window: dict[str, str], after_ms: int | None, until_ms: int) ->
     ],
 )
 def test_operators(operator: str, value: Any, test: Test) -> None:
-    assert only(trait(operator, value)) == TraitAtom(("plan",), test)
+    assert only(trait(operator, value)) == TraitPredicate(("plan",), test)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_operators(operator: str, value: Any, test: Test) -> None:
 def test_negative_operators_are_complements(negative: str, positive: str, value: Any) -> None:
     assert only(trait(negative, value)) == Not(only(trait(positive, value)))
     of_event = only(count("gte", 1, where=[{"property": "a.b\\.c", "operator": negative} | _given(value)]))
-    assert isinstance(of_event, CountAtom)
+    assert isinstance(of_event, CountPredicate)
     (check,) = of_event.selection.where
     assert (check.keys, check.negated) == (("a", "b.c"), True)
 
@@ -163,7 +163,7 @@ def _given(value: Any) -> dict[str, Any]:
 
 def test_negate_complements_any_node() -> None:
     inner = {"logic": "OR", "conditions": [count("gte", 1, negate=True)], "negate": True}
-    atom = CountAtom(ALL_LOGINS, 1, None)
+    atom = CountPredicate(ALL_LOGINS, 1, None)
 
     assert compiled(inner, negate=True) == Not(AllOf((Not(AnyOf((Not(atom),))),)))
 
@@ -175,29 +175,29 @@ def test_equal_questions_are_one_atom() -> None:
         count("gte", 1, where=[first, second]), count("lt", 1, where=[second, first]), trait("eq", 1), trait("neq", 1.0)
     )
 
-    assert len(atoms_of(expression)) == 2
+    assert len(predicates_of(expression)) == 2
 
 
 def test_values_that_python_calls_equal_are_different_atoms() -> None:
-    assert len(atoms_of(compiled(trait("eq", 1), trait("eq", True), trait("eq", "1")))) == 3
+    assert len(predicates_of(compiled(trait("eq", 1), trait("eq", True), trait("eq", "1")))) == 3
 
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"percent": 5}, SampleAtom("7", 50_000)),
-        ({"percent": 5, "seed": ""}, SampleAtom("", 50_000)),
+        ({"percent": 5}, SamplePredicate("7", 50_000)),
+        ({"percent": 5, "seed": ""}, SamplePredicate("", 50_000)),
         # As doubles, 4.35 times 10,000 is less than 43,500.
-        ({"percent": 4.35, "seed": "a"}, SampleAtom("a", 43_500)),
-        ({"percent": 0.00001, "seed": "a"}, SampleAtom("a", 1)),
+        ({"percent": 4.35, "seed": "a"}, SamplePredicate("a", 43_500)),
+        ({"percent": 0.00001, "seed": "a"}, SamplePredicate("a", 1)),
     ],
 )
-def test_samples(fields: dict[str, Any], expected: SampleAtom) -> None:
+def test_samples(fields: dict[str, Any], expected: SamplePredicate) -> None:
     assert only({"type": "sample", **fields}) == expected
 
 
 def test_checks_of_one_path_keep_their_test() -> None:
     atom = only(count("gte", 1, where=[{"property": "a.0", "operator": "exists"}]))
 
-    assert isinstance(atom, CountAtom)
+    assert isinstance(atom, CountPredicate)
     assert atom.selection.where == {PropertyCheck(("a", "0"), Present())}

@@ -12,18 +12,18 @@ from segops_membership.domain.compile import compile_definition
 from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,
-    AggregateAtom,
+    AggregatePredicate,
     AllOf,
     AnyOf,
     Compares,
-    CountAtom,
-    DistinctAtom,
+    CountPredicate,
+    DistinctCountPredicate,
     EventSelection,
     Expression,
     Not,
-    PerValueAtom,
+    PerValueCountPredicate,
     PropertyCheck,
-    atoms_of,
+    predicates_of,
 )
 
 NOW_MS = 1_772_366_400_000
@@ -45,30 +45,30 @@ def aggregate(function: str, operator: str, value: Any, **more: Any) -> Expressi
     return only(type="event_aggregate", **fields, **more)
 
 
-def some(operator: Any, bound: float) -> CountAtom:
+def some(operator: Any, bound: float) -> CountPredicate:
     """Profiles with a number that compares so."""
     check = PropertyCheck(KEYS, Compares(operator, bound))
-    return CountAtom(EventSelection(ALL.pattern, None, NOW_MS, frozenset((check,))), 1, None)
+    return CountPredicate(EventSelection(ALL.pattern, None, NOW_MS, frozenset((check,))), 1, None)
 
 
-def average(low: float, high: float) -> AggregateAtom:
-    return AggregateAtom(ALL, KEYS, "avg", low, high)
+def average(low: float, high: float) -> AggregatePredicate:
+    return AggregatePredicate(ALL, KEYS, "avg", low, high)
 
 
 @pytest.mark.parametrize(
     ("operator", "value", "expected"),
     [
-        ("gte", 2, PerValueAtom(ALL, KEYS, 2, None)),
-        ("gt", 2, PerValueAtom(ALL, KEYS, 3, None)),
-        ("eq", 2, PerValueAtom(ALL, KEYS, 2, 2)),
-        ("between", [0, 2.5], PerValueAtom(ALL, KEYS, 1, 2)),
+        ("gte", 2, PerValueCountPredicate(ALL, KEYS, 2, None)),
+        ("gt", 2, PerValueCountPredicate(ALL, KEYS, 3, None)),
+        ("eq", 2, PerValueCountPredicate(ALL, KEYS, 2, 2)),
+        ("between", [0, 2.5], PerValueCountPredicate(ALL, KEYS, 1, 2)),
         # A value that occurs, occurs once at least.
-        ("lt", 3, PerValueAtom(ALL, KEYS, 1, 2)),
-        ("gte", 0, PerValueAtom(ALL, KEYS, 1, None)),
-        ("neq", 0, PerValueAtom(ALL, KEYS, 1, None)),
-        ("neq", 1, PerValueAtom(ALL, KEYS, 2, None)),
-        ("neq", 2, AnyOf((PerValueAtom(ALL, KEYS, 1, 1), PerValueAtom(ALL, KEYS, 3, None)))),
-        ("neq", 1.5, AnyOf((PerValueAtom(ALL, KEYS, 1, 1), PerValueAtom(ALL, KEYS, 2, None)))),
+        ("lt", 3, PerValueCountPredicate(ALL, KEYS, 1, 2)),
+        ("gte", 0, PerValueCountPredicate(ALL, KEYS, 1, None)),
+        ("neq", 0, PerValueCountPredicate(ALL, KEYS, 1, None)),
+        ("neq", 1, PerValueCountPredicate(ALL, KEYS, 2, None)),
+        ("neq", 2, AnyOf((PerValueCountPredicate(ALL, KEYS, 1, 1), PerValueCountPredicate(ALL, KEYS, 3, None)))),
+        ("neq", 1.5, AnyOf((PerValueCountPredicate(ALL, KEYS, 1, 1), PerValueCountPredicate(ALL, KEYS, 2, None)))),
         ("eq", 0, NO_ONE),
         ("lt", 1, NO_ONE),
         ("eq", 1.5, NO_ONE),
@@ -97,8 +97,8 @@ def test_an_average_is_absent_without_numbers(operator: str, value: Any, expecte
 
 
 def test_a_sum_of_nothing_is_0() -> None:
-    def total(low: float, high: float) -> AggregateAtom:
-        return AggregateAtom(ALL, KEYS, "sum", low, high)
+    def total(low: float, high: float) -> AggregatePredicate:
+        return AggregatePredicate(ALL, KEYS, "sum", low, high)
 
     nothing = Not(some("lte", UP))
 
@@ -117,16 +117,16 @@ def test_the_least_and_the_greatest_are_as_counts() -> None:
 
 
 def test_no_value_is_0_distinct_ones() -> None:
-    assert aggregate("distinct", "gte", 2) == DistinctAtom(ALL, KEYS, 2, None)
-    assert aggregate("distinct", "lt", 2) == Not(DistinctAtom(ALL, KEYS, 2, None))
-    assert aggregate("distinct", "neq", 0) == Not(Not(DistinctAtom(ALL, KEYS, 1, None)))
+    assert aggregate("distinct", "gte", 2) == DistinctCountPredicate(ALL, KEYS, 2, None)
+    assert aggregate("distinct", "lt", 2) == Not(DistinctCountPredicate(ALL, KEYS, 2, None))
+    assert aggregate("distinct", "neq", 0) == Not(Not(DistinctCountPredicate(ALL, KEYS, 1, None)))
     assert aggregate("distinct", "gte", 0) == EVERYONE
 
 
 def test_windows_and_filters_select_what_is_aggregated() -> None:
     where = [{"property": "sku", "operator": "exists"}]
-    (atom,) = atoms_of(aggregate("avg", "eq", 1, where=where, window={"last": "1s"}, negate=True))
+    (atom,) = predicates_of(aggregate("avg", "eq", 1, where=where, window={"last": "1s"}, negate=True))
 
-    assert isinstance(atom, AggregateAtom)
+    assert isinstance(atom, AggregatePredicate)
     assert atom.selection.after_ms == NOW_MS - 1000
     assert {check.keys for check in atom.selection.where} == {("sku",)}

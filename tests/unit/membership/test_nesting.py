@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from segops_language import Group
 from segops_language.reference.evaluate import Event, evaluate
 from segops_membership.domain.compile import compile_definition, compile_definitions
-from segops_membership.domain.predicates import Atom, SampleAtom, StaticAtom, atoms_of
+from segops_membership.domain.predicates import Predicate, SamplePredicate, StaticListPredicate, predicates_of
 from segops_membership.domain.segment_graph import BrokenReference
 from segops_membership.domain.set_algebra import Referred, members
 
@@ -30,16 +30,16 @@ def trait(name: str) -> dict[str, Any]:
     return {"type": "user_property", "property": name, "operator": "exists"}
 
 
-def found(definition: Group, references: Mapping[int, Group], answers: Mapping[Atom, BitMap]) -> set[int]:
+def found(definition: Group, references: Mapping[int, Group], answers: Mapping[Predicate, BitMap]) -> set[int]:
     expression = compile_definition(definition, NOW_MS, segment_id=1, references=references)
-    assert atoms_of(expression) == set(answers)
+    assert predicates_of(expression) == set(answers)
     return set(members(expression, answers, UNIVERSE))
 
 
-def answered(*traits: str) -> dict[Atom, BitMap]:
+def answered(*traits: str) -> dict[Predicate, BitMap]:
     """The first trait holds for odd numbers, the second for those with the next bit, and so on."""
     (atoms,) = [compile_definition(group(*map(trait, traits)), NOW_MS, segment_id=1)]
-    by_name = {each.keys[0]: each for each in atoms_of(atoms) if hasattr(each, "keys")}
+    by_name = {each.keys[0]: each for each in predicates_of(atoms) if hasattr(each, "keys")}
     return {by_name[name]: BitMap(n for n in UNIVERSE if n >> bit & 1) for bit, name in enumerate(traits)}
 
 
@@ -54,7 +54,7 @@ def test_a_reference_is_the_members_of_the_segment() -> None:
 def test_a_sample_is_seeded_by_the_segment_that_it_stands_in() -> None:
     expression = compile_definition(group(SAMPLE, 2), NOW_MS, segment_id=1, references={2: group(SAMPLE)})
 
-    assert atoms_of(expression) == {SampleAtom("1", 500_000), SampleAtom("2", 500_000)}
+    assert predicates_of(expression) == {SamplePredicate("1", 500_000), SamplePredicate("2", 500_000)}
     events = [Event(f"u{i}", "login", f"m{i}", NOW_MS, {}) for i in range(200)]
     both, one, two = (
         evaluate(definition, events, NOW_MS, segment_id=segment_id, references={2: group(SAMPLE)})
@@ -101,7 +101,7 @@ def test_a_long_chain_is_looked_at_link_by_link() -> None:
         length: group(7_000),
         7_000: group(logic="OR"),
     }
-    lists = {7_000: StaticAtom(7_000, 1, 1)}
+    lists = {7_000: StaticListPredicate(7_000, 1, 1)}
     compiled = compile_definition(group(2), NOW_MS, segment_id=1, references=references, lists=lists)
     known: dict[int, Referred] = {}
 

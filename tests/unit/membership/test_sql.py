@@ -13,7 +13,7 @@ from segops_language import Group
 from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of
 from segops_membership.adapters.clickhouse.sql.statements import statements_for
 from segops_membership.domain.compile import compile_definition
-from segops_membership.domain.predicates import atoms_of
+from segops_membership.domain.predicates import predicates_of
 
 NOW_MS = 1_772_366_400_000
 HOSTILE = ("'; DROP TABLE events--", "`", "\\", "{x:String}", "a` OR `1", "^`a`", ".:`Int64`", "\n", "/*", "$$", "é`")
@@ -28,7 +28,7 @@ _OUR_STRINGS = {
 
 def statement_texts(*conditions: dict[str, Any]) -> list[str]:
     definition = Group.model_validate({"logic": "AND", "conditions": list(conditions)})
-    atoms = sorted(atoms_of(compile_definition(definition, NOW_MS, segment_id=7)), key=repr)
+    atoms = sorted(predicates_of(compile_definition(definition, NOW_MS, segment_id=7)), key=repr)
     return [statement.sql for statement in statements_for(1, atoms, NOW_MS)]
 
 
@@ -120,7 +120,7 @@ def test_much_that_is_asked_of_one_event_type_is_shared_out() -> None:
             {"type": "event_count", "event_type": "a", "operator": "gte", "value": n} for n in range(1, 131)
         ],
     }
-    atoms = list(atoms_of(compile_definition(Group.model_validate(asked), NOW_MS, segment_id=7)))
+    atoms = list(predicates_of(compile_definition(Group.model_validate(asked), NOW_MS, segment_id=7)))
 
     statements = list(statements_for(1, atoms, NOW_MS))
 

@@ -12,7 +12,7 @@ from segops_common.contracts.jobs import StaticMembersChanged
 from segops_language import Group, parse_definition
 from segops_language.reference.evaluate import Event, evaluate
 from segops_membership.domain.compile import compile_definition
-from segops_membership.domain.predicates import Atom, StaticAtom
+from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.domain.set_algebra import members
 from segops_membership.domain.static_list import StaticList
 
@@ -95,8 +95,9 @@ def rule(*conditions: dict[str, object], logic: str = "AND", negate: bool = Fals
 # Whoever is in a list is a letter of its own; `e` has events and is in none.
 LISTS = {2: frozenset("ab"), 3: frozenset("bc")}
 NUMBERS = {name: number for number, name in enumerate("abce")}
-ATOMS: Mapping[Atom, BitMap] = {
-    StaticAtom(segment_id, 1, 1): BitMap(NUMBERS[name] for name in names) for segment_id, names in LISTS.items()
+ATOMS: Mapping[Predicate, BitMap] = {
+    StaticListPredicate(segment_id, 1, 1): BitMap(NUMBERS[name] for name in names)
+    for segment_id, names in LISTS.items()
 }
 
 
@@ -118,7 +119,7 @@ ATOMS: Mapping[Atom, BitMap] = {
 )
 def test_a_definition_has_the_universe_of_the_lists_it_leads_to(definition: Group, expected: str) -> None:
     references = {2: NOBODY, 3: NOBODY, 4: rule(refers(2)), 5: rule(refers(2, negate=True)), 6: rule(refers(5))}
-    lists = {atom.segment_id: atom for atom in ATOMS if isinstance(atom, StaticAtom)}
+    lists = {atom.segment_id: atom for atom in ATOMS if isinstance(atom, StaticListPredicate)}
     compiled = compile_definition(definition, 0, segment_id=1, references=references, lists=lists)
     found = members(compiled, ATOMS, BitMap([NUMBERS["e"]]))
     assert {name for name, number in NUMBERS.items() if number in found} == set(expected)

@@ -50,35 +50,35 @@ from segops_membership.domain.predicates import (
     AnyOf,
     Between,
     Compares,
-    CountAtom,
+    Contains,
+    CountPredicate,
     EventSelection,
     Expression,
     FlagValue,
-    HeldAtom,
-    Holds,
+    HeldSincePredicate,
     InstantIn,
-    MatchAtom,
     Matches,
+    MatchPredicate,
     Not,
     NumberValue,
     OneOf,
     Present,
     PropertyCheck,
     Reference,
-    RegularityAtom,
-    SampleAtom,
-    SequenceAtom,
+    RegularityPredicate,
+    SamplePredicate,
+    SequencePredicate,
     SequenceStep,
-    StaticAtom,
+    StaticListPredicate,
     Test,
     TextValue,
-    TraitAtom,
+    TraitPredicate,
     Value,
 )
 from segops_membership.domain.segment_graph import dependency_order
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
-NO_LISTS: Final[Mapping[int, StaticAtom]] = MappingProxyType({})
+NO_LISTS: Final[Mapping[int, StaticListPredicate]] = MappingProxyType({})
 
 
 def compile_definition(
@@ -87,7 +87,7 @@ def compile_definition(
     *,
     segment_id: int,
     references: Mapping[int, Group] = NO_REFERENCES,
-    lists: Mapping[int, StaticAtom] = NO_LISTS,
+    lists: Mapping[int, StaticListPredicate] = NO_LISTS,
 ) -> Expression:
     """Give the definition of a segment its meaning as of an instant. Raises BrokenReference."""
     return compile_definitions({segment_id: definition}, as_of_ms, references=references, lists=lists)[segment_id]
@@ -98,7 +98,7 @@ def compile_definitions(
     as_of_ms: int,
     *,
     references: Mapping[int, Group] = NO_REFERENCES,
-    lists: Mapping[int, StaticAtom] = NO_LISTS,
+    lists: Mapping[int, StaticListPredicate] = NO_LISTS,
 ) -> dict[int, Expression]:
     """Compile definitions by the ids of their segments; each segment that is referred to is compiled once.
 
@@ -159,7 +159,7 @@ def _event_count(condition: EventCount, as_of_ms: int) -> Expression:
     selection = _selection(condition.event_type, condition.where, condition.window, as_of_ms)
     if condition.per is not None:
         return counted_per_value(condition.operator, condition.value, selection, path_keys(condition.per))
-    return counted(condition.operator, condition.value, partial(CountAtom, selection))
+    return counted(condition.operator, condition.value, partial(CountPredicate, selection))
 
 
 def _selection(event_type: str, where: Iterable[AnyFilter], window: AnyWindow | None, as_of_ms: int) -> EventSelection:
@@ -171,11 +171,11 @@ def _selection(event_type: str, where: Iterable[AnyFilter], window: AnyWindow | 
 def _event_time(condition: EventTime, as_of_ms: int) -> Expression:
     """As counts: the first event is before a time when some event is, the last is after it when some event is."""
     known = _selection(condition.event_type, condition.where, None, as_of_ms)
-    some = CountAtom(known, 1, None)
+    some = CountPredicate(known, 1, None)
     # Milliseconds are whole, so that before a time is up to the one before it.
     limit_ms = _point(condition.value, as_of_ms) - (condition.operator == "before")
-    early = CountAtom(replace(known, until_ms=min(limit_ms, as_of_ms)), 1, None)
-    late = CountAtom(replace(known, after_ms=limit_ms), 1, None)
+    early = CountPredicate(replace(known, until_ms=min(limit_ms, as_of_ms)), 1, None)
+    late = CountPredicate(replace(known, after_ms=limit_ms), 1, None)
     is_early = early if condition.occurrence == "first" else AllOf((some, Not(late)))
     is_late = late if condition.occurrence == "last" else AllOf((some, Not(early)))
     return _unless(condition.operator == "not_within_last", is_early if condition.operator == "before" else is_late)
@@ -184,7 +184,7 @@ def _event_time(condition: EventTime, as_of_ms: int) -> Expression:
 def _event_match(condition: EventMatch, as_of_ms: int) -> Expression:
     selection = _selection(condition.event_type, condition.where, None, as_of_ms)
     has = frozenset(compile_check(check, as_of_ms) for check in condition.has)
-    return MatchAtom(selection, condition.occurrence, has)
+    return MatchPredicate(selection, condition.occurrence, has)
 
 
 def _event_regularity(condition: EventRegularity, as_of_ms: int) -> Expression:
@@ -196,7 +196,7 @@ def _event_regularity(condition: EventRegularity, as_of_ms: int) -> Expression:
     known = _selection(condition.event_type, condition.where, None, as_of_ms)
     period_ms = condition.period.milliseconds
     selection = replace(known, after_ms=as_of_ms - condition.of * period_ms)
-    return RegularityAtom(selection, period_ms, condition.count, condition.at_least)
+    return RegularityPredicate(selection, period_ms, condition.count, condition.at_least)
 
 
 def _event_sequence(condition: EventSequence, as_of_ms: int) -> Expression:
@@ -207,24 +207,24 @@ def _event_sequence(condition: EventSequence, as_of_ms: int) -> Expression:
         )
         for step in condition.steps
     )
-    return SequenceAtom(steps, condition.within.milliseconds, after_ms, until_ms)
+    return SequencePredicate(steps, condition.within.milliseconds, after_ms, until_ms)
 
 
 def _trait(condition: AnyTrait, as_of_ms: int) -> Expression:
     check = compile_check(condition, as_of_ms)
-    passes = _unless(check.negated, TraitAtom(check.keys, check.test))
+    passes = _unless(check.negated, TraitPredicate(check.keys, check.test))
     if condition.held_for is None:
         return passes
-    held = HeldAtom(check.keys, as_of_ms - condition.held_for.duration.milliseconds)
+    held = HeldSincePredicate(check.keys, as_of_ms - condition.held_for.duration.milliseconds)
     if condition.held_for.operator == "gte":
         return AllOf((passes, held))
-    return AllOf((passes, TraitAtom(check.keys, Present()), Not(held)))
+    return AllOf((passes, TraitPredicate(check.keys, Present()), Not(held)))
 
 
 def _sample(condition: Sample, segment_id: int) -> Expression:
     """A hash is whole, so below a fraction is below the next whole number; decimals, for a double has no exact tenth."""
     below = math.ceil(Decimal(str(condition.percent)) * 10_000)
-    return SampleAtom(str(segment_id) if condition.seed is None else condition.seed, below)
+    return SamplePredicate(str(segment_id) if condition.seed is None else condition.seed, below)
 
 
 def _window(window: AnyWindow | None, as_of_ms: int) -> tuple[int | None, int]:
@@ -258,7 +258,7 @@ def _test(check: AnyFilter, as_of_ms: int) -> Test:
         case OneOfFilter():
             return OneOf(tuple(dict.fromkeys(_value(value) for value in check.value)))
         case ContainmentFilter():
-            return Holds(_value(check.value))
+            return Contains(_value(check.value))
         case AffixFilter():
             return Affix(check.operator, check.value)
         case PatternFilter():

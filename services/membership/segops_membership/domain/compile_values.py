@@ -13,16 +13,16 @@ from segops_language.values import path_keys
 from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,
-    AggregateAtom,
+    AggregatePredicate,
     AllOf,
     AnyOf,
     Compares,
-    CountAtom,
-    DistinctAtom,
+    CountPredicate,
+    DistinctCountPredicate,
     EventSelection,
     Expression,
     Not,
-    PerValueAtom,
+    PerValueCountPredicate,
     PropertyCheck,
 )
 
@@ -53,7 +53,7 @@ def counted_per_value(
     if operator == "neq" and high is not None:
         ranges = [(1, low - 1), (high + 1, None)]
     found = [
-        PerValueAtom(selection, keys, max(least, 1), most)
+        PerValueCountPredicate(selection, keys, max(least, 1), most)
         for least, most in ranges
         if most is None or most >= max(least, 1)
     ]
@@ -64,13 +64,13 @@ def aggregated(condition: EventAggregate, selection: EventSelection) -> Expressi
     """Profiles whose aggregate satisfies the operator of the condition."""
     keys = path_keys(condition.property)
     if condition.function == "distinct":
-        return counted(condition.operator, condition.value, partial(DistinctAtom, selection, keys))
+        return counted(condition.operator, condition.value, partial(DistinctCountPredicate, selection, keys))
     low, high = _interval(condition.operator, condition.value)
     some = partial(_some_number, selection, keys)
     found: Expression
     match condition.function:
         case "sum" | "avg":
-            found = AggregateAtom(selection, keys, condition.function, low, high)
+            found = AggregatePredicate(selection, keys, condition.function, low, high)
             if condition.function == "sum" and low <= 0 <= high:
                 found = AnyOf((found, Not(some(Compares("lte", math.inf)))))
         case "min":
@@ -86,7 +86,7 @@ def _some_number(selection: EventSelection, keys: tuple[str, ...], test: Compare
     """Profiles with an event whose number passes; none is beyond an infinity."""
     if test in (Compares("lt", -math.inf), Compares("gt", math.inf)):
         return NO_ONE
-    return CountAtom(replace(selection, where=selection.where | {PropertyCheck(keys, test)}), 1, None)
+    return CountPredicate(replace(selection, where=selection.where | {PropertyCheck(keys, test)}), 1, None)
 
 
 def _count_range(operator: CountOperator, value: Threshold) -> tuple[int, int | None]:

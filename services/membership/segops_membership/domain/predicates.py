@@ -61,7 +61,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class Contains:
     """A string that holds the text, or an array with an equal element."""
 
     value: Value
@@ -95,7 +95,7 @@ class InstantIn:
     before_ms: int | None
 
 
-Test = OneOf | Compares | Between | Holds | Affix | Matches | Present | InstantIn
+Test = OneOf | Compares | Between | Contains | Affix | Matches | Present | InstantIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class EventSelection:
 
 
 @dataclass(frozen=True, slots=True)
-class CountAtom:
+class CountPredicate:
     """Profiles with at least `low` (1 or more) and at most `high` selected events."""
 
     selection: EventSelection
@@ -127,7 +127,7 @@ class CountAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchAtom:
+class MatchPredicate:
     """Profiles whose first or last selected event, ties by message_id as bytes, passes all of `has`."""
 
     selection: EventSelection
@@ -136,7 +136,7 @@ class MatchAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class RegularityAtom:
+class RegularityPredicate:
     """Profiles with `count` (1 or more) selected events in at least `at_least` (1 or more) periods back from the end."""
 
     selection: EventSelection
@@ -146,7 +146,7 @@ class RegularityAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class PerValueAtom:
+class PerValueCountPredicate:
     """Profiles with a scalar that at least `low` (1 or more) and at most `high` selected events have at `keys`."""
 
     selection: EventSelection
@@ -156,7 +156,7 @@ class PerValueAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class DistinctAtom:
+class DistinctCountPredicate:
     """Profiles whose selected events have at least `low` (1 or more) and at most `high` different scalars at `keys`."""
 
     selection: EventSelection
@@ -166,7 +166,7 @@ class DistinctAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class AggregateAtom:
+class AggregatePredicate:
     """Profiles whose selected events have numbers at `keys` with a sum or mean from `low` to `high`, both included.
 
     Sum and mean are exact, then rounded once to a double; an infinite end includes the infinity.
@@ -179,8 +179,8 @@ class AggregateAtom:
     high: float
 
 
-ValueAtom = PerValueAtom | DistinctAtom | AggregateAtom
-EventAtom = CountAtom | MatchAtom | RegularityAtom | ValueAtom
+ValuePredicate = PerValueCountPredicate | DistinctCountPredicate | AggregatePredicate
+EventPredicate = CountPredicate | MatchPredicate | RegularityPredicate | ValuePredicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class SequenceStep:
 
 
 @dataclass(frozen=True, slots=True)
-class SequenceAtom:
+class SequencePredicate:
     """Profiles with an event for each step, at rising times in a window, the last at most `within_ms` after the first."""
 
     steps: tuple[SequenceStep, ...]
@@ -202,7 +202,7 @@ class SequenceAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class TraitAtom:
+class TraitPredicate:
     """Profiles whose trait, as of the run's instant, passes the test."""
 
     keys: tuple[str, ...]
@@ -210,7 +210,7 @@ class TraitAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldAtom:
+class HeldSincePredicate:
     """Profiles with a value, not null, at `keys` of their traits that they have had since `since_ms` or before."""
 
     keys: tuple[str, ...]
@@ -218,7 +218,7 @@ class HeldAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleAtom:
+class SamplePredicate:
     """Profiles whose hash with the seed, of 1,000,000, is under `below`."""
 
     seed: str
@@ -226,7 +226,7 @@ class SampleAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class StaticAtom:
+class StaticListPredicate:
     """Profiles in a static segment's list, as its changes `since` to `until`, both included, have made it."""
 
     segment_id: int
@@ -234,7 +234,9 @@ class StaticAtom:
     until: int
 
 
-Atom = EventAtom | SequenceAtom | TraitAtom | HeldAtom | SampleAtom | StaticAtom
+Predicate = (
+    EventPredicate | SequencePredicate | TraitPredicate | HeldSincePredicate | SamplePredicate | StaticListPredicate
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,15 +268,15 @@ class Reference:
     expression: Expression = field(compare=False, repr=False)
 
 
-Expression = Atom | AllOf | AnyOf | Not | Reference
+Expression = Predicate | AllOf | AnyOf | Not | Reference
 
 EVERYONE = AllOf(())
 NO_ONE = AnyOf(())
 
 
-def atoms_of(*expressions: Expression) -> frozenset[Atom]:
+def predicates_of(*expressions: Expression) -> frozenset[Predicate]:
     """The distinct questions that the expressions ask, also through the segments that they refer to."""
-    found: set[Atom] = set()
+    found: set[Predicate] = set()
     seen: set[int] = set()
     waiting = list(expressions)
     while waiting:
@@ -287,7 +289,7 @@ def atoms_of(*expressions: Expression) -> frozenset[Atom]:
     return frozenset(found)
 
 
-def leaves_of(expression: Expression) -> Iterator[Atom | Reference]:
+def leaves_of(expression: Expression) -> Iterator[Predicate | Reference]:
     """Atoms and references of the expression itself, not through others, as often as they are there."""
     waiting = [expression]
     while waiting:

@@ -10,11 +10,11 @@ from pyroaring import BitMap
 from segops_membership.domain.predicates import (
     AllOf,
     AnyOf,
-    Atom,
     Expression,
     Not,
+    Predicate,
     Reference,
-    StaticAtom,
+    StaticListPredicate,
     leaves_of,
 )
 
@@ -29,7 +29,7 @@ class Referred:
 
 def members(
     expression: Expression,
-    answers: Mapping[Atom, BitMap],
+    answers: Mapping[Predicate, BitMap],
     universe: BitMap,
     known: dict[int, Referred] | None = None,
 ) -> BitMap:
@@ -47,7 +47,7 @@ def members(
 
 
 def universe_of(
-    expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, Referred]
+    expression: Expression, answers: Mapping[Predicate, BitMap], universe: BitMap, known: Mapping[int, Referred]
 ) -> BitMap:
     """The profiles with events, and those in the static lists that the expression leads to, events or not.
 
@@ -55,7 +55,7 @@ def universe_of(
     """
     found = universe
     for leaf in leaves_of(expression):
-        if isinstance(leaf, StaticAtom):
+        if isinstance(leaf, StaticListPredicate):
             found = _with(found, answers[leaf])
         elif isinstance(leaf, Reference):
             found = _with(found, known[leaf.segment_id].universe)
@@ -70,7 +70,7 @@ def _with(universe: BitMap, more: BitMap) -> BitMap:
 
 
 def _members(
-    expression: Expression, answers: Mapping[Atom, BitMap], universe: BitMap, known: Mapping[int, Referred]
+    expression: Expression, answers: Mapping[Predicate, BitMap], universe: BitMap, known: Mapping[int, Referred]
 ) -> BitMap:
     match expression:
         case Reference(segment_id):

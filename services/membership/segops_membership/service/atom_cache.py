@@ -10,7 +10,7 @@ from typing import Final
 from pyroaring import BitMap
 
 from segops_common.core.clock import Clock
-from segops_membership.domain.predicates import Atom
+from segops_membership.domain.predicates import Predicate
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 TTL_S: Final = 60.0
@@ -26,7 +26,7 @@ class Moment:
     universe: BitMap
     unnumbered: int
     born: float
-    atoms: dict[Atom, BitMap] = field(default_factory=dict)
+    atoms: dict[Predicate, BitMap] = field(default_factory=dict)
     size_bytes: int = 0
 
 
@@ -63,7 +63,7 @@ class AtomCache:
         self._size_bytes += moment.size_bytes
         self._drop_excess()
 
-    def add(self, moment: Moment, atoms: Mapping[Atom, BitMap]) -> None:
+    def add(self, moment: Moment, atoms: Mapping[Predicate, BitMap]) -> None:
         """Add what was asked; the moment has it from now on, whether it is kept or not."""
         new = {atom: members for atom, members in atoms.items() if atom not in moment.atoms}
         moment.atoms.update(new)

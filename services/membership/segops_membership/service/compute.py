@@ -26,7 +26,7 @@ from segops_common.core.faults import FaultPoints
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX
 from segops_language.instants import to_ms
 from segops_membership.domain.compile import compile_definitions
-from segops_membership.domain.predicates import Atom, Expression, StaticAtom, atoms_of
+from segops_membership.domain.predicates import Expression, Predicate, StaticListPredicate, predicates_of
 from segops_membership.domain.publication import (
     Attempt,
     Fate,
@@ -113,7 +113,7 @@ class ComputeRun:
             return
         await self._publisher.tell(self._result(task, "running"))
         lists, lost = await self._lists_of(task.job)
-        stand_ins = {each: StaticAtom(each, 0, 0) for each in lost}
+        stand_ins = {each: StaticListPredicate(each, 0, 0) for each in lost}
         expressions, broken = _compiled(task, wanted, lists | stand_ins)
         failures = broken | _failing(expressions, {stand_ins[each]: problem for each, problem in lost.items()})
         try:
@@ -122,7 +122,7 @@ class ComputeRun:
             refused = dict.fromkeys(expressions, _refused(error))
             await self._publisher.tell(self._failure(task, refused | failures))
 
-    async def _lists_of(self, job: ComputeJob) -> tuple[dict[int, StaticAtom], dict[int, RunProblem]]:
+    async def _lists_of(self, job: ComputeJob) -> tuple[dict[int, StaticListPredicate], dict[int, RunProblem]]:
         """The lists that the job leads to, and those of them that will not come."""
         versions = _list_versions(job)
         lost: dict[int, RunProblem] = {}
@@ -140,14 +140,14 @@ class ComputeRun:
         wanted: Sequence[JobSegment],
         expressions: Mapping[int, Expression],
         failures: dict[int, RunProblem],
-        lists: Collection[StaticAtom],
+        lists: Collection[StaticListPredicate],
     ) -> None:
         """For the segments that do not fail; a segment for which something is refused fails alone."""
         sound = [expression for segment_id, expression in expressions.items() if segment_id not in failures]
         if not sound:
             await self._publisher.tell(self._failure(task, failures))
             return
-        atoms = atoms_of(*sound)
+        atoms = predicates_of(*sound)
         async with reported(partial(self._tell_progress, task), self._clock, total=len(atoms)) as progress:
             progress.enter("numbering")
             await self._intake.settle()
@@ -156,7 +156,9 @@ class ComputeRun:
             answers = await self._evaluation.answer(
                 task.job.tenant_id, atoms, task.as_of_ms, progress.answered, apart=True
             )
-            await self._lists.check(task.job.tenant_id, [atom for atom in atoms if isinstance(atom, StaticAtom)])
+            await self._lists.check(
+                task.job.tenant_id, [atom for atom in atoms if isinstance(atom, StaticListPredicate)]
+            )
             progress.enter("comparing")
             refused = {atom: _refused(refusal) for atom, refusal in answers.refused.items()}
             failures = _failing(expressions, refused) | failures
@@ -168,7 +170,7 @@ class ComputeRun:
             progress.enter("publishing")
             await self._publish(task, lease, outcomes, partial(self._success, task, answers, failures))
 
-    async def _number_profiles(self, lease: Lease, lists: Collection[StaticAtom]) -> None:
+    async def _number_profiles(self, lease: Lease, lists: Collection[StaticListPredicate]) -> None:
         """Number what has none; profiles that come meanwhile wait for the next run."""
         count = await self._profiles.unnumbered(lease.tenant_id, lists)
         if count:
@@ -227,7 +229,7 @@ class ComputeRun:
         failures: Mapping[int, RunProblem],
         segments: tuple[SegmentResult, ...],
     ) -> ComputeResult:
-        listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticAtom)]
+        listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticListPredicate)]
         universe = len(BitMap.union(answers.universe, *listed))
         counts = RunCounts(universe=universe, rows_read=answers.rows_read, bytes_read=answers.bytes_read)
         found = {"segments": segments, "counts": counts, "failures": _told(failures)}
@@ -256,7 +258,7 @@ def _list_versions(job: ComputeJob) -> dict[int, int]:
 
 
 def _compiled(
-    task: _Task, wanted: Sequence[JobSegment], lists: Mapping[int, StaticAtom]
+    task: _Task, wanted: Sequence[JobSegment], lists: Mapping[int, StaticListPredicate]
 ) -> tuple[dict[int, Expression], dict[int, RunProblem]]:
     """What each wanted segment means, or why it means nothing.
 
@@ -277,11 +279,13 @@ def _compiled(
     return compiled, broken
 
 
-def _failing(expressions: Mapping[int, Expression], unanswered: Mapping[Atom, RunProblem]) -> dict[int, RunProblem]:
+def _failing(
+    expressions: Mapping[int, Expression], unanswered: Mapping[Predicate, RunProblem]
+) -> dict[int, RunProblem]:
     """The segments that ask for what has no answer."""
     found = {}
     for segment_id, expression in expressions.items() if unanswered else ():
-        for atom in atoms_of(expression) & unanswered.keys():
+        for atom in predicates_of(expression) & unanswered.keys():
             found[segment_id] = unanswered[atom]
     return found
 

@@ -15,7 +15,7 @@ from segops_language.instants import to_ms
 from segops_language.reference.evaluate import Profile
 from segops_language.reference.explain import Explanation, TooMuch, explain, needs_of
 from segops_language.walk import segments_in
-from segops_membership.domain.predicates import StaticAtom
+from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.segment_graph import BrokenReference, dependency_order
 from segops_membership.ports import Definitions, Outage, ProfileEvents, StaticLists, TooManyEvents
 
@@ -109,7 +109,7 @@ class Explain:
     async def _lists_of(self, tenant_id: int, user_id: str, segment_ids: Collection[int]) -> dict[int, frozenset[str]]:
         """The static segments among these: each list as far as this user goes."""
         known = await self._lists.known(tenant_id, segment_ids) if segment_ids else {}
-        atoms = [StaticAtom(each, found.since, found.version) for each, found in known.items()]
+        atoms = [StaticListPredicate(each, found.since, found.version) for each, found in known.items()]
         inside = await self._events.lists_with(tenant_id, user_id, atoms)
         return {each: frozenset({user_id} if each in inside else ()) for each in known}
 

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_language.instants import to_ms
-from segops_membership.domain.predicates import Atom, StaticAtom
+from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.ports import Evaluation, Intake, LeaseTaken, Ledger, Profiles, Query
 from segops_membership.service.atom_cache import AtomCache, Moment
 from segops_membership.service.leases import Leases
@@ -34,7 +34,7 @@ class Reading:
 
     as_of_ms: int
     universe: BitMap
-    atoms: Mapping[Atom, BitMap]
+    atoms: Mapping[Predicate, BitMap]
     cached_atoms: int
     unnumbered: int
     rows_read: int
@@ -79,14 +79,14 @@ class Moments:
             raise ValidationFailed("A preview cannot look into the future.", errors=[fault])
         return to_ms(as_of)
 
-    async def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+    async def queries(self, tenant_id: int, atoms: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
         """What would be read for the atoms if nothing of it were kept. Raises Outage or QueryRefused."""
         return await self._evaluation.queries(tenant_id, atoms, as_of_ms)
 
-    async def read(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Reading:
+    async def read(self, tenant_id: int, atoms: Collection[Predicate], as_of_ms: int) -> Reading:
         """Raises Outage, LeaseLost or QueryRefused."""
         rows_read = bytes_read = 0
-        lists = [atom for atom in atoms if isinstance(atom, StaticAtom)]
+        lists = [atom for atom in atoms if isinstance(atom, StaticListPredicate)]
         moment = self._cache.get(tenant_id, as_of_ms)
         # The users of a list that was not asked for had no number, perhaps, when the other atoms were read.
         if moment is None or not moment.atoms.keys() >= set(lists):
@@ -108,7 +108,9 @@ class Moments:
             bytes_read=bytes_read,
         )
 
-    async def _begun(self, tenant_id: int, as_of_ms: int, lists: Collection[StaticAtom]) -> tuple[Moment, int, int]:
+    async def _begun(
+        self, tenant_id: int, as_of_ms: int, lists: Collection[StaticListPredicate]
+    ) -> tuple[Moment, int, int]:
         """The universe is read before any atom, so that all atoms know each profile in it by its number."""
         await self._intake.settle()
         unnumbered = await self._number_profiles(tenant_id, lists)
@@ -121,7 +123,7 @@ class Moments:
             self._cache.keep(moment)
         return moment, answers.rows_read, answers.bytes_read
 
-    async def _number_profiles(self, tenant_id: int, lists: Collection[StaticAtom]) -> int:
+    async def _number_profiles(self, tenant_id: int, lists: Collection[StaticListPredicate]) -> int:
         """Number what has no number, as a run does; how many are left because a run holds the lease for longer."""
         if not await self._profiles.unnumbered(tenant_id, lists):
             return 0

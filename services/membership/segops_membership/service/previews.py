@@ -16,7 +16,7 @@ from segops_language.text_diff import TextDiff, text_diff
 from segops_membership.domain.compile import compile_definition
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.parts import parts_of
-from segops_membership.domain.predicates import Expression, StaticAtom, atoms_of
+from segops_membership.domain.predicates import Expression, StaticListPredicate, predicates_of
 from segops_membership.domain.referring import dependents_of, reached_from
 from segops_membership.domain.set_algebra import Referred, members, universe_of
 from segops_membership.ports import Definitions, Outage, Profiles, Query
@@ -103,7 +103,7 @@ class Previews:
         with self._admission.admitted(tenant_id), refusals():
             async with asyncio.timeout(_ALL_IN_ALL_S):
                 as_of_ms, expression = await self._compiled(tenant_id, definition, segment_id, as_of)
-                reading = await self._moments.read(tenant_id, atoms_of(expression), as_of_ms)
+                reading = await self._moments.read(tenant_id, predicates_of(expression), as_of_ms)
                 return await self._preview(tenant_id, definition, expression, reading)
 
     async def queries(
@@ -112,7 +112,7 @@ class Previews:
         """The instant, and the statements that a run as of then would send; raises as `preview`, and reads no events."""
         with refusals():
             as_of_ms, expression = await self._compiled(tenant_id, definition, segment_id, as_of)
-            return as_of_ms, await self._moments.queries(tenant_id, atoms_of(expression), as_of_ms)
+            return as_of_ms, await self._moments.queries(tenant_id, predicates_of(expression), as_of_ms)
 
     async def _compiled(
         self, tenant_id: int, definition: Group, segment_id: int | None, as_of: datetime | None
@@ -176,7 +176,7 @@ class Previews:
             compile_definition(each, as_of_ms, segment_id=segment_id, references=known, lists=lists)
             for each in (base, definition)
         )
-        reading = await self._moments.read(tenant_id, atoms_of(old, new), as_of_ms)
+        reading = await self._moments.read(tenant_id, predicates_of(old, new), as_of_ms)
         before, after = await asyncio.to_thread(_both, old, new, reading)
         return Plan(
             segment_id=segment_id,
@@ -193,7 +193,7 @@ class Previews:
 
     async def _lists_of(
         self, tenant_id: int, segment_ids: Collection[int], segments: Mapping[int, SegmentDefinition]
-    ) -> Mapping[int, StaticAtom]:
+    ) -> Mapping[int, StaticListPredicate]:
         """The lists of those that are static, as they were announced or later."""
         known = await self._lists.at_least(tenant_id, dict.fromkeys(segment_ids, 0))
         return await self._lists.at_least(tenant_id, {each: segments[each].version for each in known})

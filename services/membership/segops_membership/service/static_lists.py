@@ -8,7 +8,7 @@ from typing import Final
 
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.core.clock import Clock
-from segops_membership.domain.predicates import StaticAtom
+from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.static_list import StaticList
 from segops_membership.ports import Outage, StaticLists
 
@@ -68,7 +68,7 @@ class ListsAtHand:
         self._clock = clock
         self._wait_s = wait_s
 
-    async def at_least(self, tenant_id: int, versions: Mapping[int, int]) -> dict[int, StaticAtom]:
+    async def at_least(self, tenant_id: int, versions: Mapping[int, int]) -> dict[int, StaticListPredicate]:
         """The present list of each segment, once it is known up to the given version.
 
         Raises Outage for one that is still on its way after some seconds, ListLost for one that will not come.
@@ -78,7 +78,7 @@ class ListsAtHand:
             known = await self._lists.known(tenant_id, versions)
             late = [each for each, version in versions.items() if known.get(each, StaticList()).version < version]
             if not late:
-                return {each: StaticAtom(each, found.since, found.version) for each, found in known.items()}
+                return {each: StaticListPredicate(each, found.since, found.version) for each, found in known.items()}
             for segment_id in late:
                 if segment_id in known and known[segment_id].lost and known[segment_id].coming >= versions[segment_id]:
                     raise ListLost(segment_id)
@@ -87,7 +87,7 @@ class ListsAtHand:
             await self._clock.sleep(_LOOK_S)
         return {}
 
-    async def check(self, tenant_id: int, lists: Collection[StaticAtom]) -> None:
+    async def check(self, tenant_id: int, lists: Collection[StaticListPredicate]) -> None:
         """Raises Outage when a list was dropped, as twice replaced, perhaps while it was read."""
         if lists:
             known = await self._lists.known(tenant_id, [each.segment_id for each in lists])

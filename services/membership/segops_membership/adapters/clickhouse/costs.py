@@ -16,16 +16,16 @@ from segops_common.stores.clickhouse import ClickHouse, Settings
 from segops_membership.adapters.clickhouse.sql.selections import select
 from segops_membership.adapters.clickhouse.sql.statements import Statement
 from segops_membership.domain.predicates import (
-    AggregateAtom,
-    CountAtom,
-    DistinctAtom,
-    EventAtom,
-    HeldAtom,
-    MatchAtom,
-    PerValueAtom,
-    RegularityAtom,
-    SequenceAtom,
-    TraitAtom,
+    AggregatePredicate,
+    CountPredicate,
+    DistinctCountPredicate,
+    EventPredicate,
+    HeldSincePredicate,
+    MatchPredicate,
+    PerValueCountPredicate,
+    RegularityPredicate,
+    SequencePredicate,
+    TraitPredicate,
 )
 
 _A_STATEMENT: Final = 8 * 1024**2
@@ -52,21 +52,21 @@ def width_of(statement: Statement) -> Width:
     return Width(_A_PROFILE + sum(each.of_profile for each in widths), sum(each.of_event for each in widths))
 
 
-def _atom_width(atom: EventAtom | SequenceAtom | TraitAtom | HeldAtom) -> Width:
+def _atom_width(atom: EventPredicate | SequencePredicate | TraitPredicate | HeldSincePredicate) -> Width:
     match atom:
-        case CountAtom():
+        case CountPredicate():
             return Width(16)
-        case MatchAtom() | TraitAtom():
+        case MatchPredicate() | TraitPredicate():
             return Width(128)
-        case AggregateAtom():
+        case AggregatePredicate():
             return Width(96)
-        case RegularityAtom():
+        case RegularityPredicate():
             return Width(256)
-        case HeldAtom():
+        case HeldSincePredicate():
             return Width(512)
-        case PerValueAtom() | DistinctAtom():
+        case PerValueCountPredicate() | DistinctCountPredicate():
             return Width(64, 24)
-        case SequenceAtom():
+        case SequencePredicate():
             return Width(64, 32)
         case _:
             assert_never(atom)

@@ -21,7 +21,7 @@ from segops_membership.adapters.clickhouse.questions.static_list import STATIC_M
 from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
 from segops_membership.adapters.clickhouse.sql.selections import JSON_READ_SETTINGS, select
 from segops_membership.adapters.clickhouse.sql.statements import Statement, statements_for, universe_statement
-from segops_membership.domain.predicates import Atom, StaticAtom
+from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
 
 QUERY_TIMEOUT_S: Final = 900
@@ -97,7 +97,7 @@ class ClickHouseEvaluation:
     async def answer(
         self,
         tenant_id: int,
-        atoms: Collection[Atom],
+        atoms: Collection[Predicate],
         as_of_ms: int,
         watch: Watch = unwatched,
         *,
@@ -119,7 +119,7 @@ class ClickHouseEvaluation:
                     return [_Asked(statement, _NOTHING, refusal)]
             return [asked for half in _halves(statement) for each in statements(half) for asked in await ask(each)]
 
-        def statements(wanted: Collection[Atom]) -> Iterator[Statement]:
+        def statements(wanted: Collection[Predicate]) -> Iterator[Statement]:
             return statements_for(tenant_id, wanted, as_of_ms)
 
         everyone = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
@@ -128,7 +128,7 @@ class ClickHouseEvaluation:
         ]
         return _answers(asked, asked[0].found.bitmaps[0] if universe is None else universe)
 
-    async def queries(self, tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Sequence[Query]:
+    async def queries(self, tenant_id: int, atoms: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
         """See the port."""
         # Atoms are a set; whoever reads the statements sees them in an order of their own.
         others = sorted(
@@ -206,15 +206,15 @@ def _translated() -> Iterator[None]:
         raise QueryRefused(error.code) from error
 
 
-def _halves(statement: Statement) -> Iterator[Collection[Atom]]:
+def _halves(statement: Statement) -> Iterator[Collection[Predicate]]:
     middle = len(statement.atoms) // 2
     yield statement.atoms[:middle]
     yield statement.atoms[middle:]
 
 
 def _answers(asked: Sequence[_Asked], universe: BitMap) -> Answers:
-    answered: dict[Atom, BitMap] = {}
-    refused: dict[Atom, QueryRefused] = {}
+    answered: dict[Predicate, BitMap] = {}
+    refused: dict[Predicate, QueryRefused] = {}
     for each in asked:
         if each.refusal is None and each.statement.atoms:
             answered.update(zip(each.statement.atoms, each.found.bitmaps, strict=True))
@@ -246,7 +246,7 @@ class ClickHouseProfiles:
     def __init__(self, *, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
 
-    async def unnumbered(self, tenant_id: int, lists: Collection[StaticAtom] = ()) -> int:
+    async def unnumbered(self, tenant_id: int, lists: Collection[StaticListPredicate] = ()) -> int:
         """See the port `Profiles`."""
         bind = Bindings()
         counted = select("uniqExact(user_key)", f"({_without_number('user_key', tenant_id, lists, bind)})")
@@ -255,7 +255,7 @@ class ClickHouseProfiles:
         return int(found.rows[0][0])
 
     async def number(
-        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticAtom] = ()
+        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticListPredicate] = ()
     ) -> None:
         """See the port `Profiles`."""
         bind = Bindings()
@@ -280,7 +280,7 @@ class ClickHouseProfiles:
         return {int(n): str(user_id) for n, user_id in found.rows}
 
 
-def _without_number(columns: str, tenant_id: int, lists: Collection[StaticAtom], bind: Bindings) -> str:
+def _without_number(columns: str, tenant_id: int, lists: Collection[StaticListPredicate], bind: Bindings) -> str:
     """Profiles with events, and users of the lists, some of them twice; who has no event has not been seen yet.
 
     By an anti-join, which compares whole blocks, of the columns that are needed: with `NOT IN` it takes four times as long.

@@ -16,7 +16,7 @@ from segops_language.reference.explain import Needs
 from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
 from segops_membership.adapters.clickhouse.sql.selections import JSON_READ_SETTINGS, pattern_sql, select
-from segops_membership.domain.predicates import StaticAtom
+from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports import Outage, TooManyEvents
 
 MAX_EVENTS: Final = 100_000
@@ -66,7 +66,9 @@ class ClickHouseProfileEvents:
             for event_type, message_id, at, text, removed in found.rows
         ]
 
-    async def lists_with(self, tenant_id: int, profile_id: str, lists: Collection[StaticAtom]) -> Collection[int]:
+    async def lists_with(
+        self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
+    ) -> Collection[int]:
         """See the port."""
         if not lists:
             return ()

@@ -6,13 +6,13 @@ from typing import Final
 
 from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of, raw_object, trait_present
 from segops_membership.adapters.clickhouse.sql.selections import ORDER_KEY
-from segops_membership.domain.predicates import HeldAtom
+from segops_membership.domain.predicates import HeldSincePredicate
 
 _TOKENS: Final = r'"(?:[^"\\]|\\.)*"|[^",:\[\]{}]+|[\[\]{},:]'
 """What JSON text without spaces is made of: strings, then all other values, then marks."""
 
 
-def held_measure(atom: HeldAtom, bind: Bindings) -> str:
+def held_measure(atom: HeldSincePredicate, bind: Bindings) -> str:
     """The value at the instant, '' for none, and up to two of the values that were set after it."""
     value = bind.share(_canonical(atom.keys, bind))
     says = bind.share(trait_present(atom.keys[0], bind))

@@ -12,7 +12,7 @@ from typing import Final
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_membership.adapters.clickhouse.sql.json_paths import WAREHOUSE_MIN_MS, Bindings
 from segops_membership.adapters.clickhouse.sql.selections import checks_sql, pattern_sql, select, window_sql
-from segops_membership.domain.predicates import SequenceAtom
+from segops_membership.domain.predicates import SequencePredicate
 
 _STEPS: Final = 16
 """Places for the steps of one millisecond, more than a sequence may have."""
@@ -21,7 +21,7 @@ _PAIR: Final = 2
 """Sequences of so many steps are told from their sorted events, in two thirds of the time of `windowFunnel`."""
 
 
-def sequence_rows(atom: SequenceAtom, tenant: str, bind: Bindings) -> str:
+def sequence_rows(atom: SequencePredicate, tenant: str, bind: Bindings) -> str:
     """A subquery of `user_key`, `step` and `at`: each event that is a step, numbered by its time and its step."""
     matches = [" AND ".join((pattern_sql(step.pattern, bind), *checks_sql(step.where, bind))) for step in atom.steps]
     is_some_step = " OR ".join(f"({match})" for match in dict.fromkeys(matches))
@@ -34,7 +34,7 @@ def sequence_rows(atom: SequenceAtom, tenant: str, bind: Bindings) -> str:
     return select(steps, source, " AND ".join(conditions))
 
 
-def sequence_measure(atom: SequenceAtom) -> str:
+def sequence_measure(atom: SequencePredicate) -> str:
     """What to know of the rows of a profile: how many steps were reached, or, for two steps, all numbers."""
     if len(atom.steps) == _PAIR:
         return "groupArray(at)"
@@ -42,7 +42,7 @@ def sequence_measure(atom: SequenceAtom) -> str:
     return f"windowFunnel({_within(atom)})(at, {chain})"
 
 
-def sequence_verdict(column: str, atom: SequenceAtom, bind: Bindings) -> str:
+def sequence_verdict(column: str, atom: SequencePredicate, bind: Bindings) -> str:
     """The condition on what is measured.
 
     If any first step has a second one in time, so have two neighbours: the last first step before the earliest second one
@@ -54,12 +54,12 @@ def sequence_verdict(column: str, atom: SequenceAtom, bind: Bindings) -> str:
     return f"arrayExists(gap -> {follows}, arrayDifference(arraySort({column})))"
 
 
-def _within(atom: SequenceAtom) -> int:
+def _within(atom: SequencePredicate) -> int:
     # From the first step's number to the last's is less than a millisecond, so the limit is exact.
     return min(atom.within_ms * _STEPS, _LONGEST)
 
 
-def _step(atom: SequenceAtom, matches: list[str], bind: Bindings) -> str:
+def _step(atom: SequencePredicate, matches: list[str], bind: Bindings) -> str:
     """The number of the step that an event is, counted from 0; an event that is several becomes several rows."""
     patterns = [step.pattern for step in atom.steps]
     if all(pattern.exact for pattern in patterns) and len(set(patterns)) == len(patterns):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
-from segops_membership.domain.predicates import StaticAtom
+from segops_membership.domain.predicates import StaticListPredicate
 
 STATIC_MEMBERS_TABLE = "static_members"
 
 
-def list_rows(tenant: str, lists: Iterable[StaticAtom], bind: Bindings) -> str:
+def list_rows(tenant: str, lists: Iterable[StaticListPredicate], bind: Bindings) -> str:
     """The condition on the rows of these lists; `tenant` is a placeholder."""
     ranges = (
         f"(segment_id = {bind.integer(each.segment_id)}"

@@ -14,7 +14,12 @@ from typing import Final, assert_never
 
 from segops_membership.adapters.clickhouse.sql.filters import number_sql
 from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of
-from segops_membership.domain.predicates import AggregateAtom, DistinctAtom, PerValueAtom, ValueAtom
+from segops_membership.domain.predicates import (
+    AggregatePredicate,
+    DistinctCountPredicate,
+    PerValueCountPredicate,
+    ValuePredicate,
+)
 
 _WINDOW_BITS: Final = 160
 _WINDOWS: Final = 14
@@ -33,29 +38,29 @@ _FLAG_BITS: Final = 0x7FF8_0000_0000_0002
 """With 0 or 1 added: bits that are no double's of a JSON number."""
 
 
-def value_measure(atom: ValueAtom, selected: str, bind: Bindings) -> str:
+def value_measure(atom: ValuePredicate, selected: str, bind: Bindings) -> str:
     """What to know of the values in the selected events: an array for counts, a tuple for sums."""
     match atom:
-        case PerValueAtom() | DistinctAtom():
+        case PerValueCountPredicate() | DistinctCountPredicate():
             scalar = bind.share(_scalar(atom.keys, bind))
             return f"arrayEnumerateUniq(groupArrayIf({scalar}, {selected}))"
-        case AggregateAtom():
+        case AggregatePredicate():
             return _exact_sum(atom, selected, bind)
         case _:
             assert_never(atom)
 
 
-def value_verdict(column: str, atom: ValueAtom, bind: Bindings) -> str:
+def value_verdict(column: str, atom: ValuePredicate, bind: Bindings) -> str:
     """The condition on what is measured; false for a profile without a value."""
     match atom:
-        case PerValueAtom(_, _, low, high):
+        case PerValueCountPredicate(_, _, low, high):
             # The array numbers the occurrences of each value, so as many values occur n times as there are n in it.
             more = "0" if high is None else f"countEqual({column}, {bind.integer(high + 1)})"
             return f"countEqual({column}, {bind.integer(low)}) > {more}"
-        case DistinctAtom(_, _, low, high):
+        case DistinctCountPredicate(_, _, low, high):
             at_least = f"countEqual({column}, 1) >= {bind.integer(low)}"
             return at_least if high is None else f"{at_least} AND countEqual({column}, 1) <= {bind.integer(high)}"
-        case AggregateAtom():
+        case AggregatePredicate():
             return _is_between(column, atom, bind)
         case _:
             assert_never(atom)
@@ -69,7 +74,7 @@ def _scalar(keys: tuple[str, ...], bind: Bindings) -> str:
     return f"coalesce(xxHash64({found.text}), {number}, {_FLAG_BITS} + ({found.flag}))"
 
 
-def _exact_sum(atom: AggregateAtom, selected: str, bind: Bindings) -> str:
+def _exact_sum(atom: AggregatePredicate, selected: str, bind: Bindings) -> str:
     """The count, the whole numbers, the rests in 2^-62, and a map from window to sum of the values that do not fit."""
     found = bind.share(number_sql(property_of(atom.keys, bind), bind))
     # What is no number adds 0, which changes no sum.
@@ -103,7 +108,7 @@ def _windowed(number: str, bind: Bindings) -> tuple[str, str]:
     )
 
 
-def _is_between(column: str, atom: AggregateAtom, bind: Bindings) -> str:
+def _is_between(column: str, atom: AggregatePredicate, bind: Bindings) -> str:
     infinities = [f"mapContains({column}.4, {key})" for key in (_PLUS_INFINITY, _MINUS_INFINITY)]
     parts = 1 if atom.function == "sum" else f"{column}.1"
     conditions = [f"{column}.1 > 0", f"NOT ({' AND '.join(infinities)})"]

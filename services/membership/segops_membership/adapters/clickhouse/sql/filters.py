@@ -10,8 +10,8 @@ from segops_membership.domain.predicates import (
     Affix,
     Between,
     Compares,
+    Contains,
     FlagValue,
-    Holds,
     InstantIn,
     Matches,
     NumberValue,
@@ -36,11 +36,11 @@ _RE2_DOT: Final = "(?-s)"
 
 def check_sql(check: PropertyCheck, bind: Bindings) -> str:
     """The condition for one filter."""
-    condition = test_sql(check.keys, check.test, bind)
+    condition = condition_sql(check.keys, check.test, bind)
     return f"(NOT {condition})" if check.negated else condition
 
 
-def test_sql(keys: tuple[str, ...], test: Test, bind: Bindings) -> str:
+def condition_sql(keys: tuple[str, ...], test: Test, bind: Bindings) -> str:
     """The condition that the property at `keys` passes the test."""
     found = property_of(keys, bind)
     match test:
@@ -48,7 +48,7 @@ def test_sql(keys: tuple[str, ...], test: Test, bind: Bindings) -> str:
             condition = found.present
         case OneOf():
             condition = _one_of(found, test, bind)
-        case Holds():
+        case Contains():
             condition = _holds(found, test, bind)
         case Affix(end, text):
             condition = f"{_AFFIXES[end]}({found.text}, {bind.text(text)})"
@@ -93,7 +93,7 @@ def _portions(texts: list[str]) -> Iterator[list[str]]:
         yield portion
 
 
-def _holds(found: Property, test: Holds, bind: Bindings) -> str:
+def _holds(found: Property, test: Contains, bind: Bindings) -> str:
     element = has_element(found.array, test.value, bind)
     if isinstance(test.value, TextValue):
         return f"ifNull(position({found.text}, {bind.text(test.value.text)}) > 0, 0) OR {element}"

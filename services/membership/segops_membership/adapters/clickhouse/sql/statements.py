@@ -20,7 +20,7 @@ from segops_membership.adapters.clickhouse.questions.held import held_measure, h
 from segops_membership.adapters.clickhouse.questions.sequence import sequence_measure, sequence_rows, sequence_verdict
 from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.adapters.clickhouse.questions.values import value_measure, value_verdict
-from segops_membership.adapters.clickhouse.sql.filters import test_sql
+from segops_membership.adapters.clickhouse.sql.filters import condition_sql
 from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, trait_present
 from segops_membership.adapters.clickhouse.sql.selections import (
     EVERY_ROW,
@@ -32,21 +32,21 @@ from segops_membership.adapters.clickhouse.sql.selections import (
     window_sql,
 )
 from segops_membership.domain.predicates import (
-    AggregateAtom,
-    Atom,
-    CountAtom,
-    DistinctAtom,
-    EventAtom,
+    AggregatePredicate,
+    CountPredicate,
+    DistinctCountPredicate,
+    EventPredicate,
     EventSelection,
-    HeldAtom,
-    MatchAtom,
-    PerValueAtom,
+    HeldSincePredicate,
+    MatchPredicate,
+    PerValueCountPredicate,
+    Predicate,
     PropertyCheck,
-    RegularityAtom,
-    SampleAtom,
-    SequenceAtom,
-    StaticAtom,
-    TraitAtom,
+    RegularityPredicate,
+    SamplePredicate,
+    SequencePredicate,
+    StaticListPredicate,
+    TraitPredicate,
 )
 
 T = TypeVar("T")
@@ -65,8 +65,8 @@ class Statement:
 
     sql: str
     parameters: dict[str, object]
-    atoms: tuple[Atom, ...]
-    measured: tuple[EventAtom | SequenceAtom | TraitAtom | HeldAtom, ...] = ()
+    atoms: tuple[Predicate, ...]
+    measured: tuple[EventPredicate | SequencePredicate | TraitPredicate | HeldSincePredicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +82,27 @@ class _Read:
 class _Questions:
     """Atoms by the statement that answers them."""
 
-    by_pattern: defaultdict[EventPattern, list[EventAtom]] = field(default_factory=lambda: defaultdict(list))
-    traits: list[TraitAtom | HeldAtom] = field(default_factory=list)
-    sequences: list[SequenceAtom] = field(default_factory=list)
-    samples: list[SampleAtom] = field(default_factory=list)
-    lists: list[StaticAtom] = field(default_factory=list)
+    by_pattern: defaultdict[EventPattern, list[EventPredicate]] = field(default_factory=lambda: defaultdict(list))
+    traits: list[TraitPredicate | HeldSincePredicate] = field(default_factory=list)
+    sequences: list[SequencePredicate] = field(default_factory=list)
+    samples: list[SamplePredicate] = field(default_factory=list)
+    lists: list[StaticListPredicate] = field(default_factory=list)
 
-    def add(self, atom: Atom) -> None:
+    def add(self, atom: Predicate) -> None:
         match atom:
-            case TraitAtom() | HeldAtom():
+            case TraitPredicate() | HeldSincePredicate():
                 self.traits.append(atom)
-            case SequenceAtom():
+            case SequencePredicate():
                 self.sequences.append(atom)
-            case SampleAtom():
+            case SamplePredicate():
                 self.samples.append(atom)
-            case StaticAtom():
+            case StaticListPredicate():
                 self.lists.append(atom)
             case of_events:
                 self.by_pattern[of_events.selection.pattern].append(of_events)
 
 
-def statements_for(tenant_id: int, atoms: Collection[Atom], as_of_ms: int) -> Iterator[Statement]:
+def statements_for(tenant_id: int, atoms: Collection[Predicate], as_of_ms: int) -> Iterator[Statement]:
     """Few statements that answer the atoms, each of them in one."""
     asked = _Questions()
     for atom in atoms:
@@ -144,7 +144,7 @@ def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
     return Statement(select("base64Encode(toString(groupBitmapState(n)))", "profiles FINAL", known), bind.values, ())
 
 
-def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> Statement:
+def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventPredicate]) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
     read = _read([atom.selection for atom in atoms])
@@ -162,50 +162,50 @@ def _events(tenant_id: int, pattern: EventPattern, atoms: list[EventAtom]) -> St
     return Statement(sql, bind.values, tuple(atoms), measured_atoms)
 
 
-def _takes_repetitions(atom: EventAtom) -> bool:
+def _takes_repetitions(atom: EventPredicate) -> bool:
     """Whether an event that was delivered twice, perhaps with two payloads, gives the answer that one of them gives."""
     match atom:
-        case CountAtom(selection, low=1, high=None) | RegularityAtom(selection, count=1):
+        case CountPredicate(selection, low=1, high=None) | RegularityPredicate(selection, count=1):
             return not selection.where
         case _:
             return False
 
 
-def _measure(atom: EventAtom, read: _Read, bind: Bindings) -> str:
+def _measure(atom: EventPredicate, read: _Read, bind: Bindings) -> str:
     """What to know of a profile's events that are read."""
     selected = _selected(atom.selection, read, bind)
     match atom:
-        case PerValueAtom() | DistinctAtom() | AggregateAtom():
+        case PerValueCountPredicate() | DistinctCountPredicate() | AggregatePredicate():
             return value_measure(atom, selected, bind)
-        case CountAtom():
+        case CountPredicate():
             return "count()" if selected == EVERY_ROW else f"countIf({selected})"
-        case MatchAtom(_, occurrence, has):
+        case MatchPredicate(_, occurrence, has):
             choose = "argMinIf" if occurrence == "first" else "argMaxIf"
             passes = " AND ".join(["1", *checks_sql(has, bind)])
             return f"{choose}({passes}, {ORDER_KEY}, {selected})"
-        case RegularityAtom(selection, period_ms):
+        case RegularityPredicate(selection, period_ms):
             age = f"({bind.integer(selection.until_ms)} - toUnixTimestamp64Milli(timestamp))"
             return f"sumMapIf([intDiv({age}, {bind.integer(period_ms)})], [toUInt64(1)], {selected})"
         case _:
             assert_never(atom)
 
 
-def _verdict(column: str, atom: EventAtom, bind: Bindings) -> str:
+def _verdict(column: str, atom: EventPredicate, bind: Bindings) -> str:
     """The condition on what is measured; false for a profile of which nothing was selected."""
     match atom:
-        case PerValueAtom() | DistinctAtom() | AggregateAtom():
+        case PerValueCountPredicate() | DistinctCountPredicate() | AggregatePredicate():
             return value_verdict(column, atom, bind)
-        case CountAtom():
+        case CountPredicate():
             return _range_sql(column, atom, bind)
-        case MatchAtom():
+        case MatchPredicate():
             return f"{column} = 1"
-        case RegularityAtom(_, _, count, at_least):
+        case RegularityPredicate(_, _, count, at_least):
             return f"arrayCount(c -> c >= {bind.integer(count)}, {column}.2) >= {bind.integer(at_least)}"
         case _:
             assert_never(atom)
 
 
-def _sequence(tenant_id: int, atom: SequenceAtom) -> Statement:
+def _sequence(tenant_id: int, atom: SequencePredicate) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
     rows = f"({sequence_rows(atom, tenant, bind)})"
@@ -213,26 +213,28 @@ def _sequence(tenant_id: int, atom: SequenceAtom) -> Statement:
     return Statement(sql, bind.values, (atom,), (atom,))
 
 
-def _traits(tenant_id: int, atoms: list[TraitAtom | HeldAtom], as_of_ms: int) -> Statement:
+def _traits(tenant_id: int, atoms: list[TraitPredicate | HeldSincePredicate], as_of_ms: int) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
     measured = ", ".join(f"{_trait_measure(atom, bind)} AS t{i}" for i, atom in enumerate(atoms))
     calls = (
         f"tenant_id = {tenant} AND event_type = {bind.text(IDENTIFY_EVENT)} AND timestamp <= {bind.instant(as_of_ms)}"
     )
-    verdicts = [held_verdict(f"t{i}") if isinstance(atom, HeldAtom) else f"t{i} = 1" for i, atom in enumerate(atoms)]
+    verdicts = [
+        held_verdict(f"t{i}") if isinstance(atom, HeldSincePredicate) else f"t{i} = 1" for i, atom in enumerate(atoms)
+    ]
     sql = _by_user(measured, verdicts, f"{EVENTS_TABLE} FINAL", calls, tenant, bind)
     return Statement(sql, bind.values, tuple(atoms), tuple(atoms))
 
 
-def _trait_measure(atom: TraitAtom | HeldAtom, bind: Bindings) -> str:
-    if isinstance(atom, HeldAtom):
+def _trait_measure(atom: TraitPredicate | HeldSincePredicate, bind: Bindings) -> str:
+    if isinstance(atom, HeldSincePredicate):
         return held_measure(atom, bind)
     says = trait_present(atom.keys[0], bind)
-    return f"argMaxIf({test_sql(atom.keys, atom.test, bind)}, {ORDER_KEY}, {says})"
+    return f"argMaxIf({condition_sql(atom.keys, atom.test, bind)}, {ORDER_KEY}, {says})"
 
 
-def _samples(tenant_id: int, atoms: list[SampleAtom]) -> Statement:
+def _samples(tenant_id: int, atoms: list[SamplePredicate]) -> Statement:
     bind = Bindings()
     source = select("user_id, n", "profiles FINAL", f"tenant_id = {bind.integer(tenant_id)}")
     conditions = [
@@ -242,7 +244,7 @@ def _samples(tenant_id: int, atoms: list[SampleAtom]) -> Statement:
     return Statement(_bitmaps(conditions, f"({source})"), bind.values, tuple(atoms))
 
 
-def _lists(tenant_id: int, atoms: list[StaticAtom]) -> Statement:
+def _lists(tenant_id: int, atoms: list[StaticListPredicate]) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
     fold = "GROUP BY segment_id, user_key HAVING argMax(present, list_version)"
@@ -290,6 +292,6 @@ def _selected(selection: EventSelection, read: _Read, bind: Bindings) -> str:
     return " AND ".join(conditions) or EVERY_ROW
 
 
-def _range_sql(column: str, atom: CountAtom, bind: Bindings) -> str:
+def _range_sql(column: str, atom: CountPredicate, bind: Bindings) -> str:
     at_least = f"{column} >= {bind.integer(atom.low)}"
     return at_least if atom.high is None else f"{at_least} AND {column} <= {bind.integer(atom.high)}"
