@@ -12,8 +12,9 @@ from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, 
 from segops_local.engines.kafka_jars import missing
 from segops_local.server import Server
 from segops_local.stack import Stack
+from segops_testkit.fork_server import ForkServer, fork_server
 from tests.runtimes import Runtimes, installed, lacking
-from tests.typescript_sdk import TypescriptSdk, prepared
+from tests.typescript_sdk import ROOT, TypescriptSdk, prepared
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +98,13 @@ async def kafka_stack(engines_folder: Path, kafka_possible: None) -> AsyncIterat
     running = Stack(engines_folder / "kafka-stack", event_log="kafka")
     async with _standing(running):
         yield running
+
+
+@pytest.fixture(scope="session")
+async def forks() -> AsyncIterator[ForkServer]:
+    """Starts Python programs without their imports: `forks.preload("segops_ingest.app")`, then `forks.start(...)`."""
+    async with fork_server(ROOT) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
