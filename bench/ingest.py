@@ -37,10 +37,10 @@ from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.metrics import IntakeMetrics
-from segops_ingest.api.models import Accepted, BatchCall
+from segops_ingest.api.schemas import Accepted, BatchCall
 from segops_ingest.app import api_app, spare_the_collector
 from segops_ingest.domain.instants import warehouse_text
-from segops_ingest.service import Ingest
+from segops_ingest.service.accept_events import Ingest
 
 ROUNDS = 5
 SIZES: Mapping[int, Budget] = {1: at_most(1.6), 20: at_most(2.5), 100: at_most(4.2), 1000: at_most(4.2)}

@@ -20,7 +20,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.core.ids import SystemIds
 from segops_common.stores.clickhouse import ClickHouse
-from segops_ingest.adapters.warehouse import INSERT_TIMEOUT_S, ONCE_SETTINGS, ClickHouseWarehouse
+from segops_ingest.adapters.clickhouse.warehouse import INSERT_TIMEOUT_S, ONCE_SETTINGS, ClickHouseWarehouse
 from segops_ingest.domain.instants import warehouse_text
 from segops_ingest.domain.rows import rows_of
 from segops_local.demo import PAGES, PRODUCTS

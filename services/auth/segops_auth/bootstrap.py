@@ -11,16 +11,16 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from segops_auth.adapters.argon2.passwords import ArgonPasswords
 from segops_auth.adapters.authenticator import LocalAuthenticator
-from segops_auth.adapters.idempotency import PepperedIdempotency
-from segops_auth.adapters.passwords import ArgonPasswords
+from segops_auth.adapters.postgres.idempotency import PepperedIdempotency
 from segops_auth.adapters.postgres.tables import SCHEMA
 from segops_auth.adapters.postgres.writer import PostgresStore
 from segops_auth.adapters.redis.cache_invalidation import RedisPurges
 from segops_auth.adapters.redis.throttle import RedisThrottle
 from segops_auth.api.state import State
+from segops_auth.consumers.expired_tokens import Sweeper
 from segops_auth.consumers.last_use import LastUseWriter
-from segops_auth.consumers.sweeper import Sweeper
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.service import Auth
 from segops_auth.service.accounts import Accounts

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from segops_auth.domain.audit import Act
+from segops_auth.domain.audit_log import Act
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import (
     Account,

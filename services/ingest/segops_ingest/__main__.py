@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from segops_common.runtime.cli import Service
-from segops_ingest.adapters.warehouse import SERVICE
+from segops_ingest.adapters.clickhouse.warehouse import SERVICE
 from segops_ingest.app import are_migrations_pending, run_api, run_migrations, run_sink
 from segops_ingest.bootstrap import bootstrap
 

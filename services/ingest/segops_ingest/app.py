@@ -13,12 +13,12 @@ from segops_common.stores.clickhouse_migrations import migrate, pending_migratio
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
-from segops_ingest.adapters.warehouse import MIGRATIONS, SERVICE
+from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE
 from segops_ingest.api.cors import Cors
-from segops_ingest.api.fast_route import Shortcut
+from segops_ingest.api.fast_routes import Shortcut
 from segops_ingest.api.routes import router
 from segops_ingest.bootstrap import Bootstrap
-from segops_ingest.service import Ingest
+from segops_ingest.service.accept_events import Ingest
 
 _log = logging.getLogger(__name__)
 

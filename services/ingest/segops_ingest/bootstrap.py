@@ -21,11 +21,11 @@ from segops_common.streams.open import opened_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_common.web.server import Address
-from segops_ingest.adapters.first_seen import RedisStamps
+from segops_ingest.adapters.clickhouse.warehouse import ClickHouseWarehouse
 from segops_ingest.adapters.metrics import IntakeMetrics
-from segops_ingest.adapters.warehouse import ClickHouseWarehouse
+from segops_ingest.adapters.redis.first_seen import RedisStamps
 from segops_ingest.consumers.sink import Sink
-from segops_ingest.service import Ingest
+from segops_ingest.service.accept_events import Ingest
 from segops_ingest.settings import Settings
 
 

@@ -18,7 +18,7 @@ from segops_common.contracts.topics import EVENTS, Topic
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import SINGLE_NODE, read_migrations
-from segops_ingest.adapters.warehouse import MIGRATIONS
+from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS
 
 TOPICS = [pytest.param(topic, model, id=topic.name) for topic, model in VALUES.items()]
 

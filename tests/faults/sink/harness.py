@@ -18,7 +18,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unavailable
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
-from segops_ingest.service import Ingest
+from segops_ingest.service.accept_events import Ingest
 
 WORKER = Path(__file__).with_name("worker.py")
 EVENTS_A_REQUEST = 40

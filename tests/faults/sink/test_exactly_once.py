@@ -20,7 +20,7 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import SINGLE_NODE, migrate
 from segops_common.streams.log import APPEND_DEADLINE_S, EventLog
 from segops_common.streams.open import open_event_log
-from segops_ingest.adapters.warehouse import MIGRATIONS, SERVICE
+from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE
 from segops_local.engines import ClickHouseEngine, KafkaEngine, ValkeyEngine
 from tests.faults.sink.harness import Producer, Sinks, Verdict, until_drained, verdict
 

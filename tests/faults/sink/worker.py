@@ -21,7 +21,7 @@ from segops_common.streams.loop.dead_letters import DeadLetters
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.valkey.log import ValkeyEventLog
 from segops_common.telemetry.metrics import Metrics
-from segops_ingest.adapters.warehouse import ClickHouseWarehouse
+from segops_ingest.adapters.clickhouse.warehouse import ClickHouseWarehouse
 from segops_ingest.consumers.sink import Sink
 
 

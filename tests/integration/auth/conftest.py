@@ -13,7 +13,7 @@ from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
-from tests.integration.auth.world import PEPPER, SERVICE_TOKEN, World, opened
+from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, World, opened
 from tests.unit.security.keys import new_private_key
 
 

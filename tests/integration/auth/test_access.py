@@ -10,7 +10,7 @@ import pytest
 
 from segops_auth.app import openapi_document
 from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
-from tests.integration.auth.world import Person, World, fresh, refused
+from tests.integration.auth.harness import Person, World, fresh, refused
 
 PUBLIC = {"signUp", "createToken", "refreshToken", "revokeToken", "acceptInvite", "getJwks"}
 METHODS = ("get", "post", "put", "patch", "delete")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from segops_common.core.clock import SystemClock
-from tests.integration.auth.world import PASSWORD, World, fresh, refused, said
+from tests.integration.auth.harness import PASSWORD, World, fresh, refused, said
 
 NEW_PASSWORD = "a-staple-is-better-than-nothing"
 

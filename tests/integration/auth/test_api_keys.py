@@ -12,7 +12,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import looks_valid, new_key
 from segops_common.security.permissions import KeyKind
-from tests.integration.auth.world import World, refused, said
+from tests.integration.auth.harness import World, refused, said
 
 
 async def test_a_key_is_shown_once(world: World) -> None:

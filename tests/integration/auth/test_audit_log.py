@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import create_engine, read_session
-from tests.integration.auth.world import Person, World, fresh, said
+from tests.integration.auth.harness import Person, World, fresh, said
 
 
 @pytest.fixture

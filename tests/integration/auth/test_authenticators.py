@@ -20,7 +20,7 @@ from segops_common.security.permissions import KeyKind, Role
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.tokens import TokenSigner
 from segops_common.stores.redis import create_redis
-from tests.integration.auth.world import SERVICE_TOKEN, Person, World, said
+from tests.integration.auth.harness import SERVICE_TOKEN, Person, World, said
 from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 from tests.unit.security.keys import new_private_key
 

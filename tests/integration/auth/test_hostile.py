@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from segops_auth.app import openapi_document
+from tests.integration.auth.harness import PASSWORD, World, fresh, refused, said
 from tests.integration.auth.test_access import ALL, Operation, bearer
-from tests.integration.auth.world import PASSWORD, World, fresh, refused, said
 
 WITH_BODY = [operation for operation in ALL if operation.body is not None]
 JSON = {"Content-Type": "application/json"}

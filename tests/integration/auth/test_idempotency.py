@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import create_engine, read_session
-from tests.integration.auth.world import PASSWORD, World, fresh, refused, said
+from tests.integration.auth.harness import PASSWORD, World, fresh, refused, said
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.auth.world import PASSWORD, World, fresh, refused, said
+from tests.integration.auth.harness import PASSWORD, World, fresh, refused, said
 
 
 def acceptance(invite: dict[str, Any], **changes: Any) -> dict[str, Any]:

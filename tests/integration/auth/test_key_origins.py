@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.auth.world import World, refused, said
+from tests.integration.auth.harness import World, refused, said
 
 PAGES = ["https://www.example.com", "http://localhost:3000"]
 

@@ -10,7 +10,7 @@ from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
-from tests.integration.auth.world import PASSWORD, SERVICE_TOKEN, World, opened, refused, said
+from tests.integration.auth.harness import PASSWORD, SERVICE_TOKEN, World, opened, refused, said
 
 # Port 1 is reserved and nobody listens there.
 NO_POSTGRES = "postgresql+asyncpg://nobody@127.0.0.1:1/segops"

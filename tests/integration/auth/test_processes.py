@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.integration.auth.world import PEPPER, SERVICE_TOKEN, fresh
+from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, fresh
 
 
 @pytest.fixture

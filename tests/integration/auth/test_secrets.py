@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from segops_common.stores.postgres import create_engine, read_session
 from segops_common.stores.redis import create_redis
-from tests.integration.auth.world import PASSWORD, World, fresh, said
+from tests.integration.auth.harness import PASSWORD, World, fresh, said
 
 
 async def dump_of_postgres(url: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from segops_common.stores.postgres import create_engine, read_session
-from tests.integration.auth.world import PASSWORD, Json, World, refused, said
+from tests.integration.auth.harness import PASSWORD, Json, World, refused, said
 
 
 async def refresh(world: World, tokens: Json) -> httpx.Response:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.integration.auth.world import World, fresh, refused, said
+from tests.integration.auth.harness import World, fresh, refused, said
 
 
 async def test_a_person_may_have_more_tenants(world: World) -> None:

@@ -11,7 +11,7 @@ from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
-from tests.integration.auth.world import PASSWORD, World, fresh, opened, refused, said
+from tests.integration.auth.harness import PASSWORD, World, fresh, opened, refused, said
 
 EMAIL_LIMIT, ADDRESS_LIMIT = 4, 6
 # Port 1 is reserved and nobody listens there.

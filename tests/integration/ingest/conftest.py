@@ -7,8 +7,8 @@ import pytest
 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import migrate
-from segops_ingest.adapters.warehouse import MIGRATIONS, SERVICE
-from tests.integration.ingest.running import Api, opened
+from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE
+from tests.integration.ingest.harness import Api, opened
 
 
 @pytest.fixture(scope="session")

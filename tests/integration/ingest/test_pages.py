@@ -10,7 +10,7 @@ import httpx
 import orjson
 import pytest
 
-from tests.integration.ingest.running import PAGE, Api
+from tests.integration.ingest.harness import PAGE, Api
 from tests.integration.ingest.test_routes import PATHS, PREFIX, TRACK, newest_row, problem
 
 EVIL = "https://evil.example"

@@ -10,7 +10,7 @@ import pytest
 from segops_common.contracts.topics import EVENTS, profile_key
 from segops_common.streams.log import partition_of
 from segops_ingest.api.examples import CALL_EXAMPLES
-from tests.integration.ingest.running import Api, opened
+from tests.integration.ingest.harness import Api, opened
 
 PREFIX = "/api/ingestion"
 KINDS = ("track", "identify", "page", "screen", "group", "alias")

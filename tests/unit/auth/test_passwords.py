@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from argon2 import PasswordHasher
 
-from segops_auth.adapters.passwords import MAX_WAITING, ArgonPasswords
+from segops_auth.adapters.argon2.passwords import MAX_WAITING, ArgonPasswords
 from segops_common.core.problems import Unavailable
 
 

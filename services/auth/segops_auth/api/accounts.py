@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from segops_auth.api.credential_models import JsonWebKey, JsonWebKeySet
-from segops_auth.api.deps import ClientAddress, Person, PublicKeys, UseCases
-from segops_auth.api.models import (
+from segops_auth.api.dependencies import ClientAddress, Person, PublicKeys, UseCases
+from segops_auth.api.schemas.accounts import (
     ChangePassword,
     Me,
     RefreshRequest,
@@ -16,6 +15,7 @@ from segops_auth.api.models import (
     SignUpResult,
     TokenSet,
 )
+from segops_auth.api.schemas.api_keys import JsonWebKey, JsonWebKeySet
 from segops_common.contracts.http import AUTH_PREFIX, JWKS_PATH
 from segops_common.web.app import new_router
 from segops_common.web.idempotency import answers_with_a_secret

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from segops_auth.api.credential_models import (
+from segops_auth.api.dependencies import Id, KeysManager, TenantQuery, UseCases
+from segops_auth.api.schemas.api_keys import (
     ApiKeyCreated,
     ApiKeyList,
     ApiKeyRead,
@@ -12,7 +13,6 @@ from segops_auth.api.credential_models import (
     RotateApiKey,
     UpdateApiKey,
 )
-from segops_auth.api.deps import Id, KeysManager, TenantQuery, UseCases
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.security.permissions import KeyKind, Scope
 from segops_common.web.app import new_router

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from segops_auth.api.deps import UseCases, state_of
-from segops_auth.api.fields import MAX_ID
+from segops_auth.api.dependencies import UseCases, state_of
+from segops_auth.api.schemas.fields import MAX_ID
 from segops_common.contracts.http import (
     INTROSPECT_PATH,
     IntrospectRequest,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from segops_auth.api.credential_models import AcceptInvite, CreateInvite, InviteAccepted, InviteCreated, InviteList
-from segops_auth.api.deps import ClientAddress, Id, MembersManager, UseCases
+from segops_auth.api.dependencies import ClientAddress, Id, MembersManager, UseCases
+from segops_auth.api.schemas.api_keys import AcceptInvite, CreateInvite, InviteAccepted, InviteCreated, InviteList
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import PageParams

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from segops_auth.api.deps import AuditReader, Id, MembersManager, Person, TenantManager, UseCases
-from segops_auth.api.models import (
+from segops_auth.api.dependencies import AuditReader, Id, MembersManager, Person, TenantManager, UseCases
+from segops_auth.api.schemas.accounts import (
     AuditLog,
     CreateTenant,
     MemberList,

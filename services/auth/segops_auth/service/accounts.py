@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from segops_auth.domain.audit import Act, Action
+from segops_auth.domain.audit_log import Act, Action
 from segops_auth.domain.password import new_password
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, Belonging, Tenant
 from segops_auth.ports import EmailTaken, Passwords, SlugTaken, Store, Throttle
-from segops_auth.service.acting import record_for_all
+from segops_auth.service.authorization import record_for_all
 from segops_auth.service.sessions import Sessions, Tokens
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Conflict, Fault, Unauthenticated, ValidationFailed

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from segops_auth.domain.audit import Act, Action
+from segops_auth.domain.audit_log import Act, Action
+from segops_auth.domain.grants import key_scopes
 from segops_auth.domain.origins import key_origins
-from segops_auth.domain.roles import key_scopes
 from segops_auth.domain.values import ApiKey, NewApiKey
 from segops_auth.ports import Purges, Store, WriteUnit
-from segops_auth.service.acting import act_in, look_in
+from segops_auth.service.authorization import act_in, look_in
 from segops_auth.service.last_use import LastUse
 from segops_auth.service.paging import page, position
 from segops_auth.service.secrets import Secrets

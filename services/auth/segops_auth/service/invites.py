@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from segops_auth.domain.audit import Act, Action
+from segops_auth.domain.audit_log import Act, Action
+from segops_auth.domain.grants import check_grant
 from segops_auth.domain.rate_limit import Limit
-from segops_auth.domain.roles import check_grant
 from segops_auth.domain.values import Account, Invite, Tenant
 from segops_auth.ports import AlreadyMember, EmailTaken, Passwords, Purges, Store, Throttle, WriteUnit
 from segops_auth.service.accounts import chosen_password
-from segops_auth.service.acting import absent_tenant, act_in, check_room_for_tenant, look_in
+from segops_auth.service.authorization import absent_tenant, act_in, check_room_for_tenant, look_in
 from segops_auth.service.paging import page, position
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import Sessions, Tokens

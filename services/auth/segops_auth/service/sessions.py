@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from segops_auth.domain.audit import Act, Action
+from segops_auth.domain.audit_log import Act, Action
 from segops_auth.domain.password import normal_password
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, RefreshToken
 from segops_auth.ports import AccessTokens, Passwords, Store, Throttle, WriteUnit
-from segops_auth.service.acting import record_for_all
+from segops_auth.service.authorization import record_for_all
 from segops_auth.service.secrets import Secrets
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unauthenticated

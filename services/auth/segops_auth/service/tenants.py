@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from segops_auth.domain.audit import Act, Action
-from segops_auth.domain.roles import check_grant
+from segops_auth.domain.audit_log import Act, Action
+from segops_auth.domain.grants import check_grant
 from segops_auth.domain.values import AuditEntry, Member, Tenant
 from segops_auth.ports import Purges, SlugTaken, Store, WriteUnit
 from segops_auth.service.accounts import slug_taken, tenant_created
-from segops_auth.service.acting import act_in, check_room_for_tenant, look_in
+from segops_auth.service.authorization import act_in, check_room_for_tenant, look_in
 from segops_auth.service.paging import LARGEST, page, position
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page

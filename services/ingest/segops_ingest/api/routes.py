@@ -17,11 +17,11 @@ from segops_common.web.dependencies import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES, TEXT_EXAMPLES
-from segops_ingest.api.fast_route import TEXT, DocumentedAs, HotRoute
-from segops_ingest.api.models import CALLS, Accepted
+from segops_ingest.api.fast_routes import TEXT, DocumentedAs, HotRoute
+from segops_ingest.api.schemas import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import EventRefused
-from segops_ingest.service import Ingest, Receipt
+from segops_ingest.service.accept_events import Ingest, Receipt
 
 OWN_SLUGS = ("too-complex", "timestamp-out-of-range")
 """Codes that are also a problem type of their own, as they call for another reaction than a typing error."""

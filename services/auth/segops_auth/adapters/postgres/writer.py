@@ -28,7 +28,7 @@ from segops_auth.adapters.postgres.tables import (
     tenant_of,
     tenants,
 )
-from segops_auth.domain.audit import FIRST_PREVIOUS_HASH, Act, Head, follow
+from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, Act, Head, follow
 from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
 from segops_auth.ports import AlreadyMember, EmailTaken, ReadUnit, SlugTaken, WriteUnit
 from segops_common.security.permissions import Role

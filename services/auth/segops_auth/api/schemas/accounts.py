@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from segops_auth.api import examples
-from segops_auth.api.fields import Answer, Body, Email, GivenPassword, Name, NewPassword, Slug, Token
+from segops_auth.api.schemas import examples
+from segops_auth.api.schemas.fields import Answer, Body, Email, GivenPassword, Name, NewPassword, Slug, Token
 from segops_auth.domain import values
 from segops_auth.service.accounts import SignedUp
 from segops_auth.service.sessions import Tokens

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from segops_common.contracts.events import EventKind
-from segops_ingest.api.models import CALLS
+from segops_ingest.api.schemas import CALLS
 from segops_ingest.domain.event import FORMS, Intake
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.refusal import EventRefused

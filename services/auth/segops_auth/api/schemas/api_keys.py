@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from segops_auth.api import examples
-from segops_auth.api.fields import Answer, Body, Email, Name, NewPassword, Origins, TenantId, Token
-from segops_auth.api.models import GivenRole, TenantRef, TokenSet, UserRef
+from segops_auth.api.schemas import examples
+from segops_auth.api.schemas.accounts import GivenRole, TenantRef, TokenSet, UserRef
+from segops_auth.api.schemas.fields import Answer, Body, Email, Name, NewPassword, Origins, TenantId, Token
 from segops_auth.domain import values
 from segops_auth.service.invites import Accepted
 from segops_common.core.pagination import Page

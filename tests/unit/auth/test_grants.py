@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from segops_auth.domain.roles import check_grant, key_scopes
+from segops_auth.domain.grants import check_grant, key_scopes
 from segops_common.core.problems import Forbidden, ValidationFailed
 from segops_common.security.permissions import KeyKind, Role, Scope
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request
 
-from segops_auth.api.fields import MAX_ID
+from segops_auth.api.schemas.fields import MAX_ID
 from segops_auth.api.state import State
 from segops_auth.service import Auth
 from segops_common.security.permissions import Scope

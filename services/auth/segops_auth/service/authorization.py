@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segops_auth.domain.audit import Act
+from segops_auth.domain.audit_log import Act
 from segops_auth.ports import ReadUnit, WriteUnit
 from segops_common.core.problems import Conflict, NotFound
 from segops_common.security.permissions import Role, Scope

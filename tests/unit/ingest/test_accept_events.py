@@ -17,7 +17,7 @@ from segops_common.streams.log import MAX_RECORD_BYTES, Record, partition_of
 from segops_common.streams.memory import MemoryEventLog
 from segops_ingest.domain.limits import MAX_EVENT_BYTES
 from segops_ingest.domain.refusal import EventRefused
-from segops_ingest.service import Ingest
+from segops_ingest.service.accept_events import Ingest
 
 
 class StandingClock(SystemClock):

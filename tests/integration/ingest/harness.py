@@ -18,10 +18,10 @@ from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
-from segops_ingest.adapters.first_seen import RedisStamps
 from segops_ingest.adapters.metrics import IntakeMetrics
+from segops_ingest.adapters.redis.first_seen import RedisStamps
 from segops_ingest.app import api_app
-from segops_ingest.service import Ingest
+from segops_ingest.service.accept_events import Ingest
 
 PAGE = "https://www.example.com"
 

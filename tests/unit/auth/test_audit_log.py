@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from segops_auth.domain.audit import FIRST_PREVIOUS_HASH, Act, Action, Head, follow
+from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, Act, Action, Head, follow
 
 ACT = Act(
     at=datetime(2026, 1, 31, 9, 0, 0, 120, tzinfo=UTC),

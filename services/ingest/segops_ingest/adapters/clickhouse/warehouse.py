@@ -12,7 +12,7 @@ from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, Cli
 from segops_ingest.ports import InsertFailed, InsertRefused
 
 SERVICE: Final = "ingest"
-MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
+MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
 """The tables that this service owns, under the service's name."""
 
 DEAD_LETTERS_TABLE: Final = "dead_letters"

@@ -1,0 +1,1 @@
+"""First-seen timestamps in Redis."""
