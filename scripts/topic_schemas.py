@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from segops_common.contracts.events import EventRow
 from segops_common.contracts.jobs import (
     ComputeJob,
-    ComputeResult,
+    ComputeResultMessage,
     MembershipChanged,
     SegmentChanged,
     StaticMembersChanged,
@@ -36,7 +36,7 @@ VALUES: dict[Topic, type[BaseModel]] = {
     COMPUTE_JOBS: ComputeJob,
     SEGMENTS: SegmentChanged,
     STATIC_MEMBERS: StaticMembersChanged,
-    COMPUTE_RESULTS: ComputeResult,
+    COMPUTE_RESULTS: ComputeResultMessage,
     MEMBERSHIP_CHANGES: MembershipChanged,
 }
 

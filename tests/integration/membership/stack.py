@@ -17,7 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import segops_ingest
 import segops_membership
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, JobSegment, MembershipChanged
+from segops_common.contracts.jobs import (
+    ComputeJob,
+    ComputeResult,
+    ComputeResultMessage,
+    FailedResult,
+    JobSegment,
+    MembershipChanged,
+    SucceededResult,
+)
 from segops_common.contracts.topics import COMPUTE_RESULTS, MEMBERSHIP_CHANGES, Topic
 from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
 from segops_common.core.clock import SystemClock
@@ -178,8 +186,20 @@ class Stack:
 
     async def results(self, tenant_id: int) -> list[ComputeResult]:
         """What was reported of the tenant's runs, oldest first."""
-        found = [ComputeResult.model_validate_json(line) for line in await self._lines(COMPUTE_RESULTS)]
+        found = [ComputeResultMessage.model_validate_json(line).root for line in await self._lines(COMPUTE_RESULTS)]
         return [result for result in found if result.tenant_id == tenant_id]
+
+    async def succeeded(self, tenant_id: int) -> SucceededResult:
+        """Return the newest report of the tenant's runs, which must be a success."""
+        result = (await self.results(tenant_id))[-1]
+        assert isinstance(result, SucceededResult), result
+        return result
+
+    async def failed(self, tenant_id: int) -> FailedResult:
+        """Return the newest report of the tenant's runs, which must be a failure."""
+        result = (await self.results(tenant_id))[-1]
+        assert isinstance(result, FailedResult), result
+        return result
 
     async def changes(self, tenant_id: int) -> list[MembershipChanged]:
         """Who was said to enter and exit."""

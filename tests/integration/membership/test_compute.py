@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from segops_common.contracts.jobs import SucceededResult
 from segops_common.core.clock import SystemClock
 from segops_common.stores.postgres import create_engine
 from segops_language.instants import to_ms
@@ -37,7 +38,7 @@ async def test_a_job_becomes_membership(stack: Stack) -> None:
     # A run that takes a while says more than once that it goes on.
     *running, done = await stack.results(tenant)
     assert {each.status for each in running} == {"running"}
-    assert done.status == "succeeded"
+    assert isinstance(done, SucceededResult)
     assert [(each.segment_id, each.size, each.entered, each.exited) for each in done.segments] == [(SEGMENT, 1, 1, 0)]
     assert done.counts.universe == 2
     assert done.counts.rows_read > 0
@@ -54,7 +55,7 @@ async def test_a_run_is_compared_with_the_one_published_before(stack: Stack) -> 
 
     await stack.compute.run(job(tenant, 2, {SEGMENT: recent}, as_of=LATER))
 
-    done = (await stack.results(tenant))[-1]
+    done = await stack.succeeded(tenant)
     assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
     changes = {(each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2}
     assert changes == {("comes", "entered"), ("leaves", "exited")}
@@ -99,8 +100,8 @@ async def test_an_older_run_still_publishes_the_segments_that_no_later_run_had(s
 
     await stack.compute.run(job(tenant, 1, {1: group(logic="OR"), 2: LOGGED_IN}))
 
-    done = (await stack.results(tenant))[-1]
-    assert (done.status, [each.segment_id for each in done.segments]) == ("succeeded", [2])
+    done = await stack.succeeded(tenant)
+    assert [each.segment_id for each in done.segments] == [2]
     assert await stack.segments_of(tenant, "u") == (1, 2)
 
 
@@ -114,7 +115,7 @@ async def test_a_profile_is_known_from_its_first_event_on_however_late_that_came
     await stack.compute.run(job(tenant, 2, {1: everyone}, as_of=EARLIER))
     await stack.compute.run(job(tenant, 3, {1: everyone}, as_of=EARLIER - timedelta(milliseconds=1)))
 
-    sizes = [each.segments[0].size for each in await stack.results(tenant) if each.status == "succeeded"]
+    sizes = [each.segments[0].size for each in await stack.results(tenant) if isinstance(each, SucceededResult)]
     assert sizes == [1, 2, 1]
 
 
@@ -125,11 +126,8 @@ async def test_a_run_as_of_the_past_is_recorded_and_not_shown(stack: Stack) -> N
 
     await stack.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}, as_of=EARLIER))
 
-    done = (await stack.results(tenant))[-1]
-    assert (done.status, [(each.size, each.entered, each.exited) for each in done.segments]) == (
-        "succeeded",
-        [(1, 0, 0)],
-    )
+    done = await stack.succeeded(tenant)
+    assert [(each.size, each.entered, each.exited) for each in done.segments] == [(1, 0, 0)]
     assert await stack.segments_of(tenant, "new") == (SEGMENT,)
     rows = await stack.clickhouse.query(
         "SELECT run_id, published, bitmapCardinality(members) FROM segment_runs FINAL WHERE tenant_id = {t:UInt64} ORDER BY run_id",
@@ -166,7 +164,7 @@ async def test_a_tenant_without_events_has_empty_segments(stack: Stack) -> None:
 
     await stack.compute.run(job(tenant, 1, {SEGMENT: group()}))
 
-    done = (await stack.results(tenant))[-1]
+    done = await stack.succeeded(tenant)
     assert [(each.size, each.entered) for each in done.segments] == [(0, 0)]
     assert await stack.segments_of(tenant, "u") == ()
 
@@ -262,7 +260,7 @@ async def test_only_the_lease_holder_moves_the_head(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event("u")])
     await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
-    result = (await stack.results(tenant))[-1]
+    result = await stack.succeeded(tenant)
     fence = await stack.ledger.acquire(tenant, "a", timedelta(seconds=30))
 
     def proposal(*, fence: int, base: int) -> Proposal:

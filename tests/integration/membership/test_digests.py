@@ -40,8 +40,8 @@ def history() -> list[Event]:
 
 async def digests(stack: Stack, tenant: int, run: int, segments: dict[int, Group], *, minutes: int = 0) -> list[str]:
     await stack.compute.run(job(tenant, run, segments, as_of=NOW + timedelta(minutes=minutes)))
-    done = (await stack.results(tenant))[-1]
-    assert (done.run_id, done.status) == (run, "succeeded")
+    done = await stack.succeeded(tenant)
+    assert done.run_id == run
     return [each.digest or "" for each in done.segments]
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from segops_common.contracts.jobs import ComputeResult, JobSegment, StaticMembersChanged
+from segops_common.contracts.jobs import FailedResult, JobSegment, StaticMembersChanged, SucceededResult
 from tests.integration.membership.stack import NOW_MS, Stack, count, event, group, job, new_tenant, opened
 
 VIEWS = 400_000
@@ -28,7 +28,7 @@ NOWHERE = group({"type": "segment", "segment_id": 99})
 LOGINS, VIEWERS, READERS, LOST = 10, 20, 30, 40
 
 
-def failures(result: ComputeResult) -> dict[int, str]:
+def failures(result: SucceededResult | FailedResult) -> dict[int, str]:
     return {each.segment_id: each.problem.type.rsplit("/", 1)[1] for each in result.failures}
 
 
@@ -68,8 +68,7 @@ async def test_what_takes_too_much_memory_leaves_the_others_to_be_published(
 
     await narrow.compute.run(job(tenant, 2, {LOGINS: LOGGED_IN, VIEWERS: VIEWED, READERS: MANY_VALUES}))
 
-    done = (await narrow.results(tenant))[-1]
-    assert (done.status, done.problem) == ("succeeded", None)
+    done = await narrow.succeeded(tenant)
     assert {each.segment_id: each.size for each in done.segments} == {LOGINS: 1, VIEWERS: 3}
     assert failures(done) == {READERS: "evaluation-refused"}
     found = [await narrow.segments_of(tenant, each) for each in ("few", "many", "new")]
@@ -82,7 +81,7 @@ async def test_who_refers_to_what_is_refused_fails_with_it(stack: Stack, narrow:
 
     await narrow.compute.run(job(tenant, 1, segments, references={READERS: MANY_VALUES}))
 
-    done = (await narrow.results(tenant))[-1]
+    done = await narrow.succeeded(tenant)
     assert ([each.segment_id for each in done.segments], failures(done)) == (
         [LOGINS],
         {VIEWERS: "evaluation-refused"},
@@ -92,12 +91,8 @@ async def test_who_refers_to_what_is_refused_fails_with_it(stack: Stack, narrow:
 async def test_a_run_that_fails_for_all_has_failed(narrow: Stack, tenant: int) -> None:
     await narrow.compute.run(job(tenant, 1, {READERS: MANY_VALUES, VIEWERS: NOWHERE}))
 
-    done = (await narrow.results(tenant))[-1]
-    assert (done.status, failures(done)) == (
-        "failed",
-        {READERS: "evaluation-refused", VIEWERS: "reference-broken"},
-    )
-    assert done.problem is not None
+    done = await narrow.failed(tenant)
+    assert failures(done) == {READERS: "evaluation-refused", VIEWERS: "reference-broken"}
     assert (await narrow.ledger.head(tenant)).number == 0
 
 
@@ -116,8 +111,8 @@ async def test_a_lost_list_and_a_broken_reference_leave_the_others_to_be_publish
 
     await stack.compute.run(told.model_copy(update={"segments": (lost, *told.segments)}))
 
-    done = (await stack.results(tenant))[-1]
-    assert (done.status, [(each.segment_id, each.size) for each in done.segments]) == ("succeeded", [(LOGINS, 1)])
+    done = await stack.succeeded(tenant)
+    assert [(each.segment_id, each.size) for each in done.segments] == [(LOGINS, 1)]
     assert failures(done) == {
         LOST: "static-list-incomplete",
         READERS: "static-list-incomplete",

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
-from segops_common.contracts.jobs import ComputeResult
+from segops_common.contracts.jobs import SucceededResult
 from segops_common.stores.postgres import create_engine
 from segops_membership.adapters.postgres.ledger import PostgresLedger
 from segops_membership.domain.publication import Attempt, Proposal
@@ -86,7 +86,7 @@ async def test_a_worker_frozen_while_it_renews_a_lease_keeps_it_no_longer_than_i
 async def test_a_worker_frozen_while_it_publishes_has_published_nothing(stack: Stack, freezing: Freezing) -> None:
     tenant = new_tenant()
     fence = await stack.ledger.acquire(tenant, "frozen", TTL)
-    result = ComputeResult(run_id=1, tenant_id=tenant, status="succeeded", at=NOW)
+    result = SucceededResult(run_id=1, tenant_id=tenant, at=NOW)
     proposal = Proposal(
         attempt=Attempt(1, fence), base_run_id=0, as_of_ms=NOW_MS, at=NOW, segment_ids=[42], result=result
     )

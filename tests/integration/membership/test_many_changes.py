@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import ComputeResult
+from segops_common.contracts.jobs import SucceededResult
 from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, Settings
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
@@ -99,10 +99,9 @@ async def test_each_change_is_read_once_however_few_names_fit(stack: Stack, name
     await ClickHouseProfiles(clickhouse=stack.clickhouse).number(tenant, 1, USERS, 1)
     runs = ClickHouseRuns(clickhouse=stack.clickhouse, names_at_once=names_at_once)
     await runs.write_outcomes(tenant, attempt, OUTCOMES, NOW_MS, NOW)
-    result = ComputeResult(
+    result = SucceededResult(
         run_id=9,
         tenant_id=tenant,
-        status="succeeded",
         at=NOW,
         segments=tuple(each.result(Digest()) for each in OUTCOMES),
     )

@@ -31,7 +31,7 @@ async def test_a_job_brings_the_definitions_it_refers_to(stack: Stack) -> None:
 
     await stack.compute.run(job(tenant, 1, segments, references=references))
 
-    done = (await stack.results(tenant))[-1]
+    done = await stack.succeeded(tenant)
     assert [(each.segment_id, each.size) for each in done.segments] == [(10, 1), (11, 2)]
     assert await stack.segments_of(tenant, "logs in") == (10, 11)
     assert await stack.segments_of(tenant, "neither") == (11,)
@@ -50,7 +50,7 @@ async def test_a_segment_of_the_same_job_counts_by_the_job_even_when_it_is_super
 
     await stack.compute.run(job(tenant, 1, {10: group(member_of(20)), 20: BOUGHT}, references={20: LOGGED_IN}))
 
-    assert [each.segment_id for each in (await stack.results(tenant))[-1].segments] == [10]
+    assert [each.segment_id for each in (await stack.succeeded(tenant)).segments] == [10]
     assert await stack.segments_of(tenant, "buys") == (10,)
     assert await stack.segments_of(tenant, "logs in") == (20,)
 
@@ -63,7 +63,7 @@ async def test_a_changed_inner_definition_counts_from_the_next_run_on(stack: Sta
 
     await stack.compute.run(job(tenant, 2, outer, references={20: BOUGHT}))
 
-    done = (await stack.results(tenant))[-1]
+    done = await stack.succeeded(tenant)
     assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
     changes = {(each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2}
     assert changes == {("buys", "entered"), ("logs in", "exited")}
@@ -85,12 +85,9 @@ async def test_a_job_whose_references_lead_nowhere_fails(
 
     await stack.compute.run(job(tenant, 1, {10: group(member_of(20))}, references=references))
 
-    done = (await stack.results(tenant))[-1]
-    assert (done.status, done.problem and done.problem.type) == (
-        "failed",
-        "https://segops.dev/problems/reference-broken",
-    )
-    assert reason in (done.problem.detail if done.problem else "")
+    done = await stack.failed(tenant)
+    assert done.problem.type == "https://segops.dev/problems/reference-broken"
+    assert reason in done.problem.detail
     assert (await stack.ledger.head(tenant)).number == 0
     await stack.compute.run(job(tenant, 2, {10: LOGGED_IN}))
     assert await stack.segments_of(tenant, "both") == (10,)

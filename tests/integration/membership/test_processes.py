@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from segops_common.contracts.jobs import ComputeResult, SegmentChanged
+from segops_common.contracts.jobs import ComputeResult, ComputeResultMessage, SegmentChanged, SucceededResult
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, tenant_key
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog
@@ -63,8 +63,9 @@ async def _final(log: EventLog, tenant: int) -> ComputeResult:
     partition = (await log.append(COMPUTE_RESULTS, tenant_key(tenant), b"")).partition
     for _ in range(300):
         for record in await log.tail(COMPUTE_RESULTS, partition, 100):
-            if record.value and (found := ComputeResult.model_validate_json(record.value)).status != "running":
-                return found
+            result = ComputeResultMessage.model_validate_json(record.value).root if record.value else None
+            if result is not None and result.status != "running":
+                return result
         await asyncio.sleep(0.1)
     raise TimeoutError("the run has no result")
 
@@ -100,7 +101,8 @@ async def test_a_worker_process_finishes_the_job_that_another_died_with(stack: S
     worker.terminate()
     await worker.wait()
 
-    assert (result.status, result.run_id) == ("succeeded", 1)
+    assert isinstance(result, SucceededResult)
+    assert result.run_id == 1
     assert [(each.segment_id, each.entered) for each in result.segments] == [(42, 1)]
     assert await stack.segments_of(tenant, "u") == (42,)
     assert (known.version, known.definition) == (1, group(count()))

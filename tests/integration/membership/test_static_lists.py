@@ -65,8 +65,8 @@ async def test_a_list_is_its_changes_in_their_order(stack: Stack) -> None:
         (LIST,),
         (),
     ]
-    done = (await stack.results(tenant))[-1]
-    assert (done.status, done.segments[0].size) == ("succeeded", 3)
+    done = await stack.succeeded(tenant)
+    assert done.segments[0].size == 3
 
     await stack.lists.take_in([change(tenant, 2, add=["new"], remove=["known", "never"])])
     await stack.compute.run(list_job(tenant, 2, 2))
@@ -144,7 +144,7 @@ async def test_a_portion_that_is_stored_again_counts_once(stack: Stack) -> None:
     await stack.lists.take_in(portions)
     await stack.lists.take_in(portions)
     await stack.compute.run(list_job(tenant, 1, 1))
-    assert (await stack.results(tenant))[-1].segments[0].size == 2
+    assert (await stack.succeeded(tenant)).segments[0].size == 2
 
 
 async def test_what_no_list_holds_any_more_is_dropped(stack: Stack) -> None:
@@ -156,7 +156,7 @@ async def test_what_no_list_holds_any_more_is_dropped(stack: Stack) -> None:
     await stack.lists.take_in([change(tenant, 4, replace=True, deleted=True)])
     assert await stored(stack, tenant, set()) == set()
     await stack.compute.run(list_job(tenant, 1, 4))
-    assert (await stack.results(tenant))[-1].segments[0].size == 0
+    assert (await stack.succeeded(tenant)).segments[0].size == 0
 
 
 async def stored(stack: Stack, tenant_id: int, expected: set[str]) -> set[str]:
@@ -206,8 +206,7 @@ async def test_a_list_with_a_missing_part_fails_its_runs_until_it_is_replaced(st
     following = change(tenant, 3, add=["c"])
     assert await stack.lists.take_in([late, following]) == [late, following]
     await stack.compute.run(list_job(tenant, 1, 2))
-    done = (await stack.results(tenant))[-1]
-    assert done.problem is not None
+    done = await stack.failed(tenant)
     assert done.problem.type.endswith("/static-list-incomplete")
     assert await stack.lists.take_in([change(tenant, 4, replace=True, add=["d"])]) == []
     await stack.compute.run(list_job(tenant, 2, 4))

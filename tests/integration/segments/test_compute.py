@@ -9,7 +9,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, RunCounts, RunProblem, SegmentResult
+from segops_common.contracts.jobs import (
+    ComputeJob,
+    ComputeResult,
+    ComputeResultMessage,
+    RunCounts,
+    RunProblem,
+    SegmentResult,
+)
 from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
@@ -57,7 +64,8 @@ async def relay_everything(engine: AsyncEngine) -> list[ComputeJob]:
 
 
 def result(run_id: int, status: str, at: datetime, **more: object) -> ComputeResult:
-    return ComputeResult.model_validate({"run_id": run_id, "tenant_id": 1, "status": status, "at": at, **more})
+    values = {"run_id": run_id, "tenant_id": 1, "status": status, "at": at, **more}
+    return ComputeResultMessage.model_validate(values).root
 
 
 async def test_a_run_is_queued_with_all_that_a_worker_needs(

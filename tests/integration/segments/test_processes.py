@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from segops_common.contracts.jobs import ComputeJob, ComputeResult, SegmentChanged, SegmentResult
+from segops_common.contracts.jobs import ComputeJob, SegmentChanged, SegmentResult, SucceededResult
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, Topic, tenant_key
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog, partition_of
@@ -124,10 +124,9 @@ async def test_a_run_goes_out_and_its_result_comes_back(
     run_id = (await request(runs, segment)).id
     async with running("outbox", env), running("results", {**env, "SEGOPS_HTTP_PORT": str(free_port())}):
         await until(lambda: all_sent(log, tenant, 1))
-        result = ComputeResult(
+        result = SucceededResult(
             run_id=run_id,
             tenant_id=tenant,
-            status="succeeded",
             at=datetime.now(UTC),
             segments=(SegmentResult(segment_id=segment.id, version=1, size=3, entered=3, exited=0),),
             duration_ms=5,

@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.jobs import ComputeResult, RunProgress, SegmentResult
+from segops_common.contracts.jobs import ComputeResultMessage, RunProgress, SegmentResult
 from segops_common.core.clock import SystemClock
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.web.app import Running
@@ -86,7 +86,7 @@ class Followed:
 
     async def say(self, status: str, **more: object) -> None:
         result = {"run_id": self.run, "tenant_id": self.tenant, "status": status, "at": datetime.now(UTC), **more}
-        await self.runs.apply(ComputeResult.model_validate(result))
+        await self.runs.apply(ComputeResultMessage.model_validate(result).root)
 
     async def finish(self) -> None:
         part = SegmentResult(segment_id=self.segment, version=1, size=5, entered=5, exited=0, digest="ab" * 16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from segops_common.contracts.jobs import ComputeResult, MembershipChanged
+from segops_common.contracts.jobs import MembershipChanged, SucceededResult
 from segops_common.contracts.topics import MEMBERSHIP_CHANGES, profile_key
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import MAX_RECORD_BYTES, partition_of
@@ -21,7 +21,7 @@ PUBLICATION = Publication(
     base_run_id=0,
     as_of_ms=0,
     at=AT,
-    result=ComputeResult(run_id=11, tenant_id=7, status="succeeded", at=AT),
+    result=SucceededResult(run_id=11, tenant_id=7, at=AT),
     announced=False,
 )
 USERS = ["user-1", 'say "hi"\\', '"user_id":""', "ü\n\u2028", "😀", " "]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from segops_common.contracts.jobs import ComputeResult
+from segops_common.contracts.jobs import RunningResult
 from segops_common.contracts.topics import COMPUTE_JOBS, SCHEMA_VERSION_HEADER, SEGMENTS, TRACEPARENT_HEADER, Topic
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
@@ -126,7 +126,7 @@ def batch(*values: bytes) -> Batch:
 
 async def test_bad_results_are_named_and_the_good_ones_taken_in(store: MemoryStore, runs: RunService) -> None:
     run_id = await new_run(store, runs)
-    good = ComputeResult(run_id=run_id, tenant_id=1, status="running", at=datetime.now(UTC)).model_dump_json().encode()
+    good = RunningResult(run_id=run_id, tenant_id=1, at=datetime.now(UTC)).model_dump_json().encode()
     bad = [b"", b"{}\n", b"[]", b"\xff", good.replace(b"running", b"sleeping"), good + b"\nx"]
     with pytest.raises(BadRecords) as caught:
         await ResultsHandler(runs=runs).handle(batch(*bad, good + b"\n"))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from segops_common.contracts.jobs import ComputeJob, ComputeResult
+from segops_common.contracts.jobs import ComputeJob, ComputeResultMessage, FailedResult, RunProblem
 from segops_common.core.problems import NotFound, PreconditionFailed
 from segops_language import parse_definition
 from segops_segments.adapters.memory.store import MemoryStore
@@ -18,6 +18,8 @@ from segops_testkit.clock import ManualClock
 LEASE = timedelta(minutes=15)
 LEASE_S = LEASE.total_seconds()
 DEFINITION = parse_definition({"logic": "OR", "conditions": []})
+
+PROBLEM = RunProblem(type="t", title="t", detail="d")
 
 
 class World:
@@ -57,7 +59,7 @@ class World:
 
     async def word(self, run: Run, status: str) -> None:
         result = {"run_id": run.id, "tenant_id": run.tenant_id, "status": status, "at": self.clock.now()}
-        await self.runs.apply(ComputeResult.model_validate(result))
+        await self.runs.apply(ComputeResultMessage.model_validate(result | {"problem": PROBLEM}).root)
 
     async def now(self, run: Run) -> Run:
         return await self.runs.get(run.tenant_id, run.segment_id, run.id)
@@ -151,9 +153,7 @@ async def test_runs_of_other_segments_do_not_wait_for_each_other(world: World) -
 
 async def test_word_about_a_run_nobody_knows_is_passed_over(world: World) -> None:
     run = await world.request(await world.segment())
-    stranger = ComputeResult.model_validate(
-        {"run_id": run.id, "tenant_id": 2, "status": "failed", "at": world.clock.now()}
-    )
+    stranger = FailedResult(run_id=run.id, tenant_id=2, at=world.clock.now(), problem=PROBLEM)
     await world.runs.apply(stranger)
     assert (await world.now(run)).state == "queued"
 

@@ -8,6 +8,7 @@ import pytest
 
 from segops_common.contracts.jobs import (
     ComputeResult,
+    ComputeResultMessage,
     RunCounts,
     RunPhase,
     RunProblem,
@@ -38,9 +39,13 @@ QUEUED = Run(
 )
 
 
+PROBLEM = RunProblem(type="t", title="t", detail="d")
+
+
 def word(status: RunStatus, seconds: int, **more: object) -> ComputeResult:
     at = NOW + timedelta(seconds=seconds)
-    return ComputeResult.model_validate({"run_id": 17, "tenant_id": 1, "status": status, "at": at, **more})
+    values = {"run_id": 17, "tenant_id": 1, "status": status, "at": at, "problem": PROBLEM, **more}
+    return ComputeResultMessage.model_validate(values).root
 
 
 DONE = word(
@@ -116,23 +121,21 @@ def test_the_first_final_word_counts(status: RunStatus) -> None:
 def test_a_run_fails_for_a_segment_with_the_problem_of_that_segment(status: RunStatus) -> None:
     own, other = (RunProblem(type=slug, title="t", detail="d") for slug in ("own", "other"))
     told = [{"segment_id": 41, "problem": other}, {"segment_id": 42, "problem": own}]
-    done = word(status, 9, segments=[], failures=told, problem=other if status == "failed" else None)
+    done = word(status, 9, segments=[], failures=told, problem=other)
     assert [(run.state, run.problem, run.outcome) for run in (after(done), after(done, done))] == [
         ("failed", own, None)
     ] * 2
 
 
 def test_a_run_succeeds_beside_a_segment_for_which_it_fails() -> None:
-    problem = RunProblem(type="t", title="t", detail="d")
-    failures = ({"segment_id": 41, "problem": problem},)
-    run = after(ComputeResult.model_validate({**DONE.model_dump(), "failures": failures}))
+    failures = ({"segment_id": 41, "problem": PROBLEM},)
+    run = after(ComputeResultMessage.model_validate({**DONE.model_dump(), "failures": failures}).root)
     assert (run.state, run.problem, run.outcome) == ("succeeded", None, after(DONE).outcome)
 
 
 def test_a_failure_carries_its_problem_and_no_outcome() -> None:
-    problem = RunProblem(type="t", title="t", detail="d")
-    run = after(word("failed", 9, problem=problem))
-    assert (run.state, run.problem, run.outcome) == ("failed", problem, None)
+    run = after(word("failed", 9, problem=PROBLEM))
+    assert (run.state, run.problem, run.outcome) == ("failed", PROBLEM, None)
 
 
 def test_a_run_without_a_running_word_began_when_its_duration_says() -> None:
@@ -148,15 +151,10 @@ def test_a_run_given_up_is_taken_back_by_a_final_word_only() -> None:
 
 
 def test_a_result_of_other_segments_counts_nothing_for_this_one() -> None:
-    other = replace_segments(DONE, segment_id=43)
-    outcome = after(other).outcome
+    other = SegmentResult(segment_id=43, version=2, size=5, entered=2, exited=1, digest="ab")
+    outcome = after(word("succeeded", 9, segments=[other])).outcome
     assert outcome is not None
     assert (outcome.size, outcome.entered, outcome.published) == (0, 0, False)
-
-
-def replace_segments(result: ComputeResult, *, segment_id: int) -> ComputeResult:
-    segments = tuple(each.model_copy(update={"segment_id": segment_id}) for each in result.segments)
-    return result.model_copy(update={"segments": segments})
 
 
 def test_announcing_counts_attempts_and_renewing_does_not() -> None:

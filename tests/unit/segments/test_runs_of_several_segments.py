@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segops_common.contracts.jobs import ComputeJob, ComputeResult
+from segops_common.contracts.jobs import ComputeJob, ComputeResultMessage
 from segops_common.core.problems import ValidationFailed
 from segops_language import Group, parse_definition
 from segops_segments.domain.references import (
@@ -67,7 +67,7 @@ async def test_each_segment_has_its_own_part_of_the_result(world: World) -> None
         for run, size in zip(runs, (3, 8), strict=True)
     ]
     result = {"run_id": runs[0].id, "tenant_id": 1, "status": "succeeded", "at": world.clock.now(), "segments": found}
-    await world.runs.apply(ComputeResult.model_validate(result))
+    await world.runs.apply(ComputeResultMessage.model_validate(result).root)
     outcomes = [(await world.now(run)).outcome for run in runs]
     assert [outcome.size for outcome in outcomes if outcome] == [3, 8]
 

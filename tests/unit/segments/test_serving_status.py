@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from segops_common.contracts.jobs import ComputeResult
+from segops_common.contracts.jobs import ComputeResultMessage
 from segops_segments.domain.run import MAX_ATTEMPTS, Run
 from segops_segments.domain.segment import Change, Segment
 from segops_segments.domain.serving_status import Standing
@@ -26,7 +26,7 @@ async def said(world: World, run: Run, status: str, *, published: bool = True) -
     part = {"segment_id": run.segment_id, "version": run.version, "size": 5, "entered": 5, "exited": 0}
     more = {"problem": PROBLEM} if status == "failed" else {"segments": [part | {"published": published}]}
     result = {"run_id": run.id, "tenant_id": run.tenant_id, "status": status, "at": world.clock.now()}
-    await world.runs.apply(ComputeResult.model_validate(result | more))
+    await world.runs.apply(ComputeResultMessage.model_validate(result | more).root)
 
 
 async def standing(world: World, segment: Segment) -> Standing:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from segops_language import Group
 
@@ -88,22 +97,67 @@ class SegmentFailure(_Message):
     problem: RunProblem
 
 
-class ComputeResult(_Message):
-    """A change of a run's state; `succeeded`, `failed` and `superseded` are final.
-
-    A run that `succeeded` may have failed for some of its segments; one that `failed` did so for all.
-    """
+class _RunReport(_Message):
+    """What every report of a run says; `duration_ms` counts from the start of the attempt."""
 
     run_id: int
     tenant_id: int
-    status: RunStatus
     at: AwareDatetime
+    duration_ms: int = 0
+
+    @model_serializer(mode="wrap")
+    def _with_every_key(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Readers of schema version 1 know one flat message: a report also writes the keys that its status has no use for.
+        return {**_KEYS_OF_EVERY_STATUS, **handler(self)}
+
+
+class RunningResult(_RunReport):
+    """The run is being computed."""
+
+    status: Literal["running"] = "running"
+    progress: RunProgress | None = None
+
+
+class SucceededResult(_RunReport):
+    """Final: the run has results; `failures` are the segments for which it failed nevertheless."""
+
+    status: Literal["succeeded"] = "succeeded"
     segments: tuple[SegmentResult, ...] = ()
     failures: tuple[SegmentFailure, ...] = Field(default=(), exclude_if=lambda failures: not failures)
     counts: RunCounts = RunCounts()
-    duration_ms: int = 0
-    problem: RunProblem | None = None
-    progress: RunProgress | None = None
+
+
+class FailedResult(_RunReport):
+    """Final: the run failed for all of its segments. `problem` is the first failure's, or that of the whole run."""
+
+    status: Literal["failed"] = "failed"
+    problem: RunProblem
+    failures: tuple[SegmentFailure, ...] = Field(default=(), exclude_if=lambda failures: not failures)
+
+
+class SupersededResult(_RunReport):
+    """Final: later runs of all its segments are published already, so nothing was computed."""
+
+    status: Literal["superseded"] = "superseded"
+
+
+_KEYS_OF_EVERY_STATUS: Final[Mapping[str, object]] = {
+    "segments": (),
+    "counts": RunCounts().model_dump(),
+    "problem": None,
+    "progress": None,
+}
+
+ComputeResult = Annotated[
+    RunningResult | SucceededResult | FailedResult | SupersededResult, Field(discriminator="status")
+]
+"""A change of a run's state, told apart by `status`."""
+
+
+class ComputeResultMessage(RootModel[ComputeResult]):
+    """A `ComputeResult` as it is on the topic."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class SegmentChanged(_Message):

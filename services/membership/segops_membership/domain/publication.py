@@ -15,7 +15,7 @@ from typing import Literal
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import ComputeResult, JobSegment, SegmentResult
+from segops_common.contracts.jobs import JobSegment, SegmentResult, SucceededResult
 from segops_membership.domain.digest import Digest
 
 
@@ -128,7 +128,7 @@ class Publication:
     base_run_id: int
     as_of_ms: int
     at: datetime
-    result: ComputeResult
+    result: SucceededResult
     announced: bool
 
 
@@ -150,4 +150,4 @@ class Proposal:
     as_of_ms: int
     at: datetime
     segment_ids: Sequence[int]
-    result: ComputeResult
+    result: SucceededResult

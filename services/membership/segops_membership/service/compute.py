@@ -12,14 +12,13 @@ from pyroaring import BitMap
 
 from segops_common.contracts.jobs import (
     ComputeJob,
-    ComputeResult,
+    FailedResult,
     JobSegment,
     RunCounts,
     RunProblem,
     RunProgress,
-    RunStatus,
-    SegmentFailure,
     SegmentResult,
+    SucceededResult,
 )
 from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
@@ -42,6 +41,7 @@ from segops_membership.ports import Answers, Evaluation, Intake, Ledger, Profile
 from segops_membership.service.leases import Lease, Leases
 from segops_membership.service.progress import reported
 from segops_membership.service.publishing import Publisher
+from segops_membership.service.run_reports import RunReports
 from segops_membership.service.static_lists import ListLost, ListsAtHand
 
 _NOBODY: Final = BitMap()
@@ -54,7 +54,7 @@ class _Task:
     job: ComputeJob
     as_of_ms: int
     head: TenantHead
-    started: float
+    reports: RunReports
 
     def fate(self, segment: JobSegment) -> Fate:
         return fate_of(segment, self.job.run_id, self.as_of_ms, self.head)
@@ -92,8 +92,7 @@ class ComputeRun:
         """Carry the job to its final result. Raises Outage, LeaseTaken or LeaseLost: then call again."""
         async with self._leases.hold(job.tenant_id) as lease:
             if await self._ledger.publication(job.tenant_id, job.run_id) is None:
-                head = await self._ledger.head(job.tenant_id)
-                await self._compute(_Task(job, to_ms(job.as_of), head, self._clock.monotonic()), lease)
+                await self._compute(await self._task(job), lease)
             await self._publisher.show_pending(job.tenant_id)
             publication = await self._ledger.publication(job.tenant_id, job.run_id)
             if publication is not None:
@@ -102,16 +101,21 @@ class ComputeRun:
     async def refuse(self, tenant_id: int, run_id: int) -> None:
         """Report a job whose definitions cannot be read as failed. Raises Outage."""
         problem = _problem("definition-unreadable", "The definition cannot be read", "A newer version saved it.")
-        now = self._clock.now()
-        failed = ComputeResult(run_id=run_id, tenant_id=tenant_id, status="failed", at=now, problem=problem)
+        failed = FailedResult(run_id=run_id, tenant_id=tenant_id, at=self._clock.now(), problem=problem)
         await self._publisher.tell(failed)
+
+    async def _task(self, job: ComputeJob) -> _Task:
+        reports = RunReports(
+            tenant_id=job.tenant_id, run_id=job.run_id, clock=self._clock, started=self._clock.monotonic()
+        )
+        return _Task(job, to_ms(job.as_of), await self._ledger.head(job.tenant_id), reports)
 
     async def _compute(self, task: _Task, lease: Lease) -> None:
         wanted = [segment for segment in task.job.segments if task.fate(segment) is not Fate.SUPERSEDED]
         if not wanted:
-            await self._publisher.tell(self._result(task, "superseded"))
+            await self._publisher.tell(task.reports.superseded())
             return
-        await self._publisher.tell(self._result(task, "running"))
+        await self._publisher.tell(task.reports.running())
         lists, lost = await self._lists_of(task.job)
         stand_ins = {each: StaticListPredicate(each, 0, 0) for each in lost}
         expressions, broken = _compiled(task, wanted, lists | stand_ins)
@@ -120,7 +124,7 @@ class ComputeRun:
             await self._carry_out(task, lease, wanted, expressions, failures, lists.values())
         except QueryRefused as error:
             refused = dict.fromkeys(expressions, _refused(error))
-            await self._publisher.tell(self._failure(task, refused | failures))
+            await self._publisher.tell(task.reports.failed(refused | failures))
 
     async def _lists_of(self, job: ComputeJob) -> tuple[dict[int, StaticListPredicate], dict[int, RunProblem]]:
         """The lists that the job leads to, and those of them that will not come."""
@@ -145,7 +149,7 @@ class ComputeRun:
         """For the segments that do not fail; a segment for which something is refused fails alone."""
         sound = [expression for segment_id, expression in expressions.items() if segment_id not in failures]
         if not sound:
-            await self._publisher.tell(self._failure(task, failures))
+            await self._publisher.tell(task.reports.failed(failures))
             return
         atoms = predicates_of(*sound)
         async with reported(partial(self._tell_progress, task), self._clock, total=len(atoms)) as progress:
@@ -164,7 +168,7 @@ class ComputeRun:
             failures = _failing(expressions, refused) | failures
             answered = [segment for segment in wanted if segment.id not in failures]
             if not answered:
-                await self._publisher.tell(self._failure(task, failures))
+                await self._publisher.tell(task.reports.failed(failures))
                 return
             outcomes = await self._compare(task, answered, expressions, answers)
             progress.enter("publishing")
@@ -202,7 +206,7 @@ class ComputeRun:
         task: _Task,
         lease: Lease,
         outcomes: Sequence[SegmentOutcome],
-        success: Callable[[tuple[SegmentResult, ...]], ComputeResult],
+        success: Callable[[tuple[SegmentResult, ...]], SucceededResult],
     ) -> None:
         now = self._clock.now()
         run_id = task.job.run_id
@@ -228,28 +232,14 @@ class ComputeRun:
         answers: Answers,
         failures: Mapping[int, RunProblem],
         segments: tuple[SegmentResult, ...],
-    ) -> ComputeResult:
+    ) -> SucceededResult:
         listed = [members for atom, members in answers.atoms.items() if isinstance(atom, StaticListPredicate)]
         universe = len(BitMap.union(answers.universe, *listed))
         counts = RunCounts(universe=universe, rows_read=answers.rows_read, bytes_read=answers.bytes_read)
-        found = {"segments": segments, "counts": counts, "failures": _told(failures)}
-        return self._result(task, "succeeded").model_copy(update=found)
-
-    def _failure(self, task: _Task, failures: Mapping[int, RunProblem]) -> ComputeResult:
-        found = {"problem": next(iter(failures.values())), "failures": _told(failures)}
-        return self._result(task, "failed").model_copy(update=found)
+        return task.reports.succeeded(segments, counts, failures)
 
     async def _tell_progress(self, task: _Task, progress: RunProgress) -> None:
-        await self._publisher.tell(self._result(task, "running").model_copy(update={"progress": progress}))
-
-    def _result(self, task: _Task, status: RunStatus) -> ComputeResult:
-        return ComputeResult(
-            run_id=task.job.run_id,
-            tenant_id=task.job.tenant_id,
-            status=status,
-            at=self._clock.now(),
-            duration_ms=round((self._clock.monotonic() - task.started) * 1000),
-        )
+        await self._publisher.tell(task.reports.running(progress))
 
 
 def _list_versions(job: ComputeJob) -> dict[int, int]:
@@ -288,10 +278,6 @@ def _failing(
         for atom in predicates_of(expression) & unanswered.keys():
             found[segment_id] = unanswered[atom]
     return found
-
-
-def _told(failures: Mapping[int, RunProblem]) -> tuple[SegmentFailure, ...]:
-    return tuple(SegmentFailure(segment_id=each, problem=problem) for each, problem in failures.items())
 
 
 def _refused(error: QueryRefused) -> RunProblem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from segops_common.contracts.jobs import ComputeResult
+from segops_common.contracts.jobs import ComputeResult, ComputeResultMessage
 from segops_common.core.problems import ValidationFailed
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch
@@ -38,6 +38,8 @@ class ResultsHandler:
 def _results(record: Record) -> list[ComputeResult] | None:
     """The results of a record, one a line; None when a line is none."""
     try:
-        return [ComputeResult.model_validate_json(line) for line in record.value.splitlines() if line.strip()]
+        return [
+            ComputeResultMessage.model_validate_json(line).root for line in record.value.splitlines() if line.strip()
+        ]
     except ValidationError:
         return None

@@ -13,12 +13,16 @@ from typing import Final, Literal, get_args
 from segops_common.contracts.jobs import (
     ComputeJob,
     ComputeResult,
+    FailedResult,
     JobSegment,
     RunCounts,
+    RunningResult,
     RunPhase,
     RunProblem,
     RunProgress,
     SegmentResult,
+    SucceededResult,
+    SupersededResult,
 )
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX
 from segops_language import Group
@@ -137,27 +141,35 @@ def advance(run: Run, result: ComputeResult, lease: timedelta) -> Run:
     """
     if run.final and not run.presumed_lost:
         return run
-    if result.status == "running":
+    if isinstance(result, RunningResult):
         return run if run.final or _is_old(run, result) else _started(run, result, lease)
-    own = next((each.problem for each in result.failures if each.segment_id == run.segment_id), None)
+    problem = _problem_of(run, result)
     return replace(
         run,
-        state=result.status if own is None else "failed",
+        state=result.status if problem is None else "failed",
         heard_at=result.at,
         started_at=run.started_at or result.at - timedelta(milliseconds=result.duration_ms),
         finished_at=result.at,
         lease_until=None,
-        outcome=_outcome(run, result) if result.status == "succeeded" and own is None else None,
-        problem=own or result.problem,
+        outcome=_outcome(run, result) if isinstance(result, SucceededResult) and problem is None else None,
+        problem=problem,
         progress=None,
     )
 
 
-def _is_old(run: Run, result: ComputeResult) -> bool:
+def _problem_of(run: Run, result: SucceededResult | FailedResult | SupersededResult) -> RunProblem | None:
+    """Why the run failed for its segment; None when it did not."""
+    if isinstance(result, SupersededResult):
+        return None
+    own = next((failure.problem for failure in result.failures if failure.segment_id == run.segment_id), None)
+    return result.problem if own is None and isinstance(result, FailedResult) else own
+
+
+def _is_old(run: Run, result: RunningResult) -> bool:
     return run.heard_at is not None and result.at <= run.heard_at
 
 
-def _started(run: Run, result: ComputeResult, lease: timedelta) -> Run:
+def _started(run: Run, result: RunningResult, lease: timedelta) -> Run:
     return replace(
         run,
         state="running",
@@ -179,7 +191,7 @@ def _reached(progress: RunProgress) -> tuple[int, float]:
     return _PHASES.index(progress.phase), progress.done / max(1, progress.total)
 
 
-def _outcome(run: Run, result: ComputeResult) -> Outcome:
+def _outcome(run: Run, result: SucceededResult) -> Outcome:
     empty = SegmentResult(segment_id=run.segment_id, version=run.version, size=0, entered=0, exited=0, published=False)
     own = next((each for each in result.segments if each.segment_id == run.segment_id), empty)
     return Outcome(

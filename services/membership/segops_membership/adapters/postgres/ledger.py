@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.jobs import ComputeResult
+from segops_common.contracts.jobs import SucceededResult
 from segops_common.stores.postgres import ReadSession, WriteSession, read_session, statement_session, write_session
 from segops_membership.adapters.clickhouse.driver_errors import outages
 from segops_membership.domain.digest import Digest
@@ -199,6 +199,6 @@ def _publication(row: sa.Row[Any]) -> Publication:
         base_run_id=row.base_run_id,
         as_of_ms=row.as_of_ms,
         at=row.at,
-        result=ComputeResult.model_validate(row.result),
+        result=SucceededResult.model_validate(row.result),
         announced=row.announced,
     )
