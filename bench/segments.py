@@ -28,7 +28,7 @@ from bench.report import Budget, Ratio, at_least, at_most
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import STATEMENTS_OF_A_RUN, ClickHouseEvaluation
-from segops_membership.domain.compile import compile_definition
+from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import Expression, predicates_of
 from segops_membership.domain.set_algebra import members
 

@@ -10,16 +10,16 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from types import CodeType, FunctionType, ModuleType
 
-from segops_membership.adapters.clickhouse.questions import held as sql_held
-from segops_membership.adapters.clickhouse.questions import sequence as sql_sequences
-from segops_membership.adapters.clickhouse.questions import values as sql_aggregates
-from segops_membership.adapters.clickhouse.sql import filters as sql_tests
-from segops_membership.adapters.clickhouse.sql import json_paths as sql_properties
-from segops_membership.adapters.clickhouse.sql import selections as sql_selections
-from segops_membership.adapters.clickhouse.sql import statements as sql_plans
-from segops_membership.domain import compile as compiler
-from segops_membership.domain import compile_values as compiler_values
+from segops_membership.compiler import definitions as compiler
+from segops_membership.compiler import statements as sql_plans
 from segops_membership.domain import set_algebra as algebra
+from segops_membership.questions import count as compiler_values
+from segops_membership.questions import sequence as sql_sequences
+from segops_membership.questions import trait as sql_held
+from segops_membership.sql import exact_sums as sql_aggregates
+from segops_membership.sql import filters as sql_tests
+from segops_membership.sql import json_paths as sql_properties
+from segops_membership.sql import selections as sql_selections
 
 
 class _ChangedSource(SourceFileLoader):

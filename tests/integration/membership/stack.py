@@ -56,7 +56,7 @@ from segops_membership.adapters.log.reports import LogAnnouncer
 from segops_membership.adapters.postgres.definitions import PostgresDefinitions
 from segops_membership.adapters.postgres.ledger import PostgresLedger
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
-from segops_membership.domain.compile import NO_REFERENCES
+from segops_membership.compiler.definitions import NO_REFERENCES
 from segops_membership.service.compute import ComputeRun
 from segops_membership.service.explain import Explain
 from segops_membership.service.leases import Leases

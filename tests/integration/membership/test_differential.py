@@ -14,7 +14,7 @@ from segops_language import Group, format_instant
 from segops_language.instants import from_ms
 from segops_language.reference.evaluate import NO_USERS, Event, evaluate
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.domain.compile import NO_REFERENCES, compile_definition
+from segops_membership.compiler.definitions import NO_REFERENCES, compile_definition
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of
 from segops_membership.domain.set_algebra import Referred, members
 from tests.integration.membership.stack import NOW_MS, count, group, insert_events, insert_lists, new_tenant

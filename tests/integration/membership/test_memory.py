@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, ResultSet, Settings
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.domain.compile import compile_definition
+from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
 from segops_membership.ports import Answers, QueryRefused
 from tests.integration.membership.stack import NOW_MS, Stack, count, group, new_tenant

@@ -14,15 +14,15 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_language.reference.evaluate import evaluate
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.clickhouse.questions import held as sql_held
-from segops_membership.adapters.clickhouse.questions import sequence as sql_sequences
-from segops_membership.adapters.clickhouse.questions import values as sql_aggregates
-from segops_membership.adapters.clickhouse.sql import filters as sql_tests
-from segops_membership.adapters.clickhouse.sql import json_paths as sql_properties
-from segops_membership.domain import compile as compiler
-from segops_membership.domain import compile_values as compiler_values
+from segops_membership.compiler import definitions as compiler
 from segops_membership.domain import set_algebra as algebra
 from segops_membership.domain.predicates import predicates_of
+from segops_membership.questions import count as compiler_values
+from segops_membership.questions import sequence as sql_sequences
+from segops_membership.questions import trait as sql_held
+from segops_membership.sql import exact_sums as sql_aggregates
+from segops_membership.sql import filters as sql_tests
+from segops_membership.sql import json_paths as sql_properties
 from tests.integration.membership.corpus import DEFINITIONS, EVENTS
 from tests.integration.membership.mutants import MUTANTS, Mutant
 from tests.integration.membership.stack import NOW_MS, group, insert_events, new_tenant

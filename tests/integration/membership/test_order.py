@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language.reference.evaluate import Event, evaluate
-from segops_membership.adapters.clickhouse.sql.json_paths import WAREHOUSE_MIN_MS
+from segops_membership.sql.json_paths import WAREHOUSE_MIN_MS
 from tests.integration.membership.stack import NOW_MS, group
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
 

@@ -16,7 +16,7 @@ from segops_language import Group, walk
 from segops_language.instants import from_ms, to_ms
 from segops_language.reference.evaluate import NO_USERS, Event, evaluate
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
-from segops_membership.domain.compile import compile_definition
+from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
 from segops_membership.ports import QueryRefused
 from segops_membership.service.admission import Admission

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from segops_language import EventPattern, Group
-from segops_membership.domain.compile import compile_definition
+from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from segops_language import Group
 from segops_language.reference.evaluate import Event, evaluate
-from segops_membership.domain.compile import compile_definition, compile_definitions
+from segops_membership.compiler.definitions import compile_definition, compile_definitions
 from segops_membership.domain.predicates import Predicate, SamplePredicate, StaticListPredicate, predicates_of
 from segops_membership.domain.segment_graph import BrokenReference
 from segops_membership.domain.set_algebra import Referred, members

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segops_language import Group
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of
-from segops_membership.adapters.clickhouse.sql.statements import statements_for
-from segops_membership.domain.compile import compile_definition
+from segops_membership.compiler.definitions import compile_definition
+from segops_membership.compiler.statements import statements_for
 from segops_membership.domain.predicates import predicates_of
+from segops_membership.sql.json_paths import Bindings, property_of
 
 NOW_MS = 1_772_366_400_000
 HOSTILE = ("'; DROP TABLE events--", "`", "\\", "{x:String}", "a` OR `1", "^`a`", ".:`Int64`", "\n", "/*", "$$", "é`")

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_language import Group, parse_definition
 from segops_language.reference.evaluate import Event, evaluate
-from segops_membership.domain.compile import compile_definition
+from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.domain.set_algebra import members
 from segops_membership.domain.static_list import StaticList

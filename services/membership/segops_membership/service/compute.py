@@ -24,7 +24,7 @@ from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX
 from segops_language.instants import to_ms
-from segops_membership.domain.compile import compile_definitions
+from segops_membership.compiler.definitions import compile_definitions
 from segops_membership.domain.predicates import Expression, Predicate, StaticListPredicate, predicates_of
 from segops_membership.domain.publication import (
     Attempt,

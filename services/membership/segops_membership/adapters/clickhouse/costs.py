@@ -13,8 +13,7 @@ from typing import Final, assert_never
 
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse, Settings
-from segops_membership.adapters.clickhouse.sql.selections import select
-from segops_membership.adapters.clickhouse.sql.statements import Statement
+from segops_membership.compiler.statements import Statement
 from segops_membership.domain.predicates import (
     AggregatePredicate,
     CountPredicate,
@@ -27,6 +26,7 @@ from segops_membership.domain.predicates import (
     SequencePredicate,
     TraitPredicate,
 )
+from segops_membership.sql.selections import select
 
 _A_STATEMENT: Final = 8 * 1024**2
 """Buffers of its readers."""

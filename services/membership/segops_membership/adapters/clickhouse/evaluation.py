@@ -17,12 +17,12 @@ from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHo
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state
 from segops_membership.adapters.clickhouse.costs import all_rows, rows_of, width_of
 from segops_membership.adapters.clickhouse.driver_errors import outages
-from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
-from segops_membership.adapters.clickhouse.sql.selections import JSON_READ_SETTINGS, select
-from segops_membership.adapters.clickhouse.sql.statements import Statement, statements_for, universe_statement
+from segops_membership.compiler.statements import Statement, statements_for, universe_statement
 from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
+from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
+from segops_membership.sql.json_paths import Bindings
+from segops_membership.sql.selections import JSON_READ_SETTINGS, select
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4

@@ -10,8 +10,8 @@ from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_membership.adapters.clickhouse.driver_errors import outages
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
-from segops_membership.adapters.clickhouse.sql.selections import select
+from segops_membership.sql.json_paths import Bindings
+from segops_membership.sql.selections import select
 
 MAX_EVENT_TYPES: Final = 1_000
 SAMPLE_EVENTS: Final = 2_000

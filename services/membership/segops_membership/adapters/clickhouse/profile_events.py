@@ -13,11 +13,11 @@ from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultS
 from segops_language.events import IDENTIFY_EVENT
 from segops_language.reference.evaluate import Event
 from segops_language.reference.explain import Needs
-from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
-from segops_membership.adapters.clickhouse.sql.selections import JSON_READ_SETTINGS, pattern_sql, select
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports import Outage, TooManyEvents
+from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
+from segops_membership.sql.json_paths import Bindings
+from segops_membership.sql.selections import JSON_READ_SETTINGS, pattern_sql, select
 
 MAX_EVENTS: Final = 100_000
 _MAX_BYTES: Final = 128 * 1024 * 1024

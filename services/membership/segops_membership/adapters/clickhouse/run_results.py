@@ -14,11 +14,11 @@ from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_language.instants import from_ms, to_ms
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state, state_as_json
 from segops_membership.adapters.clickhouse.driver_errors import outages
-from segops_membership.adapters.clickhouse.sql.json_paths import cut_instant
-from segops_membership.adapters.clickhouse.sql.selections import select
 from segops_membership.domain.digest import Digest
 from segops_membership.domain.publication import Attempt, Changed, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
+from segops_membership.sql.json_paths import cut_instant
+from segops_membership.sql.selections import select
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import read_session, write_session
 from segops_membership.adapters.clickhouse.driver_errors import outages
-from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE
 from segops_membership.domain.static_list import StaticList
+from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
 
 _TIMEOUT_S: Final = 300
 _KNOWN: Final = sa.text("""

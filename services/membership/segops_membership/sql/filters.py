@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, assert_never
 
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, Property, has_element, property_of
 from segops_membership.domain.predicates import (
     Affix,
     Between,
@@ -21,6 +20,7 @@ from segops_membership.domain.predicates import (
     Test,
     TextValue,
 )
+from segops_membership.sql.json_paths import Bindings, Property, has_element, property_of
 
 _OPERATORS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _AFFIXES: Final = {"starts_with": "startsWith", "ends_with": "endsWith"}

@@ -16,21 +16,6 @@ from typing import Final, TypeVar, assert_never
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_language.events import IDENTIFY_EVENT
 from segops_language.values import EventPattern
-from segops_membership.adapters.clickhouse.questions.held import held_measure, held_verdict
-from segops_membership.adapters.clickhouse.questions.sequence import sequence_measure, sequence_rows, sequence_verdict
-from segops_membership.adapters.clickhouse.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.adapters.clickhouse.questions.values import value_measure, value_verdict
-from segops_membership.adapters.clickhouse.sql.filters import condition_sql
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, trait_present
-from segops_membership.adapters.clickhouse.sql.selections import (
-    EVERY_ROW,
-    ORDER_KEY,
-    Window,
-    checks_sql,
-    pattern_sql,
-    select,
-    window_sql,
-)
 from segops_membership.domain.predicates import (
     AggregatePredicate,
     CountPredicate,
@@ -47,6 +32,21 @@ from segops_membership.domain.predicates import (
     SequencePredicate,
     StaticListPredicate,
     TraitPredicate,
+)
+from segops_membership.questions.sequence import sequence_measure, sequence_rows, sequence_verdict
+from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
+from segops_membership.questions.trait import held_measure, held_verdict
+from segops_membership.sql.exact_sums import value_measure, value_verdict
+from segops_membership.sql.filters import condition_sql
+from segops_membership.sql.json_paths import Bindings, trait_present
+from segops_membership.sql.selections import (
+    EVERY_ROW,
+    ORDER_KEY,
+    Window,
+    checks_sql,
+    pattern_sql,
+    select,
+    window_sql,
 )
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from typing import Final
 
 from segops_common.contracts.warehouse import MERGED_READ_SETTINGS
 from segops_language.values import EventPattern
-from segops_membership.adapters.clickhouse.sql.filters import check_sql
-from segops_membership.adapters.clickhouse.sql.json_paths import WAREHOUSE_MIN_MS, Bindings
 from segops_membership.domain.predicates import PropertyCheck
+from segops_membership.sql.filters import check_sql
+from segops_membership.sql.json_paths import WAREHOUSE_MIN_MS, Bindings
 
 JSON_READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **MERGED_READ_SETTINGS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings
 from segops_membership.domain.predicates import StaticListPredicate
+from segops_membership.sql.json_paths import Bindings
 
 STATIC_MEMBERS_TABLE = "static_members"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of, raw_object, trait_present
-from segops_membership.adapters.clickhouse.sql.selections import ORDER_KEY
 from segops_membership.domain.predicates import HeldSincePredicate
+from segops_membership.sql.json_paths import Bindings, property_of, raw_object, trait_present
+from segops_membership.sql.selections import ORDER_KEY
 
 _TOKENS: Final = r'"(?:[^"\\]|\\.)*"|[^",:\[\]{}]+|[\[\]{},:]'
 """What JSON text without spaces is made of: strings, then all other values, then marks."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE
-from segops_membership.adapters.clickhouse.sql.json_paths import WAREHOUSE_MIN_MS, Bindings
-from segops_membership.adapters.clickhouse.sql.selections import checks_sql, pattern_sql, select, window_sql
 from segops_membership.domain.predicates import SequencePredicate
+from segops_membership.sql.json_paths import WAREHOUSE_MIN_MS, Bindings
+from segops_membership.sql.selections import checks_sql, pattern_sql, select, window_sql
 
 _STEPS: Final = 16
 """Places for the steps of one millisecond, more than a sequence may have."""

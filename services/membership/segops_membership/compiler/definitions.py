@@ -41,7 +41,6 @@ from segops_language.groups import Group
 from segops_language.instants import to_ms
 from segops_language.values import Duration, EventPattern, path_keys
 from segops_language.windows import AnyWindow, LastWindow, RangeWindow
-from segops_membership.domain.compile_values import aggregated, counted, counted_per_value
 from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,
@@ -76,6 +75,7 @@ from segops_membership.domain.predicates import (
     Value,
 )
 from segops_membership.domain.segment_graph import dependency_order
+from segops_membership.questions.count import aggregated, counted, counted_per_value
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
 NO_LISTS: Final[Mapping[int, StaticListPredicate]] = MappingProxyType({})

@@ -12,14 +12,14 @@ import struct
 from fractions import Fraction
 from typing import Final, assert_never
 
-from segops_membership.adapters.clickhouse.sql.filters import number_sql
-from segops_membership.adapters.clickhouse.sql.json_paths import Bindings, property_of
 from segops_membership.domain.predicates import (
     AggregatePredicate,
     DistinctCountPredicate,
     PerValueCountPredicate,
     ValuePredicate,
 )
+from segops_membership.sql.filters import number_sql
+from segops_membership.sql.json_paths import Bindings, property_of
 
 _WINDOW_BITS: Final = 160
 _WINDOWS: Final = 14

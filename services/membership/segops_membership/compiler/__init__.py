@@ -1,0 +1,1 @@
+"""From definitions to expressions, and from predicates to SQL statements."""
