@@ -36,7 +36,7 @@ from segops_common.streams.log import Message, Position
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
-from segops_ingest.adapters.metrics import IntakeMetrics
+from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.api.schemas import Accepted, BatchCall
 from segops_ingest.app import api_app, spare_the_collector
 from segops_ingest.domain.instants import warehouse_text
@@ -60,7 +60,7 @@ class Nowhere(MemoryEventLog):
 class NoStamps:
     """The events of the benchmark carry their own instant."""
 
-    async def first_stamps(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:  # noqa: ARG002
+    async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:  # noqa: ARG002
         """Nothing was seen before."""
         return {}
 
@@ -92,11 +92,11 @@ def product() -> FastAPI:
     clock, metrics = SystemClock(), Metrics()
     service = Ingest(
         log=Nowhere(clock=clock),
-        stamps=NoStamps(),
+        first_seen=NoStamps(),
         ids=SystemIds(clock),
         clock=clock,
         random=SystemRandom(),
-        observer=IntakeMetrics(metrics),
+        observer=IngestMetrics(metrics),
     )
 
     @asynccontextmanager

@@ -7,10 +7,10 @@ from typing import Any
 
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
-from segops_ingest.domain.event import ITEM_FORMS, Intake
+from segops_ingest.domain.event import ITEM_SHAPES, RowBuilder
 from segops_ingest.domain.inspection import serialise
-from segops_ingest.domain.instants import Acceptable
-from segops_ingest.domain.messages import Draft
+from segops_ingest.domain.instants import TimestampRange
+from segops_ingest.domain.messages import SerializedRow
 
 USERS = 50
 TENANT = 1
@@ -33,10 +33,12 @@ def items(count: int, *, users: int = USERS) -> list[dict[str, Any]]:
     ]
 
 
-def drafts(calls: list[dict[str, Any]]) -> Iterator[Draft]:
+def drafts(calls: list[dict[str, Any]]) -> Iterator[SerializedRow]:
     """The calls as rows, each with its line for the log."""
     clock = SystemClock()
-    intake = Intake(tenant_id=TENANT, span=Acceptable.around(clock.now()), ids=SystemIds(clock), idempotency_key=None)
+    builder = RowBuilder(
+        tenant_id=TENANT, span=TimestampRange.around(clock.now()), ids=SystemIds(clock), idempotency_key=None
+    )
     for index, call in enumerate(calls):
-        row = intake.row(call, "track", index, ITEM_FORMS)
-        yield Draft(row, serialise(row, "payload"))
+        row = builder.row(call, "track", index, ITEM_SHAPES)
+        yield SerializedRow(row, serialise(row, "payload"))

@@ -16,17 +16,17 @@ from segops_auth.adapters.authenticator import LocalAuthenticator
 from segops_auth.adapters.postgres.idempotency import PepperedIdempotency
 from segops_auth.adapters.postgres.tables import SCHEMA
 from segops_auth.adapters.postgres.writer import PostgresStore
-from segops_auth.adapters.redis.cache_invalidation import RedisPurges
+from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
 from segops_auth.adapters.redis.throttle import RedisThrottle
 from segops_auth.api.state import State
-from segops_auth.consumers.expired_tokens import Sweeper
+from segops_auth.consumers.expired_tokens import ExpiredTokenRemover
 from segops_auth.consumers.last_use import LastUseWriter
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.service import Auth
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
 from segops_auth.service.invites import Invites
-from segops_auth.service.last_use import LastUse
+from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import LoginLimits, Sessions
 from segops_auth.service.tenants import Tenants
@@ -92,22 +92,22 @@ class Bootstrap:
             secrets=Secrets(pepper=self._settings.api_key_pepper.get_secret_value(), ids=self._ids),
             signer=self._signer(),
         )
-        last_use = LastUse(store=parts.store)
+        last_use = LastUseBuffer(store=parts.store)
         running = self._running(engine, parts, last_use)
         writer = LastUseWriter(last_use=last_use, clock=self._clock)
-        sweeper = Sweeper(sessions=running.state.auth.sessions, clock=self._clock)
+        sweeper = ExpiredTokenRemover(sessions=running.state.auth.sessions, clock=self._clock)
         loops = [spawn(writer.run(), name="last use of API keys"), spawn(sweeper.run(), name="expired refresh tokens")]
         try:
             yield running
         finally:
             for loop in loops:
                 loop.cancel()
-            await last_use.write()
+            await last_use.flush()
             passwords.close()
             await redis.aclose()
             await engine.dispose()
 
-    def _running(self, engine: AsyncEngine, parts: _Parts, last_use: LastUse) -> Running[State]:
+    def _running(self, engine: AsyncEngine, parts: _Parts, last_use: LastUseBuffer) -> Running[State]:
         auth = self._use_cases(parts, last_use)
         state = State(
             auth=auth,
@@ -123,9 +123,9 @@ class Bootstrap:
             idempotency=PepperedIdempotency(store=kept, secrets=parts.secrets),
         )
 
-    def _use_cases(self, parts: _Parts, last_use: LastUse) -> Auth:
+    def _use_cases(self, parts: _Parts, last_use: LastUseBuffer) -> Auth:
         throttle = RedisThrottle(redis=parts.redis, clock=self._clock)
-        purges = RedisPurges(redis=parts.redis)
+        cache_invalidation = RedisCacheInvalidation(redis=parts.redis)
         sessions = Sessions(
             store=parts.store,
             passwords=parts.passwords,
@@ -150,13 +150,17 @@ class Bootstrap:
             limit_per_address=self._per_address("invite-address"),
             sessions=sessions,
             secrets=parts.secrets,
-            purges=purges,
+            cache_invalidation=cache_invalidation,
             clock=self._clock,
         )
         api_keys = ApiKeys(
-            store=parts.store, secrets=parts.secrets, purges=purges, last_use=last_use, clock=self._clock
+            store=parts.store,
+            secrets=parts.secrets,
+            cache_invalidation=cache_invalidation,
+            last_use=last_use,
+            clock=self._clock,
         )
-        tenants = Tenants(store=parts.store, purges=purges, clock=self._clock)
+        tenants = Tenants(store=parts.store, cache_invalidation=cache_invalidation, clock=self._clock)
         return Auth(accounts=accounts, sessions=sessions, tenants=tenants, invites=invites, api_keys=api_keys)
 
     def _login_limits(self) -> LoginLimits:

@@ -15,7 +15,7 @@ from segops_common.web.app import Lifespan, create_app, document_of, worker_app
 from segops_common.web.server import serve
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE
 from segops_ingest.api.cors import Cors
-from segops_ingest.api.fast_routes import Shortcut
+from segops_ingest.api.fast_routes import FastPathDispatch
 from segops_ingest.api.routes import router
 from segops_ingest.bootstrap import Bootstrap
 from segops_ingest.service.accept_events import Ingest
@@ -34,7 +34,7 @@ def api_app(lifespan: Lifespan[Ingest], metrics: Metrics | None = None) -> FastA
         metrics=metrics,
         around=Cors,
     )
-    app.router.middleware_stack = Shortcut(app.router.middleware_stack, app.routes)
+    app.router.middleware_stack = FastPathDispatch(app.router.middleware_stack, app.routes)
     return app
 
 

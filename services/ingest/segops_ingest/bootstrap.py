@@ -22,8 +22,8 @@ from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_common.web.server import Address
 from segops_ingest.adapters.clickhouse.warehouse import ClickHouseWarehouse
-from segops_ingest.adapters.metrics import IntakeMetrics
-from segops_ingest.adapters.redis.first_seen import RedisStamps
+from segops_ingest.adapters.metrics import IngestMetrics
+from segops_ingest.adapters.redis.first_seen import RedisFirstSeen
 from segops_ingest.consumers.sink import Sink
 from segops_ingest.service.accept_events import Ingest
 from segops_ingest.settings import Settings
@@ -54,10 +54,10 @@ class Bootstrap:
                 redis=redis,
                 clock=self._clock,
             )
-            observer = IntakeMetrics(self.metrics)
+            observer = IngestMetrics(self.metrics)
             ingest = Ingest(
                 log=log,
-                stamps=RedisStamps(redis=RedisBreaker(redis=redis, clock=self._clock), metrics=observer),
+                first_seen=RedisFirstSeen(redis=RedisBreaker(redis=redis, clock=self._clock), metrics=observer),
                 ids=SystemIds(self._clock),
                 clock=self._clock,
                 random=SystemRandom(),

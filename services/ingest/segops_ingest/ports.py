@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
-class StampMemory(Protocol):
+class FirstSeenTimestamps(Protocol):
     """The instant at which a message id was first seen, for messages that carry none themselves."""
 
-    async def first_stamps(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
+    async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
         """Stamp the ids nobody has stamped yet with `now`; return the older stamps of the others.
 
         Instants are warehouse text; a stamp is kept for 7 days. Never fails and answers in milliseconds: when the memory
@@ -18,7 +18,7 @@ class StampMemory(Protocol):
         ...
 
 
-class IntakeObserver(Protocol):
+class IngestObserver(Protocol):
     """Told what became of the events of a request, for metrics; must not block or raise."""
 
     def received(self, *, accepted: int, duplicates: int, refused: int) -> None:

@@ -79,7 +79,7 @@ class Sinks:
 class NoStamps:
     """Events of a fault run carry their own instant."""
 
-    async def first_stamps(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
+    async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
         raise AssertionError(f"{len(message_ids)} events without an instant at {now} in tenant {tenant_id}")
 
 
@@ -101,7 +101,7 @@ class Producer:
         self._now = clock.now()
         self._ids = SystemIds(clock)
         self._service = Ingest(
-            log=log, stamps=NoStamps(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
+            log=log, first_seen=NoStamps(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
         )
 
     async def send(self, events: int, *, over_s: float) -> None:

@@ -13,13 +13,13 @@ from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
-from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, World, opened
+from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, AuthHarness, opened
 from tests.unit.security.keys import new_private_key
 
 
 @pytest.fixture(scope="session")
 def signing_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a fresh signing key."""
+    """A file with a unique signing key."""
     file = tmp_path_factory.mktemp("auth") / "jwt.pem"
     file.write_text(new_private_key())
     return file
@@ -44,12 +44,12 @@ async def auth_settings(postgres_url: str, redis_url: str, signing_key_file: Pat
 
 @pytest.fixture(scope="session")
 def auth_clock() -> ManualClock:
-    """The clock of `world`; it only moves forward."""
+    """The clock of `auth`; it only moves forward."""
     return ManualClock(SystemClock().now())
 
 
 @pytest.fixture(scope="session")
-async def world(auth_settings: Settings, auth_clock: ManualClock) -> AsyncIterator[World]:
+async def auth(auth_settings: Settings, auth_clock: ManualClock) -> AsyncIterator[AuthHarness]:
     """The running auth."""
-    async with opened(Bootstrap(auth_settings, clock=auth_clock), auth_clock) as world:
-        yield world
+    async with opened(Bootstrap(auth_settings, clock=auth_clock), auth_clock) as auth:
+        yield auth

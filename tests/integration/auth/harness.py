@@ -40,15 +40,15 @@ class Person:
     async def new_key(self, **more: Any) -> Json:
         """An API key of this person's tenant, with its secret."""
         answer = await self.ask("POST", "api-keys/", {"tenant": self.tenant, "name": "key"} | more)
-        return said(answer, 201)
+        return body_of(answer, 201)
 
     async def invite(self, email: str, role: str) -> Json:
         """An invite to this person's tenant, with its token."""
-        return said(await self.ask("POST", f"tenants/{self.tenant}/invites/", {"email": email, "role": role}), 201)
+        return body_of(await self.ask("POST", f"tenants/{self.tenant}/invites/", {"email": email, "role": role}), 201)
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class AuthHarness:
     """A client of the app that has no credential, and the app's clock."""
 
     app: FastAPI
@@ -60,17 +60,17 @@ class World:
         return await self.client.post(f"/api/auth/{path}", json=json, **more)
 
     async def sign_up(self, mark: str = "acme") -> Person:
-        """A fresh person with a fresh tenant."""
-        name = fresh(mark)
+        """A unique person with a unique tenant."""
+        name = unique(mark)
         wish = {"email": f"{name}@example.com", "password": PASSWORD, "tenant_name": name, "tenant_slug": name}
-        made = said(await self.post("signup/", wish), 201)
+        made = body_of(await self.post("signup/", wish), 201)
         return Person(self.client, made["user"]["id"], made["user"]["email"], made["tenant"]["id"], made["tokens"])
 
     async def join(self, host: Person, role: str) -> Person:
-        """A fresh person who is in the host's tenant only."""
-        email = f"{fresh(role)}@example.com"
+        """A unique person who is in the host's tenant only."""
+        email = f"{unique(role)}@example.com"
         token = (await host.invite(email, role))["token"]
-        made = said(await self.post("invites/accept/", {"token": token, "email": email, "password": PASSWORD}), 200)
+        made = body_of(await self.post("invites/accept/", {"token": token, "email": email, "password": PASSWORD}), 200)
         return Person(self.client, made["user"]["id"], email, host.tenant, made["tokens"])
 
     async def introspect(self, key: str) -> Json:
@@ -78,18 +78,18 @@ class World:
         answer = await self.client.post(
             "/internal/introspect/", json={"key": key}, headers={"Authorization": f"Service {SERVICE_TOKEN}"}
         )
-        return said(answer, 200)
+        return body_of(answer, 200)
 
     async def roles(self, user_id: int) -> dict[int, str]:
         """What auth tells the other services of a person."""
         answer = await self.client.get(
             f"/internal/users/{user_id}/memberships/", headers={"Authorization": f"Service {SERVICE_TOKEN}"}
         )
-        return {item["tenant_id"]: item["role"] for item in said(answer, 200)["memberships"]}
+        return {item["tenant_id"]: item["role"] for item in body_of(answer, 200)["memberships"]}
 
 
 @asynccontextmanager
-async def opened(bootstrap: Bootstrap, clock: ManualClock, *, address: str = LOOPBACK) -> AsyncIterator[World]:
+async def opened(bootstrap: Bootstrap, clock: ManualClock, *, address: str = LOOPBACK) -> AsyncIterator[AuthHarness]:
     """The app with its resources, and a client that calls from that network address."""
     app = api_app(bootstrap.api, bootstrap.metrics)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=(address, 40_000))
@@ -97,22 +97,22 @@ async def opened(bootstrap: Bootstrap, clock: ManualClock, *, address: str = LOO
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://auth.test") as client,
     ):
-        yield World(app, client, clock)
+        yield AuthHarness(app, client, clock)
 
 
-def fresh(mark: str) -> str:
+def unique(mark: str) -> str:
     """A name that nobody has."""
     return f"{mark}-{secrets.token_hex(6)}"
 
 
-def said(answer: httpx.Response, status: int) -> Json:
+def body_of(answer: httpx.Response, status: int) -> Json:
     """The parsed answer, which has that status."""
     assert answer.status_code == status, f"{answer.status_code} {answer.text}"
     body: Json = answer.json() if answer.content else {}
     return body
 
 
-def refused(answer: httpx.Response, status: int, slug: str) -> Json:
+def problem_of(answer: httpx.Response, status: int, slug: str) -> Json:
     """The problem document, of that status and kind."""
     assert answer.status_code == status, f"{answer.status_code} {answer.text}"
     assert answer.headers["content-type"] == "application/problem+json"

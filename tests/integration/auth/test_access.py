@@ -10,7 +10,7 @@ import pytest
 
 from segops_auth.app import openapi_document
 from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
-from tests.integration.auth.harness import Person, World, fresh, refused
+from tests.integration.auth.harness import AuthHarness, Person, problem_of, unique
 
 PUBLIC = {"signUp", "createToken", "refreshToken", "revokeToken", "acceptInvite", "getJwks"}
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -78,7 +78,7 @@ def bearer(person: Person) -> dict[str, str]:
 
 
 async def ids_of(owner: Person) -> dict[str, int]:
-    invite = await owner.invite(f"{fresh('guest')}@example.com", "viewer")
+    invite = await owner.invite(f"{unique('guest')}@example.com", "viewer")
     key = await owner.new_key()
     return {"tenant_id": owner.tenant, "user_id": owner.id, "invite_id": invite["id"], "key_id": key["id"]}
 
@@ -101,65 +101,65 @@ def test_nothing_internal_is_documented() -> None:
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=str)
-async def test_without_a_good_credential_nothing_is_done(world: World, operation: Operation) -> None:
+async def test_without_a_good_credential_nothing_is_done(auth: AuthHarness, operation: Operation) -> None:
     ids = {"tenant_id": 1, "user_id": 1, "invite_id": 1, "key_id": 1}
-    good = (await world.sign_up()).tokens["access_token"]
+    good = (await auth.sign_up()).tokens["access_token"]
     for header in (None, "Basic eDp5", "Bearer x", f"Bearer {good}x", "ApiKey x", f"ApiKey {good}", "Service x"):
         headers = {} if header is None else {"Authorization": header}
-        answer = await operation.call(world.client, ids, headers)
+        answer = await operation.call(auth.client, ids, headers)
         assert answer.status_code == 401, (header, answer.text)
         assert "Bearer" in answer.headers["www-authenticate"]
         assert answer.headers["content-type"] == "application/problem+json"
-    twice = await operation.call(world.client, ids, [("Authorization", f"Bearer {good}")] * 2)
+    twice = await operation.call(auth.client, ids, [("Authorization", f"Bearer {good}")] * 2)
     assert twice.status_code == 400
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=str)
-async def test_a_key_is_not_a_person(world: World, operation: Operation) -> None:
-    ada = await world.sign_up()
+async def test_a_key_is_not_a_person(auth: AuthHarness, operation: Operation) -> None:
+    ada = await auth.sign_up()
     key = (await ada.new_key(scopes=["events:read", "segments:write"]))["key"]
-    answer = await operation.call(world.client, await ids_of(ada), {"Authorization": f"ApiKey {key}"})
-    refused(answer, 401, "access-token-required")
+    answer = await operation.call(auth.client, await ids_of(ada), {"Authorization": f"ApiKey {key}"})
+    problem_of(answer, 401, "access-token-required")
 
 
 @pytest.mark.parametrize("operation", SCOPED, ids=str)
-async def test_too_low_a_role_is_refused(world: World, operation: Operation) -> None:
+async def test_too_low_a_role_is_refused(auth: AuthHarness, operation: Operation) -> None:
     assert operation.scope is not None
-    ada = await world.sign_up()
+    ada = await auth.sign_up()
     ids = await ids_of(ada)
     for role in Role:
         if operation.scope not in ROLE_SCOPES[role]:
-            person = await world.join(ada, role.value)
-            refused(await operation.call(world.client, ids, bearer(person)), 403, "insufficient-role")
+            person = await auth.join(ada, role.value)
+            problem_of(await operation.call(auth.client, ids, bearer(person)), 403, "insufficient-role")
 
 
 @pytest.mark.parametrize("operation", [item for item in GUARDED if "{" in item.path], ids=str)
-async def test_what_is_of_another_tenant_looks_absent(world: World, operation: Operation) -> None:
-    ada, eve = await world.sign_up(), await world.sign_up("eve")
+async def test_what_is_of_another_tenant_looks_absent(auth: AuthHarness, operation: Operation) -> None:
+    ada, eve = await auth.sign_up(), await auth.sign_up("eve")
     ids = await ids_of(ada)
-    answer = await operation.call(world.client, ids, bearer(eve))
-    nothing = await operation.call(world.client, {name: 2**62 for name in ids}, bearer(eve))
-    assert refused(answer, 404, "not-found")["detail"] == refused(nothing, 404, "not-found")["detail"]
+    answer = await operation.call(auth.client, ids, bearer(eve))
+    nothing = await operation.call(auth.client, {name: 2**62 for name in ids}, bearer(eve))
+    assert problem_of(answer, 404, "not-found")["detail"] == problem_of(nothing, 404, "not-found")["detail"]
 
 
 @pytest.mark.parametrize("path", ["/internal/introspect/", "/internal/users/1/memberships/"])
-async def test_internal_routes_are_for_services(world: World, path: str) -> None:
-    ada = await world.sign_up()
+async def test_internal_routes_are_for_services(auth: AuthHarness, path: str) -> None:
+    ada = await auth.sign_up()
     key = (await ada.new_key())["key"]
     for header in (None, f"ApiKey {key}", bearer(ada)["Authorization"], "Service", "Service x", "Bearer x"):
         headers = {} if header is None else {"Authorization": header}
         method = "POST" if "introspect" in path else "GET"
-        answer = await world.client.request(method, path, json={"key": key}, headers=headers)
+        answer = await auth.client.request(method, path, json={"key": key}, headers=headers)
         assert answer.status_code == 401, answer.text
         assert str(ada.tenant) not in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("operation", ALL, ids=str)
-async def test_the_path_without_the_last_slash_is_the_same(world: World, operation: Operation) -> None:
+async def test_the_path_without_the_last_slash_is_the_same(auth: AuthHarness, operation: Operation) -> None:
     ids = {"tenant_id": 1, "user_id": 1, "invite_id": 1, "key_id": 1}
     path = operation.path.format(**ids)
     answers = [
-        await world.client.request(operation.method, spelled, headers={"Content-Type": "application/json"})
+        await auth.client.request(operation.method, spelled, headers={"Content-Type": "application/json"})
         for spelled in (path, path.rstrip("/"))
     ]
     assert answers[0].status_code == answers[1].status_code

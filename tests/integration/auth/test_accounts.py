@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from segops_common.core.clock import SystemClock
-from tests.integration.auth.harness import PASSWORD, World, fresh, refused, said
+from tests.integration.auth.harness import PASSWORD, AuthHarness, body_of, problem_of, unique
 
 NEW_PASSWORD = "a-staple-is-better-than-nothing"
 
 
 def wish(**changes: Any) -> dict[str, Any]:
-    name = fresh("sign")
+    name = unique("sign")
     return {
         "email": f"{name}@example.com",
         "password": PASSWORD,
@@ -24,37 +24,37 @@ def wish(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-async def test_signing_up_makes_an_owner_who_is_signed_in(world: World) -> None:
+async def test_signing_up_makes_an_owner_who_is_signed_in(auth: AuthHarness) -> None:
     asked = wish()
-    answer = await world.post("signup/", asked)
-    made = said(answer, 201)
+    answer = await auth.post("signup/", asked)
+    made = body_of(answer, 201)
     assert made["user"] == {"id": made["user"]["id"], "email": asked["email"]}
     assert made["tenant"] == {"id": made["tenant"]["id"], "slug": asked["tenant_slug"], "name": "Ünï Co"}
     tokens = made["tokens"]
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 900)
     assert answer.headers["cache-control"] == "no-store"
-    me = await world.client.get("/api/auth/me/", headers={"Authorization": f"Bearer {tokens['access_token']}"})
-    assert said(me, 200) == made["user"] | {"tenants": [made["tenant"] | {"is_test": False, "role": "owner"}]}
-    assert await world.roles(made["user"]["id"]) == {made["tenant"]["id"]: "owner"}
+    me = await auth.client.get("/api/auth/me/", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert body_of(me, 200) == made["user"] | {"tenants": [made["tenant"] | {"is_test": False, "role": "owner"}]}
+    assert await auth.roles(made["user"]["id"]) == {made["tenant"]["id"]: "owner"}
 
 
-async def test_an_address_has_one_account_in_any_case(world: World) -> None:
-    ada = await world.sign_up()
-    refused(await world.post("signup/", wish(email=ada.email.upper())), 409, "email-taken")
-    said(await world.post("token/", {"email": ada.email.upper(), "password": PASSWORD}), 200)
+async def test_an_address_has_one_account_in_any_case(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    problem_of(await auth.post("signup/", wish(email=ada.email.upper())), 409, "email-taken")
+    body_of(await auth.post("token/", {"email": ada.email.upper(), "password": PASSWORD}), 200)
 
 
-async def test_a_slug_belongs_to_one_tenant(world: World) -> None:
+async def test_a_slug_belongs_to_one_tenant(auth: AuthHarness) -> None:
     taken = wish()
-    said(await world.post("signup/", taken), 201)
+    body_of(await auth.post("signup/", taken), 201)
     again = wish(tenant_slug=taken["tenant_slug"])
-    refused(await world.post("signup/", again), 409, "slug-taken")
-    refused(await world.post("token/", {"email": again["email"], "password": PASSWORD}), 401, "invalid-credentials")
+    problem_of(await auth.post("signup/", again), 409, "slug-taken")
+    problem_of(await auth.post("token/", {"email": again["email"], "password": PASSWORD}), 401, "invalid-credentials")
 
 
-async def test_of_many_who_want_one_address_at_once_one_gets_it(world: World) -> None:
-    email = f"{fresh('race')}@example.com"
-    answers = await asyncio.gather(*(world.post("signup/", wish(email=email)) for _ in range(8)))
+async def test_of_many_who_want_one_address_at_once_one_gets_it(auth: AuthHarness) -> None:
+    email = f"{unique('race')}@example.com"
+    answers = await asyncio.gather(*(auth.post("signup/", wish(email=email)) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
 
 
@@ -86,71 +86,71 @@ async def test_of_many_who_want_one_address_at_once_one_gets_it(world: World) ->
         ("__proto__", {}, "unknown-field"),
     ],
 )
-async def test_what_is_not_valid_is_named(world: World, field: str, value: object, code: str) -> None:
-    answer = await world.post("signup/", wish(**{field: value}))
-    problem = refused(answer, 422, "validation-failed")
+async def test_what_is_not_valid_is_named(auth: AuthHarness, field: str, value: object, code: str) -> None:
+    answer = await auth.post("signup/", wish(**{field: value}))
+    problem = problem_of(answer, 422, "validation-failed")
     assert [(fault["path"], fault["code"]) for fault in problem["errors"]] == [(field, code)]
     assert len(answer.content) < 2_000, "the value is not sent back"
 
 
-async def test_a_lone_surrogate_is_refused(world: World) -> None:
+async def test_a_lone_surrogate_is_refused(auth: AuthHarness) -> None:
     body = b'{"email": "a@example.com", "password": "correct-\\ud800-horse", "tenant_name": "a", "tenant_slug": "ab"}'
-    answer = await world.client.post("/api/auth/signup/", content=body, headers={"Content-Type": "application/json"})
-    refused(answer, 400, "malformed-json")
+    answer = await auth.client.post("/api/auth/signup/", content=body, headers={"Content-Type": "application/json"})
+    problem_of(answer, 400, "malformed-json")
 
 
-async def test_an_unknown_address_and_a_wrong_password_are_answered_alike(world: World) -> None:
-    ada = await world.sign_up()
+async def test_an_unknown_address_and_a_wrong_password_are_answered_alike(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     problems = [
-        refused(await world.post("token/", {"email": email, "password": password}), 401, "invalid-credentials")
-        for email, password in ((ada.email, "wrong-password"), (f"{fresh('nobody')}@example.com", PASSWORD))
+        problem_of(await auth.post("token/", {"email": email, "password": password}), 401, "invalid-credentials")
+        for email, password in ((ada.email, "wrong-password"), (f"{unique('nobody')}@example.com", PASSWORD))
     ]
     assert {problem["detail"] for problem in problems} == {"E-mail address and password do not match."}
     assert {problem["title"] for problem in problems} == {"Authentication is required"}
 
 
-async def test_an_unknown_address_takes_as_long_as_a_wrong_password(world: World) -> None:
-    ada = await world.sign_up()
-    nobody = f"{fresh('nobody')}@example.com"
+async def test_an_unknown_address_takes_as_long_as_a_wrong_password(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    nobody = f"{unique('nobody')}@example.com"
     taken: dict[str, list[float]] = {ada.email: [], nobody: []}
     clock = SystemClock()
     for _ in range(15):
         for email, times in taken.items():
             began = clock.monotonic()
-            await world.post("token/", {"email": email, "password": "wrong-password"})
+            await auth.post("token/", {"email": email, "password": "wrong-password"})
             times.append(clock.monotonic() - began)
     known, unknown = (statistics.median(times) for times in taken.values())
     # Without a hash to compare with it would be a tenth; the machine may be busy with other things.
     assert 0.5 < unknown / known < 2, taken
 
 
-async def test_a_new_password_ends_every_session(world: World) -> None:
-    ada = await world.sign_up()
-    elsewhere = said(await world.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
+async def test_a_new_password_ends_every_session(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    elsewhere = body_of(await auth.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
     change = {"password": PASSWORD, "new_password": NEW_PASSWORD}
-    tokens = said(await ada.ask("POST", "password/change/", change), 200)
+    tokens = body_of(await ada.ask("POST", "password/change/", change), 200)
     for old in (ada.tokens, elsewhere):
-        answer = await world.post("token/refresh/", {"refresh_token": old["refresh_token"]})
-        refused(answer, 401, "invalid-refresh-token")
-    said(await world.post("token/refresh/", {"refresh_token": tokens["refresh_token"]}), 200)
-    refused(await world.post("token/", {"email": ada.email, "password": PASSWORD}), 401, "invalid-credentials")
-    said(await world.post("token/", {"email": ada.email, "password": NEW_PASSWORD}), 200)
+        answer = await auth.post("token/refresh/", {"refresh_token": old["refresh_token"]})
+        problem_of(answer, 401, "invalid-refresh-token")
+    body_of(await auth.post("token/refresh/", {"refresh_token": tokens["refresh_token"]}), 200)
+    problem_of(await auth.post("token/", {"email": ada.email, "password": PASSWORD}), 401, "invalid-credentials")
+    body_of(await auth.post("token/", {"email": ada.email, "password": NEW_PASSWORD}), 200)
 
 
-async def test_the_password_is_changed_only_with_the_present_one_and_to_a_good_one(world: World) -> None:
-    ada = await world.sign_up()
+async def test_the_password_is_changed_only_with_the_present_one_and_to_a_good_one(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     wrong = await ada.ask("POST", "password/change/", {"password": "wrong-password", "new_password": NEW_PASSWORD})
-    refused(wrong, 401, "invalid-credentials")
+    problem_of(wrong, 401, "invalid-credentials")
     weak = await ada.ask("POST", "password/change/", {"password": PASSWORD, "new_password": ada.email})
-    assert refused(weak, 422, "validation-failed")["errors"][0]["path"] == "new_password"
-    said(await world.post("token/refresh/", {"refresh_token": ada.tokens["refresh_token"]}), 200)
+    assert problem_of(weak, 422, "validation-failed")["errors"][0]["path"] == "new_password"
+    body_of(await auth.post("token/refresh/", {"refresh_token": ada.tokens["refresh_token"]}), 200)
 
 
-async def test_two_changes_at_once_do_not_both_win(world: World) -> None:
-    ada = await world.sign_up()
+async def test_two_changes_at_once_do_not_both_win(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     changes = [{"password": PASSWORD, "new_password": f"{NEW_PASSWORD}-{number}"} for number in range(4)]
     answers = await asyncio.gather(*(ada.ask("POST", "password/change/", change) for change in changes))
     won = [number for number, answer in enumerate(answers) if answer.status_code == 200]
     assert len(won) == 1, [answer.text for answer in answers]
     assert {answer.status_code for answer in answers} <= {200, 409, 401}
-    said(await world.post("token/", {"email": ada.email, "password": changes[won[0]]["new_password"]}), 200)
+    body_of(await auth.post("token/", {"email": ada.email, "password": changes[won[0]]["new_password"]}), 200)

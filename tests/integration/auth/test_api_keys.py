@@ -12,11 +12,11 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.security.api_keys import looks_valid, new_key
 from segops_common.security.permissions import KeyKind
-from tests.integration.auth.harness import World, refused, said
+from tests.integration.auth.harness import AuthHarness, body_of, problem_of
 
 
-async def test_a_key_is_shown_once(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_key_is_shown_once(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     made = await ada.new_key(name="web server")
     secret = made.pop("key")
     assert looks_valid(secret)
@@ -25,9 +25,9 @@ async def test_a_key_is_shown_once(world: World) -> None:
     assert made["scopes"] == ["events:write", "membership:read"]
     assert (made["tenant"], made["created_by"], made["last_used_at"]) == (ada.tenant, ada.id, None)
     listed = await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)})
-    assert said(listed, 200) == {"items": [made], "next_cursor": None}
+    assert body_of(listed, 200) == {"items": [made], "next_cursor": None}
     assert secret not in listed.text
-    assert await world.introspect(secret) == {
+    assert await auth.introspect(secret) == {
         "active": True,
         "key_id": made["id"],
         "tenant_id": ada.tenant,
@@ -37,15 +37,15 @@ async def test_a_key_is_shown_once(world: World) -> None:
     }
 
 
-async def test_a_publishable_key_only_sends(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_publishable_key_only_sends(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     made = await ada.new_key(kind="publishable")
     assert made["key"].startswith("pk_live_")
     assert made["scopes"] == ["events:write"]
 
 
-async def test_a_key_gets_what_was_asked_for(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_key_gets_what_was_asked_for(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     made = await ada.new_key(scopes=["segments:write", "segments:read", "segments:read"])
     assert made["scopes"] == ["segments:read", "segments:write"]
 
@@ -73,56 +73,58 @@ async def test_a_key_gets_what_was_asked_for(world: World) -> None:
         ({"tenant": 2**62}, 403, "tenant-mismatch"),
     ],
 )
-async def test_what_is_not_allowed_makes_no_key(world: World, change: dict[str, Any], status: int, slug: str) -> None:
-    ada = await world.sign_up()
+async def test_what_is_not_allowed_makes_no_key(
+    auth: AuthHarness, change: dict[str, Any], status: int, slug: str
+) -> None:
+    ada = await auth.sign_up()
     body = {"tenant": ada.tenant, "name": "key"} | change
-    refused(await ada.ask("POST", "api-keys/", body), status, slug)
-    assert said(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+    problem_of(await ada.ask("POST", "api-keys/", body), status, slug)
+    assert body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
 
 
-async def test_an_admin_cannot_give_what_only_owners_may(world: World) -> None:
-    ada = await world.sign_up()
-    bob = await world.join(ada, "admin")
+async def test_an_admin_cannot_give_what_only_owners_may(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, "admin")
     body = {"tenant": ada.tenant, "name": "key", "scopes": ["tenant:manage"]}
-    refused(await bob.ask("POST", "api-keys/", body), 403, "insufficient-role")
-    said(await bob.ask("POST", "api-keys/", body | {"scopes": ["events:read"]}), 201)
+    problem_of(await bob.ask("POST", "api-keys/", body), 403, "insufficient-role")
+    body_of(await bob.ask("POST", "api-keys/", body | {"scopes": ["events:read"]}), 201)
 
 
-async def test_a_tenant_of_others_and_none_are_refused_alike(world: World) -> None:
-    ada, eve = await world.sign_up(), await world.sign_up("eve")
+async def test_a_tenant_of_others_and_none_are_refused_alike(auth: AuthHarness) -> None:
+    ada, eve = await auth.sign_up(), await auth.sign_up("eve")
     texts = set()
     for tenant in (ada.tenant, 2**62):
         made = await eve.ask("POST", "api-keys/", {"tenant": tenant, "name": "key"})
         listed = await eve.ask("GET", "api-keys/", params={"tenant": str(tenant)})
-        texts |= {refused(answer, 403, "tenant-mismatch")["detail"] for answer in (made, listed)}
+        texts |= {problem_of(answer, 403, "tenant-mismatch")["detail"] for answer in (made, listed)}
     assert len(texts) == 1
 
 
-async def test_a_key_of_others_looks_absent(world: World) -> None:
-    ada, eve = await world.sign_up(), await world.sign_up("eve")
+async def test_a_key_of_others_looks_absent(auth: AuthHarness) -> None:
+    ada, eve = await auth.sign_up(), await auth.sign_up("eve")
     made = await ada.new_key()
     for key_id in (made["id"], 2**62, 0, -1):
-        refused(await eve.ask("DELETE", f"api-keys/{key_id}/"), 404, "not-found")
-        refused(await eve.ask("POST", f"api-keys/{key_id}/rotate/"), 404, "not-found")
-    assert (await world.introspect(made["key"]))["active"]
+        problem_of(await eve.ask("DELETE", f"api-keys/{key_id}/"), 404, "not-found")
+        problem_of(await eve.ask("POST", f"api-keys/{key_id}/rotate/"), 404, "not-found")
+    assert (await auth.introspect(made["key"]))["active"]
 
 
-async def test_a_low_role_in_the_keys_tenant_is_refused(world: World) -> None:
-    ada = await world.sign_up()
-    bob = await world.join(ada, "member")
+async def test_a_low_role_in_the_keys_tenant_is_refused(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, "member")
     made = await ada.new_key()
-    said(await bob.ask("POST", "tenants/", {"name": "Own", "slug": f"own-{bob.id}"}), 201)
-    refused(await bob.ask("DELETE", f"api-keys/{made['id']}/"), 403, "insufficient-role")
-    refused(await bob.ask("POST", f"api-keys/{made['id']}/rotate/"), 403, "insufficient-role")
+    body_of(await bob.ask("POST", "tenants/", {"name": "Own", "slug": f"own-{bob.id}"}), 201)
+    problem_of(await bob.ask("DELETE", f"api-keys/{made['id']}/"), 403, "insufficient-role")
+    problem_of(await bob.ask("POST", f"api-keys/{made['id']}/rotate/"), 403, "insufficient-role")
     answer = await bob.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)})
-    refused(answer, 403, "insufficient-role")
+    problem_of(answer, 403, "insufficient-role")
 
 
-async def test_a_revoked_key_is_gone(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_revoked_key_is_gone(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     made = await ada.new_key()
-    said(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 204)
-    assert await world.introspect(made["key"]) == {
+    body_of(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 204)
+    assert await auth.introspect(made["key"]) == {
         "active": False,
         "key_id": None,
         "tenant_id": None,
@@ -130,19 +132,19 @@ async def test_a_revoked_key_is_gone(world: World) -> None:
         "scopes": [],
         "allowed_origins": [],
     }
-    refused(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
-    refused(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")
-    assert said(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+    problem_of(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
+    problem_of(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")
+    assert body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
 
 
-async def is_active(world: World, key: str) -> bool:
-    return bool((await world.introspect(key))["active"])
+async def is_active(auth: AuthHarness, key: str) -> bool:
+    return bool((await auth.introspect(key))["active"])
 
 
-async def test_a_rotated_key_works_on_for_a_day(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_rotated_key_works_on_for_a_day(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     made = await ada.new_key(scopes=["events:read"])
-    rotated = said(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 200)
+    rotated = body_of(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 200)
     assert rotated["key"] != made["key"]
     assert (rotated["id"], rotated["scopes"], rotated["last_four"]) == (
         made["id"],
@@ -150,65 +152,65 @@ async def test_a_rotated_key_works_on_for_a_day(world: World) -> None:
         rotated["key"][-4:],
     )
     ends = datetime.fromisoformat(rotated["previous_key_expires_at"])
-    assert ends - world.clock.now() == timedelta(days=1)
-    assert await is_active(world, made["key"])
-    assert await is_active(world, rotated["key"])
-    world.clock.advance(86_400)
-    assert not await is_active(world, made["key"])
-    assert await is_active(world, rotated["key"])
+    assert ends - auth.clock.now() == timedelta(days=1)
+    assert await is_active(auth, made["key"])
+    assert await is_active(auth, rotated["key"])
+    auth.clock.advance(86_400)
+    assert not await is_active(auth, made["key"])
+    assert await is_active(auth, rotated["key"])
 
 
-async def test_without_an_overlap_the_present_secret_ends_at_once(world: World) -> None:
-    ada = await world.sign_up()
+async def test_without_an_overlap_the_present_secret_ends_at_once(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     made = await ada.new_key()
-    rotated = said(await ada.ask("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": 0}), 200)
-    assert not await is_active(world, made["key"])
-    assert await is_active(world, rotated["key"])
+    rotated = body_of(await ada.ask("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": 0}), 200)
+    assert not await is_active(auth, made["key"])
+    assert await is_active(auth, rotated["key"])
 
 
-async def test_a_second_rotation_ends_the_first_secret(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_second_rotation_ends_the_first_secret(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     first = await ada.new_key()
     path = f"api-keys/{first['id']}/rotate/"
-    second = said(await ada.ask("POST", path, {}), 200)
-    third = said(await ada.ask("POST", path, {"overlap_seconds": 60}), 200)
-    active = [await is_active(world, key["key"]) for key in (first, second, third)]
+    second = body_of(await ada.ask("POST", path, {}), 200)
+    third = body_of(await ada.ask("POST", path, {"overlap_seconds": 60}), 200)
+    active = [await is_active(auth, key["key"]) for key in (first, second, third)]
     assert active == [False, True, True]
-    said(await ada.ask("DELETE", f"api-keys/{first['id']}/"), 204)
-    assert not any([await is_active(world, key["key"]) for key in (first, second, third)])
+    body_of(await ada.ask("DELETE", f"api-keys/{first['id']}/"), 204)
+    assert not any([await is_active(auth, key["key"]) for key in (first, second, third)])
 
 
 @pytest.mark.parametrize("overlap", [-1, 604_801, "60", 1.5, True, None])
-async def test_an_overlap_has_limits(world: World, overlap: object) -> None:
-    ada = await world.sign_up()
+async def test_an_overlap_has_limits(auth: AuthHarness, overlap: object) -> None:
+    ada = await auth.sign_up()
     made = await ada.new_key()
     answer = await ada.ask("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": overlap})
-    refused(answer, 422, "validation-failed")
-    assert await is_active(world, made["key"])
+    problem_of(answer, 422, "validation-failed")
+    assert await is_active(auth, made["key"])
 
 
 @pytest.mark.parametrize("key", ["", "x", "sk_live_", "' OR 1=1 --", "\u2603" * 57, "x" * 100_000])
-async def test_what_is_no_key_is_not_active(world: World, key: str) -> None:
-    assert not await is_active(world, key)
+async def test_what_is_no_key_is_not_active(auth: AuthHarness, key: str) -> None:
+    assert not await is_active(auth, key)
 
 
-async def test_a_well_formed_unknown_key_is_not_active(world: World) -> None:
-    assert not await is_active(world, new_key(KeyKind.SECRET, SystemIds(SystemClock())))
+async def test_a_well_formed_unknown_key_is_not_active(auth: AuthHarness) -> None:
+    assert not await is_active(auth, new_key(KeyKind.SECRET, SystemIds(SystemClock())))
 
 
-async def test_the_last_use_is_written_once_a_minute(world: World) -> None:
-    ada = await world.sign_up()
+async def test_the_last_use_is_written_once_a_minute(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     used, unused = await ada.new_key(), await ada.new_key()
 
     async def last_uses() -> dict[int, str | None]:
-        listed = said(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]
+        listed = body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]
         return {item["id"]: item["last_used_at"] for item in listed}
 
-    world.clock.advance(5)
-    await world.introspect(used["key"])
-    at = world.clock.now()
+    auth.clock.advance(5)
+    await auth.introspect(used["key"])
+    at = auth.clock.now()
     assert await last_uses() == {used["id"]: None, unused["id"]: None}
-    world.clock.advance(60)
+    auth.clock.advance(60)
     found: str | None = None
     for _ in range(250):
         await asyncio.sleep(0.02)
@@ -218,14 +220,14 @@ async def test_the_last_use_is_written_once_a_minute(world: World) -> None:
     assert (await last_uses())[unused["id"]] is None
 
 
-async def test_keys_are_listed_in_parts(world: World) -> None:
-    ada = await world.sign_up()
+async def test_keys_are_listed_in_parts(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     made = [(await ada.new_key(name=f"key {number}"))["id"] for number in range(5)]
     seen: list[int] = []
     cursor = ""
     while True:
         params = {"tenant": str(ada.tenant), "limit": "2"} | ({"cursor": cursor} if cursor else {})
-        part = said(await ada.ask("GET", "api-keys/", params=params), 200)
+        part = body_of(await ada.ask("GET", "api-keys/", params=params), 200)
         seen += [item["id"] for item in part["items"]]
         if part["next_cursor"] is None:
             break

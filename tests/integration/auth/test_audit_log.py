@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import create_engine, read_session
-from tests.integration.auth.harness import Person, World, fresh, said
+from tests.integration.auth.harness import AuthHarness, Person, body_of, unique
 
 
 @pytest.fixture
-async def engine(postgres_url: str, world: World) -> AsyncIterator[AsyncEngine]:
+async def engine(postgres_url: str, auth: AuthHarness) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(postgres_url)
     yield engine
     await engine.dispose()
@@ -47,28 +47,28 @@ async def whole_log(person: Person) -> list[dict[str, Any]]:
     cursor = ""
     while True:
         params = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
-        part = said(await person.ask("GET", f"tenants/{person.tenant}/audit-log/", params=params), 200)
+        part = body_of(await person.ask("GET", f"tenants/{person.tenant}/audit-log/", params=params), 200)
         entries += part["items"]
         if part["next_cursor"] is None:
             return entries[::-1]
         cursor = part["next_cursor"]
 
 
-async def busy_tenant(world: World) -> Person:
-    ada = await world.sign_up()
-    bob = await world.join(ada, "member")
+async def busy_tenant(auth: AuthHarness) -> Person:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, "member")
     key = await ada.new_key(name='wéb "server" \u2028')
-    said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/"), 200)
-    said(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
-    invite = await ada.invite(f"{fresh('guest')}@example.com", "viewer")
-    said(await ada.ask("DELETE", f"tenants/{ada.tenant}/invites/{invite['id']}/"), 204)
-    said(await ada.ask("PATCH", f"tenants/{ada.tenant}/members/{bob.id}/", {"role": "viewer"}), 200)
-    said(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"name": "Renamed"}), 200)
+    body_of(await ada.ask("POST", f"api-keys/{key['id']}/rotate/"), 200)
+    body_of(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+    invite = await ada.invite(f"{unique('guest')}@example.com", "viewer")
+    body_of(await ada.ask("DELETE", f"tenants/{ada.tenant}/invites/{invite['id']}/"), 204)
+    body_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/members/{bob.id}/", {"role": "viewer"}), 200)
+    body_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"name": "Renamed"}), 200)
     return ada
 
 
-async def test_every_act_is_in_the_chain(world: World) -> None:
-    ada = await busy_tenant(world)
+async def test_every_act_is_in_the_chain(auth: AuthHarness) -> None:
+    ada = await busy_tenant(auth)
     log = await whole_log(ada)
     assert [entry["action"] for entry in log] == [
         "tenant.created",
@@ -90,8 +90,8 @@ async def test_every_act_is_in_the_chain(world: World) -> None:
         previous = entry["hash"]
 
 
-async def test_a_refused_act_leaves_no_entry(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_refused_act_leaves_no_entry(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     before = await whole_log(ada)
     await ada.ask("DELETE", f"tenants/{ada.tenant}/members/{ada.id}/")
     await ada.ask("POST", "api-keys/", {"tenant": ada.tenant, "name": "x", "scopes": ["keys:manage"]})
@@ -106,8 +106,8 @@ async def test_a_refused_act_leaves_no_entry(world: World) -> None:
         "TRUNCATE auth.audit_log",
     ],
 )
-async def test_the_database_refuses_to_change_entries(world: World, engine: AsyncEngine, statement: str) -> None:
-    ada = await world.sign_up()
+async def test_the_database_refuses_to_change_entries(auth: AuthHarness, engine: AsyncEngine, statement: str) -> None:
+    ada = await auth.sign_up()
     parameters = {"tenant": ada.tenant} if ":tenant" in statement else {}
     with pytest.raises(DBAPIError, match="append-only"):
         async with engine.begin() as connection:
@@ -115,8 +115,8 @@ async def test_the_database_refuses_to_change_entries(world: World, engine: Asyn
     assert len(await whole_log(ada)) == 1
 
 
-async def test_an_entry_changed_behind_the_back_of_the_trigger_is_found(world: World, engine: AsyncEngine) -> None:
-    ada = await busy_tenant(world)
+async def test_an_entry_changed_behind_the_back_of_the_trigger_is_found(auth: AuthHarness, engine: AsyncEngine) -> None:
+    ada = await busy_tenant(auth)
     async with engine.begin() as connection:
         await connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
         change = sa.text("UPDATE auth.audit_log SET actor_id = 1 WHERE tenant_id = :tenant AND number = 4")
@@ -125,8 +125,8 @@ async def test_an_entry_changed_behind_the_back_of_the_trigger_is_found(world: W
     assert broken == [4]
 
 
-async def test_the_head_tells_when_the_end_was_cut_off(world: World, engine: AsyncEngine) -> None:
-    ada = await busy_tenant(world)
+async def test_the_head_tells_when_the_end_was_cut_off(auth: AuthHarness, engine: AsyncEngine) -> None:
+    ada = await busy_tenant(auth)
     log = await whole_log(ada)
     async with read_session(engine) as session:
         query = sa.text("SELECT audit_number, audit_hash FROM auth.tenants WHERE id = :tenant")

@@ -20,7 +20,7 @@ from segops_common.security.permissions import KeyKind, Role
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.tokens import TokenSigner
 from segops_common.stores.redis import create_redis
-from tests.integration.auth.harness import SERVICE_TOKEN, Person, World, said
+from tests.integration.auth.harness import SERVICE_TOKEN, AuthHarness, Person, body_of
 from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 from tests.unit.security.keys import new_private_key
 
@@ -29,13 +29,13 @@ from tests.unit.security.keys import new_private_key
 SOON_S = 20.0
 
 
-def remote_of(world: World, redis: Redis | None) -> RemoteAuthenticator:
+def remote_of(auth: AuthHarness, redis: Redis | None) -> RemoteAuthenticator:
     return RemoteAuthenticator(
         auth_url="http://auth.test",
         service_token=SERVICE_TOKEN,
         redis=redis,
-        clock=world.clock,
-        transport=httpx.ASGITransport(app=world.app),
+        clock=auth.clock,
+        transport=httpx.ASGITransport(app=auth.app),
     )
 
 
@@ -46,12 +46,12 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-async def listening(world: World, redis: Redis) -> None:
+async def listening(auth: AuthHarness, redis: Redis) -> None:
     """Return when somebody listens to what auth announces."""
 
     async def is_heard() -> bool:
         # Lets the listener try again, should its first try have failed.
-        world.clock.advance(0.01)
+        auth.clock.advance(0.01)
         return bool(dict(await redis.pubsub_numsub(AUTH_PURGE_CHANNEL)).get(AUTH_PURGE_CHANNEL.encode()))
 
     await soon(is_heard, within_s=30.0)
@@ -67,11 +67,11 @@ async def soon(what: Callable[[], Awaitable[bool]], *, within_s: float = SOON_S)
 
 
 @pytest.fixture
-async def remote(world: World, redis: Redis) -> AsyncIterator[RemoteAuthenticator]:
+async def remote(auth: AuthHarness, redis: Redis) -> AsyncIterator[RemoteAuthenticator]:
     """It listens already, so that what it learns from now on is forgotten only because auth says so."""
-    async with remote_of(world, redis) as authenticator:
+    async with remote_of(auth, redis) as authenticator:
         assert await refuses(authenticator, "ApiKey " + new_key(KeyKind.SECRET, SystemIds(SystemClock())))
-        await listening(world, redis)
+        await listening(auth, redis)
         await asyncio.sleep(0.1)
         yield authenticator
 
@@ -88,19 +88,19 @@ class RealAuthContract(AuthenticatorContract):
     """Subclasses bring the fixture `authenticator`."""
 
     @pytest.fixture
-    async def known(self, world: World, authenticator: Authenticator) -> Known:
-        ada = await world.sign_up()
-        bob = await world.join(ada, "member")
+    async def known(self, auth: AuthHarness, authenticator: Authenticator) -> Known:
+        ada = await auth.sign_up()
+        bob = await auth.join(ada, "member")
         secret = await ada.new_key(scopes=["events:read"])
         publishable = await ada.new_key(kind="publishable", allowed_origins=ORIGINS)
         ids = SystemIds(SystemClock())
 
         async def revoke(key: str) -> None:
             assert key == secret["key"]
-            said(await ada.ask("DELETE", f"api-keys/{secret['id']}/"), 204)
+            body_of(await ada.ask("DELETE", f"api-keys/{secret['id']}/"), 204)
             await soon(lambda: refuses(authenticator, f"ApiKey {key}"))
 
-        stranger = TokenSigner(private_key_pem=new_private_key(), clock=world.clock, ids=ids, lifetime_s=900)
+        stranger = TokenSigner(private_key_pem=new_private_key(), clock=auth.clock, ids=ids, lifetime_s=900)
         return Known(
             authenticator=authenticator,
             token=bob.tokens["access_token"],
@@ -122,8 +122,8 @@ class TestRemoteAuthenticator(RealAuthContract):
 
 class TestLocalAuthenticator(RealAuthContract):
     @pytest.fixture
-    def authenticator(self, world: World) -> Authenticator:
-        authenticator: Authenticator = world.app.state.authenticator
+    def authenticator(self, auth: AuthHarness) -> Authenticator:
+        authenticator: Authenticator = auth.app.state.authenticator
         return authenticator
 
 
@@ -133,9 +133,9 @@ async def role_of(authenticator: Authenticator, person: Person) -> Role | None:
     return caller.roles.get(person.tenant)
 
 
-async def test_changes_of_members_are_seen_within_a_second(world: World, remote: RemoteAuthenticator) -> None:
-    ada = await world.sign_up()
-    bob = await world.join(ada, "viewer")
+async def test_changes_of_members_are_seen_within_a_second(auth: AuthHarness, remote: RemoteAuthenticator) -> None:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, "viewer")
     assert await role_of(remote, bob) is Role.VIEWER
     path = f"tenants/{ada.tenant}/members/{bob.id}/"
 
@@ -145,26 +145,26 @@ async def test_changes_of_members_are_seen_within_a_second(world: World, remote:
     async def is_out() -> bool:
         return await role_of(remote, bob) is None
 
-    said(await ada.ask("PATCH", path, {"role": "admin"}), 200)
+    body_of(await ada.ask("PATCH", path, {"role": "admin"}), 200)
     await soon(is_admin)
-    said(await ada.ask("DELETE", path), 204)
+    body_of(await ada.ask("DELETE", path), 204)
     await soon(is_out)
 
 
 async def test_a_rotated_key_without_overlap_is_refused_within_a_second(
-    world: World, remote: RemoteAuthenticator
+    auth: AuthHarness, remote: RemoteAuthenticator
 ) -> None:
-    ada = await world.sign_up()
+    ada = await auth.sign_up()
     key = await ada.new_key()
     header = f"ApiKey {key['key']}"
     await remote.authenticate(header)
-    rotated = said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
+    rotated = body_of(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
     await soon(lambda: refuses(remote, header))
     await remote.authenticate(f"ApiKey {rotated['key']}")
 
 
-async def test_another_list_of_origins_counts_within_a_second(world: World, remote: RemoteAuthenticator) -> None:
-    ada = await world.sign_up()
+async def test_another_list_of_origins_counts_within_a_second(auth: AuthHarness, remote: RemoteAuthenticator) -> None:
+    ada = await auth.sign_up()
     key = await ada.new_key(kind="publishable", allowed_origins=ORIGINS)
 
     async def origins() -> frozenset[str]:
@@ -176,35 +176,35 @@ async def test_another_list_of_origins_counts_within_a_second(world: World, remo
         return await origins() == {"https://other.example.com"}
 
     assert await origins() == set(ORIGINS)
-    said(await ada.ask("PATCH", f"api-keys/{key['id']}/", {"allowed_origins": ["https://other.example.com"]}), 200)
+    body_of(await ada.ask("PATCH", f"api-keys/{key['id']}/", {"allowed_origins": ["https://other.example.com"]}), 200)
     await soon(is_changed)
 
 
-async def test_without_redis_a_revocation_counts_after_thirty_seconds(world: World) -> None:
-    ada = await world.sign_up()
+async def test_without_redis_a_revocation_counts_after_thirty_seconds(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     key = await ada.new_key()
-    async with remote_of(world, None) as alone:
+    async with remote_of(auth, None) as alone:
         await alone.authenticate(f"ApiKey {key['key']}")
-        said(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+        body_of(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
         assert not await refuses(alone, f"ApiKey {key['key']}"), "this shows that it remembers"
-        world.clock.advance(30)
+        auth.clock.advance(30)
         assert await refuses(alone, f"ApiKey {key['key']}")
 
 
 async def test_what_is_missed_while_not_listening_is_doubted_on_return(
-    world: World, remote: RemoteAuthenticator, redis: Redis
+    auth: AuthHarness, remote: RemoteAuthenticator, redis: Redis
 ) -> None:
-    ada = await world.sign_up()
+    ada = await auth.sign_up()
     key = await ada.new_key()
     header = f"ApiKey {key['key']}"
     await remote.authenticate(header)
     for client in await redis.client_list(_type="pubsub"):
         await redis.client_kill_filter(_id=client["id"])
-    said(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+    body_of(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
 
     async def refused_after_the_clock_moved() -> bool:
         # The listener waits a moment before it listens again; far less than what makes answers old.
-        world.clock.advance(0.1)
+        auth.clock.advance(0.1)
         return await refuses(remote, header)
 
     await soon(refused_after_the_clock_moved, within_s=2.5)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from segops_auth.app import openapi_document
-from tests.integration.auth.harness import PASSWORD, World, fresh, refused, said
+from tests.integration.auth.harness import PASSWORD, AuthHarness, body_of, problem_of, unique
 from tests.integration.auth.test_access import ALL, Operation, bearer
 
 WITH_BODY = [operation for operation in ALL if operation.body is not None]
@@ -49,12 +49,12 @@ OPTIONAL_BODY = {"rotateApiKey": {"empty", "null"}}
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=str)
-async def test_a_hostile_body_is_refused(world: World, operation: Operation) -> None:
-    ada = await world.sign_up()
+async def test_a_hostile_body_is_refused(auth: AuthHarness, operation: Operation) -> None:
+    ada = await auth.sign_up()
     ids = {"tenant_id": ada.tenant, "user_id": ada.id, "invite_id": 1, "key_id": (await ada.new_key())["id"]}
     path = operation.path.format(**ids)
     for name, (body, headers, statuses) in BODIES.items():
-        answer = await world.client.request(operation.method, path, content=body, headers=headers | bearer(ada))
+        answer = await auth.client.request(operation.method, path, content=body, headers=headers | bearer(ada))
         if name in OPTIONAL_BODY.get(operation.id, ()):
             assert answer.status_code == 200, (name, answer.text)
             continue
@@ -77,48 +77,48 @@ HOSTILE_TEXTS = ["'); DROP TABLE auth.accounts; --", "\\", "%s%n", "${jndi:ldap:
 
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
-async def test_a_hostile_name_is_only_a_name(world: World, text: str) -> None:
-    ada = await world.sign_up()
-    assert said(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"name": text}), 200)["name"] == text
-    assert said(await ada.ask("GET", f"tenants/{ada.tenant}/"), 200)["name"] == text
+async def test_a_hostile_name_is_only_a_name(auth: AuthHarness, text: str) -> None:
+    ada = await auth.sign_up()
+    assert body_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"name": text}), 200)["name"] == text
+    assert body_of(await ada.ask("GET", f"tenants/{ada.tenant}/"), 200)["name"] == text
     assert (await ada.new_key(name=text))["name"] == text
 
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
-async def test_a_hostile_password_is_only_a_password(world: World, text: str) -> None:
-    email, password = f"{fresh('hostile')}@example.com", text + PASSWORD
-    body = {"email": email, "password": password, "tenant_name": "x", "tenant_slug": fresh("h")}
-    said(await world.post("signup/", body), 201)
-    said(await world.post("token/", {"email": email, "password": password}), 200)
-    refused(await world.post("token/", {"email": email, "password": PASSWORD}), 401, "invalid-credentials")
+async def test_a_hostile_password_is_only_a_password(auth: AuthHarness, text: str) -> None:
+    email, password = f"{unique('hostile')}@example.com", text + PASSWORD
+    body = {"email": email, "password": password, "tenant_name": "x", "tenant_slug": unique("h")}
+    body_of(await auth.post("signup/", body), 201)
+    body_of(await auth.post("token/", {"email": email, "password": password}), 200)
+    problem_of(await auth.post("token/", {"email": email, "password": PASSWORD}), 401, "invalid-credentials")
 
 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=-1", "limit=1001", "limit=1e9", "limit=x", "limit=1&limit=2", "cursor=%00"]
 )
-async def test_a_hostile_query_is_not_valid(world: World, query: str) -> None:
-    ada = await world.sign_up()
+async def test_a_hostile_query_is_not_valid(auth: AuthHarness, query: str) -> None:
+    ada = await auth.sign_up()
     for path in (f"tenants/{ada.tenant}/members/", f"tenants/{ada.tenant}/audit-log/"):
         answer = await ada.ask("GET", f"{path}?{query}")
         assert answer.status_code == 422, answer.text
 
 
 @pytest.mark.parametrize("tenant", ["", "tenant=x", "tenant=0", "tenant=9223372036854775808", "tenant=1&tenant=2"])
-async def test_a_list_of_keys_is_of_one_tenant(world: World, tenant: str) -> None:
-    ada = await world.sign_up()
+async def test_a_list_of_keys_is_of_one_tenant(auth: AuthHarness, tenant: str) -> None:
+    ada = await auth.sign_up()
     assert (await ada.ask("GET", f"api-keys/?{tenant}")).status_code == 422
 
 
-async def test_other_methods_are_not_allowed(world: World) -> None:
+async def test_other_methods_are_not_allowed(auth: AuthHarness) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE", "TRACE"):
-        answer = await world.client.request(method, "/api/auth/token/")
-        refused(answer, 405, "method-not-allowed")
+        answer = await auth.client.request(method, "/api/auth/token/")
+        problem_of(answer, 405, "method-not-allowed")
         assert answer.headers["allow"] == "POST"
 
 
 @pytest.mark.parametrize(
     "path", ["/api/auth/", "/api/auth/nothing/", "/api/auth//token/", "/api/auth/%2e%2e/internal/"]
 )
-async def test_other_paths_are_not_found(world: World, path: str) -> None:
-    answer: httpx.Response = await world.client.post(path, json={})
-    refused(answer, 404, "not-found")
+async def test_other_paths_are_not_found(auth: AuthHarness, path: str) -> None:
+    answer: httpx.Response = await auth.client.post(path, json={})
+    problem_of(answer, 404, "not-found")

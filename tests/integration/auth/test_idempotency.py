@@ -10,43 +10,43 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import create_engine, read_session
-from tests.integration.auth.harness import PASSWORD, World, fresh, refused, said
+from tests.integration.auth.harness import PASSWORD, AuthHarness, body_of, problem_of, unique
 
 
 @pytest.fixture
-async def engine(postgres_url: str, world: World) -> AsyncIterator[AsyncEngine]:
+async def engine(postgres_url: str, auth: AuthHarness) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(postgres_url)
     yield engine
     await engine.dispose()
 
 
-async def test_a_key_is_made_once(world: World) -> None:
-    ada = await world.sign_up()
+async def test_a_key_is_made_once(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     body = {"tenant": ada.tenant, "name": "once"}
-    headers = {"Idempotency-Key": fresh("once")}
-    said(await ada.ask("POST", "api-keys/", body, headers=headers), 201)
-    refused(await ada.ask("POST", "api-keys/", body, headers=headers), 409, "idempotency-replayed")
+    headers = {"Idempotency-Key": unique("once")}
+    body_of(await ada.ask("POST", "api-keys/", body, headers=headers), 201)
+    problem_of(await ada.ask("POST", "api-keys/", body, headers=headers), 409, "idempotency-replayed")
     other = await ada.ask("POST", "api-keys/", body | {"name": "other"}, headers=headers)
-    refused(other, 422, "idempotency-key-reused")
-    assert len(said(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]) == 1
+    problem_of(other, 422, "idempotency-key-reused")
+    assert len(body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]) == 1
 
 
-async def test_what_holds_no_secret_is_answered_again(world: World) -> None:
-    ada = await world.sign_up()
-    body = {"name": "Once", "slug": fresh("once")}
-    headers = {"Idempotency-Key": fresh("once")}
+async def test_what_holds_no_secret_is_answered_again(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    body = {"name": "Once", "slug": unique("once")}
+    headers = {"Idempotency-Key": unique("once")}
     first = await ada.ask("POST", "tenants/", body, headers=headers)
     again = await ada.ask("POST", "tenants/", body, headers=headers)
-    assert said(again, 201) == said(first, 201)
+    assert body_of(again, 201) == body_of(first, 201)
     assert again.headers["idempotency-replayed"] == "true"
 
 
-async def test_what_is_kept_of_a_password_cannot_be_guessed(world: World, engine: AsyncEngine) -> None:
-    ada = await world.sign_up()
-    key = fresh("login")
+async def test_what_is_kept_of_a_password_cannot_be_guessed(auth: AuthHarness, engine: AsyncEngine) -> None:
+    ada = await auth.sign_up()
+    key = unique("login")
     body = b'{"email":"' + ada.email.encode() + b'","password":"' + PASSWORD.encode() + b'"}'
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
-    said(await world.client.post("/api/auth/token/", content=body, headers=headers), 200)
+    body_of(await auth.client.post("/api/auth/token/", content=body, headers=headers), 200)
     async with read_session(engine) as session:
         query = sa.text("SELECT digest, body FROM auth.idempotency_keys WHERE key = :key")
         digest, kept = (await session.execute(query, {"key": key})).one()

@@ -15,13 +15,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, fresh
+from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, unique
 
 
 @pytest.fixture
 async def empty_database(postgres_url: str) -> AsyncIterator[str]:
     """Another database on the same server."""
-    name = fresh("auth").replace("-", "_")
+    name = unique("auth").replace("-", "_")
     engine = create_async_engine(postgres_url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
         await connection.execute(sa.text(f"CREATE DATABASE {name}"))

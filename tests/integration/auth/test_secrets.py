@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from segops_common.stores.postgres import create_engine, read_session
 from segops_common.stores.redis import create_redis
-from tests.integration.auth.harness import PASSWORD, World, fresh, said
+from tests.integration.auth.harness import PASSWORD, AuthHarness, body_of, unique
 
 
 async def dump_of_postgres(url: str) -> dict[str, str]:
@@ -45,23 +45,23 @@ async def dump_of_redis(url: str) -> str:
 
 
 async def test_no_secret_is_kept(
-    world: World, postgres_url: str, redis_url: str, caplog: pytest.LogCaptureFixture
+    auth: AuthHarness, postgres_url: str, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    ada = await world.sign_up()
-    email = f"{fresh('guest')}@example.com"
+    ada = await auth.sign_up()
+    email = f"{unique('guest')}@example.com"
     invite = await ada.invite(email, "member")
-    accepted = said(
-        await world.post("invites/accept/", {"token": invite["token"], "email": email, "password": PASSWORD}), 200
+    accepted = body_of(
+        await auth.post("invites/accept/", {"token": invite["token"], "email": email, "password": PASSWORD}), 200
     )
     key = await ada.new_key()
     publishable = await ada.new_key(kind="publishable")
-    headers = {"Idempotency-Key": fresh("secret")}
-    rotated = said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", headers=headers), 200)
-    refreshed = said(await world.post("token/refresh/", {"refresh_token": ada.tokens["refresh_token"]}), 200)
-    await world.introspect(rotated["key"])
-    await world.introspect(key["key"] + "x")
-    await world.post("token/", {"email": email, "password": "wrong-password"})
+    headers = {"Idempotency-Key": unique("secret")}
+    rotated = body_of(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", headers=headers), 200)
+    refreshed = body_of(await auth.post("token/refresh/", {"refresh_token": ada.tokens["refresh_token"]}), 200)
+    await auth.introspect(rotated["key"])
+    await auth.introspect(key["key"] + "x")
+    await auth.post("token/", {"email": email, "password": "wrong-password"})
     secrets = {
         "password": PASSWORD,
         "wrong password": "wrong-password",

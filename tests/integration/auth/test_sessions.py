@@ -9,98 +9,98 @@ import pytest
 import sqlalchemy as sa
 
 from segops_common.stores.postgres import create_engine, read_session
-from tests.integration.auth.harness import PASSWORD, Json, World, refused, said
+from tests.integration.auth.harness import PASSWORD, AuthHarness, Json, body_of, problem_of
 
 
-async def refresh(world: World, tokens: Json) -> httpx.Response:
-    return await world.post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+async def refresh(auth: AuthHarness, tokens: Json) -> httpx.Response:
+    return await auth.post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
 
 
-async def test_each_use_gives_the_next(world: World) -> None:
-    tokens = (await world.sign_up()).tokens
+async def test_each_use_gives_the_next(auth: AuthHarness) -> None:
+    tokens = (await auth.sign_up()).tokens
     seen = {tokens["refresh_token"]}
     for _ in range(5):
-        tokens = said(await refresh(world, tokens), 200)
+        tokens = body_of(await refresh(auth, tokens), 200)
         assert tokens["refresh_token"] not in seen
         seen.add(tokens["refresh_token"])
-        me = await world.client.get("/api/auth/me/", headers={"Authorization": f"Bearer {tokens['access_token']}"})
-        said(me, 200)
+        me = await auth.client.get("/api/auth/me/", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+        body_of(me, 200)
 
 
-async def test_two_tabs_at_once_get_the_same_successor(world: World) -> None:
-    tokens = (await world.sign_up()).tokens
-    answers = await asyncio.gather(*(refresh(world, tokens) for _ in range(10)))
-    successors = {said(answer, 200)["refresh_token"] for answer in answers}
+async def test_two_tabs_at_once_get_the_same_successor(auth: AuthHarness) -> None:
+    tokens = (await auth.sign_up()).tokens
+    answers = await asyncio.gather(*(refresh(auth, tokens) for _ in range(10)))
+    successors = {body_of(answer, 200)["refresh_token"] for answer in answers}
     assert len(successors) == 1
-    said(await refresh(world, {"refresh_token": successors.pop()}), 200)
+    body_of(await refresh(auth, {"refresh_token": successors.pop()}), 200)
 
 
-async def test_a_lost_answer_can_be_asked_for_again_within_ten_seconds(world: World) -> None:
-    tokens = (await world.sign_up()).tokens
-    first = said(await refresh(world, tokens), 200)
-    world.clock.advance(9)
-    assert said(await refresh(world, tokens), 200)["refresh_token"] == first["refresh_token"]
+async def test_a_lost_answer_can_be_asked_for_again_within_ten_seconds(auth: AuthHarness) -> None:
+    tokens = (await auth.sign_up()).tokens
+    first = body_of(await refresh(auth, tokens), 200)
+    auth.clock.advance(9)
+    assert body_of(await refresh(auth, tokens), 200)["refresh_token"] == first["refresh_token"]
 
 
-async def test_a_later_reuse_ends_the_session_and_no_other(world: World) -> None:
-    ada = await world.sign_up()
-    elsewhere = said(await world.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
-    newest = said(await refresh(world, ada.tokens), 200)
-    world.clock.advance(11)
-    refused(await refresh(world, ada.tokens), 401, "token-reuse-detected")
-    refused(await refresh(world, newest), 401, "invalid-refresh-token")
-    refused(await refresh(world, ada.tokens), 401, "invalid-refresh-token")
-    said(await refresh(world, elsewhere), 200)
-    log = said(await ada.ask("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
+async def test_a_later_reuse_ends_the_session_and_no_other(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    elsewhere = body_of(await auth.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
+    newest = body_of(await refresh(auth, ada.tokens), 200)
+    auth.clock.advance(11)
+    problem_of(await refresh(auth, ada.tokens), 401, "token-reuse-detected")
+    problem_of(await refresh(auth, newest), 401, "invalid-refresh-token")
+    problem_of(await refresh(auth, ada.tokens), 401, "invalid-refresh-token")
+    body_of(await refresh(auth, elsewhere), 200)
+    log = body_of(await ada.ask("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
     assert [entry["action"] for entry in log] == ["refresh_token.reused", "tenant.created"]
     assert log[0]["actor_id"] is None
     assert log[0]["target"] == f"user:{ada.id}"
 
 
-async def test_signing_out_ends_the_session_whichever_of_its_tokens_is_shown(world: World) -> None:
-    ada = await world.sign_up()
-    newest = said(await refresh(world, ada.tokens), 200)
+async def test_signing_out_ends_the_session_whichever_of_its_tokens_is_shown(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    newest = body_of(await refresh(auth, ada.tokens), 200)
     for _ in range(2):
-        said(await world.post("token/revoke/", {"refresh_token": ada.tokens["refresh_token"]}), 204)
-    refused(await refresh(world, newest), 401, "invalid-refresh-token")
+        body_of(await auth.post("token/revoke/", {"refresh_token": ada.tokens["refresh_token"]}), 204)
+    problem_of(await refresh(auth, newest), 401, "invalid-refresh-token")
 
 
-async def test_signing_out_with_an_unknown_token_says_nothing(world: World) -> None:
-    said(await world.post("token/revoke/", {"refresh_token": "x" * 43}), 204)
+async def test_signing_out_with_an_unknown_token_says_nothing(auth: AuthHarness) -> None:
+    body_of(await auth.post("token/revoke/", {"refresh_token": "x" * 43}), 204)
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 128, "' OR 1=1 --", "\u2603"])
-async def test_an_unknown_token_is_refused(world: World, token: str) -> None:
-    refused(await refresh(world, {"refresh_token": token}), 401, "invalid-refresh-token")
+async def test_an_unknown_token_is_refused(auth: AuthHarness, token: str) -> None:
+    problem_of(await refresh(auth, {"refresh_token": token}), 401, "invalid-refresh-token")
 
 
-async def test_a_refresh_token_is_no_access_token_and_the_reverse(world: World) -> None:
-    tokens = (await world.sign_up()).tokens
-    answer = await world.post("token/refresh/", {"refresh_token": tokens["access_token"]})
+async def test_a_refresh_token_is_no_access_token_and_the_reverse(auth: AuthHarness) -> None:
+    tokens = (await auth.sign_up()).tokens
+    answer = await auth.post("token/refresh/", {"refresh_token": tokens["access_token"]})
     assert answer.status_code in (401, 422)
-    me = await world.client.get("/api/auth/me/", headers={"Authorization": f"Bearer {tokens['refresh_token']}"})
-    refused(me, 401, "invalid-token")
+    me = await auth.client.get("/api/auth/me/", headers={"Authorization": f"Bearer {tokens['refresh_token']}"})
+    problem_of(me, 401, "invalid-token")
 
 
-async def test_tokens_end_in_time(world: World) -> None:
-    ada = await world.sign_up()
-    unused = said(await world.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
-    world.clock.advance(899)
-    said(await ada.ask("GET", "me/"), 200)
-    world.clock.advance(1)
-    refused(await ada.ask("GET", "me/"), 401, "token-expired")
-    newest = said(await refresh(world, ada.tokens), 200)
-    world.clock.advance(30 * 86_400 - 900)
-    refused(await refresh(world, unused), 401, "invalid-refresh-token")
-    said(await refresh(world, newest), 200)
+async def test_tokens_end_in_time(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    unused = body_of(await auth.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
+    auth.clock.advance(899)
+    body_of(await ada.ask("GET", "me/"), 200)
+    auth.clock.advance(1)
+    problem_of(await ada.ask("GET", "me/"), 401, "token-expired")
+    newest = body_of(await refresh(auth, ada.tokens), 200)
+    auth.clock.advance(30 * 86_400 - 900)
+    problem_of(await refresh(auth, unused), 401, "invalid-refresh-token")
+    body_of(await refresh(auth, newest), 200)
 
 
-async def test_expired_tokens_are_deleted_and_the_others_are_not(world: World, postgres_url: str) -> None:
-    ada, bob = await world.sign_up(), await world.sign_up("bob")
-    world.clock.advance(29 * 86_400)
-    newest = said(await refresh(world, bob.tokens), 200)
-    world.clock.advance(86_400)
-    await world.app.state.running.auth.sessions.drop_expired()
+async def test_expired_tokens_are_deleted_and_the_others_are_not(auth: AuthHarness, postgres_url: str) -> None:
+    ada, bob = await auth.sign_up(), await auth.sign_up("bob")
+    auth.clock.advance(29 * 86_400)
+    newest = body_of(await refresh(auth, bob.tokens), 200)
+    auth.clock.advance(86_400)
+    await auth.app.state.running.auth.sessions.delete_expired()
     engine = create_engine(postgres_url)
     async with read_session(engine) as session:
         counted = await session.execute(
@@ -113,4 +113,4 @@ async def test_expired_tokens_are_deleted_and_the_others_are_not(world: World, p
     await engine.dispose()
     assert ada.id not in left
     assert left[bob.id] == 1
-    said(await refresh(world, newest), 200)
+    body_of(await refresh(auth, newest), 200)

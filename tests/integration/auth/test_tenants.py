@@ -6,71 +6,71 @@ import asyncio
 
 import pytest
 
-from tests.integration.auth.harness import World, fresh, refused, said
+from tests.integration.auth.harness import AuthHarness, body_of, problem_of, unique
 
 
-async def test_a_person_may_have_more_tenants(world: World) -> None:
-    ada = await world.sign_up()
-    slug = fresh("second")
+async def test_a_person_may_have_more_tenants(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    slug = unique("second")
     answer = await ada.ask("POST", "tenants/", {"name": "Second", "slug": slug})
-    made = said(answer, 201)
+    made = body_of(answer, 201)
     assert answer.headers["location"] == f"/api/auth/tenants/{made['id']}/"
-    assert said(await ada.ask("GET", f"tenants/{made['id']}/"), 200) == made
-    assert await world.roles(ada.id) == {ada.tenant: "owner", made["id"]: "owner"}
-    refused(await ada.ask("POST", "tenants/", {"name": "Third", "slug": slug}), 409, "slug-taken")
+    assert body_of(await ada.ask("GET", f"tenants/{made['id']}/"), 200) == made
+    assert await auth.roles(ada.id) == {ada.tenant: "owner", made["id"]: "owner"}
+    problem_of(await ada.ask("POST", "tenants/", {"name": "Third", "slug": slug}), 409, "slug-taken")
 
 
-async def test_an_owner_renames(world: World) -> None:
-    ada = await world.sign_up()
-    slug = fresh("renamed")
+async def test_an_owner_renames(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    slug = unique("renamed")
     path = f"tenants/{ada.tenant}/"
-    assert said(await ada.ask("PATCH", path, {"name": "New"}), 200)["name"] == "New"
-    changed = said(await ada.ask("PATCH", path, {"slug": slug}), 200)
+    assert body_of(await ada.ask("PATCH", path, {"name": "New"}), 200)["name"] == "New"
+    changed = body_of(await ada.ask("PATCH", path, {"slug": slug}), 200)
     assert (changed["name"], changed["slug"]) == ("New", slug)
-    log = said(await ada.ask("GET", f"{path}audit-log/"), 200)["items"]
+    log = body_of(await ada.ask("GET", f"{path}audit-log/"), 200)["items"]
     assert log[0]["details"]["slug_to"] == slug
-    said(await ada.ask("PATCH", path, {"slug": slug}), 200)
-    assert len(said(await ada.ask("GET", f"{path}audit-log/"), 200)["items"]) == len(log), "nothing was changed"
-    other = await world.sign_up()
-    refused(await other.ask("PATCH", f"tenants/{other.tenant}/", {"slug": slug}), 409, "slug-taken")
+    body_of(await ada.ask("PATCH", path, {"slug": slug}), 200)
+    assert len(body_of(await ada.ask("GET", f"{path}audit-log/"), 200)["items"]) == len(log), "nothing was changed"
+    other = await auth.sign_up()
+    problem_of(await other.ask("PATCH", f"tenants/{other.tenant}/", {"slug": slug}), 409, "slug-taken")
 
 
 @pytest.mark.parametrize("body", [{}, {"name": None}, {"slug": None}, {"name": ""}, {"id": 7}, {"slug": "admin"}])
-async def test_a_change_must_say_something_valid(world: World, body: dict[str, object]) -> None:
-    ada = await world.sign_up()
-    refused(await ada.ask("PATCH", f"tenants/{ada.tenant}/", body), 422, "validation-failed")
+async def test_a_change_must_say_something_valid(auth: AuthHarness, body: dict[str, object]) -> None:
+    ada = await auth.sign_up()
+    problem_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/", body), 422, "validation-failed")
 
 
-async def test_the_keys_of_a_test_tenant_show_it(world: World) -> None:
-    ada = await world.sign_up()
-    wish = {"name": "Tests", "slug": fresh("tests"), "is_test": True}
-    made = said(await ada.ask("POST", "tenants/", wish), 201)
+async def test_the_keys_of_a_test_tenant_show_it(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    wish = {"name": "Tests", "slug": unique("tests"), "is_test": True}
+    made = body_of(await ada.ask("POST", "tenants/", wish), 201)
     assert made["is_test"]
-    assert {each["id"]: each["is_test"] for each in said(await ada.ask("GET", "me/"), 200)["tenants"]} == {
+    assert {each["id"]: each["is_test"] for each in body_of(await ada.ask("GET", "me/"), 200)["tenants"]} == {
         ada.tenant: False,
         made["id"]: True,
     }
     assert (await ada.new_key())["prefix"] == "sk_live_"
     for kind, prefix in (("secret", "sk_test_"), ("publishable", "pk_test_")):
-        key = said(await ada.ask("POST", "api-keys/", {"tenant": made["id"], "name": "ci", "kind": kind}), 201)
-        rotated = said(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {}), 200)
+        key = body_of(await ada.ask("POST", "api-keys/", {"tenant": made["id"], "name": "ci", "kind": kind}), 201)
+        rotated = body_of(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {}), 200)
         for each in (key, rotated):
             assert each["prefix"] == prefix
             assert each["key"].startswith(prefix)
-            assert (await world.introspect(each["key"]))["tenant_id"] == made["id"]
+            assert (await auth.introspect(each["key"]))["tenant_id"] == made["id"]
 
 
-async def test_a_tenant_stays_live_or_test(world: World) -> None:
-    ada = await world.sign_up()
-    refused(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"is_test": True}), 422, "validation-failed")
+async def test_a_tenant_stays_live_or_test(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    problem_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"is_test": True}), 422, "validation-failed")
     for no_answer in ("true", 1, None):
-        wish = {"name": "Tests", "slug": fresh("tests"), "is_test": no_answer}
-        refused(await ada.ask("POST", "tenants/", wish), 422, "validation-failed")
-    assert not said(await ada.ask("GET", f"tenants/{ada.tenant}/"), 200)["is_test"]
+        wish = {"name": "Tests", "slug": unique("tests"), "is_test": no_answer}
+        problem_of(await ada.ask("POST", "tenants/", wish), 422, "validation-failed")
+    assert not body_of(await ada.ask("GET", f"tenants/{ada.tenant}/"), 200)["is_test"]
 
 
-async def test_a_tenant_of_others_looks_absent(world: World) -> None:
-    ada, eve = await world.sign_up(), await world.sign_up("eve")
+async def test_a_tenant_of_others_looks_absent(auth: AuthHarness) -> None:
+    ada, eve = await auth.sign_up(), await auth.sign_up("eve")
     details = set()
     for tenant in (ada.tenant, 2**62, 0, -1):
         for method, path, body in (
@@ -84,26 +84,26 @@ async def test_a_tenant_of_others_looks_absent(world: World) -> None:
             ("DELETE", "invites/1/", None),
             ("GET", "audit-log/", None),
         ):
-            details.add(refused(await eve.ask(method, f"tenants/{tenant}/{path}", body), 404, "not-found")["detail"])
+            details.add(problem_of(await eve.ask(method, f"tenants/{tenant}/{path}", body), 404, "not-found")["detail"])
     assert len(details) == 1
-    assert said(await ada.ask("GET", f"tenants/{ada.tenant}/members/"), 200)["items"][0]["role"] == "owner"
+    assert body_of(await ada.ask("GET", f"tenants/{ada.tenant}/members/"), 200)["items"][0]["role"] == "owner"
 
 
 @pytest.mark.parametrize("tenant", ["9223372036854775808", "1e3", "42;drop", "0x10", "-", "1.5", "%20"])
-async def test_what_is_no_id_is_not_valid(world: World, tenant: str) -> None:
-    ada = await world.sign_up()
+async def test_what_is_no_id_is_not_valid(auth: AuthHarness, tenant: str) -> None:
+    ada = await auth.sign_up()
     answer = await ada.ask("GET", f"tenants/{tenant}/")
     assert answer.status_code == 422, answer.text
 
 
-async def test_members_are_listed_in_parts(world: World) -> None:
-    ada = await world.sign_up()
-    people = [ada, *[await world.join(ada, role) for role in ("admin", "member", "viewer", "owner")]]
+async def test_members_are_listed_in_parts(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    people = [ada, *[await auth.join(ada, role) for role in ("admin", "member", "viewer", "owner")]]
     seen = []
     cursor = None
     while True:
         params = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
-        part = said(await people[3].ask("GET", f"tenants/{ada.tenant}/members/", params=params), 200)
+        part = body_of(await people[3].ask("GET", f"tenants/{ada.tenant}/members/", params=params), 200)
         seen += [(item["user_id"], item["role"]) for item in part["items"]]
         assert len(part["items"]) <= 2
         cursor = part["next_cursor"]
@@ -114,66 +114,66 @@ async def test_members_are_listed_in_parts(world: World) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "WzFd0", "WyJhIl0", "WzEsMl0", "WzkyMjMzNzIwMzY4NTQ3NzU4MDhd", "Wy0xXQ"])
-async def test_a_made_up_cursor_is_refused(world: World, cursor: str) -> None:
-    ada = await world.sign_up()
+async def test_a_made_up_cursor_is_refused(auth: AuthHarness, cursor: str) -> None:
+    ada = await auth.sign_up()
     for path in ("members/", "invites/", "audit-log/"):
         answer = await ada.ask("GET", f"tenants/{ada.tenant}/{path}", params={"cursor": cursor})
-        refused(answer, 400, "invalid-cursor")
+        problem_of(answer, 400, "invalid-cursor")
 
 
-async def test_a_new_role_counts_at_once(world: World) -> None:
-    ada = await world.sign_up()
-    bob = await world.join(ada, "viewer")
+async def test_a_new_role_counts_at_once(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, "viewer")
     path = f"tenants/{ada.tenant}/members/{bob.id}/"
-    refused(await bob.ask("GET", f"tenants/{ada.tenant}/invites/"), 403, "insufficient-role")
-    assert said(await ada.ask("PATCH", path, {"role": "admin"}), 200)["role"] == "admin"
-    said(await bob.ask("GET", f"tenants/{ada.tenant}/invites/"), 200)
-    said(await ada.ask("DELETE", path), 204)
-    refused(await bob.ask("GET", f"tenants/{ada.tenant}/"), 404, "not-found")
-    refused(await ada.ask("DELETE", path), 404, "not-found")
-    refused(await ada.ask("PATCH", path, {"role": "viewer"}), 404, "not-found")
-    assert await world.roles(bob.id) == {}
-    log = said(await ada.ask("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
+    problem_of(await bob.ask("GET", f"tenants/{ada.tenant}/invites/"), 403, "insufficient-role")
+    assert body_of(await ada.ask("PATCH", path, {"role": "admin"}), 200)["role"] == "admin"
+    body_of(await bob.ask("GET", f"tenants/{ada.tenant}/invites/"), 200)
+    body_of(await ada.ask("DELETE", path), 204)
+    problem_of(await bob.ask("GET", f"tenants/{ada.tenant}/"), 404, "not-found")
+    problem_of(await ada.ask("DELETE", path), 404, "not-found")
+    problem_of(await ada.ask("PATCH", path, {"role": "viewer"}), 404, "not-found")
+    assert await auth.roles(bob.id) == {}
+    log = body_of(await ada.ask("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
     assert [entry["action"] for entry in log[:2]] == ["member.removed", "member.role_changed"]
     assert log[1]["details"] == {"from": "viewer", "to": "admin"}
 
 
-async def test_an_admin_does_not_reach_owners(world: World) -> None:
-    ada = await world.sign_up()
-    bob = await world.join(ada, "admin")
-    carol = await world.join(ada, "member")
+async def test_an_admin_does_not_reach_owners(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, "admin")
+    carol = await auth.join(ada, "member")
     members = f"tenants/{ada.tenant}/members"
-    refused(await bob.ask("PATCH", f"{members}/{ada.id}/", {"role": "viewer"}), 403, "insufficient-role")
-    refused(await bob.ask("DELETE", f"{members}/{ada.id}/"), 403, "insufficient-role")
-    refused(await bob.ask("PATCH", f"{members}/{bob.id}/", {"role": "owner"}), 403, "insufficient-role")
-    refused(await bob.ask("PATCH", f"{members}/{carol.id}/", {"role": "owner"}), 403, "insufficient-role")
-    said(await bob.ask("PATCH", f"{members}/{carol.id}/", {"role": "admin"}), 200)
-    said(await bob.ask("DELETE", f"{members}/{carol.id}/"), 204)
+    problem_of(await bob.ask("PATCH", f"{members}/{ada.id}/", {"role": "viewer"}), 403, "insufficient-role")
+    problem_of(await bob.ask("DELETE", f"{members}/{ada.id}/"), 403, "insufficient-role")
+    problem_of(await bob.ask("PATCH", f"{members}/{bob.id}/", {"role": "owner"}), 403, "insufficient-role")
+    problem_of(await bob.ask("PATCH", f"{members}/{carol.id}/", {"role": "owner"}), 403, "insufficient-role")
+    body_of(await bob.ask("PATCH", f"{members}/{carol.id}/", {"role": "admin"}), 200)
+    body_of(await bob.ask("DELETE", f"{members}/{carol.id}/"), 204)
 
 
 @pytest.mark.parametrize("role", ["admin", "member", "viewer"])
-async def test_anybody_may_leave(world: World, role: str) -> None:
-    ada = await world.sign_up()
-    bob = await world.join(ada, role)
-    said(await bob.ask("DELETE", f"tenants/{ada.tenant}/members/{bob.id}/"), 204)
-    assert await world.roles(bob.id) == {}
+async def test_anybody_may_leave(auth: AuthHarness, role: str) -> None:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, role)
+    body_of(await bob.ask("DELETE", f"tenants/{ada.tenant}/members/{bob.id}/"), 204)
+    assert await auth.roles(bob.id) == {}
 
 
-async def test_the_last_owner_stays(world: World) -> None:
-    ada = await world.sign_up()
+async def test_the_last_owner_stays(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
     path = f"tenants/{ada.tenant}/members/{ada.id}/"
-    refused(await ada.ask("DELETE", path), 409, "last-owner")
-    refused(await ada.ask("PATCH", path, {"role": "admin"}), 409, "last-owner")
-    said(await ada.ask("PATCH", path, {"role": "owner"}), 200)
-    grace = await world.join(ada, "owner")
-    said(await grace.ask("PATCH", path, {"role": "admin"}), 200)
-    refused(await grace.ask("DELETE", f"tenants/{ada.tenant}/members/{grace.id}/"), 409, "last-owner")
+    problem_of(await ada.ask("DELETE", path), 409, "last-owner")
+    problem_of(await ada.ask("PATCH", path, {"role": "admin"}), 409, "last-owner")
+    body_of(await ada.ask("PATCH", path, {"role": "owner"}), 200)
+    grace = await auth.join(ada, "owner")
+    body_of(await grace.ask("PATCH", path, {"role": "admin"}), 200)
+    problem_of(await grace.ask("DELETE", f"tenants/{ada.tenant}/members/{grace.id}/"), 409, "last-owner")
 
 
-async def test_two_owners_cannot_leave_at_the_same_time(world: World) -> None:
+async def test_two_owners_cannot_leave_at_the_same_time(auth: AuthHarness) -> None:
     for _ in range(5):
-        ada = await world.sign_up()
-        grace = await world.join(ada, "owner")
+        ada = await auth.sign_up()
+        grace = await auth.join(ada, "owner")
         members = f"tenants/{ada.tenant}/members"
         answers = await asyncio.gather(
             ada.ask("DELETE", f"{members}/{ada.id}/"), grace.ask("DELETE", f"{members}/{grace.id}/")
@@ -182,11 +182,11 @@ async def test_two_owners_cannot_leave_at_the_same_time(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", [{"role": "emperor"}, {"role": None}, {"role": ["owner"]}, {}, {"role": "OWNER"}])
-async def test_an_unknown_role_is_not_valid(world: World, body: dict[str, object]) -> None:
-    ada = await world.sign_up()
-    refused(await ada.ask("PATCH", f"tenants/{ada.tenant}/members/{ada.id}/", body), 422, "validation-failed")
+async def test_an_unknown_role_is_not_valid(auth: AuthHarness, body: dict[str, object]) -> None:
+    ada = await auth.sign_up()
+    problem_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/members/{ada.id}/", body), 422, "validation-failed")
 
 
-async def test_internal_routes_tell_of_nobody_unknown(world: World) -> None:
+async def test_internal_routes_tell_of_nobody_unknown(auth: AuthHarness) -> None:
     headers = {"Authorization": "Service service-token-of-the-tests-0123456789"}
-    refused(await world.client.get(f"/internal/users/{2**62}/memberships/", headers=headers), 404, "not-found")
+    problem_of(await auth.client.get(f"/internal/users/{2**62}/memberships/", headers=headers), 404, "not-found")

@@ -11,7 +11,7 @@ from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
-from tests.integration.auth.harness import PASSWORD, World, fresh, opened, refused, said
+from tests.integration.auth.harness import PASSWORD, AuthHarness, body_of, opened, problem_of, unique
 
 EMAIL_LIMIT, ADDRESS_LIMIT = 4, 6
 # Port 1 is reserved and nobody listens there.
@@ -27,51 +27,51 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(params=["redis", "no redis"])
-async def strict(request: pytest.FixtureRequest, auth_settings: Settings) -> AsyncIterator[World]:
+async def strict(request: pytest.FixtureRequest, auth_settings: Settings) -> AsyncIterator[AuthHarness]:
     """An auth with low limits, called from this machine."""
     settings = limited(auth_settings)
     if request.param == "no redis":
         settings = settings.model_copy(update={"redis_url": NOBODY})
     time = clock()
-    async with opened(Bootstrap(settings, clock=time), time) as world:
-        yield world
+    async with opened(Bootstrap(settings, clock=time), time) as auth:
+        yield auth
 
 
-async def wrong(world: World, email: str) -> int:
-    return (await world.post("token/", {"email": email, "password": "wrong-password"})).status_code
+async def wrong(auth: AuthHarness, email: str) -> int:
+    return (await auth.post("token/", {"email": email, "password": "wrong-password"})).status_code
 
 
-async def test_too_many_wrong_passwords_close_the_account_for_a_while(strict: World) -> None:
+async def test_too_many_wrong_passwords_close_the_account_for_a_while(strict: AuthHarness) -> None:
     ada, bob = await strict.sign_up(), await strict.sign_up("bob")
     assert [await wrong(strict, ada.email) for _ in range(EMAIL_LIMIT)] == [401] * EMAIL_LIMIT
     answer = await strict.post("token/", {"email": ada.email.upper(), "password": PASSWORD})
-    refused(answer, 429, "rate-limited")
+    problem_of(answer, 429, "rate-limited")
     wait_s = int(answer.headers["retry-after"])
     assert 900 / EMAIL_LIMIT - 30 <= wait_s <= 900 / EMAIL_LIMIT
     assert answer.headers["ratelimit-policy"] == f'"login-email";q={EMAIL_LIMIT};w=900'
     assert answer.headers["ratelimit"] == f'"login-email";r=0;t={wait_s}'
-    said(await strict.post("token/", {"email": bob.email, "password": PASSWORD}), 200)
-    said(await ada.ask("GET", "me/"), 200)
+    body_of(await strict.post("token/", {"email": bob.email, "password": PASSWORD}), 200)
+    body_of(await ada.ask("GET", "me/"), 200)
 
 
-async def test_right_passwords_do_not_count(strict: World) -> None:
+async def test_right_passwords_do_not_count(strict: AuthHarness) -> None:
     ada = await strict.sign_up()
     for _ in range(EMAIL_LIMIT * 3):
-        said(await strict.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
+        body_of(await strict.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
 
 
-async def test_an_unknown_address_is_limited_like_a_known_one(strict: World) -> None:
-    email = f"{fresh('nobody')}@example.com"
+async def test_an_unknown_address_is_limited_like_a_known_one(strict: AuthHarness) -> None:
+    email = f"{unique('nobody')}@example.com"
     assert [await wrong(strict, email) for _ in range(EMAIL_LIMIT + 1)] == [401] * EMAIL_LIMIT + [429]
 
 
-async def test_many_at_once_do_not_slip_through(strict: World) -> None:
-    email = f"{fresh('nobody')}@example.com"
+async def test_many_at_once_do_not_slip_through(strict: AuthHarness) -> None:
+    email = f"{unique('nobody')}@example.com"
     statuses = await asyncio.gather(*(wrong(strict, email) for _ in range(EMAIL_LIMIT * 3)))
     assert sorted(statuses) == [401] * EMAIL_LIMIT + [429] * EMAIL_LIMIT * 2
 
 
-async def test_the_password_is_not_guessed_where_it_is_changed_or_an_invite_accepted(strict: World) -> None:
+async def test_the_password_is_not_guessed_where_it_is_changed_or_an_invite_accepted(strict: AuthHarness) -> None:
     ada, bob = await strict.sign_up(), await strict.sign_up("bob")
     change = {"password": "wrong-password", "new_password": "a-staple-is-better"}
     statuses = [(await ada.ask("POST", "password/change/", change)).status_code for _ in range(EMAIL_LIMIT + 1)]
@@ -85,10 +85,10 @@ async def test_the_password_is_not_guessed_where_it_is_changed_or_an_invite_acce
 async def test_an_address_is_limited_over_all_accounts(auth_settings: Settings) -> None:
     time = clock()
     number = SystemClock().now().microsecond % 250
-    async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=f"198.51.100.{number}") as world:
-        statuses = [await wrong(world, f"{fresh('nobody')}@example.com") for _ in range(ADDRESS_LIMIT + 2)]
+    async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=f"198.51.100.{number}") as auth:
+        statuses = [await wrong(auth, f"{unique('nobody')}@example.com") for _ in range(ADDRESS_LIMIT + 2)]
         assert statuses == [401] * ADDRESS_LIMIT + [429] * 2
-        assert (await world.sign_up()).tenant, "signing up has a limit of its own"
+        assert (await auth.sign_up()).tenant, "signing up has a limit of its own"
 
 
 async def test_signing_up_is_limited(auth_settings: Settings) -> None:
@@ -96,10 +96,10 @@ async def test_signing_up_is_limited(auth_settings: Settings) -> None:
     number = SystemClock().now().microsecond
     site = f"2001:db8:{number % 60_000:x}:{number // 1000:x}"
     for host in ("::1", "::2"):
-        async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=site + host) as world:
+        async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=site + host) as auth:
             for _ in range(ADDRESS_LIMIT // 2):
-                await world.sign_up()
-    async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=f"{site}::3") as world:
-        name = fresh("late")
+                await auth.sign_up()
+    async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=f"{site}::3") as auth:
+        name = unique("late")
         body = {"email": f"{name}@example.com", "password": PASSWORD, "tenant_name": name, "tenant_slug": name}
-        refused(await world.post("signup/", body), 429, "rate-limited")
+        problem_of(await auth.post("signup/", body), 429, "rate-limited")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segops_auth.domain.rate_limit import Limit, spend, whole_seconds
+from segops_auth.domain.rate_limit import Limit, consume, whole_seconds
 
 TEN = Limit(name="ten", quota=10, period_s=900)
 
@@ -13,12 +13,12 @@ TEN = Limit(name="ten", quota=10, period_s=900)
 def allowed(limit: Limit, at: list[float]) -> list[bool]:
     """Which acts at these instants are within the limit."""
     next_s: float | None = None
-    verdicts = []
+    decisions = []
     for now_s in at:
-        verdict = spend(limit, next_s, now_s)
-        next_s = verdict.next_s
-        verdicts.append(verdict.allowed)
-    return verdicts
+        decision = consume(limit, next_s, now_s)
+        next_s = decision.next_s
+        decisions.append(decision.allowed)
+    return decisions
 
 
 def test_the_eleventh_at_once_is_refused() -> None:
@@ -32,10 +32,10 @@ def test_one_is_possible_again_after_an_interval() -> None:
 def test_the_wait_is_exact() -> None:
     next_s: float | None = None
     for _ in range(10):
-        next_s = spend(TEN, next_s, 0.0).next_s
-    refused = spend(TEN, next_s, 30.0)
+        next_s = consume(TEN, next_s, 0.0).next_s
+    refused = consume(TEN, next_s, 30.0)
     assert refused.wait_s == 60.0
-    assert spend(TEN, refused.next_s, 30.0 + refused.wait_s).allowed
+    assert consume(TEN, refused.next_s, 30.0 + refused.wait_s).allowed
 
 
 @given(

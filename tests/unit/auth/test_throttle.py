@@ -32,27 +32,27 @@ async def throttle(clock: ManualClock) -> AsyncIterator[RedisThrottle]:
 
 async def test_the_limit_holds_for_each_alone(throttle: RedisThrottle, clock: ManualClock) -> None:
     for _ in range(3):
-        await throttle.spend(LIMIT, "ada")
+        await throttle.consume(LIMIT, "ada")
     with pytest.raises(RateLimited) as refused:
-        await throttle.spend(LIMIT, "ada")
+        await throttle.consume(LIMIT, "ada")
     assert refused.value.headers == {
         "Retry-After": "20",
         "RateLimit-Policy": '"login-email";q=3;w=60',
         "RateLimit": '"login-email";r=0;t=20',
     }
-    await throttle.spend(LIMIT, "grace")
+    await throttle.consume(LIMIT, "grace")
     clock.advance(20)
-    await throttle.spend(LIMIT, "ada")
+    await throttle.consume(LIMIT, "ada")
 
 
 async def test_what_is_given_back_can_be_spent_again(throttle: RedisThrottle) -> None:
     for _ in range(20):
-        await throttle.spend(LIMIT, "ada")
-        await throttle.give_back(LIMIT, "ada")
-    await throttle.give_back(LIMIT, "nobody")
+        await throttle.consume(LIMIT, "ada")
+        await throttle.refund(LIMIT, "ada")
+    await throttle.refund(LIMIT, "nobody")
 
 
 async def test_the_memory_is_bounded(throttle: RedisThrottle) -> None:
     for number in range(MAX_LOCAL_NAMES + 5):
-        await throttle.spend(LIMIT, str(number))
+        await throttle.consume(LIMIT, str(number))
     assert len(throttle._local) == MAX_LOCAL_NAMES

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segops_ingest.domain.event import Intake
-from segops_ingest.domain.instants import Acceptable
+from segops_ingest.domain.event import RowBuilder
+from segops_ingest.domain.instants import TimestampRange
 
 NOW = datetime(2026, 5, 20, 12, 0, 0, 123_999, tzinfo=UTC)
 
@@ -28,11 +28,11 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def intake() -> Callable[[str | None], Intake]:
+def builder() -> Callable[[str | None], RowBuilder]:
     """Makes the circumstances of a request of tenant 7, with its Idempotency-Key."""
 
-    def make(idempotency_key: str | None) -> Intake:
-        span = Acceptable.around(NOW)
-        return Intake(tenant_id=7, span=span, ids=FixedIds(), idempotency_key=idempotency_key)
+    def make(idempotency_key: str | None) -> RowBuilder:
+        span = TimestampRange.around(NOW)
+        return RowBuilder(tenant_id=7, span=span, ids=FixedIds(), idempotency_key=idempotency_key)
 
     return make

@@ -30,13 +30,13 @@ class StandingClock(SystemClock):
         return self.instant
 
 
-class MemoryStamps:
+class MemoryFirstSeen:
     """Stamps in a dictionary."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[int, str], str] = {}
 
-    async def first_stamps(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
+    async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
         known = {each: self.kept[tenant_id, each] for each in message_ids if (tenant_id, each) in self.kept}
         self.kept |= {(tenant_id, each): now for each in message_ids if each not in known}
         return known
@@ -62,7 +62,7 @@ class World:
         self.service = Ingest(
             observer=self.tally,
             log=self.log,
-            stamps=MemoryStamps(),
+            first_seen=MemoryFirstSeen(),
             ids=SystemIds(self.clock),
             clock=self.clock,
             random=Random(1),

@@ -9,7 +9,7 @@ import pytest
 
 from segops_common.contracts.events import EventKind, EventRow
 from segops_common.core.ids import message_id_from
-from segops_ingest.domain.event import FORMS, Intake, Row
+from segops_ingest.domain.event import CALL_SHAPES, Row, RowBuilder
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.refusal import EventRefused
 
@@ -23,11 +23,11 @@ class MakeRow(Protocol):
 
 
 @pytest.fixture
-def row(intake: Callable[[str | None], Intake]) -> MakeRow:
+def row(builder: Callable[[str | None], RowBuilder]) -> MakeRow:
     """Makes the row of the fourth call of a request, and checks that it has the contract's form."""
 
     def make(call: Any, kind: EventKind = "track", idempotency_key: str | None = None) -> Row:
-        made = intake(idempotency_key).row(call, kind, 3)
+        made = builder(idempotency_key).row(call, kind, 3)
         complete = {**made, "timestamp": made["timestamp"] or made["received_at"]}
         EventRow.model_validate_json(serialise(complete, "payload"))
         return made
@@ -123,7 +123,7 @@ def test_refusals_name_path_and_code(row: MakeRow, call: Any, path: str, code: s
     assert (refused.value.path, refused.value.code) == (path, code)
 
 
-@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("kind", CALL_SHAPES)
 def test_every_kind_refuses_the_fields_of_another(row: MakeRow, kind: EventKind) -> None:
     foreign = {"track": "traits", "alias": "payload"}.get(kind, "event_type")
     with pytest.raises(EventRefused, match="there is no field"):

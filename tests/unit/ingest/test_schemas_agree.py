@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from segops_common.contracts.events import EventKind
 from segops_ingest.api.schemas import CALLS
-from segops_ingest.domain.event import FORMS, Intake
+from segops_ingest.domain.event import CALL_SHAPES, RowBuilder
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.refusal import EventRefused
 
 TEXTS = st.sampled_from(["", " ", "u", "$x", "a b", "tab\t", "ü" * 200, "x" * 129, "x" * 201, "x" * 257, "\u2003"])
 VALUES: st.SearchStrategy[Any] = TEXTS | st.sampled_from([None, 0, True, 1.5, [], {}, {"a": [1, {"b": None}]}])
-NAMES = sorted({name for form in FORMS.values() for name in form.fields} - {"timestamp"} | {"type", "extra"})
+NAMES = sorted({name for form in CALL_SHAPES.values() for name in form.fields} - {"timestamp"} | {"type", "extra"})
 CALLERS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
 USUAL = st.fixed_dictionaries(
     {"user_id": st.just("u")},
@@ -35,9 +35,9 @@ USUAL = st.fixed_dictionaries(
 @pytest.mark.parametrize("kind", get_args(EventKind))
 @settings(max_examples=300)
 @given(call=CALLERS | USUAL)
-def test_same_verdict(intake: Callable[[str | None], Intake], kind: EventKind, call: dict[str, Any]) -> None:
+def test_same_verdict(builder: Callable[[str | None], RowBuilder], kind: EventKind, call: dict[str, Any]) -> None:
     try:
-        serialise(intake(None).row(call, kind, 0), "payload")
+        serialise(builder(None).row(call, kind, 0), "payload")
     except EventRefused:
         with pytest.raises(ValidationError):
             CALLS[kind].model_validate(call)
@@ -47,4 +47,4 @@ def test_same_verdict(intake: Callable[[str | None], Intake], kind: EventKind, c
 
 @pytest.mark.parametrize("kind", get_args(EventKind))
 def test_same_fields(kind: EventKind) -> None:
-    assert set(CALLS[kind].model_fields) == FORMS[kind].fields
+    assert set(CALLS[kind].model_fields) == CALL_SHAPES[kind].fields

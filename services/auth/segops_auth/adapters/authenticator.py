@@ -33,7 +33,7 @@ class LocalAuthenticator:
         )
 
     async def _user(self, user_id: int) -> UserPrincipal:
-        belongings = await self._accounts.belongings(user_id)
-        if belongings is None:
+        joined_tenants = await self._accounts.joined_tenants(user_id)
+        if joined_tenants is None:
             raise invalid_credential("bearer")
-        return UserPrincipal(user_id=user_id, roles={item.tenant.id: item.role for item in belongings})
+        return UserPrincipal(user_id=user_id, roles={item.tenant.id: item.role for item in joined_tenants})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from segops_auth.api.dependencies import ClientAddress, Person, PublicKeys, UseCases
+from segops_auth.api.dependencies import ClientAddress, PublicKeys, SignedInUser, UseCases
 from segops_auth.api.schemas.accounts import (
     ChangePassword,
     Me,
@@ -68,14 +68,14 @@ async def revoke_token(auth: UseCases, body: RevokeRequest) -> None:
 
 
 @router.get("/me/", tags=["accounts"], summary="Who am I")
-async def get_me(auth: UseCases, caller: Person) -> Me:
+async def get_me(auth: UseCases, caller: SignedInUser) -> Me:
     """The caller, and their role in each of their tenants."""
     return Me.of(*await auth.accounts.describe(caller.user_id))
 
 
 @router.post("/password/change/", tags=["accounts"], summary="Change the password", responses=problems(409, 429))
 @answers_with_a_secret
-async def change_password(auth: UseCases, caller: Person, body: ChangePassword) -> TokenSet:
+async def change_password(auth: UseCases, caller: SignedInUser, body: ChangePassword) -> TokenSet:
     """Ends all sessions and begins a new one. Access tokens of before stay good until they expire, at most 15 minutes."""
     tokens = await auth.accounts.change_password(
         caller.user_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from segops_auth.api.dependencies import Id, KeysManager, TenantQuery, UseCases
+from segops_auth.api.dependencies import Id, TenantQuery, UseCases, UserManagingKeys
 from segops_auth.api.schemas.api_keys import (
     ApiKeyCreated,
     ApiKeyList,
@@ -24,7 +24,7 @@ router: APIRouter = new_router(prefix=f"{AUTH_PREFIX}/api-keys", tags=["api-keys
 
 
 @router.get("/", summary="List API keys")
-async def list_api_keys(auth: UseCases, caller: KeysManager, tenant: TenantQuery, page: PageParams) -> ApiKeyList:
+async def list_api_keys(auth: UseCases, caller: UserManagingKeys, tenant: TenantQuery, page: PageParams) -> ApiKeyList:
     """Keys of the tenant that are not revoked, by rising id, without their secrets."""
     caller.require(tenant, Scope.KEYS_MANAGE)
     found = await auth.api_keys.list_active(tenant, caller.user_id, limit=page.limit, cursor=page.cursor)
@@ -33,7 +33,7 @@ async def list_api_keys(auth: UseCases, caller: KeysManager, tenant: TenantQuery
 
 @router.post("/", summary="Create an API key", status_code=201)
 @answers_with_a_secret
-async def create_api_key(auth: UseCases, caller: KeysManager, body: CreateApiKey) -> ApiKeyCreated:
+async def create_api_key(auth: UseCases, caller: UserManagingKeys, body: CreateApiKey) -> ApiKeyCreated:
     """The only time that the secret is shown. A key cannot do more than the caller's role may."""
     caller.require(body.tenant, Scope.KEYS_MANAGE)
     key, secret = await auth.api_keys.create(
@@ -48,13 +48,13 @@ async def create_api_key(auth: UseCases, caller: KeysManager, body: CreateApiKey
 
 
 @router.patch("/{key_id}/", summary="Change where an API key may be used")
-async def update_api_key(auth: UseCases, caller: KeysManager, key_id: Id, body: UpdateApiKey) -> ApiKeyRead:
+async def update_api_key(auth: UseCases, caller: UserManagingKeys, key_id: Id, body: UpdateApiKey) -> ApiKeyRead:
     """The list replaces the one before: within a second everywhere, within 30 seconds when Redis is away."""
     return ApiKeyRead.of(await auth.api_keys.set_origins(key_id, caller.user_id, body.allowed_origins))
 
 
 @router.delete("/{key_id}/", summary="Revoke an API key", status_code=204)
-async def revoke_api_key(auth: UseCases, caller: KeysManager, key_id: Id) -> None:
+async def revoke_api_key(auth: UseCases, caller: UserManagingKeys, key_id: Id) -> None:
     """Both its secrets stop working: within a second everywhere, within 30 seconds when Redis is away."""
     await auth.api_keys.revoke(key_id, caller.user_id)
 
@@ -62,7 +62,7 @@ async def revoke_api_key(auth: UseCases, caller: KeysManager, key_id: Id) -> Non
 @router.post("/{key_id}/rotate/", summary="Rotate an API key", responses=problems(409))
 @answers_with_a_secret
 async def rotate_api_key(
-    auth: UseCases, caller: KeysManager, key_id: Id, body: RotateApiKey | None = None
+    auth: UseCases, caller: UserManagingKeys, key_id: Id, body: RotateApiKey | None = None
 ) -> ApiKeyCreated:
     """Gives the key another secret, shown this once; id, name and scopes stay.
 

@@ -53,7 +53,7 @@ async def _address(request: Request) -> str | None:
 UseCases = Annotated[Auth, Depends(_auth)]
 PublicKeys = Annotated[Sequence[Jwk], Depends(_public_keys)]
 ClientAddress = Annotated[str | None, Depends(_address)]
-Person = Annotated[UserPrincipal, signed_in()]
+SignedInUser = Annotated[UserPrincipal, signed_in()]
 # What does not exist and what is not the caller's are answered alike, so any integer may be asked for.
 Id = Annotated[int, Path(ge=-MAX_ID - 1, le=MAX_ID)]
 TenantQuery = Annotated[int, Query(ge=1, le=MAX_ID, description="The tenant.")]
@@ -63,7 +63,7 @@ def _person_with(scope: Scope) -> Any:
     return require(scope, keys=False)
 
 
-TenantManager = Annotated[UserPrincipal, _person_with(Scope.TENANT_MANAGE)]
-MembersManager = Annotated[UserPrincipal, _person_with(Scope.MEMBERS_MANAGE)]
-KeysManager = Annotated[UserPrincipal, _person_with(Scope.KEYS_MANAGE)]
-AuditReader = Annotated[UserPrincipal, _person_with(Scope.AUDIT_READ)]
+UserManagingTenant = Annotated[UserPrincipal, _person_with(Scope.TENANT_MANAGE)]
+UserManagingMembers = Annotated[UserPrincipal, _person_with(Scope.MEMBERS_MANAGE)]
+UserManagingKeys = Annotated[UserPrincipal, _person_with(Scope.KEYS_MANAGE)]
+UserReadingAuditLog = Annotated[UserPrincipal, _person_with(Scope.AUDIT_READ)]

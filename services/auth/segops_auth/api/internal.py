@@ -41,9 +41,9 @@ async def introspect_key(auth: UseCases, body: IntrospectRequest) -> KeyIntrospe
 @router.get("/internal/users/{user_id}/memberships/")
 async def list_memberships(auth: UseCases, user_id: UserId) -> Memberships:
     """A person's role in each of their tenants."""
-    belongings = await auth.accounts.belongings(user_id)
-    if belongings is None:
+    joined_tenants = await auth.accounts.joined_tenants(user_id)
+    if joined_tenants is None:
         raise NotFound("There is no such person.")
     return Memberships(
-        memberships=tuple(TenantMembership(tenant_id=item.tenant.id, role=item.role.value) for item in belongings)
+        memberships=tuple(TenantMembership(tenant_id=item.tenant.id, role=item.role.value) for item in joined_tenants)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from segops_auth.api.dependencies import ClientAddress, Id, MembersManager, UseCases
+from segops_auth.api.dependencies import ClientAddress, Id, UseCases, UserManagingMembers
 from segops_auth.api.schemas.api_keys import AcceptInvite, CreateInvite, InviteAccepted, InviteCreated, InviteList
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.web.app import new_router
@@ -16,7 +16,7 @@ router: APIRouter = new_router(prefix=AUTH_PREFIX, tags=["invites"])
 
 
 @router.get("/tenants/{tenant_id}/invites/", summary="List open invites")
-async def list_invites(auth: UseCases, caller: MembersManager, tenant_id: Id, page: PageParams) -> InviteList:
+async def list_invites(auth: UseCases, caller: UserManagingMembers, tenant_id: Id, page: PageParams) -> InviteList:
     """Those that can still be accepted, by rising id."""
     found = await auth.invites.list_open(tenant_id, caller.user_id, limit=page.limit, cursor=page.cursor)
     return InviteList.of(found)
@@ -24,7 +24,9 @@ async def list_invites(auth: UseCases, caller: MembersManager, tenant_id: Id, pa
 
 @router.post("/tenants/{tenant_id}/invites/", summary="Invite somebody", status_code=201)
 @answers_with_a_secret
-async def create_invite(auth: UseCases, caller: MembersManager, tenant_id: Id, body: CreateInvite) -> InviteCreated:
+async def create_invite(
+    auth: UseCases, caller: UserManagingMembers, tenant_id: Id, body: CreateInvite
+) -> InviteCreated:
     """Good for 7 days, once, and only for that e-mail address.
 
     Nothing is mailed: the answer holds the token, this once, for the inviter to pass on.
@@ -34,7 +36,7 @@ async def create_invite(auth: UseCases, caller: MembersManager, tenant_id: Id, b
 
 
 @router.delete("/tenants/{tenant_id}/invites/{invite_id}/", summary="Withdraw an invite", status_code=204)
-async def withdraw_invite(auth: UseCases, caller: MembersManager, tenant_id: Id, invite_id: Id) -> None:
+async def withdraw_invite(auth: UseCases, caller: UserManagingMembers, tenant_id: Id, invite_id: Id) -> None:
     """Its token works no more."""
     await auth.invites.withdraw(tenant_id, caller.user_id, invite_id)
 

@@ -13,7 +13,7 @@ INTERVAL_S: Final = 3600.0
 _log = logging.getLogger(__name__)
 
 
-class Sweeper:
+class ExpiredTokenRemover:
     """A loop beside the API; several may run at once."""
 
     def __init__(self, *, sessions: Sessions, clock: Clock) -> None:
@@ -25,6 +25,6 @@ class Sweeper:
         while True:
             await self._clock.sleep(INTERVAL_S)
             try:
-                await self._sessions.drop_expired()
+                await self._sessions.delete_expired()
             except Unavailable:
                 _log.warning("expired refresh tokens are kept for another hour")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from segops_auth.service.last_use import LastUse
+from segops_auth.service.last_use import LastUseBuffer
 from segops_common.core.clock import Clock
 
 INTERVAL_S: Final = 60.0
@@ -13,7 +13,7 @@ INTERVAL_S: Final = 60.0
 class LastUseWriter:
     """A loop beside the API."""
 
-    def __init__(self, *, last_use: LastUse, clock: Clock) -> None:
+    def __init__(self, *, last_use: LastUseBuffer, clock: Clock) -> None:
         self._last_use = last_use
         self._clock = clock
 
@@ -21,4 +21,4 @@ class LastUseWriter:
         """Runs until cancelled."""
         while True:
             await self._clock.sleep(INTERVAL_S)
-            await self._last_use.write()
+            await self._last_use.flush()

@@ -33,7 +33,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class AuditEvent:
     """One act, before it has its place in the log."""
 
     at: datetime
@@ -44,14 +44,14 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class ChainHead:
     """The end of a tenant's chain."""
 
     number: int
     hash: str
 
 
-def follow(tenant_id: int, head: Head, act: Act) -> AuditEntry:
+def chain(tenant_id: int, head: ChainHead, act: AuditEvent) -> AuditEntry:
     """The entry that comes after the head."""
     number = head.number + 1
     return AuditEntry(
@@ -67,7 +67,7 @@ def follow(tenant_id: int, head: Head, act: Act) -> AuditEntry:
     )
 
 
-def _hash(tenant_id: int, number: int, previous_hash: str, act: Act) -> str:
+def _hash(tenant_id: int, number: int, previous_hash: str, act: AuditEvent) -> str:
     """SHA-256 in hexadecimal of a JSON array in UTF-8, without spaces, the keys of `details` sorted."""
     covered = [
         previous_hash,

@@ -24,7 +24,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Decision:
     """Whether one more act is allowed, and the number to keep; when it is not, the seconds to wait."""
 
     next_s: float
@@ -35,14 +35,14 @@ class Verdict:
         return self.wait_s <= 0
 
 
-def spend(limit: Limit, next_s: float | None, now_s: float) -> Verdict:
+def consume(limit: Limit, next_s: float | None, now_s: float) -> Decision:
     """Judge one act at `now_s`, when `next_s` was kept after the last one."""
     in_rhythm_s = max(now_s, next_s or 0.0)
     wait_s = in_rhythm_s + limit.interval_s - now_s - limit.period_s
     # The sum of many intervals is a rounding error above the period.
     if wait_s > 1e-6:
-        return Verdict(next_s=in_rhythm_s, wait_s=wait_s)
-    return Verdict(next_s=in_rhythm_s + limit.interval_s, wait_s=0.0)
+        return Decision(next_s=in_rhythm_s, wait_s=wait_s)
+    return Decision(next_s=in_rhythm_s + limit.interval_s, wait_s=0.0)
 
 
 def whole_seconds(wait_s: float) -> int:

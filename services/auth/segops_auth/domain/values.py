@@ -32,7 +32,7 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Belonging:
+class JoinedTenant:
     """A tenant as one of its members sees it."""
 
     tenant: Tenant

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from segops_auth.domain.audit_log import Act, Action
+from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.grants import check_grant
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, Invite, Tenant
-from segops_auth.ports import AlreadyMember, EmailTaken, Passwords, Purges, Store, Throttle, WriteUnit
-from segops_auth.service.accounts import chosen_password
-from segops_auth.service.authorization import absent_tenant, act_in, check_room_for_tenant, look_in
+from segops_auth.ports.accounts import EmailTaken
+from segops_auth.ports.cache_invalidation import CacheInvalidation
+from segops_auth.ports.passwords import Passwords
+from segops_auth.ports.store import Store, WriteUnit
+from segops_auth.ports.tenants import AlreadyMember
+from segops_auth.ports.throttle import Throttle
+from segops_auth.service.accounts import validate_new_password
+from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize, tenant_not_found
 from segops_auth.service.paging import page, position
 from segops_auth.service.secrets import Secrets
-from segops_auth.service.sessions import Sessions, Tokens
+from segops_auth.service.sessions import Sessions, SessionTokens
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
 from segops_common.core.problems import Conflict, Forbidden, Gone, NotFound
@@ -25,13 +30,13 @@ LIFETIME: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class AcceptedInvite:
     """Somebody is in a tenant, and signed in."""
 
     account: Account
     tenant: Tenant
     role: Role
-    tokens: Tokens
+    tokens: SessionTokens
 
 
 class Invites:
@@ -46,7 +51,7 @@ class Invites:
         limit_per_address: Limit,
         sessions: Sessions,
         secrets: Secrets,
-        purges: Purges,
+        cache_invalidation: CacheInvalidation,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -55,7 +60,7 @@ class Invites:
         self._limit_per_address = limit_per_address
         self._sessions = sessions
         self._secrets = secrets
-        self._purges = purges
+        self._cache_invalidation = cache_invalidation
         self._clock = clock
 
     async def create(self, tenant_id: int, actor_id: int, *, email: str, role: Role) -> tuple[Invite, str]:
@@ -63,7 +68,7 @@ class Invites:
         token = self._secrets.new_token()
         now = self._clock.now()
         async with self._store.write() as unit:
-            actor = await act_in(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
+            actor = await lock_and_authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
             check_grant(actor, role)
             wish = Invite(
                 id=0,
@@ -83,7 +88,7 @@ class Invites:
         """Invites that can still be accepted; raises NotFound, Forbidden."""
         after = position(cursor, 0)
         async with self._store.read() as unit:
-            await look_in(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
+            await authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
             found = await unit.open_invites(tenant_id, self._clock.now(), after, limit + 1)
         return page(found, limit, lambda invite: invite.id)
 
@@ -91,13 +96,13 @@ class Invites:
         """The token works no more; raises NotFound, Forbidden."""
         now = self._clock.now()
         async with self._store.write() as unit:
-            await act_in(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
+            await lock_and_authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
             invite = await unit.withdraw_invite(tenant_id, invite_id, now)
             if invite is None:
                 raise NotFound("There is no such open invite.")
             await unit.record(tenant_id, _act(invite, actor_id, Action.INVITE_REVOKED, now))
 
-    async def accept(self, *, token: str, email: str, password: str, address: str | None) -> Accepted:
+    async def accept(self, *, token: str, email: str, password: str, address: str | None) -> AcceptedInvite:
         """Sign in, or make the account of that address, and take the place; `address` is the network's, if it counts.
 
         Raises NotFound for an unknown token, Forbidden (invite-email-mismatch), Gone (invite-expired) for one that is
@@ -105,14 +110,14 @@ class Invites:
         signing up do.
         """
         if address is not None:
-            await self._throttle.spend(self._limit_per_address, address)
+            await self._throttle.consume(self._limit_per_address, address)
         token_hash = self._secrets.hash(token)
         async with self._store.read() as unit:
             invite = await unit.invite_by_token(token_hash)
             account = await unit.account_by_email(email)
         invite = self._checked(invite, email)
         if account is None:
-            password_hash = await self._passwords.hash(chosen_password(password, email))
+            password_hash = await self._passwords.hash(validate_new_password(password, email))
         else:
             account = await self._sessions.check_password(email, password, address=address)
             password_hash = account.password_hash
@@ -123,7 +128,7 @@ class Invites:
             raise Conflict("You are a member of this tenant.", slug="already-member") from error
         except EmailTaken as error:
             raise Conflict("There is an account with this e-mail address by now.", slug="email-taken") from error
-        await self._purges.user_changed(accepted.account.id)
+        await self._cache_invalidation.user_changed(accepted.account.id)
         return accepted
 
     def _checked(self, invite: Invite | None, email: str) -> Invite:
@@ -137,7 +142,7 @@ class Invites:
 
     async def _take(
         self, unit: WriteUnit, token_hash: str, seen: Invite, known: Account | None, password_hash: str
-    ) -> Accepted:
+    ) -> AcceptedInvite:
         now = self._clock.now()
         await unit.lock_tenant(seen.tenant_id)
         invite = await unit.use_invite(token_hash, now)
@@ -145,19 +150,19 @@ class Invites:
         if invite is None:
             raise _no_longer()
         if tenant is None:
-            raise absent_tenant()
+            raise tenant_not_found()
         account = known or await unit.add_account(invite.email, password_hash, now)
-        await check_room_for_tenant(unit, account.id)
+        await check_tenant_limit(unit, account.id)
         await unit.add_member(tenant.id, account.id, invite.role, now)
         await unit.record(tenant.id, _act(invite, account.id, Action.INVITE_ACCEPTED, now))
         tokens = await self._sessions.begin(unit, account.id)
-        return Accepted(account=account, tenant=tenant, role=invite.role, tokens=tokens)
+        return AcceptedInvite(account=account, tenant=tenant, role=invite.role, tokens=tokens)
 
 
 def _no_longer() -> Gone:
     return Gone("The invite was used or withdrawn, or is too old.", slug="invite-expired")
 
 
-def _act(invite: Invite, actor_id: int, action: Action, at: datetime) -> Act:
+def _act(invite: Invite, actor_id: int, action: Action, at: datetime) -> AuditEvent:
     details = {"email": invite.email, "role": invite.role.value}
-    return Act(at=at, actor_id=actor_id, action=action, target=f"invite:{invite.id}", details=details)
+    return AuditEvent(at=at, actor_id=actor_id, action=action, target=f"invite:{invite.id}", details=details)

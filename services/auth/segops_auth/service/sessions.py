@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from segops_auth.domain.audit_log import Act, Action
+from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.password import normal_password
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, RefreshToken
-from segops_auth.ports import AccessTokens, Passwords, Store, Throttle, WriteUnit
-from segops_auth.service.authorization import record_for_all
+from segops_auth.ports.access_tokens import AccessTokens
+from segops_auth.ports.passwords import Passwords
+from segops_auth.ports.store import Store, WriteUnit
+from segops_auth.ports.throttle import Throttle
+from segops_auth.service.authorization import record_in_every_tenant
 from segops_auth.service.secrets import Secrets
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unauthenticated
@@ -24,7 +27,7 @@ DROP_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class SessionTokens:
     """What a client holds while signed in."""
 
     access_token: str
@@ -62,8 +65,8 @@ class Sessions:
         self._secrets = secrets
         self._clock = clock
 
-    async def sign_in(self, *, email: str, password: str, address: str | None) -> Tokens:
-        """Tokens of a new session; raises as `check_password` does."""
+    async def sign_in(self, *, email: str, password: str, address: str | None) -> SessionTokens:
+        """SessionTokens of a new session; raises as `check_password` does."""
         account = await self.check_password(email, password, address=address)
         async with self._store.write() as unit:
             return await self.begin(unit, account.id)
@@ -74,7 +77,7 @@ class Sessions:
         Raises Unauthenticated (invalid-credentials), the same and after the same time for an unknown address and a
         wrong password, and RateLimited after too many wrong ones.
         """
-        await self._spend(email, address)
+        await self._consume(email, address)
         async with self._store.read() as unit:
             account = await unit.account_by_email(email)
         try:
@@ -84,19 +87,19 @@ class Sessions:
         is_right = await self._passwords.verify(account.password_hash if account else None, normal)
         if account is None or not is_right:
             raise invalid_credentials()
-        await self._give_back(email, address)
+        await self._refund(email, address)
         if self._passwords.is_outdated(account.password_hash):
             await self._rehash(account, normal)
         return account
 
-    async def begin(self, unit: WriteUnit, user_id: int) -> Tokens:
-        """Tokens of a new session, stored with the unit."""
+    async def begin(self, unit: WriteUnit, user_id: int) -> SessionTokens:
+        """SessionTokens of a new session, stored with the unit."""
         refresh_token = self._secrets.new_token()
         now = self._clock.now()
         await unit.add_refresh_token(user_id, self._secrets.hash(refresh_token), now, now + REFRESH_LIFETIME)
         return self._tokens(user_id, refresh_token)
 
-    async def refresh(self, refresh_token: str) -> Tokens:
+    async def refresh(self, refresh_token: str) -> SessionTokens:
         """The next tokens of the session.
 
         Raises Unauthenticated: invalid-refresh-token, or token-reuse-detected for a token that was used before the
@@ -127,37 +130,37 @@ class Sessions:
             if token is not None:
                 await unit.end_refresh_family(token.family_id, self._clock.now())
 
-    async def drop_expired(self) -> None:
+    async def delete_expired(self) -> None:
         """Delete what has expired; it works no more, so nothing changes for anybody."""
         dropped = DROP_AT_ONCE
         while dropped == DROP_AT_ONCE:
             async with self._store.write() as unit:
-                dropped = await unit.drop_expired_refresh_tokens(self._clock.now(), DROP_AT_ONCE)
+                dropped = await unit.delete_expired_refresh_tokens(self._clock.now(), DROP_AT_ONCE)
 
     async def _end_stolen(self, unit: WriteUnit, token: RefreshToken) -> None:
         now = self._clock.now()
-        act = Act(at=now, actor_id=None, action=Action.REFRESH_TOKEN_REUSED, target=f"user:{token.user_id}")
-        await record_for_all(unit, token.user_id, act)
+        act = AuditEvent(at=now, actor_id=None, action=Action.REFRESH_TOKEN_REUSED, target=f"user:{token.user_id}")
+        await record_in_every_tenant(unit, token.user_id, act)
         await unit.end_refresh_family(token.family_id, now)
 
-    async def _spend(self, email: str, address: str | None) -> None:
+    async def _consume(self, email: str, address: str | None) -> None:
         if address is not None:
-            await self._throttle.spend(self._limits.per_address, address)
-        await self._throttle.spend(self._limits.per_email, email)
+            await self._throttle.consume(self._limits.per_address, address)
+        await self._throttle.consume(self._limits.per_email, email)
 
-    async def _give_back(self, email: str, address: str | None) -> None:
+    async def _refund(self, email: str, address: str | None) -> None:
         # Only wrong passwords count in the end; counting first keeps many at once from slipping through.
         if address is not None:
-            await self._throttle.give_back(self._limits.per_address, address)
-        await self._throttle.give_back(self._limits.per_email, email)
+            await self._throttle.refund(self._limits.per_address, address)
+        await self._throttle.refund(self._limits.per_email, email)
 
     async def _rehash(self, account: Account, password: str) -> None:
         password_hash = await self._passwords.hash(password)
         async with self._store.write() as unit:
             await unit.replace_password(account, password_hash)
 
-    def _tokens(self, user_id: int, refresh_token: str) -> Tokens:
-        return Tokens(
+    def _tokens(self, user_id: int, refresh_token: str) -> SessionTokens:
+        return SessionTokens(
             access_token=self._access_tokens.sign(user_id),
             refresh_token=refresh_token,
             expires_in_s=self._access_tokens.lifetime_s,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from segops_auth.domain.audit_log import Act, Action
+from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.grants import check_grant
 from segops_auth.domain.values import AuditEntry, Member, Tenant
-from segops_auth.ports import Purges, SlugTaken, Store, WriteUnit
-from segops_auth.service.accounts import slug_taken, tenant_created
-from segops_auth.service.authorization import act_in, check_room_for_tenant, look_in
+from segops_auth.ports.cache_invalidation import CacheInvalidation
+from segops_auth.ports.store import Store, WriteUnit
+from segops_auth.ports.tenants import SlugTaken
+from segops_auth.service.accounts import slug_taken, tenant_created_event
+from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize
 from segops_auth.service.paging import LARGEST, page, position
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
@@ -18,9 +20,9 @@ from segops_common.security.permissions import Role, Scope
 class Tenants:
     """What people do in their tenants; every method raises NotFound for a tenant that the person is not in."""
 
-    def __init__(self, *, store: Store, purges: Purges, clock: Clock) -> None:
+    def __init__(self, *, store: Store, cache_invalidation: CacheInvalidation, clock: Clock) -> None:
         self._store = store
-        self._purges = purges
+        self._cache_invalidation = cache_invalidation
         self._clock = clock
 
     async def create(self, actor_id: int, *, slug: str, name: str, is_test: bool) -> Tenant:
@@ -28,19 +30,19 @@ class Tenants:
         now = self._clock.now()
         try:
             async with self._store.write() as unit:
-                await check_room_for_tenant(unit, actor_id)
+                await check_tenant_limit(unit, actor_id)
                 tenant = await unit.add_tenant(slug, name, now, is_test=is_test)
                 await unit.add_member(tenant.id, actor_id, Role.OWNER, now)
-                await unit.record(tenant.id, tenant_created(actor_id, tenant))
+                await unit.record(tenant.id, tenant_created_event(actor_id, tenant))
         except SlugTaken as error:
             raise slug_taken() from error
-        await self._purges.user_changed(actor_id)
+        await self._cache_invalidation.user_changed(actor_id)
         return tenant
 
     async def get(self, tenant_id: int, actor_id: int) -> Tenant:
         """Any member may look."""
         async with self._store.read() as unit:
-            await look_in(unit, tenant_id, actor_id)
+            await authorize(unit, tenant_id, actor_id)
             tenant = await unit.tenant(tenant_id)
         if tenant is None:
             raise NotFound("There is no such tenant.")
@@ -50,7 +52,7 @@ class Tenants:
         """Change what is not None; raises Forbidden, Conflict (slug-taken)."""
         try:
             async with self._store.write() as unit:
-                await act_in(unit, tenant_id, actor_id, Scope.TENANT_MANAGE)
+                await lock_and_authorize(unit, tenant_id, actor_id, Scope.TENANT_MANAGE)
                 before = await unit.tenant(tenant_id)
                 if before is None:
                     raise NotFound("There is no such tenant.")
@@ -65,14 +67,14 @@ class Tenants:
         """Any member may look."""
         after = position(cursor, 0)
         async with self._store.read() as unit:
-            await look_in(unit, tenant_id, actor_id)
+            await authorize(unit, tenant_id, actor_id)
             found = await unit.members(tenant_id, after, limit + 1)
         return page(found, limit, lambda member: member.user_id)
 
     async def set_role(self, tenant_id: int, actor_id: int, user_id: int, role: Role) -> Member:
         """Give a member another role; raises Forbidden, NotFound, Conflict (last-owner)."""
         async with self._store.write() as unit:
-            actor = await act_in(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
+            actor = await lock_and_authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
             member = await _member(unit, tenant_id, user_id)
             check_grant(actor, member.role, role)
             if role is not Role.OWNER:
@@ -80,39 +82,41 @@ class Tenants:
             await unit.set_role(tenant_id, user_id, role)
             details = {"from": member.role.value, "to": role.value}
             await unit.record(tenant_id, self._act(actor_id, Action.MEMBER_ROLE_CHANGED, user_id, details))
-        await self._purges.user_changed(user_id)
+        await self._cache_invalidation.user_changed(user_id)
         return Member(user_id=user_id, email=member.email, role=role, joined_at=member.joined_at)
 
     async def remove_member(self, tenant_id: int, actor_id: int, user_id: int) -> None:
         """Take a member out, or leave; raises Forbidden, NotFound, Conflict (last-owner). API keys of theirs stay."""
         async with self._store.write() as unit:
             leaves = actor_id == user_id
-            actor = await act_in(unit, tenant_id, actor_id, None if leaves else Scope.MEMBERS_MANAGE)
+            actor = await lock_and_authorize(unit, tenant_id, actor_id, None if leaves else Scope.MEMBERS_MANAGE)
             member = await _member(unit, tenant_id, user_id)
             check_grant(actor, member.role)
             await _check_owner_remains(unit, tenant_id, member)
             await unit.remove_member(tenant_id, user_id)
             details = {"role": member.role.value}
             await unit.record(tenant_id, self._act(actor_id, Action.MEMBER_REMOVED, user_id, details))
-        await self._purges.user_changed(user_id)
+        await self._cache_invalidation.user_changed(user_id)
 
     async def audit_log(self, tenant_id: int, actor_id: int, *, limit: int, cursor: str | None) -> Page[AuditEntry]:
         """What was done in the tenant, newest first; raises Forbidden."""
         before = position(cursor, LARGEST)
         async with self._store.read() as unit:
-            await look_in(unit, tenant_id, actor_id, Scope.AUDIT_READ)
+            await authorize(unit, tenant_id, actor_id, Scope.AUDIT_READ)
             found = await unit.audit_log(tenant_id, before, limit + 1)
         return page(found, limit, lambda entry: entry.number)
 
-    def _act(self, actor_id: int, action: Action, user_id: int, details: dict[str, str]) -> Act:
-        return Act(at=self._clock.now(), actor_id=actor_id, action=action, target=f"user:{user_id}", details=details)
+    def _act(self, actor_id: int, action: Action, user_id: int, details: dict[str, str]) -> AuditEvent:
+        return AuditEvent(
+            at=self._clock.now(), actor_id=actor_id, action=action, target=f"user:{user_id}", details=details
+        )
 
-    def _changed(self, actor_id: int, before: Tenant, after: Tenant) -> Act:
+    def _changed(self, actor_id: int, before: Tenant, after: Tenant) -> AuditEvent:
         details: dict[str, str] = {}
         for field in ("slug", "name"):
             if getattr(before, field) != getattr(after, field):
                 details |= {f"{field}_from": getattr(before, field), f"{field}_to": getattr(after, field)}
-        return Act(
+        return AuditEvent(
             at=self._clock.now(),
             actor_id=actor_id,
             action=Action.TENANT_UPDATED,
@@ -129,5 +133,5 @@ async def _member(unit: WriteUnit, tenant_id: int, user_id: int) -> Member:
 
 
 async def _check_owner_remains(unit: WriteUnit, tenant_id: int, leaving: Member) -> None:
-    if leaving.role is Role.OWNER and await unit.owners(tenant_id) == 1:
+    if leaving.role is Role.OWNER and await unit.owner_count(tenant_id) == 1:
         raise Conflict("A tenant has at least one owner.", slug="last-owner")

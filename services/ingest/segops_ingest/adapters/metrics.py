@@ -5,7 +5,7 @@ from __future__ import annotations
 from segops_common.telemetry.metrics import Metric, Metrics
 
 
-class IntakeMetrics:
+class IngestMetrics:
     """Counts events by what became of them."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -16,7 +16,7 @@ class IntakeMetrics:
         self._unstamped = metrics.counter(Metric.INGEST_UNSTAMPED)
 
     def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
-        """See IntakeObserver."""
+        """See IngestObserver."""
         if accepted > duplicates:
             self._accepted.inc(accepted - duplicates)
         if duplicates:

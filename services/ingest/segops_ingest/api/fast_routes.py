@@ -46,7 +46,7 @@ class DocumentedAs:
         return handler(self.model.__pydantic_core_schema__)
 
 
-class HotRoute(StrictRoute):
+class FastRoute(StrictRoute):
     """Hands its endpoint (request, caller, call, idempotency_key): an API key that may write events, and any JSON value.
 
     An Idempotency-Key names messages here, it keeps no answers: sending the same events again is harmless.
@@ -69,12 +69,12 @@ class HotRoute(StrictRoute):
         return answer
 
 
-class Shortcut:
+class FastPathDispatch:
     """Serves hot routes from a look-up of the path, where a router tries one pattern after the other."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
         self._app = app
-        self._routes = {route.path: route for route in routes if isinstance(route, HotRoute)}
+        self._routes = {route.path: route for route in routes if isinstance(route, FastRoute)}
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         route = self._routes.get(scope["path"]) if scope["type"] == "http" else None

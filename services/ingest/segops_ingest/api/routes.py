@@ -17,7 +17,7 @@ from segops_common.web.dependencies import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES, TEXT_EXAMPLES
-from segops_ingest.api.fast_routes import TEXT, DocumentedAs, HotRoute
+from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute
 from segops_ingest.api.schemas import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import EventRefused
@@ -61,7 +61,7 @@ _AS_TEXT = {
 
 def router() -> APIRouter:
     """All routes under the public prefix."""
-    routes = APIRouter(prefix=INGESTION_PREFIX, route_class=HotRoute, tags=["ingestion"])
+    routes = APIRouter(prefix=INGESTION_PREFIX, route_class=FastRoute, tags=["ingestion"])
     for kind in get_args(EventKind):
         summary, description = OPERATIONS[kind]
         _add(routes, kind, _single(kind), summary, description + _STORED)

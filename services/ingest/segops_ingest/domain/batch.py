@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from segops_common.contracts.events import EventKind
-from segops_ingest.domain.event import FORMS
+from segops_ingest.domain.event import CALL_SHAPES
 from segops_ingest.domain.refusal import EventRefused
 
-_KINDS: Final = ", ".join(FORMS)
+_KINDS: Final = ", ".join(CALL_SHAPES)
 
 
 def kind_of(item: Any) -> EventKind:
@@ -18,6 +18,6 @@ def kind_of(item: Any) -> EventKind:
     kind = item.get("type")
     if kind is None:
         raise EventRefused("type", "missing", f"is required, one of {_KINDS}")
-    if type(kind) is not str or kind not in FORMS:
+    if type(kind) is not str or kind not in CALL_SHAPES:
         raise EventRefused("type", "wrong-type", f"must be one of {_KINDS}")
     return kind

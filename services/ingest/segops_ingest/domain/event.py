@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from segops_common.contracts.events import RESERVED_EVENT_TYPES, EventKind
 from segops_common.core.ids import Ids, message_id_from, uuid7_time
-from segops_ingest.domain.instants import Acceptable, from_rfc3339, warehouse_text
+from segops_ingest.domain.instants import TimestampRange, from_rfc3339, warehouse_text
 from segops_ingest.domain.limits import (
     MAX_EVENT_TYPE_CHARS,
     MAX_MESSAGE_ID_CHARS,
@@ -27,52 +27,52 @@ _COMMON: Final = frozenset({"user_id", "anonymous_id", "message_id", "timestamp"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CallShape:
     """What a kind of call is made of: all its fields, its object, and the texts that are stored beside that object."""
 
     fields: frozenset[str]
     payload_name: str = "payload"
     required: tuple[str, ...] = ()
-    stored_beside: tuple[tuple[str, int], ...] = ()
+    merged_texts: tuple[tuple[str, int], ...] = ()
 
 
-FORMS: Final[dict[EventKind, Form]] = {
-    "track": Form(_COMMON | {"event_type", "payload"}),
-    "identify": Form(_COMMON | {"traits"}, payload_name="traits"),
-    "page": Form(_COMMON | {"name", "payload"}, stored_beside=(("name", MAX_NAME_CHARS),)),
-    "screen": Form(_COMMON | {"name", "payload"}, stored_beside=(("name", MAX_NAME_CHARS),)),
-    "group": Form(
+CALL_SHAPES: Final[dict[EventKind, CallShape]] = {
+    "track": CallShape(_COMMON | {"event_type", "payload"}),
+    "identify": CallShape(_COMMON | {"traits"}, payload_name="traits"),
+    "page": CallShape(_COMMON | {"name", "payload"}, merged_texts=(("name", MAX_NAME_CHARS),)),
+    "screen": CallShape(_COMMON | {"name", "payload"}, merged_texts=(("name", MAX_NAME_CHARS),)),
+    "group": CallShape(
         _COMMON | {"group_id", "traits"},
         payload_name="traits",
         required=("group_id",),
-        stored_beside=(("group_id", MAX_PROFILE_ID_CHARS),),
+        merged_texts=(("group_id", MAX_PROFILE_ID_CHARS),),
     ),
-    "alias": Form(
+    "alias": CallShape(
         _COMMON | {"previous_id"},
         required=("user_id", "previous_id"),
-        stored_beside=(("previous_id", MAX_PROFILE_ID_CHARS),),
+        merged_texts=(("previous_id", MAX_PROFILE_ID_CHARS),),
     ),
 }
 
 
-ITEM_FORMS: Final[dict[EventKind, Form]] = {
-    kind: replace(form, fields=form.fields | {"type"}) for kind, form in FORMS.items()
+ITEM_SHAPES: Final[dict[EventKind, CallShape]] = {
+    kind: replace(form, fields=form.fields | {"type"}) for kind, form in CALL_SHAPES.items()
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class RowBuilder:
     """The circumstances that all events of one request share."""
 
     tenant_id: int
-    span: Acceptable
+    span: TimestampRange
     ids: Ids
     idempotency_key: str | None
 
-    def row(self, call: Any, kind: EventKind, index: int, forms: Mapping[EventKind, Form] = FORMS) -> Row:
+    def row(self, call: Any, kind: EventKind, index: int, forms: Mapping[EventKind, CallShape] = CALL_SHAPES) -> Row:
         """The row of one event; EventRefused names the first rule it breaks.
 
-        `forms` is ITEM_FORMS for a call in a batch, which names its kind itself.
+        `forms` is ITEM_SHAPES for a call in a batch, which names its kind itself.
         """
         form = forms[kind]
         _check_fields(call, form)
@@ -84,7 +84,7 @@ class Intake:
         message_id, timestamp = self._identity(call, index)
         payload = _object(call, form.payload_name)
         removed = [key for key, value in payload.items() if value is None] if kind == "identify" else []
-        for name, longest in form.stored_beside:
+        for name, longest in form.merged_texts:
             if name in call:
                 payload = {**payload, name: _text(call, name, longest)}
         return {
@@ -126,7 +126,7 @@ class Intake:
         return self.span.checked(instant, "timestamp")
 
 
-def _check_fields(call: Any, form: Form) -> None:
+def _check_fields(call: Any, form: CallShape) -> None:
     if type(call) is not dict:
         raise EventRefused("", "wrong-type", "an event must be an object")
     if not call.keys() <= form.fields:

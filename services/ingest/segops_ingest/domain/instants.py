@@ -43,7 +43,7 @@ def from_rfc3339(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptable:
+class TimestampRange:
     """The span of instants an event may have, seen from the moment it was received; all are warehouse text."""
 
     received_at: str

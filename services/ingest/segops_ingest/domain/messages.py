@@ -11,19 +11,19 @@ from segops_ingest.domain.event import Row
 from segops_ingest.domain.limits import MAX_MESSAGE_BYTES
 
 
-class Draft(NamedTuple):
+class SerializedRow(NamedTuple):
     """A row with its text: one line of NDJSON, without its line feed."""
 
     row: Row
     text: bytes
 
 
-def pack(drafts: Iterable[Draft], headers: Sequence[Header]) -> list[Message]:
+def pack(drafts: Iterable[SerializedRow], headers: Sequence[Header]) -> list[Message]:
     """The drafts as NDJSON in as few messages as their partitions and the largest record allow, in their order.
 
     A message's key is that of its first row.
     """
-    groups: dict[int, list[Draft]] = {}
+    groups: dict[int, list[SerializedRow]] = {}
     for draft in drafts:
         groups.setdefault(partition_of(EVENTS, _key(draft.row)), []).append(draft)
     return [
@@ -42,7 +42,7 @@ def _key(row: Row) -> bytes:
     return profile_key(row["tenant_id"], row["user_id"] or row["anonymous_id"])
 
 
-def _cut(group: list[Draft]) -> Iterator[list[Draft]]:
+def _cut(group: list[SerializedRow]) -> Iterator[list[SerializedRow]]:
     start = size = 0
     for index, draft in enumerate(group):
         size += len(draft.text) + 1

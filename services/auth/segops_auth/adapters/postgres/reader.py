@@ -21,7 +21,7 @@ from segops_auth.adapters.postgres.tables import (
     tenant_of,
     tenants,
 )
-from segops_auth.domain.values import Account, ApiKey, AuditEntry, Belonging, Invite, Member, Tenant
+from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, JoinedTenant, Member, Tenant
 from segops_common.security.permissions import Role
 from segops_common.stores.postgres import ReadSession, WriteSession
 
@@ -40,14 +40,14 @@ class PostgresReadUnit:
         row = await self._one(sa.select(accounts).where(accounts.c.id == user_id))
         return None if row is None else account_of(row)
 
-    async def belongings(self, user_id: int) -> Sequence[Belonging]:
+    async def joined_tenants(self, user_id: int) -> Sequence[JoinedTenant]:
         query = (
             sa.select(tenants, members.c.role)
             .join(members, members.c.tenant_id == tenants.c.id)
             .where(members.c.user_id == user_id)
             .order_by(tenants.c.id)
         )
-        return [Belonging(tenant=tenant_of(row), role=Role(row["role"])) for row in await self._all(query)]
+        return [JoinedTenant(tenant=tenant_of(row), role=Role(row["role"])) for row in await self._all(query)]
 
     async def tenant(self, tenant_id: int) -> Tenant | None:
         row = await self._one(sa.select(tenants).where(tenants.c.id == tenant_id))
@@ -122,7 +122,7 @@ class PostgresReadUnit:
         row = await self._one(_members(tenant_id).where(members.c.user_id == user_id))
         return None if row is None else member_of(row)
 
-    async def owners(self, tenant_id: int) -> int:
+    async def owner_count(self, tenant_id: int) -> int:
         query = (
             sa.select(sa.func.count())
             .select_from(members)

@@ -28,9 +28,11 @@ from segops_auth.adapters.postgres.tables import (
     tenant_of,
     tenants,
 )
-from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, Act, Head, follow
+from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, ChainHead, chain
 from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
-from segops_auth.ports import AlreadyMember, EmailTaken, ReadUnit, SlugTaken, WriteUnit
+from segops_auth.ports.accounts import EmailTaken
+from segops_auth.ports.store import ReadUnit, WriteUnit
+from segops_auth.ports.tenants import AlreadyMember, SlugTaken
 from segops_common.security.permissions import Role
 from segops_common.stores.postgres import WriteSession, read_session, write_session
 
@@ -130,7 +132,7 @@ class PostgresWriteUnit(PostgresReadUnit):
         }
         return await self._change_key(tenant_id, key_id, values)
 
-    async def note_api_key_use(self, used_at: Mapping[int, datetime]) -> None:
+    async def record_api_key_use(self, used_at: Mapping[int, datetime]) -> None:
         ids = sa.bindparam("ids", list(used_at), type_=ARRAY(sa.BigInteger))
         times = sa.bindparam("times", list(used_at.values()), type_=ARRAY(sa.DateTime(timezone=True)))
         # In one order, so that two processes that write at once wait for each other instead of blocking each other.
@@ -169,7 +171,7 @@ class PostgresWriteUnit(PostgresReadUnit):
     async def end_all_refresh_families(self, user_id: int, at: datetime) -> None:
         await self._end_families(families.c.user_id == user_id, at)
 
-    async def drop_expired_refresh_tokens(self, now: datetime, limit: int) -> int:
+    async def delete_expired_refresh_tokens(self, now: datetime, limit: int) -> int:
         expired = sa.select(refresh_tokens.c.id).where(refresh_tokens.c.expires_at <= now).limit(limit)
         tokens = sa.delete(refresh_tokens).where(refresh_tokens.c.id.in_(expired)).returning(refresh_tokens.c.family_id)
         dropped = (await self._session.execute(tokens)).scalars().all()
@@ -177,10 +179,10 @@ class PostgresWriteUnit(PostgresReadUnit):
         await self._session.execute(sa.delete(families).where(families.c.id.in_(set(dropped)), ~has_tokens))
         return len(dropped)
 
-    async def record(self, tenant_id: int, act: Act) -> None:
+    async def record(self, tenant_id: int, act: AuditEvent) -> None:
         head = sa.select(tenants.c.audit_number, tenants.c.audit_hash).where(tenants.c.id == tenant_id)
         row = (await self._session.execute(head)).mappings().one()
-        entry = follow(tenant_id, Head(number=row["audit_number"], hash=row["audit_hash"]), act)
+        entry = chain(tenant_id, ChainHead(number=row["audit_number"], hash=row["audit_hash"]), act)
         values = {name: getattr(entry, name) for name in _AUDIT_COLUMNS} | {"details": dict(entry.details)}
         await self._session.execute(sa.insert(audit_log).values(values))
         moved = {"audit_number": entry.number, "audit_hash": entry.hash}

@@ -11,7 +11,7 @@ from segops_common.stores.redis import RedisBreaker, RedisUnavailable
 _log = logging.getLogger(__name__)
 
 
-class RedisPurges:
+class RedisCacheInvalidation:
     """Publishes; what nobody hears is forgotten by itself after 30 s."""
 
     def __init__(self, *, redis: RedisBreaker) -> None:

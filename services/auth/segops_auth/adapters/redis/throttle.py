@@ -8,7 +8,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from segops_auth.domain.rate_limit import Limit, Verdict, spend, whole_seconds
+from segops_auth.domain.rate_limit import Decision, Limit, consume, whole_seconds
 from segops_common.core.clock import Clock
 from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable
@@ -17,7 +17,7 @@ MAX_LOCAL_NAMES: Final = 10_000
 _KEY: Final = "segops:auth:limit"
 
 # As domain/gcra.py, in microseconds of the server's clock; answers the microseconds to wait, 0 when it was counted.
-_SPEND: Final = """
+_CONSUME: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval, period = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -27,7 +27,7 @@ if wait > 0 then return wait end
 redis.call('SET', KEYS[1], string.format('%.0f', next + interval), 'PX', math.ceil((next + interval - now) / 1000))
 return 0
 """
-_GIVE_BACK: Final = """
+_REFUND: Final = """
 local next = redis.call('GET', KEYS[1])
 if next then redis.call('SET', KEYS[1], string.format('%.0f', next - tonumber(ARGV[1])), 'KEEPTTL') end
 return 0
@@ -42,35 +42,35 @@ class RedisThrottle:
         self._clock = clock
         self._local: OrderedDict[str, float] = OrderedDict()
 
-    async def spend(self, limit: Limit, who: str) -> None:
+    async def consume(self, limit: Limit, who: str) -> None:
         key = _key(limit, who)
         try:
-            wait_s = await self._spend_in_redis(limit, key)
+            wait_s = await self._consume_in_redis(limit, key)
         except RedisUnavailable:
-            wait_s = self._spend_here(limit, key).wait_s
+            wait_s = self._consume_here(limit, key).wait_s
         if wait_s > 0:
             raise _limited(limit, whole_seconds(wait_s))
 
-    async def give_back(self, limit: Limit, who: str) -> None:
+    async def refund(self, limit: Limit, who: str) -> None:
         key = _key(limit, who)
         if key in self._local:
             self._local[key] -= limit.interval_s
         try:
-            await self._redis.run(lambda redis: _evaluate(redis, _GIVE_BACK, key, _micros(limit.interval_s)))
+            await self._redis.run(lambda redis: _evaluate(redis, _REFUND, key, _micros(limit.interval_s)))
         except RedisUnavailable:
             return
 
-    async def _spend_in_redis(self, limit: Limit, key: str) -> float:
+    async def _consume_in_redis(self, limit: Limit, key: str) -> float:
         arguments = (_micros(limit.interval_s), _micros(limit.period_s))
-        return await self._redis.run(lambda redis: _evaluate(redis, _SPEND, key, *arguments)) / 1e6
+        return await self._redis.run(lambda redis: _evaluate(redis, _CONSUME, key, *arguments)) / 1e6
 
-    def _spend_here(self, limit: Limit, key: str) -> Verdict:
-        verdict = spend(limit, self._local.get(key), self._clock.monotonic())
-        self._local[key] = verdict.next_s
+    def _consume_here(self, limit: Limit, key: str) -> Decision:
+        decision = consume(limit, self._local.get(key), self._clock.monotonic())
+        self._local[key] = decision.next_s
         self._local.move_to_end(key)
         while len(self._local) > MAX_LOCAL_NAMES:
             self._local.popitem(last=False)
-        return verdict
+        return decision
 
 
 def _key(limit: Limit, who: str) -> str:

@@ -11,8 +11,8 @@ from pydantic import ConfigDict, Field, model_validator
 from segops_auth.api.schemas import examples
 from segops_auth.api.schemas.fields import Answer, Body, Email, GivenPassword, Name, NewPassword, Slug, Token
 from segops_auth.domain import values
-from segops_auth.service.accounts import SignedUp
-from segops_auth.service.sessions import Tokens
+from segops_auth.service.accounts import NewAccount
+from segops_auth.service.sessions import SessionTokens
 from segops_common.core.pagination import Page
 from segops_common.security.permissions import Role
 from segops_language import Optional
@@ -135,7 +135,7 @@ class TokenSet(Answer):
     expires_in: int = Field(description="Seconds for which the access token is good.")
 
     @classmethod
-    def of(cls, tokens: Tokens) -> Self:
+    def of(cls, tokens: SessionTokens) -> Self:
         """From the words of the use cases."""
         return cls(
             access_token=tokens.access_token,
@@ -177,7 +177,7 @@ class SignUpResult(Answer):
     tokens: TokenSet
 
     @classmethod
-    def of(cls, made: SignedUp) -> Self:
+    def of(cls, made: NewAccount) -> Self:
         """From the words of the use cases."""
         return cls(
             user=UserRef(id=made.account.id, email=made.account.email),
@@ -203,7 +203,7 @@ class Me(Answer):
     tenants: list[OwnTenant]
 
     @classmethod
-    def of(cls, account: values.Account, belongings: Sequence[values.Belonging]) -> Self:
+    def of(cls, account: values.Account, joined_tenants: Sequence[values.JoinedTenant]) -> Self:
         """From the words of the use cases."""
         tenants = [
             OwnTenant(
@@ -213,7 +213,7 @@ class Me(Answer):
                 is_test=item.tenant.is_test,
                 role=item.role,
             )
-            for item in belongings
+            for item in joined_tenants
         ]
         return cls(id=account.id, email=account.email, tenants=tenants)
 

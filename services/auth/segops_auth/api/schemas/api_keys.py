@@ -11,7 +11,7 @@ from segops_auth.api.schemas import examples
 from segops_auth.api.schemas.accounts import GivenRole, TenantRef, TokenSet, UserRef
 from segops_auth.api.schemas.fields import Answer, Body, Email, Name, NewPassword, Origins, TenantId, Token
 from segops_auth.domain import values
-from segops_auth.service.invites import Accepted
+from segops_auth.service.invites import AcceptedInvite
 from segops_common.core.pagination import Page
 from segops_common.security.api_keys import key_prefix
 from segops_common.security.permissions import KeyKind, Role, Scope
@@ -153,7 +153,7 @@ class InviteAccepted(Answer):
     tokens: TokenSet
 
     @classmethod
-    def of(cls, accepted: Accepted) -> Self:
+    def of(cls, accepted: AcceptedInvite) -> Self:
         """From the words of the use cases."""
         return cls(
             user=UserRef(id=accepted.account.id, email=accepted.account.email),

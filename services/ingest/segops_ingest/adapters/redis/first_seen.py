@@ -9,20 +9,20 @@ from typing import Final
 from redis.asyncio import Redis
 
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable
-from segops_ingest.adapters.metrics import IntakeMetrics
+from segops_ingest.adapters.metrics import IngestMetrics
 
 KEPT: Final = timedelta(days=7)
 
 
-class RedisStamps:
+class RedisFirstSeen:
     """One `SET … NX GET` per id, all in one round trip."""
 
-    def __init__(self, *, redis: RedisBreaker, metrics: IntakeMetrics) -> None:
+    def __init__(self, *, redis: RedisBreaker, metrics: IngestMetrics) -> None:
         self._redis = redis
         self._metrics = metrics
 
-    async def first_stamps(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
-        """See StampMemory."""
+    async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
+        """See FirstSeenTimestamps."""
 
         async def stamp(redis: Redis) -> list[bytes | None]:
             pipeline = redis.pipeline(transaction=False)

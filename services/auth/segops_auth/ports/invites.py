@@ -1,0 +1,40 @@
+"""Invites to tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from segops_auth.domain.values import Invite
+
+
+class InviteReads(Protocol):
+    """Looks up invites."""
+
+    async def open_invites(self, tenant_id: int, now: datetime, after: int, limit: int) -> Sequence[Invite]:
+        """Return at most `limit` invites that can be accepted at `now`, with an id greater than `after`, ascending."""
+        ...
+
+    async def invite_by_token(self, token_hash: str) -> Invite | None:
+        """Return the invite, also if it was accepted, withdrawn or has expired."""
+        ...
+
+
+class InviteWrites(Protocol):
+    """Adds and closes invites."""
+
+    async def add_invite(self, tenant_id: int, invite: Invite, token_hash: str) -> Invite:
+        """Store the invite and return it with its id."""
+        ...
+
+    async def withdraw_invite(self, tenant_id: int, invite_id: int, at: datetime) -> Invite | None:
+        """Close an open invite. Return None if the tenant has no such open invite."""
+        ...
+
+    async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
+        """Close an open invite that has not expired at `at`. Return None if there is none.
+
+        Of several concurrent calls, exactly one gets the invite.
+        """
+        ...
