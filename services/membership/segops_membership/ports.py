@@ -11,8 +11,8 @@ from pyroaring import BitMap
 
 from segops_common.contracts.http import ObservedEvents
 from segops_common.contracts.jobs import ComputeResult, SegmentChanged, StaticMembersChanged
-from segops_language.reference.evaluate import Event
-from segops_language.reference.explain import Needs
+from segops_language.events import Event
+from segops_language.walk import Needs
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.digest import Digest
 from segops_membership.domain.predicates import Predicate, StaticListPredicate

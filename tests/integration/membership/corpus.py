@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from segops_language.reference.evaluate import Event
+from segops_language.events import Event
 from tests.integration.membership.stack import NOW_MS
 
 DAY_MS = 86_400_000

@@ -40,8 +40,8 @@ from segops_common.streams.memory import MemoryEventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
+from segops_language.events import Event
 from segops_language.instants import from_ms
-from segops_language.reference.evaluate import Event
 from segops_membership.adapters.clickhouse.evaluation import (
     DEFAULT_MEMORY_BYTES,
     ClickHouseEvaluation,

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
-from segops_language.reference.evaluate import Event, evaluate
+from segops_language.events import Event
+from segops_language.reference.evaluate import evaluate
 from segops_language.walk import walk
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
 from tests.integration.membership.worlds import World

@@ -11,8 +11,9 @@ from pydantic import JsonValue
 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group, format_instant
+from segops_language.events import Event
 from segops_language.instants import from_ms
-from segops_language.reference.evaluate import NO_USERS, Event, evaluate
+from segops_language.reference.evaluate import NO_USERS, evaluate
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.compiler.definitions import NO_REFERENCES, compile_definition
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from segops_common.stores.postgres import write_session
 from segops_language import Group
-from segops_language.reference.evaluate import Event
+from segops_language.events import Event
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
 from segops_membership.domain.publication import SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant

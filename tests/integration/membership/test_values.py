@@ -14,7 +14,8 @@ from pydantic import JsonValue
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_language.conditions import AggregateFunction
-from segops_language.reference.evaluate import Event, evaluate
+from segops_language.events import Event
+from segops_language.reference.evaluate import evaluate
 from segops_language.reference.values import aggregate
 from tests.integration.membership.stack import NOW_MS, group
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql

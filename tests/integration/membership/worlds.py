@@ -9,9 +9,9 @@ from typing import Any
 
 from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
 from segops_language import Group, format_instant
+from segops_language.events import Event
 from segops_language.instants import from_ms
-from segops_language.reference.checks import instant, number
-from segops_language.reference.evaluate import Event
+from segops_language.json_values import instant, number
 from tests.integration.membership.stack import NOW_MS
 from tests.integration.membership.worlds_filters import BY_FAMILY, families, walk
 from tests.integration.membership.worlds_order import held_for, sequence_condition, set_again

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segops_language.reference.checks import instant
+from segops_language.json_values import instant
 
 BY_FAMILY: dict[str, tuple[str, ...]] = {
     "equality": ("eq", "neq"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from segops_language.reference.evaluate import Event, in_order
+from segops_language.events import Event, in_order
 
 Where = Callable[[Event], list[dict[str, Any]]]
 

@@ -10,7 +10,8 @@ import pytest
 from pydantic import JsonValue
 
 from segops_language import Group
-from segops_language.reference.evaluate import Event, Profile
+from segops_language.events import Event
+from segops_language.reference.evaluate import Profile
 from segops_language.reference.explain import Explained, explain
 from segops_language.reference.forecast import Course, Effort, course_of
 

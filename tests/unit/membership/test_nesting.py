@@ -9,7 +9,8 @@ import pytest
 from pyroaring import BitMap
 
 from segops_language import Group
-from segops_language.reference.evaluate import Event, evaluate
+from segops_language.events import Event
+from segops_language.reference.evaluate import evaluate
 from segops_membership.compiler.definitions import compile_definition, compile_definitions
 from segops_membership.domain.predicates import Predicate, SamplePredicate, StaticListPredicate, predicates_of
 from segops_membership.domain.segment_graph import BrokenReference

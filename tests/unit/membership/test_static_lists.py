@@ -10,7 +10,8 @@ from pyroaring import BitMap
 
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_language import Group, parse_definition
-from segops_language.reference.evaluate import Event, evaluate
+from segops_language.events import Event
+from segops_language.reference.evaluate import evaluate
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.domain.set_algebra import members

@@ -5,25 +5,18 @@ Patterns are matched by RE2, as in the warehouse: in time that grows with the te
 
 from __future__ import annotations
 
-import math
 import operator
-import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
 import re2
 from pydantic import JsonValue
-from pydantic_core import PydanticCustomError
 
 from segops_language.filters import AnyFilter
 from segops_language.instants import to_ms
+from segops_language.json_values import equal, instant, look_up, number
 from segops_language.values import Duration, parse_instant, path_keys
-
-_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
-_FIRST_MILLISECONDS: Final = 100_000_000_000
-"""Epoch numbers from here on count milliseconds, smaller ones seconds."""
 
 _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "eq": operator.eq,
@@ -85,27 +78,6 @@ def _is_timely(name: str, value: JsonValue, wanted: object, as_of_ms: int) -> bo
     return at < limit if name == "before" else at > limit
 
 
-def look_up(value: JsonValue, keys: tuple[str, ...]) -> JsonValue:
-    """What the keys lead to, None when nothing is there."""
-    for key in keys:
-        if isinstance(value, Mapping):
-            value = value.get(key)
-        elif isinstance(value, list) and _DIGITS.fullmatch(key) and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return None
-    return value
-
-
-def equal(value: object, wanted: object) -> bool:
-    """As under `eq`: in JSON type and value."""
-    if isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
-    if isinstance(value, int | float) and isinstance(wanted, int | float):
-        return float(value) == float(wanted)
-    return isinstance(value, str) and value == wanted
-
-
 def _is_among(value: JsonValue, wanted: object) -> bool:
     return isinstance(wanted, tuple) and any(equal(value, each) for each in wanted)
 
@@ -125,15 +97,6 @@ def _compares(name: str, value: JsonValue, wanted: object) -> bool:
     return isinstance(wanted, int | float) and _COMPARE[name](found, float(wanted))
 
 
-def number(value: JsonValue) -> float | None:
-    """A number, or a string that is a JSON number, as a double; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return float(value) if _JSON_NUMBER.fullmatch(value) else None
-    return float(value) if isinstance(value, int | float) else None
-
-
 def _text_test(name: str, value: str, wanted: str) -> bool:
     match name:
         case "starts_with":
@@ -151,23 +114,3 @@ def _compiled(pattern: str) -> re2._Regexp:
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
-
-
-def instant(value: JsonValue) -> float | None:
-    """Milliseconds since 1970; seconds are rounded to microseconds first, as a double has no exact tenth."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    if isinstance(value, str):
-        try:
-            return to_ms(parse_instant(value))
-        except PydanticCustomError:
-            return None
-    number = float(value)
-    if number >= _FIRST_MILLISECONDS:
-        return _floor(number)
-    micros = number * 1e6
-    return _floor((float(round(micros)) if math.isfinite(micros) else micros) / 1000)
-
-
-def _floor(number: float) -> float:
-    return float(math.floor(number)) if math.isfinite(number) else number

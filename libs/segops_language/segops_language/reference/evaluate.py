@@ -25,35 +25,20 @@ from segops_language.conditions import (
     SegmentMembership,
 )
 from segops_language.conditions.trait import AnyTrait, HeldFor, TraitCondition
-from segops_language.events import IDENTIFY_EVENT
+from segops_language.events import IDENTIFY_EVENT, Event, in_order
 from segops_language.filters import AnyFilter
 from segops_language.groups import Group
 from segops_language.instants import to_ms
-from segops_language.reference.checks import look_up, passes, reaches
+from segops_language.json_values import count_each, look_up
+from segops_language.reference.checks import passes, reaches
 from segops_language.reference.order import has_chain, kept_since
-from segops_language.reference.values import aggregate, count_each, satisfies
+from segops_language.reference.values import aggregate, satisfies
 from segops_language.values import Duration, EventPattern, parse_instant, path_keys
 from segops_language.walk import segments_in
 from segops_language.windows import AnyWindow, LastWindow
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
 NO_USERS: Final[Mapping[int, frozenset[str]]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An event as it was sent; of `$identify`, the payload is the traits, nulls included."""
-
-    profile_id: str
-    event_type: str
-    message_id: str
-    timestamp_ms: int
-    payload: dict[str, JsonValue]
-
-
-def in_order(event: Event) -> tuple[int, bytes]:
-    """The key that sorts events by time, ties by message_id as bytes."""
-    return event.timestamp_ms, event.message_id.encode()
 
 
 def evaluate(

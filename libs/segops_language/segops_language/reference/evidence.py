@@ -22,12 +22,13 @@ from segops_language.conditions import (
     Sample,
 )
 from segops_language.conditions.trait import AnyTrait, TraitCondition
-from segops_language.events import IDENTIFY_EVENT
+from segops_language.events import IDENTIFY_EVENT, Event, in_order
 from segops_language.instants import from_ms
-from segops_language.reference.checks import look_up, number, reaches
-from segops_language.reference.evaluate import Event, Profile, in_order, values_of
+from segops_language.json_values import count_each, look_up, number
+from segops_language.reference.checks import reaches
+from segops_language.reference.evaluate import Profile, values_of
 from segops_language.reference.order import kept_since
-from segops_language.reference.values import aggregate, count_each
+from segops_language.reference.values import aggregate
 from segops_language.values import format_instant, path_keys
 
 _MAX_TEXT: Final = 200

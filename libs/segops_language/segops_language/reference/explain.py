@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, assert_never
 
@@ -22,14 +22,13 @@ from segops_language.conditions import (
     SegmentMembership,
 )
 from segops_language.conditions.trait import AnyTrait, TraitCondition
-from segops_language.events import IDENTIFY_EVENT
+from segops_language.events import IDENTIFY_EVENT, Event, in_order
 from segops_language.filters import RecencyFilter
 from segops_language.groups import Group
-from segops_language.reference.evaluate import Event, Profile, in_order, listed
+from segops_language.reference.evaluate import Profile, listed
 from segops_language.reference.evidence import measure
 from segops_language.reference.forecast import Course, Effort, course_of, joined
 from segops_language.values import EventPattern, path_keys
-from segops_language.walk import walk
 
 MAX_EVIDENCE: Final = 10
 MAX_EVALUATED: Final = 2_000_000
@@ -78,51 +77,6 @@ def explain(profile: Profile, definition: Group) -> Explanation:
     known = profile.seen or bool(profile.events)
     inside = known or profile.profile_id in listed(definition, profile.references, profile.lists)
     return Explanation(course=tree.course if inside else Course(False), tree=tree)
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What to read of a profile's events: of these types, their payloads only if asked for."""
-
-    patterns: frozenset[EventPattern]
-    payloads: bool
-
-
-def needs_of(definitions: Iterable[Group]) -> Needs:
-    """What definitions look at, those they refer to not included."""
-    patterns: set[EventPattern] = set()
-    payloads = False
-    for definition in definitions:
-        for _, node in walk(definition):
-            patterns |= {EventPattern.parse(each) for each in _types_of(node)}
-            payloads = payloads or _reads_payload(node)
-    return Needs(frozenset(patterns), payloads)
-
-
-def _types_of(node: Group | AnyCondition) -> tuple[str, ...]:
-    match node:
-        case EventSequence():
-            return tuple(step.event_type for step in node.steps)
-        case TraitCondition():
-            return (IDENTIFY_EVENT,)
-        case Group() | Sample() | SegmentMembership():
-            return ()
-        case _:
-            return (node.event_type,)
-
-
-def _reads_payload(node: Group | AnyCondition) -> bool:
-    match node:
-        case EventCount():
-            return bool(node.where) or node.per is not None
-        case EventTime() | EventRegularity():
-            return bool(node.where)
-        case EventSequence():
-            return any(step.where for step in node.steps)
-        case Group() | Sample() | SegmentMembership():
-            return False
-        case _:
-            return True
 
 
 @dataclass(slots=True)

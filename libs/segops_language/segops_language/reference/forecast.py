@@ -18,10 +18,11 @@ from segops_language.conditions import (
     EventTime,
 )
 from segops_language.conditions.trait import AnyTrait, RecencyTrait, TraitCondition
+from segops_language.events import Event
 from segops_language.filters import AnyFilter, RecencyFilter
 from segops_language.groups import Group
-from segops_language.reference.checks import instant, look_up
-from segops_language.reference.evaluate import Event, Profile
+from segops_language.json_values import instant, look_up
+from segops_language.reference.evaluate import Profile
 from segops_language.values import Duration, path_keys
 from segops_language.windows import AnyWindow, LastWindow
 

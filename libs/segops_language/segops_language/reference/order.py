@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from pydantic import JsonValue
 
+from segops_language.json_values import same
+
 
 def has_chain(times: Sequence[Collection[int]], within_ms: int) -> bool:
     """Whether one time can be chosen for each step so that they rise and end no later than `within_ms` after the first."""
@@ -32,21 +34,3 @@ def kept_since(history: Iterable[tuple[int, JsonValue]]) -> int | None:
             since = None if value is None else at
         present = value
     return since
-
-
-def same(one: JsonValue, other: JsonValue) -> bool:
-    """Whether values are equal in JSON type and value, all that is in them too; a null in an object is as good as none."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        left, right = _without_nulls(one), _without_nulls(other)
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return float(one) == float(other)
-    return one == other
-
-
-def _without_nulls(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    return {key: item for key, item in value.items() if item is not None}

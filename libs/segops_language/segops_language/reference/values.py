@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 
 from pydantic import JsonValue
 
 from segops_language.conditions import AggregateFunction
-from segops_language.reference.checks import number, reaches
+from segops_language.json_values import count_each, number
+from segops_language.reference.checks import reaches
 
 
 def satisfies(measured: float | None, operator: str, wanted: float | tuple[float, ...]) -> bool:
@@ -18,19 +18,6 @@ def satisfies(measured: float | None, operator: str, wanted: float | tuple[float
     if measured is None:
         return operator == "neq"
     return reaches(measured, operator, tuple(map(float, wanted)) if isinstance(wanted, tuple) else float(wanted))
-
-
-def count_each(values: Iterable[JsonValue]) -> Counter[tuple[str, object]]:
-    """How often each scalar occurs, those that are equal under `eq` together; all else is left out."""
-    counts: Counter[tuple[str, object]] = Counter()
-    for value in values:
-        if isinstance(value, bool):
-            counts["flag", value] += 1
-        elif isinstance(value, int | float):
-            counts["number", float(value)] += 1
-        elif isinstance(value, str):
-            counts["text", value] += 1
-    return counts
 
 
 def aggregate(function: AggregateFunction, values: Iterable[JsonValue]) -> float | None:

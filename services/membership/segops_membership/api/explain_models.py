@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.config import JsonDict
 
 from segops_language import EXAMPLE, Definition, InstantText, Optional
+from segops_language.events import Event
 from segops_language.instants import from_ms
 from segops_language.model import fault_at
-from segops_language.reference.evaluate import Event
 from segops_language.reference.explain import Explained
 from segops_language.values import parse_text
 from segops_membership.service.explain import Answer

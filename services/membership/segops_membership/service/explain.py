@@ -13,8 +13,8 @@ from segops_common.core.problems import Fault, NotFound, Unavailable, Validation
 from segops_language import Group, SegmentMembership
 from segops_language.instants import to_ms
 from segops_language.reference.evaluate import Profile
-from segops_language.reference.explain import Explanation, TooMuch, explain, needs_of
-from segops_language.walk import segments_in
+from segops_language.reference.explain import Explanation, TooMuch, explain
+from segops_language.walk import needs_of, segments_in
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.segment_graph import BrokenReference, dependency_order
 from segops_membership.ports import Definitions, Outage, ProfileEvents, StaticLists, TooManyEvents

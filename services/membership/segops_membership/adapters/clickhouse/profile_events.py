@@ -10,9 +10,8 @@ from pydantic import JsonValue
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
-from segops_language.events import IDENTIFY_EVENT
-from segops_language.reference.evaluate import Event
-from segops_language.reference.explain import Needs
+from segops_language.events import IDENTIFY_EVENT, Event
+from segops_language.walk import Needs
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports import Outage, TooManyEvents
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from segops_language.reference.evaluate import Event
+from segops_language.events import Event
 
 EventKey = tuple[str, int, str]
 """Type, time and message id: two deliveries of one event are equal in these."""

@@ -1,0 +1,101 @@
+"""How the language reads JSON values: where a path leads, what is equal, and what counts as a number or an instant."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from pydantic import JsonValue
+from pydantic_core import PydanticCustomError
+
+from segops_language.instants import to_ms
+from segops_language.values import parse_instant
+
+_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+_FIRST_MILLISECONDS: Final = 100_000_000_000
+"""Epoch numbers from here on count milliseconds, smaller ones seconds."""
+
+
+def look_up(value: JsonValue, keys: tuple[str, ...]) -> JsonValue:
+    """What the keys lead to, None when nothing is there."""
+    for key in keys:
+        if isinstance(value, Mapping):
+            value = value.get(key)
+        elif isinstance(value, list) and _DIGITS.fullmatch(key) and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value
+
+
+def equal(value: object, wanted: object) -> bool:
+    """As under `eq`: in JSON type and value."""
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    if isinstance(value, int | float) and isinstance(wanted, int | float):
+        return float(value) == float(wanted)
+    return isinstance(value, str) and value == wanted
+
+
+def same(one: JsonValue, other: JsonValue) -> bool:
+    """Whether values are equal in JSON type and value, all that is in them too; a null in an object is as good as none."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        left, right = _without_nulls(one), _without_nulls(other)
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return float(one) == float(other)
+    return one == other
+
+
+def _without_nulls(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def count_each(values: Iterable[JsonValue]) -> Counter[tuple[str, object]]:
+    """How often each scalar occurs, those that are equal under `eq` together; all else is left out."""
+    counts: Counter[tuple[str, object]] = Counter()
+    for value in values:
+        if isinstance(value, bool):
+            counts["flag", value] += 1
+        elif isinstance(value, int | float):
+            counts["number", float(value)] += 1
+        elif isinstance(value, str):
+            counts["text", value] += 1
+    return counts
+
+
+def number(value: JsonValue) -> float | None:
+    """A number, or a string that is a JSON number, as a double; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return float(value) if _JSON_NUMBER.fullmatch(value) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def instant(value: JsonValue) -> float | None:
+    """Milliseconds since 1970; seconds are rounded to microseconds first, as a double has no exact tenth."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str):
+        try:
+            return to_ms(parse_instant(value))
+        except PydanticCustomError:
+            return None
+    number = float(value)
+    if number >= _FIRST_MILLISECONDS:
+        return _floor(number)
+    micros = number * 1e6
+    return _floor((float(round(micros)) if math.isfinite(micros) else micros) / 1000)
+
+
+def _floor(number: float) -> float:
+    return float(math.floor(number)) if math.isfinite(number) else number
