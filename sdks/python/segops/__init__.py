@@ -1,4 +1,4 @@
-"""The Python client of SegOps: `SegOps` for threads, `AsyncSegOps` for asyncio."""
+"""Python client of SegOps: `SegOps` for threads, `AsyncSegOps` for asyncio."""
 
 from segops.aio import AsyncSegOps
 from segops.client import SegOps

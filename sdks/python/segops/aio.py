@@ -1,4 +1,4 @@
-"""The client for asyncio: calls queue, one task sends."""
+"""The client for asyncio: calls queue events, one task sends them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from segops.reports import OnError, Report, Result, Stats
 class AsyncSegOps(Calls):
     """Sends events in a task of the running loop; `async with` it, or `await` its `shutdown`.
 
-    Events that are taken before a loop runs wait for the first call within one. Raises ValueError for an address or key
-    that cannot be one.
+    Events queued before an event loop runs wait for the first call within one. Raises ValueError for an invalid
+    address or key.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class AsyncSegOps(Calls):
         await self.shutdown()
 
     async def flush(self, timeout_s: float = 10.0) -> bool:
-        """Send everything that was taken before the call; whether all of it was settled in time."""
+        """Send everything queued before the call; return whether all of it was sent or dropped in time."""
         self._core.flush()
         return await self._settled(timeout_s)
 
     async def shutdown(self, timeout_s: float = 5.0) -> Result:
-        """Send what waits for that long at most, then drop and report the rest. Later events are dropped."""
+        """Send queued events for at most that long, then drop and report the rest. Later events are dropped."""
         self._core.close()
         await self._settled(timeout_s)
         result = self._core.give_up()
@@ -65,24 +65,24 @@ class AsyncSegOps(Calls):
         return result
 
     def stats(self) -> Stats:
-        """Numbers since the client was made."""
+        """Return counts since the client was created."""
         return self._core.stats()
 
     def opt_out(self) -> None:
-        """Drop what waits, and every event from now on."""
+        """Drop queued events, and every event from now on."""
         self._core.opt(out=True)
         self._tell()
 
     def opt_in(self) -> None:
-        """Take events again."""
+        """Accept events again."""
         self._core.opt(out=False)
 
     async def segments(self, user_id: str) -> list[int]:
-        """The ids of the segments that the user is in. Raises LookupFailed."""
+        """Return the ids of the user's segments. Raises LookupFailed."""
         try:
             answer = await self._http.get(self._url + lookup_path(user_id), headers=self._headers)
         except httpx.HTTPError as error:
-            raise LookupFailed(f"The server does not answer: {type(error).__name__}") from error
+            raise LookupFailed(f"The server did not respond: {type(error).__name__}") from error
         return segment_ids(answer.status_code, answer.content)
 
     def _take(self, event: Event | Report) -> None:

@@ -1,4 +1,4 @@
-"""What an answer means for the events of its request."""
+"""What a response means for the events of its request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALL_BAD = "/no-valid-event"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, its headers by lower-case name."""
+    """A response; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -24,18 +24,18 @@ class Answer:
 
     @property
     def stored(self) -> bool:
-        """Whether the events are stored, but those named in `refusals`."""
+        """True if all events are stored, except those in `refusals`."""
         return 200 <= self.status < 300
 
     def refusals(self, events: int) -> dict[int, str]:
-        """The codes of the events that were refused, by their place in the batch; of a problem without names, none."""
+        """Codes of refused events by their index in the batch; empty if the problem names none."""
         parsed = self._parsed()
         if str(parsed.get("type", "")).endswith(_ALL_BAD):
             return dict.fromkeys(range(events), "no-valid-event") | dict(_named(parsed, events))
         return dict(_named(parsed, events))
 
     def retry_after_s(self, now: datetime) -> float:
-        """Seconds to stay away, 0 when the server does not say."""
+        """Seconds to wait before the next request; 0 if the server does not say."""
         said = self.headers.get("retry-after", "").strip()
         if said.isascii() and said.isdigit():
             return float(said)

@@ -1,4 +1,4 @@
-"""The calls that both clients take; none of them raises, waits, or keeps what it is given."""
+"""The calls that both clients share. None of them raises, waits, or keeps a reference to its arguments."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Json = Mapping[str, Any]
 
 
 class Calls(ABC):
-    """Events become lines in the caller's thread, at once. What is wrong with one is told by `on_error`."""
+    """Converts events to JSON at once, in the caller's thread. Invalid events are reported to `on_error`."""
 
     _options: Options
 
     @abstractmethod
     def _take(self, event: Event | Report) -> None:
-        """Queue an event, or count one that cannot be sent."""
+        """Queue an event, or count it as dropped if it cannot be sent."""
 
     def track(
         self,
@@ -34,7 +34,7 @@ class Calls(ABC):
         timestamp: datetime | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Something that a user did."""
+        """Record an action of a user."""
         self._call(
             "track", user_id, anonymous_id, context, timestamp, message_id, event_type=event_type, payload=payload
         )
@@ -49,7 +49,7 @@ class Calls(ABC):
         timestamp: datetime | None = None,
         message_id: str | None = None,
     ) -> None:
-        """What a user is; a trait that is None is removed."""
+        """Set traits of a user; None removes a trait."""
         self._call("identify", user_id, anonymous_id, context, timestamp, message_id, traits=traits)
 
     def page(
@@ -63,7 +63,7 @@ class Calls(ABC):
         timestamp: datetime | None = None,
         message_id: str | None = None,
     ) -> None:
-        """A page that a user saw."""
+        """Record a page view."""
         self._call("page", user_id, anonymous_id, context, timestamp, message_id, name=name, properties=properties)
 
     def group(
@@ -77,7 +77,7 @@ class Calls(ABC):
         timestamp: datetime | None = None,
         message_id: str | None = None,
     ) -> None:
-        """An account or team that a user belongs to, and what it is."""
+        """Record that a user belongs to a group, and set the group's traits."""
         self._call("group", user_id, anonymous_id, context, timestamp, message_id, group_id=group_id, traits=traits)
 
     def alias(
@@ -89,7 +89,7 @@ class Calls(ABC):
         timestamp: datetime | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Two ids are one user."""
+        """Record that two ids belong to one user."""
         self._call("alias", user_id, None, context, timestamp, message_id, previous_id=previous_id)
 
     def _call(

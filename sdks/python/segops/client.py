@@ -1,4 +1,4 @@
-"""The client for threads: calls queue, one thread of its own sends."""
+"""The client for threads: calls queue events, one background thread sends them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _AT_EXIT_S = 2.0
 
 
 class SegOps(Calls):
-    """Sends events in the background; make one a process, and shut it down at its end.
+    """Sends events in the background. Create one per process, and shut it down at the end.
 
-    A process that ends without `shutdown` still gets two seconds for what waits. In a forked child the queue begins
-    empty: the parent sends what it took. Raises ValueError for an address or key that cannot be one.
+    A process that ends without `shutdown` still gets two seconds for queued events. A forked child starts with an empty
+    queue; the parent sends its own events. Raises ValueError for an invalid address or key.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class SegOps(Calls):
         self.shutdown()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Send everything that was taken before the call; whether all of it was settled in time."""
+        """Send everything queued before the call; return whether all of it was sent or dropped in time."""
         with self._changed:
             self._core.flush()
             self._changed.notify_all()
@@ -58,7 +58,7 @@ class SegOps(Calls):
             return self._changed.wait_for(lambda: core.flushed, timeout_s)
 
     def shutdown(self, timeout_s: float = 5.0) -> Result:
-        """Send what waits for that long at most, then drop and report the rest. Later events are dropped."""
+        """Send queued events for at most that long, then drop and report the rest. Later events are dropped."""
         with self._changed:
             self._core.close()
             self._changed.notify_all()
@@ -70,28 +70,28 @@ class SegOps(Calls):
         return result
 
     def stats(self) -> Stats:
-        """Numbers since the client was made."""
+        """Return counts since the client was created."""
         with self._changed:
             return self._core.stats()
 
     def opt_out(self) -> None:
-        """Drop what waits, and every event from now on."""
+        """Drop queued events, and every event from now on."""
         self._opt(out=True)
 
     def opt_in(self) -> None:
-        """Take events again."""
+        """Accept events again."""
         self._opt(out=False)
 
     def segments(self, user_id: str) -> list[int]:
-        """The ids of the segments that the user is in. Raises LookupFailed."""
+        """Return the ids of the user's segments. Raises LookupFailed."""
         try:
             answer = self._http.get(self._url + lookup_path(user_id), headers=self._headers)
         except httpx.HTTPError as error:
-            raise LookupFailed(f"The server does not answer: {type(error).__name__}") from error
+            raise LookupFailed(f"The server did not respond: {type(error).__name__}") from error
         return segment_ids(answer.status_code, answer.content)
 
     def _begin(self) -> None:
-        """Everything that a forked child must not share with its parent."""
+        """Create everything that a forked child must not share with its parent."""
         self._core = Core(self._options)
         self._changed = threading.Condition()
         self._http = httpx.Client(timeout=self._options.request_timeout_s)
@@ -134,7 +134,7 @@ class SegOps(Calls):
             self._tell()
 
     def _next(self, core: Core) -> Request | None:
-        """Wait for what is to be sent; None when there is nothing more to come."""
+        """Wait for the next request; return None when the client is closed and empty."""
         while not (core.closing and not core.pending):
             request = core.next_request(time.monotonic(), datetime.now(UTC))
             if request is not None:
@@ -143,7 +143,7 @@ class SegOps(Calls):
         return None
 
     def _post(self, http: httpx.Client, request: Request) -> Answer | None:
-        """The answer, read for no longer than a request may take; None without one."""
+        """Return the response, or None if there is none within the time limit of a request."""
         end = time.monotonic() + self._options.request_timeout_s
         headers = self._headers | request.headers
         try:
@@ -158,7 +158,7 @@ class SegOps(Calls):
             return None
 
     def _tell(self) -> None:
-        """Hand reports on, outside of the lock: a callback may call the client."""
+        """Deliver reports outside the lock, since a callback may call the client."""
         reports = self._core.reports
         while reports:
             try:

@@ -1,6 +1,6 @@
-"""All that a client decides, without a socket, a thread or a clock: what to send when, and what an answer changes.
+"""All decisions of a client, without sockets, threads or a clock: what to send when, and how to treat a response.
 
-One request is on its way at a time, so that after a failure the next one is the probe, and batches stay in order.
+One request is sent at a time, so that after a failure the next one is the probe, and batches stay in order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Request:
 
 
 class Core:
-    """The state of one client; whoever calls it from several threads takes turns. Times are of a monotonic clock."""
+    """State of one client. Callers in several threads must hold a lock. Times are readings of a monotonic clock."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -54,17 +54,17 @@ class Core:
 
     @property
     def closing(self) -> bool:
-        """Whether the client takes no more events."""
+        """True if the client accepts no more events."""
         return self._closing
 
     @property
     def pending(self) -> int:
-        """Events that are neither sent nor dropped."""
+        """Number of events that are neither sent nor dropped."""
         return self._taken - self._sent - self._dropped
 
     @property
     def flushed(self) -> bool:
-        """Whether everything that `flush` was asked for has been settled; nothing will be once the key is refused."""
+        """True if everything queued before `flush` was sent or dropped, or if the key was refused."""
         return self._halted or self._settled >= self._flush_to
 
     @property
@@ -72,7 +72,7 @@ class Core:
         return self._sent + self._dropped
 
     def add(self, event: Event, now: float) -> None:
-        """Take an event, or drop it or an older one for it."""
+        """Queue an event; drop it, or an older one, if the queue is full."""
         self._taken += 1
         if self._opted_out or self._closing:
             self._drop([event], "opted-out" if self._opted_out else "shutdown", "The client takes no more events.")
@@ -85,28 +85,28 @@ class Core:
             self._drop([victim], "queue-full", "The queue is full.")
 
     def refuse(self, report: Report) -> None:
-        """Count an event that could not even be written."""
+        """Count an event that could not be converted to JSON."""
         self._taken += 1
         self._dropped += 1
         self.reports.append(report)
 
     def flush(self) -> None:
-        """Let everything that was taken so far leave without waiting for more."""
+        """Send everything queued so far without waiting for more."""
         self._flush_to = self._taken
 
     def opt(self, *, out: bool) -> None:
-        """Drop what waits and take nothing more, or take events again."""
+        """Drop queued events and accept no more, or accept events again."""
         self._opted_out = out
         if out:
             self._drop(self._clear(), "opted-out", "The user opted out.")
 
     def close(self) -> None:
-        """Take no more events, and send what waits."""
+        """Accept no more events, and send queued ones."""
         self._closing = True
         self.flush()
 
     def give_up(self) -> Result:
-        """Drop what is left, a request on its way too: its answer is not waited for. The end of the client."""
+        """Drop all remaining events, those being sent too, without waiting for a response. Ends the client."""
         self._closing = True
         lost = [*self._on_its_way, *self._clear()]
         self._on_its_way = ()
@@ -115,17 +115,17 @@ class Core:
         return Result(self._sent, self._dropped)
 
     def stats(self) -> Stats:
-        """Numbers so far."""
+        """Return counts so far."""
         return Stats(self._sent, self._dropped, self.pending, self._bytes, self._requests, self._retries)
 
     def wait_s(self, now: float) -> float | None:
-        """How long nothing is to be sent if nothing happens; None: for ever."""
+        """Return seconds until something must be sent, or None for no limit."""
         if self._on_its_way or self._halted or not (self._again or self._queue):
             return None
         return max(0.0, self._not_before - now, 0.0 if self._again else self._until_due(now))
 
     def next_request(self, now: float, at: datetime) -> Request | None:
-        """What to send now, if anything; `answered` or `failed` is told of it before the next one."""
+        """Return the request to send now, or None. Call `answered` or `failed` before the next one."""
         if self.wait_s(now) != 0.0:
             return None
         self._on_its_way = batch = self._cut_again() if self._again else self._cut()
@@ -139,7 +139,7 @@ class Core:
         return Request(batch, body, headers)
 
     def answered(self, request: Request, answer: Answer, now: float, at: datetime) -> None:
-        """Settle the events of a request, or keep them for another one."""
+        """Apply a response: remove its events, or keep them for a retry."""
         if request.batch is not self._on_its_way:
             return
         batch, self._on_its_way = request.batch, ()
@@ -160,7 +160,7 @@ class Core:
             self._later(batch, answer, now)
 
     def failed(self, request: Request, now: float) -> None:
-        """The request was not answered: whether its events are stored is not known, and sending them again is harmless."""
+        """Handle a request without a response. Its events may be stored; sending them again is harmless."""
         if request.batch is self._on_its_way:
             self._on_its_way = ()
             self._put_back(request.batch)
@@ -175,7 +175,7 @@ class Core:
         return max(0.0, self._queue[0][0] + self._options.flush_interval_s - now)
 
     def _cut(self) -> Batch:
-        """The next events, at least one, as many as a batch may have."""
+        """Return the next events: at least one, at most a full batch."""
         count, size = 0, 0
         for _, event in islice(self._queue, self._most_events):
             size += len(event.line) + 1
@@ -185,7 +185,7 @@ class Core:
         return [self._queue.popleft()[1] for _ in range(count)]
 
     def _cut_again(self) -> Batch:
-        """Events that were sent before, no more than a batch may have by now."""
+        """Return events to retry, within the current batch size."""
         batch = self._again.popleft()
         if len(batch) > self._most_events:
             self._again.appendleft(batch[self._most_events :])
@@ -200,7 +200,7 @@ class Core:
             self._lose([batch[index]], code, "The server refused the event.")
 
     def _sift(self, batch: Batch, answer: Answer) -> None:
-        """Drop the events that are named; when none is, look for the bad one by halves."""
+        """Drop the events that the response names; if it names none, halve the batch to find the bad one."""
         self._failures = 0
         refused = answer.refusals(len(batch)) or ({0: "refused"} if len(batch) == 1 else {})
         for index, code in refused.items():
@@ -223,15 +223,15 @@ class Core:
         self._again.extendleft((batch[len(batch) // 2 :], batch[: len(batch) // 2]))
 
     def _halt(self, batch: Batch, answer: Answer) -> None:
-        """Nothing that is sent with this key will be taken: events wait within the limits of the queue."""
+        """Stop sending because the key was refused; events stay in the queue."""
         self._again.appendleft(batch)
         self._halted = True
-        self.reports.append(Report("unauthorized", f"The server answered {answer.status}: is the key right?"))
+        self.reports.append(Report("unauthorized", f"The server answered {answer.status}: check the API key."))
 
     def _later(self, batch: Batch, answer: Answer, now: float) -> None:
         expected = answer.status >= 500 or answer.status in _RETRIED
         if not expected and not self._failures:
-            self.reports.append(Report("unexpected-status", f"The server answered {answer.status}: is the URL right?"))
+            self.reports.append(Report("unexpected-status", f"The server answered {answer.status}: check the URL."))
         self._put_back(batch)
         self._back_off(now)
 
@@ -255,7 +255,7 @@ class Core:
             self.reports.append(Report(code, detail, [event.message_id for event in events]))
 
     def _clear(self) -> list[Event]:
-        """Everything that waits; what is on its way stays."""
+        """Remove all waiting events; those being sent stay."""
         waiting = [event for batch in self._again for event in batch] + [event for _, event in self._queue]
         self._again.clear()
         self._queue.clear()

@@ -1,4 +1,4 @@
-"""Events as they are sent: written as JSON when they are taken, so that what changes later does not change them."""
+"""Events in the form in which they are sent. They are converted to JSON at once, so later changes have no effect."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Refused(Exception):
 
 
 def uuid7(milliseconds: int) -> str:
-    """A UUID of version 7 (RFC 9562) with that time since 1970."""
+    """Return a UUID of version 7 (RFC 9562) for the given milliseconds since 1970."""
     random = secrets.randbits(74)
     high, low = random >> 62, random & (2**62 - 1)
     return str(UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
 
 
 def instant(at: datetime) -> str:
-    """RFC 3339 in UTC, to the millisecond; a time without a zone is local."""
+    """Format as RFC 3339 in UTC with milliseconds. A time without a zone is local."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_event(kind: str, fields: Mapping[str, Any], before_send: BeforeSend | None) -> Event | None:
-    """The event with an id and a time of its own, unless it was given them; None when `before_send` leaves it out.
+    """Return the event, with an id and a time unless given; None if `before_send` skips it.
 
     Raises Refused.
     """
@@ -58,7 +58,7 @@ def new_event(kind: str, fields: Mapping[str, Any], before_send: BeforeSend | No
         changed = _changed(event, before_send, message_id)
         return None if changed is None else Event(message_id, _line(changed, message_id))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise Refused("invalid-event", f"The event cannot be written as JSON: {error}", message_id) from None
+        raise Refused("invalid-event", f"The event must be convertible to JSON: {error}", message_id) from None
 
 
 def _changed(event: dict[str, Any], before_send: BeforeSend | None, message_id: str) -> dict[str, Any] | None:
@@ -72,13 +72,13 @@ def _changed(event: dict[str, Any], before_send: BeforeSend | None, message_id: 
 
 def _line(event: dict[str, Any], message_id: str) -> bytes:
     if not event.get("user_id") and not event.get("anonymous_id"):
-        raise Refused("invalid-event", "The event has neither user_id nor anonymous_id.", message_id)
+        raise Refused("invalid-event", "The event must have user_id or anonymous_id.", message_id)
     # The id is what makes a repetition harmless; whatever before_send did, it is this one.
     event["message_id"] = message_id
     text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
     line = text.encode()
     if len(line) > MAX_EVENT_BYTES:
-        detail = f"The event has {len(line)} bytes, {MAX_EVENT_BYTES} are allowed."
+        detail = f"The event must be at most {MAX_EVENT_BYTES} bytes; it has {len(line)}."
         raise Refused("too-large", detail, message_id)
     return line
 

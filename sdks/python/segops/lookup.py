@@ -1,4 +1,4 @@
-"""Asking which segments a user is in: the request and what its answer says."""
+"""Membership lookup: the request, and how to read its response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PATH = "/api/segments/membership/"
 
 
 class LookupFailed(Exception):
-    """The server did not say which segments the user is in; `status` is None when it did not answer at all."""
+    """The lookup failed; `status` is None if there was no response."""
 
     def __init__(self, detail: str, status: int | None = None) -> None:
         super().__init__(detail)
@@ -18,12 +18,12 @@ class LookupFailed(Exception):
 
 
 def lookup_path(user_id: str) -> str:
-    """The path and query of a look-up; ids are compared byte by byte."""
+    """Return path and query of a lookup. Ids are compared byte by byte."""
     return f"{_PATH}?{urlencode({'user_id': user_id})}"
 
 
 def segment_ids(status: int, body: bytes) -> list[int]:
-    """The ids of an answer. Raises LookupFailed."""
+    """Return the segment ids of a response. Raises LookupFailed."""
     if status != 200:
         raise LookupFailed(f"The server answered {status}.", status)
     try:

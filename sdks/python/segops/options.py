@@ -1,4 +1,4 @@
-"""What may be set of a client."""
+"""Options of a client."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MAX_BATCH_EVENTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Times in seconds. A batch leaves at `flush_at` events, or when the oldest has waited for `flush_interval_s`.
+    """Options of a client; times in seconds. A batch is sent at `flush_at` events, or after `flush_interval_s`.
 
-    A client keeps at most `max_queued_events` and `max_queued_bytes`; beyond it drops the `oldest` or the `newest`. A failed
-    request is repeated after a random time up to `retry_base_s`, doubled with each failure up to `retry_max_s`, and never
-    before the server's Retry-After. `before_send` may change an event or return None to leave it out.
+    A client queues at most `max_queued_events` and `max_queued_bytes`; then it drops the `oldest` or the `newest`. A failed
+    request is retried after a random time up to `retry_base_s`, doubled with each failure up to `retry_max_s`, and never
+    before the server's Retry-After. `before_send` may change an event, or return None to skip it.
     """
 
     flush_at: int = 20

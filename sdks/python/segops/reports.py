@@ -1,4 +1,4 @@
-"""What a client tells of itself."""
+"""Reports, results and counts of a client."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Something that went wrong: `message_ids` are the events that were dropped for it, none when nothing was lost.
+    """An error. `message_ids` lists the dropped events; it is empty if nothing was lost.
 
     Codes of the client: `invalid-event`, `too-large`, `before-send-failed`, `queue-full`, `opted-out`, `shutdown`,
-    `unauthorized`, `unexpected-status`. A refusal by the server has the server's code.
+    `unauthorized`, `unexpected-status`. An event refused by the server has the server's code.
     """
 
     code: str
@@ -24,7 +24,7 @@ OnError = Callable[[Report], object]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The fate of all events of a client: stored by the server, or dropped."""
+    """How many events of a client were sent, and how many were dropped."""
 
     sent: int
     dropped: int
@@ -32,7 +32,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Numbers since the client was made, and what waits now; `retries` are requests that had to be repeated."""
+    """Counts since the client was created, and the queue now. `retries` counts repeated requests."""
 
     sent: int
     dropped: int

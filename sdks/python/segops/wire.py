@@ -1,4 +1,4 @@
-"""What both clients know of the server."""
+"""Addresses and headers, as both clients use them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 
 def base_url(api_url: str, api_key: str) -> str:
-    """The address without a slash at its end. Raises ValueError for an address or a key that cannot be one."""
+    """Return the address without a trailing slash. Raises ValueError for an invalid address or key."""
     url = httpx.URL(api_url)
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError("api_url is the http or https address of SegOps, as in https://segops.example.com")
+        raise ValueError("api_url must be an http or https address, such as https://segops.example.com")
     if not api_key.isascii() or not api_key.isprintable() or not api_key.strip():
-        raise ValueError("api_key is not a key: it is empty, or has characters that no key has")
+        raise ValueError("api_key must be a non-empty key of printable ASCII characters")
     return str(url).rstrip("/")
 
 
 def headers(api_key: str) -> dict[str, str]:
-    """Of every request."""
+    """Return the headers of every request."""
     try:
         own = version("segops")
     except PackageNotFoundError:
@@ -33,7 +33,7 @@ def headers(api_key: str) -> dict[str, str]:
 
 
 def tell(on_error: OnError | None, report: Report) -> None:
-    """Hand a report on; what the callback raises is its own affair, and must not end the client."""
+    """Deliver a report. Exceptions of the callback are ignored, so that they cannot stop the client."""
     if on_error is not None:
         with suppress(Exception):
             on_error(report)

@@ -5,13 +5,13 @@ import { attempt, type Item, itemOf, now, uuid } from './util.ts';
 const MAX_EVENT_BYTES = 32_768;
 const MAX_BATCH_BYTES = 450_000;
 const MAX_BATCH_EVENTS = 100;
-/** Browsers refuse keepalive bodies of over 65,536 bytes in all; the rest is for the frame of the batch. */
+/** Browsers refuse keepalive bodies over 65,536 bytes in total; the rest is room for the JSON around the events. */
 const MAX_KEEPALIVE_BYTES = 60_000;
-/** A longer wait is no use to anybody, and timers overflow at 24 days. */
+/** Waiting longer is useless, and timers overflow at 24 days. */
 const MAX_WAIT_MS = 864e5;
 const WAIT_UNTIL_MS = 25_000;
 
-/** What a page remembers, short because it is stored: anonymous id, user id, opted out. */
+/** What a page stores, with short names: anonymous id, user id, opted out. */
 interface Memory {
   a?: string;
   u?: string;
@@ -40,14 +40,14 @@ export const createClient = (options: Options): Client => {
   const { post, stopGzip } = createTransport(options);
   const page = globalThis.window?.document;
   const isInert = page && /^sk_/.test(apiKey);
-  /** Of the storage's entries: two clients with different keys share nothing. */
+  /** Prefix of the storage's entries: clients with different keys share nothing. */
   const name = `segops:${`${apiKey}`.slice(-8)}`;
   let { storage } = options;
   let memory: Memory = {};
   let context: object | undefined;
   let queue: Item[] = [];
   let queuedBytes = 0;
-  /** How many at the head of the queue are on their way. */
+  /** How many events at the head of the queue are being sent. */
   let busy = 0;
   let limit = MAX_BATCH_EVENTS;
   let failures = 0;
@@ -56,15 +56,15 @@ export const createClient = (options: Options): Client => {
   let blocked = isInert;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let flushing: Promise<void> | undefined;
-  /** Until it ends, nothing is sent: back-off or Retry-After. */
+  /** Pending while nothing may be sent: back-off or Retry-After. */
   let waiting: Promise<void> | undefined;
   let closing: ReturnType<Client['shutdown']> | undefined;
   let controller: AbortController | undefined;
 
-  // --- what is remembered and told
+  // --- memory and reports
 
   const read = (key: string): Answer => attempt(() => JSON.parse(storage?.getItem(key) as string));
-  /** Whether it is stored; it may be full, or forbidden. */
+  /** Returns true if the value was stored; the storage may be full or forbidden. */
   const write = (key: string, value: unknown) =>
     attempt(() => {
       (storage as KeyValueStorage).setItem(key, JSON.stringify(value));
@@ -75,7 +75,7 @@ export const createClient = (options: Options): Client => {
     write(name, value);
   };
 
-  /** Whether no event may be taken or sent. Another tab may have changed that, and who the user is. */
+  /** Returns true if no event may be accepted or sent. Another tab may have changed consent and the user. */
   const isRefused = () => {
     if (storage) memory = read(name) ?? memory;
     return isInert || memory.o;
@@ -104,11 +104,11 @@ export const createClient = (options: Options): Client => {
     remove(queue);
   };
 
-  /** The first of the queue: at least one, else no more events or bytes than that. */
+  /** Returns the head of the queue: at least one event, otherwise within the given limits. */
   const head = (maxEvents: number, maxBytes: number) => {
     let count = 0;
     for (const item of queue) {
-      // A comma follows.
+      // One more byte for the comma.
       maxBytes -= item.bytes + 1;
       if (count && (count >= maxEvents || maxBytes < 0)) break;
       count++;
@@ -153,15 +153,15 @@ export const createClient = (options: Options): Client => {
     (call: Call = {}) => {
       try {
         if (isRefused()) return;
-        // A server sends for many users: what one call says holds for no other.
+        // A server sends for many users, so ids of one call must not apply to another.
         if (page || storage) {
           if (type === 'identify' && call.userId) remember({ ...memory, u: call.userId });
           if (!memory.a) remember({ ...memory, a: uuid() });
         }
         const event = wireEvent(type, call);
-        const wanted = beforeSend ? beforeSend(event) : event;
-        if (!wanted) return;
-        const item = itemOf(JSON.stringify(wanted));
+        const result = beforeSend ? beforeSend(event) : event;
+        if (!result) return;
+        const item = itemOf(JSON.stringify(result));
         if (closing) drop(item, 'closed');
         else if (item.bytes > MAX_EVENT_BYTES) drop(item, 'event_too_large');
         else push(item);
@@ -189,12 +189,12 @@ export const createClient = (options: Options): Client => {
         },
         Math.min(ms, MAX_WAIT_MS),
       );
-      // A server that fails does not keep a process from ending.
+      // A failing server must not keep the process alive.
       (timer as { unref?: () => void }).unref?.();
     });
   };
 
-  /** Takes out of the queue what an answer names as bad, and the others when it is good; how many. */
+  /** Removes refused events, and all others if the response is successful; returns how many were removed. */
   const settle = (batch: Item[], response: Response, answer: Answer) => {
     const settled = batch.filter((item, index) => {
       const refusal = refusalAt(answer, index);
@@ -206,7 +206,7 @@ export const createClient = (options: Options): Client => {
     return settled.length;
   };
 
-  /** The batch is too large, or one of its events is bad: find which by halves. */
+  /** Halves the batch size: the batch is too large, or one of its events is bad. */
   const halve = (batch: Item[], status: number, answer: Answer) => {
     limit = batch.length >> 1;
     if (!limit) {
@@ -218,7 +218,7 @@ export const createClient = (options: Options): Client => {
 
   const backOff = () => Math.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** failures++);
 
-  /** Does what an answer asks for; `response` is undefined when none came. Milliseconds to wait, or NaN. */
+  /** Handles a response, or undefined if there was none; returns milliseconds to wait, or NaN. */
   const react = (batch: Item[], response: Response | undefined, answer: Answer) => {
     const status = response?.status;
     let retryMs = attempt(() => retryAfter(response)) as number;
@@ -249,11 +249,11 @@ export const createClient = (options: Options): Client => {
       response = await post(batch, signal);
       answer = await response.json();
     } catch {
-      // No answer is a failure; an answer that cannot be read still has a status.
+      // No response is a failure; an unreadable response still has a status.
     }
     clearTimeout(timeout);
     busy = 0;
-    // Taken away meanwhile: the page was left, or the client shut down.
+    // The page was left or the client shut down in the meantime.
     if (batch[0]?.gone) return;
     const retryMs = react(batch, response, answer);
     if (retryMs >= 0) pause(retryMs);
@@ -261,7 +261,7 @@ export const createClient = (options: Options): Client => {
 
   const flush = () =>
     (flushing ??= (async () => {
-      // Calls of the same turn go together.
+      // Calls of the same turn are sent together.
       await 0;
       while (queue.length && !waiting && !blocked) {
         if (isRefused()) discard('opted_out');
@@ -274,7 +274,7 @@ export const createClient = (options: Options): Client => {
       }
     })());
 
-  /** Ends when nothing is left to send, or after `ms`. */
+  /** Resolves when nothing is left to send, or after `ms`. */
   const drain = (ms: number) =>
     new Promise<void>((resolve) => {
       const timeout = setTimeout(resolve, ms);
@@ -288,9 +288,9 @@ export const createClient = (options: Options): Client => {
       })();
     });
 
-  // --- pages come and go
+  // --- entering and leaving pages
 
-  /** Moves events into the storage, from where the next page takes them; its key there, if it can. */
+  /** Moves events to the storage for the next page; returns their storage key if that worked. */
   const persist = () => {
     const items = head(maxQueueEvents, MAX_BATCH_BYTES);
     const key = `${name}:${uuid()}`;
@@ -309,7 +309,7 @@ export const createClient = (options: Options): Client => {
   const leave = () => {
     if (isRefused()) discard('opted_out');
     if (!queue.length) return;
-    // What is on its way may die with the page, so it goes along; message ids make that safe.
+    // A request in progress may end with the page, so its events are sent again; message ids make that safe.
     controller?.abort();
     const batch = head(MAX_BATCH_EVENTS, MAX_KEEPALIVE_BYTES);
     const key = persist();
@@ -326,13 +326,13 @@ export const createClient = (options: Options): Client => {
 
   const isHidden = () => page?.visibilityState === 'hidden';
 
-  /** Takes what pages left behind. Removed before it is sent, and under a lock, so that one tab alone has it. */
+  /** Takes events that earlier pages left. They are removed first, under a lock, so that only one tab sends them. */
   const restore = () => {
     const take = () =>
       attempt(() => {
         for (let index = storage?.length ?? 0; index--; ) {
           const key = storage?.key(index) as string;
-          // A tab that was hidden while it waited for the lock may end without a word.
+          // A tab that was hidden while it waited for the lock may end without an event.
           if (!key.startsWith(`${name}:`) || (isHidden() && !memory.o)) continue;
           const texts: string[] = read(key);
           storage?.removeItem(key);

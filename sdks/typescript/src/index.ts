@@ -3,7 +3,7 @@ import type { Client, Events, Options } from './types.ts';
 
 export type * from './types.ts';
 
-/** Sends events to SegOps. `new SegOpsClient<{ purchase: { total: number } }>(options)` knows its events by name. */
+/** Sends events to SegOps. `new SegOpsClient<{ purchase: { total: number } }>(options)` checks event names and payloads. */
 export interface SegOpsClient<E extends Events = Record<string, object>> extends Client<E> {}
 
 export const SegOpsClient = class SegOpsClient {

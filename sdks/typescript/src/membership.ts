@@ -1,23 +1,23 @@
-/** Which segments a user is in, asked by servers. */
+/** Options of a membership lookup, for servers. */
 export interface MembershipOptions {
-  /** Address of the API, as `https://api.segops.ai`. */
+  /** Address of the API, such as `https://api.segops.ai`. */
   apiUrl: string;
   /** A secret key with the scope `membership:read`. */
   apiKey: string;
-  /** How long an answer is used without asking again. Default 10,000. */
+  /** How long an answer is reused without asking again. Default 10,000. */
   freshMs?: number;
-  /** How long after that it is still used, while a new one is fetched, or when none can be had. Default 300,000. */
+  /** How long it is used after that while a new one is fetched or the server is unavailable. Default 300,000. */
   staleMs?: number;
-  /** Users that are remembered; the one unused for longest goes. Default 10,000. */
+  /** Number of users in the cache; the least recently used is evicted. Default 10,000. */
   maxUsers?: number;
   /** Default 2,000. */
   requestTimeoutMs?: number;
   fetch?: typeof fetch;
-  /** Holds an edge runtime until an answer has been renewed. */
+  /** Keeps an edge runtime alive until an answer has been refreshed. */
   waitUntil?: (promise: Promise<unknown>) => void;
 }
 
-/** The server did not answer with a membership; `status` is 0 when it did not answer at all. */
+/** The lookup failed; `status` is 0 if there was no response. */
 export class MembershipError extends Error {
   override readonly name = 'MembershipError';
 
@@ -35,7 +35,7 @@ interface Known {
   at: number;
 }
 
-/** Looks up the segments of users, and remembers the answers for a while. */
+/** Looks up the segments of users and caches the answers. */
 export class Membership {
   readonly #options: MembershipOptions & {
     freshMs: number;
@@ -43,7 +43,7 @@ export class Membership {
     maxUsers: number;
     requestTimeoutMs: number;
   };
-  /** In the order of use. */
+  /** Least recently used first. */
   readonly #known = new Map<string, Known>();
   readonly #asking = new Map<string, Promise<Known>>();
 
@@ -52,7 +52,7 @@ export class Membership {
     this.#options = { ...usual, ...options };
   }
 
-  /** The ids of the user's segments. Rejects with MembershipError when there is neither an answer nor a memory of one. */
+  /** Returns the ids of the user's segments. Rejects with MembershipError if there is no response and no cached answer. */
   async segmentsOf(userId: string): Promise<readonly number[]> {
     const { freshMs, staleMs, waitUntil } = this.#options;
     const known = this.#used(userId);
@@ -69,7 +69,7 @@ export class Membership {
     return (await this.segmentsOf(userId)).includes(segmentId);
   }
 
-  /** Forgets a user, or all. */
+  /** Removes one user, or all, from the cache. */
   forget(userId?: string): void {
     if (userId === undefined) this.#known.clear();
     else this.#known.delete(userId);
@@ -84,7 +84,7 @@ export class Membership {
     return known;
   }
 
-  /** One request a user at a time. */
+  /** Sends one request per user at a time. */
   #ask(userId: string, known: Known | undefined): Promise<Known> {
     let asking = this.#asking.get(userId);
     if (!asking) {
@@ -97,7 +97,7 @@ export class Membership {
   async #fetch(userId: string, known: Known | undefined): Promise<Known> {
     const { apiKey, requestTimeoutMs } = this.#options;
     if (globalThis.window?.document && /^sk_/.test(apiKey))
-      throw new MembershipError(0, { cause: 'a secret key is in a page' });
+      throw new MembershipError(0, { cause: 'a secret key must not be used in a page' });
     const controller = new AbortController();
     const timeout = setTimeout(() => controller.abort(), requestTimeoutMs);
     try {

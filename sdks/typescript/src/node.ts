@@ -1,15 +1,15 @@
 import type { Client } from './types.ts';
 
 export interface CloseOptions {
-  /** Signals on which the client is shut down before the process ends. Default SIGTERM. */
+  /** Signals that shut the client down before the process ends. Default SIGTERM. */
   signals?: `SIG${string}`[];
-  /** What `shutdown` gets. Default 10,000. */
+  /** Time limit of `shutdown`. Default 10,000. */
   timeoutMs?: number;
 }
 
 /**
- * Shuts the client down when the process ends: on SIGTERM, and when it has nothing left to do. The signal then does what
- * it would have done; other listeners for it are left to decide. Returns what undoes it.
+ * Shuts the client down on SIGTERM and when the process has nothing left to do. Afterwards the signal has its usual effect,
+ * unless other listeners handle it. Returns a function that removes the handlers.
  */
 export const closeOnExit = (
   client: Pick<Client, 'shutdown'>,

@@ -2,11 +2,11 @@
 import { createContext, createElement, type ReactNode, useCallback, useContext, useEffect, useState } from 'react';
 import type { Client, Events, TrackCall } from './types.ts';
 
-/** Asks your own server for the signed-in user's segments; a page's key cannot. */
+/** Loads the signed-in user's segments from your own server; a page's key cannot read them. */
 export type LoadSegments = () => Promise<readonly number[]>;
 
 export interface SegOpsProviderProps {
-  // biome-ignore lint/suspicious/noExplicitAny: any client, whatever events it knows.
+  // biome-ignore lint/suspicious/noExplicitAny: any client, whatever its event types.
   client: Client<any>;
   loadSegments?: LoadSegments | undefined;
   children?: ReactNode;
@@ -20,7 +20,7 @@ const useSegOps = () => {
   return found;
 };
 
-/** Gives the components below it the client. */
+/** Provides the client to the components below. */
 export const SegOpsProvider = ({ children, ...value }: SegOpsProviderProps) =>
   createElement(Context.Provider, { value }, children);
 
@@ -35,10 +35,10 @@ export const useTrack = <E extends Events = Record<string, object>>() => {
 };
 
 export interface Segments {
-  /** Undefined until they are known. */
+  /** Undefined until loaded. */
   segmentIds: readonly number[] | undefined;
   error: unknown;
-  /** Whether the user is in a segment; false until that is known. */
+  /** Returns true if the user is in the segment; false until loaded. */
   isIn: (segmentId: number) => boolean;
 }
 
@@ -46,7 +46,7 @@ export interface Segments {
 export const useSegments = (userId?: string): Segments => {
   const { loadSegments } = useSegOps();
   const [state, setState] = useState<Pick<Segments, 'segmentIds' | 'error'>>();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another user has other segments.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: reload when the user changes.
   useEffect(() => {
     let isCurrent = true;
     const set: typeof setState = (next) => isCurrent && setState(next);

@@ -1,7 +1,7 @@
 import { SegOpsClient } from './index.ts';
 import type { Client, Options } from './types.ts';
 
-/** What the snippet in the page leaves at `window.segops`: the options, and the calls made before this was loaded. */
+/** The value of `window.segops` that the snippet creates: options, and calls made before this script was loaded. */
 interface Stub {
   o: Options;
   q: [method: keyof Client, ...call: unknown[]][];

@@ -1,14 +1,14 @@
 import { SegOpsClient } from './index.ts';
 import type { Events, Options, WireEvent } from './types.ts';
 
-/** A request as the client made it, with its body read. */
+/** A request of the client, with its body parsed. */
 export interface Received {
   url: string;
   headers: Record<string, string>;
   body: { batch: WireEvent[]; sent_at: string; api_key?: string };
 }
 
-/** What a fake server answers: a status, with a body and headers if they matter. */
+/** A reply of the fake server: a status, with an optional body and headers. */
 export type Reply = number | { status: number; body?: unknown; headers?: Record<string, string> };
 
 const ungzipped = (body: BodyInit) =>
@@ -17,8 +17,8 @@ const ungzipped = (body: BodyInit) =>
     : new Response(new Response(body).body?.pipeThrough(new DecompressionStream('gzip'))).text();
 
 /**
- * A `fetch` that keeps what it gets in `requests` and accepts everything. `replies` come first, one a request; an Error among
- * them is thrown, as when there is no network.
+ * A `fetch` that records `requests` and accepts everything. It returns `replies` first, one per request. An Error among them
+ * is thrown, as if there were no network.
  */
 export const fakeFetch = (replies: (Reply | Error)[] = []) => {
   const requests: Received[] = [];
@@ -40,7 +40,7 @@ export const fakeFetch = (replies: (Reply | Error)[] = []) => {
   return { fetch: fetch as typeof globalThis.fetch, requests };
 };
 
-/** A client that sends nothing: `events` are those that were queued, in their order and as they would be sent. */
+/** A client that sends nothing: `events` holds the queued events, in order, as they would be sent. */
 export const recordingClient = <E extends Events = Record<string, object>>(options: Partial<Options> = {}) => {
   const events: WireEvent[] = [];
   const { fetch } = fakeFetch();

@@ -3,17 +3,17 @@ import { type Item, now } from './util.ts';
 
 const GZIP_FROM_BYTES = 1_024;
 
-/** What a server says, which may be anything. */
+/** The parsed body of a response; its shape is not guaranteed. */
 // biome-ignore lint/suspicious/noExplicitAny: every use of it is checked.
 export type Answer = any;
 
-/** Milliseconds that an answer asks to wait; NaN when it asks for none. */
+/** Returns the wait in milliseconds that a response asks for, or NaN. */
 export const retryAfter = (response: Response | undefined) => {
   const value = response?.headers.get('retry-after');
   return value ? (Number(value) >= 0 ? Number(value) * 1e3 : Date.parse(value) - Date.now()) : Number.NaN;
 };
 
-/** The refusal of the event at `index` of a batch: by `index` in an accepted batch, by `path` in a problem. */
+/** Returns the refusal of the event at `index`: by `index` in an accepted batch, by `path` in a problem document. */
 export const refusalAt = (answer: Answer, index: number): Answer =>
   Array.isArray(answer?.errors) &&
   answer.errors.find((each: Answer) => Number(each?.index ?? /^batch\D(\d+)/.exec(each?.path)?.[1]) === index);
@@ -22,7 +22,7 @@ const compressed = (text: string) =>
   new Response(new Response(text).body?.pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
 
 export const createTransport = ({ apiUrl, apiKey, gzip = true, ...options }: Options) => ({
-  /** With a signal the usual request; without one the last of a page, which needs no preflight and outlives the page. */
+  /** Sends a batch. Without a signal, as the last request of a page: without a preflight, outliving the page. */
   post: async (items: Item[], signal?: AbortSignal) => {
     const head = signal ? '{' : `{"api_key":${JSON.stringify(apiKey)},`;
     let body: BodyInit = `${head}"batch":[${items.map((item) => item.text)}],"sent_at":"${now()}"}`;
@@ -46,6 +46,6 @@ export const createTransport = ({ apiUrl, apiKey, gzip = true, ...options }: Opt
       signal: signal ?? null,
     });
   },
-  /** From now on nothing is compressed; whether that makes a difference. */
+  /** Stops compressing bodies; returns true if they were compressed before. */
   stopGzip: () => gzip && !(gzip = false),
 });

@@ -1,4 +1,4 @@
-/** What an action returns; undefined when it throws. */
+/** Returns the action's result, or undefined if it throws. */
 export const attempt = <T>(action: () => T): T | undefined => {
   try {
     return action();
@@ -7,7 +7,7 @@ export const attempt = <T>(action: () => T): T | undefined => {
 
 export const now = () => new Date().toISOString();
 
-/** A UUIDv7. Pages on plain HTTP have no randomUUID. */
+/** Returns a UUIDv7. Pages on plain HTTP have no randomUUID. */
 export const uuid = () => {
   const time = Date.now().toString(16).padStart(12, '0');
   const random = crypto.randomUUID
@@ -18,7 +18,7 @@ export const uuid = () => {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random}`;
 };
 
-/** An event in the queue: its JSON text, the size of that in UTF-8, and whether it has left. */
+/** An event in the queue: its JSON text, the text's size in UTF-8, and whether it was removed. */
 export interface Item {
   text: string;
   bytes: number;

@@ -125,7 +125,10 @@ test('when the server fails, a stale answer is used, and without one it is told'
 test('a secret key in a page is not sent', async () => {
   vi.stubGlobal('window', { document: {} });
   const { membership, asked } = start([{ segmentIds: [1] }]);
-  await expect(membership.segmentsOf('u')).rejects.toMatchObject({ status: 0, cause: 'a secret key is in a page' });
+  await expect(membership.segmentsOf('u')).rejects.toMatchObject({
+    status: 0,
+    cause: 'a secret key must not be used in a page',
+  });
   expect(asked).toEqual([]);
 });
 
