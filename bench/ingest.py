@@ -38,7 +38,7 @@ from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.api.schemas import Accepted, BatchCall
-from segops_ingest.app import api_app, spare_the_collector
+from segops_ingest.app import api_app, collect_cycles_less_often
 from segops_ingest.domain.instants import warehouse_text
 from segops_ingest.service.accept_events import Ingest
 
@@ -83,7 +83,7 @@ def authenticator() -> RemoteAuthenticator:
 
 def hot() -> ASGIApp:
     """The product's API, in a process as the product runs it."""
-    spare_the_collector()
+    collect_cycles_less_often()
     return product()
 
 

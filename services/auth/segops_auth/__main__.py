@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from segops_auth.app import are_migrations_pending, run_api, run_migrations
+from segops_auth.app import run_api
 from segops_auth.bootstrap import SERVICE, bootstrap
 from segops_common.runtime.cli import Service
 
@@ -14,8 +14,6 @@ SERVICE_ROLES = Service(
     roles={
         "api": ("serve the HTTP interface", run_api),
     },
-    migrate=run_migrations,
-    are_migrations_pending=are_migrations_pending,
 )
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Where settings become collaborators; nothing else reads them or chooses an adapter."""
+"""Composition root of auth: turns settings into collaborators. Nothing else reads settings or chooses an adapter."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,16 +32,17 @@ from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import LoginLimits, Sessions
 from segops_auth.service.tenants import Tenants
 from segops_auth.settings import Settings
-from segops_common.core.clock import Clock, SystemClock
+from segops_common.core.clock import Clock
 from segops_common.core.ids import SystemIds
 from segops_common.core.tasks import spawn
+from segops_common.runtime.bootstrap import ServiceBootstrap
+from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
+from segops_common.runtime.resources import opened_postgres, opened_redis
 from segops_common.security.tokens import TokenSigner, TokenVerifier
 from segops_common.stores.idempotency import PostgresIdempotency
-from segops_common.stores.postgres import check_postgres, create_engine
-from segops_common.stores.redis import RedisBreaker, create_redis
-from segops_common.telemetry.metrics import Metrics
+from segops_common.stores.postgres import check_postgres
+from segops_common.stores.redis import RedisBreaker
 from segops_common.web.app import Running
-from segops_common.web.server import Address
 
 SERVICE: Final = "auth"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -51,7 +53,7 @@ PER_ADDRESS_PERIOD_S: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """What several use cases share."""
+    """Collaborators of several use cases."""
 
     store: PostgresStore
     passwords: ArgonPasswords
@@ -60,59 +62,53 @@ class _Parts:
     signer: TokenSigner
 
 
-class Bootstrap:
-    """The collaborators of every role, made from one reading of the environment."""
+class Bootstrap(ServiceBootstrap[Settings]):
+    """Makes the collaborators of every role of auth."""
 
-    def __init__(self, settings: Settings, *, clock: Clock) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._ids = SystemIds(clock)
-        self.metrics = Metrics()
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        super().__init__(settings, clock=clock)
+        self._ids = SystemIds(self._clock)
 
     @property
-    def address(self) -> Address:
-        """Where this process listens."""
-        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
-
-    @property
-    def postgres_url(self) -> str:
-        """The database, for migrations."""
-        return self._settings.postgres_url
+    def migrations(self) -> Sequence[MigrationStep]:
+        """The steps of the `migrate` role, in order."""
+        return (PostgresMigrations(self._settings.postgres_url, SERVICE, MIGRATIONS),)
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[State]]:
-        """What the API holds while it runs; raises OSError or ValueError when the signing key cannot be used."""
-        engine = create_engine(self._settings.postgres_url)
-        redis = create_redis(self._settings.redis_url)
-        passwords = ArgonPasswords()
-        parts = _Parts(
-            store=PostgresStore(engine=engine),
-            passwords=passwords,
-            redis=RedisBreaker(redis=redis, clock=self._clock),
-            secrets=Secrets(pepper=self._settings.api_key_pepper.get_secret_value(), ids=self._ids),
-            signer=self._signer(),
-        )
-        last_use = LastUseBuffer(store=parts.store)
-        running = self._running(engine, parts, last_use)
+        """Open what the API needs. Raises OSError or ValueError when the signing key cannot be used."""
+        settings = self._settings
+        async with opened_postgres(settings.postgres_url) as engine, opened_redis(settings.redis_url) as redis:
+            passwords = ArgonPasswords()
+            parts = _Parts(
+                store=PostgresStore(engine=engine),
+                passwords=passwords,
+                redis=RedisBreaker(redis=redis, clock=self._clock),
+                secrets=Secrets(pepper=settings.api_key_pepper.get_secret_value(), ids=self._ids),
+                signer=self._signer(),
+            )
+            last_use = LastUseBuffer(store=parts.store)
+            running = self._running(engine, parts, last_use)
+            loops = self._timers(last_use, running.state.auth.sessions)
+            try:
+                yield running
+            finally:
+                for loop in loops:
+                    loop.cancel()
+                await last_use.flush()
+                passwords.close()
+
+    def _timers(self, last_use: LastUseBuffer, sessions: Sessions) -> list[asyncio.Task[None]]:
         writer = LastUseWriter(last_use=last_use, clock=self._clock)
-        sweeper = ExpiredTokenRemover(sessions=running.state.auth.sessions, clock=self._clock)
-        loops = [spawn(writer.run(), name="last use of API keys"), spawn(sweeper.run(), name="expired refresh tokens")]
-        try:
-            yield running
-        finally:
-            for loop in loops:
-                loop.cancel()
-            await last_use.flush()
-            passwords.close()
-            await redis.aclose()
-            await engine.dispose()
+        sweeper = ExpiredTokenRemover(sessions=sessions, clock=self._clock)
+        return [spawn(writer.run(), name="last use of API keys"), spawn(sweeper.run(), name="expired refresh tokens")]
 
     def _running(self, engine: AsyncEngine, parts: _Parts, last_use: LastUseBuffer) -> Running[State]:
         auth = self._use_cases(parts, last_use)
         state = State(
             auth=auth,
             public_keys=(parts.signer.jwk,),
-            service_token=self._settings.service_token.get_secret_value(),
+            service_token=self._service_token,
         )
         verifier = TokenVerifier(jwks=state.public_keys, clock=self._clock)
         kept = PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock)
@@ -184,5 +180,5 @@ class Bootstrap:
 
 
 def bootstrap() -> Bootstrap:
-    """Reads the environment once; raises pydantic's ValidationError, which names what is missing."""
-    return Bootstrap(Settings(), clock=SystemClock())
+    """Read the environment once; raise pydantic's ValidationError, which names the variables that are missing."""
+    return Bootstrap(Settings())

@@ -6,7 +6,7 @@ import sys
 
 from segops_common.runtime.cli import Service
 from segops_ingest.adapters.clickhouse.warehouse import SERVICE
-from segops_ingest.app import are_migrations_pending, run_api, run_migrations, run_sink
+from segops_ingest.app import run_api, run_sink
 from segops_ingest.bootstrap import bootstrap
 
 SERVICE_ROLES = Service(
@@ -16,8 +16,6 @@ SERVICE_ROLES = Service(
         "api": ("serve the HTTP interface", run_api),
         "sink": ("move events from the log into the warehouse", run_sink),
     },
-    migrate=run_migrations,
-    are_migrations_pending=are_migrations_pending,
 )
 
 if __name__ == "__main__":

@@ -1,27 +1,11 @@
-"""What the environment says."""
+"""Configuration of ingest, read from SEGOPS_* environment variables."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from segops_common.runtime.settings import StreamServiceSettings
 
 
-class Settings(BaseSettings):
-    """Variables SEGOPS_*; a missing one stops the start and is named."""
+class Settings(StreamServiceSettings):
+    """What ingest needs beyond the settings that services share."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGOPS_")
-
-    env: Literal["production", "test"] = "production"
-    http_host: str = "127.0.0.1"
-    http_port: int = 8000
-    drain_s: float = Field(default=5.0, ge=0)
-    """Seconds for which a stopping API still serves, so that every balancer has seen that it is not ready."""
-    redis_url: str
     clickhouse_url: str
-    event_log_url: str
-    auth_url: str
-    service_token: SecretStr
-    crash_at: str = ""
-    """Named points at which the process ends, for fault tests; refused unless `env` is test."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from segops_common.runtime.cli import Service
-from segops_membership.app import are_migrations_pending, run_api, run_migrations, run_worker
+from segops_membership.app import run_api, run_worker
 from segops_membership.bootstrap import SERVICE, bootstrap
 
 SERVICE_ROLES = Service(
@@ -15,8 +15,6 @@ SERVICE_ROLES = Service(
         "api": ("serve the HTTP interface", run_api),
         "worker": ("compute and publish membership", run_worker),
     },
-    migrate=run_migrations,
-    are_migrations_pending=are_migrations_pending,
 )
 
 if __name__ == "__main__":

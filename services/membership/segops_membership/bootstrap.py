@@ -1,8 +1,8 @@
-"""Where settings become collaborators; nothing else reads them or chooses an adapter."""
+"""Composition root of membership: turns settings into collaborators. Nothing else reads settings or chooses an adapter."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,24 +11,17 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS, STATIC_MEMBERS, Topic
-from segops_common.core.clock import SystemClock
-from segops_common.core.faults import FaultPoints
+from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SEGMENTS, STATIC_MEMBERS
 from segops_common.core.ids import SystemIds
-from segops_common.runtime.crash_points import fault_points
-from segops_common.security.introspect import RemoteAuthenticator
+from segops_common.runtime.bootstrap import StreamServiceBootstrap
+from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, PostgresMigrations, TopicCreation
+from segops_common.runtime.resources import opened_clickhouse, opened_postgres, opened_redis
 from segops_common.stores.clickhouse import ClickHouse
-from segops_common.stores.postgres import create_engine
-from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.stores.redis import RedisBreaker
 from segops_common.streams.log import EventLog
-from segops_common.streams.loop.consumer import BatchHandler, ConsumerLoop, Limits
-from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.consumer import ConsumerLoop, Limits
 from segops_common.streams.loop.keyed import KeyedLoop
-from segops_common.streams.loop.metrics import LoopMetrics
-from segops_common.streams.open import opened_event_log
-from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
-from segops_common.web.server import Address
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObserved
@@ -63,40 +56,46 @@ WORKER_GROUP: Final = "segops-compute"
 LISTS_GROUP: Final = "segops-static-lists"
 DEFINITIONS_GROUP: Final = "segops-definitions"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# One job at a time of a tenant, jobs of so many tenants side by side; a partition is read ahead of its oldest open job.
+TOPICS: Final = (
+    COMPUTE_JOBS,
+    COMPUTE_JOBS.dead,
+    STATIC_MEMBERS,
+    STATIC_MEMBERS.dead,
+    COMPUTE_RESULTS,
+    MEMBERSHIP_CHANGES,
+    SEGMENTS,
+    SEGMENTS.dead,
+)
+# Jobs of one tenant run one after the other, jobs of up to eight tenants at once. `max_records` bounds how far a
+# partition is read ahead of its oldest unfinished job.
 _LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
 _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
 _LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
 
 
-class Bootstrap:
-    """The collaborators of every role, made from one reading of the environment."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._clock = SystemClock()
-        self.metrics = Metrics()
+class Bootstrap(StreamServiceBootstrap[Settings]):
+    """Makes the collaborators of every role of membership."""
 
     @property
-    def address(self) -> Address:
-        """Where this process listens."""
-        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
-
-    @property
-    def postgres_url(self) -> str:
-        """Where the schema of this service is migrated."""
-        return self._settings.postgres_url
+    def migrations(self) -> Sequence[MigrationStep]:
+        """The steps of the `migrate` role, in order."""
+        settings = self._settings
+        return (
+            ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS),
+            TopicCreation(settings.event_log_url, TOPICS, self._clock),
+            PostgresMigrations(settings.postgres_url, SERVICE, MIGRATIONS),
+        )
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[UseCases]]:
-        """What the API holds while it runs."""
-        settings = self._settings
+        """Open what the API needs."""
         async with (
-            self.clickhouse() as clickhouse,
+            self._clickhouse() as clickhouse,
             self._cache() as cache,
-            self.event_log() as log,
+            self._event_log() as log,
             self._postgres() as engine,
-            self.clickhouse() as analysis,
+            self._clickhouse() as analysis,
+            self._authenticator() as authenticator,
         ):
             reader = ClickHouseReader(clickhouse=clickhouse)
             lookup = Lookup(
@@ -107,26 +106,14 @@ class Bootstrap:
                 metrics=self.metrics,
             )
             use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis)
-            purges = create_redis(settings.redis_url)
-            authenticator = RemoteAuthenticator(
-                auth_url=settings.auth_url,
-                service_token=settings.service_token.get_secret_value(),
-                redis=purges,
-                clock=self._clock,
-            )
-            try:
-                async with authenticator:
-                    yield Running(use_cases, authenticator=authenticator, checks={"lookup": lookup.check})
-            finally:
-                await purges.aclose()
+            yield Running(use_cases, authenticator=authenticator, checks={"lookup": lookup.check})
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[dict[str, ConsumerLoop]]:
-        """The loops of the compute worker by name, with their resources."""
-        faults = self._faults()
+        """Open what the compute worker needs, and its loops by name."""
         async with (
-            self.event_log() as log,
-            self.clickhouse() as clickhouse,
+            self._event_log() as log,
+            self._clickhouse() as clickhouse,
             self._cache() as signal,
             self._postgres() as engine,
         ):
@@ -138,7 +125,7 @@ class Bootstrap:
                 runs=runs,
                 announcer=LogAnnouncer(log=log, metrics=self.metrics),
                 signal=signal,
-                faults=faults,
+                faults=self._faults,
             )
             compute = ComputeRun(
                 leases=self._leases(ledger),
@@ -152,33 +139,26 @@ class Bootstrap:
                 runs=runs,
                 publisher=publisher,
                 clock=self._clock,
-                faults=faults,
+                faults=self._faults,
             )
-            taken_in = StaticMembers(lists=TakeInLists(lists=lists))
+            members = StaticMembers(lists=TakeInLists(lists=lists))
             definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
             yield {
-                "worker": self._loop(KeyedLoop, log, WORKER_GROUP, COMPUTE_JOBS, ComputeJobs(compute=compute), _LIMITS),
-                "static-lists": self._loop(ConsumerLoop, log, LISTS_GROUP, STATIC_MEMBERS, taken_in, _LIST_LIMITS),
-                "definitions": self._loop(
-                    ConsumerLoop, log, DEFINITIONS_GROUP, SEGMENTS, definitions, _DEFINITIONS_LIMITS
+                "worker": self._consumer_loop(
+                    log,
+                    ComputeJobs(compute=compute),
+                    group=WORKER_GROUP,
+                    topic=COMPUTE_JOBS,
+                    limits=_LIMITS,
+                    kind=KeyedLoop,
+                ),
+                "static-lists": self._consumer_loop(
+                    log, members, group=LISTS_GROUP, topic=STATIC_MEMBERS, limits=_LIST_LIMITS
+                ),
+                "definitions": self._consumer_loop(
+                    log, definitions, group=DEFINITIONS_GROUP, topic=SEGMENTS, limits=_DEFINITIONS_LIMITS
                 ),
             }
-
-    def _loop(
-        self, kind: type[ConsumerLoop], log: EventLog, group: str, topic: Topic, handler: BatchHandler, limits: Limits
-    ) -> ConsumerLoop:
-        return kind(
-            log=log,
-            group=group,
-            topic=topic,
-            handler=handler,
-            dead_letters=DeadLetters(log=log),
-            faults=self._faults(),
-            clock=self._clock,
-            limits=limits,
-            record_intent=False,
-            observer=LoopMetrics(self.metrics),
-        )
 
     def _use_cases(self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse) -> UseCases:
         """Lookups never wait for what previews do: those have connections of their own."""
@@ -217,7 +197,7 @@ class Bootstrap:
                 definitions=definitions, ledger=ledger, runs=ClickHouseRuns(clickhouse=clickhouse), admission=admission
             ),
             observed=ClickHouseObserved(clickhouse=clickhouse),
-            service_token=self._settings.service_token.get_secret_value(),
+            service_token=self._service_token,
         )
 
     def _leases(self, ledger: PostgresLedger) -> Leases:
@@ -228,39 +208,18 @@ class Bootstrap:
             clock=self._clock,
         )
 
-    def event_log(self) -> AbstractAsyncContextManager[EventLog]:
-        """The event log, closed at the end."""
-        return opened_event_log(self._settings.event_log_url, clock=self._clock)
+    def _clickhouse(self) -> AbstractAsyncContextManager[ClickHouse]:
+        return opened_clickhouse(self._settings.clickhouse_url, max_connections=WAREHOUSE_QUERIES_AT_ONCE + 4)
 
-    @asynccontextmanager
-    async def clickhouse(self) -> AsyncIterator[ClickHouse]:
-        """The warehouse, closed at the end."""
-        clickhouse = ClickHouse(url=self._settings.clickhouse_url, max_connections=WAREHOUSE_QUERIES_AT_ONCE + 4)
-        try:
-            yield clickhouse
-        finally:
-            await clickhouse.close()
+    def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
+        return opened_postgres(self._settings.postgres_url)
 
     @asynccontextmanager
     async def _cache(self) -> AsyncIterator[RedisMembershipCache]:
-        redis = create_redis(self._settings.redis_url)
-        try:
+        async with opened_redis(self._settings.redis_url) as redis:
             yield RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=self._clock), random=SystemRandom())
-        finally:
-            await redis.aclose()
-
-    @asynccontextmanager
-    async def _postgres(self) -> AsyncIterator[AsyncEngine]:
-        engine = create_engine(self._settings.postgres_url)
-        try:
-            yield engine
-        finally:
-            await engine.dispose()
-
-    def _faults(self) -> FaultPoints:
-        return fault_points(env=self._settings.env, crash_at=self._settings.crash_at)
 
 
 def bootstrap() -> Bootstrap:
-    """Reads the environment once; raises pydantic's ValidationError, which names what is missing."""
+    """Read the environment once; raise pydantic's ValidationError, which names the variables that are missing."""
     return Bootstrap(Settings())

@@ -1,32 +1,20 @@
-"""What the environment says."""
+"""Configuration of membership, read from SEGOPS_* environment variables."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
+
+from segops_common.runtime.settings import StreamServiceSettings
 
 
-class Settings(BaseSettings):
-    """Variables SEGOPS_*; a missing one stops the start and is named."""
+class Settings(StreamServiceSettings):
+    """What membership needs beyond the settings that services share."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGOPS_")
-
-    env: Literal["production", "test"] = "production"
-    http_host: str = "127.0.0.1"
-    http_port: int = 8000
-    drain_s: float = Field(default=5.0, ge=0)
-    """Seconds for which a stopping API still serves, so that every balancer has seen that it is not ready."""
     postgres_url: str
-    redis_url: str
     clickhouse_url: str
-    event_log_url: str
-    auth_url: str
-    service_token: SecretStr
     tenant_lease_s: Annotated[float, Field(ge=1, le=600)] = 30.0
-    """How long a tenant waits for another worker after its own has died; renewed every third of it."""
+    """How long a tenant waits for another worker after its own has died. A lease is renewed every third of it."""
     evaluation_memory_bytes: Annotated[int, Field(ge=16 * 1024**2)] = 4 * 1024**3
-    """How much memory ClickHouse may take for one statement of a run; beyond it the users are asked part by part."""
-    crash_at: str = ""
-    """Named points at which the process ends, for fault tests; refused unless `env` is test."""
+    """Memory that one statement of a run may take in ClickHouse; a larger query is split by user key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from segops_common.runtime.cli import Service
-from segops_segments.app import are_migrations_pending, run_api, run_migrations, run_outbox, run_results
+from segops_segments.app import run_api, run_outbox, run_results
 from segops_segments.bootstrap import SERVICE, bootstrap
 
 SERVICE_ROLES = Service(
@@ -14,10 +14,8 @@ SERVICE_ROLES = Service(
     roles={
         "api": ("serve the HTTP interface", run_api),
         "outbox": ("move messages from the outbox into the log", run_outbox),
-        "results": ("take in the results of runs", run_results),
+        "results": ("apply the results of runs", run_results),
     },
-    migrate=run_migrations,
-    are_migrations_pending=are_migrations_pending,
 )
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from segops_auth.app import run_migrations
 from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
+from segops_common.runtime.migrations import apply_all
 from segops_testkit.clock import ManualClock
 from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, AuthHarness, opened
 from tests.unit.security.keys import new_private_key
@@ -38,7 +38,7 @@ async def auth_settings(postgres_url: str, redis_url: str, signing_key_file: Pat
         logins_per_email=10_000,
         logins_per_address=10_000,
     )
-    await run_migrations(Bootstrap(settings, clock=SystemClock()))
+    await apply_all(Bootstrap(settings).migrations)
     return settings
 
 

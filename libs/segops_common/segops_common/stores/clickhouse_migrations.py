@@ -44,6 +44,9 @@ class Migration:
         """SHA-256 of the text as it is in the file."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    def __str__(self) -> str:
+        return f"{self.number:04}_{self.name}"
+
     def statements(self, values: Mapping[str, str]) -> list[str]:
         """The statements to run, in order."""
         parts = re.split(r"^;$|;\s*$", Template(self.text).substitute(values), flags=re.MULTILINE)
@@ -77,7 +80,9 @@ async def pending_migrations(clickhouse: ClickHouse, service: str, folder: Path)
     migrations = read_migrations(folder)
     for migration in migrations:
         if done.get(migration.number, migration.checksum) != migration.checksum:
-            raise ChangedMigrationError(f"{service} {migration.number:04}_{migration.name} has run with another text")
+            raise ChangedMigrationError(
+                f"{service} {migration} has run with a different text: restore the file, and add a new one for the change"
+            )
     return [migration for migration in migrations if migration.number not in done]
 
 

@@ -1,0 +1,110 @@
+"""What the bootstraps of all services share: one reading of the settings, one clock, one set of metrics."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, TypeVar
+
+from fastapi import FastAPI
+
+from segops_common.contracts.topics import Topic
+from segops_common.core.clock import Clock, SystemClock
+from segops_common.runtime.crash_points import fault_points
+from segops_common.runtime.migrations import MigrationStep
+from segops_common.runtime.resources import opened_authenticator, opened_event_log
+from segops_common.runtime.settings import ServiceSettings, StreamServiceSettings
+from segops_common.security.introspect import Authenticator
+from segops_common.streams.log import EventLog
+from segops_common.streams.loop.consumer import BatchHandler, ConsumerLoop, Limits
+from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.metrics import LoopMetrics
+from segops_common.telemetry.metrics import Metrics
+from segops_common.web.app import worker_app
+from segops_common.web.health import Check
+from segops_common.web.server import Address, Loop, serve
+
+S = TypeVar("S", bound=ServiceSettings)
+T = TypeVar("T", bound=StreamServiceSettings)
+
+
+class ServiceBootstrap(ABC, Generic[S]):
+    """Makes a service's collaborators from its settings; each service adds a context manager per role."""
+
+    def __init__(self, settings: S, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self.metrics = Metrics()
+
+    @property
+    def log_level(self) -> str:
+        """The least severe level that the process logs."""
+        return self._settings.log_level
+
+    @property
+    @abstractmethod
+    def migrations(self) -> Sequence[MigrationStep]:
+        """The steps of the `migrate` role, in order."""
+
+    @property
+    def _service_token(self) -> str:
+        return self._settings.service_token.get_secret_value()
+
+    async def serve_api(self, app: FastAPI) -> None:
+        """Serve the app until SIGTERM."""
+        await serve(app, self._address)
+
+    async def serve_worker(self, title: str, *, checks: Mapping[str, Check], loops: Sequence[Loop]) -> None:
+        """Run the loops, and serve the process's health and metrics, until SIGTERM."""
+        await serve(worker_app(title=title, checks=checks, metrics=self.metrics), self._address, loops=loops)
+
+    @property
+    def _address(self) -> Address:
+        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
+
+
+class StreamServiceBootstrap(ServiceBootstrap[T]):
+    """The same for a service that uses the event log and asks auth who its callers are.
+
+    Raises ValueError when crash points are set outside SEGOPS_ENV=test.
+    """
+
+    def __init__(self, settings: T, *, clock: Clock | None = None) -> None:
+        super().__init__(settings, clock=clock)
+        self._faults = fault_points(env=settings.env, crash_at=settings.crash_at)
+
+    def _event_log(self) -> AbstractAsyncContextManager[EventLog]:
+        return opened_event_log(self._settings.event_log_url, clock=self._clock)
+
+    def _authenticator(self) -> AbstractAsyncContextManager[Authenticator]:
+        return opened_authenticator(
+            auth_url=self._settings.auth_url,
+            service_token=self._service_token,
+            redis_url=self._settings.redis_url,
+            clock=self._clock,
+        )
+
+    def _consumer_loop(
+        self,
+        log: EventLog,
+        handler: BatchHandler,
+        *,
+        group: str,
+        topic: Topic,
+        limits: Limits,
+        record_intent: bool = False,
+        kind: type[ConsumerLoop] = ConsumerLoop,
+    ) -> ConsumerLoop:
+        return kind(
+            log=log,
+            group=group,
+            topic=topic,
+            handler=handler,
+            dead_letters=DeadLetters(log=log),
+            faults=self._faults,
+            clock=self._clock,
+            limits=limits,
+            record_intent=record_intent,
+            observer=LoopMetrics(self.metrics),
+        )

@@ -1,0 +1,100 @@
+"""Migration steps of a service: its PostgreSQL schema, its ClickHouse tables and its topics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from segops_common.contracts.topics import Topic
+from segops_common.core.clock import Clock
+from segops_common.runtime.resources import opened_clickhouse, opened_event_log
+
+_log = logging.getLogger(__name__)
+
+
+class MigrationStep(Protocol):
+    """Brings one store up to date. Both methods return the names of migrations, oldest first."""
+
+    async def apply(self) -> Sequence[str]:
+        """Run the pending migrations and return them. Safe to repeat after a crash."""
+        ...
+
+    async def pending(self) -> Sequence[str]:
+        """Return the migrations that `apply` would run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresMigrations:
+    """The Alembic revisions in `folder/versions`, for the schema of that name."""
+
+    url: str
+    schema: str
+    folder: Path
+
+    async def apply(self) -> Sequence[str]:
+        from segops_common.stores.postgres_migrations import migrate_postgres
+
+        return await migrate_postgres(self.url, self.schema, self.folder)
+
+    async def pending(self) -> Sequence[str]:
+        from segops_common.stores.postgres_migrations import migrate_postgres
+
+        return await migrate_postgres(self.url, self.schema, self.folder, check=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseMigrations:
+    """The numbered SQL files in `folder`, as run for the service of that name."""
+
+    url: str
+    service: str
+    folder: Path
+
+    async def apply(self) -> Sequence[str]:
+        from segops_common.stores.clickhouse_migrations import migrate
+
+        async with opened_clickhouse(self.url) as clickhouse:
+            return [str(migration) for migration in await migrate(clickhouse, self.service, self.folder)]
+
+    async def pending(self) -> Sequence[str]:
+        from segops_common.stores.clickhouse_migrations import pending_migrations
+
+        async with opened_clickhouse(self.url) as clickhouse:
+            return [str(migration) for migration in await pending_migrations(clickhouse, self.service, self.folder)]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCreation:
+    """The topics that a service writes or reads; creating them is not counted as a migration."""
+
+    url: str
+    topics: Sequence[Topic]
+    clock: Clock
+
+    async def apply(self) -> Sequence[str]:
+        async with opened_event_log(self.url, clock=self.clock) as log:
+            await log.ensure_topics(self.topics)
+        return ()
+
+    async def pending(self) -> Sequence[str]:
+        return ()
+
+
+async def apply_all(steps: Sequence[MigrationStep]) -> None:
+    """Run the pending migrations of every step, in order. Safe to repeat."""
+    count = 0
+    for step in steps:
+        count += len(await step.apply())
+    _log.info("applied %d migrations", count)
+
+
+async def any_pending(steps: Sequence[MigrationStep]) -> bool:
+    """Return whether `apply_all` has work to do; log the name of each pending migration."""
+    names = [name for step in steps for name in await step.pending()]
+    for name in names:
+        _log.warning("pending: %s", name)
+    return bool(names)

@@ -1,0 +1,84 @@
+"""Resources as context managers: each is opened here and closed at the end of its block.
+
+Drivers are imported by the function that uses them: a process pays only for the drivers of its own engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from segops_common.core.clock import Clock
+from segops_common.streams.log import EventLog
+from segops_common.streams.open import open_event_log
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from segops_common.security.introspect import RemoteAuthenticator
+    from segops_common.stores.clickhouse import ClickHouse
+
+
+@asynccontextmanager
+async def opened_postgres(url: str) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine for `postgresql+asyncpg://…`; it connects on first use."""
+    from segops_common.stores.postgres import create_engine
+
+    engine = create_engine(url)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def opened_redis(url: str) -> AsyncIterator[Redis]:
+    """Yield a client for `redis://…`; it connects on first use."""
+    from segops_common.stores.redis import create_redis
+
+    redis = create_redis(url)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def opened_clickhouse(url: str, *, max_connections: int = 16) -> AsyncIterator[ClickHouse]:
+    """Yield a client for `http://user:password@host:port/database`; it connects on first use."""
+    from segops_common.stores.clickhouse import ClickHouse
+
+    clickhouse = ClickHouse(url=url, max_connections=max_connections)
+    try:
+        yield clickhouse
+    finally:
+        await clickhouse.close()
+
+
+@asynccontextmanager
+async def opened_event_log(url: str, *, clock: Clock) -> AsyncIterator[EventLog]:
+    """Yield the event log at `valkey://…` or `kafka://…`; it connects on first use.
+
+    Raises ValueError for any other scheme.
+    """
+    log = open_event_log(url, clock=clock)
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+@asynccontextmanager
+async def opened_authenticator(
+    *, auth_url: str, service_token: str, redis_url: str, clock: Clock
+) -> AsyncIterator[RemoteAuthenticator]:
+    """Yield an authenticator that asks auth, with a Redis connection of its own for cache invalidation."""
+    from segops_common.security.introspect import RemoteAuthenticator
+
+    async with (
+        opened_redis(redis_url) as redis,
+        RemoteAuthenticator(auth_url=auth_url, service_token=service_token, redis=redis, clock=clock) as authenticator,
+    ):
+        yield authenticator

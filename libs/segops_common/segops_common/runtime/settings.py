@@ -1,0 +1,34 @@
+"""Settings that several services share, read from SEGOPS_* environment variables."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Settings of every service. A missing variable stops the start, and the error names it without any value."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGOPS_", hide_input_in_errors=True)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least severe log lines that are written."""
+    http_host: str = "127.0.0.1"
+    http_port: int = 8000
+    drain_s: float = Field(default=5.0, ge=0)
+    """Seconds for which a stopping API keeps serving, so that every load balancer notices that it is not ready."""
+    redis_url: str
+    service_token: SecretStr
+    """The shared secret of `/internal/` routes."""
+
+
+class StreamServiceSettings(ServiceSettings):
+    """Settings of a service that uses the event log and asks auth who its callers are."""
+
+    env: Literal["production", "test"] = "production"
+    event_log_url: str
+    auth_url: str
+    crash_at: str = ""
+    """Named points at which the process ends, for fault tests; only accepted when `env` is test."""
