@@ -24,7 +24,7 @@ find_python() {
 }
 
 key() {
-    for member in $members; do cat "$member/pyproject.toml"; done |
+    { grep '^version = ' pyproject.toml; for member in $members; do cat "$member/pyproject.toml"; done; } |
         cat deploy/local/setup.sh requirements/bootstrap.lock "requirements/$1.lock" - | cksum
 }
 

@@ -15,6 +15,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from segops_common import __version__
 from segops_common.core.clock import Clock, SystemClock
 from segops_common.core.idempotency import IdempotencyStore
 from segops_common.core.ids import SystemIds
@@ -86,7 +87,7 @@ def create_app(
     app = _App(
         title=title,
         description=description,
-        version="0.1.0",
+        version=__version__,
         lifespan=_keep_running(lifespan),
         docs_url=None,
         redoc_url=None,
