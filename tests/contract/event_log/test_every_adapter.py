@@ -20,12 +20,12 @@ SUITES: tuple[type[EventLogContract], ...] = (
 
 def _implementations() -> set[type]:
     methods = {name for name in vars(EventLog) if not name.startswith("_")}
-    found = set()
-    for module_info in pkgutil.iter_modules(segops_common.streams.__path__, "segops_common.streams."):
+    adapters = set()
+    for module_info in pkgutil.walk_packages(segops_common.streams.__path__, "segops_common.streams."):
         for _, candidate in inspect.getmembers(importlib.import_module(module_info.name), inspect.isclass):
             if candidate is not EventLog and methods <= set(dir(candidate)):
-                found.add(candidate)
-    return found
+                adapters.add(candidate)
+    return adapters
 
 
 def test_every_adapter_runs_the_contract() -> None:

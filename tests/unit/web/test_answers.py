@@ -135,7 +135,7 @@ def test_a_path_with_parameters_and_no_slash_cannot_be_made() -> None:
     async def get_x(number: int) -> int:
         return number
 
-    with pytest.raises(ValueError, match="ends in a slash"):
+    with pytest.raises(ValueError, match="must end in a slash"):
         create_app(title="x", description="x", lifespan=lambda: in_process(FastAPI()), routers=[router])  # type: ignore[arg-type, return-value]
 
 

@@ -1,4 +1,4 @@
-"""The factory of every process's HTTP face: the services' APIs, and the workers' health and metrics."""
+"""The factory of HTTP apps: the APIs of services, and the health and metrics of workers."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Running(Generic[S]):
-    """What a process holds while it runs: its own state, who authenticates callers, what readiness asks.
+    """The open resources of a process: its state, its authenticator and its readiness checks.
 
-    `idempotency` keeps the answers to requests with an Idempotency-Key: an app with mutating routes has one.
+    `idempotency` stores the responses to requests with an Idempotency-Key. An app with mutating routes needs it.
     """
 
     state: S
@@ -48,7 +48,7 @@ Lifespan = Callable[[], AbstractAsyncContextManager[Running[S]]]
 
 
 class _App(FastAPI):
-    """FastAPI without the layers around it that ours replace."""
+    """FastAPI without the middleware that `Edge` replaces."""
 
     edge: Callable[[ASGIApp], ASGIApp]
 
@@ -56,7 +56,7 @@ class _App(FastAPI):
         return self.edge(ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=self.exception_handlers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """FastAPI's own asks the environment three times a request whether it should be traced."""
+        """Do what FastAPI does, except reading the environment three times per request for tracing."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
@@ -78,11 +78,11 @@ def create_app(
     clock: Clock | None = None,
     around: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> FastAPI:
-    """An app whose resources are made once by `lifespan` and kept as `app.state.running`.
+    """Return an app whose resources are opened once by `lifespan` and kept as `app.state.running`.
 
     `routes` are plain Starlette routes that serve a documented operation themselves.
-    `around` is a layer outside of everything, so that it sees the answers to requests that cannot be read too.
-    Readiness is false until the resources are there and again while the process drains (`app.state.health`).
+    `around` is the outermost layer: it also sees the responses to unreadable requests.
+    Readiness is false until the resources are open and again while the process drains (`app.state.health`).
     """
     app = _App(
         title=title,
@@ -105,7 +105,7 @@ def create_app(
     app.router.routes.extend([*routes, *health_routes(app.state.health, app.state.metrics)])
     app.state.route_table = RouteTable(app.routes)
     problems.install(app)
-    app.openapi = _OnceMade(partial(document, app))  # type: ignore[method-assign]
+    app.openapi = _CachedDocument(partial(document, app))  # type: ignore[method-assign]
     clock = clock or SystemClock()
     edge = partial(
         Edge,
@@ -119,18 +119,18 @@ def create_app(
 
 
 def document_of(build: Callable[[Lifespan[S]], FastAPI]) -> dict[str, Any]:
-    """The OpenAPI document of the app that `build` makes, without any of its resources."""
+    """Return the OpenAPI document of the app that `build` makes, without opening any resource."""
 
     @asynccontextmanager
     async def never() -> AsyncIterator[Running[S]]:
-        raise RuntimeError("an app made for its document does not run")
+        raise RuntimeError("an app built for its OpenAPI document cannot run")
         yield
 
     return build(never).openapi()
 
 
 def worker_app(*, title: str, checks: Mapping[str, Check], metrics: Metrics) -> FastAPI:
-    """A worker's HTTP face: health and metrics, nothing documented."""
+    """Return the HTTP app of a worker: health and metrics only."""
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[None]]:
@@ -140,7 +140,7 @@ def worker_app(*, title: str, checks: Mapping[str, Check], metrics: Metrics) -> 
 
 
 def new_router(**more: Any) -> APIRouter:
-    """A router whose routes pass the body gate."""
+    """Return a router whose routes are `StrictRoute`s."""
     return APIRouter(route_class=StrictRoute, redirect_slashes=False, generate_unique_id_function=operation_id, **more)
 
 
@@ -160,15 +160,15 @@ def _keep_running(lifespan: Lifespan[S]) -> Callable[[FastAPI], AbstractAsyncCon
 
 
 def _named(routes: Iterable[BaseRoute]) -> Iterable[BaseRoute]:
-    """The routes of a router as routes of the app itself: a router in between costs each request another search."""
+    """Yield a router's routes to add to the app itself: a router in between costs every request another lookup."""
     for route in routes:
         if isinstance(route, APIRoute) and route.operation_id is None:
             route.operation_id = operation_id(route)
         yield route
 
 
-class _OnceMade:
-    """The document, made when first asked for."""
+class _CachedDocument:
+    """Makes the document on first use."""
 
     def __init__(self, make: Callable[[], dict[str, Any]]) -> None:
         self._make = make

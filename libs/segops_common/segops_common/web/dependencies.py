@@ -1,4 +1,4 @@
-"""Dependencies of handlers: who calls, and which part of a list they want."""
+"""Dependencies of handlers: the caller, and the requested page of a list."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ from segops_common.security.principal import KeyPrincipal, Principal, UserPrinci
 PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 bearer_auth = HTTPBearer(
-    scheme_name="bearerAuth", bearerFormat="JWT", description="A person's access token.", auto_error=False
+    scheme_name="bearerAuth", bearerFormat="JWT", description="A user's access token.", auto_error=False
 )
 api_key_auth = APIKeyHeader(
-    name="Authorization", scheme_name="apiKeyAuth", description="`ApiKey <key>`: a program's key.", auto_error=False
+    name="Authorization",
+    scheme_name="apiKeyAuth",
+    description="`ApiKey <key>`: the API key of a program.",
+    auto_error=False,
 )
 
 
 async def authenticated(request: Request) -> Principal:
-    """Who calls, found out once a request; raises Unauthenticated, or Unavailable when it cannot be found out."""
-    known: Principal | None = getattr(request.state, "principal", None)
-    if known is None:
-        given = request.headers.getlist("authorization")
-        if len(given) > 1:
-            raise MalformedRequest("Send one Authorization header.")
+    """Return the caller, authenticated once per request. Raises Unauthenticated, or Unavailable when auth is down."""
+    caller: Principal | None = getattr(request.state, "principal", None)
+    if caller is None:
+        values = request.headers.getlist("authorization")
+        if len(values) > 1:
+            raise MalformedRequest("`Authorization` must be given once.")
         authenticator: Authenticator = request.app.state.authenticator
-        known = request.state.principal = await authenticator.authenticate(given[0] if given else None)
-    return known
+        caller = request.state.principal = await authenticator.authenticate(values[0] if values else None)
+    return caller
 
 
 class _Requirement:
-    """Which callers a route takes: people, programs or both, and the scope they need."""
+    """Admits users, API keys or both, if they have the scope."""
 
     def __init__(self, scope: Scope | None, kinds: tuple[type[Principal], ...]) -> None:
         self._scope = scope
@@ -74,9 +77,10 @@ class _Key(_Requirement):
 
 
 def require(scope: Scope, *, users: bool = True, keys: bool = True) -> Any:
-    """`caller: Annotated[Principal, require(Scope.X)]`: 401 without a valid credential, 403 without the scope.
+    """Return a dependency for `caller: Annotated[Principal, require(Scope.X)]`.
 
-    A user's scopes depend on the tenant, so a handler still calls `caller.require(tenant_id, scope)`.
+    It answers 401 without a valid credential and 403 without the scope. A user's scopes depend on the tenant, so a
+    handler still calls `caller.require(tenant_id, scope)`.
     """
     if users and keys:
         return Depends(_UserOrKey(scope, (UserPrincipal, KeyPrincipal)))
@@ -84,22 +88,25 @@ def require(scope: Scope, *, users: bool = True, keys: bool = True) -> Any:
 
 
 def signed_in() -> Any:
-    """`caller: Annotated[UserPrincipal, signed_in()]`: any person with a valid access token, whatever their tenants."""
+    """Return a dependency for `caller: Annotated[UserPrincipal, signed_in()]`: any user with a valid access token."""
     return Depends(_User(None, (UserPrincipal,)))
 
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """Which page of a list."""
+    """The requested page of a list."""
 
     limit: int
     cursor: str | None
 
 
 async def _page_query(
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most this many items.")] = DEFAULT_LIMIT,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_LIMIT, description="The largest number of items to return.")
+    ] = DEFAULT_LIMIT,
     cursor: Annotated[
-        str | None, Query(max_length=512, description="`next_cursor` of the page before; absent for the first.")
+        str | None,
+        Query(max_length=512, description="`next_cursor` of the previous page. Leave it out for the first page."),
     ] = None,
 ) -> PageQuery:
     """`?limit=` and `?cursor=`."""

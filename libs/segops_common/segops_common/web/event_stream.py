@@ -1,4 +1,4 @@
-"""Answers of server-sent events."""
+"""Responses of server-sent events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVENT_STREAM: Final = "text/event-stream"
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events, which nobody on the way may collect; their source is closed however the answer ends."""
+    """Sends server-sent events, which proxies must not buffer, and closes their source however the response ends."""
 
     media_type = EVENT_STREAM
 

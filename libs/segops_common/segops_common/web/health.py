@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics: `/livez` and `/healthz` never ask a dependency, `/readyz` asks each must-have."""
+"""Liveness, readiness and metrics. Only `/readyz` asks the dependencies that the process cannot work without."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from starlette.routing import Route
 from segops_common.telemetry.metrics import Metrics
 
 Check = Callable[[], Awaitable[None]]
-"""Returns when the dependency can be used; raises, with the reason, when it cannot."""
+"""Returns when the dependency can be used, and raises an error with the reason otherwise."""
 
 CHECK_TIMEOUT_S = 2.0
 
 
 @dataclass(slots=True)
 class Health:
-    """Whether this process should get work: all checks pass, and it is not about to stop."""
+    """The readiness of this process: all checks pass, and it is not about to stop."""
 
     checks: Mapping[str, Check] = field(default_factory=dict)
     draining: bool = False
 
     async def report(self) -> tuple[bool, dict[str, str]]:
-        """Whether ready, and the word of each check: `ok`, or the kind of failure."""
+        """Return whether the process is ready, and for each check `ok` or the name of its error."""
         if self.draining:
             return False, {"process": "draining"}
         names = list(self.checks)
-        words = await asyncio.gather(*(_word(self.checks[name]) for name in names))
-        return all(word == "ok" for word in words), dict(zip(names, words, strict=True))
+        results = await asyncio.gather(*(_result(self.checks[name]) for name in names))
+        return all(result == "ok" for result in results), dict(zip(names, results, strict=True))
 
 
-async def _word(check: Check) -> str:
+async def _result(check: Check) -> str:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await check()
@@ -45,14 +45,14 @@ async def _word(check: Check) -> str:
 
 
 def health_routes(health: Health, metrics: Metrics) -> list[Route]:
-    """The routes that a supervisor and a scraper use; not part of the documented API."""
+    """Return the routes for supervisors and metric scrapers; they are not part of the documented API."""
 
     async def live(_request: Request) -> Response:
         return _json({"status": "ok"}, 200)
 
     async def ready(_request: Request) -> Response:
-        is_ready, words = await health.report()
-        return _json({"status": "ok" if is_ready else "unavailable", "checks": words}, 200 if is_ready else 503)
+        is_ready, checks = await health.report()
+        return _json({"status": "ok" if is_ready else "unavailable", "checks": checks}, 200 if is_ready else 503)
 
     async def scrape(_request: Request) -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")

@@ -1,10 +1,10 @@
-"""Idempotency-Key: a mutating request that is sent again is answered again, and carried out once.
+"""Idempotency-Key: a repeated mutating request takes effect once and gets the first response again.
 
-The key belongs to a caller, a method and a path. For 24 hours the same key with the same body gets the same answer, with
-`Idempotency-Replayed: true`; with another body 422 idempotency-key-reused; while the first is still being worked on 409
-idempotency-in-progress. Answers that a later try may change (401, 408, 429, 5xx, and requests that could not be read) are
-not kept. A process that dies between the effect and the keeping of its answer leaves the key free after a minute, so
-an effect that must never happen twice needs a constraint of its own in the database.
+The key belongs to a caller, a method and a path. For 24 hours, the same key with the same body gets the same response
+with `Idempotency-Replayed: true`; with another body 422 idempotency-key-reused; while the first request is in progress
+409 idempotency-in-progress. Responses that a later attempt may change are not stored: 401, 408, 429, 5xx, and those to
+unreadable requests. If a process dies after the effect and before the response is stored, the key is free again after
+a minute: an effect that must never happen twice needs its own constraint in the database.
 """
 
 from __future__ import annotations
@@ -31,37 +31,39 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def answers_with_a_secret(endpoint: F) -> F:
-    """Marks a handler whose answer is shown once: it is never kept, so a repetition gets 409 idempotency-replayed."""
+    """Mark a handler whose response is shown once: it is never stored, and a repetition gets 409 idempotency-replayed."""
     setattr(endpoint, _SECRET, True)
     return endpoint
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key of a mutating request; raises ValidationFailed for one that is not 1 to 255 printable ASCII characters."""
+    """Return the key of a mutating request, or None without one. Raises ValidationFailed for a key that is not valid."""
     if request.method not in MUTATING:
         return None
-    given = request.headers.getlist(IDEMPOTENCY_KEY_HEADER)
-    if not given:
+    values = request.headers.getlist(IDEMPOTENCY_KEY_HEADER)
+    if not values:
         return None
-    key = given[0]
-    if len(given) > 1 or not 0 < len(key) <= MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
+    key = values[0]
+    if len(values) > 1 or not 0 < len(key) <= MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
         fault = Fault(
-            "header.Idempotency-Key", "wrong-format", f"must be once 1 to {MAX_KEY_CHARS} printable ASCII characters"
+            "header.Idempotency-Key",
+            "wrong-format",
+            f"must be given once, with 1 to {MAX_KEY_CHARS} printable ASCII characters",
         )
-        raise ValidationFailed("The Idempotency-Key is not valid.", errors=[fault])
+        raise ValidationFailed("`Idempotency-Key` must be valid: see `errors`.", errors=[fault])
     return key
 
 
 async def answer_once(
     request: Request, *, key: str, body: bytes, endpoint: object, handle: Callable[[], Awaitable[Response]]
 ) -> Response:
-    """The handler's answer, or the one it gave before. Raises Conflict or ValidationFailed, and what the handler raises."""
+    """Return the handler's response, or the stored one. Raises Conflict, ValidationFailed and the handler's errors."""
     store: IdempotencyStore = request.app.state.idempotency
     digest = hashlib.sha256(request.scope["query_string"] + b"\n" + body).hexdigest()
     call = IdempotentCall(scope=_scope(request), key=key, digest=digest)
-    before = await store.reserve(call)
-    if before is not None:
-        return _replayed(before)
+    stored = await store.reserve(call)
+    if stored is not None:
+        return _replayed(stored)
     try:
         answer = await _handled(request, handle)
     except BaseException:
@@ -76,7 +78,7 @@ async def answer_once(
 
 
 async def _handled(request: Request, handle: Callable[[], Awaitable[Response]]) -> Response:
-    """Refusals that a repetition would meet again are answers too."""
+    """Turn problems that a repetition would meet again into responses, so that they are stored too."""
     try:
         return await handle()
     except Problem as problem:
@@ -96,15 +98,15 @@ def _who(caller: Principal | None) -> str:
         case KeyPrincipal(key_id=key_id):
             return f"key {key_id}"
         case None:
-            return "nobody"
+            return "anonymous"
 
 
-def _replayed(before: StoredAnswer) -> Response:
-    if before.body is None:
+def _replayed(stored: StoredAnswer) -> Response:
+    if stored.body is None:
         raise Conflict(
-            "This was carried out before; its answer held a secret, which is not shown twice.",
+            "This request took effect before. Its response held a secret, which is shown only once.",
             slug="idempotency-replayed",
         )
-    medium = PROBLEM_MEDIA_TYPE if before.status >= 400 else "application/json"
-    headers = {REPLAYED_HEADER: "true"} | ({"Content-Type": medium} if before.body else {})
-    return Response(before.body, before.status, headers=headers)
+    medium = PROBLEM_MEDIA_TYPE if stored.status >= 400 else "application/json"
+    headers = {REPLAYED_HEADER: "true"} | ({"Content-Type": medium} if stored.body else {})
+    return Response(stored.body, stored.status, headers=headers)

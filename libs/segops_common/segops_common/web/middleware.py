@@ -1,4 +1,7 @@
-"""What happens around every request, as one plain ASGI layer: each layer more costs every request microseconds."""
+"""The one ASGI layer around every request: request ids, headers, metrics and access log.
+
+It is a single layer because each further one costs every request some microseconds.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ from segops_common.web.problems import problem_response
 from segops_common.web.request.path_dispatch import RouteTable
 
 MAX_HEADER_BYTES = 8 * 1024
-"""Of one header, its name included."""
+"""The limit for one header, including its name."""
 MAX_TARGET_BYTES = 8 * 1024
 SLOW_S = 1.0
 CLIENT_GONE = 499
-"""The status that metrics show for a request whose client went away; nobody receives it."""
+"""The status in metrics for a request whose client went away. It is never sent."""
 
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -30,16 +33,16 @@ _SECURITY_HEADERS = [
 ]
 _UNCACHED = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-# Paths that another server on the way might read as a different one.
+# A proxy may resolve such a path to a different one.
 _AMBIGUOUS = re.compile(rb"//|(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|$)|%2f|%5c|%00|\\", re.IGNORECASE)
 _REPLACEMENT = "\ufffd"
 _log = logging.getLogger("segops.access")
 
 
 class Edge:
-    """Gives the request its id and one spelling of its path, the answer its headers, and tells metrics and log of both.
+    """Assigns the request id, normalises the path, adds response headers, and records metrics and the access log.
 
-    A failure that nobody expected is logged here and answered without its text.
+    An unexpected error is logged here and answered without its text.
     """
 
     def __init__(self, app: ASGIApp, *, clock: Clock, ids: Ids, metrics: HttpMetrics, routes: RouteTable) -> None:
@@ -53,36 +56,36 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given, traceparent, refusal = _read_headers(scope["headers"])
-        request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else self._ids.uuid7()
+        header, traceparent, refusal = _read_headers(scope["headers"])
+        request_id = header.decode() if header and _REQUEST_ID.fullmatch(header) else self._ids.uuid7()
         scope.setdefault("state", {})["request_id"] = request_id
         started = self._clock.monotonic()
-        answer = _Answer(send, request_id)
+        response = _Response(send, request_id)
         token = enter_trace(traceparent, request_id)
         try:
-            await self._serve(refusal or self._refuse_target(scope), scope, receive, answer)
+            await self._serve(refusal or self._refuse_target(scope), scope, receive, response)
         finally:
-            self._record(scope, answer.status, self._clock.monotonic() - started)
+            self._record(scope, response.status, self._clock.monotonic() - started)
             leave_trace(token)
 
     async def _serve(
-        self, refusal: tuple[int, str, str] | None, scope: Scope, receive: Receive, answer: _Answer
+        self, refusal: tuple[int, str, str] | None, scope: Scope, receive: Receive, response: _Response
     ) -> None:
         if refusal is not None:
-            await _refuse(*refusal, scope, receive, answer)
+            await _refuse(*refusal, scope, receive, response)
             return
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, receive, response)
         except ClientDisconnect:
-            answer.status = CLIENT_GONE
+            response.status = CLIENT_GONE
         except Exception:
             _log.exception("the request failed", extra={"fields": {"method": scope["method"], "route": _route(scope)}})
-            if answer.status:
+            if response.status:
                 raise
-            await _refuse(500, "internal-error", "Internal error", scope, receive, answer)
+            await _refuse(500, "internal-error", "Internal error", scope, receive, response)
 
     def _refuse_target(self, scope: Scope) -> tuple[int, str, str] | None:
-        """Why the path cannot be served; else it is spelled as the routes are."""
+        """Return why the path cannot be served, or None after rewriting it as the routes spell it."""
         path: str = scope["path"]
         raw: bytes = scope.get("raw_path") or path.encode()
         if len(raw) + len(scope["query_string"]) > MAX_TARGET_BYTES:
@@ -103,8 +106,8 @@ class Edge:
             _log.log(level, "request", extra={"fields": fields})
 
 
-class _Answer:
-    """Sends with the headers that every answer has, and remembers the status."""
+class _Response:
+    """Adds the headers of every response, and remembers its status."""
 
     __slots__ = ("_request_id", "_send", "status")
 
@@ -142,7 +145,7 @@ def _route(scope: Scope) -> str:
 
 
 async def _refuse(status: int, slug: str, title: str, scope: Scope, receive: Receive, send: Send) -> None:
-    detail = "The request's id finds it in the logs." if status == 500 else f"{title}."
+    detail = "Report the request id in `instance`: the logs have the cause." if status == 500 else f"{title}."
     instance = scope["state"]["request_id"]
-    answer = problem_response(status=status, slug=slug, title=title, detail=detail, instance=instance)
-    await answer(scope, receive, send)
+    response = problem_response(status=status, slug=slug, title=title, detail=detail, instance=instance)
+    await response(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of an app, complete enough to lint clean and to generate clients from."""
+"""The OpenAPI 3.1 document of an app, which linters accept and from which clients are generated."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _IDEMPOTENCY_KEY = {
     "name": IDEMPOTENCY_KEY_HEADER,
     "in": "header",
     "required": False,
-    "description": "Makes the request safe to repeat: for 24 hours the same key gets the same answer.",
+    "description": "Makes the request safe to repeat: for 24 hours, the same key returns the same response.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS, "pattern": "^[ -~]+$"},
 }
 
 
 def operation_id(route: APIRoute) -> str:
-    """The handler's name: `create_segment` becomes `createSegment`."""
+    """Return the handler's name in camel case: `create_segment` becomes `createSegment`."""
     head, *rest = route.name.split("_")
     return head + "".join(part.capitalize() for part in rest)
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The document, with what every operation has in common filled in."""
+    """Return the document, with the parts that all operations share filled in."""
     made = get_openapi(
         title=app.title,
         version=app.version,
@@ -63,7 +63,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _without_aliases(made: dict[str, Any]) -> dict[str, Any]:
-    """The document with each schema that is only another name replaced by what it names: generators make it twice."""
+    """Replace every schema that is only an alias by its target: generators would make two types of it."""
     schemas: dict[str, Any] = made["components"]["schemas"]
     named = {f"#/components/schemas/{name}": schema["$ref"] for name, schema in schemas.items() if "$ref" in schema}
 
@@ -87,7 +87,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY_KEY]
     responses = operation["responses"]
     for status, response in problems(*_refusals(path, operation)).items():
-        # FastAPI's own 422 names a schema that is never sent.
+        # FastAPI's own 422 refers to a schema that is never sent.
         if str(status) not in responses or str(status) == "422":
             responses[str(status)] = response
     operation["responses"] = dict(sorted(responses.items()))
@@ -97,7 +97,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
 
 
 def _refusals(path: str, operation: dict[str, Any]) -> set[int]:
-    """Statuses that come from what surrounds every handler."""
+    """Return the statuses that the layers around the handler may answer with."""
     statuses = {400, 422, 503}
     if "{" in path:
         statuses.add(404)
@@ -113,6 +113,6 @@ def _refusals(path: str, operation: dict[str, Any]) -> set[int]:
 
 
 def _alternatives(schemes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Either scheme suffices: FastAPI may write several as one requirement."""
+    """List each scheme on its own, since any of them suffices: FastAPI may require them together."""
     names = sorted({name for scheme in schemes for name in scheme})
     return [{name: []} for name in names]

@@ -1,4 +1,4 @@
-"""RFC 9457 answers for every refusal, made in one place; they never repeat what was sent."""
+"""RFC 9457 responses for every error, made in one place. They never echo arbitrary input."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MAX_TEXT = 300
 
 
 class ProblemFault(BaseModel):
-    """What is wrong with one part of the request."""
+    """An error in one part of the request."""
 
-    path: str = Field(description="Where, as in `definition.conditions[2].value`.")
-    code: str = Field(description="What, in a word that stays the same.")
-    detail: str
+    path: str = Field(description="The place in the request, such as `definition.conditions[2].value`.")
+    code: str = Field(description="A stable code for programs.")
+    detail: str = Field(description="The rule that the value must meet, for people.")
 
 
 class ProblemDocument(BaseModel):
@@ -41,19 +41,19 @@ class ProblemDocument(BaseModel):
                 "type": f"{PROBLEM_TYPE_PREFIX}validation-failed",
                 "title": "The request is not valid",
                 "status": 422,
-                "detail": "1 fault was found.",
+                "detail": "The request has 1 error: see `errors`.",
                 "instance": "0192f3a0-5c1e-7000-8000-000000000000",
-                "errors": [{"path": "name", "code": "missing", "detail": "Field required"}],
+                "errors": [{"path": "name", "code": "missing", "detail": "must be present"}],
             }
         },
     )
 
-    type: str = Field(description="Stable address of the kind of problem.")
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(description="The request's id, as in X-Request-Id.")
-    errors: list[ProblemFault]
+    type: str = Field(description="A stable URL that identifies the kind of problem.")
+    title: str = Field(description="What happened, the same for every problem of this type.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened this time, and what to do.")
+    instance: str = Field(description="The request id, as in X-Request-Id: it finds the request in the logs.")
+    errors: list[ProblemFault] = Field(description="One entry for each error in the request; empty for other problems.")
 
 
 _TITLES: Mapping[int, type[Problem]] = {
@@ -71,11 +71,11 @@ _TITLES: Mapping[int, type[Problem]] = {
     429: errors.RateLimited,
     503: errors.Unavailable,
 }
-_OTHERS = {405: ("method-not-allowed", "The method is not allowed here")}
+_OTHERS = {405: ("method-not-allowed", "The path does not support this method")}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these problems."""
+    """Return the OpenAPI `responses` of a route that may answer with these problems."""
     return {
         status: {
             "description": _TITLES[status].title if status in _TITLES else _OTHERS[status][1],
@@ -95,7 +95,7 @@ def problem_response(
     faults: Sequence[Fault] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer for a refusal; long texts and lists are cut so that it stays small."""
+    """Return the response for a problem; long texts and lists are cut to keep it small."""
     body = {
         "type": PROBLEM_TYPE_PREFIX + slug,
         "title": title,
@@ -112,7 +112,7 @@ def problem_response(
 
 
 def answer_for(problem: Problem, instance: str) -> Response:
-    """The answer for a Problem."""
+    """Return the response for a Problem."""
     return problem_response(
         status=problem.status,
         slug=problem.slug,
@@ -125,12 +125,12 @@ def answer_for(problem: Problem, instance: str) -> Response:
 
 
 def request_id(request: Request) -> str:
-    """The id that the request came with or was given."""
+    """Return the id that the request came with or was assigned."""
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
 def install(app: FastAPI) -> None:
-    """Answer every refusal of the app with a problem document; `app.state.route_table` knows what a 405 allows."""
+    """Answer every error of the app with a problem document. A 405 lists the methods from `app.state.route_table`."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -149,14 +149,21 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 
 async def _on_unavailable(request: Request, _error: Exception) -> Response:
-    """A store that is away is a 503 even where an adapter did not say so."""
-    return answer_for(Unavailable("A store that this needs does not answer."), request_id(request))
+    """Answer 503 when a store is unavailable and no adapter has translated its error."""
+    return answer_for(
+        Unavailable("A database that this request needs does not respond. Retry after `Retry-After` seconds."),
+        request_id(request),
+    )
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = _TITLES.get(error.status_code)
-    slug, title = (kind.default_slug, kind.title) if kind else _OTHERS.get(error.status_code, ("http-error", "Refused"))
+    slug, title = (
+        (kind.default_slug, kind.title)
+        if kind
+        else _OTHERS.get(error.status_code, ("http-error", "The request was refused"))
+    )
     headers = error.headers
     if error.status_code == 405:
         table: RouteTable = request.app.state.route_table
@@ -175,5 +182,5 @@ def _dumps(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:
-        # A lone surrogate in a path that somebody made up.
+        # A path with a lone surrogate cannot be encoded.
         return orjson.dumps(body | {"errors": []})

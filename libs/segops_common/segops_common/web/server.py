@@ -1,4 +1,4 @@
-"""Runs a process to its end: uvicorn for the HTTP face, loops beside it for workers, an orderly stop on SIGTERM."""
+"""Runs a process until SIGTERM: uvicorn, the loops of workers, and an orderly stop."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Loop = Callable[[asyncio.Event], Awaitable[None]]
 """A worker's loop: runs until the event is set, then returns within a bounded time."""
 
 STOP_TIMEOUT_S = 20
-"""How long loops, and after them open requests, may take to end once the process was told to stop."""
+"""How long loops, and then open requests, may take to end after the signal to stop."""
 KEEP_ALIVE_S = 75
-"""Longer than a gateway keeps an idle connection, so that it is never we who close one that a request is on."""
+"""Longer than a gateway keeps an idle connection: otherwise a request could arrive on one that is being closed."""
 
 _log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Says when it has started; leaves signals to `serve`, who tells readiness first."""
+    """Reports when it listens, and leaves signals to `serve`, which first turns readiness off."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a process listens, and how long a stopping one still serves, so that balancers see that it is not ready."""
+    """Where a process listens. A stopping one serves for `drain_s` more, until load balancers see that it is not ready."""
 
     host: str
     port: int
@@ -48,13 +48,12 @@ class Address:
 
 
 async def serve(app: FastAPI, address: Address, *, loops: Sequence[Loop] = ()) -> None:
-    """Serve until SIGTERM or SIGINT; then not ready, drained, and out in an orderly way.
+    """Serve until SIGTERM or SIGINT, then turn readiness off, drain and stop.
 
-    Only a process without loops drains: nobody sends requests to a worker.
-
-    The loops are told to stop when the signal comes, and end before the app's resources are closed. A second signal
-    ends all waiting. Raises the error of a loop that failed or ended by itself, after stopping the rest, and SystemExit
-    when the port is taken or the resources cannot be made.
+    Only a process without loops drains, because workers receive no requests. Loops are stopped when the signal arrives,
+    and end before the app's resources are closed. A second signal ends all waiting. Raises the error of a loop that
+    failed or ended early, after stopping the rest, and SystemExit when the port is in use or the resources cannot be
+    opened.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
     server = Server(server_config(app, host=address.host, port=address.port))
@@ -74,7 +73,7 @@ async def serve(app: FastAPI, address: Address, *, loops: Sequence[Loop] = ()) -
 
 
 def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
-    """How every process of the product serves HTTP."""
+    """Return the uvicorn configuration of every process."""
     return uvicorn.Config(
         app,
         host=host,
@@ -91,11 +90,11 @@ def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
 
 
 def _listen_for_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
-    def told() -> None:
+    def on_signal() -> None:
         (hurry if stop.is_set() else stop).set()
 
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, told)
+        asyncio.get_running_loop().add_signal_handler(name, on_signal)
 
 
 async def _served(server: Server, stop: asyncio.Event, failures: list[BaseException]) -> None:
@@ -117,7 +116,7 @@ async def _looped(loop: Loop, server: Server, stop: asyncio.Event, failures: lis
     try:
         await loop(stop)
         if not stop.is_set():
-            raise RuntimeError("a loop ended although nobody told it to stop")
+            raise RuntimeError("a loop ended before the process was stopped")
     except Exception as error:
         _log.exception("a loop failed; the process stops")
         failures.append(error)
@@ -126,7 +125,7 @@ async def _looped(loop: Loop, server: Server, stop: asyncio.Event, failures: lis
 
 
 async def _finish(working: Sequence[asyncio.Task[None]], hurry: asyncio.Event) -> None:
-    """Wait for the loops as long as they are given, then cancel them."""
+    """Wait for the loops to end within their time limit, then cancel them."""
     ended = spawn(_ended(working), name="loops end")
     limit = spawn(_until(hurry, STOP_TIMEOUT_S), name="stop limit")
     await asyncio.wait({ended, limit}, return_when=asyncio.FIRST_COMPLETED)

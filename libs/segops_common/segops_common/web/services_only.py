@@ -1,4 +1,4 @@
-"""Routes for the other services: with the service token, never behind the gateway, and not in the public document."""
+"""Routes for other services: they need the service token, are not behind the gateway, and are not documented publicly."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from segops_common.web.app import new_router
 
 
 class ServicesOnly:
-    """Admits the holder of the service token, before the body is read."""
+    """Admits callers with the service token, before the body is read."""
 
     def __init__(self, token: Callable[[Request], str]) -> None:
         self._token = token
         self.documented: dict[str, Any] = {}
 
     async def admit(self, request: Request) -> None:
-        """Raises Unauthenticated."""
+        """Raise Unauthenticated without the token."""
         require_service_token(request.headers.get("authorization"), self._token(request))
 
     async def __call__(self, request: Request) -> None:
@@ -27,5 +27,5 @@ class ServicesOnly:
 
 
 def internal_router(token: Callable[[Request], str]) -> APIRouter:
-    """A router that only services may use; `token` finds the service token in what the application holds."""
+    """Return a router for services only; `token` reads the expected service token from the application's state."""
     return new_router(dependencies=[Depends(ServicesOnly(token))], include_in_schema=False)

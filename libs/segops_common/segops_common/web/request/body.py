@@ -1,4 +1,4 @@
-"""The one gate for JSON bodies: sizes are counted while reading, and only JSON that every later part can hold passes."""
+"""Read JSON bodies within limits: bytes are counted while reading, and values that a store could not hold are refused."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ from segops_common.web.request.paths import child_path
 MAX_WIRE_BYTES = 1 << 20
 MAX_INFLATED_BYTES = 4 << 20
 MAX_DEPTH = 24
-"""Room for a definition of 8 levels whose deepest condition has a filter over a list; events have a lower limit."""
+"""Enough for a definition of 8 levels whose deepest condition filters a list; events have a lower limit."""
 MAX_MEMBERS = 100_000
-"""Values in one body, all levels together: what validation may have to look at."""
+"""Values in one body, over all levels: a bound on the work of validation."""
 READ_TIMEOUT_S = 10.0
 _ZSTD_WINDOW_LOG = 23
 _ENCODINGS = "gzip, zstd"
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, inflated. Raises PayloadTooLarge having read little more than the limit, RequestTimeout after 10 s.
+    """Return the inflated body.
 
-    Raises UnsupportedMedia for an encoding other than gzip and zstd, MalformedRequest for a broken one, and
-    starlette's ClientDisconnect when there is nobody to answer any more.
+    Raises PayloadTooLarge after reading little more than the limit, RequestTimeout after 10 s, UnsupportedMedia for an
+    encoding other than gzip and zstd, MalformedRequest for a corrupt one, and starlette's ClientDisconnect when the
+    client has gone.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "zstd"):
         raise UnsupportedMedia(
-            "Send the body as it is, or encoded by gzip or zstd.",
+            "`Content-Encoding` must be gzip or zstd, or absent.",
             slug="unsupported-encoding",
             headers={"Accept-Encoding": _ENCODINGS},
         )
@@ -57,19 +58,19 @@ async def read_body(request: Request) -> bytes:
 
 
 def require_json(request: Request, *also: str) -> None:
-    """Raises UnsupportedMedia unless the body is declared as JSON, or as one of the other media types."""
+    """Raise UnsupportedMedia unless the body is declared as JSON, or as one of the other media types."""
     declared = request.headers.get("content-type", "")
     if declared == "application/json":
         return
     medium = declared.partition(";")[0].strip().lower()
     if medium != "application/json" and medium not in also:
-        raise UnsupportedMedia("Send the body as application/json.", headers={"Accept": "application/json"})
+        raise UnsupportedMedia("`Content-Type` must be application/json.", headers={"Accept": "application/json"})
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a body; raises MalformedRequest (malformed-json, too-deep) or ValidationFailed.
+    """Return the value of a body. Raises MalformedRequest (malformed-json, too-deep) or ValidationFailed.
 
-    Unlike the standard library's parser it refuses NaN, numbers beyond a double, other encodings than UTF-8 and lone
+    Unlike the standard library's parser it refuses NaN, numbers beyond a double, encodings other than UTF-8 and lone
     surrogates.
     """
     try:
@@ -77,7 +78,7 @@ def parse_json(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         if error.msg.startswith("depth"):
             raise _too_deep() from error
-        raise MalformedRequest("The body is not JSON in UTF-8.", slug="malformed-json") from error
+        raise MalformedRequest("The body must be valid JSON in UTF-8.", slug="malformed-json") from error
     check_complexity(body, value)
     if b"\\u0000" in body:
         _refuse_nul(value)
@@ -85,7 +86,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def check_complexity(body: bytes, value: Any) -> None:
-    """Raises MalformedRequest (too-deep) beyond 24 levels, ValidationFailed (too-complex) beyond 100,000 members."""
+    """Raise MalformedRequest (too-deep) beyond 24 levels, ValidationFailed (too-complex) beyond 100,000 values."""
     opened = body.count(b"[") + body.count(b"{")
     if opened <= MAX_DEPTH and body.count(b",") < MAX_MEMBERS:
         return
@@ -101,7 +102,7 @@ def check_complexity(body: bytes, value: Any) -> None:
     if level:
         raise _too_deep()
     if members > MAX_MEMBERS:
-        raise ValidationFailed(f"A body has at most {MAX_MEMBERS} values.", slug="too-complex")
+        raise ValidationFailed(f"The body must not have more than {MAX_MEMBERS} values.", slug="too-complex")
 
 
 async def _read_wire(request: Request) -> bytes:
@@ -115,7 +116,9 @@ async def _read_wire(request: Request) -> bytes:
         async with asyncio.timeout(READ_TIMEOUT_S):
             return await _read_chunks(request, message)
     except TimeoutError as error:
-        raise RequestTimeout("The body did not arrive in time.", headers={"Connection": "close"}) from error
+        raise RequestTimeout(
+            f"The body must arrive within {READ_TIMEOUT_S:.0f} seconds.", headers={"Connection": "close"}
+        ) from error
 
 
 async def _read_chunks(request: Request, message: Any) -> bytes:
@@ -158,34 +161,34 @@ def _unzstd(wire: bytes) -> bytes:
 
 def _too_large() -> PayloadTooLarge:
     return PayloadTooLarge(
-        f"A body has at most {MAX_WIRE_BYTES} bytes, {MAX_INFLATED_BYTES} when inflated.",
+        f"The body must not exceed {MAX_WIRE_BYTES} bytes, or {MAX_INFLATED_BYTES} bytes when inflated.",
         headers={"Connection": "close"},
     )
 
 
 def _too_deep() -> MalformedRequest:
-    return MalformedRequest(f"JSON nests at most {MAX_DEPTH} levels deep.", slug="too-deep")
+    return MalformedRequest(f"The body must not nest deeper than {MAX_DEPTH} levels.", slug="too-deep")
 
 
 def _malformed_encoding() -> MalformedRequest:
-    return MalformedRequest("The body is not what its Content-Encoding says.", slug="malformed-encoding")
+    return MalformedRequest("The body must be encoded as its `Content-Encoding` says.", slug="malformed-encoding")
 
 
 def _refuse_nul(root: Any) -> None:
-    waiting: list[tuple[str, Any]] = [("", root)]
-    while waiting:
-        path, value = waiting.pop()
+    pending: list[tuple[str, Any]] = [("", root)]
+    while pending:
+        path, value = pending.pop()
         if isinstance(value, str) and "\0" in value:
             raise nul_character(path)
         if isinstance(value, dict):
             if any("\0" in key for key in value):
                 raise nul_character(path)
-            waiting += [(child_path(path, key), item) for key, item in value.items()]
+            pending += [(child_path(path, key), item) for key, item in value.items()]
         elif isinstance(value, list):
-            waiting += [(child_path(path, index), item) for index, item in enumerate(value)]
+            pending += [(child_path(path, index), item) for index, item in enumerate(value)]
 
 
 def nul_character(path: str) -> ValidationFailed:
-    """The refusal of a text that PostgreSQL could not hold."""
-    fault = Fault(path, "nul-character", "no text may hold U+0000")
-    return ValidationFailed("A text holds a NUL character.", errors=[fault])
+    """Return the problem for a string with U+0000, which PostgreSQL cannot store."""
+    fault = Fault(path, "nul-character", "must not contain U+0000")
+    return ValidationFailed("Strings must not contain U+0000.", errors=[fault])

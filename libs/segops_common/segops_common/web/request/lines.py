@@ -1,4 +1,4 @@
-"""Bodies too large for memory: read as they come, inflated as they are read, with the pace of whoever takes them."""
+"""Stream bodies too large for memory: they are read and inflated only as fast as the caller consumes them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _PIECE_BYTES: Final = 64 << 10
 
 
 async def stream_body(request: Request) -> AsyncIterator[bytes]:
-    """The body, inflated, in pieces of at most 64 KiB or as they came.
+    """Yield the inflated body, in pieces of at most 64 KiB or as they arrive.
 
-    Raises PayloadTooLarge beyond 64 MiB, or 256 MiB inflated; RequestTimeout when nothing comes for 10 s, or the end not
-    within 10 minutes; UnsupportedMedia for an encoding other than gzip, MalformedRequest for a broken one, and
-    starlette's ClientDisconnect when the client went away before the end.
+    Raises PayloadTooLarge beyond 64 MiB, or 256 MiB inflated; RequestTimeout when nothing arrives for 10 s, or the body
+    does not end within 10 minutes; UnsupportedMedia for an encoding other than gzip, MalformedRequest for a corrupt one,
+    and starlette's ClientDisconnect when the client goes away before the end.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise UnsupportedMedia(
-            "Send the body as it is, or encoded by gzip.",
+            "`Content-Encoding` must be gzip, or absent.",
             slug="unsupported-encoding",
             headers={"Accept-Encoding": "gzip"},
         )
@@ -51,14 +51,14 @@ async def stream_body(request: Request) -> AsyncIterator[bytes]:
             if inflated > MAX_INFLATED_STREAM_BYTES:
                 raise _too_large()
             yield piece
-            # Nothing else waits between the pieces of what came at once: others get their turn.
+            # Pieces of one message come without any wait: let other tasks run in between.
             await asyncio.sleep(0)
     if inflater is not None:
         inflater.end()
 
 
 async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    """The lines of a body, without their ends, some at a time; the last may lack its end. Raises ValidationFailed."""
+    """Yield the lines of a body in groups, without line ends; the last line may lack one. Raises ValidationFailed."""
     rest = b""
     number = 0
     async for piece in pieces:
@@ -82,7 +82,10 @@ async def _wire(request: Request) -> AsyncIterator[bytes]:
             async with asyncio.timeout_at(min(deadline, loop.time() + READ_TIMEOUT_S)):
                 message = await request.receive()
         except TimeoutError as error:
-            raise RequestTimeout("The body did not arrive in time.", headers={"Connection": "close"}) from error
+            raise RequestTimeout(
+                f"The body must not pause for {READ_TIMEOUT_S:.0f} seconds or last {MAX_STREAM_S:.0f} seconds.",
+                headers={"Connection": "close"},
+            ) from error
         if message["type"] != "http.request":
             raise ClientDisconnect
         body: bytes = message.get("body", b"")
@@ -95,7 +98,7 @@ async def _wire(request: Request) -> AsyncIterator[bytes]:
 
 
 class _Inflater:
-    """gzip in pieces: however well a body is packed, one piece is in memory."""
+    """Inflates gzip in pieces, so that a highly compressed body takes the memory of one piece."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
@@ -119,15 +122,15 @@ class _Inflater:
 
 def _too_large() -> PayloadTooLarge:
     return PayloadTooLarge(
-        f"This body has at most {MAX_STREAM_BYTES} bytes, {MAX_INFLATED_STREAM_BYTES} when inflated.",
+        f"The body must not exceed {MAX_STREAM_BYTES} bytes, or {MAX_INFLATED_STREAM_BYTES} bytes when inflated.",
         headers={"Connection": "close"},
     )
 
 
 def _long_line(number: int) -> ValidationFailed:
-    fault = Fault(f"body[line {number}]", "wrong-length", f"a line has at most {MAX_LINE_BYTES} bytes")
-    return ValidationFailed("A line is too long.", errors=[fault])
+    fault = Fault(f"body[line {number}]", "wrong-length", f"must not exceed {MAX_LINE_BYTES} bytes")
+    return ValidationFailed(f"A line must not exceed {MAX_LINE_BYTES} bytes.", errors=[fault])
 
 
 def _malformed_encoding() -> MalformedRequest:
-    return MalformedRequest("The body is not what its Content-Encoding says.", slug="malformed-encoding")
+    return MalformedRequest("The body must be encoded as its `Content-Encoding` says.", slug="malformed-encoding")

@@ -1,4 +1,4 @@
-"""How a place in a request is written: `definition.conditions[2].value`, `query.limit`, `path.segment_id`."""
+"""Paths of places in a request: `definition.conditions[2].value`, `query.limit`, `path.segment_id`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]{0,63}", re.ASCII)
 
 
 def child_path(path: str, key: int | str) -> str:
-    """One step down; a key that is not a plain name is left out, since a refusal repeats nothing that was sent."""
+    """Return the path one level down. A key that is not a plain name is left out: errors never echo arbitrary input."""
     if len(path) >= MAX_PATH_CHARS:
         return path
     if isinstance(key, int):
@@ -21,7 +21,7 @@ def child_path(path: str, key: int | str) -> str:
 
 
 def path_of(keys: Iterable[int | str]) -> str:
-    """The whole way down."""
+    """Return the path of these keys, outermost first."""
     path = ""
     for key in keys:
         path = child_path(path, key)

@@ -1,4 +1,4 @@
-"""The route class of every service: bodies pass the gate, query strings are read strictly."""
+"""The route class of every service: checks callers, query strings and bodies before FastAPI validates them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from segops_common.web.request.paths import child_path
 from segops_common.web.request.validation import MAX_FAULTS
 
 TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
-"""Marks an operation until its document says so in words."""
+"""Marks an operation that accepts Idempotency-Key until its OpenAPI document says so."""
 READS_ONLY = {TAKES_IDEMPOTENCY_KEY: False}
-"""Of a POST that only reads: to repeat it is to ask again."""
+"""For a POST that only reads: repeating it is harmless, so it accepts no Idempotency-Key."""
 
 
 @runtime_checkable
 class Gatekeeper(Protocol):
-    """A dependency that decides who may call; asked before anything of the request is read."""
+    """A dependency that decides who may call, before anything else of the request is read."""
 
     documented: dict[str, Any]
 
     async def admit(self, request: Request) -> object:
-        """Raises a Problem for a caller who may not."""
+        """Raise a Problem for a caller who may not."""
         ...
 
 
@@ -39,7 +39,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRoute(APIRoute):
-    """Asks who calls, then reads the body once through the gate, before FastAPI validates anything."""
+    """Admits the caller, then reads the body once within its limits, before FastAPI validates anything."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         super().__init__(path, endpoint, **more)
@@ -80,22 +80,22 @@ def _gatekeepers(dependant: Dependant) -> Iterator[Gatekeeper]:
 
 
 def check_query(request: Request) -> None:
-    """Raises MalformedRequest or ValidationFailed for a query string that could be read in two ways."""
+    """Raise MalformedRequest or ValidationFailed for an ambiguous query string."""
     raw: bytes = request.scope["query_string"]
     if not raw:
         return
     try:
         unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedRequest("The query string is not UTF-8.", slug="malformed-query") from error
-    given = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
-    for name, value in given:
+        raise MalformedRequest("The query string must be percent-encoded UTF-8.", slug="malformed-query") from error
+    parameters = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+    for name, value in parameters:
         if "\0" in name or "\0" in value:
             raise nul_character(child_path("query", name))
-    repeated = sorted(name for name, times in Counter(name for name, _ in given).items() if times > 1)
+    repeated = sorted(name for name, times in Counter(name for name, _ in parameters).items() if times > 1)
     if repeated:
-        faults = [Fault(child_path("query", name), "repeated", "give it once") for name in repeated[:MAX_FAULTS]]
-        raise ValidationFailed("A query parameter is given more than once.", errors=faults)
+        faults = [Fault(child_path("query", name), "repeated", "must be given once") for name in repeated[:MAX_FAULTS]]
+        raise ValidationFailed("Query parameters must not be repeated.", errors=faults)
 
 
 async def _read_json(request: Request, *, required: bool) -> bytes:

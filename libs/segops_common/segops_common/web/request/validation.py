@@ -1,4 +1,4 @@
-"""From pydantic's errors to faults: stable codes, paths of the request, and never the input that pydantic quotes."""
+"""Turn pydantic's errors into faults: stable codes and request paths, without the input that pydantic quotes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from segops_common.web.request.paths import path_of
 
 MAX_FAULTS = 20
 
-_WORDS: Mapping[str, tuple[str, str]] = {
-    "missing": ("missing", "the field is required"),
-    "extra_forbidden": ("unknown-field", "there is no such field here"),
+_WORDING: Mapping[str, tuple[str, str]] = {
+    "missing": ("missing", "must be present"),
+    "extra_forbidden": ("unknown-field", "must be left out: there is no such field"),
     "string_type": ("wrong-type", "must be text"),
     "bool_type": ("wrong-type", "must be true or false"),
     "int_type": ("wrong-type", "must be an integer"),
     "int_from_float": ("wrong-type", "must be an integer"),
     "int_parsing": ("wrong-type", "must be an integer"),
-    "int_parsing_size": ("out-of-range", "the integer is too large"),
+    "int_parsing_size": ("out-of-range", "must be an integer with fewer digits"),
     "float_type": ("wrong-type", "must be a number"),
     "float_parsing": ("wrong-type", "must be a number"),
     "bool_parsing": ("wrong-type", "must be true or false"),
@@ -33,36 +33,36 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "datetime_type": ("wrong-type", "must be an RFC 3339 time"),
     "datetime_parsing": ("wrong-format", "must be an RFC 3339 time"),
     "datetime_from_date_parsing": ("wrong-format", "must be an RFC 3339 time"),
-    "timezone_aware": ("wrong-format", "must name its time zone"),
-    "string_pattern_mismatch": ("wrong-format", "does not have the required form"),
-    "string_unicode": ("wrong-format", "must be Unicode text"),
+    "timezone_aware": ("wrong-format", "must include a time zone, such as `Z`"),
+    "string_unicode": ("wrong-format", "must be valid Unicode"),
 }
-# Kind of error -> code, words, and which number of the rule belongs after them.
+# Kind of error -> code, wording, and the name of the limit that follows it.
 _BOUNDS: Mapping[str, tuple[str, str, str]] = {
-    "greater_than": ("out-of-range", "must be more than", "gt"),
+    "greater_than": ("out-of-range", "must be greater than", "gt"),
     "greater_than_equal": ("out-of-range", "must be at least", "ge"),
     "less_than": ("out-of-range", "must be less than", "lt"),
     "less_than_equal": ("out-of-range", "must be at most", "le"),
-    "string_too_short": ("wrong-length", "length must be at least", "min_length"),
-    "string_too_long": ("wrong-length", "length must be at most", "max_length"),
-    "too_short": ("wrong-length", "length must be at least", "min_length"),
-    "too_long": ("wrong-length", "length must be at most", "max_length"),
+    "string_too_short": ("wrong-length", "must have a length of at least", "min_length"),
+    "string_too_long": ("wrong-length", "must have a length of at most", "max_length"),
+    "too_short": ("wrong-length", "must have a length of at least", "min_length"),
+    "string_pattern_mismatch": ("wrong-format", "must match the pattern", "pattern"),
+    "too_long": ("wrong-length", "must have a length of at most", "max_length"),
     "literal_error": ("not-allowed", "must be", "expected"),
     "enum": ("not-allowed", "must be", "expected"),
     "union_tag_invalid": ("not-allowed", "must be one of", "expected_tags"),
 }
-_OWN_WORDS = ("value_error", "assertion_error")
+_RAISED_BY_VALIDATORS = ("value_error", "assertion_error")
 
 
 def invalid(faults: Sequence[Fault]) -> ValidationFailed:
-    """The problem for these faults."""
-    number = len(faults)
-    return ValidationFailed(f"{number} fault{' was' if number == 1 else 's were'} found.", errors=faults)
+    """Return the problem for these faults."""
+    count = len(faults)
+    return ValidationFailed(f"The request has {count} error{'' if count == 1 else 's'}: see `errors`.", errors=faults)
 
 
-def faults_of(found: Sequence[Mapping[str, Any]]) -> list[Fault]:
-    """The first of them, as faults; there may be one for every item of a hostile body."""
-    return [_fault(error) for error in found[:MAX_FAULTS]]
+def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """Return at most MAX_FAULTS of the errors as faults: a hostile body may have one for each of its items."""
+    return [_fault(error) for error in errors[:MAX_FAULTS]]
 
 
 def _fault(error: Mapping[str, Any]) -> Fault:
@@ -70,19 +70,19 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     kind, context = str(error["type"]), error.get("ctx") or {}
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         keys.append(str(context["discriminator"]).strip("'"))
-    code, detail = _words(kind, context, str(error["msg"]))
+    code, detail = _wording(kind, context, str(error["msg"]))
     return Fault(path_of(keys), code, detail)
 
 
-def _words(kind: str, context: Mapping[str, Any], message: str) -> tuple[str, str]:
+def _wording(kind: str, context: Mapping[str, Any], message: str) -> tuple[str, str]:
     if kind == "union_tag_not_found":
-        return _WORDS["missing"]
-    if kind in _WORDS:
-        return _WORDS[kind]
+        return _WORDING["missing"]
+    if kind in _WORDING:
+        return _WORDING[kind]
     if kind in _BOUNDS:
-        code, words, number = _BOUNDS[kind]
-        return code, f"{words} {context[number]}"
-    if kind in _OWN_WORDS:
-        return "invalid", str(context.get("error", "not valid here"))
-    # A hyphen marks a code of the product's own models, whose words are the product's too.
-    return (kind, message) if "-" in kind or kind == "required" else ("invalid", "not valid here")
+        code, wording, limit = _BOUNDS[kind]
+        return code, f"{wording} {context[limit]}"
+    if kind in _RAISED_BY_VALIDATORS:
+        return "invalid", str(context.get("error", "must have a valid value"))
+    # A hyphen marks a code of the product's own models, which bring their own wording.
+    return (kind, message) if "-" in kind or kind == "required" else ("invalid", "must have a valid value")
