@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from argon2 import PasswordHasher
 
-from segops_auth.adapters.argon2.passwords import MAX_WAITING, ArgonPasswords
+from segops_auth.adapters.argon2.passwords import ArgonPasswords
+from segops_auth.ports.passwords import MAX_WAITING
 from segops_common.core.problems import Unavailable
 
 
@@ -27,8 +28,8 @@ async def test_a_hash_matches_its_password_only(passwords: ArgonPasswords) -> No
     assert not await passwords.verify(made, "correct-horse-batterY")
 
 
-async def test_nobodys_password_is_never_right(passwords: ArgonPasswords) -> None:
-    assert not await passwords.verify(None, "nobody has this password")
+async def test_the_password_of_no_account_is_never_right(passwords: ArgonPasswords) -> None:
+    assert not await passwords.verify(None, "no account has this password")
 
 
 async def test_a_damaged_hash_matches_nothing(passwords: ArgonPasswords) -> None:

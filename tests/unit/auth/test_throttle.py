@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segops_auth.adapters.redis.throttle import MAX_LOCAL_NAMES, RedisThrottle
+from segops_auth.adapters.memory.throttle import MAX_SUBJECTS, MemoryThrottle
+from segops_auth.adapters.redis.throttle import RedisThrottle
 from segops_auth.domain.rate_limit import Limit
 from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, create_redis
@@ -52,7 +53,8 @@ async def test_what_is_given_back_can_be_spent_again(throttle: RedisThrottle) ->
     await throttle.refund(LIMIT, "nobody")
 
 
-async def test_the_memory_is_bounded(throttle: RedisThrottle) -> None:
-    for number in range(MAX_LOCAL_NAMES + 5):
+async def test_the_memory_is_bounded(clock: ManualClock) -> None:
+    throttle = MemoryThrottle(clock=clock)
+    for number in range(MAX_SUBJECTS + 5):
         await throttle.consume(LIMIT, str(number))
-    assert len(throttle._local) == MAX_LOCAL_NAMES
+    assert len(throttle) == MAX_SUBJECTS

@@ -1,18 +1,28 @@
-"""Authenticating at auth itself: it asks nobody, and remembers nothing."""
+"""Authenticates requests to auth itself, without a cache."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
 from segops_common.security.introspect import invalid_credential, split_authorization
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.tokens import TokenVerifier
+from segops_common.security.tokens import AccessToken
+
+
+class AccessTokenVerifier(Protocol):
+    """Verifies access tokens."""
+
+    def verify(self, token: str) -> AccessToken:
+        """Return what the token says. Raises Unauthenticated: invalid-token or token-expired."""
+        ...
 
 
 class LocalAuthenticator:
-    """Verifies tokens with the key that signs them; roles and keys are those of this moment."""
+    """Verifies access tokens here; reads roles and keys from the store for each request."""
 
-    def __init__(self, *, verifier: TokenVerifier, accounts: Accounts, api_keys: ApiKeys) -> None:
+    def __init__(self, *, verifier: AccessTokenVerifier, accounts: Accounts, api_keys: ApiKeys) -> None:
         self._verifier = verifier
         self._accounts = accounts
         self._api_keys = api_keys
@@ -33,7 +43,7 @@ class LocalAuthenticator:
         )
 
     async def _user(self, user_id: int) -> UserPrincipal:
-        joined_tenants = await self._accounts.joined_tenants(user_id)
-        if joined_tenants is None:
+        tenants = await self._accounts.joined_tenants(user_id)
+        if tenants is None:
             raise invalid_credential("bearer")
-        return UserPrincipal(user_id=user_id, roles={item.tenant.id: item.role for item in joined_tenants})
+        return UserPrincipal(user_id=user_id, roles={joined.tenant.id: joined.role for joined in tenants})

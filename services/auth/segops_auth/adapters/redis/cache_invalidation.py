@@ -1,4 +1,4 @@
-"""Changes of credentials, told to every service on Redis."""
+"""Publishes changed credentials on a Redis channel that every service listens to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class RedisCacheInvalidation:
-    """Publishes; what nobody hears is forgotten by itself after 30 s."""
+    """Publishes each change once. Without a listener, or without Redis, cached answers expire after 30 seconds."""
 
     def __init__(self, *, redis: RedisBreaker) -> None:
         self._redis = redis
@@ -27,4 +27,4 @@ class RedisCacheInvalidation:
         try:
             await self._redis.run(lambda redis: redis.publish(AUTH_PURGE_CHANNEL, message))
         except RedisUnavailable:
-            _log.warning("nobody was told that %s has changed; services notice within 30 s", message)
+            _log.warning("Redis is down: the change of %s was not published; services see it within 30 s", message)

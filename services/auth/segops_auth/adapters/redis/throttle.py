@@ -1,22 +1,18 @@
-"""Limits counted in Redis, for all processes together; in this process alone while Redis is away, never not at all."""
+"""Rate limits in Redis, shared by all processes. While Redis is down, each process counts on its own."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import Final
 
 from redis.asyncio import Redis
 
-from segops_auth.domain.rate_limit import Decision, Limit, consume, whole_seconds
+from segops_auth.adapters.memory.throttle import MemoryThrottle
+from segops_auth.domain.rate_limit import Limit, rate_limited
 from segops_common.core.clock import Clock
-from segops_common.core.problems import RateLimited
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable
 
-MAX_LOCAL_NAMES: Final = 10_000
-_KEY: Final = "segops:auth:limit"
-
-# As domain/gcra.py, in microseconds of the server's clock; answers the microseconds to wait, 0 when it was counted.
+# As `domain/rate_limit.py`, in microseconds of the server's clock. Returns the microseconds to wait, 0 if counted.
 _CONSUME: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -35,47 +31,39 @@ return 0
 
 
 class RedisThrottle:
-    """Counts by the name of the limit and the one who acts."""
+    """Counts attempts in Redis, or in memory while Redis is down, so that the limits always hold."""
 
     def __init__(self, *, redis: RedisBreaker, clock: Clock) -> None:
         self._redis = redis
-        self._clock = clock
-        self._local: OrderedDict[str, float] = OrderedDict()
+        self._fallback = MemoryThrottle(clock=clock)
 
-    async def consume(self, limit: Limit, who: str) -> None:
-        key = _key(limit, who)
+    async def consume(self, limit: Limit, subject: str) -> None:
+        arguments = (_micros(limit.interval_s), _micros(limit.period_s))
         try:
-            wait_s = await self._consume_in_redis(limit, key)
+            wait_s = (
+                await self._redis.run(lambda redis: _evaluate(redis, _CONSUME, redis_key(limit, subject), *arguments))
+                / 1e6
+            )
         except RedisUnavailable:
-            wait_s = self._consume_here(limit, key).wait_s
+            await self._fallback.consume(limit, subject)
+            return
         if wait_s > 0:
-            raise _limited(limit, whole_seconds(wait_s))
+            raise rate_limited(limit, wait_s)
 
-    async def refund(self, limit: Limit, who: str) -> None:
-        key = _key(limit, who)
-        if key in self._local:
-            self._local[key] -= limit.interval_s
+    async def refund(self, limit: Limit, subject: str) -> None:
+        # Redis may have gone or come back since the attempt was counted, so both forget it.
+        await self._fallback.refund(limit, subject)
         try:
-            await self._redis.run(lambda redis: _evaluate(redis, _REFUND, key, _micros(limit.interval_s)))
+            await self._redis.run(
+                lambda redis: _evaluate(redis, _REFUND, redis_key(limit, subject), _micros(limit.interval_s))
+            )
         except RedisUnavailable:
             return
 
-    async def _consume_in_redis(self, limit: Limit, key: str) -> float:
-        arguments = (_micros(limit.interval_s), _micros(limit.period_s))
-        return await self._redis.run(lambda redis: _evaluate(redis, _CONSUME, key, *arguments)) / 1e6
 
-    def _consume_here(self, limit: Limit, key: str) -> Decision:
-        decision = consume(limit, self._local.get(key), self._clock.monotonic())
-        self._local[key] = decision.next_s
-        self._local.move_to_end(key)
-        while len(self._local) > MAX_LOCAL_NAMES:
-            self._local.popitem(last=False)
-        return decision
-
-
-def _key(limit: Limit, who: str) -> str:
-    # Who tried to sign in is nobody's business who can read Redis.
-    return f"{_KEY}:{limit.name}:{hashlib.sha256(who.encode()).hexdigest()}"
+def redis_key(limit: Limit, subject: str) -> str:
+    """Return the key that counts the subject's attempts. The subject is hashed: Redis must not hold e-mail addresses."""
+    return f"segops:auth:limit:{limit.name}:{hashlib.sha256(subject.encode()).hexdigest()}"
 
 
 async def _evaluate(redis: Redis, script: str, key: str, *arguments: int) -> int:
@@ -84,14 +72,3 @@ async def _evaluate(redis: Redis, script: str, key: str, *arguments: int) -> int
 
 def _micros(seconds: float) -> int:
     return round(seconds * 1_000_000)
-
-
-def _limited(limit: Limit, wait_s: int) -> RateLimited:
-    return RateLimited(
-        f"Too many attempts; try again in {wait_s} s.",
-        retry_after_s=wait_s,
-        headers={
-            "RateLimit-Policy": f'"{limit.name}";q={limit.quota};w={limit.period_s}',
-            "RateLimit": f'"{limit.name}";r=0;t={wait_s}',
-        },
-    )

@@ -1,0 +1,211 @@
+"""Writing to the memory store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from segops_auth.adapters.memory.reader import MemoryReadUnit
+from segops_auth.adapters.memory.tables import (
+    ApiKeyRow,
+    FamilyRow,
+    InviteRow,
+    MemberRow,
+    RefreshTokenRow,
+    Sequences,
+    Tables,
+)
+from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, ChainHead, chain
+from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
+from segops_auth.ports.accounts import EmailTaken
+from segops_auth.ports.tenants import AlreadyMember, SlugTaken
+from segops_common.security.permissions import Role
+
+
+class MemoryWriteUnit(MemoryReadUnit):
+    """Changes `tables`, which its store publishes when the block ends without an error."""
+
+    def __init__(self, tables: Tables, ids: Sequences) -> None:
+        super().__init__(lambda: tables)
+        self._changed = tables
+        self._ids = ids
+        self._locked: set[int] = set()
+
+    async def lock_tenant(self, tenant_id: int) -> bool:
+        exists = tenant_id in self._changed.tenants
+        if exists:
+            self._locked.add(tenant_id)
+        return exists
+
+    async def add_account(self, email: str, password_hash: str, at: datetime) -> Account:
+        account = Account(id=next(self._ids.accounts), email=email, password_hash=password_hash, created_at=at)
+        if await self.account_by_email(email) is not None:
+            raise EmailTaken
+        self._changed.accounts[account.id] = account
+        return account
+
+    async def replace_password(self, account: Account, password_hash: str) -> bool:
+        current = self._changed.accounts.get(account.id)
+        if current is None or current.password_hash != account.password_hash:
+            return False
+        self._changed.accounts[account.id] = replace(current, password_hash=password_hash)
+        return True
+
+    async def add_tenant(self, slug: str, name: str, at: datetime, *, is_test: bool = False) -> Tenant:
+        tenant = Tenant(id=next(self._ids.tenants), slug=slug, name=name, is_test=is_test, created_at=at)
+        self._check_slug(tenant)
+        self._changed.tenants[tenant.id] = tenant
+        self._changed.chain_heads[tenant.id] = ChainHead(number=0, hash=FIRST_PREVIOUS_HASH)
+        self._locked.add(tenant.id)
+        return tenant
+
+    async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
+        tenant = replace(self._changed.tenants[tenant_id], slug=slug, name=name)
+        self._check_slug(tenant)
+        self._changed.tenants[tenant_id] = tenant
+        return tenant
+
+    async def add_member(self, tenant_id: int, user_id: int, role: Role, at: datetime) -> None:
+        if (tenant_id, user_id) in self._changed.members:
+            raise AlreadyMember
+        self._changed.members[tenant_id, user_id] = MemberRow(role=role, joined_at=at)
+
+    async def set_role(self, tenant_id: int, user_id: int, role: Role) -> None:
+        row = self._changed.members.get((tenant_id, user_id))
+        if row is not None:
+            self._changed.members[tenant_id, user_id] = replace(row, role=role)
+
+    async def remove_member(self, tenant_id: int, user_id: int) -> None:
+        self._changed.members.pop((tenant_id, user_id), None)
+
+    async def add_invite(self, tenant_id: int, invite: Invite, token_hash: str) -> Invite:
+        stored = replace(invite, id=next(self._ids.invites), tenant_id=tenant_id, open=True)
+        self._changed.invites[stored.id] = InviteRow(invite=stored, token_hash=token_hash)
+        return stored
+
+    async def withdraw_invite(self, tenant_id: int, invite_id: int, at: datetime) -> Invite | None:  # noqa: ARG002
+        row = self._changed.invites.get(invite_id)
+        if row is None or row.invite.tenant_id != tenant_id or not row.invite.open:
+            return None
+        return self._close_invite(row)
+
+    async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
+        row = next((row for row in self._changed.invites.values() if row.token_hash == token_hash), None)
+        if row is None or not row.invite.open or row.invite.expires_at <= at:
+            return None
+        return self._close_invite(row)
+
+    async def add_api_key(self, tenant_id: int, key: NewApiKey) -> ApiKey:
+        stored = ApiKey(
+            id=next(self._ids.api_keys),
+            tenant_id=tenant_id,
+            name=key.name,
+            kind=key.kind,
+            is_test=key.is_test,
+            scopes=key.scopes,
+            allowed_origins=key.allowed_origins,
+            last_four=key.last_four,
+            created_by=key.created_by,
+            created_at=key.created_at,
+            last_used_at=None,
+            previous_secret_until=None,
+        )
+        self._changed.api_keys[stored.id] = ApiKeyRow(key=stored, key_hash=key.key_hash)
+        return stored
+
+    async def set_api_key_origins(self, tenant_id: int, key_id: int, origins: Sequence[str]) -> ApiKey | None:
+        return self._change_key(tenant_id, key_id, {"allowed_origins": tuple(origins)})
+
+    async def revoke_api_key(self, tenant_id: int, key_id: int, at: datetime) -> ApiKey | None:
+        return self._change_key(tenant_id, key_id, {}, revoked_at=at)
+
+    async def rotate_api_key(
+        self, tenant_id: int, key_id: int, key_hash: str, last_four: str, previous_until: datetime
+    ) -> ApiKey | None:
+        row = self._changed.api_keys.get(key_id)
+        if row is None:
+            return None
+        values = {"last_four": last_four, "previous_secret_until": previous_until}
+        return self._change_key(tenant_id, key_id, values, key_hash=key_hash, previous_hash=row.key_hash)
+
+    async def record_api_key_use(self, used_at: Mapping[int, datetime]) -> None:
+        for key_id, at in used_at.items():
+            row = self._changed.api_keys.get(key_id)
+            if row is not None:
+                latest = at if row.key.last_used_at is None else max(at, row.key.last_used_at)
+                self._changed.api_keys[key_id] = replace(row, key=replace(row.key, last_used_at=latest))
+
+    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:  # noqa: ARG002
+        family_id = next(self._ids.families)
+        self._changed.families[family_id] = FamilyRow(user_id=user_id)
+        self._add_token(family_id, token_hash, expires_at)
+
+    async def lock_refresh_token(self, token_hash: str) -> RefreshToken | None:
+        for token_id, row in self._changed.refresh_tokens.items():
+            if row.token_hash == token_hash:
+                family = self._changed.families[row.family_id]
+                return RefreshToken(
+                    id=token_id,
+                    family_id=row.family_id,
+                    user_id=family.user_id,
+                    expires_at=row.expires_at,
+                    used_at=row.used_at,
+                    family_is_alive=family.ended_at is None,
+                )
+        return None
+
+    async def use_refresh_token(
+        self, token: RefreshToken, successor_hash: str, at: datetime, expires_at: datetime
+    ) -> None:
+        self._changed.refresh_tokens[token.id] = replace(self._changed.refresh_tokens[token.id], used_at=at)
+        self._add_token(token.family_id, successor_hash, expires_at)
+
+    async def end_refresh_family(self, family_id: int, at: datetime) -> None:
+        self._end_families([family_id], at)
+
+    async def end_all_refresh_families(self, user_id: int, at: datetime) -> None:
+        self._end_families([id_ for id_, row in self._changed.families.items() if row.user_id == user_id], at)
+
+    async def delete_expired_refresh_tokens(self, now: datetime, limit: int) -> int:
+        tokens = self._changed.refresh_tokens
+        expired = [id_ for id_, row in tokens.items() if row.expires_at <= now][:limit]
+        families = {tokens.pop(token_id).family_id for token_id in expired}
+        for family_id in families - {row.family_id for row in tokens.values()}:
+            del self._changed.families[family_id]
+        return len(expired)
+
+    async def record(self, tenant_id: int, event: AuditEvent) -> None:
+        assert tenant_id in self._locked, "lock the tenant before you record an event"
+        entry = chain(tenant_id, self._changed.chain_heads[tenant_id], event)
+        self._changed.audit_log[tenant_id, entry.number] = entry
+        self._changed.chain_heads[tenant_id] = ChainHead(number=entry.number, hash=entry.hash)
+
+    def _check_slug(self, tenant: Tenant) -> None:
+        if any(other.slug == tenant.slug and other.id != tenant.id for other in self._changed.tenants.values()):
+            raise SlugTaken
+
+    def _close_invite(self, row: InviteRow) -> Invite:
+        invite = replace(row.invite, open=False)
+        self._changed.invites[invite.id] = replace(row, invite=invite)
+        return invite
+
+    def _change_key(self, tenant_id: int, key_id: int, values: Mapping[str, Any], **more: Any) -> ApiKey | None:
+        row = self._changed.api_keys.get(key_id)
+        if row is None or row.key.tenant_id != tenant_id or row.revoked_at is not None:
+            return None
+        key = replace(row.key, **values)
+        self._changed.api_keys[key_id] = replace(row, key=key, **more)
+        return key
+
+    def _add_token(self, family_id: int, token_hash: str, expires_at: datetime) -> None:
+        token_id = next(self._ids.refresh_tokens)
+        self._changed.refresh_tokens[token_id] = RefreshTokenRow(
+            family_id=family_id, token_hash=token_hash, expires_at=expires_at
+        )
+
+    def _end_families(self, family_ids: Sequence[int], at: datetime) -> None:
+        for family_id in family_ids:
+            row = self._changed.families[family_id]
+            self._changed.families[family_id] = replace(row, ended_at=row.ended_at or at)

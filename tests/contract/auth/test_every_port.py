@@ -1,0 +1,71 @@
+"""No port of auth is without a memory adapter, and no memory adapter lacks a method of its port."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+from typing import Protocol
+
+import pytest
+
+import segops_auth.adapters.memory
+import segops_auth.ports
+from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
+from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
+from segops_auth.adapters.memory.passwords import MemoryPasswords
+from segops_auth.adapters.memory.reader import MemoryReadUnit
+from segops_auth.adapters.memory.store import MemoryStore
+from segops_auth.adapters.memory.throttle import MemoryThrottle
+from segops_auth.adapters.memory.writer import MemoryWriteUnit
+
+ADAPTERS: dict[str, type] = {
+    "AccessTokens": MemoryAccessTokens,
+    "AccountReads": MemoryReadUnit,
+    "AccountWrites": MemoryWriteUnit,
+    "ApiKeyReads": MemoryReadUnit,
+    "ApiKeyWrites": MemoryWriteUnit,
+    "AuditLogReads": MemoryReadUnit,
+    "AuditLogWrites": MemoryWriteUnit,
+    "CacheInvalidation": MemoryCacheInvalidation,
+    "InviteReads": MemoryReadUnit,
+    "InviteWrites": MemoryWriteUnit,
+    "Passwords": MemoryPasswords,
+    "ReadUnit": MemoryReadUnit,
+    "RefreshTokenWrites": MemoryWriteUnit,
+    "Store": MemoryStore,
+    "TenantReads": MemoryReadUnit,
+    "TenantWrites": MemoryWriteUnit,
+    "Throttle": MemoryThrottle,
+    "WriteUnit": MemoryWriteUnit,
+}
+
+
+def classes_in(package: ModuleType) -> dict[str, type]:
+    """Return the classes that the package's modules define."""
+    classes: dict[str, type] = {}
+    for module_info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(module_info.name)
+        members = inspect.getmembers(module, inspect.isclass)
+        classes |= {name: member for name, member in members if member.__module__ == module.__name__}
+    return classes
+
+
+def ports() -> dict[str, type]:
+    return {name: port for name, port in classes_in(segops_auth.ports).items() if Protocol in port.__mro__}
+
+
+def test_every_port_has_a_memory_adapter() -> None:
+    assert set(ports()) == set(ADAPTERS)
+
+
+def test_every_memory_adapter_is_of_a_port() -> None:
+    adapters = {name for name in classes_in(segops_auth.adapters.memory) if name.startswith("Memory")}
+    assert adapters == {adapter.__name__ for adapter in ADAPTERS.values()}
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_an_adapter_has_every_method_of_its_port(name: str) -> None:
+    methods = {method for method in dir(ports()[name]) if not method.startswith("_")} - {"lifetime_s"}
+    assert methods <= set(dir(ADAPTERS[name]))

@@ -1,0 +1,153 @@
+"""The use cases of auth on memory adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
+from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
+from segops_auth.adapters.memory.passwords import MemoryPasswords
+from segops_auth.adapters.memory.store import MemoryStore
+from segops_auth.adapters.memory.throttle import MemoryThrottle
+from segops_auth.domain.rate_limit import Limit
+from segops_auth.domain.values import Account, AuditEntry, Tenant
+from segops_auth.service import Auth
+from segops_auth.service.accounts import Accounts
+from segops_auth.service.api_keys import ApiKeys
+from segops_auth.service.invites import Invites
+from segops_auth.service.last_use import LastUseBuffer
+from segops_auth.service.secrets import Secrets
+from segops_auth.service.sessions import LoginLimits, Sessions, SessionTokens
+from segops_auth.service.tenants import Tenants
+from segops_common.core.ids import SystemIds
+from segops_common.security.permissions import Role
+from segops_testkit.clock import ManualClock
+
+START = datetime(2026, 1, 31, 9, tzinfo=UTC)
+PASSWORD = "correct-horse-battery"
+NEW_PASSWORD = "a-staple-is-better-than-nothing"
+PEPPER = "pepper-of-the-unit-tests-0123456789"
+PER_EMAIL = 3
+PER_ADDRESS = 5
+ADDRESS = "198.51.100.7"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryAuth:
+    """The use cases and what they run on."""
+
+    auth: Auth
+    store: MemoryStore
+    passwords: MemoryPasswords
+    tokens: MemoryAccessTokens
+    cache_invalidation: MemoryCacheInvalidation
+    last_use: LastUseBuffer
+    secrets: Secrets
+    clock: ManualClock
+
+    async def sign_up(self, name: str = "ada") -> User:
+        """Add an account that owns a tenant."""
+        made = await self.auth.accounts.sign_up(
+            email=f"{name}@example.com", password=PASSWORD, tenant_slug=name, tenant_name=name.title(), address=None
+        )
+        return User(made.account, made.tenant, made.tokens)
+
+    async def join(self, host: User, role: Role, name: str | None = None) -> User:
+        """Add an account that is a member of the host's tenant only."""
+        email = f"{name or role.value}@example.com"
+        _, token = await self.auth.invites.create(host.tenant.id, host.id, email=email, role=role)
+        accepted = await self.auth.invites.accept(token=token, email=email, password=PASSWORD, address=None)
+        self.cache_invalidation.messages.clear()
+        return User(accepted.account, accepted.tenant, accepted.tokens)
+
+    async def member_of(self, host: User, role: Role) -> User:
+        """Return the host for the owner's role, else a new member with that role."""
+        return host if role is Role.OWNER else await self.join(host, role)
+
+    async def role(self, tenant: Tenant, user: User) -> Role | None:
+        """Return the user's stored role."""
+        async with self.store.read() as unit:
+            return await unit.role(tenant.id, user.id)
+
+    async def audit_log(self, tenant: Tenant) -> list[AuditEntry]:
+        """Return the tenant's audit log, oldest first."""
+        async with self.store.read() as unit:
+            return list(await unit.audit_log(tenant.id, 2**62, 1000))[::-1]
+
+    async def actions(self, tenant: Tenant) -> list[str]:
+        """Return the actions in the tenant's audit log, oldest first."""
+        return [entry.action for entry in await self.audit_log(tenant)]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account, a tenant that it is a member of, and its first session."""
+
+    account: Account
+    tenant: Tenant
+    tokens: SessionTokens
+
+    @property
+    def id(self) -> int:
+        return self.account.id
+
+    @property
+    def email(self) -> str:
+        return self.account.email
+
+
+def memory_auth() -> MemoryAuth:
+    """Return the use cases with an empty store."""
+    clock = ManualClock(START)
+    ids = SystemIds(clock)
+    store, passwords = MemoryStore(), MemoryPasswords()
+    throttle = MemoryThrottle(clock=clock)
+    cache_invalidation = MemoryCacheInvalidation()
+    secrets = Secrets(pepper=PEPPER, ids=ids)
+    tokens = MemoryAccessTokens(clock=clock, ids=ids, lifetime_s=900)
+    last_use = LastUseBuffer(store=store)
+    sessions = Sessions(
+        store=store,
+        passwords=passwords,
+        throttle=throttle,
+        limits=LoginLimits(
+            per_email=Limit(name="login-email", quota=PER_EMAIL, period_s=900),
+            per_address=Limit(name="login-address", quota=PER_ADDRESS, period_s=60),
+        ),
+        access_tokens=tokens,
+        secrets=secrets,
+        clock=clock,
+    )
+    accounts = Accounts(
+        store=store,
+        passwords=passwords,
+        throttle=throttle,
+        limit_per_address=Limit(name="signup-address", quota=PER_ADDRESS, period_s=60),
+        sessions=sessions,
+        clock=clock,
+    )
+    invites = Invites(
+        store=store,
+        passwords=passwords,
+        throttle=throttle,
+        limit_per_address=Limit(name="invite-address", quota=PER_ADDRESS, period_s=60),
+        sessions=sessions,
+        secrets=secrets,
+        cache_invalidation=cache_invalidation,
+        clock=clock,
+    )
+    api_keys = ApiKeys(
+        store=store, secrets=secrets, cache_invalidation=cache_invalidation, last_use=last_use, clock=clock
+    )
+    tenants = Tenants(store=store, cache_invalidation=cache_invalidation, clock=clock)
+    return MemoryAuth(
+        auth=Auth(accounts=accounts, sessions=sessions, tenants=tenants, invites=invites, api_keys=api_keys),
+        store=store,
+        passwords=passwords,
+        tokens=tokens,
+        cache_invalidation=cache_invalidation,
+        last_use=last_use,
+        secrets=secrets,
+        clock=clock,
+    )
