@@ -1,8 +1,7 @@
-"""Bugs that someone could make in the compiler or its SQL, each as one change of the source text."""
+"""Bugs that someone could plant in the compiler or its SQL, each as one change of the source text."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,15 +9,19 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from types import CodeType, FunctionType, ModuleType
 
-from segops_membership.compiler import definitions as compiler
-from segops_membership.compiler import statements as sql_plans
-from segops_membership.domain import set_algebra as algebra
-from segops_membership.questions import count as compiler_values
-from segops_membership.questions import sequence as sql_sequences
-from segops_membership.questions import trait as sql_held
-from segops_membership.sql import exact_sums as sql_aggregates
-from segops_membership.sql import filters as sql_tests
-from segops_membership.sql import json_paths as sql_properties
+from segops_membership.compiler import definitions, statements
+from segops_membership.domain import predicates, selections, set_algebra
+from segops_membership.questions import (
+    aggregate,
+    count,
+    match,
+    regularity,
+    sample,
+    sequence,
+    time,
+    trait,
+)
+from segops_membership.sql import exact_sums, filters, instants, json_paths, scalars
 from segops_membership.sql import selections as sql_selections
 
 
@@ -44,7 +47,7 @@ class _ChangedSource(SourceFileLoader):
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A module, and a text in it that is replaced wherever it stands."""
+    """A module, and a text in it that is replaced everywhere."""
 
     name: str
     module: ModuleType
@@ -53,127 +56,151 @@ class Mutant:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Put the changed functions in the place of the module's own, wherever they were imported to."""
-        changed = vars(_ChangedSource(self.module, self.old, self.new).load())
-        own = {
-            id(value): changed[name]
-            for name, value in vars(self.module).items()
-            if isinstance(value, FunctionType) and value.__module__ == self.module.__name__
-        }
-        places = [
-            (module, name, value)
-            for module in list(sys.modules.values())
-            if module.__name__.startswith("segops_membership.")
-            for name, value in vars(module).items()
-            if id(value) in own
-        ]
+        """Give the module's functions and constants the changed code and values, wherever they are referred to."""
+        changed = _ChangedSource(self.module, self.old, self.new).load()
+        functions = list(zip(_functions(self.module), _functions(changed), strict=True))
+        own_code = [function.__code__ for function, _ in functions]
+        constants = {name: value for name, value in vars(self.module).items() if isinstance(value, str | int | dict)}
         try:
-            for module, name, value in places:
-                setattr(module, name, own[id(value)])
+            for function, other in functions:
+                function.__code__ = other.__code__
+            for name in constants:
+                setattr(self.module, name, vars(changed)[name])
             yield
         finally:
-            for module, name, value in places:
-                setattr(module, name, value)
+            for (function, _), code in zip(functions, own_code, strict=True):
+                function.__code__ = code
+            for name, value in constants.items():
+                setattr(self.module, name, value)
+
+
+def _functions(module: ModuleType) -> list[FunctionType]:
+    """Return the module's own functions and methods, in their order."""
+    functions = []
+    for owner in (module, *(each for each in vars(module).values() if isinstance(each, type))):
+        if owner is module or owner.__module__ == module.__name__:
+            members = (getattr(each, "__func__", each) for each in vars(owner).values())
+            functions += [
+                each for each in members if isinstance(each, FunctionType) and each.__module__ == module.__name__
+            ]
+    return functions
 
 
 _PRESENT = "{property_of(check.keys, bind).present}"
 
 MUTANTS = (
-    Mutant("AND and OR swapped", compiler, 'group.logic == "AND"', 'group.logic == "OR"'),
-    Mutant("negation of conditions ignored", compiler, "Not(expression) if negate", "expression if negate"),
-    Mutant("negation of groups ignored", compiler, "_unless(group.negate, ", "_unless(False, "),
-    Mutant("as_of ignored", compiler, "return None, as_of_ms", "return None, as_of_ms + 1_000_000"),
+    Mutant("AND and OR swapped", definitions, 'group.logic == "AND"', 'group.logic == "OR"'),
+    Mutant("negation of conditions ignored", predicates, "Not(expression) if negate", "expression if negate"),
+    Mutant("negation of groups ignored", definitions, "negated_if(group.negate, ", "negated_if(False, "),
+    Mutant("as_of ignored", selections, "return None, as_of_ms", "return None, as_of_ms + 1_000_000"),
     Mutant(
-        "window may end after as_of", compiler, "min(_point(window.to, as_of_ms), as_of_ms)", "_point(window.to, 0)"
+        "window may end after as_of",
+        selections,
+        "min(point_ms(window.to, as_of_ms), as_of_ms)",
+        "point_ms(window.to, 0)",
     ),
     Mutant(
         "before includes its instant",
-        compiler,
-        'limit_ms = _point(condition.value, as_of_ms) - (condition.operator == "before")',
-        "limit_ms = _point(condition.value, as_of_ms)",
+        time,
+        'limit_ms = point_ms(condition.value, context.as_of_ms) - (condition.operator == "before")',
+        "limit_ms = point_ms(condition.value, context.as_of_ms)",
     ),
     Mutant(
         "no event is not_within_last forgotten",
-        compiler,
+        time,
         'condition.operator == "not_within_last", is_early',
         "False, is_early",
     ),
     Mutant(
         "recency includes its start",
-        compiler,
+        selections,
         "InstantIn(as_of_ms - check.value.milliseconds",
         "InstantIn(as_of_ms - 1 - check.value.milliseconds",
     ),
     Mutant(
-        "negative filters not negated", compiler, "_test(check, as_of_ms), negated)", "_test(check, as_of_ms), False)"
+        "negative filters not negated", selections, "_test(check, as_of_ms), negated)", "_test(check, as_of_ms), False)"
     ),
-    Mutant("in takes the first value only", compiler, "for value in check.value)))", "for value in check.value[:1])))"),
-    Mutant("seed of a sample ignored", compiler, "if condition.seed is None else condition.seed", ""),
+    Mutant(
+        "in takes the first value only", selections, "for value in check.value)))", "for value in check.value[:1])))"
+    ),
+    Mutant("seed of a sample ignored", sample, "if condition.seed is None else condition.seed", ""),
     Mutant(
         "sample cut at whole percents",
-        compiler,
+        sample,
         "Decimal(str(condition.percent)) * 10_000",
         "int(condition.percent) * 10_000",
     ),
-    Mutant("regularity reads one period less", compiler, "condition.of * period_ms", "(condition.of - 1) * period_ms"),
-    Mutant("count of 0 not complemented", compiler_values, "Not(atom(high + 1, None))", "atom(1, max(high, 1))"),
+    Mutant(
+        "regularity reads one period less", regularity, "condition.of * period_ms", "(condition.of - 1) * period_ms"
+    ),
+    Mutant("count of 0 not complemented", count, "Not(predicate(high + 1, None))", "predicate(1, max(high, 1))"),
     Mutant(
         "neq of counts as eq",
-        compiler_values,
-        'return Not(found) if operator == "neq"',
-        'return found if operator == "neq"',
+        count,
+        'negated_if(operator == "neq", expression)',
+        "negated_if(False, expression)",
     ),
-    Mutant("lt of counts as lte", compiler_values, "math.ceil(high) - 1", "math.ceil(high)"),
-    Mutant(
-        "neq per value as the complement", compiler_values, "[(1, low - 1), (high + 1, None)]", "[(high + 1, None)]"
-    ),
+    Mutant("lt of counts as lte", count, "math.ceil(high) - 1", "math.ceil(high)"),
+    Mutant("neq per value as the complement", count, "[(1, low - 1), (high + 1, None)]", "[(high + 1, None)]"),
     Mutant(
         "sum of nothing is absent",
-        compiler_values,
+        aggregate,
         'condition.function == "sum" and low <= 0',
         'condition.function == "sum" and 1 <= 0',
     ),
     Mutant(
         "least of nothing satisfies",
-        compiler_values,
+        aggregate,
         'AllOf((some(Compares("lte", high)), Not(some(Compares("lt", low)))))',
         'Not(some(Compares("lt", low)))',
     ),
-    Mutant("gt of doubles as gte", compiler_values, "math.nextafter(low, math.inf), math.inf", "low, math.inf"),
-    Mutant("complement of everyone", algebra, "return universe - ", "return universe.copy() if True else universe - "),
-    Mutant("tenant of events ignored", sql_plans, 'kind = [f"tenant_id = {tenant}", ', "kind = ["),
-    Mutant("duplicates counted", sql_plans, "EVENTS_TABLE if all(", "EVENTS_TABLE if True or all("),
-    Mutant("duplicates counted beside none", sql_plans, "EVENTS_TABLE if all(", "EVENTS_TABLE if any("),
-    Mutant("duplicates of several counted", sql_plans, "low=1, high=None", "high=None"),
-    Mutant("duplicates counted up to a limit", sql_plans, "low=1, high=None", "low=1"),
+    Mutant("gt of doubles as gte", aggregate, "math.nextafter(low, math.inf), math.inf", "low, math.inf"),
+    Mutant(
+        "complement of everyone", set_algebra, "return universe - ", "return universe.copy() if True else universe - "
+    ),
+    Mutant("tenant of events ignored", statements, 'of_type = [f"tenant_id = {tenant}", ', "of_type = ["),
+    Mutant(
+        "duplicates counted",
+        statements,
+        "if any(kind_of(predicate).merges",
+        "if False and any(kind_of(predicate).merges",
+    ),
+    Mutant(
+        "duplicates counted beside none",
+        statements,
+        "if any(kind_of(predicate).merges",
+        "if all(kind_of(predicate).merges",
+    ),
+    Mutant("duplicates of several counted", count, "predicate.low == 1 and ", ""),
+    Mutant("duplicates counted up to a limit", count, " and predicate.high is None", ""),
     Mutant(
         "duplicates counted in a period",
-        sql_plans,
-        "RegularityPredicate(selection, count=1)",
-        "RegularityPredicate(selection)",
+        regularity,
+        "predicate.count > 1 or ",
+        "",
     ),
-    Mutant("what one atom checks is asked of all", sql_plans, "frozenset.intersection(", "frozenset().union("),
-    Mutant("window includes its start", sql_plans, "timestamp > ", "timestamp >= "),
-    Mutant("window excludes its end", sql_plans, "timestamp <= ", "timestamp < "),
+    Mutant("what one atom checks is asked of all", statements, "frozenset.intersection(", "frozenset().union("),
+    Mutant("window includes its start", statements, "timestamp > ", "timestamp >= "),
+    Mutant("window excludes its end", statements, "timestamp <= ", "timestamp < "),
     Mutant(
-        "window only as wide as the widest", sql_plans, 'conditions.append(f"timestamp > ', '("").join(f"timestamp > '
+        "window only as wide as the widest", statements, 'conditions.append(f"timestamp > ', '("").join(f"timestamp > '
     ),
     Mutant(
         "ties not broken by message_id",
-        sql_plans,
+        match,
         "{choose}({passes}, {ORDER_KEY}",
         "{choose}({passes}, (timestamp, -cityHash64(message_id))",
     ),
     Mutant(
         "ties of traits to the smaller message_id",
-        sql_plans,
-        "atom.test, bind)}, {ORDER_KEY}",
-        "atom.test, bind)}, (timestamp, -toInt32(reinterpretAsUInt8(message_id)))",
+        trait,
+        "predicate.test, bind)}, {ORDER_KEY}",
+        "predicate.test, bind)}, (timestamp, -toInt32(reinterpretAsUInt8(message_id)))",
     ),
-    Mutant("first and last swapped", sql_plans, 'occurrence == "first"', 'occurrence == "last"'),
+    Mutant("first and last swapped", match, 'occurrence == "first"', 'occurrence == "last"'),
     Mutant(
         "has before where",
-        sql_plans,
+        match,
         "{ORDER_KEY}, {selected})",
         "{ORDER_KEY}, {passes} AND {selected})",
     ),
@@ -186,85 +213,83 @@ MUTANTS = (
     ),
     Mutant(
         "high bound of counts dropped",
-        sql_plans,
-        'if atom.high is None else f"{at_least} AND',
+        count,
+        'if predicate.high is None else f"{at_least} AND',
         'if True else f"{at_least} AND',
     ),
-    Mutant("period edges on the wrong side", sql_plans, "intDiv({age}, ", "intDiv({age} + 1, "),
-    Mutant("regularity needs one period more", sql_plans, "{column}.2) >= ", "{column}.2) > "),
-    Mutant("removed traits live on", sql_properties, "OR has(removed, {bind.text(key)})", ""),
-    Mutant("whole numbers skipped", sql_properties, ", toFloat64({value}.:`Int64`)", ""),
+    Mutant("period edges on the wrong side", regularity, "intDiv({age}, ", "intDiv({age} + 1, "),
+    Mutant("regularity needs one period more", regularity, "{enough} >= ", "{enough} > "),
+    Mutant("removed traits live on", json_paths, "OR has(removed, {bind.text(key)})", ""),
+    Mutant("whole numbers skipped", json_paths, ", toFloat64({value}.:`Int64`)", ""),
     Mutant(
         "true equals 1",
-        sql_properties,
+        json_paths,
         "toFloat64({value}.:`UInt64`))",
         "toFloat64({value}.:`UInt64`), toFloat64({value}.:`Bool`))",
     ),
-    Mutant("objects not present", sql_properties, " OR notEmpty(JSONAllPaths(payload.^{name}))", ""),
-    Mutant("elements counted from 1", sql_properties, "int(key) + 1)", "int(key))"),
-    Mutant("dots within keys as between them", sql_properties, ".replace('.', '%2E')", ""),
-    Mutant("missing fails negative filters", sql_tests, '(NOT {condition})"', f'(NOT {{condition}} AND {_PRESENT})"'),
-    Mutant("numerals are no numbers", sql_tests, "toFloat64OrNull({found.text}), NULL)", "NULL, NULL)"),
-    Mutant("anything like a number is one", sql_tests, "if(match({found.text}, {bind.text(_JSON_NUMBER)}), ", "if(1, "),
-    Mutant("gt as gte", sql_tests, '"gt": ">"', '"gt": ">="'),
+    Mutant("objects not present", json_paths, " OR notEmpty(JSONAllPaths(payload.^{name}))", ""),
+    Mutant("elements counted from 1", json_paths, "int(key) + 1)", "int(key))"),
+    Mutant("dots within keys as between them", json_paths, ".replace('.', '%2E')", ""),
+    Mutant("missing fails negative filters", filters, '(NOT {condition})"', f'(NOT {{condition}} AND {_PRESENT})"'),
+    Mutant("numerals are no numbers", filters, "toFloat64OrNull({value.text}), NULL)", "NULL, NULL)"),
+    Mutant("anything like a number is one", filters, "if(match({value.text}, {bind.text(_JSON_NUMBER)}), ", "if(1, "),
+    Mutant("gt as gte", filters, '"gt": ">"', '"gt": ">="'),
     Mutant(
         "between excludes its low end",
-        sql_tests,
+        filters,
         "{number} >= {bind.number(test.low)}",
         "{number} > {bind.number(test.low)}",
     ),
-    Mutant("contains ignores case", sql_tests, "ifNull(position(", "ifNull(positionCaseInsensitive("),
-    Mutant("starts_with as ends_with", sql_tests, '"starts_with": "startsWith"', '"starts_with": "endsWith"'),
-    Mutant("a dot matches a line feed", sql_tests, '_RE2_DOT: Final = "(?-s)"', '_RE2_DOT: Final = ""'),
-    Mutant("milliseconds as seconds", sql_tests, ">= 1e11", "> 1e11"),
-    Mutant("offset from UTC added", sql_tests, "- {sign} *", "+ {sign} *"),
-    Mutant("ties of sums rounded up", sql_aggregates, "/ 2, is_even", "/ 2, True"),
-    Mutant("small and huge numbers not added", sql_aggregates, "multiIf(empty({column}.4), ", "multiIf(1, "),
-    Mutant("avg is sum", sql_aggregates, 'parts = 1 if atom.function == "sum" else', "parts = 1 if True else"),
-    Mutant("minus zero is another value", sql_aggregates, "({found.number} + 0.0)", "({found.number})"),
-    Mutant("false is the value 0", sql_aggregates, "{_FLAG_BITS} + ", "0 + "),
+    Mutant("contains ignores case", filters, "ifNull(position(", "ifNull(positionCaseInsensitive("),
+    Mutant("starts_with as ends_with", filters, '"starts_with": "startsWith"', '"starts_with": "endsWith"'),
+    Mutant("a dot matches a line feed", filters, '_RE2_DOT: Final = "(?-s)"', '_RE2_DOT: Final = ""'),
+    Mutant("milliseconds as seconds", instants, ">= 1e11", "> 1e11"),
+    Mutant("offset from UTC added", instants, "- {sign} *", "+ {sign} *"),
+    Mutant("ties of sums rounded up", exact_sums, "/ 2, is_even", "/ 2, True"),
+    Mutant("small and huge numbers not added", exact_sums, "multiIf(empty({column}.4), ", "multiIf(1, "),
+    Mutant("avg is sum", exact_sums, 'parts = 1 if function == "sum" else', "parts = 1 if True else"),
+    Mutant("minus zero is another value", scalars, "({value.number} + 0.0)", "({value.number})"),
+    Mutant("false is the value 0", scalars, "{_FLAG_BITS} + ", "0 + "),
     Mutant(
         "counts per value without upper end",
-        sql_aggregates,
+        count,
         'more = "0" if high is None else',
         'more = "0" if True else',
     ),
-    Mutant("null sums to 0", sql_aggregates, '[f"{column}.1 > 0", ', "["),
-    Mutant("steps of one time follow each other", sql_sequences, "+ {_STEPS - 1} - step", "+ step"),
+    Mutant("null sums to 0", exact_sums, '[f"{column}.1 > 0", ', "["),
+    Mutant("steps of one time follow each other", sequence, "+ {_STEPS - 1} - step", "+ step"),
     Mutant(
         "an event is one step only",
-        sql_sequences,
+        sequence,
         "arrayFilter(number -> number >= 0, [{numbers}])",
         "arraySlice(arrayFilter(number -> number >= 0, [{numbers}]), 1, 1)",
     ),
-    Mutant("steps of one type as if of several", sql_sequences, "len(set(patterns)) == len(patterns)", "True"),
-    Mutant("steps by prefix as if of one type", sql_sequences, "pattern.exact for pattern", "True for pattern"),
-    Mutant("sequence a millisecond too short", sql_sequences, "atom.within_ms *", "(atom.within_ms - 1) *"),
-    Mutant("sequence however long", sql_sequences, "min(atom.within_ms * _STEPS, _LONGEST)", "_LONGEST"),
-    Mutant("filters of steps ignored", sql_sequences, "*checks_sql(step.where, bind)", "*()"),
-    Mutant("window of a sequence ignored", sql_sequences, "*window_sql((atom.after_ms, atom.until_ms), bind)", ""),
-    Mutant("last step not needed", sql_sequences, "{column} = {bind.integer(len(atom.steps))}", "{column} > 0"),
-    Mutant("three steps however long", sql_sequences, "windowFunnel({_within(atom)})", "windowFunnel({_LONGEST})"),
-    Mutant("two steps however long", sql_sequences, " AND gap <= {_within(atom)}", ""),
-    Mutant(
-        "two steps in either order", sql_sequences, "bitAnd(gap, {_STEPS - 1}) = {_STEPS - 1}", "gap % {_STEPS} != 0"
-    ),
-    Mutant("two steps in the order of arrival", sql_sequences, "arraySort({column})", "{column}"),
+    Mutant("steps of one type as if of several", sequence, "len(set(patterns)) == len(patterns)", "True"),
+    Mutant("steps by prefix as if of one type", sequence, "pattern.exact for pattern", "True for pattern"),
+    Mutant("sequence a millisecond too short", sequence, "predicate.within_ms *", "(predicate.within_ms - 1) *"),
+    Mutant("sequence however long", sequence, "min(predicate.within_ms * _STEPS, _LONGEST)", "_LONGEST"),
+    Mutant("filters of steps ignored", sequence, "*checks_sql(step.where, bind)", "*()"),
+    Mutant("window of a sequence ignored", sequence, "window_sql((predicate.start_ms, predicate.end_ms), bind)", "()"),
+    Mutant("last step not needed", sequence, "{column} = {bind.integer(len(predicate.steps))}", "{column} > 0"),
+    Mutant("three steps however long", sequence, "windowFunnel({_within(predicate)})", "windowFunnel({_LONGEST})"),
+    Mutant("two steps however long", sequence, " AND gap <= {_within(predicate)}", ""),
+    Mutant("two steps in either order", sequence, "bitAnd(gap, {_STEPS - 1}) = {_STEPS - 1}", "gap % {_STEPS} != 0"),
+    Mutant("two steps in the order of arrival", sequence, "arraySort({column})", "{column}"),
     Mutant(
         "setting an equal value restarts",
-        sql_held,
+        trait,
         "arrayAll(value -> value = {column}.1, {column}.2)",
         "empty({column}.2)",
     ),
-    Mutant("changes since then ignored", sql_held, "arrayAll(value -> value = {column}.1, {column}.2)", "1"),
-    Mutant("removals since then ignored", sql_held, "(2)({value}, {says} AND", "(2)({value}, {value} != '' AND"),
-    Mutant("not held when set just then", sql_held, "timestamp <= {at}", "timestamp < {at}"),
-    Mutant("5 and its numeral alike", sql_held, "concat('n', ", "concat('s', "),
+    Mutant("changes since then ignored", trait, "arrayAll(value -> value = {column}.1, {column}.2)", "1"),
+    Mutant("removals since then ignored", trait, "(2)({value}, {sets} AND", "(2)({value}, {value} != '' AND"),
+    Mutant("not held when set just then", trait, "timestamp <= {since}", "timestamp < {since}"),
+    Mutant("5 and its numeral alike", trait, "concat('n', ", "concat('s', "),
     Mutant(
         "held nothing for less",
-        compiler,
-        "(passes, TraitPredicate(check.keys, Present()), Not(held))",
-        "(passes, Not(held))",
+        trait,
+        "(passing, TraitPredicate(check.keys, Present()), Not(held))",
+        "(passing, Not(held))",
     ),
-    Mutant("held for longer and less swapped", compiler, 'held_for.operator == "gte"', 'held_for.operator == "lt"'),
+    Mutant("held for longer and less swapped", trait, 'held_for.operator == "gte"', 'held_for.operator == "lt"'),
 )

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
-from segops_membership.sql.json_paths import WAREHOUSE_MIN_MS
+from segops_membership.sql.parameters import WAREHOUSE_MIN_MS
 from tests.integration.membership.stack import NOW_MS, group
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
 

@@ -7,18 +7,9 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state, encode_state
-from segops_membership.domain.predicates import (
-    EVERYONE,
-    NO_ONE,
-    AllOf,
-    AnyOf,
-    Expression,
-    Not,
-    Predicate,
-    Present,
-    TraitPredicate,
-)
+from segops_membership.domain.predicates import EVERYONE, NO_ONE, AllOf, AnyOf, Expression, Not, Predicate, Present
 from segops_membership.domain.set_algebra import members
+from segops_membership.questions.trait import TraitPredicate
 
 ATOMS: tuple[Predicate, ...] = tuple(TraitPredicate((key,), Present()) for key in "abc")
 numbers = st.frozensets(st.integers(0, 50), max_size=20)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pyroaring import BitMap
 
-from segops_membership.domain.predicates import SamplePredicate
+from segops_membership.questions.sample import SamplePredicate
 from segops_membership.service.atom_cache import AtomCache, Moment
 from segops_testkit.clock import ManualClock
 

@@ -17,7 +17,6 @@ from segops_membership.domain.predicates import (
     Between,
     Compares,
     Contains,
-    CountPredicate,
     EventSelection,
     Expression,
     FlagValue,
@@ -28,12 +27,13 @@ from segops_membership.domain.predicates import (
     OneOf,
     Present,
     PropertyCheck,
-    SamplePredicate,
     Test,
     TextValue,
-    TraitPredicate,
     predicates_of,
 )
+from segops_membership.questions.count import CountPredicate
+from segops_membership.questions.sample import SamplePredicate
+from segops_membership.questions.trait import TraitPredicate
 
 NOW_MS = 1_772_366_400_000
 DAY_MS = 86_400_000
@@ -97,7 +97,7 @@ def test_counts(operator: str, value: Any, expected: Expression) -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "after_ms", "until_ms"),
+    ("window", "start_ms", "end_ms"),
     [
         ({"last": "1d"}, NOW_MS - DAY_MS, NOW_MS),
         ({"from": "-2d", "to": "-1d"}, NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS),
@@ -107,11 +107,11 @@ def test_counts(operator: str, value: Any, expected: Expression) -> None:
         ({"from": "2026-02-28T12:00:00.001Z", "to": "-1d"}, NOW_MS - DAY_MS + 1, NOW_MS - DAY_MS),
     ],
 )
-def test_windows(window: dict[str, str], after_ms: int | None, until_ms: int) -> None:
+def test_windows(window: dict[str, str], start_ms: int | None, end_ms: int) -> None:
     atom = only(count("gte", 1, window=window))
 
     assert isinstance(atom, CountPredicate)
-    assert (atom.selection.after_ms, atom.selection.until_ms) == (after_ms, until_ms)
+    assert (atom.selection.start_ms, atom.selection.end_ms) == (start_ms, end_ms)
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,17 @@ from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,
-    AggregatePredicate,
     AllOf,
     AnyOf,
     Compares,
-    CountPredicate,
-    DistinctCountPredicate,
     EventSelection,
     Expression,
     Not,
-    PerValueCountPredicate,
     PropertyCheck,
     predicates_of,
 )
+from segops_membership.questions.aggregate import AggregatePredicate, DistinctCountPredicate
+from segops_membership.questions.count import CountPredicate, PerValueCountPredicate
 
 NOW_MS = 1_772_366_400_000
 ALL = EventSelection(EventPattern("buy", exact=True), None, NOW_MS, frozenset())
@@ -128,5 +126,5 @@ def test_windows_and_filters_select_what_is_aggregated() -> None:
     (atom,) = predicates_of(aggregate("avg", "eq", 1, where=where, window={"last": "1s"}, negate=True))
 
     assert isinstance(atom, AggregatePredicate)
-    assert atom.selection.after_ms == NOW_MS - 1000
+    assert atom.selection.start_ms == NOW_MS - 1000
     assert {check.keys for check in atom.selection.where} == {("sku",)}

@@ -12,9 +12,10 @@ from segops_language import Group
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
 from segops_membership.compiler.definitions import compile_definition, compile_definitions
-from segops_membership.domain.predicates import Predicate, SamplePredicate, StaticListPredicate, predicates_of
+from segops_membership.domain.predicates import Predicate, StaticListPredicate, predicates_of
 from segops_membership.domain.segment_graph import BrokenReference
 from segops_membership.domain.set_algebra import Referred, members
+from segops_membership.questions.sample import SamplePredicate
 
 NOW_MS = 1_772_366_400_000
 UNIVERSE = BitMap(range(8))

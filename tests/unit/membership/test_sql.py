@@ -13,7 +13,8 @@ from segops_language import Group
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.compiler.statements import statements_for
 from segops_membership.domain.predicates import predicates_of
-from segops_membership.sql.json_paths import Bindings, property_of
+from segops_membership.sql.json_paths import property_of
+from segops_membership.sql.parameters import Bindings
 
 NOW_MS = 1_772_366_400_000
 HOSTILE = ("'; DROP TABLE events--", "`", "\\", "{x:String}", "a` OR `1", "^`a`", ".:`Int64`", "\n", "/*", "$$", "é`")
@@ -124,6 +125,6 @@ def test_much_that_is_asked_of_one_event_type_is_shared_out() -> None:
 
     statements = list(statements_for(1, atoms, NOW_MS))
 
-    assert [len(each.atoms) for each in statements] == [44, 44, 42]
-    assert {atom for each in statements for atom in each.atoms} == set(atoms)
+    assert [len(each.predicates) for each in statements] == [44, 44, 42]
+    assert {atom for each in statements for atom in each.predicates} == set(atoms)
     assert statements == list(statements_for(1, atoms[::-1], NOW_MS))

@@ -1,7 +1,8 @@
 """The compiled form of definitions: frozen, hashable nodes in which equal questions are equal values.
 
-Every test is false for a property that is missing and every count range leaves 0 out, so that each atom is answered
-by the profiles for which there is something to read; all else is complement.
+An expression combines predicates. Each kind of predicate is defined in `questions`, in the file of its condition type;
+here is what all kinds share. Every test is false for a property that is absent and every count range leaves 0 out, so
+only profiles with something to read satisfy a predicate; everything else is a complement.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class NumberValue:
 
 @dataclass(frozen=True, slots=True)
 class FlagValue:
-    """A JSON boolean; its own class because Python calls `True` and `1.0` equal."""
+    """A JSON boolean; a class of its own because Python calls `True` and `1.0` equal."""
 
     flag: bool
 
@@ -62,7 +63,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """A string that holds the text, or an array with an equal element."""
+    """A string that contains the text, or an array with an equal element."""
 
     value: Value
 
@@ -100,7 +101,7 @@ Test = OneOf | Compares | Between | Contains | Affix | Matches | Present | Insta
 
 @dataclass(frozen=True, slots=True)
 class PropertyCheck:
-    """What must hold of the property that `keys` lead to; `negated` is the exact complement."""
+    """A test of the property at `keys`; `negated` makes it the exact complement."""
 
     keys: tuple[str, ...]
     test: Test
@@ -109,146 +110,39 @@ class PropertyCheck:
 
 @dataclass(frozen=True, slots=True)
 class EventSelection:
-    """Which events to count: of a type, after `after_ms` (excluded) up to `until_ms` (included), passing all checks."""
+    """Events of a type, after `start_ms` (excluded) up to `end_ms` (included), that pass all checks."""
 
     pattern: EventPattern
-    after_ms: int | None
-    until_ms: int
+    start_ms: int | None
+    end_ms: int
     where: frozenset[PropertyCheck]
 
 
-@dataclass(frozen=True, slots=True)
-class CountPredicate:
-    """Profiles with at least `low` (1 or more) and at most `high` selected events."""
+class Predicate:
+    """A question that each profile answers with yes or no. Each kind is a frozen dataclass."""
 
-    selection: EventSelection
-    low: int
-    high: int | None
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class MatchPredicate:
-    """Profiles whose first or last selected event, ties by message_id as bytes, passes all of `has`."""
-
-    selection: EventSelection
-    occurrence: Literal["first", "last"]
-    has: frozenset[PropertyCheck]
-
-
-@dataclass(frozen=True, slots=True)
-class RegularityPredicate:
-    """Profiles with `count` (1 or more) selected events in at least `at_least` (1 or more) periods back from the end."""
-
-    selection: EventSelection
-    period_ms: int
-    count: int
-    at_least: int
-
-
-@dataclass(frozen=True, slots=True)
-class PerValueCountPredicate:
-    """Profiles with a scalar that at least `low` (1 or more) and at most `high` selected events have at `keys`."""
-
-    selection: EventSelection
-    keys: tuple[str, ...]
-    low: int
-    high: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class DistinctCountPredicate:
-    """Profiles whose selected events have at least `low` (1 or more) and at most `high` different scalars at `keys`."""
-
-    selection: EventSelection
-    keys: tuple[str, ...]
-    low: int
-    high: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AggregatePredicate:
-    """Profiles whose selected events have numbers at `keys` with a sum or mean from `low` to `high`, both included.
-
-    Sum and mean are exact, then rounded once to a double; an infinite end includes the infinity.
-    """
-
-    selection: EventSelection
-    keys: tuple[str, ...]
-    function: Literal["sum", "avg"]
-    low: float
-    high: float
-
-
-ValuePredicate = PerValueCountPredicate | DistinctCountPredicate | AggregatePredicate
-EventPredicate = CountPredicate | MatchPredicate | RegularityPredicate | ValuePredicate
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceStep:
-    """What one event of a sequence must be."""
-
-    pattern: EventPattern
-    where: frozenset[PropertyCheck]
-
-
-@dataclass(frozen=True, slots=True)
-class SequencePredicate:
-    """Profiles with an event for each step, at rising times in a window, the last at most `within_ms` after the first."""
-
-    steps: tuple[SequenceStep, ...]
-    within_ms: int
-    after_ms: int | None
-    until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TraitPredicate:
-    """Profiles whose trait, as of the run's instant, passes the test."""
-
-    keys: tuple[str, ...]
-    test: Test
-
-
-@dataclass(frozen=True, slots=True)
-class HeldSincePredicate:
-    """Profiles with a value, not null, at `keys` of their traits that they have had since `since_ms` or before."""
-
-    keys: tuple[str, ...]
-    since_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SamplePredicate:
-    """Profiles whose hash with the seed, of 1,000,000, is under `below`."""
-
-    seed: str
-    below: int
-
-
-@dataclass(frozen=True, slots=True)
-class StaticListPredicate:
-    """Profiles in a static segment's list, as its changes `since` to `until`, both included, have made it."""
+class StaticListPredicate(Predicate):
+    """Profiles in a static segment's list, as its versions `since` to `until`, both included, made it."""
 
     segment_id: int
     since: int
     until: int
 
 
-Predicate = (
-    EventPredicate | SequencePredicate | TraitPredicate | HeldSincePredicate | SamplePredicate | StaticListPredicate
-)
-
-
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Members of every part; of no parts, everyone."""
+    """Members of every part; everyone when there are no parts."""
 
     parts: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Members of some part; of no parts, no one."""
+    """Members of at least one part; no one when there are no parts."""
 
     parts: tuple[Expression, ...]
 
@@ -262,7 +156,10 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Members of another segment. Within a plan, its id stands for its expression, however often that is referred to."""
+    """Members of another segment.
+
+    Within one compilation the id stands for the expression, so comparing and hashing never walk into it.
+    """
 
     segment_id: int
     expression: Expression = field(compare=False, repr=False)
@@ -274,29 +171,34 @@ EVERYONE = AllOf(())
 NO_ONE = AnyOf(())
 
 
+def negated_if(negate: bool, expression: Expression) -> Expression:
+    """Return the expression, or its complement."""
+    return Not(expression) if negate else expression
+
+
 def predicates_of(*expressions: Expression) -> frozenset[Predicate]:
-    """The distinct questions that the expressions ask, also through the segments that they refer to."""
-    found: set[Predicate] = set()
-    seen: set[int] = set()
-    waiting = list(expressions)
-    while waiting:
-        for leaf in leaves_of(waiting.pop()):
+    """Return the distinct predicates of the expressions and of all segments that they lead to."""
+    predicates: set[Predicate] = set()
+    visited: set[int] = set()
+    pending = list(expressions)
+    while pending:
+        for leaf in leaves_of(pending.pop()):
             if not isinstance(leaf, Reference):
-                found.add(leaf)
-            elif leaf.segment_id not in seen:
-                seen.add(leaf.segment_id)
-                waiting.append(leaf.expression)
-    return frozenset(found)
+                predicates.add(leaf)
+            elif leaf.segment_id not in visited:
+                visited.add(leaf.segment_id)
+                pending.append(leaf.expression)
+    return frozenset(predicates)
 
 
 def leaves_of(expression: Expression) -> Iterator[Predicate | Reference]:
-    """Atoms and references of the expression itself, not through others, as often as they are there."""
-    waiting = [expression]
-    while waiting:
-        match waiting.pop():
+    """Yield the predicates and references of the expression itself, repeated ones again; references are not followed."""
+    pending = [expression]
+    while pending:
+        match pending.pop():
             case AllOf(parts) | AnyOf(parts):
-                waiting.extend(parts)
+                pending.extend(parts)
             case Not(part):
-                waiting.append(part)
+                pending.append(part)
             case leaf:
                 yield leaf

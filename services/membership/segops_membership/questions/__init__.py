@@ -1,1 +1,1 @@
-"""What each kind of predicate measures and how it decides, as SQL."""
+"""One file per condition type: its predicates, what they mean in SQL and in Python, and how a condition becomes one."""

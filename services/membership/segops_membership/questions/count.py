@@ -1,96 +1,98 @@
-"""Conditions on the values of a property over events, and on whole numbers: operators become ranges that atoms ask for."""
+"""`event_count`: how many events a profile has, in all or per value of a property."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, assert_never
 
-from segops_language.conditions import CountOperator, EventAggregate
+from segops_language.conditions import CountOperator, EventCount
 from segops_language.values import path_keys
 from segops_membership.domain.predicates import (
     EVERYONE,
     NO_ONE,
-    AggregatePredicate,
-    AllOf,
     AnyOf,
-    Compares,
-    CountPredicate,
-    DistinctCountPredicate,
     EventSelection,
     Expression,
     Not,
-    PerValueCountPredicate,
-    PropertyCheck,
+    Predicate,
+    negated_if,
 )
+from segops_membership.domain.profile import Profile
+from segops_membership.domain.property_values import scalar_of, value_at
+from segops_membership.questions.question import (
+    Context,
+    EventRows,
+    PredicateKind,
+    Question,
+    Width,
+    always_merged,
+)
+from segops_membership.sql.parameters import Bindings
+from segops_membership.sql.scalars import occurrences
+from segops_membership.sql.selections import EVERY_ROW
 
 _MAX_COUNT: Final = 2**62
 
 Threshold = float | tuple[float, ...]
-"""Of `between`, both ends."""
+"""A number; both ends for `between`."""
 
 
-def counted(operator: CountOperator, value: Threshold, atom: Callable[[int, int | None], Expression]) -> Expression:
-    """Profiles with a count that satisfies; a range that holds 0 is the complement of what lies above it."""
+@dataclass(frozen=True, slots=True)
+class CountPredicate(Predicate):
+    """Profiles with at least `low` (1 or more) and at most `high` selected events."""
+
+    selection: EventSelection
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PerValueCountPredicate(Predicate):
+    """Profiles with a scalar that at least `low` (1 or more) and at most `high` selected events have at `keys`."""
+
+    selection: EventSelection
+    keys: tuple[str, ...]
+    low: int
+    high: int | None
+
+
+def _compile(condition: EventCount, context: Context) -> Expression:
+    selection = context.selection(condition.event_type, condition.where, condition.window)
+    if condition.per is not None:
+        return _compile_per_value(condition, partial(PerValueCountPredicate, selection, path_keys(condition.per)))
+    return compile_count(condition.operator, condition.value, partial(CountPredicate, selection))
+
+
+def compile_count(
+    operator: CountOperator, value: Threshold, predicate: Callable[[int, int | None], Expression]
+) -> Expression:
+    """Return the profiles whose count satisfies the operator; a range with 0 is the complement of what lies above it."""
     low, high = _count_range(operator, value)
     if high is not None and high < max(low, 0):
-        found: Expression = NO_ONE
+        expression: Expression = NO_ONE
     elif low > 0:
-        found = atom(low, high)
+        expression = predicate(low, high)
     else:
-        found = EVERYONE if high is None else Not(atom(high + 1, None))
-    return Not(found) if operator == "neq" else found
+        expression = EVERYONE if high is None else Not(predicate(high + 1, None))
+    return negated_if(operator == "neq", expression)
 
 
-def counted_per_value(
-    operator: CountOperator, value: Threshold, selection: EventSelection, keys: tuple[str, ...]
-) -> Expression:
-    """Profiles of which some value's count satisfies; no value is counted 0 times, so there is nothing to complement."""
-    low, high = _count_range(operator, value)
+def _compile_per_value(condition: EventCount, predicate: Callable[[int, int | None], Expression]) -> Expression:
+    """Return the profiles with a value whose count satisfies. No value is counted 0 times: nothing to complement."""
+    low, high = _count_range(condition.operator, condition.value)
     ranges = [(low, high)]
-    if operator == "neq" and high is not None:
+    if condition.operator == "neq" and high is not None:
         ranges = [(1, low - 1), (high + 1, None)]
-    found = [
-        PerValueCountPredicate(selection, keys, max(least, 1), most)
-        for least, most in ranges
-        if most is None or most >= max(least, 1)
-    ]
-    return found[0] if len(found) == 1 else AnyOf(tuple(found))
-
-
-def aggregated(condition: EventAggregate, selection: EventSelection) -> Expression:
-    """Profiles whose aggregate satisfies the operator of the condition."""
-    keys = path_keys(condition.property)
-    if condition.function == "distinct":
-        return counted(condition.operator, condition.value, partial(DistinctCountPredicate, selection, keys))
-    low, high = _interval(condition.operator, condition.value)
-    some = partial(_some_number, selection, keys)
-    found: Expression
-    match condition.function:
-        case "sum" | "avg":
-            found = AggregatePredicate(selection, keys, condition.function, low, high)
-            if condition.function == "sum" and low <= 0 <= high:
-                found = AnyOf((found, Not(some(Compares("lte", math.inf)))))
-        case "min":
-            found = AllOf((some(Compares("lte", high)), Not(some(Compares("lt", low)))))
-        case "max":
-            found = AllOf((some(Compares("gte", low)), Not(some(Compares("gt", high)))))
-        case _:
-            assert_never(condition.function)
-    return Not(found) if condition.operator == "neq" else found
-
-
-def _some_number(selection: EventSelection, keys: tuple[str, ...], test: Compares) -> Expression:
-    """Profiles with an event whose number passes; none is beyond an infinity."""
-    if test in (Compares("lt", -math.inf), Compares("gt", math.inf)):
-        return NO_ONE
-    return CountPredicate(replace(selection, where=selection.where | {PropertyCheck(keys, test)}), 1, None)
+    parts = [predicate(max(least, 1), most) for least, most in ranges if most is None or most >= max(least, 1)]
+    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
 
 def _count_range(operator: CountOperator, value: Threshold) -> tuple[int, int | None]:
-    """The whole numbers that satisfy an operator (for `neq`, those that do not), both ends included."""
+    """Return the whole numbers that satisfy an operator (for `neq`, those that do not), both ends included."""
     low, high = value if isinstance(value, tuple) else (value, value)
     match operator:
         case "eq" | "neq" | "between":
@@ -108,23 +110,72 @@ def _count_range(operator: CountOperator, value: Threshold) -> tuple[int, int | 
 
 
 def _countable(count: int) -> int:
-    """The nearest number that the warehouse can compare a count with; no count comes near an end."""
+    """Return the nearest number that the warehouse can compare a count with; no count comes near an end."""
     return min(max(count, -_MAX_COUNT), _MAX_COUNT)
 
 
-def _interval(operator: CountOperator, value: Threshold) -> tuple[float, float]:
-    """The doubles that satisfy an operator (for `neq`, those that do not), both ends included, infinities too."""
-    low, high = map(float, value if isinstance(value, tuple) else (value, value))
-    match operator:
-        case "eq" | "neq" | "between":
-            return low, high
-        case "gt":
-            return math.nextafter(low, math.inf), math.inf
-        case "gte":
-            return low, math.inf
-        case "lt":
-            return -math.inf, math.nextafter(high, -math.inf)
-        case "lte":
-            return -math.inf, high
-        case _:
-            assert_never(operator)
+def _measure(_: CountPredicate, selected: str, __: Bindings) -> str:
+    return "count()" if selected == EVERY_ROW else f"countIf({selected})"
+
+
+def _verdict(predicate: CountPredicate, column: str, bind: Bindings) -> str:
+    at_least = f"{column} >= {bind.integer(predicate.low)}"
+    return at_least if predicate.high is None else f"{at_least} AND {column} <= {bind.integer(predicate.high)}"
+
+
+def _merges(predicate: CountPredicate) -> bool:
+    """A second delivery, perhaps with another payload, adds to a count; it cannot add a first event of a type."""
+    return not (predicate.low == 1 and predicate.high is None) or bool(predicate.selection.where)
+
+
+def _interpret(predicate: CountPredicate, profile: Profile) -> bool:
+    return is_within(len(profile.selected(predicate.selection)), predicate.low, predicate.high)
+
+
+def is_within(count: int, low: int, high: int | None) -> bool:
+    """Return whether a count is in a range, both ends included; None leaves it open."""
+    return count >= low and (high is None or count <= high)
+
+
+def _measure_per_value(predicate: PerValueCountPredicate, selected: str, bind: Bindings) -> str:
+    return occurrences(predicate.keys, selected, bind)
+
+
+def _verdict_per_value(predicate: PerValueCountPredicate, column: str, bind: Bindings) -> str:
+    """More values occur `low` times than occur `high` + 1 times."""
+    high = predicate.high
+    more = "0" if high is None else f"countEqual({column}, {bind.integer(high + 1)})"
+    return f"countEqual({column}, {bind.integer(predicate.low)}) > {more}"
+
+
+def _interpret_per_value(predicate: PerValueCountPredicate, profile: Profile) -> bool:
+    events = profile.selected(predicate.selection)
+    counts = Counter(scalar_of(value_at(event.payload, predicate.keys)) for event in events)
+    del counts[None]
+    return any(is_within(count, predicate.low, predicate.high) for count in counts.values())
+
+
+QUESTION = Question(
+    condition_type="event_count",
+    compile=_compile,
+    predicates=(
+        PredicateKind(
+            predicate=CountPredicate,
+            rows=lambda predicate: EventRows(predicate.selection),
+            measure=_measure,
+            verdict=_verdict,
+            merges=_merges,
+            width=Width(16),
+            interpret=_interpret,
+        ),
+        PredicateKind(
+            predicate=PerValueCountPredicate,
+            rows=lambda predicate: EventRows(predicate.selection),
+            measure=_measure_per_value,
+            verdict=_verdict_per_value,
+            merges=always_merged,
+            width=Width(64, 24),
+            interpret=_interpret_per_value,
+        ),
+    ),
+)

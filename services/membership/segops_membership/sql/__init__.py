@@ -1,1 +1,1 @@
-"""Building blocks of SQL: bound parameters, property paths, filters and statements."""
+"""Building blocks of SQL text: bound parameters, property paths, filters and sums. Nothing here knows a driver."""

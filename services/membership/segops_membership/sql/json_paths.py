@@ -6,104 +6,40 @@ key behind one that may index an array, is a bound parameter of a look-up in the
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Final
 
 from segops_membership.domain.predicates import FlagValue, NumberValue, TextValue, Value
+from segops_membership.sql.parameters import Bindings
 
 MAX_KEYS: Final = 64
-"""Longer paths lead nowhere: events are nested far less deeply, and SQL only so deeply."""
+"""Longer paths count as absent: no event is nested so deeply, and ClickHouse limits how deeply SQL nests."""
 
 _PLAIN_KEY: Final = re.compile(r"\w[\w .$@/+-]*")
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _MAX_INDEX: Final = 2**31 - 2
-WAREHOUSE_MIN_MS: Final = -2_208_988_800_000
-_WAREHOUSE_MAX_MS: Final = 10_413_791_999_999
-"""The first and last instant of DateTime64(3): 1900 to 2299."""
-
-
-def cut_instant(milliseconds: int) -> int:
-    """The nearest instant that the warehouse can hold; no event is outside of these."""
-    return min(max(milliseconds, WAREHOUSE_MIN_MS), _WAREHOUSE_MAX_MS)
-
-
-class Bindings:
-    """The parameters of one statement; equal values share one."""
-
-    def __init__(self) -> None:
-        self._names: dict[tuple[str, object], str] = {}
-        self.values: dict[str, object] = {}
-        self._shared: dict[str, str] = {}
-
-    def share(self, expression: str) -> str:
-        """A name for an expression that a statement repeats; the statement begins with `definitions`."""
-        return self._shared.setdefault(expression, f"s{len(self._shared)}")
-
-    @property
-    def definitions(self) -> str:
-        """What the names given by `share` mean; '' when there is none."""
-        named = ", ".join(f"({expression}) AS {name}" for expression, name in self._shared.items())
-        return f"WITH {named} " if named else ""
-
-    def text(self, value: str) -> str:
-        """A placeholder for a string."""
-        return self._bind("String", value)
-
-    def number(self, value: float) -> str:
-        """A placeholder for a double."""
-        return self._bind("Float64", repr(value))
-
-    def integer(self, value: int) -> str:
-        """A placeholder for a whole number."""
-        return self._bind("UInt64" if value >= 0 else "Int64", value)
-
-    def wide(self, value: int) -> str:
-        """A constant of up to 256 bits, sign included."""
-        return f"toInt256({self.text(str(value))})"
-
-    def flag(self, value: bool) -> str:
-        """A placeholder for a boolean."""
-        return self._bind("Bool", "true" if value else "false")
-
-    def instant(self, milliseconds: int) -> str:
-        """A placeholder for a time, cut to what the warehouse can hold."""
-        return f"fromUnixTimestamp64Milli({self._bind('Int64', cut_instant(milliseconds))}, 'UTC')"
-
-    def texts(self, values: list[str]) -> str:
-        """A constant array of strings; as JSON, whose quoting every value survives."""
-        return f"JSONExtract({self.text(json.dumps(values, ensure_ascii=False))}, 'Array(String)')"
-
-    def numbers(self, values: list[float]) -> str:
-        """A constant array of doubles."""
-        return f"JSONExtract({self.text(json.dumps(values))}, 'Array(Float64)')"
-
-    def _bind(self, type_name: str, value: object) -> str:
-        name = self._names.setdefault((type_name, value), f"p{len(self._names)}")
-        self.values[name] = value
-        return f"{{{name}:{type_name}}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """SQL for a property in each type it may have; `text`, `number` and `flag` are NULL for a value of another."""
+    """SQL for a property in each type it may have; `text`, `number` and `flag` are NULL for a value of another type."""
 
     text: str
     number: str
     flag: str
     array: str
-    """The array as JSON text; '' for a value that is none."""
+    """The array as JSON text; '' for any other value."""
     present: str
 
 
-_MISSING: Final = Property("CAST(NULL, 'Nullable(String)')", "CAST(NULL, 'Nullable(Float64)')", "NULL", "''", "0")
+_ABSENT: Final = Property("CAST(NULL, 'Nullable(String)')", "CAST(NULL, 'Nullable(Float64)')", "NULL", "''", "0")
 
 
 def property_of(keys: tuple[str, ...], bind: Bindings) -> Property:
-    """What `keys` lead to in the column `payload`."""
+    """Return SQL for what `keys` lead to in the column `payload`."""
     if len(keys) > MAX_KEYS:
-        return _MISSING
+        return _ABSENT
     plain = _plain_prefix(keys)
     if len(plain) == len(keys):
         return _column(plain)
@@ -111,7 +47,7 @@ def property_of(keys: tuple[str, ...], bind: Bindings) -> Property:
 
 
 def raw_object(keys: tuple[str, ...], bind: Bindings) -> str:
-    """The JSON text of the object that `keys` lead to; '' or '{}' when it is none, or empty."""
+    """Return the JSON text of the object at `keys`; '' for any other value, '' or '{}' for an empty one."""
     if len(keys) > MAX_KEYS:
         return "''"
     plain = _plain_prefix(keys)
@@ -122,12 +58,12 @@ def raw_object(keys: tuple[str, ...], bind: Bindings) -> str:
 
 
 def trait_present(key: str, bind: Bindings) -> str:
-    """Whether an identify call says anything about a top-level trait, its removal included."""
+    """Return the condition that an identify call sets or removes a top-level trait."""
     return f"({property_of((key,), bind).present} OR has(removed, {bind.text(key)}))"
 
 
 def _plain_prefix(keys: tuple[str, ...]) -> tuple[str, ...]:
-    """The keys up to the first that is no safe identifier or may be the index of an array."""
+    """Return the keys before the first one that is no safe identifier or may index an array."""
     for position, key in enumerate(keys):
         if not _PLAIN_KEY.fullmatch(key) or (position > 0 and _DIGITS.fullmatch(key)):
             return keys[:position]
@@ -157,7 +93,7 @@ def _array_text(value: str) -> str:
 
 
 def _subtree(keys: tuple[str, ...]) -> str:
-    """The JSON text of the array or object that plain keys lead to."""
+    """Return the JSON text of the array or object at plain keys."""
     if not keys:
         return "toJSONString(payload)"
     array = _array_text(f"payload.{_identifier(keys)}")
@@ -185,7 +121,7 @@ def _from_text(text: str) -> Property:
 
 
 def has_element(array: str, value: Value, bind: Bindings) -> str:
-    """Whether an array, given as JSON text, has an element equal in type and value."""
+    """Return the condition that an array, given as JSON text, has an element equal in type and value."""
     elements = f"JSONExtractArrayRaw({array})"
     match value:
         case TextValue(text):

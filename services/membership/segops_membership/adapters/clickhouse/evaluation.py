@@ -15,14 +15,14 @@ from pyroaring import BitMap
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state
-from segops_membership.adapters.clickhouse.costs import all_rows, rows_of, width_of
+from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, rows_of
 from segops_membership.adapters.clickhouse.driver_errors import outages
 from segops_membership.compiler.statements import Statement, statements_for, universe_statement
 from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.sql.json_paths import Bindings
-from segops_membership.sql.selections import JSON_READ_SETTINGS, select
+from segops_membership.sql.parameters import Bindings, select
+from segops_membership.sql.selections import JSON_READ_SETTINGS
 
 QUERY_TIMEOUT_S: Final = 900
 _STATEMENTS_AT_ONCE: Final = 4
@@ -113,9 +113,9 @@ class ClickHouseEvaluation:
             try:
                 return [_Asked(statement, await self._in_turn(statement, most, own_slots, watch))]
             except QueryRefused as refusal:
-                if not (apart and statement.atoms):
+                if not (apart and statement.predicates):
                     raise
-                if len(statement.atoms) == 1:
+                if len(statement.predicates) == 1:
                     return [_Asked(statement, _NOTHING, refusal)]
             return [asked for half in _halves(statement) for each in statements(half) for asked in await ask(each)]
 
@@ -138,7 +138,7 @@ class ClickHouseEvaluation:
         queries = []
         for each in (universe_statement(tenant_id, as_of_ms), *others):
             rows = await self._rows_of(each)
-            queries.append(Query(each.sql, each.parameters, len(each.atoms), rows.total()))
+            queries.append(Query(each.sql, each.parameters, len(each.predicates), rows.total()))
         return queries
 
     async def _in_turn(
@@ -148,17 +148,16 @@ class ClickHouseEvaluation:
             for parts in await self._parts_for(statement, most):
                 with suppress(_OutOfMemory):
                     found = await self._ask_in_parts(statement, parts)
-                    watch(len(statement.atoms))
+                    watch(len(statement.predicates))
                     return found
         raise QueryRefused(_MEMORY_CODE, _LACKING[_MEMORY_CODE])
 
     async def _parts_for(self, statement: Statement, most: Counter[str]) -> Sequence[int]:
         """In how many parts to try; the index is asked only if the rows of all tenants would not fit."""
-        width = width_of(statement)
-        if width.memory_bytes(most, 1) <= self._memory_bytes:
+        if memory_bytes(statement, most, 1) <= self._memory_bytes:
             return _PARTS
         rows = await self._rows_of(statement)
-        return [n for n in _PARTS if n == _PARTS[-1] or width.memory_bytes(rows, n) <= self._memory_bytes]
+        return [n for n in _PARTS if n == _PARTS[-1] or memory_bytes(statement, rows, n) <= self._memory_bytes]
 
     async def _rows_of(self, statement: Statement) -> Counter[str]:
         with _translated():
@@ -207,19 +206,19 @@ def _translated() -> Iterator[None]:
 
 
 def _halves(statement: Statement) -> Iterator[Collection[Predicate]]:
-    middle = len(statement.atoms) // 2
-    yield statement.atoms[:middle]
-    yield statement.atoms[middle:]
+    middle = len(statement.predicates) // 2
+    yield statement.predicates[:middle]
+    yield statement.predicates[middle:]
 
 
 def _answers(asked: Sequence[_Asked], universe: BitMap) -> Answers:
     answered: dict[Predicate, BitMap] = {}
     refused: dict[Predicate, QueryRefused] = {}
     for each in asked:
-        if each.refusal is None and each.statement.atoms:
-            answered.update(zip(each.statement.atoms, each.found.bitmaps, strict=True))
+        if each.refusal is None and each.statement.predicates:
+            answered.update(zip(each.statement.predicates, each.found.bitmaps, strict=True))
         if each.refusal is not None:
-            refused.update(dict.fromkeys(each.statement.atoms, each.refusal))
+            refused.update(dict.fromkeys(each.statement.predicates, each.refusal))
     return Answers(
         universe=universe,
         atoms=answered,

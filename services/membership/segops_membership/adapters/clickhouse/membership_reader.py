@@ -7,8 +7,7 @@ from typing import Final
 
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_membership.adapters.clickhouse.driver_errors import outages
-from segops_membership.sql.json_paths import cut_instant
-from segops_membership.sql.selections import select
+from segops_membership.sql.parameters import cut_instant, select
 
 _TIMEOUT_S: Final = 2.0
 _OF_USER: Final = "tenant_id = {tenant:UInt64} AND user_key = xxHash64({user:String})"

@@ -10,8 +10,7 @@ from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_membership.adapters.clickhouse.driver_errors import outages
-from segops_membership.sql.json_paths import Bindings
-from segops_membership.sql.selections import select
+from segops_membership.sql.parameters import Bindings, select
 
 MAX_EVENT_TYPES: Final = 1_000
 SAMPLE_EVENTS: Final = 2_000

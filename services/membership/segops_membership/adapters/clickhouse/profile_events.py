@@ -15,8 +15,8 @@ from segops_language.walk import Needs
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports import Outage, TooManyEvents
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.sql.json_paths import Bindings
-from segops_membership.sql.selections import JSON_READ_SETTINGS, pattern_sql, select
+from segops_membership.sql.parameters import Bindings, select
+from segops_membership.sql.selections import JSON_READ_SETTINGS, pattern_sql
 
 MAX_EVENTS: Final = 100_000
 _MAX_BYTES: Final = 128 * 1024 * 1024

@@ -17,8 +17,7 @@ from segops_membership.adapters.clickhouse.driver_errors import outages
 from segops_membership.domain.digest import Digest
 from segops_membership.domain.publication import Attempt, Changed, Publication, SegmentHead, SegmentOutcome
 from segops_membership.ports import Outage
-from segops_membership.sql.json_paths import cut_instant
-from segops_membership.sql.selections import select
+from segops_membership.sql.parameters import cut_instant, select
 
 T = TypeVar("T")
 

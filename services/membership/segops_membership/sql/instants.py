@@ -1,0 +1,62 @@
+"""Instants in a property as SQL: epoch numbers and RFC 3339 strings, in milliseconds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from segops_membership.sql.json_paths import Property
+from segops_membership.sql.parameters import Bindings
+
+_INSTANT: Final = (
+    r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-][0-9]{2}):([0-9]{2}))\z"
+)
+
+
+def instant_sql(value: Property, bind: Bindings) -> str:
+    """Return the property's instant in milliseconds, as a double; NULL for a value that is no instant."""
+    return f"coalesce({_epoch_ms(value.number)}, {_text_ms(value.text, bind)})"
+
+
+def _epoch_ms(number: str) -> str:
+    """Return the milliseconds of an epoch number.
+
+    Seconds are rounded to microseconds first, because a double has no exact tenth.
+    """
+    return f"if({number} >= 1e11, floor({number}), floor(round({number} * 1e6) / 1000))"
+
+
+def _text_ms(text: str, bind: Bindings) -> str:
+    """Return the milliseconds of an RFC 3339 string, NULL for any other text.
+
+    By arithmetic: dates of the language begin in the year 1, those of ClickHouse in 1900.
+    """
+    groups = f"extractGroups(ifNull({text}, ''), {bind.text(_INSTANT)})"
+    parts = "[toInt64OrZero(g[1])], [toInt64OrZero(g[2])], [toInt64OrZero(g[3])], [g]"
+    leap = "((y % 4 = 0 AND y % 100 != 0) OR y % 400 = 0)"
+    month_days = f"multiIf(m IN (4, 6, 9, 11), 30, m = 2, 28 + {leap}, 31)"
+    is_date = f"(y >= 1 AND m BETWEEN 1 AND 12 AND d BETWEEN 1 AND {month_days})"
+    # Days from civil: the year starts in March, so that a leap day is the last of its year.
+    year = "(y - (m <= 2))"
+    day_of_year = "(intDiv(153 * (m + if(m > 2, -3, 9)) + 2, 5) + d - 1)"
+    day_of_era = f"({year} % 400 * 365 + intDiv({year} % 400, 4) - intDiv({year} % 400, 100) + {day_of_year})"
+    days = f"(intDiv({year}, 400) * 146097 + {day_of_era} - 719468)"
+    at = f"arrayMap((y, m, d, g) -> if({is_date}, {days} * 86400000 + {_time_of_day()}, NULL), {parts})[1]"
+    ms = f"arrayMap(g -> if(empty(g), NULL, {at}), [{groups}])[1]"
+    in_range = "t BETWEEN -62135596800000 AND 253402300799999"
+    return f"arrayMap(t -> if({in_range}, toFloat64(t), NULL), [{ms}])[1]"
+
+
+def _time_of_day() -> str:
+    """Return milliseconds since midnight UTC from the groups `g`, NULL for a time that does not exist.
+
+    Second 60 is the start of the next minute.
+    """
+    hour, minute, second = "toInt64OrZero(g[4])", "toInt64OrZero(g[5])", "toInt64OrZero(g[6])"
+    offset_hour, offset_minute = "toInt64OrZero(substring(g[8], 2))", "toInt64OrZero(g[9])"
+    fraction = "toInt64OrZero(substring(concat(g[7], '000'), 1, 3))"
+    sign = "if(startsWith(g[8], '-'), -1, 1)"
+    is_time = f"({hour} <= 23 AND {minute} <= 59 AND {second} <= 60 AND {offset_hour} <= 23 AND {offset_minute} <= 59)"
+    minutes = f"({hour} * 60 + {minute} - {sign} * ({offset_hour} * 60 + {offset_minute}))"
+    milliseconds = f"if({second} = 60, 60000, {second} * 1000 + {fraction})"
+    return f"if({is_time}, {minutes} * 60000 + {milliseconds}, NULL)"
