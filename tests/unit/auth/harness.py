@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import pytest
 
 from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
 from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
@@ -21,6 +24,7 @@ from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import LoginLimits, Sessions, SessionTokens
 from segops_auth.service.tenants import Tenants
 from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Problem
 from segops_common.security.permissions import Role
 from segops_testkit.clock import ManualClock
 
@@ -151,3 +155,10 @@ def memory_auth() -> MemoryAuth:
         secrets=secrets,
         clock=clock,
     )
+
+
+async def slug_of(call: Awaitable[object]) -> str:
+    """Return the slug of the problem that the call raises."""
+    with pytest.raises(Problem) as refusal:
+        await call
+    return refusal.value.slug

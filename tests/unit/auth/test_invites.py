@@ -1,0 +1,213 @@
+"""Inviting, withdrawing and accepting."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from segops_auth.domain.values import JoinedTenant
+from segops_auth.service.authorization import MAX_TENANTS_PER_USER
+from segops_auth.service.invites import LIFETIME, AcceptedInvite
+from segops_common.core.problems import Problem, ValidationFailed
+from segops_common.security.permissions import Role
+from tests.unit.auth.harness import ADDRESS, PASSWORD, PER_ADDRESS, PER_EMAIL, START, MemoryAuth, User, slug_of
+
+GRACE_EMAIL = "grace@example.com"
+RANK = {Role.OWNER: 3, Role.ADMIN: 2, Role.MEMBER: 1, Role.VIEWER: 0}
+MANAGERS = {Role.OWNER, Role.ADMIN}
+
+
+async def invite(memory: MemoryAuth, actor: User, role: Role = Role.MEMBER, email: str = GRACE_EMAIL) -> str:
+    """Return the token of a new invite."""
+    _, token = await memory.auth.invites.create(actor.tenant.id, actor.id, email=email, role=role)
+    return token
+
+
+async def accept(
+    memory: MemoryAuth, token: str, *, email: str = GRACE_EMAIL, password: str = PASSWORD, address: str | None = None
+) -> AcceptedInvite:
+    return await memory.auth.invites.accept(token=token, email=email, password=password, address=address)
+
+
+async def test_an_invite_is_listed_until_it_is_withdrawn(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    made, token = await memory.auth.invites.create(ada.tenant.id, ada.id, email=GRACE_EMAIL, role=Role.VIEWER)
+    assert (made.email, made.role, made.invited_by) == (GRACE_EMAIL, Role.VIEWER, ada.id)
+    assert (made.created_at, made.expires_at) == (START, START + LIFETIME)
+    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=10, cursor=None)
+    assert (page.items, page.next_cursor) == ((made,), None)
+    await memory.auth.invites.withdraw(ada.tenant.id, ada.id, made.id)
+    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=10, cursor=None)
+    assert page.items == ()
+    assert await slug_of(accept(memory, token)) == "invite-expired"
+    assert await memory.actions(ada.tenant) == ["tenant.created", "invite.created", "invite.revoked"]
+    assert (await memory.audit_log(ada.tenant))[1].details == {"email": GRACE_EMAIL, "role": "viewer"}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("actor_role", Role)
+async def test_a_role_invites_up_to_itself(memory: MemoryAuth, actor_role: Role, role: Role) -> None:
+    ada = await memory.sign_up()
+    actor = await memory.member_of(ada, actor_role)
+    if actor_role in MANAGERS and RANK[role] <= RANK[actor_role]:
+        accepted = await accept(memory, await invite(memory, actor, role))
+        assert accepted.role is role
+    else:
+        assert await slug_of(invite(memory, actor, role)) == "insufficient-role"
+
+
+@pytest.mark.parametrize("actor_role", Role)
+async def test_who_may_invite_may_list_and_withdraw(memory: MemoryAuth, actor_role: Role) -> None:
+    ada = await memory.sign_up()
+    actor = await memory.member_of(ada, actor_role)
+    made, _ = await memory.auth.invites.create(ada.tenant.id, ada.id, email=GRACE_EMAIL, role=Role.VIEWER)
+    listing = memory.auth.invites.list_open(ada.tenant.id, actor.id, limit=10, cursor=None)
+    withdrawal = memory.auth.invites.withdraw(ada.tenant.id, actor.id, made.id)
+    if actor_role in MANAGERS:
+        assert (await listing).items == (made,)
+        await withdrawal
+    else:
+        assert [await slug_of(listing), await slug_of(withdrawal)] == ["insufficient-role"] * 2
+
+
+async def test_the_tenant_of_others_looks_absent(memory: MemoryAuth) -> None:
+    ada, eve = await memory.sign_up(), await memory.sign_up("eve")
+    made, _ = await memory.auth.invites.create(ada.tenant.id, ada.id, email=GRACE_EMAIL, role=Role.VIEWER)
+    details = set()
+    for tenant_id in (ada.tenant.id, 2**62):
+        for call in (
+            memory.auth.invites.create(tenant_id, eve.id, email=GRACE_EMAIL, role=Role.VIEWER),
+            memory.auth.invites.list_open(tenant_id, eve.id, limit=10, cursor=None),
+            memory.auth.invites.withdraw(tenant_id, eve.id, made.id),
+        ):
+            with pytest.raises(Problem) as refusal:
+                await call
+            details.add((refusal.value.slug, refusal.value.detail))
+    assert len(details) == 1
+    assert details.pop()[0] == "not-found"
+
+
+async def test_the_invite_of_another_tenant_is_not_withdrawn(memory: MemoryAuth) -> None:
+    ada, eve = await memory.sign_up(), await memory.sign_up("eve")
+    made, token = await memory.auth.invites.create(ada.tenant.id, ada.id, email=GRACE_EMAIL, role=Role.VIEWER)
+    for invite_id in (made.id, 2**62, 0, -1):
+        assert await slug_of(memory.auth.invites.withdraw(eve.tenant.id, eve.id, invite_id)) == "not-found"
+    await accept(memory, token)
+
+
+async def test_invites_come_in_pages(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    ids = []
+    for number in range(5):
+        made, _ = await memory.auth.invites.create(
+            ada.tenant.id, ada.id, email=f"guest{number}@example.com", role=Role.VIEWER
+        )
+        ids.append(made.id)
+    listed: list[int] = []
+    cursor: str | None = None
+    for _ in range(3):
+        page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=2, cursor=cursor)
+        listed += [item.id for item in page.items]
+        cursor = page.next_cursor
+    assert (listed, cursor) == (ids, None)
+
+
+async def test_accepting_makes_an_account_and_signs_in(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    accepted = await accept(memory, await invite(memory, ada, Role.VIEWER))
+    assert (accepted.account.email, accepted.tenant, accepted.role) == (GRACE_EMAIL, ada.tenant, Role.VIEWER)
+    assert memory.tokens.verify(accepted.tokens.access_token).user_id == accepted.account.id
+    await memory.auth.sessions.sign_in(email=GRACE_EMAIL, password=PASSWORD, address=None)
+    assert memory.cache_invalidation.messages == [f"user:{accepted.account.id}"]
+    entry = (await memory.audit_log(ada.tenant))[-1]
+    assert (entry.action, entry.actor_id) == ("invite.accepted", accepted.account.id)
+
+
+async def test_accepting_with_an_account_adds_the_tenant(memory: MemoryAuth) -> None:
+    ada, grace = await memory.sign_up(), await memory.sign_up("grace")
+    accepted = await accept(memory, await invite(memory, ada, Role.ADMIN))
+    assert accepted.account.id == grace.id
+    assert await memory.auth.accounts.joined_tenants(grace.id) == [
+        JoinedTenant(tenant=ada.tenant, role=Role.ADMIN),
+        JoinedTenant(tenant=grace.tenant, role=Role.OWNER),
+    ]
+
+
+async def test_an_existing_account_needs_its_password_and_guesses_are_limited(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    await memory.sign_up("grace")
+    token = await invite(memory, ada)
+    slugs = [await slug_of(accept(memory, token, password="wrong-password")) for _ in range(PER_EMAIL + 1)]
+    assert slugs == ["invalid-credentials"] * PER_EMAIL + ["rate-limited"]
+    memory.clock.advance(900)
+    await accept(memory, token)
+
+
+async def test_a_new_account_needs_a_good_password(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token = await invite(memory, ada)
+    with pytest.raises(ValidationFailed) as refusal:
+        await accept(memory, token, password="password1")
+    assert refusal.value.errors[0].path == "password"
+    await accept(memory, token)
+
+
+async def test_an_unknown_token_is_refused(memory: MemoryAuth) -> None:
+    assert await slug_of(accept(memory, "x" * 43)) == "not-found"
+
+
+async def test_an_invite_is_for_its_email_only(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token = await invite(memory, ada)
+    assert await slug_of(accept(memory, token, email="eve@example.com")) == "invite-email-mismatch"
+    await accept(memory, token)
+
+
+async def test_an_invite_is_accepted_once(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token = await invite(memory, ada)
+    await accept(memory, token)
+    assert await slug_of(accept(memory, token)) == "invite-expired"
+
+
+async def test_of_concurrent_acceptances_one_succeeds(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token = await invite(memory, ada)
+    outcomes = await asyncio.gather(*(accept(memory, token) for _ in range(5)), return_exceptions=True)
+    slugs = sorted(outcome.slug if isinstance(outcome, Problem) else "accepted" for outcome in outcomes)
+    assert slugs.count("accepted") == 1
+    assert set(slugs) == {"accepted", "invite-expired"}
+
+
+async def test_an_expired_invite_is_refused(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token, late = await invite(memory, ada), await invite(memory, ada, email="late@example.com")
+    memory.clock.advance(LIFETIME.total_seconds() - 1)
+    await accept(memory, token)
+    memory.clock.advance(1)
+    assert await slug_of(accept(memory, late, email="late@example.com")) == "invite-expired"
+
+
+async def test_a_member_does_not_join_twice(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token = await invite(memory, ada, Role.VIEWER, email=ada.email)
+    assert await slug_of(accept(memory, token, email=ada.email)) == "already-member"
+    assert await memory.role(ada.tenant, ada) is Role.OWNER
+
+
+async def test_a_user_has_a_limited_number_of_tenants(memory: MemoryAuth) -> None:
+    ada, grace = await memory.sign_up(), await memory.sign_up("grace")
+    for number in range(MAX_TENANTS_PER_USER - 1):
+        await memory.auth.tenants.create(grace.id, slug=f"own-{number}", name="Own", is_test=False)
+    token = await invite(memory, ada)
+    assert await slug_of(accept(memory, token)) == "tenant-limit"
+    first = (await memory.auth.accounts.joined_tenants(grace.id) or [])[0].tenant
+    await memory.join(User(grace.account, first, grace.tokens), Role.OWNER, "heir")
+    await memory.auth.tenants.remove_member(first.id, grace.id, grace.id)
+    await accept(memory, token)
+
+
+async def test_acceptances_are_limited_per_address(memory: MemoryAuth) -> None:
+    slugs = [await slug_of(accept(memory, "x", address=ADDRESS)) for _ in range(PER_ADDRESS + 1)]
+    assert slugs == ["not-found"] * PER_ADDRESS + ["rate-limited"]
