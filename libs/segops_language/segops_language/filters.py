@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from segops_language.model import Items, LanguageModel, without_default
+from segops_language.operators import (
+    AffixOperator,
+    BetweenOperator,
+    ComparisonOperator,
+    ContainmentOperator,
+    EqualityOperator,
+    InstantOperator,
+    OneOfOperator,
+    PatternOperator,
+    PresenceOperator,
+    RecencyOperator,
+)
 from segops_language.values import (
     Bounds,
     DurationText,
@@ -37,77 +49,78 @@ ScalarList = Annotated[
 
 
 class PropertyTest(LanguageModel):
-    """What filters and trait conditions share: the property they look at."""
+    """The base of filters and trait conditions: the property that they look at."""
 
     property: PathText
+    operator: str
 
 
 class EqualityFilter(PropertyTest):
     """Equal in JSON type and value; 5 and 5.0 are equal."""
 
-    operator: Literal["eq", "neq"]
+    operator: EqualityOperator
     value: Scalar
 
 
 class OneOfFilter(PropertyTest):
     """Equal to one of a list."""
 
-    operator: Literal["in", "not_in"]
+    operator: OneOfOperator
     value: ScalarList
 
 
 class ComparisonFilter(PropertyTest):
     """A number, or a string that is a JSON number, compares so; as IEEE doubles."""
 
-    operator: Literal["gt", "gte", "lt", "lte"]
+    operator: ComparisonOperator
     value: Number
 
 
 class BetweenFilter(PropertyTest):
     """A number, or a string that is a JSON number, lies between two, inclusive."""
 
-    operator: Literal["between"]
+    operator: BetweenOperator
     value: Bounds
 
 
 class ContainmentFilter(PropertyTest):
     """A string holds the substring, or an array has an equal element."""
 
-    operator: Literal["contains", "not_contains"]
+    operator: ContainmentOperator
     value: Scalar
 
 
 class AffixFilter(PropertyTest):
     """A string begins or ends with another, byte by byte."""
 
-    operator: Literal["starts_with", "ends_with"]
+    operator: AffixOperator
     value: Text
 
 
 class PatternFilter(PropertyTest):
     """An RE2 pattern matches somewhere in a string."""
 
-    operator: Literal["matches", "not_matches"]
+    operator: PatternOperator
     value: PatternText
 
 
 class PresenceFilter(PropertyTest):
     """The property is present and not null."""
 
-    operator: Literal["exists", "not_exists"]
+    operator: PresenceOperator
 
 
 class InstantFilter(PropertyTest):
     """The property is an instant strictly before or after another."""
 
-    operator: Literal["before", "after"]
+    operator: InstantOperator
     value: InstantText
 
 
 class RecencyFilter(PropertyTest):
     """The property is an instant within the last so long before the evaluation instant."""
 
-    operator: Literal["within_last", "not_within_last"]
+    operator: RecencyOperator
     value: DurationText
 
 

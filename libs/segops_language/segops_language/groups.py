@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 from pydantic.config import JsonDict
 from typing_extensions import TypeAliasType
 
-from segops_language.conditions import Condition
 from segops_language.model import Items, LanguageModel, Negate
+from segops_language.registry import Condition
 
 
 def _node_kind(value: object) -> str:

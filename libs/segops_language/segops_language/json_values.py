@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from segops_language.instants import to_ms
 from segops_language.values import parse_instant
 
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_MAX_TEXT: Final = 200
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _FIRST_MILLISECONDS: Final = 100_000_000_000
 """Epoch numbers from here on count milliseconds, smaller ones seconds."""
@@ -99,3 +101,9 @@ def instant(value: JsonValue) -> float | None:
 
 def _floor(number: float) -> float:
     return float(math.floor(number)) if math.isfinite(number) else number
+
+
+def shortened(value: JsonValue) -> str:
+    """Return a value as JSON, cut to 200 characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"

@@ -12,6 +12,8 @@ from typing_extensions import TypeAliasType
 
 from segops_language.faults import DefinitionFault, InvalidDefinition
 from segops_language.groups import Group
+from segops_language.operators import OPERATORS
+from segops_language.registry import KINDS
 
 MAX_LEVELS: Final = 8
 MAX_CONDITIONS: Final = 200
@@ -21,20 +23,20 @@ MAX_FAULTS: Final = 20
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 _MESSAGES: Final[dict[str, tuple[str, str]]] = {
-    "missing": ("required", "The field is required."),
-    "extra_forbidden": ("unknown-field", "There is no such field here."),
-    "bool_type": ("wrong-type", "The value is true or false."),
-    "int_type": ("wrong-type", "The value is an integer."),
-    "int_from_float": ("wrong-type", "The value is an integer."),
-    "int_parsing_size": ("out-of-range", "The integer is too large."),
-    "tuple_type": ("wrong-type", "The value is a list."),
-    "model_type": ("wrong-type", "The value is an object."),
-    "model_attributes_type": ("wrong-type", "The value is an object."),
-    "dict_type": ("wrong-type", "The value is an object."),
+    "missing": ("required", "the field is required"),
+    "extra_forbidden": ("unknown-field", "there is no such field here"),
+    "bool_type": ("wrong-type", "must be true or false"),
+    "int_type": ("wrong-type", "must be an integer"),
+    "int_from_float": ("wrong-type", "must be an integer"),
+    "int_parsing_size": ("out-of-range", "must be at most 2^63 - 1"),
+    "tuple_type": ("wrong-type", "must be a list"),
+    "model_type": ("wrong-type", "must be an object"),
+    "model_attributes_type": ("wrong-type", "must be an object"),
+    "dict_type": ("wrong-type", "must be an object"),
 }
 _RANGES: Final = {
-    "greater_than_equal": ("ge", "at least"),
-    "less_than_equal": ("le", "at most"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than_equal": ("le", "must be at most"),
 }
 
 
@@ -79,9 +81,9 @@ def _check_limits(root: object) -> None:
         if _is_condition(node):
             conditions += 1
         elif level > MAX_LEVELS:
-            raise PydanticCustomError("definition-too-complex", "A definition has at most 8 levels.")
+            raise PydanticCustomError("definition-too-complex", "a definition must have at most 8 levels")
         if conditions > MAX_CONDITIONS:
-            raise PydanticCustomError("definition-too-complex", "A definition has at most 200 conditions.")
+            raise PydanticCustomError("definition-too-complex", "a definition must have at most 200 conditions")
         pending.extend(_children(node, level))
 
 
@@ -115,12 +117,12 @@ def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
         return _MESSAGES[kind]
     if kind in _RANGES:
         bound, words = _RANGES[kind]
-        return "out-of-range", f"The value is {words} {context[bound]}."
+        return "out-of-range", f"{words} {context[bound]}"
     if kind == "literal_error":
-        return "not-allowed", f"The value is one of: {context['expected']}."
+        return "not-allowed", f"must be one of {context['expected']}"
     if kind == "union_tag_invalid":
-        return "not-allowed", f"The value is one of: {context['expected_tags']}."
-    return (kind, message) if "-" in kind or kind == "required" else ("invalid", "The value is not valid here.")
+        return "not-allowed", f"must be one of {context['expected_tags']}"
+    return (kind, message) if "-" in kind or kind == "required" else ("invalid", "must be a valid value for this field")
 
 
 def _literal(message: str) -> str:
@@ -142,17 +144,17 @@ def _without_tags(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 
 def _tags_after(kept: list[int | str], rest: tuple[int | str, ...]) -> int:
+    """Return how many tags follow: of the window, the filter, or the node that the path has reached."""
     if kept[-1] == "window":
         return 1
-    if not isinstance(kept[-1], int) or len(kept) < 2:
+    if not isinstance(kept[-1], int) or len(kept) < 2 or not rest:
         return 0
-    if kept[-2] in ("where", "has"):
-        return 1
-    if kept[-2] != "conditions" or not rest:
-        return 0
+    if kept[-2] != "conditions":
+        return 1 if rest[0] in OPERATORS else 0
     if rest[0] == "group":
         return 1
-    return 3 if rest[1:2] == ("user_property",) else 2
+    kind = KINDS.get(str(rest[1])) if len(rest) > 1 else None
+    return 2 if kind is None or kind.schema is kind.model else 3
 
 
 Definition = TypeAliasType("Definition", Annotated[Group, WrapValidator(_read)])

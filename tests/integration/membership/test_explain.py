@@ -77,7 +77,7 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
         lists = {each: frozenset((user,) if each in inside else ()) for each in world.lists}
         profile = Profile(user, known, NOW_MS, SEGMENT, world.references, lists, seen)
         for members, definition in zip(explained, wanted, strict=True):
-            if explain(profile, definition).course.holds:
+            if explain(profile, definition).forecast.holds:
                 members.add(user)
     assert explained == [set(each) for each in by_run]
 

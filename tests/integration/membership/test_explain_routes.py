@@ -107,8 +107,8 @@ async def test_a_saved_segment_is_explained(api: Api) -> None:
         "member": True,
         "next_change_at": "2026-03-02T11:59:59Z",
     }
-    assert (leaf["path"], leaf["measured"], leaf["holds"]) == ("definition.conditions[0]", "2 of 2", True)
-    assert [each["message_id"] for each in leaf["evidence"]] == ["m1", "m2"]
+    assert (leaf["path"], leaf["evidence"], leaf["holds"]) == ("definition.conditions[0]", "2 of 2", True)
+    assert [each["message_id"] for each in leaf["events"]] == ["m1", "m2"]
 
 
 async def test_a_definition_of_the_request_may_refer_to_segments(api: Api) -> None:
@@ -122,7 +122,7 @@ async def test_a_definition_of_the_request_may_refer_to_segments(api: Api) -> No
     rules, static = answer["tree"]["children"]
     assert (answer["version"], answer["member"], rules["holds"], static["holds"]) == (None, False, True, False)
     assert rules["children"][0]["path"] == "definition.conditions[0].definition"
-    assert static["missing"] == "membership of segment 57"
+    assert static["unmet"] == "membership of segment 57"
 
 
 async def test_a_static_segment_is_explained_by_its_list(api: Api) -> None:

@@ -14,9 +14,9 @@ from pydantic import JsonValue
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_language.conditions import AggregateFunction
+from segops_language.conditions.aggregate import aggregate
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
-from segops_language.reference.values import aggregate
 from tests.integration.membership.stack import NOW_MS, group
 from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
 from tests.integration.membership.worlds_values import FUNCTIONS, OPERATORS

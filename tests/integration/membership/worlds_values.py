@@ -8,9 +8,9 @@ from random import Random
 from typing import Any, get_args
 
 from segops_language.conditions import AggregateFunction, CountOperator
+from segops_language.conditions.aggregate import aggregate
 from segops_language.events import Event
 from segops_language.json_values import count_each, look_up
-from segops_language.reference.values import aggregate
 from segops_language.values import path_keys
 
 FUNCTIONS: tuple[AggregateFunction, ...] = get_args(AggregateFunction)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segops_language import parse_definition
-from segops_language.sentence import sentence_of
+from segops_language.text.sentence import sentence_of
 from tests.unit.contracts.test_definition_round_trip import Json, conditions, groups
 from tests.unit.contracts.test_definition_text import more_conditions
 
@@ -30,15 +30,15 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("node", "clause"),
     [
-        (count("gte", 1), 'they did "purchase" at least once'),
-        (count("gte", 2, window={"last": "30d"}), 'they did "purchase" at least twice in the last 30 days'),
-        (count("eq", 0, window={"last": "1w"}), 'they never did "purchase" in the last week'),
-        (count("lt", 5), 'they did "purchase" fewer than 5 times'),
-        (count("between", [2, 4]), 'they did "purchase" between 2 and 4 times'),
-        (count("gt", 3, per="sku"), 'they did "purchase" more than 3 times with the same sku'),
+        (count("gte", 1), 'who did "purchase" at least once'),
+        (count("gte", 2, window={"last": "30d"}), 'who did "purchase" at least twice in the last 30 days'),
+        (count("eq", 0, window={"last": "1w"}), 'who never did "purchase" in the last week'),
+        (count("lt", 5), 'who did "purchase" fewer than 5 times'),
+        (count("between", [2, 4]), 'who did "purchase" between 2 and 4 times'),
+        (count("gt", 3, per="sku"), 'who did "purchase" more than 3 times with the same sku'),
         (
             count("eq", 1, window={"from": "-60d", "to": "2026-01-31T09:00:00Z"}),
-            'they did "purchase" exactly once after 60 days ago and up to 2026-01-31T09:00:00.000Z',
+            'who did "purchase" exactly once after 60 days ago and up to 2026-01-31T09:00:00.000Z',
         ),
         (
             count(
@@ -46,16 +46,16 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
                 1,
                 where=[{"property": "a b", "operator": "gt", "value": 5}, {"property": "c", "operator": "exists"}],
             ),
-            'they did "purchase" at least once where "a b" is more than 5 and c is set',
+            'who did "purchase" at least once where "a b" is more than 5 and c is set',
         ),
-        (trait("eq", "starter"), 'their plan is "starter"'),
-        (trait("in", ["a", 5, True]), 'their plan is one of "a", 5, true'),
-        (trait("not_in", list("abcdef")), "their plan is not one of 6 values"),
-        (trait("between", [1, 2.5]), "their plan is from 1 to 2.5"),
-        (trait("not_within_last", "12h"), "their plan is not in the last 12 hours"),
+        (trait("eq", "starter"), 'whose plan is "starter"'),
+        (trait("in", ["a", 5, True]), 'whose plan is one of "a", 5, true'),
+        (trait("not_in", list("abcdef")), "whose plan is not one of 6 values"),
+        (trait("between", [1, 2.5]), "whose plan is from 1 to 2.5"),
+        (trait("not_within_last", "12h"), "whose plan is not in the last 12 hours"),
         (
             trait("exists", held_for={"operator": "lt", "duration": "3d"}),
-            "their plan is set and has been the same for less than 3 days",
+            "whose plan is set and has been the same for less than 3 days",
         ),
         (
             {
@@ -66,7 +66,7 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
                 "operator": "gte",
                 "value": 100,
             },
-            'the sum of price over their "purchase" events is at least 100',
+            'for whom the sum of price over "purchase" events is at least 100',
         ),
         (
             {
@@ -76,7 +76,7 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
                 "operator": "within_last",
                 "value": "7d",
             },
-            'their last "login" is in the last 7 days',
+            'whose last "login" is in the last 7 days',
         ),
         (
             {
@@ -85,36 +85,39 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
                 "occurrence": "first",
                 "has": [{"property": "q", "operator": "contains", "value": "shoe"}],
             },
-            'of their first "search", q contains "shoe"',
+            'in whose first "search" q contains "shoe"',
         ),
-        ({"type": "event_match", "event_type": "a", "occurrence": "last", "has": []}, 'they did "a"'),
+        ({"type": "event_match", "event_type": "a", "occurrence": "last", "has": []}, 'who did "a"'),
         (
             {
                 "type": "event_sequence",
                 "steps": [{"event_type": "search"}, {"event_type": "purchase"}],
                 "within": "1d",
             },
-            'they did "search", then "purchase", all within 1 day',
+            'who did "search", then "purchase", all within 1 day',
         ),
         (
             {"type": "event_regularity", "event_type": "login", "period": "1d", "of": 7, "at_least": 3, "count": 2},
-            'they did "login" at least twice in at least 3 of the last 7 periods of 1 day',
+            'who did "login" at least twice in at least 3 of the last 7 periods of 1 day',
         ),
-        ({"type": "segment", "segment_id": 42}, "they are in segment 42"),
-        ({"type": "sample", "percent": 12.5, "seed": "x"}, 'they fall into a sample of 12.5 % drawn with the seed "x"'),
-        ({**trait("exists"), "negate": True}, "it is not true that their plan is set"),
+        ({"type": "segment", "segment_id": 42}, "who are in segment 42"),
+        (
+            {"type": "sample", "percent": 12.5, "seed": "x"},
+            'who are in a random sample of 12.5 % drawn with the seed "x"',
+        ),
+        ({**trait("exists"), "negate": True}, "who are not among those whose plan is set"),
     ],
 )
 def test_each_condition_has_its_clause(node: dict[str, Any], clause: str) -> None:
-    assert sentence(node) == f"The people of whom this is true: {clause}."
+    assert sentence(node) == f"Users {clause}."
 
 
 def test_groups_are_joined_and_bracketed() -> None:
     inner = {"logic": "OR", "conditions": [trait("exists"), count("gte", 1)]}
     assert sentence(count("eq", 0), inner) == (
-        'The people of whom this is true: they never did "purchase", and (their plan is set, or they did "purchase" at least once).'
+        'Users who never did "purchase", and (whose plan is set, or who did "purchase" at least once).'
     )
-    assert sentence(trait("exists"), negate=True) == "Everyone but the people of whom this is true: their plan is set."
+    assert sentence(trait("exists"), negate=True) == "All users except those whose plan is set."
 
 
 @pytest.mark.parametrize(

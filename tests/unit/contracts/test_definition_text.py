@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segops_language import InvalidDefinition, content_hash, parse_definition
-from segops_language.text import render_text
-from segops_language.text_parser import parse_text
+from segops_language.text.parser import parse_text
+from segops_language.text.render import render_text
 from tests.unit.contracts.test_definition_round_trip import (
     Json,
     condition,
@@ -114,9 +114,9 @@ def test_small_texts(text: str) -> None:
         ('all of { count "x" gte null }', "line 1, column 24", "a value"),
         ('all of { count "x" gte NaN }', "line 1, column 24", "a value"),
         ('all of { sequence "x" then "y" within soon }', "line 1, column 39", "a duration"),
-        ('all of { trait "x }', "line 1, column 16", "ends on its line"),
+        ('all of { trait "x }', "line 1, column 16", "on the line on which it begins"),
         ('all of { trait "\\x" exists }', "line 1, column 16", "escape"),
-        ("all of {" * 50 + "}" * 50, "line 1", "too deeply"),
+        ("all of {" * 50 + "}" * 50, "line 1", "16 levels"),
         ("x" * (256 * 1024 + 1), "line 1, column 1", "256 KiB"),
         ('all of { trait "a" in [' + "1," * 1001 + "1] }", "line 1", "1000 values"),
     ],

@@ -10,9 +10,9 @@ import pytest
 from pydantic import JsonValue
 
 from segops_language import Group
+from segops_language.conditions.aggregate import aggregate
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
-from segops_language.reference.values import aggregate
 
 NOW_MS = 1_772_366_400_000
 MAX = 1.7976931348623157e308

@@ -13,7 +13,7 @@ from segops_language import Group
 from segops_language.events import Event
 from segops_language.reference.evaluate import Profile
 from segops_language.reference.explain import Explained, explain
-from segops_language.reference.forecast import Course, Effort, course_of
+from segops_language.reference.forecast import EvaluationBudget, Forecast, forecast_of
 
 SECOND = 1_000
 NOW = 1_772_366_400_000
@@ -47,16 +47,16 @@ BOUGHT = _profile(_event(ago_s=5, item="a", price=4), _event(ago_s=3, item="b", 
     [
         (_count(), False, "2 of 3", 2, 3, ["m5", "m3"], "at least 3 matching events", None),
         (_count("gte", 2, window={"last": "6s"}), True, "2 of 2", 2, 2, ["m5", "m3"], None, 1000),
-        (_count("lt", 2, window={"last": "6s"}, negate=True), True, "2, where less than 2 is wanted", 2, 2,
+        (_count("lt", 2, window={"last": "6s"}, negate=True), True, "2, must be less than 2", 2, 2,
          ["m5", "m3"], None, 1000),
-        (_count("eq", 0, window={"from": "-10s", "to": "-4s"}), False, "1, where exactly 0 is wanted", 1, 0, ["m5"],
+        (_count("eq", 0, window={"from": "-10s", "to": "-4s"}), False, "1, must be exactly 0", 1, 0, ["m5"],
          "exactly 0 matching events", 7000),
         (_count("gte", 1, per="item"), True, "1 of 1", 1, 1, ["m5"], None, None),
         ({"type": "event_aggregate", "event_type": "buy", "property": "price", "function": "sum", "operator": "gt",
-          "value": 9, "window": {"last": "6s"}}, True, "10, where more than 9 is wanted", 10.0, 9, ["m5", "m3"],
+          "value": 9, "window": {"last": "6s"}}, True, "10, must be more than 9", 10.0, 9, ["m5", "m3"],
          None, 1000),
         ({"type": "event_aggregate", "event_type": "buy", "property": "price", "function": "max", "operator": "lt",
-          "value": 5}, False, "6, where less than 5 is wanted", 6.0, 5, ["m3"], "less than 5 as the max of price", None),
+          "value": 5}, False, "6, must be less than 5", 6.0, 5, ["m3"], "less than 5 as the max of price", None),
         ({"type": "event_time", "event_type": "buy", "occurrence": "last", "operator": "within_last", "value": "4s"},
          True, "2026-03-01T11:59:57.000Z", "2026-03-01T11:59:57.000Z", "4s", ["m3"], None, 1000),
         ({"type": "event_time", "event_type": "none", "occurrence": "first", "operator": "within_last", "value": "4s"},
@@ -84,10 +84,10 @@ def test_each_type_says_what_decided(
 ) -> None:
     found = _leaf(BOUGHT, **condition)
 
-    assert (found.course.holds, found.wanted, found.missing) == (holds, wanted, missing)
-    assert measured is None or (found.measured, found.value) == (measured, value)
-    assert ([event.message_id for event in found.evidence], found.evidence_total) == (evidence, len(evidence))
-    assert found.course.next_change_ms == (None if changes_in_ms is None else NOW + changes_in_ms)
+    assert (found.forecast.holds, found.target, found.unmet) == (holds, wanted, missing)
+    assert measured is None or (found.evidence, found.value) == (measured, value)
+    assert ([event.message_id for event in found.events], found.event_count) == (evidence, len(evidence))
+    assert found.forecast.next_change_ms == (None if changes_in_ms is None else NOW + changes_in_ms)
 
 
 def test_a_trait_shows_the_call_that_set_it() -> None:
@@ -98,8 +98,8 @@ def test_a_trait_shows_the_call_that_set_it() -> None:
     found = _leaf(profile, type="user_property", property="plan", operator="eq", value="pro")
     coming = _leaf(profile, type="user_property", property="at", operator="within_last", value="10s")
 
-    assert (found.measured, found.missing, found.evidence[0].message_id) == ('"free"', 'plan eq "pro"', "m5")
-    assert (coming.course.holds, coming.course.turns) == (False, (NOW + 60_000, NOW + 70_000))
+    assert (found.evidence, found.unmet, found.events[0].message_id) == ('"free"', 'plan eq "pro"', "m5")
+    assert (coming.forecast.holds, coming.forecast.changes_ms) == (False, (NOW + 60_000, NOW + 70_000))
 
 
 def test_a_segment_shows_the_tree_of_its_definition_once() -> None:
@@ -114,16 +114,16 @@ def test_a_segment_shows_the_tree_of_its_definition_once() -> None:
         "definition.conditions[0].definition.conditions[0]",
         "definition.conditions[0].definition.conditions[1]",
     ]
-    assert (first.course.holds, again.course.holds, again.missing) == (True, False, "not membership of segment 9")
-    assert first.course.next_change_ms == again.course.next_change_ms == NOW + 1000
-    assert (list(again.children), tree.course.next_change_ms) == ([], None)
+    assert (first.forecast.holds, again.forecast.holds, again.unmet) == (True, False, "not membership of segment 9")
+    assert first.forecast.next_change_ms == again.forecast.next_change_ms == NOW + 1000
+    assert (list(again.children), tree.forecast.next_change_ms) == ([], None)
 
 
 def test_evidence_is_the_last_ten_events() -> None:
     found = _leaf(_profile(*(_event(ago_s=i) for i in range(12))), **_count())
 
-    assert [event.message_id for event in found.evidence] == [f"m{i}" for i in reversed(range(10))]
-    assert found.evidence_total == 12
+    assert [event.message_id for event in found.events] == [f"m{i}" for i in reversed(range(10))]
+    assert found.event_count == 12
 
 
 def test_nobody_is_a_member_who_was_never_seen() -> None:
@@ -131,7 +131,7 @@ def test_nobody_is_a_member_who_was_never_seen() -> None:
 
     explanation = explain(nobody, _group(_count("eq", 0)))
 
-    assert (explanation.course, explanation.tree.course.holds) == (Course(False), True)
+    assert (explanation.forecast, explanation.tree.forecast.holds) == (Forecast(False), True)
 
 
 def test_what_is_too_costly_to_look_ahead_is_said_to_be_unknown() -> None:
@@ -139,18 +139,18 @@ def test_what_is_too_costly_to_look_ahead_is_said_to_be_unknown() -> None:
     assert not isinstance(condition, Group)
     profile = _profile(*(_event(ago_s=i) for i in range(100)))
 
-    poor = course_of(profile, condition, Effort(500))
-    rich = course_of(profile, condition, Effort(100_000))
+    poor = forecast_of(profile, condition, EvaluationBudget(500))
+    rich = forecast_of(profile, condition, EvaluationBudget(100_000))
 
     assert (poor.next_change_ms, poor.next_change_unknown) == (None, True)
-    assert (rich.turns, rich.next_change_unknown) == ((NOW + 3_600_000,), False)
+    assert (rich.changes_ms, rich.next_change_unknown) == ((NOW + 3_600_000,), False)
 
 
 def test_a_pattern_that_would_backtrack_for_ever_does_not() -> None:
     profile = _profile(_event(text="a" * 5000 + "!"))
     where = [{"property": "text", "operator": "matches", "value": "(a+)+$"}]
 
-    assert not _leaf(profile, **_count("gte", 1, where=where)).course.holds
+    assert not _leaf(profile, **_count("gte", 1, where=where)).forecast.holds
 
 
 def test_the_next_change_is_the_first_instant_of_a_grid_with_another_verdict() -> None:
@@ -168,8 +168,8 @@ def test_the_next_change_is_the_first_instant_of_a_grid_with_another_verdict() -
         grid = [NOW + second * SECOND + beside for second in range(31) for beside in (-1, 0, 1)][1:]
         verdicts = {at: replace(profile, as_of_ms=at).is_in(definition) for at in grid}
         expected = next((at for at in grid if verdicts[at] != verdicts[NOW]), None)
-        assert found.course.holds == verdicts[NOW]
-        assert found.course.next_change_ms == expected, (definition, profile.events)
+        assert found.forecast.holds == verdicts[NOW]
+        assert found.forecast.next_change_ms == expected, (definition, profile.events)
         changing += expected is not None
     assert changing > 60
 

@@ -1,14 +1,9 @@
-"""Conditions: one module for each row of the language's table."""
+"""The types of condition: a module each, found by `segops_language.registry`."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-from typing_extensions import TypeAliasType
-
 from segops_language.conditions.aggregate import AggregateFunction, EventAggregate
-from segops_language.conditions.base import CountOperator, Occurrence
+from segops_language.conditions.base import Condition, EventSelector, Evidence, Kind, Occurrence
 from segops_language.conditions.count import EventCount
 from segops_language.conditions.match import EventMatch
 from segops_language.conditions.regularity import EventRegularity
@@ -17,26 +12,10 @@ from segops_language.conditions.segment import SegmentMembership
 from segops_language.conditions.sequence import EventSequence, Step
 from segops_language.conditions.time import EventTime
 from segops_language.conditions.trait import AnyTrait, HeldFor, TraitCondition, UserProperty
+from segops_language.operators import CountOperator
 
 EventCondition = EventCount | EventAggregate | EventTime | EventMatch | EventSequence | EventRegularity
-AnyCondition = EventCondition | AnyTrait | SegmentMembership | Sample
-
-
-Condition = TypeAliasType(
-    "Condition",
-    Annotated[
-        EventCount
-        | EventAggregate
-        | EventTime
-        | EventMatch
-        | EventSequence
-        | EventRegularity
-        | UserProperty
-        | SegmentMembership
-        | Sample,
-        Field(discriminator="type"),
-    ],
-)
+AnyCondition = Condition
 
 __all__ = [
     "AggregateFunction",
@@ -49,9 +28,12 @@ __all__ = [
     "EventCount",
     "EventMatch",
     "EventRegularity",
+    "EventSelector",
     "EventSequence",
     "EventTime",
+    "Evidence",
     "HeldFor",
+    "Kind",
     "Occurrence",
     "Sample",
     "SegmentMembership",

@@ -1,26 +1,33 @@
-"""Events in an order."""
+"""`event_sequence`: events in an order, within a time."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from segops_language.conditions.base import Condition, EventSelector, Evidence, Kind, ProfileView, no_reads
+from segops_language.conditions.shared import window_ages
+from segops_language.events import Event, in_order
 from segops_language.filters import Where
-from segops_language.model import Items, LanguageModel, Negate, Optional, fault_at
+from segops_language.model import Items, Negate, Optional, fault_at
+from segops_language.text.parts import quoted, where_text, window_text
+from segops_language.text.phrases import duration_phrase, where_phrase, window_phrase
+from segops_language.text.tokens import TokenReader
 from segops_language.values import DurationText, EventTypeText
 from segops_language.windows import Window
 
 
-class Step(LanguageModel):
+class Step(EventSelector):
     """One event of a sequence."""
 
     event_type: EventTypeText
     where: Where = ()
 
 
-class EventSequence(LanguageModel):
-    """Events happened in this order at rising times, the last within a duration of the first."""
+class EventSequence(Condition):
+    """Events happened in this order at strictly increasing times, the last within a duration of the first."""
 
     type: Literal["event_sequence"]
     steps: Annotated[Items[Step], Field(json_schema_extra={"minItems": 2, "maxItems": 8})]
@@ -31,5 +38,116 @@ class EventSequence(LanguageModel):
     @model_validator(mode="after")
     def _check_steps(self) -> Self:
         if not 2 <= len(self.steps) <= 8:
-            raise fault_at("steps", "wrong-length", "A sequence has 2 to 8 steps.")
+            raise fault_at("steps", "wrong-length", "must have 2 to 8 steps")
         return self
+
+
+def has_chain(times: Sequence[Collection[int]], within_ms: int) -> bool:
+    """Return whether one time of each step can be chosen so that they increase and end within `within_ms` of the first."""
+    return any(_ends_in_time(start, times[1:], start + within_ms) for start in times[0])
+
+
+def _ends_in_time(start: int, steps: Sequence[Collection[int]], end: int) -> bool:
+    """Try one start; the earliest time after the one before is never a worse choice."""
+    at = start
+    for times in steps:
+        later = [time for time in times if time > at]
+        if not later:
+            return False
+        at = min(later)
+    return at <= end
+
+
+def _events_of_steps(condition: EventSequence, profile: ProfileView) -> list[list[Event]]:
+    return [profile.matching(step.event_type, step.where, condition.window) for step in condition.steps]
+
+
+def _holds(condition: EventSequence, profile: ProfileView) -> bool:
+    times = [{event.timestamp_ms for event in events} for events in _events_of_steps(condition, profile)]
+    return has_chain(times, condition.within.milliseconds)
+
+
+def _evidence(condition: EventSequence, profile: ProfileView) -> Evidence:
+    """Show the chain of events that comes furthest through the steps."""
+    steps = _events_of_steps(condition, profile)
+    furthest: list[Event] = []
+    for start in sorted(steps[0], key=in_order):
+        furthest = max(furthest, _chain(start, steps[1:], condition.within.milliseconds), key=len)
+    return Evidence(
+        value=len(furthest),
+        target=len(steps),
+        text=f"{len(furthest)} of {len(steps)}",
+        requirement=f"{len(steps)} steps in order within {condition.within}",
+        events=furthest,
+    )
+
+
+def _chain(start: Event, steps: Sequence[Sequence[Event]], within_ms: int) -> list[Event]:
+    chain = [start]
+    for events in steps:
+        later = [e for e in events if chain[-1].timestamp_ms < e.timestamp_ms <= start.timestamp_ms + within_ms]
+        if not later:
+            break
+        chain.append(min(later, key=in_order))
+    return chain
+
+
+def _constant(condition: EventSequence) -> bool | None:
+    return False if condition.within.milliseconds == 0 else None
+
+
+def _phrase(condition: EventSequence) -> str:
+    steps = ", then ".join(f"{quoted(step.event_type)}{where_phrase(step.where)}" for step in condition.steps)
+    return f"who did {steps}, all within {duration_phrase(str(condition.within))}{window_phrase(condition.window)}"
+
+
+def _write(condition: EventSequence) -> str:
+    steps = " then ".join(f"{quoted(step.event_type)}{where_text(step.where)}" for step in condition.steps)
+    return f"sequence {steps} within {condition.within}{window_text(condition.window)}"
+
+
+def _starts(reader: TokenReader) -> bool:
+    return reader.peek() == "sequence"
+
+
+def _read(reader: TokenReader) -> dict[str, Any]:
+    reader.take("sequence")
+    steps = [_read_step(reader)]
+    while reader.take_if("then"):
+        steps.append(_read_step(reader))
+    reader.take("within")
+    return {"type": "event_sequence", "steps": steps, "within": reader.duration()} | reader.window()
+
+
+def _read_step(reader: TokenReader) -> dict[str, Any]:
+    return {"event_type": reader.string()} | reader.where()
+
+
+KIND = Kind(
+    name="event_sequence",
+    model=EventSequence,
+    schema=EventSequence,
+    holds=_holds,
+    reads=no_reads,
+    change_points=lambda condition: window_ages(condition.window),
+    evidence=_evidence,
+    constant=_constant,
+    phrase=_phrase,
+    write=_write,
+    starts=_starts,
+    read=_read,
+    examples=(
+        {"type": "event_sequence", "steps": [{"event_type": "search"}, {"event_type": "purchase"}], "within": "1d"},
+        {
+            "type": "event_sequence",
+            "steps": [
+                {"event_type": "search", "where": [{"property": "q", "operator": "matches", "value": "^sho"}]},
+                {"event_type": "view"},
+                {"event_type": "purchase"},
+            ],
+            "within": "2h",
+            "window": {"last": "30d"},
+            "negate": True,
+        },
+    ),
+)

@@ -1,15 +1,19 @@
-"""Conditions on a trait of the profile, a model for each family of operators.
+"""`user_property`: conditions on a trait of the profile, a model for each family of operators.
 
 Each is also the filter of its family, so that one function gives both their meaning.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 from typing_extensions import TypeAliasType
 
+from segops_language.canonical import to_json
+from segops_language.conditions.base import Condition, Evidence, Kind, ProfileView, no_reads, not_constant
+from segops_language.events import IDENTIFY_EVENT, in_order
 from segops_language.filters import (
     AffixFilter,
     BetweenFilter,
@@ -22,8 +26,13 @@ from segops_language.filters import (
     PresenceFilter,
     RecencyFilter,
 )
+from segops_language.instants import from_ms
+from segops_language.json_values import look_up, same, shortened
 from segops_language.model import LanguageModel, Negate, Optional
-from segops_language.values import DurationText
+from segops_language.text.parts import filter_text
+from segops_language.text.phrases import duration_phrase, name_phrase, operator_phrase
+from segops_language.text.tokens import TokenReader
+from segops_language.values import DurationText, format_instant, path_keys
 
 
 class HeldFor(LanguageModel):
@@ -33,8 +42,8 @@ class HeldFor(LanguageModel):
     duration: DurationText
 
 
-class TraitCondition(LanguageModel):
-    """A trait satisfies an operator, and may have to have held its value for a time."""
+class TraitCondition(Condition):
+    """A trait satisfies an operator and, with `held_for`, has kept its value for a time."""
 
     type: Literal["user_property"]
     held_for: Optional[HeldFor] = None
@@ -94,3 +103,104 @@ AnyTrait = (
     | RecencyTrait
 )
 UserProperty = TypeAliasType("UserProperty", Annotated[AnyTrait, Field(discriminator="operator")])
+
+
+def kept_since(history: Iterable[tuple[int, JsonValue]]) -> int | None:
+    """Return when the present value was set, of values in the order in which they were set; None without a value."""
+    since: int | None = None
+    present: JsonValue = None
+    for at, value in history:
+        if value is None or present is None or not same(value, present):
+            since = None if value is None else at
+        present = value
+    return since
+
+
+def _holds(condition: AnyTrait, profile: ProfileView) -> bool:
+    if not profile.passes(condition, profile.traits()):
+        return False
+    return condition.held_for is None or _has_held(condition.property, condition.held_for, profile)
+
+
+def _has_held(path: str, held_for: HeldFor, profile: ProfileView) -> bool:
+    since_ms = kept_since(profile.trait_history(path))
+    if since_ms is None:
+        return False
+    is_long = profile.as_of_ms - since_ms >= held_for.duration.milliseconds
+    return is_long == (held_for.operator == "gte")
+
+
+def _change_points(condition: AnyTrait) -> Sequence[int]:
+    return () if condition.held_for is None else (condition.held_for.duration.milliseconds,)
+
+
+def _evidence(condition: AnyTrait, profile: ProfileView) -> Evidence:
+    keys = path_keys(condition.property)
+    value = look_up(profile.traits(), keys)
+    document = to_json(condition)
+    target = document.get("value", True)
+    requirement = f"{condition.property} {condition.operator.replace('_', ' ')}"
+    requirement += f" {shortened(target)}" if "value" in document else ""
+    text = "not set" if value is None else shortened(value)
+    if condition.held_for is not None:
+        requirement += f", held for {_length(condition.held_for)} {condition.held_for.duration}"
+        since_ms = kept_since(profile.trait_history(condition.property))
+        text += "" if since_ms is None else f" since {format_instant(from_ms(since_ms))}"
+    setting = [event for event in profile.events if event.event_type == IDENTIFY_EVENT and keys[0] in event.payload]
+    last = sorted(setting, key=in_order)[-1:]
+    return Evidence(value=value, target=target, text=text, requirement=requirement, events=last)
+
+
+def _length(held_for: HeldFor) -> str:
+    return "at least" if held_for.operator == "gte" else "less than"
+
+
+def _phrase(condition: AnyTrait) -> str:
+    clause = f"whose {name_phrase(condition.property)} {operator_phrase(condition)}"
+    held = condition.held_for
+    if held is None:
+        return clause
+    return f"{clause} and has been the same for {_length(held)} {duration_phrase(str(held.duration))}"
+
+
+def _write(condition: AnyTrait) -> str:
+    held = condition.held_for
+    return f"trait {filter_text(condition)}" + ("" if held is None else f" held {held.operator} {held.duration}")
+
+
+def _starts(reader: TokenReader) -> bool:
+    return reader.peek() == "trait"
+
+
+def _read(reader: TokenReader) -> dict[str, Any]:
+    reader.take("trait")
+    document: dict[str, Any] = {"type": "user_property"} | reader.filter()
+    if reader.take_if("held"):
+        document["held_for"] = {"operator": reader.word(), "duration": reader.duration()}
+    return document
+
+
+KIND: Kind[Any] = Kind(
+    name="user_property",
+    model=TraitCondition,
+    schema=UserProperty,
+    holds=_holds,
+    reads=no_reads,
+    change_points=_change_points,
+    evidence=_evidence,
+    constant=not_constant,
+    phrase=_phrase,
+    write=_write,
+    starts=_starts,
+    read=_read,
+    examples=(
+        {"type": "user_property", "property": "plan", "operator": "eq", "value": "starter"},
+        {
+            "type": "user_property",
+            "property": "address.city",
+            "operator": "not_exists",
+            "held_for": {"operator": "lt", "duration": "3d"},
+            "negate": True,
+        },
+    ),
+)

@@ -1,200 +1,171 @@
-"""Why a profile is or is not in a segment: the definition's tree with the evaluator's verdicts and what led to them."""
+"""Explains why a profile is or is not in a segment: the definition's tree with verdicts, evidence and forecasts."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, assert_never
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
-from segops_language.conditions import (
-    AnyCondition,
-    EventAggregate,
-    EventCondition,
-    EventCount,
-    EventMatch,
-    EventRegularity,
-    EventSequence,
-    EventTime,
-    Sample,
-    SegmentMembership,
-)
-from segops_language.conditions.trait import AnyTrait, TraitCondition
-from segops_language.events import IDENTIFY_EVENT, Event, in_order
-from segops_language.filters import RecencyFilter
+from segops_language.conditions.base import Condition, EventSelector, Evidence
+from segops_language.conditions.segment import SegmentMembership, membership_evidence
+from segops_language.events import Event, in_order
+from segops_language.filters import PropertyTest, RecencyFilter
 from segops_language.groups import Group
-from segops_language.reference.evaluate import Profile, listed
-from segops_language.reference.evidence import measure
-from segops_language.reference.forecast import Course, Effort, course_of, joined
+from segops_language.reference.evaluate import Profile
+from segops_language.reference.forecast import EvaluationBudget, Forecast, combined, forecast_of
+from segops_language.registry import kind_of
 from segops_language.values import EventPattern, path_keys
+from segops_language.walk import event_types_of
 
-MAX_EVIDENCE: Final = 10
+MAX_EVENTS: Final = 10
+"""The number of deciding events that a node shows."""
 MAX_EVALUATED: Final = 2_000_000
-"""Events times conditions for the verdicts alone."""
-_LOOK_AHEAD: Final = 300_000
-_Leaf = EventCondition | AnyTrait | Sample
+"""Events times conditions, for the verdicts alone."""
+_FORECAST_EVENTS: Final = 300_000
 
 
-class TooMuch(Exception):
-    """The profile has more events than can be gone through for each condition."""
+class TooManyEvaluations(Exception):
+    """The profile has too many events to evaluate every condition on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One node of the tree; `evidence` are the last of the deciding events, by rising time."""
+    """One node of the tree; `events` are the last of the deciding events, ascending by time."""
 
     path: str
     type: str
     negate: bool
-    course: Course
+    forecast: Forecast
     logic: Literal["AND", "OR"] | None = None
     segment_id: int | None = None
-    measured: str
+    evidence: str
     value: JsonValue
-    wanted: JsonValue
-    missing: str | None
-    evidence: Sequence[Event] = ()
-    evidence_total: int = 0
+    target: JsonValue
+    unmet: str | None
+    events: Sequence[Event] = ()
+    event_count: int = 0
     children: Sequence[Explained] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """The verdict on a profile, which is a member when the universe knows it and the tree holds."""
+    """The verdict on a profile, which is a member if the universe contains it and the tree is true."""
 
-    course: Course
+    forecast: Forecast
     tree: Explained
 
 
 def explain(profile: Profile, definition: Group) -> Explanation:
-    """Explain a definition to a profile of all events that it needs, none later than its instant.
+    """Explain a definition to a profile that has all events it needs, none later than its instant.
 
-    Raises TooMuch.
+    Raises TooManyEvaluations.
     """
     tree = _Explainer(profile).group(profile, definition, "definition")
-    known = profile.seen or bool(profile.events)
-    inside = known or profile.profile_id in listed(definition, profile.references, profile.lists)
-    return Explanation(course=tree.course if inside else Course(False), tree=tree)
+    return Explanation(forecast=tree.forecast if profile.is_known_to(definition) else Forecast(False), tree=tree)
 
 
 @dataclass(slots=True)
 class _Explainer:
-    everything: Profile
+    whole: Profile
     by_type: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
-    segments: dict[int, Course] = field(default_factory=dict)
-    effort: Effort = field(default_factory=lambda: Effort(_LOOK_AHEAD))
+    segments: dict[int, Forecast] = field(default_factory=dict)
+    budget: EvaluationBudget = field(default_factory=lambda: EvaluationBudget(_FORECAST_EVENTS))
     evaluated: int = 0
 
     def __post_init__(self) -> None:
-        for event in self.everything.events:
+        for event in self.whole.events:
             self.by_type[event.event_type].append(event)
 
     def group(self, profile: Profile, group: Group, path: str) -> Explained:
         children = [self.node(profile, node, f"{path}.conditions[{i}]") for i, node in enumerate(group.conditions)]
-        course = joined(group, [child.course for child in children])
-        holding = sum(child.course.holds for child in children)
-        wanted = len(children) if group.logic == "AND" else 1
+        forecast = combined(group, [child.forecast for child in children])
+        holding = sum(child.forecast.holds for child in children)
         requirement = f"{'all' if group.logic == 'AND' else 'one'} of its {len(children)} conditions"
         return Explained(
             path=path,
             type="group",
             logic=group.logic,
             negate=group.negate,
-            course=course,
-            measured=f"{holding} of {len(children)} hold",
+            forecast=forecast,
+            evidence=f"{holding} of {len(children)} hold",
             value=holding,
-            wanted=wanted,
-            missing=_missing(requirement, course, group.negate),
+            target=len(children) if group.logic == "AND" else 1,
+            unmet=_unmet(requirement, forecast, group.negate),
             children=children,
         )
 
-    def node(self, profile: Profile, node: Group | AnyCondition, path: str) -> Explained:
+    def node(self, profile: Profile, node: Group | Condition, path: str) -> Explained:
         if isinstance(node, Group):
             return self.group(profile, node, path)
         if isinstance(node, SegmentMembership):
             return self.segment(profile, node, path)
         narrowed, rest = self.narrowed(profile, node)
-        course = course_of(narrowed, rest, self.effort)
-        found = measure(replace(profile, events=narrowed.events), node)
-        return Explained(
-            path=path,
-            type=node.type,
-            negate=node.negate,
-            course=course,
-            measured=found.text,
-            value=found.value,
-            wanted=found.wanted,
-            missing=_missing(found.requirement, course, node.negate),
-            evidence=sorted(found.events, key=in_order)[-MAX_EVIDENCE:],
-            evidence_total=len(found.events),
-        )
+        evidence = kind_of(node).evidence(node, narrowed)
+        return _explained(node, path, evidence, forecast_of(narrowed, rest, self.budget))
 
     def segment(self, profile: Profile, node: SegmentMembership, path: str) -> Explained:
-        """The tree of a segment stands where it is met first; a static one has none."""
+        """Explain a reference; the tree of the segment is shown where it occurs first, and a static segment has none."""
         inner: list[Explained] = []
         segment_id = node.segment_id
         if segment_id not in self.segments:
             if segment_id in profile.lists:
-                self.segments[segment_id] = Course(profile.profile_id in profile.lists[segment_id])
+                self.segments[segment_id] = Forecast(profile.profile_id in profile.lists[segment_id])
             else:
                 definition = profile.references[segment_id]
                 tree = self.group(replace(profile, segment_id=segment_id), definition, f"{path}.definition")
-                inside = bool(profile.events) or profile.seen
-                inside = inside or profile.profile_id in listed(definition, profile.references, profile.lists)
-                self.segments[segment_id] = tree.course if inside else Course(False)
+                self.segments[segment_id] = tree.forecast if profile.is_known_to(definition) else Forecast(False)
                 inner.append(tree)
-        inside_course = self.segments[segment_id]
-        course = inside_course.negated(node.negate)
-        a_member = f"{'a' if inside_course.holds else 'no'} member of segment {segment_id}"
-        return Explained(
-            path=path,
-            type=node.type,
-            segment_id=segment_id,
-            negate=node.negate,
-            course=course,
-            measured=a_member,
-            value=inside_course.holds,
-            wanted=True,
-            missing=_missing(f"membership of segment {segment_id}", course, node.negate),
-            children=inner,
-        )
+        membership = self.segments[segment_id]
+        evidence = membership_evidence(segment_id, membership.holds)
+        explained = _explained(node, path, evidence, membership.negated(node.negate))
+        return replace(explained, segment_id=segment_id, children=inner)
 
-    def narrowed(self, profile: Profile, node: _Leaf) -> tuple[Profile, _Leaf]:
-        """The events that may ever count for a condition, and what is left to ask of them as time passes."""
-        match node:
-            case EventCount() | EventAggregate() | EventTime() | EventMatch() | EventRegularity():
-                events = self.of_type(node.event_type)
-                fixed = tuple(check for check in node.where if not isinstance(check, RecencyFilter))
-                moving = tuple(check for check in node.where if isinstance(check, RecencyFilter))
-                found = replace(profile, events=events).matching(node.event_type, fixed, None)
-                return replace(profile, events=found), node.model_copy(update={"where": moving})
-            case EventSequence():
-                types = dict.fromkeys(step.event_type for step in node.steps)
-                found = list({id(event): event for each in types for event in self.of_type(each)}.values())
-                return replace(profile, events=found), node
-            case TraitCondition():
-                key = path_keys(node.property)[0]
-                return replace(profile, events=[e for e in self.of_type(IDENTIFY_EVENT) if key in e.payload]), node
-            case Sample():
-                return replace(profile, events=()), node
-            case _:
-                assert_never(node)
+    def narrowed(self, profile: Profile, node: Condition) -> tuple[Profile, Condition]:
+        """Return the profile with the events that may ever count, and what to evaluate on them as time passes."""
+        events = self.of_types(event_types_of(node))
+        if isinstance(node, PropertyTest):
+            key = path_keys(node.property)[0]
+            return replace(profile, events=[event for event in events if key in event.payload]), node
+        if not isinstance(node, EventSelector):
+            return replace(profile, events=events), node
+        fixed = tuple(check for check in node.where if not isinstance(check, RecencyFilter))
+        moving = tuple(check for check in node.where if isinstance(check, RecencyFilter))
+        passing = replace(profile, events=events).matching(node.event_type, fixed)
+        return replace(profile, events=passing), node.model_copy(update={"where": moving})
 
-    def of_type(self, event_type: str) -> list[Event]:
-        pattern = EventPattern.parse(event_type)
-        if pattern.exact:
-            found = self.by_type.get(pattern.text, [])
-        else:
-            found = [event for name, each in self.by_type.items() if pattern.matches(name) for event in each]
-        self.evaluated += len(found)
+    def of_types(self, event_types: Sequence[str]) -> list[Event]:
+        patterns = [EventPattern.parse(event_type) for event_type in event_types]
+        events = [
+            event
+            for name, of_name in self.by_type.items()
+            if any(pattern.matches(name) for pattern in patterns)
+            for event in of_name
+        ]
+        self.evaluated += len(events)
         if self.evaluated > MAX_EVALUATED:
-            raise TooMuch
-        return found
+            raise TooManyEvaluations
+        return events
 
 
-def _missing(requirement: str, course: Course, negate: bool) -> str | None:
-    if course.holds:
+def _explained(node: Condition, path: str, evidence: Evidence, forecast: Forecast) -> Explained:
+    return Explained(
+        path=path,
+        type=node.type,
+        negate=node.negate,
+        forecast=forecast,
+        evidence=evidence.text,
+        value=evidence.value,
+        target=evidence.target,
+        unmet=_unmet(evidence.requirement, forecast, node.negate),
+        events=sorted(evidence.events, key=in_order)[-MAX_EVENTS:],
+        event_count=len(evidence.events),
+    )
+
+
+def _unmet(requirement: str, forecast: Forecast, negate: bool) -> str | None:
+    if forecast.holds:
         return None
     return f"not {requirement}" if negate else requirement

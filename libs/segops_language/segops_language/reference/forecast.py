@@ -1,4 +1,4 @@
-"""How a verdict goes on when nothing but time passes: the instants at which it changes, as far as they are known."""
+"""Predicts when a verdict will change if no new events arrive."""
 
 from __future__ import annotations
 
@@ -8,156 +8,117 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 from typing import Final
 
-from segops_language.conditions import (
-    AnyCondition,
-    EventAggregate,
-    EventCount,
-    EventMatch,
-    EventRegularity,
-    EventSequence,
-    EventTime,
-)
-from segops_language.conditions.trait import AnyTrait, RecencyTrait, TraitCondition
+from segops_language.conditions.base import Condition
 from segops_language.events import Event
-from segops_language.filters import AnyFilter, RecencyFilter
+from segops_language.filters import RecencyFilter
 from segops_language.groups import Group
 from segops_language.json_values import instant, look_up
 from segops_language.reference.evaluate import Profile
-from segops_language.values import Duration, path_keys
-from segops_language.windows import AnyWindow, LastWindow
+from segops_language.registry import kind_of
+from segops_language.values import path_keys
+from segops_language.walk import filters_of
 
-MAX_TURNS: Final = 2_000
-"""Instants that are tried for one condition."""
+MAX_CHANGE_POINTS: Final = 2_000
+"""The number of instants at which one condition is evaluated."""
 _LAST_MS: Final = 253_402_300_799_999
-"""The end of the year 9999, after which no instant has a name."""
+"""The end of the year 9999, the last instant that can be written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """A verdict as of an instant, and when it turns after it; known before `until_ms`, for good when that is None."""
+class Forecast:
+    """A verdict as of an instant and the later instants at which it changes, ascending."""
 
     holds: bool
-    turns: tuple[int, ...] = ()
-    until_ms: int | None = None
+    changes_ms: tuple[int, ...] = ()
+    horizon_ms: int | None = None
+    """The forecast covers the time before this instant; None when it covers all time."""
 
     @property
     def next_change_ms(self) -> int | None:
-        """The first turn; None when there is none, as far as is known."""
-        return self.turns[0] if self.turns else None
+        """The first change; None when the forecast has none."""
+        return self.changes_ms[0] if self.changes_ms else None
 
     @property
     def next_change_unknown(self) -> bool:
-        """Whether the verdict may turn at an instant that was not looked at."""
-        return not self.turns and self.until_ms is not None
+        """Whether the verdict may change after the horizon, while no earlier change is known."""
+        return not self.changes_ms and self.horizon_ms is not None
 
-    def negated(self, negate: bool) -> Course:
-        """The complement, if asked for."""
+    def negated(self, negate: bool) -> Forecast:
+        """Return the forecast of the complement if `negate`, else this one."""
         return replace(self, holds=self.holds != negate)
 
 
-class Effort:
-    """What may still be spent on looking ahead, in events evaluated."""
+class EvaluationBudget:
+    """Limits how many events are evaluated for forecasts."""
 
-    def __init__(self, left: int) -> None:
-        self._left = left
+    def __init__(self, events: int) -> None:
+        self._left = events
 
     def spend(self, events: int) -> bool:
-        """Whether it was there to be spent."""
+        """Subtract one evaluation of that many events; return whether the budget allows it."""
         self._left -= events + 1
         return self._left >= 0
 
 
-def course_of(profile: Profile, condition: AnyCondition, effort: Effort) -> Course:
-    """The evaluator's verdict now, and at each later instant at which an event or a value passes an edge of time."""
+def forecast_of(profile: Profile, condition: Condition, budget: EvaluationBudget) -> Forecast:
+    """Evaluate a condition now, and at each later instant at which an event or a value reaches a limit of time."""
     now = last = profile.is_in(condition)
-    if not effort.spend(len(profile.events)):
-        return Course(now, until_ms=profile.as_of_ms + 1)
-    turns: list[int] = []
-    later = {at for at in _edges(profile.events, condition) if profile.as_of_ms < at <= _LAST_MS}
-    for tried, at in enumerate(nsmallest(MAX_TURNS + 1, later)):
-        if tried == MAX_TURNS or not effort.spend(len(profile.events)):
-            return Course(now, tuple(turns), at)
+    if not budget.spend(len(profile.events)):
+        return Forecast(now, horizon_ms=profile.as_of_ms + 1)
+    changes: list[int] = []
+    later = {at for at in _change_points(profile.events, condition) if profile.as_of_ms < at <= _LAST_MS}
+    for index, at in enumerate(nsmallest(MAX_CHANGE_POINTS + 1, later)):
+        if index == MAX_CHANGE_POINTS or not budget.spend(len(profile.events)):
+            return Forecast(now, tuple(changes), at)
         verdict = replace(profile, as_of_ms=at).is_in(condition)
         if verdict != last:
-            turns.append(at)
+            changes.append(at)
             last = verdict
-    return Course(now, tuple(turns))
+    return Forecast(now, tuple(changes))
 
 
-def joined(group: Group, parts: Sequence[Course]) -> Course:
-    """The course of a group, its negation included, from those of its nodes."""
-    ends = [part.until_ms for part in parts if part.until_ms is not None]
-    until_ms = min(ends) if ends else None
-    changes = sorted((at, i) for i, part in enumerate(parts) for at in part.turns if until_ms is None or at < until_ms)
+def combined(group: Group, parts: Sequence[Forecast]) -> Forecast:
+    """Return the forecast of a group, its negation included, from the forecasts of its nodes."""
+    horizons = [part.horizon_ms for part in parts if part.horizon_ms is not None]
+    horizon_ms = min(horizons) if horizons else None
+    flips = sorted(
+        (at, index)
+        for index, part in enumerate(parts)
+        for at in part.changes_ms
+        if horizon_ms is None or at < horizon_ms
+    )
     verdicts = [part.holds for part in parts]
-    now = last = _joined(group, verdicts)
-    turns: list[int] = []
-    for position, (at, i) in enumerate(changes):
-        verdicts[i] = not verdicts[i]
-        if position + 1 < len(changes) and changes[position + 1][0] == at:
+    now = last = _combined(group, verdicts)
+    changes: list[int] = []
+    for position, (at, index) in enumerate(flips):
+        verdicts[index] = not verdicts[index]
+        if position + 1 < len(flips) and flips[position + 1][0] == at:
             continue
-        verdict = _joined(group, verdicts)
+        verdict = _combined(group, verdicts)
         if verdict != last:
-            turns.append(at)
+            changes.append(at)
             last = verdict
-    return Course(now, tuple(turns), until_ms)
+    return Forecast(now, tuple(changes), horizon_ms)
 
 
-def _joined(group: Group, verdicts: Iterable[bool]) -> bool:
+def _combined(group: Group, verdicts: Iterable[bool]) -> bool:
     return (all(verdicts) if group.logic == "AND" else any(verdicts)) != group.negate
 
 
-def _edges(events: Iterable[Event], condition: AnyCondition) -> Iterator[int]:
-    """Every instant at which the verdict on these events may change; between them nothing does."""
-    lengths = _lengths(condition)
+def _change_points(events: Iterable[Event], condition: Condition) -> Iterator[int]:
+    """Yield every instant at which the verdict on these events may change; between two of them it cannot."""
+    ages = kind_of(condition).change_points(condition)
     for event in events:
-        for length in lengths:
-            yield event.timestamp_ms + length
-    for check in _checks(condition):
-        if isinstance(check, RecencyFilter | RecencyTrait):
-            yield from _edges_of_values(events, path_keys(check.property), check.value.milliseconds)
+        for age in ages:
+            yield event.timestamp_ms + age
+    for _, test in filters_of(condition):
+        if isinstance(test, RecencyFilter):
+            yield from _change_points_of_values(events, path_keys(test.property), test.value.milliseconds)
 
 
-def _edges_of_values(events: Iterable[Event], keys: tuple[str, ...], length: int) -> Iterator[int]:
+def _change_points_of_values(events: Iterable[Event], keys: tuple[str, ...], length: int) -> Iterator[int]:
     for event in events:
         at = instant(look_up(event.payload, keys))
         if at is not None and math.isfinite(at):
             yield int(at)
             yield int(at) + length
-
-
-def _lengths(condition: AnyCondition) -> tuple[int, ...]:
-    """How old an event is when it enters or leaves what a condition looks at, in milliseconds."""
-    match condition:
-        case EventCount() | EventAggregate() | EventSequence():
-            return _lengths_of_window(condition.window)
-        case EventTime():
-            return (condition.value.milliseconds,) if isinstance(condition.value, Duration) else ()
-        case EventRegularity():
-            period = condition.period.milliseconds
-            return tuple(period * i for i in range(1, condition.of + 1))
-        case TraitCondition():
-            return (condition.held_for.duration.milliseconds,) if condition.held_for is not None else ()
-        case _:
-            return ()
-
-
-def _lengths_of_window(window: AnyWindow | None) -> tuple[int, ...]:
-    if window is None:
-        return ()
-    points = (window.last,) if isinstance(window, LastWindow) else (window.from_, window.to)
-    return tuple(point.milliseconds for point in points if isinstance(point, Duration))
-
-
-def _checks(condition: AnyCondition) -> tuple[AnyFilter | AnyTrait, ...]:
-    match condition:
-        case EventMatch():
-            return (*condition.where, *condition.has)
-        case EventCount() | EventAggregate() | EventTime() | EventRegularity():
-            return condition.where
-        case EventSequence():
-            return tuple(check for step in condition.steps for check in step.where)
-        case TraitCondition():
-            return (condition,)
-        case _:
-            return ()

@@ -30,12 +30,12 @@ _LEAF: Final[JsonDict] = {
     "segment_id": None,
     "negate": False,
     "holds": False,
-    "measured": "2 of 3",
+    "evidence": "2 of 3",
     "value": 2,
-    "wanted": 3,
-    "evidence": [_EVIDENCE],
-    "evidence_total": 2,
-    "missing": "at least 3 matching events",
+    "target": 3,
+    "events": [_EVIDENCE],
+    "event_count": 2,
+    "unmet": "at least 3 matching events",
     "next_change_at": None,
     "next_change_unknown": False,
     "children": [],
@@ -45,12 +45,12 @@ _GROUP: Final[JsonDict] = {
     "path": "definition",
     "type": "group",
     "logic": "AND",
-    "measured": "0 of 1 hold",
+    "evidence": "0 of 1 hold",
     "value": 0,
-    "wanted": 1,
-    "evidence": [],
-    "evidence_total": 0,
-    "missing": "all of its 1 conditions",
+    "target": 1,
+    "events": [],
+    "event_count": 0,
+    "unmet": "all of its 1 conditions",
     "children": [_LEAF],
 }
 
@@ -116,12 +116,12 @@ class ExplainedRead(BaseModel):
     segment_id: int | None = Field(default=None, description="Of a segment condition.")
     negate: bool
     holds: bool = Field(description="The verdict, negation included.")
-    measured: str = Field(description="What decided, for people; `value` and `wanted` say it to programs.")
+    evidence: str = Field(description="What decided, in words; `value` and `target` are the same for programs.")
     value: JsonValue = Field(description="A count, an aggregate, a time, a property's value; null when there is none.")
-    wanted: JsonValue = Field(description="What the condition compares it with.")
-    evidence: tuple[EvidenceRead, ...] = Field(description="The last ten of the deciding events, the newest last.")
-    evidence_total: int
-    missing: str | None = Field(default=None, description="What would make the node hold; null when it holds.")
+    target: JsonValue = Field(description="What the condition compares `value` with.")
+    events: tuple[EvidenceRead, ...] = Field(description="The last ten of the deciding events, ascending by time.")
+    event_count: int = Field(description="The number of deciding events.")
+    unmet: str | None = Field(default=None, description="What would make the node hold; null when it holds.")
     next_change_at: datetime | None = Field(
         default=None,
         description="The first later instant at which time alone, without new events, changes the verdict; else null.",
@@ -136,22 +136,22 @@ class ExplainedRead(BaseModel):
     @classmethod
     def of(cls, node: Explained) -> ExplainedRead:
         """The answer for a node and all below it."""
-        at = node.course.next_change_ms
+        at = node.forecast.next_change_ms
         return cls(
             path=node.path,
             type=node.type,
             logic=node.logic,
             segment_id=node.segment_id,
             negate=node.negate,
-            holds=node.course.holds,
-            measured=node.measured,
+            holds=node.forecast.holds,
+            evidence=node.evidence,
             value=node.value,
-            wanted=node.wanted,
-            evidence=tuple(EvidenceRead.of(event) for event in node.evidence),
-            evidence_total=node.evidence_total,
-            missing=node.missing,
+            target=node.target,
+            events=tuple(EvidenceRead.of(event) for event in node.events),
+            event_count=node.event_count,
+            unmet=node.unmet,
             next_change_at=None if at is None else from_ms(at),
-            next_change_unknown=node.course.next_change_unknown,
+            next_change_unknown=node.forecast.next_change_unknown,
             children=tuple(cls.of(child) for child in node.children),
         )
 
@@ -194,15 +194,15 @@ class ExplanationRead(BaseModel):
     def of(cls, request: ExplainRequest, answer: Answer) -> ExplanationRead:
         """The answer for an explanation."""
         explanation = answer.explanation
-        at = explanation.course.next_change_ms
+        at = explanation.forecast.next_change_ms
         return cls(
             user_id=request.user_id,
             segment_id=request.segment_id,
             version=answer.version,
             as_of=from_ms(answer.as_of_ms),
             known=answer.known,
-            member=explanation.course.holds,
+            member=explanation.forecast.holds,
             next_change_at=None if at is None else from_ms(at),
-            next_change_unknown=explanation.course.next_change_unknown,
+            next_change_unknown=explanation.forecast.next_change_unknown,
             tree=ExplainedRead.of(explanation.tree),
         )

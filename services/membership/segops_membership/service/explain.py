@@ -13,7 +13,7 @@ from segops_common.core.problems import Fault, NotFound, Unavailable, Validation
 from segops_language import Group, SegmentMembership
 from segops_language.instants import to_ms
 from segops_language.reference.evaluate import Profile
-from segops_language.reference.explain import Explanation, TooMuch, explain
+from segops_language.reference.explain import Explanation, TooManyEvaluations, explain
 from segops_language.walk import needs_of, segments_in
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.segment_graph import BrokenReference, dependency_order
@@ -69,7 +69,7 @@ class Explain:
             raise Unavailable("Events cannot be read at the moment.") from error
         except BrokenReference as error:
             raise Unavailable("A definition that this one leads to is not known here yet.") from error
-        except (TooManyEvents, TooMuch) as error:
+        except (TooManyEvents, TooManyEvaluations) as error:
             raise ValidationFailed("The user has too many events to explain.", slug="too-many-events") from error
         return Answer(version=question.version, as_of_ms=as_of_ms, known=profile.seen, explanation=explanation)
 

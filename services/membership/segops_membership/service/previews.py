@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from segops_common.core.problems import Fault, NotFound, ValidationFailed
 from segops_language import Group
-from segops_language.text_diff import TextDiff, text_diff
+from segops_language.text.diff import TextDiff, text_diff
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.definitions import SegmentDefinition
 from segops_membership.domain.parts import parts_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segops_language.text_diff import TextDiff, text_diff
+from segops_language.text.diff import TextDiff, text_diff
 from segops_segments.domain.segment import NOBODY, Version
 
 

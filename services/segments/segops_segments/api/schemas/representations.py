@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from segops_common.core.problems import ValidationFailed
 from segops_language import EXAMPLE, Definition, Group, InvalidDefinition, Optional, content_hash
 from segops_language.model import fault_at
-from segops_language.sentence import sentence_of
-from segops_language.text import render_text
-from segops_language.text_parser import MAX_TEXT_CHARS, parse_text
+from segops_language.text.parser import MAX_TEXT_CHARS, parse_text
+from segops_language.text.render import render_text
+from segops_language.text.sentence import sentence_of
 from segops_segments.api.schemas.segments import VersionRead
 from segops_segments.domain.segment import Version
 from segops_segments.domain.version_diff import VersionDiff

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from segops_language.groups import Group
-from segops_language.text import render_text
+from segops_language.text.render import render_text
 
 
 @dataclass(frozen=True, slots=True)

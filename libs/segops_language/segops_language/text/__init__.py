@@ -1,0 +1,1 @@
+"""A definition as people read it: its text form, and an English sentence."""
