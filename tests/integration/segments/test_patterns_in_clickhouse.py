@@ -6,7 +6,7 @@ import pytest
 
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError
 from segops_language.re2 import check_pattern
-from tests.unit.contracts.test_definition_values import INVALID_PATTERNS, VALID_PATTERNS
+from tests.unit.language.test_values import INVALID_PATTERNS, VALID_PATTERNS
 
 CANNOT_COMPILE_REGEXP = 427
 EXPENSIVE = ["\\pL{300}", "\\w{1000}" * 10, ".{1000}" * 7, "[^a]{900}" * 5, "(?i)[\\pL\\pN]{150}", "\u00e9{1000}" * 5]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from segops_language import parse_definition
 from segops_language.text.sentence import sentence_of
-from tests.unit.contracts.test_definition_round_trip import Json, conditions, groups
-from tests.unit.contracts.test_definition_text import more_conditions
+from tests.unit.language.test_round_trip import Json, conditions, groups
+from tests.unit.language.test_text import more_conditions
 
 
 def sentence(*nodes: Any, logic: str = "AND", **more: Any) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from segops_language import InvalidDefinition, content_hash, parse_definition
 from segops_language.text.parser import parse_text
 from segops_language.text.render import render_text
-from tests.unit.contracts.test_definition_round_trip import (
+from tests.unit.language.test_round_trip import (
     Json,
     condition,
     conditions,
