@@ -49,8 +49,8 @@ async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group
     """What a job does from definitions to members, whose numbers are given."""
     expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
     atoms = predicates_of(*expressions)
-    answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
-    return [len(members(expression, answers.atoms, answers.universe)) for expression in expressions]
+    answers = await evaluation.evaluate(TENANT, atoms, AS_OF_MS)
+    return [len(members(expression, answers.members, answers.universe)) for expression in expressions]
 
 
 async def ask(clickhouse: ClickHouse, sql: str) -> int:
@@ -140,12 +140,12 @@ async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     expressions = [compiled(definition, number) for number, definition in enumerate(MANY, SEGMENT)]
     atoms = predicates_of(*expressions)
-    answers = await evaluation.answer(TENANT, atoms, AS_OF_MS)
-    before = [members(expression, answers.atoms, answers.universe) for expression in expressions]
+    answers = await evaluation.evaluate(TENANT, atoms, AS_OF_MS)
+    before = [members(expression, answers.members, answers.universe) for expression in expressions]
 
     async def combine() -> None:
         for expression, old in zip(expressions, reversed(before), strict=True):
-            new = members(expression, answers.atoms, answers.universe)
+            new = members(expression, answers.members, answers.universe)
             _ = new - old, old - new
 
     parts, whole = await in_turn(

@@ -8,21 +8,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import EVENTS
 from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
-from segops_membership.adapters.log.ingest_watermark import LogIntake
-from segops_membership.adapters.postgres.definitions import PostgresDefinitions
-from segops_membership.adapters.postgres.ledger import PostgresLedger
-from segops_membership.service.admission import Admission
-from segops_membership.service.atom_cache import AtomCache
-from segops_membership.service.explain import Explain
-from segops_membership.service.leases import Leases
-from segops_membership.service.moments import Moments
-from segops_membership.service.previews import Previews
-from segops_membership.service.static_lists import ListsAtHand
+from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
+from segops_membership.service.analysis.admission import Admission
+from segops_membership.service.analysis.explain import Explain
+from segops_membership.service.analysis.previews import Previews
+from segops_membership.service.analysis.snapshot_cache import SnapshotCache
+from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.profile_numbering import ProfileNumbering
+from segops_membership.service.static_lists import StaticListVersions
+from segops_membership.service.tenant_lease import LeaseHolder
 
 
 async def previews_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Previews:
@@ -30,23 +34,29 @@ async def previews_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Previews:
     clock = SystemClock()
     log = MemoryEventLog(clock=clock)
     await log.ensure_topics([EVENTS])
-    lists = ListsAtHand(lists=StoredStaticLists(clickhouse=clickhouse, engine=engine), clock=clock)
-    ledger = PostgresLedger(engine=engine)
+    lists = StaticListVersions(lists=StoredStaticLists(clickhouse=clickhouse, engine=engine), clock=clock)
+    leases = LeaseHolder(
+        leases=PostgresTenantLeases(engine=engine), holder="bench", ttl=timedelta(seconds=30), clock=clock
+    )
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
-    moments = Moments(
-        cache=AtomCache(clock=clock),
-        leases=Leases(ledger=ledger, holder="bench", ttl=timedelta(seconds=30), clock=clock),
-        ledger=ledger,
-        intake=LogIntake(log=log, clock=clock),
-        lists=lists,
+    numbering = ProfileNumbering(
+        leases=leases,
+        sequence=PostgresProfileNumberSequence(engine=engine),
         profiles=profiles,
+        faults=NO_FAULTS,
+    )
+    snapshots = Snapshots(
+        cache=SnapshotCache(clock=clock),
+        watermark=LogIngestWatermark(log=log, clock=clock),
+        lists=lists,
+        numbering=numbering,
         evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
         clock=clock,
     )
     return Previews(
-        definitions=PostgresDefinitions(engine=engine),
+        definitions=PostgresSegmentDefinitions(engine=engine),
         lists=lists,
-        moments=moments,
+        snapshots=snapshots,
         profiles=profiles,
         admission=Admission(),
     )
@@ -55,7 +65,7 @@ async def previews_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Previews:
 def explain_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Explain:
     """As of any instant."""
     return Explain(
-        definitions=PostgresDefinitions(engine=engine),
+        definitions=PostgresSegmentDefinitions(engine=engine),
         lists=StoredStaticLists(clickhouse=clickhouse, engine=engine),
         events=ClickHouseProfileEvents(clickhouse=clickhouse),
         clock=SystemClock(),

@@ -8,7 +8,7 @@ from typing import Final
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language.instants import to_ms
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 
 TENANT: Final = 1
 AS_OF: Final = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -100,7 +100,7 @@ async def generate(clickhouse: ClickHouse, events: int) -> None:
     for table in (EVENTS_TABLE, "profile_seen"):
         await clickhouse.command(f"OPTIMIZE TABLE {table} FINAL", timeout_s=1_800)
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
-    await profiles.number(TENANT, 1, await profiles.unnumbered(TENANT), 1)
+    await profiles.assign_numbers(TENANT, 1, await profiles.count_pending(TENANT), 1)
 
 
 async def add(clickhouse: ClickHouse, events: int, more: int) -> None:

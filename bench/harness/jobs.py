@@ -18,16 +18,20 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
-from segops_membership.adapters.log.ingest_watermark import LogIntake
-from segops_membership.adapters.log.reports import LogAnnouncer
-from segops_membership.adapters.postgres.ledger import PostgresLedger
-from segops_membership.service.compute import ComputeRun
-from segops_membership.service.leases import Leases
-from segops_membership.service.publishing import Publisher
-from segops_membership.service.static_lists import ListsAtHand
+from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
+from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
+from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
+from segops_membership.service.compute.run import ComputeRun
+from segops_membership.service.profile_numbering import ProfileNumbering
+from segops_membership.service.publish.publisher import Publisher
+from segops_membership.service.static_lists import StaticListVersions
+from segops_membership.service.tenant_lease import LeaseHolder
 
 
 class _NobodyLooksUp:
@@ -42,20 +46,35 @@ async def runs_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Callable[[int,
     clock = SystemClock()
     log = MemoryEventLog(clock=clock)
     await log.ensure_topics([EVENTS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
-    ledger, runs = PostgresLedger(engine=engine), ClickHouseRuns(clickhouse=clickhouse)
-    announcer = LogAnnouncer(log=log, metrics=Metrics())
+    leases = LeaseHolder(
+        leases=PostgresTenantLeases(engine=engine), holder="bench", ttl=timedelta(seconds=30), clock=clock
+    )
+    publications = PostgresPublicationLog(engine=engine)
+    results = ClickHouseRunResults(clickhouse=clickhouse)
     lists = StoredStaticLists(clickhouse=clickhouse, engine=engine)
-    compute = ComputeRun(
-        leases=Leases(ledger=ledger, holder="bench", ttl=timedelta(seconds=30), clock=clock),
-        ledger=ledger,
-        intake=LogIntake(log=log, clock=clock),
-        lists=ListsAtHand(lists=lists, clock=clock),
+    numbering = ProfileNumbering(
+        leases=leases,
+        sequence=PostgresProfileNumberSequence(engine=engine),
         profiles=ClickHouseProfiles(clickhouse=clickhouse),
-        evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
-        runs=runs,
-        publisher=Publisher(ledger=ledger, runs=runs, announcer=announcer, signal=_NobodyLooksUp(), faults=NO_FAULTS),
-        clock=clock,
         faults=NO_FAULTS,
+    )
+    publisher = Publisher(
+        publications=publications,
+        results=results,
+        reporter=LogReporter(log=log, metrics=Metrics()),
+        signal=_NobodyLooksUp(),
+        faults=NO_FAULTS,
+    )
+    compute = ComputeRun(
+        leases=leases,
+        publications=publications,
+        watermark=LogIngestWatermark(log=log, clock=clock),
+        lists=StaticListVersions(lists=lists, clock=clock),
+        numbering=numbering,
+        evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+        results=results,
+        publisher=publisher,
+        clock=clock,
     )
     run_ids = count(1)
 

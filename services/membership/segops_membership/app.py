@@ -11,7 +11,7 @@ from segops_common.web.app import Lifespan, create_app, document_of
 from segops_membership.api.analysis import router as analysis
 from segops_membership.api.explain import router as explain
 from segops_membership.api.internal import router as internal
-from segops_membership.api.routes import router
+from segops_membership.api.lookup import router as lookup
 from segops_membership.bootstrap import Bootstrap
 from segops_membership.service.use_cases import UseCases
 
@@ -22,7 +22,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
         title="SegOps membership",
         description="Which segments a user is in, now or as of any past instant, and what a definition would change.",
         lifespan=lifespan,
-        routers=[router(), explain, analysis, internal],
+        routers=[lookup, explain, analysis, internal],
         tags=[
             {"name": "membership", "description": "Looking up membership."},
             {

@@ -22,32 +22,36 @@ from segops_common.streams.log import EventLog
 from segops_common.streams.loop.consumer import ConsumerLoop, Limits
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.web.app import Running
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.clickhouse.membership_reader import ClickHouseReader
-from segops_membership.adapters.clickhouse.observed_events import ClickHouseObserved
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
+from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
-from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
-from segops_membership.adapters.log.ingest_watermark import LogIntake
-from segops_membership.adapters.log.reports import LogAnnouncer
-from segops_membership.adapters.postgres.definitions import PostgresDefinitions
-from segops_membership.adapters.postgres.ledger import PostgresLedger
+from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
+from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.consumers.compute import ComputeJobs
 from segops_membership.consumers.definitions import SegmentChanges
 from segops_membership.consumers.static_members import StaticMembers
-from segops_membership.service.admission import Admission
-from segops_membership.service.atom_cache import AtomCache
-from segops_membership.service.compute import ComputeRun
-from segops_membership.service.explain import Explain
-from segops_membership.service.leases import Leases
-from segops_membership.service.lookup import WAREHOUSE_QUERIES_AT_ONCE, Lookup
-from segops_membership.service.moments import Moments
-from segops_membership.service.numbers import PublicationNumbers
-from segops_membership.service.overlaps import Overlaps
-from segops_membership.service.previews import PREVIEW_LISTS_WAIT_S, PREVIEW_TIMEOUT_S, Previews
-from segops_membership.service.publishing import Publisher
-from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from segops_membership.service.analysis.admission import Admission
+from segops_membership.service.analysis.explain import Explain
+from segops_membership.service.analysis.overlaps import Overlaps
+from segops_membership.service.analysis.previews import PREVIEW_LISTS_WAIT_S, PREVIEW_TIMEOUT_S, Previews
+from segops_membership.service.analysis.snapshot_cache import SnapshotCache
+from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.compute.run import ComputeRun
+from segops_membership.service.lookup.lookup import MAX_WAREHOUSE_QUERIES, Lookup
+from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.profile_numbering import ProfileNumbering
+from segops_membership.service.publish.publisher import Publisher
+from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
+from segops_membership.service.tenant_lease import LeaseHolder
 from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
 
@@ -97,11 +101,11 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._clickhouse() as analysis,
             self._authenticator() as authenticator,
         ):
-            reader = ClickHouseReader(clickhouse=clickhouse)
+            reader = ClickHouseMembershipReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
                 cache=cache,
-                numbers=PublicationNumbers(reader=reader, clock=self._clock),
+                watermark=PublicationWatermark(reader=reader, clock=self._clock),
                 clock=self._clock,
                 metrics=self.metrics,
             )
@@ -117,32 +121,32 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._cache() as signal,
             self._postgres() as engine,
         ):
-            ledger = PostgresLedger(engine=engine)
+            publications = PostgresPublicationLog(engine=engine)
+            leases = self._leases(engine)
             lists = StoredStaticLists(clickhouse=clickhouse, engine=engine)
-            runs = ClickHouseRuns(clickhouse=clickhouse)
+            results = ClickHouseRunResults(clickhouse=clickhouse)
             publisher = Publisher(
-                ledger=ledger,
-                runs=runs,
-                announcer=LogAnnouncer(log=log, metrics=self.metrics),
+                publications=publications,
+                results=results,
+                reporter=LogReporter(log=log, metrics=self.metrics),
                 signal=signal,
                 faults=self._faults,
             )
             compute = ComputeRun(
-                leases=self._leases(ledger),
-                ledger=ledger,
-                intake=LogIntake(log=log, clock=self._clock),
-                lists=ListsAtHand(lists=lists, clock=self._clock),
-                profiles=ClickHouseProfiles(clickhouse=clickhouse),
+                leases=leases,
+                publications=publications,
+                watermark=LogIngestWatermark(log=log, clock=self._clock),
+                lists=StaticListVersions(lists=lists, clock=self._clock),
+                numbering=self._numbering(leases, engine, clickhouse),
                 evaluation=ClickHouseEvaluation(
                     clickhouse=clickhouse, memory_bytes=self._settings.evaluation_memory_bytes
                 ),
-                runs=runs,
+                results=results,
                 publisher=publisher,
                 clock=self._clock,
-                faults=self._faults,
             )
-            members = StaticMembers(lists=TakeInLists(lists=lists))
-            definitions = SegmentChanges(definitions=PostgresDefinitions(engine=engine))
+            members = StaticMembers(lists=StoreStaticLists(lists=lists))
+            definitions = SegmentChanges(definitions=PostgresSegmentDefinitions(engine=engine))
             yield {
                 "worker": self._consumer_loop(
                     log,
@@ -161,20 +165,17 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             }
 
     def _use_cases(self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse) -> UseCases:
-        """Lookups never wait for what previews do: those have connections of their own."""
-        definitions = PostgresDefinitions(engine=engine)
-        ledger = PostgresLedger(engine=engine)
+        # Previews have connections of their own, so that lookups never wait for them.
+        definitions = PostgresSegmentDefinitions(engine=engine)
         profiles = ClickHouseProfiles(clickhouse=clickhouse)
         stored = StoredStaticLists(clickhouse=clickhouse, engine=engine)
-        lists = ListsAtHand(lists=stored, clock=self._clock, wait_s=PREVIEW_LISTS_WAIT_S)
+        lists = StaticListVersions(lists=stored, clock=self._clock, wait_s=PREVIEW_LISTS_WAIT_S)
         admission = Admission()
-        moments = Moments(
-            cache=AtomCache(clock=self._clock),
-            leases=self._leases(ledger),
-            ledger=ledger,
-            intake=LogIntake(log=log, clock=self._clock),
+        snapshots = Snapshots(
+            cache=SnapshotCache(clock=self._clock),
+            watermark=LogIngestWatermark(log=log, clock=self._clock),
             lists=lists,
-            profiles=profiles,
+            numbering=self._numbering(self._leases(engine), engine, clickhouse),
             evaluation=ClickHouseEvaluation(
                 clickhouse=clickhouse,
                 memory_bytes=self._settings.evaluation_memory_bytes,
@@ -191,25 +192,36 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             ),
             lookup=lookup,
             previews=Previews(
-                definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=admission
+                definitions=definitions, lists=lists, snapshots=snapshots, profiles=profiles, admission=admission
             ),
             overlaps=Overlaps(
-                definitions=definitions, ledger=ledger, runs=ClickHouseRuns(clickhouse=clickhouse), admission=admission
+                definitions=definitions,
+                publications=PostgresPublicationLog(engine=engine),
+                results=ClickHouseRunResults(clickhouse=clickhouse),
+                admission=admission,
             ),
-            observed=ClickHouseObserved(clickhouse=clickhouse),
+            observed=ClickHouseObservedEvents(clickhouse=clickhouse),
             service_token=self._service_token,
         )
 
-    def _leases(self, ledger: PostgresLedger) -> Leases:
-        return Leases(
-            ledger=ledger,
+    def _numbering(self, leases: LeaseHolder, engine: AsyncEngine, clickhouse: ClickHouse) -> ProfileNumbering:
+        return ProfileNumbering(
+            leases=leases,
+            sequence=PostgresProfileNumberSequence(engine=engine),
+            profiles=ClickHouseProfiles(clickhouse=clickhouse),
+            faults=self._faults,
+        )
+
+    def _leases(self, engine: AsyncEngine) -> LeaseHolder:
+        return LeaseHolder(
+            leases=PostgresTenantLeases(engine=engine),
             holder=SystemIds(self._clock).uuid7(),
             ttl=timedelta(seconds=self._settings.tenant_lease_s),
             clock=self._clock,
         )
 
     def _clickhouse(self) -> AbstractAsyncContextManager[ClickHouse]:
-        return opened_clickhouse(self._settings.clickhouse_url, max_connections=WAREHOUSE_QUERIES_AT_ONCE + 4)
+        return opened_clickhouse(self._settings.clickhouse_url, max_connections=MAX_WAREHOUSE_QUERIES + 4)
 
     def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
         return opened_postgres(self._settings.postgres_url)

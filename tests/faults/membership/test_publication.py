@@ -74,7 +74,7 @@ async def test_a_crash_is_made_good_by_the_next_delivery(stack: Stack, deliverie
         _, errors = await process.communicate()
         assert process.returncode == CRASHED, errors.decode()
         assert f"crash point {point} reached" in errors.decode()
-        decided = await stack.ledger.publication(tenant, 2)
+        decided = await stack.publications.find(tenant, 2)
         # What comes in between belongs to the run only if it was not decided before.
         await stack.insert(tenant, [event("late")])
         await stack.compute.run(second)
@@ -84,10 +84,10 @@ async def test_a_crash_is_made_good_by_the_next_delivery(stack: Stack, deliverie
     members = {"u", "new"} if decided else {"u", "new", "late"}
     everyone = ("u", "new", "late")
     assert {user for user in everyone if await stack.segments_of(tenant, user) == AFTER} == members
-    assert (await stack.ledger.head(tenant)).number == 2
-    publication = await stack.ledger.publication(tenant, 2)
+    assert (await stack.publications.head(tenant)).number == 2
+    publication = await stack.publications.find(tenant, 2)
     assert publication is not None
-    assert publication.announced
+    assert publication.reported
     sizes = [(each.segment_id, each.entered, each.exited) for each in publication.result.segments]
     assert sizes == [(1, 0, 1), (2, 0, 1), (3, len(members), 0), (4, len(members), 0)]
     assert await _balance(stack, tenant) == [(1, 0), (2, 0), (3, len(members)), (4, len(members))]
@@ -112,8 +112,8 @@ async def test_a_worker_frozen_past_its_lease_publishes_nothing(stack: Stack, de
     said, errors = await process.communicate()
 
     assert said.decode() == "lease lost", errors.decode()
-    assert await stack.ledger.publication(tenant, 1) is None
-    assert (await stack.ledger.head(tenant)).run_id == 2
+    assert await stack.publications.find(tenant, 1) is None
+    assert (await stack.publications.head(tenant)).run_id == 2
     assert await stack.segments_of(tenant, "u") == (1,)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from segops_common.contracts.jobs import ComputeJob
 from segops_common.core.faults import FaultPoints
 from segops_common.runtime.crash_points import CrashAt
-from segops_membership.ports import LeaseLost
+from segops_membership.ports.tenant_leases import LeaseLost
 from tests.integration.membership.stack import opened
 
 LEASE_S = 1.0

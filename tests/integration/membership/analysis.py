@@ -6,19 +6,22 @@ from datetime import timedelta
 
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.clock import SystemClock
+from segops_common.core.faults import NO_FAULTS
 from segops_language import Group
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
-from segops_membership.adapters.clickhouse.observed_events import ClickHouseObserved
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
-from segops_membership.adapters.log.ingest_watermark import LogIntake
-from segops_membership.adapters.postgres.definitions import PostgresDefinitions
-from segops_membership.service.admission import Admission
-from segops_membership.service.atom_cache import AtomCache
-from segops_membership.service.leases import Leases
-from segops_membership.service.moments import Moments
-from segops_membership.service.overlaps import Overlaps
-from segops_membership.service.previews import PREVIEW_TIMEOUT_S, Previews
-from segops_membership.service.static_lists import ListsAtHand
+from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.service.analysis.admission import Admission
+from segops_membership.service.analysis.overlaps import Overlaps
+from segops_membership.service.analysis.previews import PREVIEW_TIMEOUT_S, Previews
+from segops_membership.service.analysis.snapshot_cache import SnapshotCache
+from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.profile_numbering import ProfileNumbering
+from segops_membership.service.static_lists import StaticListVersions
+from segops_membership.service.tenant_lease import LeaseHolder
 from segops_membership.service.use_cases import UseCases
 from tests.integration.membership.stack import Stack, explain_on
 
@@ -28,28 +31,29 @@ SERVICE_TOKEN = "service"
 def use_cases_of(stack: Stack, *, admission: Admission | None = None, timeout_s: float = PREVIEW_TIMEOUT_S) -> UseCases:
     """All use cases, as an API process has them; its cache is new."""
     clock = SystemClock()
-    definitions = PostgresDefinitions(engine=stack.engine)
+    definitions = PostgresSegmentDefinitions(engine=stack.engine)
     profiles = ClickHouseProfiles(clickhouse=stack.clickhouse)
-    lists = ListsAtHand(
+    lists = StaticListVersions(
         lists=StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine), clock=clock, wait_s=0.5
     )
     gate = admission or Admission()
-    moments = Moments(
-        cache=AtomCache(clock=clock),
-        leases=Leases(ledger=stack.ledger, holder="api", ttl=timedelta(seconds=10), clock=clock),
-        ledger=stack.ledger,
-        intake=LogIntake(log=stack.log, clock=clock),
+    leases = LeaseHolder(leases=stack.leases, holder="api", ttl=timedelta(seconds=10), clock=clock)
+    snapshots = Snapshots(
+        cache=SnapshotCache(clock=clock),
+        watermark=LogIngestWatermark(log=stack.log, clock=clock),
         lists=lists,
-        profiles=profiles,
+        numbering=ProfileNumbering(leases=leases, sequence=stack.sequence, profiles=profiles, faults=NO_FAULTS),
         evaluation=ClickHouseEvaluation(clickhouse=stack.clickhouse, timeout_s=timeout_s),
         clock=clock,
     )
     return UseCases(
         explain=explain_on(stack),
         lookup=stack.lookup,
-        previews=Previews(definitions=definitions, lists=lists, moments=moments, profiles=profiles, admission=gate),
-        overlaps=Overlaps(definitions=definitions, ledger=stack.ledger, runs=stack.runs, admission=gate),
-        observed=ClickHouseObserved(clickhouse=stack.clickhouse),
+        previews=Previews(definitions=definitions, lists=lists, snapshots=snapshots, profiles=profiles, admission=gate),
+        overlaps=Overlaps(
+            definitions=definitions, publications=stack.publications, results=stack.run_results, admission=gate
+        ),
+        observed=ClickHouseObservedEvents(clickhouse=stack.clickhouse),
         service_token=SERVICE_TOKEN,
     )
 
@@ -62,4 +66,4 @@ async def announce(stack: Stack, tenant: int, segments: dict[int, Group], *, ver
         )
         for id, each in segments.items()
     ]
-    await PostgresDefinitions(engine=stack.engine).keep(changes)
+    await PostgresSegmentDefinitions(engine=stack.engine).apply(changes)

@@ -42,28 +42,28 @@ from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
 from segops_language.events import Event
 from segops_language.instants import from_ms
-from segops_membership.adapters.clickhouse.evaluation import (
-    DEFAULT_MEMORY_BYTES,
-    ClickHouseEvaluation,
-    ClickHouseProfiles,
-)
-from segops_membership.adapters.clickhouse.membership_reader import ClickHouseReader
+from segops_membership.adapters.clickhouse.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
-from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
-from segops_membership.adapters.log.ingest_watermark import LogIntake
-from segops_membership.adapters.log.reports import LogAnnouncer
-from segops_membership.adapters.postgres.definitions import PostgresDefinitions
-from segops_membership.adapters.postgres.ledger import PostgresLedger
+from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
+from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.compiler.definitions import NO_REFERENCES
-from segops_membership.service.compute import ComputeRun
-from segops_membership.service.explain import Explain
-from segops_membership.service.leases import Leases
-from segops_membership.service.lookup import Lookup
-from segops_membership.service.numbers import PublicationNumbers
-from segops_membership.service.publishing import Publisher
-from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from segops_membership.service.analysis.explain import Explain
+from segops_membership.service.compute.run import ComputeRun
+from segops_membership.service.lookup.lookup import Lookup
+from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.profile_numbering import ProfileNumbering
+from segops_membership.service.publish.publisher import Publisher
+from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
+from segops_membership.service.tenant_lease import LeaseHolder
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = 1_772_366_400_000
@@ -174,9 +174,13 @@ class Stack:
     engine: AsyncEngine
     redis: Redis
     log: EventLog
-    ledger: PostgresLedger
-    runs: ClickHouseRuns
-    lists: TakeInLists
+    leases: PostgresTenantLeases
+    sequence: PostgresProfileNumberSequence
+    publications: PostgresPublicationLog
+    run_results: ClickHouseRunResults
+    lease_holder: LeaseHolder
+    numbering: ProfileNumbering
+    lists: StoreStaticLists
     compute: ComputeRun
     lookup: Lookup
 
@@ -234,39 +238,52 @@ async def opened(
     redis = create_redis(redis_url, timeout_s=2)
     log = open_event_log(event_log_url, clock=clock) if event_log_url else MemoryEventLog(clock=clock)
     await log.ensure_topics([COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
-    ledger = PostgresLedger(engine=engine)
-    runs = ClickHouseRuns(clickhouse=clickhouse)
+    publications = PostgresPublicationLog(engine=engine)
+    leases = PostgresTenantLeases(engine=engine)
+    lease_holder = LeaseHolder(leases=leases, holder="test", ttl=timedelta(seconds=lease_s), clock=clock)
+    sequence = PostgresProfileNumberSequence(engine=engine)
+    numbering = ProfileNumbering(
+        leases=lease_holder, sequence=sequence, profiles=ClickHouseProfiles(clickhouse=clickhouse), faults=faults
+    )
+    run_results = ClickHouseRunResults(clickhouse=clickhouse)
     lists = StoredStaticLists(clickhouse=clickhouse, engine=engine)
     cache = RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1))
     metrics = Metrics()
     publisher = Publisher(
-        ledger=ledger, runs=runs, announcer=LogAnnouncer(log=log, metrics=metrics), signal=cache, faults=faults
+        publications=publications,
+        results=run_results,
+        reporter=LogReporter(log=log, metrics=metrics),
+        signal=cache,
+        faults=faults,
     )
-    reader = ClickHouseReader(clickhouse=clickhouse)
+    reader = ClickHouseMembershipReader(clickhouse=clickhouse)
     stack = Stack(
         clickhouse=clickhouse,
         engine=engine,
         redis=redis,
         log=log,
-        ledger=ledger,
-        runs=runs,
-        lists=TakeInLists(lists=lists),
+        leases=leases,
+        sequence=sequence,
+        publications=publications,
+        run_results=run_results,
+        lease_holder=lease_holder,
+        numbering=numbering,
+        lists=StoreStaticLists(lists=lists),
         compute=ComputeRun(
-            leases=Leases(ledger=ledger, holder="test", ttl=timedelta(seconds=lease_s), clock=clock),
-            ledger=ledger,
-            intake=LogIntake(log=log, clock=clock),
-            lists=ListsAtHand(lists=lists, clock=clock, wait_s=0.2),
-            profiles=ClickHouseProfiles(clickhouse=clickhouse),
+            leases=lease_holder,
+            publications=publications,
+            watermark=LogIngestWatermark(log=log, clock=clock),
+            lists=StaticListVersions(lists=lists, clock=clock, wait_s=0.2),
+            numbering=numbering,
             evaluation=ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes),
-            runs=runs,
+            results=run_results,
             publisher=publisher,
             clock=clock,
-            faults=faults,
         ),
         lookup=Lookup(
             reader=reader,
             cache=cache,
-            numbers=PublicationNumbers(reader=reader, clock=clock),
+            watermark=PublicationWatermark(reader=reader, clock=clock),
             clock=clock,
             metrics=metrics,
         ),
@@ -283,7 +300,7 @@ async def opened(
 def explain_on(stack: Stack) -> Explain:
     """The use case that explains, on the engines of a stack."""
     return Explain(
-        definitions=PostgresDefinitions(engine=stack.engine),
+        definitions=PostgresSegmentDefinitions(engine=stack.engine),
         lists=StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine),
         events=ClickHouseProfileEvents(clickhouse=stack.clickhouse),
         clock=SystemClock(),

@@ -105,9 +105,9 @@ async def test_answers(api: Api) -> None:
     assert preview.pop("bytes_read") > 0
     assert preview == {
         "as_of": AT,
-        "atoms": 1,
-        "cached_atoms": 0,
-        "unnumbered": 0,
+        "predicates": 1,
+        "cached_predicates": 0,
+        "pending_profiles": 0,
         "count": 1,
         "universe": 2,
         "sample": ["u"],
@@ -116,11 +116,11 @@ async def test_answers(api: Api) -> None:
     # What the preview read as of the instant is not read again.
     assert plan == {
         "as_of": AT,
-        "atoms": 1,
-        "cached_atoms": 1,
+        "predicates": 1,
+        "cached_predicates": 1,
         "rows_read": 0,
         "bytes_read": 0,
-        "unnumbered": 0,
+        "pending_profiles": 0,
         "segment_id": api.segment,
         "version": 1,
         "before": {"count": 1},
@@ -270,8 +270,8 @@ async def test_the_sql_of_a_definition_is_what_a_run_would_send(api: Api) -> Non
     # What the index leaves to be read changes as parts are merged.
     rows = [each.pop("rows") for each in queries]
     assert rows[0] > 0
-    assert queries[0]["atoms"] == 0
-    assert sorted(each["atoms"] for each in queries[1:]) == [1, 2]
+    assert queries[0]["predicates"] == 0
+    assert sorted(each["predicates"] for each in queries[1:]) == [1, 2]
     assert all("tenant_id = {" in each["sql"] and "DROP" not in each["sql"] for each in queries)
     assert all(api.tenant in each["parameters"].values() for each in queries)
     assert all(hostile in each["parameters"].values() for each in queries[1:])

@@ -11,11 +11,11 @@ from segops_common.contracts.jobs import SucceededResult
 from segops_common.core.clock import SystemClock
 from segops_common.stores.postgres import create_engine
 from segops_language.instants import to_ms
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseProfiles
-from segops_membership.adapters.postgres.ledger import PostgresLedger
-from segops_membership.domain.publication import Attempt, Proposal
-from segops_membership.ports import LeaseLost, LeaseTaken
-from segops_membership.service.leases import Leases
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
+from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
+from segops_membership.domain.publication import Attempt, Publication
+from segops_membership.ports.tenant_leases import LeaseLost, LeaseTaken
+from segops_membership.service.tenant_lease import LeaseHolder
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant, opened
 
 SEGMENT = 42
@@ -78,7 +78,7 @@ async def test_a_job_delivered_again_changes_nothing(stack: Stack) -> None:
     await stack.compute.run(asked)
 
     assert (await stack.results(tenant), await stack.changes(tenant)) == told
-    assert (await stack.ledger.head(tenant)).number == 1
+    assert (await stack.publications.head(tenant)).number == 1
     assert await stack.segments_of(tenant, "late") == ()
 
 
@@ -233,27 +233,27 @@ async def test_workers_take_turns_on_a_tenant(
 async def test_a_lease_has_one_holder_and_a_rising_fence(stack: Stack) -> None:
     tenant = new_tenant()
     ttl = timedelta(seconds=30)
-    first = await stack.ledger.acquire(tenant, "a", ttl)
+    first = await stack.leases.acquire(tenant, "a", ttl)
 
     with pytest.raises(LeaseTaken):
-        await stack.ledger.acquire(tenant, "b", ttl)
-    await stack.ledger.release(tenant, first)
-    second = await stack.ledger.acquire(tenant, "b", ttl)
+        await stack.leases.acquire(tenant, "b", ttl)
+    await stack.leases.release(tenant, first)
+    second = await stack.leases.acquire(tenant, "b", ttl)
 
     assert second > first
     with pytest.raises(LeaseLost):
-        await stack.ledger.renew(tenant, first, ttl)
+        await stack.leases.renew(tenant, first, ttl)
 
 
 async def test_a_lease_is_renewed_while_it_is_held(stack: Stack) -> None:
     tenant = new_tenant()
-    leases = Leases(ledger=stack.ledger, holder="a", ttl=timedelta(seconds=1), clock=SystemClock())
+    leases = LeaseHolder(leases=stack.leases, holder="a", ttl=timedelta(seconds=1), clock=SystemClock())
 
     async with leases.hold(tenant) as lease:
         await asyncio.sleep(1.6)
         lease.check()
         with pytest.raises(LeaseTaken):
-            await stack.ledger.acquire(tenant, "b", timedelta(seconds=1))
+            await stack.leases.acquire(tenant, "b", timedelta(seconds=1))
 
 
 async def test_only_the_lease_holder_moves_the_head(stack: Stack) -> None:
@@ -261,26 +261,26 @@ async def test_only_the_lease_holder_moves_the_head(stack: Stack) -> None:
     await stack.insert(tenant, [event("u")])
     await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
     result = await stack.succeeded(tenant)
-    fence = await stack.ledger.acquire(tenant, "a", timedelta(seconds=30))
+    fence = await stack.leases.acquire(tenant, "a", timedelta(seconds=30))
 
-    def proposal(*, fence: int, base: int) -> Proposal:
-        return Proposal(
-            attempt=Attempt(2, fence), base_run_id=base, as_of_ms=NOW_MS, at=NOW, segment_ids=[SEGMENT], result=result
+    def publication(*, fence: int, base: int) -> Publication:
+        return Publication(
+            tenant_id=tenant, attempt=Attempt(2, fence), base_run_id=base, as_of_ms=NOW_MS, at=NOW, result=result
         )
 
     with pytest.raises(LeaseLost):
-        await stack.ledger.append(tenant, proposal(fence=fence - 1, base=1))
+        await stack.publications.append(tenant, publication(fence=fence - 1, base=1))
     with pytest.raises(LeaseLost):
-        await stack.ledger.append(tenant, proposal(fence=fence, base=0))
-    assert await stack.ledger.publication(tenant, 2) is None
-    assert (await stack.ledger.append(tenant, proposal(fence=fence, base=1))).number == 2
+        await stack.publications.append(tenant, publication(fence=fence, base=0))
+    assert await stack.publications.find(tenant, 2) is None
+    assert (await stack.publications.append(tenant, publication(fence=fence, base=1))).number == 2
 
 
 async def test_a_second_number_never_wins(stack: Stack) -> None:
     tenant = new_tenant()
     profiles = ClickHouseProfiles(clickhouse=stack.clickhouse)
     await stack.insert(tenant, [event("u"), event("v")])
-    await profiles.number(tenant, 100, 2, 6)
+    await profiles.assign_numbers(tenant, 100, 2, 6)
     # A worker whose lease ended wakes up and inserts what it had prepared.
     rows = await stack.clickhouse.query(
         "SELECT user_key, user_id, first_seen FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant}
@@ -294,15 +294,15 @@ async def test_a_second_number_never_wins(stack: Stack) -> None:
         "SELECT n FROM profiles FINAL WHERE tenant_id = {t:UInt64} ORDER BY n", {"t": tenant}
     )
     assert [row[0] for row in numbers.rows] == [100, 101]
-    assert await profiles.unnumbered(tenant) == 0
+    assert await profiles.count_pending(tenant) == 0
 
 
 async def test_number_ranges_never_overlap(stack: Stack, postgres_url: str) -> None:
     tenant = new_tenant()
     engine = create_engine(postgres_url)
-    ledgers = [stack.ledger, PostgresLedger(engine=engine)]
+    sequences = [stack.sequence, PostgresProfileNumberSequence(engine=engine)]
 
-    firsts = await asyncio.gather(*(ledgers[i % 2].reserve_numbers(tenant, 10) for i in range(20)))
+    firsts = await asyncio.gather(*(sequences[i % 2].reserve(tenant, 10) for i in range(20)))
 
     assert sorted(firsts) == list(range(0, 200, 10))
     await engine.dispose()

@@ -11,7 +11,7 @@ from segops_common.contracts.jobs import SegmentChanged
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_language import Group
-from segops_membership.adapters.postgres.definitions import PostgresDefinitions
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.consumers.definitions import SegmentChanges
 from tests.integration.membership.stack import Stack, count, group, new_tenant
 
@@ -19,8 +19,8 @@ VERSIONS = [group(count(f"event {version}")) for version in range(5)]
 
 
 @pytest.fixture
-def definitions(stack: Stack) -> PostgresDefinitions:
-    return PostgresDefinitions(engine=stack.engine)
+def definitions(stack: Stack) -> PostgresSegmentDefinitions:
+    return PostgresSegmentDefinitions(engine=stack.engine)
 
 
 def change(
@@ -47,57 +47,57 @@ def line(each: SegmentChanged) -> bytes:
     return each.model_dump_json().encode() + b"\n"
 
 
-async def test_in_any_order_the_highest_version_stands(definitions: PostgresDefinitions) -> None:
+async def test_in_any_order_the_highest_version_stands(definitions: PostgresSegmentDefinitions) -> None:
     for order in itertools.permutations((1, 2, 3)):
         tenant = new_tenant()
         for version in (*order, order[0]):
-            await definitions.keep([change(tenant, version)])
+            await definitions.apply([change(tenant, version)])
 
-        found = await definitions.current(tenant, 1)
+        found = await definitions.find(tenant, 1)
 
         assert found is not None
         assert (found.version, found.definition, found.refresh) == (3, VERSIONS[3], "hourly")
 
 
-async def test_a_deletion_is_final_wherever_it_comes(definitions: PostgresDefinitions) -> None:
+async def test_a_deletion_is_final_wherever_it_comes(definitions: PostgresSegmentDefinitions) -> None:
     random = Random(1)
     for place in range(4):
         tenant = new_tenant()
         changes = [change(tenant, version) for version in (1, 2, 4)]
         random.shuffle(changes)
         changes.insert(place, change(tenant, 3, deleted=True))
-        await definitions.keep(changes)
+        await definitions.apply(changes)
 
-        assert await definitions.current(tenant, 1) is None
+        assert await definitions.find(tenant, 1) is None
         assert await definitions.of_tenant(tenant) == {}
         assert await definitions.owner([tenant], 1) is None
 
 
-async def test_every_tenant_has_its_own(definitions: PostgresDefinitions) -> None:
+async def test_every_tenant_has_its_own(definitions: PostgresSegmentDefinitions) -> None:
     ours, theirs = new_tenant(), new_tenant()
     mine, other = ours * 10, ours * 10 + 1
-    await definitions.keep([change(ours, 1, segment=mine), change(ours, 2, segment=other)])
+    await definitions.apply([change(ours, 1, segment=mine), change(ours, 2, segment=other)])
 
     assert {id: each.version for id, each in (await definitions.of_tenant(ours)).items()} == {mine: 1, other: 2}
     assert await definitions.of_tenant(theirs) == {}
-    assert await definitions.current(theirs, mine) is None
+    assert await definitions.find(theirs, mine) is None
     assert await definitions.owner([theirs, ours], mine) == ours
     assert await definitions.owner([theirs], mine) is None
     assert await definitions.owner([], mine) is None
 
 
-async def test_numbers_stay_as_they_were_written(definitions: PostgresDefinitions) -> None:
+async def test_numbers_stay_as_they_were_written(definitions: PostgresSegmentDefinitions) -> None:
     tenant = new_tenant()
     odd = group(*(count(value=value) for value in (1e300, 5e-324, -0.0, 5.0, 2**53 + 1, 0.1)))
-    await definitions.keep([change(tenant, 1, definition=odd)])
+    await definitions.apply([change(tenant, 1, definition=odd)])
 
-    found = await definitions.current(tenant, 1)
+    found = await definitions.find(tenant, 1)
 
     assert found is not None
     assert found.definition.model_dump_json() == odd.model_dump_json()
 
 
-async def test_bad_records_do_not_keep_the_others_out(definitions: PostgresDefinitions) -> None:
+async def test_bad_records_do_not_keep_the_others_out(definitions: PostgresSegmentDefinitions) -> None:
     tenant = new_tenant()
     handler = SegmentChanges(definitions=definitions)
     unstorable = change(tenant, 2**63, definition=VERSIONS[0])

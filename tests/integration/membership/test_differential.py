@@ -14,7 +14,8 @@ from segops_language import Group, format_instant
 from segops_language.events import Event
 from segops_language.instants import from_ms
 from segops_language.reference.evaluate import NO_USERS, evaluate
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.compiler.definitions import NO_REFERENCES, compile_definition
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of
 from segops_membership.domain.set_algebra import Referred, members
@@ -64,7 +65,7 @@ async def members_by_sql(
     atoms_of_lists = {segment_id: StaticListPredicate(segment_id, 2, 3) for segment_id in lists}
     await insert_lists(clickhouse, tenant, lists, LISTED)
     known = atoms_of_lists.values()
-    await profiles.number(tenant, 1000, await profiles.unnumbered(tenant, known), 1, known)
+    await profiles.assign_numbers(tenant, 1000, await profiles.count_pending(tenant, known), 1, known)
     rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
     names = {int(n): str(user_id) for n, user_id in rows.rows}
     expressions = [
@@ -72,9 +73,9 @@ async def members_by_sql(
         for each in wanted
     ]
     atoms = predicates_of(*expressions)
-    answers = await ClickHouseEvaluation(clickhouse=clickhouse).answer(tenant, atoms, as_of_ms)
+    answers = await ClickHouseEvaluation(clickhouse=clickhouse).evaluate(tenant, atoms, as_of_ms)
     referred: dict[int, Referred] = {}
-    found = [members(each, answers.atoms, answers.universe, referred) for each in expressions]
+    found = [members(each, answers.members, answers.universe, referred) for each in expressions]
     return [frozenset(names[n] for n in each) for each in found]
 
 

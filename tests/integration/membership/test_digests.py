@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from segops_common.stores.postgres import write_session
 from segops_language import Group
 from segops_language.events import Event
-from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.domain.publication import SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
 
@@ -97,7 +97,7 @@ async def test_a_large_change_is_summed_up_alike(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event(user) for user in USERS])
     found = await digests(stack, tenant, 1, {1: LOGGED_IN, 2: BUYERS})
-    heads = (await stack.ledger.head(tenant)).segments
+    heads = (await stack.publications.head(tenant)).segments
     somebody = BitMap([1])
     outcomes = [
         SegmentOutcome(
@@ -112,7 +112,7 @@ async def test_a_large_change_is_summed_up_alike(stack: Stack) -> None:
         for segment in (1, 2)
     ]
     for numbers_in_memory in (0, 10):
-        runs = ClickHouseRuns(clickhouse=stack.clickhouse, numbers_in_memory=numbers_in_memory)
+        runs = ClickHouseRunResults(clickhouse=stack.clickhouse, numbers_in_memory=numbers_in_memory)
         again = await runs.digests(tenant, heads[1].attempt, outcomes)
         assert [str(again[segment]) for segment in (1, 2)] == found == [recomputed(USERS), recomputed(())]
 

@@ -18,7 +18,7 @@ from segops_language.reference.explain import explain
 from segops_language.walk import Needs, needs_of
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.domain.predicates import StaticListPredicate
-from segops_membership.ports import TooManyEvents
+from segops_membership.ports.events import TooManyEvents
 from tests.integration.membership.stack import NOW_MS, count, event, group, insert_events, new_tenant
 from tests.integration.membership.test_differential import SEGMENT, members_by_sql
 from tests.integration.membership.worlds import LISTED, OFFSETS, USERS, World
@@ -70,10 +70,10 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
     users = (*LISTED, *(f"{user}-{i}" for user in USERS for i in range(CROWD)))
     explained: list[set[str]] = [set() for _ in wanted]
     for user in users:
-        seen = await reader.is_seen(tenant, user, NOW_MS)
+        seen = await reader.has_events(tenant, user, NOW_MS)
         assert seen == any(each.profile_id == user and each.timestamp_ms <= NOW_MS for each in events)
-        known = await reader.events(tenant, user, needs, NOW_MS)
-        inside = await reader.lists_with(tenant, user, atoms)
+        known = await reader.read(tenant, user, needs, NOW_MS)
+        inside = await reader.static_segments_of(tenant, user, atoms)
         lists = {each: frozenset((user,) if each in inside else ()) for each in world.lists}
         profile = Profile(user, known, NOW_MS, SEGMENT, world.references, lists, seen)
         for members, definition in zip(explained, wanted, strict=True):
@@ -105,7 +105,7 @@ async def test_a_payload_comes_back_as_it_was_sent(clickhouse: ClickHouse) -> No
         await insert_events(clickhouse, [(tenant, each) for each in part])
     needs = Needs(frozenset({EventPattern("", False), EventPattern("$identify", True)}), payloads=True)
 
-    found = await ClickHouseProfileEvents(clickhouse=clickhouse).events(tenant, "ü", needs, NOW_MS)
+    found = await ClickHouseProfileEvents(clickhouse=clickhouse).read(tenant, "ü", needs, NOW_MS)
 
     identify, bought = sorted(found, key=lambda each: each.timestamp_ms)
     assert (len(found), identify) == (2, sent[1])
@@ -118,9 +118,9 @@ async def test_only_what_is_asked_for_is_read_and_not_too_much(clickhouse: Click
     await insert_events(clickhouse, [(tenant, event("u", name)) for name in ("buy", "buy", "look", "$page")])
     reader = ClickHouseProfileEvents(clickhouse=clickhouse, max_events=2)
 
-    bought = await reader.events(tenant, "u", needs_of([group(count("bu*"))]), NOW_MS)
+    bought = await reader.read(tenant, "u", needs_of([group(count("bu*"))]), NOW_MS)
 
     assert [each.event_type for each in bought] == ["buy", "buy"]
-    assert not await reader.is_seen(tenant, "u", NOW_MS - 10_000)
+    assert not await reader.has_events(tenant, "u", NOW_MS - 10_000)
     with pytest.raises(TooManyEvents):
-        await reader.events(tenant, "u", needs_of([group(count("*"))]), NOW_MS)
+        await reader.read(tenant, "u", needs_of([group(count("*"))]), NOW_MS)

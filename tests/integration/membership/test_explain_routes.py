@@ -16,7 +16,7 @@ from segops_common.security.permissions import KeyKind, Scope
 from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.web.app import Running
 from segops_language import Group
-from segops_membership.adapters.postgres.definitions import PostgresDefinitions
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
 from tests.integration.membership.analysis import use_cases_of
@@ -66,13 +66,13 @@ class Api:
 async def api(stack: Stack) -> AsyncIterator[Api]:
     """The app in this process, on real engines."""
     tenant, other = new_tenant(), new_tenant()
-    definitions = PostgresDefinitions(engine=stack.engine)
+    definitions = PostgresSegmentDefinitions(engine=stack.engine)
     await stack.insert(tenant, [event("u", "buy", at=NOW_MS - 1000, id="m1"), event("u", "buy", at=NOW_MS, id="m2")])
-    await definitions.keep([_segment(tenant, 42, BOUGHT), _segment(tenant, 57, LISTED)])
+    await definitions.apply([_segment(tenant, 42, BOUGHT), _segment(tenant, 57, LISTED)])
     listed = StaticMembersChanged(
         tenant_id=tenant, segment_id=57, list_version=1, base_version=0, part=1, parts=1, replace=True, add=("listed",)
     )
-    await stack.lists.take_in([listed])
+    await stack.lists.store([listed])
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:

@@ -93,13 +93,13 @@ async def test_a_run_that_fails_for_all_has_failed(narrow: Stack, tenant: int) -
 
     done = await narrow.failed(tenant)
     assert failures(done) == {READERS: "evaluation-refused", VIEWERS: "reference-broken"}
-    assert (await narrow.ledger.head(tenant)).number == 0
+    assert (await narrow.publications.head(tenant)).number == 0
 
 
 async def test_a_lost_list_and_a_broken_reference_leave_the_others_to_be_published(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event("a")])
-    await stack.lists.take_in(
+    await stack.lists.store(
         [
             StaticMembersChanged(tenant_id=tenant, segment_id=LOST, list_version=1, base_version=0, part=1, parts=1),
             StaticMembersChanged(tenant_id=tenant, segment_id=LOST, list_version=2, base_version=1, part=2, parts=2),

@@ -57,7 +57,7 @@ async def test_a_long_run_of_one_tenant_delays_no_other(stack: Stack) -> None:
             await asyncio.sleep(0.02)
 
     # As long as somebody has its lease, a tenant's run goes on and on.
-    fence = await stack.ledger.acquire(slow, "somebody", timedelta(seconds=60))
+    fence = await stack.leases.acquire(slow, "somebody", timedelta(seconds=60))
     definitions = {1: group(count())}
     for run, tenant in enumerate((slow, slow, *others, others[0], slow), start=1):
         await ask(job(tenant, run, definitions, as_of=NOW + timedelta(seconds=run)))
@@ -67,11 +67,11 @@ async def test_a_long_run_of_one_tenant_delays_no_other(stack: Stack) -> None:
         await until_finished(others[0], [3, 5])
         await until_finished(others[1], [4])
         assert await stack.results(slow) == []
-        await stack.ledger.release(slow, fence)
+        await stack.leases.release(slow, fence)
         await until_finished(slow, [1, 2, 6])
         stop.set()
 
-    numbers = [(await stack.ledger.publication(slow, run)) for run in (1, 2, 6)]
+    numbers = [(await stack.publications.find(slow, run)) for run in (1, 2, 6)]
     assert [each.number for each in numbers if each is not None] == [1, 2, 3]
     positions = await stack.log.positions("fair", COMPUTE_JOBS)
     assert max(positions.values()) == 6

@@ -14,7 +14,7 @@ from segops_common.core.clock import Clock, SystemClock
 from segops_common.core.problems import Unavailable
 from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.telemetry.metrics import Metrics
-from segops_membership.adapters.clickhouse.membership_reader import ClickHouseReader
+from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.redis.membership_cache import (
     NEGATIVE_TTL_S,
     TTL_S,
@@ -22,9 +22,10 @@ from segops_membership.adapters.redis.membership_cache import (
     entry_key,
     number_key,
 )
-from segops_membership.ports import MembershipReader, Outage
-from segops_membership.service.lookup import Lookup
-from segops_membership.service.numbers import PublicationNumbers
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.ports.membership import MembershipReader
+from segops_membership.service.lookup.lookup import Lookup
+from segops_membership.service.lookup.publication_watermark import PublicationWatermark
 from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
 
 IN, OUT = group(count()), group(logic="OR")
@@ -43,9 +44,9 @@ class Counted:
         self.most_at_once = 0
         self.is_down = False
 
-    async def numbers(self, tenant_ids: Collection[int]) -> Mapping[int, int]:
+    async def publication_numbers(self, tenant_ids: Collection[int]) -> Mapping[int, int]:
         self._stand()
-        found = await self._reader.numbers(tenant_ids)
+        found = await self._reader.publication_numbers(tenant_ids)
         self.asked.set()
         return found
 
@@ -65,7 +66,7 @@ class Counted:
 
     def _stand(self) -> None:
         if self.is_down:
-            raise Outage("out of order")
+            raise EngineUnavailable("out of order")
 
 
 class SlowClock(SystemClock):
@@ -83,11 +84,11 @@ async def api(
     clock = clock or SystemClock()
     redis = create_redis(redis_url) if redis_url else stack.redis
     metrics = Metrics()
-    reader = Counted(ClickHouseReader(clickhouse=stack.clickhouse), delay_s=delay_s)
+    reader = Counted(ClickHouseMembershipReader(clickhouse=stack.clickhouse), delay_s=delay_s)
     lookup = Lookup(
         reader=reader,
         cache=RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1)),
-        numbers=PublicationNumbers(reader=reader, clock=clock),
+        watermark=PublicationWatermark(reader=reader, clock=clock),
         clock=clock,
         metrics=metrics,
     )
@@ -253,7 +254,7 @@ async def test_without_both_there_is_no_answer(stack: Stack) -> None:
         reader.is_down = True
         with pytest.raises(Unavailable) as refusal:
             await lookup.segments_of(tenant, "u")
-        with pytest.raises(Outage):
+        with pytest.raises(EngineUnavailable):
             await lookup.check()
 
     assert refusal.value.headers["Retry-After"] == "1"

@@ -11,8 +11,8 @@ from pyroaring import BitMap
 
 from segops_common.contracts.jobs import SucceededResult
 from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, Settings
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseProfiles
-from segops_membership.adapters.clickhouse.run_results import ClickHouseRuns
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.domain.digest import Digest
 from segops_membership.domain.publication import Attempt, Publication, SegmentHead, SegmentOutcome
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, event, new_tenant
@@ -69,10 +69,10 @@ async def test_changes_are_written_and_summed_up_in_portions(
 ) -> None:
     tenant, attempt = new_tenant(), Attempt(9, 9)
     await stack.insert(tenant, [event(f"user-{n}") for n in range(USERS)])
-    await ClickHouseProfiles(clickhouse=stack.clickhouse).number(tenant, 1, USERS, 1)
+    await ClickHouseProfiles(clickhouse=stack.clickhouse).assign_numbers(tenant, 1, USERS, 1)
     recording = Recording(url=clickhouse_url)
     recording.inserted = []
-    runs = ClickHouseRuns(clickhouse=recording, numbers_at_once=numbers_at_once)
+    runs = ClickHouseRunResults(clickhouse=recording, numbers_at_once=numbers_at_once)
     await runs.write_outcomes(tenant, attempt, OUTCOMES, NOW_MS, NOW)
     await runs.write_changes(tenant, attempt, OUTCOMES, NOW + timedelta(seconds=1))
     digests = await runs.digests(tenant, attempt, OUTCOMES)
@@ -85,7 +85,7 @@ async def test_changes_are_written_and_summed_up_in_portions(
     )
     found = await stack.clickhouse.query(query, {"t": tenant})
     assert [tuple(map(int, row)) for row in found.rows] == [(1, 12, 0, 12), (2, 4, 4, 8), (4, 1, 0, 1)]
-    at_once = await ClickHouseRuns(clickhouse=stack.clickhouse).digests(tenant, attempt, OUTCOMES)
+    at_once = await ClickHouseRunResults(clickhouse=stack.clickhouse).digests(tenant, attempt, OUTCOMES)
     assert digests == at_once
     assert digests[3] == Digest()
     assert digests[5] != Digest(), "what is not published is summed up whole"
@@ -96,8 +96,8 @@ async def test_each_change_is_read_once_however_few_names_fit(stack: Stack, name
     tenant, attempt = new_tenant(), Attempt(9, 9)
     names = [f"user-{n}" for n in range(USERS)]
     await stack.insert(tenant, [event(name) for name in names])
-    await ClickHouseProfiles(clickhouse=stack.clickhouse).number(tenant, 1, USERS, 1)
-    runs = ClickHouseRuns(clickhouse=stack.clickhouse, names_at_once=names_at_once)
+    await ClickHouseProfiles(clickhouse=stack.clickhouse).assign_numbers(tenant, 1, USERS, 1)
+    runs = ClickHouseRunResults(clickhouse=stack.clickhouse, names_at_once=names_at_once)
     await runs.write_outcomes(tenant, attempt, OUTCOMES, NOW_MS, NOW)
     result = SucceededResult(
         run_id=9,
@@ -113,7 +113,6 @@ async def test_each_change_is_read_once_however_few_names_fit(stack: Stack, name
         as_of_ms=NOW_MS,
         at=NOW,
         result=result,
-        announced=False,
     )
 
     found = [

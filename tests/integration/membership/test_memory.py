@@ -10,10 +10,11 @@ from pyroaring import BitMap
 
 from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, ResultSet, Settings
 from segops_language import Group
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
-from segops_membership.ports import Answers, QueryRefused
+from segops_membership.ports.evaluation import EvaluationResult, QueryRefused
 from tests.integration.membership.stack import NOW_MS, Stack, count, group, new_tenant
 
 USERS = 60_000
@@ -42,17 +43,17 @@ async def tenant(stack: Stack) -> AsyncIterator[int]:
             f" FROM numbers({{users:UInt64}})",
             {"t": tenant, "kind": kind, "type": event_type, "at": NOW_MS - 1000, "payload": payload, "users": USERS},
         )
-    await ClickHouseProfiles(clickhouse=stack.clickhouse).number(tenant, 0, USERS, 1)
+    await ClickHouseProfiles(clickhouse=stack.clickhouse).assign_numbers(tenant, 0, USERS, 1)
     yield tenant
     for table in ("events", "profile_seen", "profiles"):
         await stack.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
 
 
-async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> Answers:
+async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> EvaluationResult:
     atoms = predicates_of(compile_definition(DEFINITION, NOW_MS, segment_id=1))
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes)
     watched: list[int] = []
-    found = await evaluation.answer(tenant, atoms, NOW_MS, watched.append)
+    found = await evaluation.evaluate(tenant, atoms, NOW_MS, watched.append)
     assert sum(watched) == len(atoms)
     return found
 
@@ -104,9 +105,9 @@ async def test_what_will_not_fit_is_asked_part_by_part_at_once(
     universe = BitMap(range(USERS))
     evaluation = ClickHouseEvaluation(clickhouse=recording, memory_bytes=memory_mib * 1024**2)
 
-    found = await evaluation.answer(tenant, atoms, NOW_MS, universe=universe)
+    found = await evaluation.evaluate(tenant, atoms, NOW_MS, universe=universe)
 
-    assert [len(members) for members in found.atoms.values()] == [USERS if definition is LOGINS else 0]
+    assert [len(members) for members in found.members.values()] == [USERS if definition is LOGINS else 0]
     assert recording.sent == sent
 
 
@@ -123,7 +124,7 @@ async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(stac
     in_parts = await answer(stack.clickhouse, tenant, 10 * 1024**2)
 
     assert len(whole.universe) == USERS
-    assert (in_parts.universe, in_parts.atoms) == (whole.universe, whole.atoms)
+    assert (in_parts.universe, in_parts.members) == (whole.universe, whole.members)
     assert in_parts.rows_read > whole.rows_read
     with pytest.raises(QueryRefused, match="memory, with its error 241"):
         await answer(stack.clickhouse, tenant, 1024**2)

@@ -13,7 +13,8 @@ from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_language.reference.evaluate import evaluate
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation, ClickHouseProfiles
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
 from segops_membership.domain.set_algebra import members
@@ -39,8 +40,8 @@ class Corpus:
         evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
         for part in (*self.parts[first:], *self.parts[:first]):
             expressions = [compile_definition(each, NOW_MS, segment_id=SEGMENT) for each, _ in part]
-            answers = await evaluation.answer(self.tenant, predicates_of(*expressions), NOW_MS)
-            bitmaps = [members(each, answers.atoms, answers.universe) for each in expressions]
+            answers = await evaluation.evaluate(self.tenant, predicates_of(*expressions), NOW_MS)
+            bitmaps = [members(each, answers.members, answers.universe) for each in expressions]
             found = [frozenset(self.names[n] for n in bitmap) for bitmap in bitmaps]
             differing = [asked for (asked, correct), each in zip(part, found, strict=True) if correct != each]
             if differing:
@@ -64,7 +65,7 @@ async def corpus(clickhouse: ClickHouse) -> AsyncIterator[Corpus]:
     await insert_events(clickhouse, [(other, each) for each in elsewhere])
     profiles = ClickHouseProfiles(clickhouse=clickhouse)
     for each in (tenant, other):
-        await profiles.number(each, 1, await profiles.unnumbered(each), 1)
+        await profiles.assign_numbers(each, 1, await profiles.count_pending(each), 1)
     rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
     names = {int(n): str(user_id) for n, user_id in rows.rows}
     yield Corpus(tenant=tenant, names=names, parts=[_answered(part) for part in DEFINITIONS])

@@ -88,6 +88,6 @@ async def test_a_job_whose_references_lead_nowhere_fails(
     done = await stack.failed(tenant)
     assert done.problem.type == "https://segops.dev/problems/reference-broken"
     assert reason in done.problem.detail
-    assert (await stack.ledger.head(tenant)).number == 0
+    assert (await stack.publications.head(tenant)).number == 0
     await stack.compute.run(job(tenant, 2, {10: LOGGED_IN}))
     assert await stack.segments_of(tenant, "both") == (10,)

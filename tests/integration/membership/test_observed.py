@@ -10,7 +10,7 @@ import pytest
 
 from segops_common.contracts.http import OBSERVED_PATH, ObservedEvents
 from segops_common.web.app import Running
-from segops_membership.adapters.clickhouse.observed_events import ClickHouseObserved
+from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
 from segops_testkit.auth import FakeAuthenticator
@@ -32,7 +32,7 @@ async def test_types_and_properties_are_those_of_the_tenant(stack: Stack) -> Non
     )
     await stack.insert(other, [event("u", "secret", canary=1)])
 
-    seen = await ClickHouseObserved(clickhouse=stack.clickhouse).look(tenant, ["purchase", "$identify", "absent"])
+    seen = await ClickHouseObservedEvents(clickhouse=stack.clickhouse).read(tenant, ["purchase", "$identify", "absent"])
 
     assert (seen.event_types[0], set(seen.event_types)) == ("purchase", {"purchase", "login", "$identify"})
     assert seen.complete
@@ -49,7 +49,7 @@ async def test_types_and_properties_are_those_of_the_tenant(stack: Stack) -> Non
 
 
 async def test_a_tenant_without_events_has_none(stack: Stack) -> None:
-    seen = await ClickHouseObserved(clickhouse=stack.clickhouse).look(new_tenant(), ["login"])
+    seen = await ClickHouseObservedEvents(clickhouse=stack.clickhouse).read(new_tenant(), ["login"])
 
     assert seen == ObservedEvents(event_types=(), complete=True, properties={})
 

@@ -19,10 +19,10 @@ from segops_language.reference.evaluate import NO_USERS, evaluate
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
-from segops_membership.ports import QueryRefused
-from segops_membership.service.admission import Admission
-from segops_membership.service.leases import Leases
-from segops_membership.service.previews import Preview
+from segops_membership.ports.evaluation import QueryRefused
+from segops_membership.service.analysis.admission import Admission
+from segops_membership.service.analysis.previews import Preview
+from segops_membership.service.tenant_lease import LeaseHolder
 from tests.integration.membership.analysis import announce, use_cases_of
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
 from tests.integration.membership.worlds import World
@@ -130,7 +130,7 @@ async def test_a_preview_of_any_definition_in_any_world_is_exact(stack: Stack, s
     await stack.insert(tenant, world.events)
     await announce(stack, tenant, dict.fromkeys(world.lists, group(logic="OR")))
     for static, users in world.lists.items():
-        await stack.lists.take_in([listing(tenant, static, 1, users)])
+        await stack.lists.store([listing(tenant, static, 1, users)])
     use_cases = use_cases_of(stack)
     for segment_id in range(1, 4):
         references = dict(world.references)
@@ -155,12 +155,12 @@ async def test_an_edit_of_one_condition_reads_only_that_one(stack: Stack) -> Non
     third = await previews.preview(tenant, edited, segment_id=None, as_of=NOW)
 
     readings = [each.reading for each in (first, again, third)]
-    assert [(len(each.atoms), each.cached_atoms) for each in readings] == [(6, 0), (6, 6), (6, 5)]
+    assert [(len(each.members), each.cached_predicates) for each in readings] == [(6, 0), (6, 6), (6, 5)]
     assert (again.reading.rows_read, again.members) == (0, first.members)
     assert 0 < third.reading.rows_read < first.reading.rows_read
     assert third.members.count == len(evaluate(edited, events, NOW_MS, segment_id=1))
-    (new,) = predicates_of(compile_definition(edited, NOW_MS, segment_id=1)) - first.reading.atoms.keys()
-    alone = await ClickHouseEvaluation(clickhouse=stack.clickhouse).answer(tenant, [new], NOW_MS)
+    (new,) = predicates_of(compile_definition(edited, NOW_MS, segment_id=1)) - first.reading.members.keys()
+    alone = await ClickHouseEvaluation(clickhouse=stack.clickhouse).evaluate(tenant, [new], NOW_MS)
     # Everybody is known already.
     assert third.reading.rows_read < alone.rows_read
 
@@ -178,9 +178,9 @@ async def test_without_an_instant_the_newest_is_shared_for_a_moment(stack: Stack
 
     assert first.reading.as_of_ms >= started
     assert second.reading.as_of_ms == given_back.reading.as_of_ms == first.reading.as_of_ms
-    assert (second.reading.cached_atoms, given_back.reading.cached_atoms) == (1, 1)
+    assert (second.reading.cached_predicates, given_back.reading.cached_predicates) == (1, 1)
     assert elsewhere.reading.as_of_ms >= first.reading.as_of_ms
-    assert (elsewhere.reading.cached_atoms, elsewhere.members.count) == (0, 0)
+    assert (elsewhere.reading.cached_predicates, elsewhere.members.count) == (0, 0)
 
 
 async def test_new_profiles_count_at_once_and_keep_their_numbers_in_the_next_run(stack: Stack) -> None:
@@ -193,7 +193,7 @@ async def test_new_profiles_count_at_once_and_keep_their_numbers_in_the_next_run
     found = await previewed(stack, tenant, bought)
     await stack.compute.run(job(tenant, 1, {1: bought}))
 
-    assert (found.members.count, found.reading.unnumbered) == (3, 0)
+    assert (found.members.count, found.reading.pending_profiles) == (3, 0)
     assert set(found.members.sample) == {"a", "b", "new"}
     assert [await stack.segments_of(tenant, user) for user in ("a", "b", "new", "c")] == [(1,), (1,), (1,), ()]
     rows = await stack.clickhouse.query(
@@ -209,14 +209,14 @@ async def test_beside_a_run_that_holds_the_tenant_a_preview_says_what_it_leaves_
     previews = use_cases_of(stack).previews
     await previews.preview(tenant, bought, segment_id=None, as_of=NOW - timedelta(days=1))
     await stack.insert(tenant, [event("new"), event("newer")])
-    leases = Leases(ledger=stack.ledger, holder="run", ttl=timedelta(seconds=20), clock=SystemClock())
+    leases = LeaseHolder(leases=stack.leases, holder="run", ttl=timedelta(seconds=20), clock=SystemClock())
 
     async with leases.hold(tenant):
         during = await previews.preview(tenant, bought, segment_id=None, as_of=NOW)
     after = await previews.preview(tenant, bought, segment_id=None, as_of=NOW)
 
-    assert (during.members.count, during.universe, during.reading.unnumbered) == (2, 4, 2)
-    assert (after.members.count, after.universe, after.reading.unnumbered) == (4, 6, 0)
+    assert (during.members.count, during.universe, during.reading.pending_profiles) == (2, 4, 2)
+    assert (after.members.count, after.universe, after.reading.pending_profiles) == (4, 6, 0)
 
 
 async def test_a_plan_compares_both_definitions_as_of_one_instant(stack: Stack) -> None:
@@ -299,7 +299,7 @@ async def test_overlaps_of_what_is_published(stack: Stack) -> None:
 
 async def test_who_is_too_many_is_told_to_come_back(stack: Stack) -> None:
     tenant, other, third = new_tenant(), new_tenant(), new_tenant()
-    admission = Admission(of_a_tenant=1, of_a_process=2)
+    admission = Admission(per_tenant=1, per_process=2)
     previews = use_cases_of(stack, admission=admission).previews
 
     with admission.admitted(tenant):
@@ -339,7 +339,7 @@ async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(
     refers: dict[str, object] = {"type": "segment", "segment_id": 30}
     await stack.insert(tenant, EVENTS)
     await announce(stack, tenant, {30: group(logic="OR"), SEGMENT: group(PRO)})
-    await stack.lists.take_in([listing(tenant, 30, 1, {"a", "unseen"})])
+    await stack.lists.store([listing(tenant, 30, 1, {"a", "unseen"})])
     previews = use_cases_of(stack).previews
     first = await previews.preview(tenant, group(count("buy")), segment_id=None, as_of=NOW)
 
@@ -347,7 +347,7 @@ async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(
     await announce(stack, tenant, {30: group(logic="OR")}, version=2)
     with pytest.raises(Unavailable):
         await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
-    await stack.lists.take_in([listing(tenant, 30, 2, {"later"})])
+    await stack.lists.store([listing(tenant, 30, 2, {"later"})])
     later = await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
     with pytest.raises(ValidationFailed) as refusal:
         await previews.plan([tenant], 30, group(PRO), as_of=NOW)

@@ -18,8 +18,8 @@ from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_local.engines import ValkeyEngine
 from segops_local.ports import free_port
-from segops_membership.adapters.postgres.definitions import PostgresDefinitions
-from segops_membership.domain.definitions import SegmentDefinition
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.domain.segment_definition import SegmentDefinition
 from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
 
 Environment = dict[str, str]
@@ -71,9 +71,9 @@ async def _final(log: EventLog, tenant: int) -> ComputeResult:
 
 
 async def _known(stack: Stack, tenant: int) -> SegmentDefinition:
-    definitions = PostgresDefinitions(engine=stack.engine)
+    definitions = PostgresSegmentDefinitions(engine=stack.engine)
     for _ in range(300):
-        if (found := await definitions.current(tenant, 42)) is not None:
+        if (found := await definitions.find(tenant, 42)) is not None:
             return found
         await asyncio.sleep(0.1)
     raise TimeoutError("the definition did not arrive")

@@ -16,9 +16,9 @@ from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_language import Group
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.consumers.static_members import StaticMembers
-from segops_membership.domain.static_list import StaticList
-from segops_membership.ports import Outage
-from segops_membership.service.static_lists import ListsAtHand, TakeInLists
+from segops_membership.domain.static_list import StaticListState
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
 from tests.integration.membership.stack import NOW, Stack, count, event, group, new_tenant
 
 LIST = 21
@@ -57,7 +57,7 @@ def list_job(tenant_id: int, run_id: int, version: int, rule: Group | None = Non
 async def test_a_list_is_its_changes_in_their_order(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event("known")])
-    await stack.lists.take_in([change(tenant, 1, replace=True, add=["known", "unknown", "é\n"])])
+    await stack.lists.store([change(tenant, 1, replace=True, add=["known", "unknown", "é\n"])])
     await stack.compute.run(list_job(tenant, 1, 1))
     assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "é\n", "nobody")] == [
         (LIST,),
@@ -68,24 +68,24 @@ async def test_a_list_is_its_changes_in_their_order(stack: Stack) -> None:
     done = await stack.succeeded(tenant)
     assert done.segments[0].size == 3
 
-    await stack.lists.take_in([change(tenant, 2, add=["new"], remove=["known", "never"])])
+    await stack.lists.store([change(tenant, 2, add=["new"], remove=["known", "never"])])
     await stack.compute.run(list_job(tenant, 2, 2))
     assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(), (LIST,), (LIST,)]
 
-    await stack.lists.take_in([change(tenant, 3, replace=True, add=["known"])])
+    await stack.lists.store([change(tenant, 3, replace=True, add=["known"])])
     await stack.compute.run(list_job(tenant, 3, 3))
     assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(LIST,), (), ()]
 
 
 async def test_a_change_counts_when_all_its_parts_are_there(stack: Stack) -> None:
     tenant = new_tenant()
-    await stack.lists.take_in([change(tenant, 1, replace=True, add=["a"])])
-    await stack.lists.take_in([change(tenant, 2, replace=True, part=1, parts=2, add=["b"])])
+    await stack.lists.store([change(tenant, 1, replace=True, add=["a"])])
+    await stack.lists.store([change(tenant, 2, replace=True, part=1, parts=2, add=["b"])])
     await stack.compute.run(list_job(tenant, 1, 1))
     assert [await stack.segments_of(tenant, each) for each in "abc"] == [(LIST,), (), ()]
-    with pytest.raises(Outage):
+    with pytest.raises(EngineUnavailable):
         await stack.compute.run(list_job(tenant, 2, 2))
-    await stack.lists.take_in([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
+    await stack.lists.store([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
     await stack.compute.run(list_job(tenant, 2, 2))
     assert [await stack.segments_of(tenant, each) for each in "abc"] == [(), (LIST,), (LIST,)]
 
@@ -131,18 +131,18 @@ async def test_of_a_change_that_misses_a_part_one_record_is_bad(stack: Stack) ->
 class Forgetful(StoredStaticLists):
     """Dies before it has noted what it stored."""
 
-    async def save(self, tenant_id: int, segment_id: int, found: StaticList) -> None:
-        raise Outage("gone")
+    async def save_state(self, tenant_id: int, segment_id: int, state: StaticListState) -> None:
+        raise EngineUnavailable("gone")
 
 
 async def test_a_portion_that_is_stored_again_counts_once(stack: Stack) -> None:
     tenant = new_tenant()
     portions = [change(tenant, 1, replace=True, part=1, parts=2, add=["a"])]
     portions += [change(tenant, 1, replace=True, part=2, parts=2, add=["b"])]
-    with pytest.raises(Outage):
-        await TakeInLists(lists=Forgetful(clickhouse=stack.clickhouse, engine=stack.engine)).take_in(portions)
-    await stack.lists.take_in(portions)
-    await stack.lists.take_in(portions)
+    with pytest.raises(EngineUnavailable):
+        await StoreStaticLists(lists=Forgetful(clickhouse=stack.clickhouse, engine=stack.engine)).store(portions)
+    await stack.lists.store(portions)
+    await stack.lists.store(portions)
     await stack.compute.run(list_job(tenant, 1, 1))
     assert (await stack.succeeded(tenant)).segments[0].size == 2
 
@@ -151,9 +151,9 @@ async def test_what_no_list_holds_any_more_is_dropped(stack: Stack) -> None:
     tenant = new_tenant()
     kept = {1: {"a"}, 2: {"a", "b"}, 3: {"b", "c"}}
     for version, name in ((1, "a"), (2, "b"), (3, "c")):
-        await stack.lists.take_in([change(tenant, version, replace=True, add=[name])])
+        await stack.lists.store([change(tenant, version, replace=True, add=[name])])
         assert await stored(stack, tenant, kept[version]) == kept[version]
-    await stack.lists.take_in([change(tenant, 4, replace=True, deleted=True)])
+    await stack.lists.store([change(tenant, 4, replace=True, deleted=True)])
     assert await stored(stack, tenant, set()) == set()
     await stack.compute.run(list_job(tenant, 1, 4))
     assert (await stack.succeeded(tenant)).segments[0].size == 0
@@ -176,20 +176,20 @@ async def stored(stack: Stack, tenant_id: int, expected: set[str]) -> set[str]:
 async def test_a_run_that_was_overtaken_twice_starts_again(stack: Stack) -> None:
     tenant = new_tenant()
     lists = StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine)
-    at_hand = ListsAtHand(lists=lists, clock=SystemClock())
-    await stack.lists.take_in([change(tenant, 1, replace=True, add=["a"])])
-    read = (await at_hand.at_least(tenant, {LIST: 1})).values()
+    versions = StaticListVersions(lists=lists, clock=SystemClock())
+    await stack.lists.store([change(tenant, 1, replace=True, add=["a"])])
+    read = (await versions.at_least(tenant, {LIST: 1})).values()
     for version in (2, 3):
-        await at_hand.check(tenant, read)
-        await stack.lists.take_in([change(tenant, version, replace=True)])
-    with pytest.raises(Outage):
-        await at_hand.check(tenant, read)
+        await versions.check_still_stored(tenant, read)
+        await stack.lists.store([change(tenant, version, replace=True)])
+    with pytest.raises(EngineUnavailable):
+        await versions.check_still_stored(tenant, read)
 
 
 async def test_rules_refer_to_lists_and_their_universe_holds_the_ids(stack: Stack) -> None:
     tenant = new_tenant()
     await stack.insert(tenant, [event("both"), event("outside")])
-    await stack.lists.take_in([change(tenant, 1, replace=True, add=["both", "listed"])])
+    await stack.lists.store([change(tenant, 1, replace=True, add=["both", "listed"])])
     refers: dict[str, object] = {"type": "segment", "segment_id": LIST}
     await stack.compute.run(list_job(tenant, 1, 1, group(refers, count(operator="lt", value=1))))
     assert [await stack.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (), (RULE,)]
@@ -201,13 +201,13 @@ async def test_rules_refer_to_lists_and_their_universe_holds_the_ids(stack: Stac
 
 async def test_a_list_with_a_missing_part_fails_its_runs_until_it_is_replaced(stack: Stack) -> None:
     tenant = new_tenant()
-    await stack.lists.take_in([change(tenant, 1, replace=True, add=["a"])])
+    await stack.lists.store([change(tenant, 1, replace=True, add=["a"])])
     late = change(tenant, 2, part=2, parts=2, add=["b"])
     following = change(tenant, 3, add=["c"])
-    assert await stack.lists.take_in([late, following]) == [late, following]
+    assert await stack.lists.store([late, following]) == [late, following]
     await stack.compute.run(list_job(tenant, 1, 2))
     done = await stack.failed(tenant)
     assert done.problem.type.endswith("/static-list-incomplete")
-    assert await stack.lists.take_in([change(tenant, 4, replace=True, add=["d"])]) == []
+    assert await stack.lists.store([change(tenant, 4, replace=True, add=["d"])]) == []
     await stack.compute.run(list_job(tenant, 2, 4))
     assert [await stack.segments_of(tenant, each) for each in "abcd"] == [(), (), (), (LIST,)]

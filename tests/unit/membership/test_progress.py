@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 
 from segops_common.contracts.jobs import RunProgress
-from segops_membership.ports import Outage
-from segops_membership.service.progress import TELL_EVERY_S, reported
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.service.compute.progress import REPORT_EVERY_S, progress_reported
 from segops_testkit.clock import ManualClock
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -24,20 +24,20 @@ async def test_the_newest_state_is_told_now_and_then() -> None:
     async def tell(progress: RunProgress) -> None:
         told.append((progress.phase, progress.done, progress.total))
 
-    async with reported(tell, clock, total=200) as progress:
+    async with progress_reported(tell, clock, total=200) as progress:
         progress.enter("numbering")
         await settle()
         assert told == []
         for _ in range(100):
-            progress.answered(1)
-        clock.advance(TELL_EVERY_S)
+            progress.evaluated(1)
+        clock.advance(REPORT_EVERY_S)
         await settle()
-        clock.advance(TELL_EVERY_S)
+        clock.advance(REPORT_EVERY_S)
         await settle()
         assert told == [("evaluating", 100, 200)]
-        progress.answered(100)
+        progress.evaluated(100)
         progress.enter("comparing")
-    clock.advance(10 * TELL_EVERY_S)
+    clock.advance(10 * REPORT_EVERY_S)
     await settle()
     assert told == [("evaluating", 100, 200)]
 
@@ -48,13 +48,13 @@ async def test_word_that_cannot_be_given_is_left_out() -> None:
     async def tell(progress: RunProgress) -> None:
         if not told:
             told.append(-1)
-            raise Outage("the log is away")
+            raise EngineUnavailable("the log is away")
         told.append(progress.done)
 
-    async with reported(tell, clock, total=2) as progress:
+    async with progress_reported(tell, clock, total=2) as progress:
         for _ in range(2):
-            progress.answered(1)
+            progress.evaluated(1)
             await settle()
-            clock.advance(TELL_EVERY_S)
+            clock.advance(REPORT_EVERY_S)
             await settle()
     assert told == [-1, 2]

@@ -15,7 +15,7 @@ from segops_language.reference.evaluate import evaluate
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.domain.set_algebra import members
-from segops_membership.domain.static_list import StaticList
+from segops_membership.domain.static_list import StaticListState
 
 NOBODY = Group(logic="OR", conditions=())
 
@@ -25,8 +25,8 @@ def portion(version: int, part: int = 1, parts: int = 1, **more: object) -> Stat
     return StaticMembersChanged.model_validate(told | {"part": part, "parts": parts})
 
 
-def after(*portions: StaticMembersChanged) -> StaticList:
-    found = StaticList()
+def after(*portions: StaticMembersChanged) -> StaticListState:
+    found = StaticListState()
     for each in portions:
         found = found.after(each)
     return found

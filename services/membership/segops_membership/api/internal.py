@@ -1,4 +1,4 @@
-"""For the other services, with the service token; never behind the gateway, and not in the public document."""
+"""Routes for other services: they need the service token, and neither the gateway nor the public document has them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from fastapi import APIRouter
 from segops_common.contracts.http import OBSERVED_PATH, ObservedEvents, ObservedRequest
 from segops_common.core.problems import Unavailable
 from segops_common.web.services_only import internal_router
-from segops_membership.api.deps import UseCasesOfApp, use_cases_of
-from segops_membership.ports import Outage
+from segops_membership.api.dependencies import UseCasesOfApp, use_cases_of
+from segops_membership.ports.errors import EngineUnavailable
 
 router: APIRouter = internal_router(lambda request: use_cases_of(request).service_token)
 
 
 @router.post(OBSERVED_PATH)
-async def look_at_events(use_cases: UseCasesOfApp, body: ObservedRequest) -> ObservedEvents:
-    """What a tenant's events look like."""
+async def read_observed_events(use_cases: UseCasesOfApp, body: ObservedRequest) -> ObservedEvents:
+    """Return the event types of a tenant, and the properties of the given types."""
     try:
-        return await use_cases.observed.look(body.tenant_id, body.event_types)
-    except Outage as error:
-        raise Unavailable("The events cannot be read at the moment.", retry_after_s=1) from error
+        return await use_cases.observed.read(body.tenant_id, body.event_types)
+    except EngineUnavailable as error:
+        raise Unavailable("Events cannot be read at the moment. Retry.", retry_after_s=1) from error

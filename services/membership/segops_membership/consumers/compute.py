@@ -1,4 +1,4 @@
-"""Compute jobs from the topic: read, handed to the use case, reported when they cannot be read."""
+"""Consumes compute jobs; a job that cannot be read is reported as failed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from segops_common.contracts.jobs import ComputeJob
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch
-from segops_membership.service.compute import ComputeRun
+from segops_membership.service.compute.run import ComputeRun
 
 
 class _Identity(BaseModel):
-    """What is left of a job whose definitions this version cannot read."""
+    """The part of a job that can be read when this version cannot read its definitions."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -19,18 +19,18 @@ class _Identity(BaseModel):
 
 
 class ComputeJobs:
-    """See `BatchHandler`. The jobs of a batch run one after the other; a finished one that comes again does nothing."""
+    """See `BatchHandler`. The jobs of a batch run one after the other; repeating a finished job has no effect."""
 
     def __init__(self, *, compute: ComputeRun) -> None:
         self._compute = compute
 
     async def handle(self, batch: Batch) -> None:
-        """Raises BadRecords for records that say no run; whatever else is raised is tried again."""
+        """Run the jobs. Raises BadRecords for records that name no run; any other error is retried."""
         bad = []
         for record in batch.records:
             for line in record.value.splitlines():
                 if not await self._handle_line(line):
-                    bad.append(BadRecord(record.offset, "not-a-compute-job", "the line names no run of a tenant"))
+                    bad.append(BadRecord(record.offset, "not-a-compute-job", "a line must name a run and its tenant"))
         if bad:
             raise BadRecords(bad)
 
@@ -44,8 +44,8 @@ class ComputeJobs:
 
     async def _refuse(self, line: bytes) -> bool:
         try:
-            named = _Identity.model_validate_json(line)
+            identity = _Identity.model_validate_json(line)
         except ValidationError:
             return False
-        await self._compute.refuse(named.tenant_id, named.run_id)
+        await self._compute.refuse(identity.tenant_id, identity.run_id)
         return True

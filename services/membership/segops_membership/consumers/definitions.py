@@ -1,4 +1,4 @@
-"""Changes of segments from the topic, kept as the present definitions."""
+"""Consumes changes of segments and keeps the current definitions."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.problems import ValidationFailed
 from segops_common.streams.log import Record
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch
-from segops_membership.ports import Definitions
+from segops_membership.ports.segment_definitions import SegmentDefinitions
 
 
 class SegmentChanges:
-    """See `BatchHandler`. Taking a record in again, or late, changes nothing."""
+    """See `BatchHandler`. A record that comes again, or late, has no effect."""
 
-    def __init__(self, *, definitions: Definitions) -> None:
+    def __init__(self, *, definitions: SegmentDefinitions) -> None:
         self._definitions = definitions
 
     async def handle(self, batch: Batch) -> None:
-        """Raises BadRecords for records that are no changes, when all others are kept; an Outage is tried again."""
-        bad = [fault for record in batch.records if (fault := await self._keep(record)) is not None]
+        """Apply all changes, then raise BadRecords for records that are none. EngineUnavailable is retried."""
+        bad = [fault for record in batch.records if (fault := await self._apply(record)) is not None]
         if bad:
             raise BadRecords(bad)
 
-    async def _keep(self, record: Record) -> BadRecord | None:
+    async def _apply(self, record: Record) -> BadRecord | None:
         try:
             changes = [SegmentChanged.model_validate_json(line) for line in record.value.splitlines() if line.strip()]
         except ValidationError:
-            return BadRecord(record.offset, "not-a-segment-change", "a line is not a change of a segment")
+            return BadRecord(record.offset, "not-a-segment-change", "a line must be a change of a segment")
         try:
-            await self._definitions.keep(changes)
-        except ValidationFailed as refusal:
-            return BadRecord(record.offset, "not-storable", refusal.detail)
+            await self._definitions.apply(changes)
+        except ValidationFailed as error:
+            return BadRecord(record.offset, "not-storable", error.detail)
         return None

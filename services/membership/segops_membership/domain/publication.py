@@ -1,14 +1,13 @@
-"""Runs and publications: what is computed, what it is compared with, and what of it may be shown.
+"""Runs and publications: what is computed, what it is compared with, and what of it is published.
 
-A tenant's published runs form a chain. Its rows in the warehouse carry the run and the attempt that wrote them; an
-attempt is the fencing number of the lease it was made under, so that what a crashed attempt left behind counts for
-nobody.
+A tenant's published runs form a chain. Rows in the warehouse carry their run and the attempt that wrote them. An attempt
+is the fencing number of the lease it was made under, so rows that a crashed attempt left behind are never read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -21,7 +20,7 @@ from segops_membership.domain.digest import Digest
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The identity of rows in the warehouse: a run, as computed under one lease."""
+    """Identifies rows in the warehouse: a run, as computed under one lease."""
 
     run_id: int
     fence: int
@@ -29,7 +28,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class SegmentHead:
-    """The published state of a segment: which attempt's bitmap, as of when, with which digest if it is known."""
+    """The published state of a segment: the attempt that computed it, its instant, and its digest if known."""
 
     attempt: Attempt
     as_of_ms: int
@@ -38,36 +37,36 @@ class SegmentHead:
 
 @dataclass(frozen=True, slots=True)
 class TenantHead:
-    """The end of a tenant's chain; run 0 and number 0 before the first publication."""
+    """The end of a tenant's chain: the run and number of the last publication, both 0 before the first."""
 
     run_id: int
     number: int
     segments: Mapping[int, SegmentHead] = field(default_factory=dict)
 
 
-class Fate(Enum):
-    """What becomes of a segment's part in a run."""
+class Disposition(Enum):
+    """What a run does with one of its segments."""
 
     PUBLISH = "publish"
     RECORD = "record"
-    """Computed as of an instant before the published one: kept as history, not shown."""
+    """Compute as of an instant before the published one: keep as history, do not publish."""
     SUPERSEDED = "superseded"
-    """A later run of the segment is already published: not computed."""
+    """Skip: a later run of the segment is published already."""
 
 
-def fate_of(segment: JobSegment, run_id: int, as_of_ms: int, head: TenantHead) -> Fate:
-    """Later requests win; among them, membership only moves forward in time."""
+def disposition_of(segment: JobSegment, run_id: int, as_of_ms: int, head: TenantHead) -> Disposition:
+    """Let later requests win; published members only move forward in time."""
     published = head.segments.get(segment.id)
     if published is None:
-        return Fate.PUBLISH
+        return Disposition.PUBLISH
     if published.attempt.run_id >= run_id:
-        return Fate.SUPERSEDED
-    return Fate.RECORD if as_of_ms < published.as_of_ms else Fate.PUBLISH
+        return Disposition.SUPERSEDED
+    return Disposition.RECORD if as_of_ms < published.as_of_ms else Disposition.PUBLISH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentOutcome:
-    """The members that a run found for a segment, and the difference from what was published."""
+    """The members that a run computed for a segment, and the difference from the published ones."""
 
     segment_id: int
     version: int
@@ -79,18 +78,18 @@ class SegmentOutcome:
 
     @property
     def changed(self) -> int:
-        """How many profiles enter or exit."""
+        """Number of profiles that enter or exit."""
         return len(self.entered) + len(self.exited)
 
     @property
     def base_digest(self) -> Digest | None:
-        """The digest to which entered and exited lead on; None when all members must be summed up."""
+        """The digest to update by who entered and exited; None when all members must be summed up."""
         if not self.published:
             return None
         return Digest() if self.base is None else self.base.digest
 
     def result(self, digest: Digest) -> SegmentResult:
-        """The outcome in numbers of profiles."""
+        """Return the outcome in numbers of profiles."""
         return SegmentResult(
             segment_id=self.segment_id,
             version=self.version,
@@ -103,10 +102,10 @@ class SegmentOutcome:
 
 
 def outcome_of(
-    segment: JobSegment, members: BitMap, base: SegmentHead | None, before: BitMap, fate: Fate
+    segment: JobSegment, members: BitMap, base: SegmentHead | None, before: BitMap, disposition: Disposition
 ) -> SegmentOutcome:
-    """Compare with the published members; a run that is only recorded lets nobody enter or exit."""
-    published = fate is Fate.PUBLISH
+    """Compare with the published members. In a run that is only recorded nobody enters or exits."""
+    published = disposition is Disposition.PUBLISH
     return SegmentOutcome(
         segment_id=segment.id,
         version=segment.version,
@@ -120,34 +119,34 @@ def outcome_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A link of the chain: `number` counts a tenant's publications from 1."""
+    """A link of a tenant's chain; `reported` once other services know of it.
+
+    `number` counts the tenant's publications from 1. It is 0 until the publication is appended to the chain.
+    """
 
     tenant_id: int
-    number: int
     attempt: Attempt
     base_run_id: int
     as_of_ms: int
     at: datetime
     result: SucceededResult
-    announced: bool
+    number: int = 0
+    reported: bool = False
+
+    @property
+    def segments(self) -> Sequence[SegmentResult]:
+        """The results that become the published state of their segments."""
+        return [segment for segment in self.result.segments if segment.published]
+
+    def numbered(self, number: int) -> Publication:
+        """Return the publication as appended to the chain."""
+        return replace(self, number=number)
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Users whom a published run lets enter or exit a segment."""
+class MemberChanges:
+    """Users who enter or exit a segment by a publication."""
 
     segment_id: int
     change: Literal["entered", "exited"]
     user_ids: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """What a worker asks to append to the chain."""
-
-    attempt: Attempt
-    base_run_id: int
-    as_of_ms: int
-    at: datetime
-    segment_ids: Sequence[int]
-    result: SucceededResult

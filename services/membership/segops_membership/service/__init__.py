@@ -1,1 +1,1 @@
-"""The use cases: compute and publish a run, look up a user."""
+"""Use cases, one folder a capability."""

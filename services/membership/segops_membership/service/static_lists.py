@@ -1,4 +1,4 @@
-"""Static lists on their way from the topic into the warehouse, and from there into runs."""
+"""Static lists: storing their changes, and the versions that an evaluation reads."""
 
 from __future__ import annotations
 
@@ -9,59 +9,61 @@ from typing import Final
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.core.clock import Clock
 from segops_membership.domain.predicates import StaticListPredicate
-from segops_membership.domain.static_list import StaticList
-from segops_membership.ports import Outage, StaticLists
+from segops_membership.domain.static_list import StaticListState
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.ports.static_lists import StaticLists
 
 WAIT_S: Final = 20.0
-_LOOK_S: Final = 0.05
+_POLL_S: Final = 0.05
 
 
-class ListLost(Exception):
-    """A part of a change never came, so the list cannot be known until it is replaced; the text says which."""
+class StaticListIncomplete(Exception):
+    """A part of a change never arrived, so the list is unknown until it is replaced; the text names the segment."""
 
     def __init__(self, segment_id: int) -> None:
         super().__init__(f"A part of the list of segment {segment_id} is missing; upload the list again.")
         self.segment_id = segment_id
 
 
-class TakeInLists:
-    """The use case behind the topic of static lists."""
+class StoreStaticLists:
+    """Stores the changes of lists as they arrive."""
 
     def __init__(self, *, lists: StaticLists) -> None:
         self._lists = lists
 
-    async def take_in(self, portions: Sequence[StaticMembersChanged]) -> list[StaticMembersChanged]:
-        """Store portions, in their order; of each change that misses one, the first portion after it, else nothing.
+    async def store(self, portions: Sequence[StaticMembersChanged]) -> list[StaticMembersChanged]:
+        """Store portions in their order and return those that cannot be stored.
 
-        Raises Outage: then call again with all of them.
+        A portion cannot be stored when one before it is missing; of each change only the first such portion is
+        returned. Raises EngineUnavailable: then call again with all portions.
         """
-        bad: list[StaticMembersChanged] = []
-        for (tenant_id, segment_id), own in groupby(portions, lambda each: (each.tenant_id, each.segment_id)):
-            bad += await self._take_in(tenant_id, segment_id, list(own))
-        return bad
+        rejected: list[StaticMembersChanged] = []
+        for (tenant_id, segment_id), own in groupby(portions, lambda portion: (portion.tenant_id, portion.segment_id)):
+            rejected += await self._store(tenant_id, segment_id, list(own))
+        return rejected
 
-    async def _take_in(
+    async def _store(
         self, tenant_id: int, segment_id: int, portions: Sequence[StaticMembersChanged]
     ) -> list[StaticMembersChanged]:
-        before = (await self._lists.known(tenant_id, [segment_id])).get(segment_id, StaticList())
-        found = before
+        before = (await self._lists.states(tenant_id, [segment_id])).get(segment_id, StaticListState())
+        state = before
         new: list[StaticMembersChanged] = []
-        bad: list[StaticMembersChanged] = []
+        rejected: list[StaticMembersChanged] = []
         for portion in portions:
-            after = found.after(portion)
-            if after is not found:
-                (bad if after.lost else new).append(portion)
-            found = after
+            after = state.after(portion)
+            if after is not state:
+                (rejected if after.lost else new).append(portion)
+            state = after
         await self._lists.store(tenant_id, new)
-        if found != before:
-            await self._lists.save(tenant_id, segment_id, found)
-        if found.kept > before.kept:
-            await self._lists.forget(tenant_id, segment_id, found.kept)
-        return bad
+        if state != before:
+            await self._lists.save_state(tenant_id, segment_id, state)
+        if state.kept > before.kept:
+            await self._lists.forget(tenant_id, segment_id, state.kept)
+        return rejected
 
 
-class ListsAtHand:
-    """The lists that a run evaluates."""
+class StaticListVersions:
+    """Finds the versions of static lists that an evaluation reads."""
 
     def __init__(self, *, lists: StaticLists, clock: Clock, wait_s: float = WAIT_S) -> None:
         self._lists = lists
@@ -69,27 +71,36 @@ class ListsAtHand:
         self._wait_s = wait_s
 
     async def at_least(self, tenant_id: int, versions: Mapping[int, int]) -> dict[int, StaticListPredicate]:
-        """The present list of each segment, once it is known up to the given version.
+        """Return the current list of each segment, waiting until it has at least the given version.
 
-        Raises Outage for one that is still on its way after some seconds, ListLost for one that will not come.
+        Segments without a list are left out when version 0 is requested. Raises EngineUnavailable when a version does
+        not arrive within some seconds, StaticListIncomplete when it never will.
         """
         deadline = self._clock.monotonic() + self._wait_s
         while versions:
-            known = await self._lists.known(tenant_id, versions)
-            late = [each for each, version in versions.items() if known.get(each, StaticList()).version < version]
+            states = await self._lists.states(tenant_id, versions)
+            late = [
+                segment_id
+                for segment_id, version in versions.items()
+                if states.get(segment_id, StaticListState()).version < version
+            ]
             if not late:
-                return {each: StaticListPredicate(each, found.since, found.version) for each, found in known.items()}
+                return {
+                    segment_id: StaticListPredicate(segment_id, state.since, state.version)
+                    for segment_id, state in states.items()
+                }
             for segment_id in late:
-                if segment_id in known and known[segment_id].lost and known[segment_id].coming >= versions[segment_id]:
-                    raise ListLost(segment_id)
+                state = states.get(segment_id)
+                if state is not None and state.lost and state.coming >= versions[segment_id]:
+                    raise StaticListIncomplete(segment_id)
             if self._clock.monotonic() >= deadline:
-                raise Outage(f"the lists of segments {late} are still on their way")
-            await self._clock.sleep(_LOOK_S)
+                raise EngineUnavailable(f"the lists of segments {late} have not arrived")
+            await self._clock.sleep(_POLL_S)
         return {}
 
-    async def check(self, tenant_id: int, lists: Collection[StaticListPredicate]) -> None:
-        """Raises Outage when a list was dropped, as twice replaced, perhaps while it was read."""
+    async def check_still_stored(self, tenant_id: int, lists: Collection[StaticListPredicate]) -> None:
+        """Raise EngineUnavailable when a list was replaced twice, and so deleted, perhaps while it was read."""
         if lists:
-            known = await self._lists.known(tenant_id, [each.segment_id for each in lists])
-            if any(known[each.segment_id].kept > each.since for each in lists):
-                raise Outage("a list was replaced while it was read")
+            states = await self._lists.states(tenant_id, [predicate.segment_id for predicate in lists])
+            if any(states[predicate.segment_id].kept > predicate.since for predicate in lists):
+                raise EngineUnavailable("a list was replaced while it was read")

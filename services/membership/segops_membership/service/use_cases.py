@@ -1,23 +1,23 @@
-"""The use cases that the HTTP door opens to."""
+"""The use cases that the API calls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from segops_membership.ports import Observed
-from segops_membership.service.explain import Explain
-from segops_membership.service.lookup import Lookup
-from segops_membership.service.overlaps import Overlaps
-from segops_membership.service.previews import Previews
+from segops_membership.ports.events import ObservedEventsReader
+from segops_membership.service.analysis.explain import Explain
+from segops_membership.service.analysis.overlaps import Overlaps
+from segops_membership.service.analysis.previews import Previews
+from segops_membership.service.lookup.lookup import Lookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """Made once a process."""
+    """Created once for each process."""
 
     explain: Explain
     lookup: Lookup
     previews: Previews
     overlaps: Overlaps
-    observed: Observed
+    observed: ObservedEventsReader
     service_token: str = field(repr=False)

@@ -1,11 +1,11 @@
-"""Evaluation and numbering on ClickHouse."""
+"""Evaluates predicates on ClickHouse."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -16,12 +16,11 @@ from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state
 from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, rows_of
-from segops_membership.adapters.clickhouse.driver_errors import outages
 from segops_membership.compiler.statements import Statement, statements_for, universe_statement
-from segops_membership.domain.predicates import Predicate, StaticListPredicate
-from segops_membership.ports import Answers, Outage, Query, QueryRefused, Watch, unwatched
-from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.sql.parameters import Bindings, select
+from segops_membership.domain.predicates import Predicate
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.ports.evaluation import EvaluationResult, ProgressCallback, Query, QueryRefused, ignore_progress
+from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
 from segops_membership.sql.selections import JSON_READ_SETTINGS
 
 QUERY_TIMEOUT_S: Final = 900
@@ -65,12 +64,12 @@ class _Asked:
     refusal: QueryRefused | None = None
 
 
-class _OutOfMemory(Outage):
+class _OutOfMemory(EngineUnavailable):
     """The statement would need more than it may have."""
 
 
 class ClickHouseEvaluation:
-    """Answers atoms with the statements of `sql_plans`, a few at a time.
+    """See the port `Evaluation`. Sends a few statements at a time.
 
     A statement may hold `memory_bytes` in ClickHouse and spills from half of it. What will not fit by its estimate, or does
     not, is asked of the users part by part. It may take `timeout_s`.
@@ -94,16 +93,16 @@ class ClickHouseEvaluation:
         }
         self._slots = asyncio.Semaphore(_STATEMENTS_AT_ONCE)
 
-    async def answer(
+    async def evaluate(
         self,
         tenant_id: int,
-        atoms: Collection[Predicate],
+        predicates: Collection[Predicate],
         as_of_ms: int,
-        watch: Watch = unwatched,
+        on_progress: ProgressCallback = ignore_progress,
         *,
         universe: BitMap | None = None,
-        apart: bool = False,
-    ) -> Answers:
+        isolate_refusals: bool = False,
+    ) -> EvaluationResult:
         """See the port `Evaluation`."""
         with _translated():
             most = await all_rows(self._clickhouse)
@@ -111,9 +110,9 @@ class ClickHouseEvaluation:
 
         async def ask(statement: Statement) -> list[_Asked]:
             try:
-                return [_Asked(statement, await self._in_turn(statement, most, own_slots, watch))]
+                return [_Asked(statement, await self._in_turn(statement, most, own_slots, on_progress))]
             except QueryRefused as refusal:
-                if not (apart and statement.predicates):
+                if not (isolate_refusals and statement.predicates):
                     raise
                 if len(statement.predicates) == 1:
                     return [_Asked(statement, _NOTHING, refusal)]
@@ -124,15 +123,17 @@ class ClickHouseEvaluation:
 
         everyone = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
         asked = [
-            each for some in await _all_of([ask(each) for each in (*everyone, *statements(atoms))]) for each in some
+            each
+            for some in await _all_of([ask(each) for each in (*everyone, *statements(predicates))])
+            for each in some
         ]
         return _answers(asked, asked[0].found.bitmaps[0] if universe is None else universe)
 
-    async def queries(self, tenant_id: int, atoms: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
+    async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
         """See the port."""
         # Atoms are a set; whoever reads the statements sees them in an order of their own.
         others = sorted(
-            statements_for(tenant_id, atoms, as_of_ms),
+            statements_for(tenant_id, predicates, as_of_ms),
             key=lambda each: (each.sql, sorted(map(str, each.parameters.values()))),
         )
         queries = []
@@ -142,13 +143,13 @@ class ClickHouseEvaluation:
         return queries
 
     async def _in_turn(
-        self, statement: Statement, most: Counter[str], own_slots: asyncio.Semaphore, watch: Watch
+        self, statement: Statement, most: Counter[str], own_slots: asyncio.Semaphore, on_progress: ProgressCallback
     ) -> _Found:
         async with own_slots, self._slots:
             for parts in await self._parts_for(statement, most):
                 with suppress(_OutOfMemory):
                     found = await self._ask_in_parts(statement, parts)
-                    watch(len(statement.predicates))
+                    on_progress(len(statement.predicates))
                     return found
         raise QueryRefused(_MEMORY_CODE, _LACKING[_MEMORY_CODE])
 
@@ -200,7 +201,7 @@ def _translated() -> Iterator[None]:
             raise _OutOfMemory from error
         if error.code in _LACKING:
             raise QueryRefused(error.code, _LACKING[error.code]) from error
-        raise Outage(str(error)) from error
+        raise EngineUnavailable(str(error)) from error
     except ClickHouseError as error:
         raise QueryRefused(error.code) from error
 
@@ -211,7 +212,7 @@ def _halves(statement: Statement) -> Iterator[Collection[Predicate]]:
     yield statement.predicates[middle:]
 
 
-def _answers(asked: Sequence[_Asked], universe: BitMap) -> Answers:
+def _answers(asked: Sequence[_Asked], universe: BitMap) -> EvaluationResult:
     answered: dict[Predicate, BitMap] = {}
     refused: dict[Predicate, QueryRefused] = {}
     for each in asked:
@@ -219,9 +220,9 @@ def _answers(asked: Sequence[_Asked], universe: BitMap) -> Answers:
             answered.update(zip(each.statement.predicates, each.found.bitmaps, strict=True))
         if each.refusal is not None:
             refused.update(dict.fromkeys(each.statement.predicates, each.refusal))
-    return Answers(
+    return EvaluationResult(
         universe=universe,
-        atoms=answered,
+        members=answered,
         rows_read=sum(each.found.rows_read for each in asked),
         bytes_read=sum(each.found.bytes_read for each in asked),
         refused=refused,
@@ -237,57 +238,3 @@ async def _all_of(calls: Sequence[Coroutine[None, None, list[_Asked]]]) -> list[
             raise result
         found.append(result)
     return found
-
-
-class ClickHouseProfiles:
-    """Numbers profiles inside of ClickHouse: none of them passes through the worker."""
-
-    def __init__(self, *, clickhouse: ClickHouse) -> None:
-        self._clickhouse = clickhouse
-
-    async def unnumbered(self, tenant_id: int, lists: Collection[StaticListPredicate] = ()) -> int:
-        """See the port `Profiles`."""
-        bind = Bindings()
-        counted = select("uniqExact(user_key)", f"({_without_number('user_key', tenant_id, lists, bind)})")
-        with outages():
-            found = await self._clickhouse.query(counted, bind.values, timeout_s=QUERY_TIMEOUT_S)
-        return int(found.rows[0][0])
-
-    async def number(
-        self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticListPredicate] = ()
-    ) -> None:
-        """See the port `Profiles`."""
-        bind = Bindings()
-        columns = "tenant_id, user_key, any(user_id) AS user_id, min(first_seen) AS first_seen"
-        tail = f"GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {bind.integer(count)}"
-        without = _without_number("tenant_id, user_key, user_id, first_seen", tenant_id, lists, bind)
-        new = select(columns, f"({without})", "", tail)
-        number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
-        numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
-        target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
-        with outages():
-            await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=QUERY_TIMEOUT_S)
-
-    async def names(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
-        """See the port `Profiles`."""
-        bind = Bindings()
-        tenant = bind.integer(tenant_id)
-        wanted = ", ".join(bind.integer(number) for number in numbers)
-        named = select("n, user_id", "profiles FINAL", f"tenant_id = {tenant} AND n IN ({wanted})")
-        with outages():
-            found = await self._clickhouse.query(named, bind.values)
-        return {int(n): str(user_id) for n, user_id in found.rows}
-
-
-def _without_number(columns: str, tenant_id: int, lists: Collection[StaticListPredicate], bind: Bindings) -> str:
-    """Profiles with events, and users of the lists, some of them twice; who has no event has not been seen yet.
-
-    By an anti-join, which compares whole blocks, of the columns that are needed: with `NOT IN` it takes four times as long.
-    """
-    tenant = bind.integer(tenant_id)
-    met = select(columns, PROFILE_SEEN_TABLE, f"tenant_id = {tenant}")
-    if lists:
-        listed = columns.replace("first_seen", f"{bind.instant(_NEVER_MS)} AS first_seen")
-        met += f" UNION ALL {select(listed, STATIC_MEMBERS_TABLE, f'{list_rows(tenant, lists, bind)} AND present')}"
-    numbered = select("user_key", "profiles", f"tenant_id = {tenant}")
-    return select(columns, f"({met}) AS met LEFT ANTI JOIN ({numbered}) AS numbered USING (user_key)")

@@ -1,4 +1,4 @@
-"""What a tenant's events look like, from ClickHouse: types from all events, properties from a sample of each type."""
+"""Reads event types from all events in ClickHouse, and properties from a sample of each type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
-from segops_membership.adapters.clickhouse.driver_errors import outages
+from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.sql.parameters import Bindings, select
 
 MAX_EVENT_TYPES: Final = 1_000
@@ -20,21 +20,21 @@ _SETTINGS: Final[dict[str, str | int | float]] = {"max_execution_time": _TIMEOUT
 _NUMBERS: Final = ("Int", "UInt", "Float", "Decimal")
 
 
-class ClickHouseObserved:
+class ClickHouseObservedEvents:
     """See the port `Observed`."""
 
     def __init__(self, *, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
 
-    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
+    async def read(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
         """See the port."""
         names = await self._event_types(tenant_id)
-        known = set(names)
-        wanted = [name for name in dict.fromkeys(event_types) if name in known]
+        existing = set(names)
+        sampled = [name for name in dict.fromkeys(event_types) if name in existing]
         return ObservedEvents(
             event_types=tuple(names[:MAX_EVENT_TYPES]),
             complete=len(names) <= MAX_EVENT_TYPES,
-            properties=await self._properties(tenant_id, wanted) if wanted else {},
+            properties=await self._properties(tenant_id, sampled) if sampled else {},
         )
 
     async def _event_types(self, tenant_id: int) -> list[str]:
@@ -53,14 +53,14 @@ class ClickHouseObserved:
             for name in event_types
         )
         paths = "arrayJoin(CAST(JSONAllPathsWithTypes(payload), 'Array(Tuple(String, String))'))"
-        found = await self._query(
+        result = await self._query(
             select(
                 "DISTINCT event_type, path.1, path.2", f"({select(f'event_type, {paths} AS path', f'({samples})')})"
             ),
             bind,
         )
         kinds: defaultdict[str, defaultdict[str, set[PropertyKind]]] = defaultdict(lambda: defaultdict(set))
-        for event_type, path, type_name in found.rows:
+        for event_type, path, type_name in result.rows:
             kinds[event_type][_path(path)].add(_kind(type_name))
         return {
             event_type: {path: tuple(sorted(of_path)) for path, of_path in sorted(of_type.items())}
@@ -68,12 +68,12 @@ class ClickHouseObserved:
         }
 
     async def _query(self, sql: str, bind: Bindings) -> ResultSet:
-        with outages():
+        with driver_errors():
             return await self._clickhouse.query(sql, bind.values, settings=_SETTINGS, timeout_s=_TIMEOUT_S)
 
 
 def _path(stored: str) -> str:
-    """The path as the language writes it: the column stores a dot within a key as %2E."""
+    """Return the path as the language writes it. The column stores a dot within a key as %2E."""
     return stored.replace("%2E", "\\.")
 
 

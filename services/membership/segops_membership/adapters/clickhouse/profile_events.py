@@ -1,4 +1,4 @@
-"""The events of one profile on ClickHouse, read by the order in which they are stored."""
+"""Reads the events of one profile from ClickHouse, along its sort key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultS
 from segops_language.events import IDENTIFY_EVENT, Event
 from segops_language.walk import Needs
 from segops_membership.domain.predicates import StaticListPredicate
-from segops_membership.ports import Outage, TooManyEvents
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.ports.events import TooManyEvents
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.sql.parameters import Bindings, select
 from segops_membership.sql.selections import JSON_READ_SETTINGS, pattern_sql
@@ -37,16 +38,16 @@ class ClickHouseProfileEvents:
         self._clickhouse = clickhouse
         self._max_events = max_events
 
-    async def is_seen(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+    async def has_events(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
         """See the port."""
         bind = Bindings()
         of_profile = _of_profile(tenant_id, profile_id, bind)
         tail = f"HAVING min(first_seen) <= {bind.instant(as_of_ms)}"
         sql = select("count()", PROFILE_SEEN_TABLE, f"{of_profile} AND user_id = {bind.text(profile_id)}", tail)
-        found = await self._query(sql, bind.values)
-        return bool(found.rows) and int(found.rows[0][0]) > 0
+        result = await self._query(sql, bind.values)
+        return bool(result.rows) and int(result.rows[0][0]) > 0
 
-    async def events(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
         """See the port."""
         if not needs.patterns:
             return ()
@@ -57,15 +58,15 @@ class ClickHouseProfileEvents:
         payload = "toJSONString(payload), removed" if needs.payloads else "'{}', []"
         columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}"
         limit = f"LIMIT {bind.integer(self._max_events + 1)}"
-        found = await self._query(select(columns, f"{EVENTS_TABLE} FINAL", where, limit), bind.values)
-        if len(found.rows) > self._max_events:
+        result = await self._query(select(columns, f"{EVENTS_TABLE} FINAL", where, limit), bind.values)
+        if len(result.rows) > self._max_events:
             raise TooManyEvents
         return [
             Event(profile_id, str(event_type), str(message_id), int(at), _payload(str(event_type), text, removed))
-            for event_type, message_id, at, text, removed in found.rows
+            for event_type, message_id, at, text, removed in result.rows
         ]
 
-    async def lists_with(
+    async def static_segments_of(
         self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
     ) -> Collection[int]:
         """See the port."""
@@ -73,9 +74,9 @@ class ClickHouseProfileEvents:
             return ()
         bind = Bindings()
         rows = f"{list_rows(bind.integer(tenant_id), lists, bind)} AND user_key = xxHash64({bind.text(profile_id)})"
-        fold = "GROUP BY segment_id HAVING argMax(present, list_version)"
-        found = await self._query(select("segment_id", STATIC_MEMBERS_TABLE, rows, fold), bind.values)
-        return [int(row[0]) for row in found.rows]
+        last_present = "GROUP BY segment_id HAVING argMax(present, list_version)"
+        result = await self._query(select("segment_id", STATIC_MEMBERS_TABLE, rows, last_present), bind.values)
+        return [int(row[0]) for row in result.rows]
 
     async def _query(self, sql: str, values: Mapping[str, object]) -> ResultSet:
         try:
@@ -83,7 +84,7 @@ class ClickHouseProfileEvents:
         except ClickHouseError as error:
             if error.code in _TOO_MUCH:
                 raise TooManyEvents from error
-            raise Outage(str(error)) from error
+            raise EngineUnavailable(str(error)) from error
 
 
 def _of_profile(tenant_id: int, profile_id: str, bind: Bindings) -> str:
@@ -91,11 +92,11 @@ def _of_profile(tenant_id: int, profile_id: str, bind: Bindings) -> str:
 
 
 def _types(needs: Needs, bind: Bindings) -> str:
-    """Each named type is a point in the order of storage, the others stretches of it."""
+    """Select event types. An exact type is one point of the sort key, a prefix is a range of it."""
     named = sorted(pattern.text for pattern in needs.patterns if pattern.exact)
-    prefixes = sorted((pattern for pattern in needs.patterns if not pattern.exact), key=lambda each: each.text)
-    conditions = [f"event_type IN ({', '.join(bind.text(each) for each in named)})"] if named else []
-    conditions += [f"({pattern_sql(each, bind)})" for each in prefixes]
+    prefixes = sorted((pattern for pattern in needs.patterns if not pattern.exact), key=lambda pattern: pattern.text)
+    conditions = [f"event_type IN ({', '.join(bind.text(name) for name in named)})"] if named else []
+    conditions += [f"({pattern_sql(prefix, bind)})" for prefix in prefixes]
     return " OR ".join(conditions)
 
 

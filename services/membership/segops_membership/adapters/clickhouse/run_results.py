@@ -1,4 +1,4 @@
-"""What runs found, in ClickHouse: bitmaps and changes tagged with run and fence, and the publications that show them."""
+"""Results of runs in ClickHouse: bitmaps and changes by run and fence, and the publications that make them visible."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pyroaring import BitMap
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_language.instants import from_ms, to_ms
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state, state_as_json
-from segops_membership.adapters.clickhouse.driver_errors import outages
+from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.domain.digest import Digest
-from segops_membership.domain.publication import Attempt, Changed, Publication, SegmentHead, SegmentOutcome
-from segops_membership.ports import Outage
+from segops_membership.domain.publication import Attempt, MemberChanges, Publication, SegmentHead, SegmentOutcome
+from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.sql.parameters import cut_instant, select
 
 T = TypeVar("T")
@@ -24,16 +24,17 @@ T = TypeVar("T")
 _TIMEOUT_S: Final = 300
 _OUTCOMES_AT_ONCE: Final = 16
 _CHANGES_AT_ONCE: Final = 10_000
-"""Made in one go, some 20 ms: the loop that makes them also renews the lease."""
+"""Takes about 20 ms: the event loop that does it also renews the lease."""
 _OF_ATTEMPT: Final = "tenant_id = {tenant:UInt64} AND run_id = {run:UInt64} AND fence = {fence:UInt64}"
 _OF_SEGMENTS: Final = f"{_OF_ATTEMPT} AND segment_id IN {{segments:Array(UInt64)}}"
 
 
-class ClickHouseRuns:
-    """See the port `Runs`. A join holds up to `numbers_in_memory` changed numbers, beyond that the tenant's profiles.
+class ClickHouseRunResults:
+    """See the port `RunResults`.
 
-    A statement expands the bitmaps of one segment, or of several with `numbers_at_once` numbers at most. Some `names_at_once`
-    user ids are in memory while changes are read.
+    A join holds at most `numbers_in_memory` changed numbers; with more it holds the tenant's profiles instead. A
+    statement expands the bitmaps of one segment, or of several with at most `numbers_at_once` numbers. About
+    `names_at_once` user ids are in memory while changes are read.
     """
 
     def __init__(
@@ -49,14 +50,14 @@ class ClickHouseRuns:
         self._numbers_in_memory = numbers_in_memory
         self._numbers_at_once = numbers_at_once
 
-    async def members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
-        """Reads bitmaps a few at a time: each may be as large as the tenant."""
-        found: dict[int, BitMap] = {}
+    async def published_members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
+        """See the port. Reads a few bitmaps at a time: each may be as large as the tenant."""
+        bitmaps: dict[int, BitMap] = {}
         for portion in _portions(sorted(heads.items()), _OUTCOMES_AT_ONCE):
-            found.update(await self._members(tenant_id, portion))
-        if found.keys() != heads.keys():
-            raise Outage("a published bitmap cannot be read")
-        return found
+            bitmaps.update(await self._members(tenant_id, portion))
+        if bitmaps.keys() != heads.keys():
+            raise EngineUnavailable("a published bitmap cannot be read")
+        return bitmaps
 
     async def write_outcomes(
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], as_of_ms: int, at: datetime
@@ -71,13 +72,13 @@ class ClickHouseRuns:
         }
         for portion in _portions(outcomes, _OUTCOMES_AT_ONCE):
             lines = b"".join(_outcome_line(common, outcome) for outcome in portion)
-            with outages():
+            with driver_errors():
                 await self._clickhouse.insert_json_lines("segment_runs", lines, timeout_s=_TIMEOUT_S)
 
     async def write_changes(
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], at: datetime
     ) -> None:
-        """Expands the stored bitmaps inside of ClickHouse."""
+        """See the port. Expands the stored bitmaps inside ClickHouse."""
         changed = " UNION ALL ".join(
             select(f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {change} AS change", _SOURCE, _OF_SEGMENTS)
             for column, change in (("entered_members", 1), ("exited_members", -1))
@@ -89,37 +90,41 @@ class ClickHouseRuns:
             f"({changed}) AS changed INNER JOIN ({numbers}) AS numbered USING (n)",
         )
         columns = "tenant_id, user_key, segment_id, run_id, fence, change, at"
-        for segments, _ in self._together({each.segment_id: each.changed for each in outcomes}):
-            values = {**_named(tenant_id, attempt), "segments": segments, "at": to_ms(at)}
+        for segments, _ in self._batches({outcome.segment_id: outcome.changed for outcome in outcomes}):
+            values = {**_attempt_values(tenant_id, attempt), "segments": segments, "at": to_ms(at)}
             await self._command(f"INSERT INTO membership_changes ({columns}) {rows}", values)
 
     async def digests(
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome]
     ) -> Mapping[int, Digest]:
-        """Sums up inside of ClickHouse, from the stored bitmaps, what has changed only where the base is known."""
-        to_sum = {each.segment_id: len(each.members) if each.base_digest is None else each.changed for each in outcomes}
-        whole = [each.segment_id for each in outcomes if each.base_digest is None]
+        """See the port. Sums up inside ClickHouse."""
+        counts = {
+            outcome.segment_id: len(outcome.members) if outcome.base_digest is None else outcome.changed
+            for outcome in outcomes
+        }
+        whole = [outcome.segment_id for outcome in outcomes if outcome.base_digest is None]
         summed: dict[int, Digest] = {}
-        for segments, count in self._together(to_sum):
+        for segments, count in self._batches(counts):
             summed |= await self._sums(tenant_id, attempt, segments, whole, count)
-        nothing = Digest()
+        none = Digest()
         return {
-            each.segment_id: (each.base_digest or nothing) + summed.get(each.segment_id, nothing) for each in outcomes
+            outcome.segment_id: (outcome.base_digest or none) + summed.get(outcome.segment_id, none)
+            for outcome in outcomes
         }
 
-    def _together(self, numbers: Mapping[int, int]) -> Iterator[tuple[Sequence[int], int]]:
-        """Segments that one statement is about, and how many numbers they have; those without any are left out."""
-        together: list[int] = []
+    def _batches(self, numbers: Mapping[int, int]) -> Iterator[tuple[Sequence[int], int]]:
+        """Yield the segments of each statement with their total of numbers. Segments without numbers are left out."""
+        batch: list[int] = []
         total = 0
         for segment_id, count in numbers.items():
-            if together and total + count > self._numbers_at_once:
-                yield together, total
-                together, total = [], 0
+            if batch and total + count > self._numbers_at_once:
+                yield batch, total
+                batch, total = [], 0
             if count:
-                together.append(segment_id)
+                batch.append(segment_id)
                 total += count
-        if together:
-            yield together, total
+        if batch:
+            yield batch, total
 
     async def _sums(
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int], whole: Sequence[int], count: int
@@ -134,21 +139,21 @@ class ClickHouseRuns:
             for column, leaves, part in parts
         )
         hashes = select("n, user_key, xxh3(user_id) AS other", "profiles FINAL", "tenant_id = {tenant:UInt64}")
-        # The right side of a join is held in memory, and making it is most of the work.
+        # A join holds its right side in memory, and building it is most of the work.
         sides = [f"({hashes}) AS numbered", f"({numbers}) AS summed"]
         left, right = sides if count <= self._numbers_in_memory else reversed(sides)
         # `user_key` is the XXH64 of the user id.
         columns = "segment_id, sumIf(user_key, NOT leaves), sumIf(other, NOT leaves), sumIf(user_key, leaves), sumIf(other, leaves)"
-        found = await self._query(
+        result = await self._query(
             select(columns, f"{left} INNER JOIN {right} USING (n)", tail="GROUP BY segment_id"),
-            {**_named(tenant_id, attempt), "segments": segments, "whole": whole},
+            {**_attempt_values(tenant_id, attempt), "segments": segments, "whole": whole},
         )
-        return {int(segment): Digest(*sums[:2]) - Digest(*sums[2:]) for segment, *sums in found.rows}
+        return {int(segment): Digest(*sums[:2]) - Digest(*sums[2:]) for segment, *sums in result.rows}
 
-    async def show(self, tenant_id: int, publication: Publication) -> None:
-        """See the port; a repetition is a row with the same key."""
+    async def make_visible(self, tenant_id: int, publication: Publication) -> None:
+        """See the port. A repetition writes a row with the same key."""
         values = {
-            **_named(tenant_id, publication.attempt),
+            **_attempt_values(tenant_id, publication.attempt),
             "number": publication.number,
             "base": publication.base_run_id,
             "as_of": cut_instant(publication.as_of_ms),
@@ -162,46 +167,49 @@ class ClickHouseRuns:
             values,
         )
 
-    async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[Changed]:
-        """Reads bitmaps and names a few at a time, names by ranges of the user's key: a profile is read once, not for every range of numbers."""
-        changed = [each.segment_id for each in publication.result.segments if each.entered or each.exited]
-        for segments in _portions(changed, _OUTCOMES_AT_ONCE):
-            found = await self._differences(tenant_id, publication.attempt, segments)
-            parts = 1 + len(BitMap.union(BitMap(), *(bitmap for _, _, bitmap in found))) // self._names_at_once
+    async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[MemberChanges]:
+        """See the port. Reads a few bitmaps and user ids at a time."""
+        segment_ids = [
+            segment.segment_id for segment in publication.result.segments if segment.entered or segment.exited
+        ]
+        for segments in _portions(segment_ids, _OUTCOMES_AT_ONCE):
+            changes = await self._changed_numbers(tenant_id, publication.attempt, segments)
+            # User ids are read by ranges of the user's key: so each profile is read once, not once a range of numbers.
+            parts = 1 + len(BitMap.union(BitMap(), *(bitmap for _, _, bitmap in changes))) // self._names_at_once
             for part in range(parts):
-                names = await self._names(tenant_id, publication.attempt, segments, part, parts)
-                numbers = BitMap(names)
-                for segment_id, change, bitmap in found:
-                    for some in _portions(bitmap & numbers, _CHANGES_AT_ONCE):
-                        yield Changed(segment_id, change, [names[n] for n in some])
+                user_ids = await self._changed_users(tenant_id, publication.attempt, segments, part, parts)
+                numbers = BitMap(user_ids)
+                for segment_id, change, bitmap in changes:
+                    for portion in _portions(bitmap & numbers, _CHANGES_AT_ONCE):
+                        yield MemberChanges(segment_id, change, [user_ids[n] for n in portion])
 
-    async def _differences(
+    async def _changed_numbers(
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int]
     ) -> Sequence[tuple[int, Literal["entered", "exited"], BitMap]]:
-        found = await self._query(
+        result = await self._query(
             select(f"segment_id, {_base64('entered_members')}, {_base64('exited_members')}", _SOURCE, _OF_SEGMENTS),
-            {**_named(tenant_id, attempt), "segments": segments},
+            {**_attempt_values(tenant_id, attempt), "segments": segments},
         )
         changes: list[tuple[int, Literal["entered", "exited"], BitMap]] = []
-        for segment_id, entered, exited in found.rows:
+        for segment_id, entered, exited in result.rows:
             changes.append((int(segment_id), "entered", _bitmap(entered)))
             changes.append((int(segment_id), "exited", _bitmap(exited)))
         return changes
 
     async def _members(self, tenant_id: int, heads: Sequence[tuple[int, SegmentHead]]) -> Iterator[tuple[int, BitMap]]:
         values: dict[str, Any] = {"tenant": tenant_id}
-        wanted = []
+        keys = []
         for i, (segment_id, head) in enumerate(heads):
             values |= {f"s{i}": segment_id, f"r{i}": head.attempt.run_id, f"f{i}": head.attempt.fence}
-            wanted.append(f"({{s{i}:UInt64}}, {{r{i}:UInt64}}, {{f{i}:UInt64}})")
-        condition = f"tenant_id = {{tenant:UInt64}} AND (segment_id, run_id, fence) IN ({', '.join(wanted)})"
-        found = await self._query(select(f"segment_id, {_base64('members')}", "segment_runs", condition), values)
-        return ((int(segment_id), _bitmap(state)) for segment_id, state in found.rows)
+            keys.append(f"({{s{i}:UInt64}}, {{r{i}:UInt64}}, {{f{i}:UInt64}})")
+        condition = f"tenant_id = {{tenant:UInt64}} AND (segment_id, run_id, fence) IN ({', '.join(keys)})"
+        result = await self._query(select(f"segment_id, {_base64('members')}", "segment_runs", condition), values)
+        return ((int(segment_id), _bitmap(state)) for segment_id, state in result.rows)
 
-    async def _names(
+    async def _changed_users(
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int], part: int, parts: int
     ) -> dict[int, str]:
-        """Who entered or exited one of the segments, and has a key in that part of all keys."""
+        """Return the ids, by number, of users who entered or exited one of the segments and have a key in that part."""
         bitmaps = select("arrayJoin([entered_members, exited_members]) AS changed", _SOURCE, _OF_SEGMENTS)
         changed = select("groupBitmapMergeState(changed)", f"({bitmaps})")
         condition = (
@@ -209,26 +217,26 @@ class ClickHouseRuns:
             f" AND bitmapContains(({changed}), n)"
         )
         keys = {"first": part * 2**64 // parts, "last": (part + 1) * 2**64 // parts - 1}
-        found = await self._query(
+        result = await self._query(
             select("n, user_id", "profiles FINAL", condition),
-            {**_named(tenant_id, attempt), "segments": segments, **keys},
+            {**_attempt_values(tenant_id, attempt), "segments": segments, **keys},
         )
-        return {int(n): str(user_id) for n, user_id in found.rows}
+        return {int(n): str(user_id) for n, user_id in result.rows}
 
     async def _query(self, sql: str, values: Mapping[str, Any]) -> ResultSet:
-        with outages():
+        with driver_errors():
             return await self._clickhouse.query(sql, values, timeout_s=_TIMEOUT_S)
 
     async def _command(self, sql: str, values: Mapping[str, Any]) -> None:
-        with outages():
+        with driver_errors():
             await self._clickhouse.command(sql, values, timeout_s=_TIMEOUT_S)
 
 
-# One row an attempt and segment, also when an insert was repeated and its parts are not merged yet.
+# FINAL gives one row for each attempt and segment, even when a repeated insert is not merged yet.
 _SOURCE: Final = "segment_runs FINAL"
 
 
-def _named(tenant_id: int, attempt: Attempt) -> dict[str, Any]:
+def _attempt_values(tenant_id: int, attempt: Attempt) -> dict[str, Any]:
     return {"tenant": tenant_id, "run": attempt.run_id, "fence": attempt.fence}
 
 

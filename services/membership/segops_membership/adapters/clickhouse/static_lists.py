@@ -1,4 +1,4 @@
-"""Static lists: their rows in ClickHouse, how far each is known in PostgreSQL."""
+"""Static lists: their changes in ClickHouse, the state of each list in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.stores.clickhouse import ClickHouse
-from segops_common.stores.postgres import read_session, write_session
-from segops_membership.adapters.clickhouse.driver_errors import outages
-from segops_membership.domain.static_list import StaticList
+from segops_membership.adapters.driver_errors import driver_errors
+from segops_membership.adapters.postgres.sessions import reading, transaction
+from segops_membership.domain.static_list import StaticListState
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
 
 _TIMEOUT_S: Final = 300
-_KNOWN: Final = sa.text("""
+_STATES: Final = sa.text("""
     SELECT segment_id, since, version, kept, coming, parts, lost FROM membership.static_lists
     WHERE tenant_id = :tenant_id AND segment_id = ANY(:segment_ids)""")
 _SAVE: Final = sa.text("""
@@ -34,7 +34,7 @@ _FORGET: Final = (
     " WHERE tenant_id = {tenant:UInt64} AND segment_id = {segment:UInt64} AND list_version < {before:UInt64}"
 )
 
-# Nobody waits for it: what is dropped counts for nobody.
+# Nothing reads the deleted rows any more, so nobody waits until they are gone.
 _FORGET_SETTINGS: Final = {"lightweight_deletes_sync": 0}
 
 
@@ -45,40 +45,40 @@ class StoredStaticLists:
         self._clickhouse = clickhouse
         self._engine = engine
 
-    async def known(self, tenant_id: int, segment_ids: Collection[int]) -> Mapping[int, StaticList]:
+    async def states(self, tenant_id: int, segment_ids: Collection[int]) -> Mapping[int, StaticListState]:
         """See the port."""
-        with outages():
-            async with read_session(self._engine) as session:
-                wanted = {"tenant_id": tenant_id, "segment_ids": list(segment_ids)}
-                rows = (await session.execute(_KNOWN, wanted)).mappings().all()
-        return {row["segment_id"]: StaticList(**{k: v for k, v in row.items() if k != "segment_id"}) for row in rows}
+        async with reading(self._engine) as session:
+            values = {"tenant_id": tenant_id, "segment_ids": list(segment_ids)}
+            rows = (await session.execute(_STATES, values)).mappings().all()
+        return {
+            row["segment_id"]: StaticListState(**{k: v for k, v in row.items() if k != "segment_id"}) for row in rows
+        }
 
     async def store(self, tenant_id: int, portions: Sequence[StaticMembersChanged]) -> None:
         """See the port."""
         if not any(portion.add or portion.remove for portion in portions):
             return
-        with outages():
+        with driver_errors():
             await self._clickhouse.insert_json_lines(
                 f"{STATIC_MEMBERS_TABLE} (tenant_id, segment_id, list_version, user_id, present)",
                 _lines(tenant_id, portions),
                 timeout_s=_TIMEOUT_S,
             )
 
-    async def save(self, tenant_id: int, segment_id: int, found: StaticList) -> None:
+    async def save_state(self, tenant_id: int, segment_id: int, state: StaticListState) -> None:
         """See the port."""
-        with outages():
-            async with write_session(self._engine) as session:
-                await session.execute(_SAVE, {"tenant_id": tenant_id, "segment_id": segment_id, **asdict(found)})
+        async with transaction(self._engine) as session:
+            await session.execute(_SAVE, {"tenant_id": tenant_id, "segment_id": segment_id, **asdict(state)})
 
     async def forget(self, tenant_id: int, segment_id: int, before: int) -> None:
         """See the port."""
         values = {"tenant": tenant_id, "segment": segment_id, "before": before}
-        with outages():
+        with driver_errors():
             await self._clickhouse.command(_FORGET, values, settings=_FORGET_SETTINGS, timeout_s=_TIMEOUT_S)
 
 
 async def _lines(tenant_id: int, portions: Sequence[StaticMembersChanged]) -> AsyncIterator[bytes]:
-    """A portion at a time, so that a large change is never a second time in memory."""
+    """Yield rows a portion at a time: a copy of a large change would not fit in memory."""
     for portion in portions:
         head = b'{"tenant_id":%d,"segment_id":%d,"list_version":%d,' % (
             tenant_id,

@@ -1,1 +1,1 @@
-"""Leases, publications and definitions in PostgreSQL."""
+"""Leases, profile numbers, publications and definitions in PostgreSQL."""

@@ -1,6 +1,6 @@
-"""The cache of lookups in Redis, and the signal of a publication.
+"""Caches lookups in Redis, and signals publications.
 
-All keys of a tenant share a hash tag, so that one command reads the number and an entry also on a cluster.
+All keys of a tenant share a hash tag, so that one command reads the number and an entry, on a cluster too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable
-from segops_membership.ports import CacheAnswer, Outage
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.ports.membership import CacheEntry
 
 TTL_S: Final = 300.0
 NEGATIVE_TTL_S: Final = 30.0
-"""For a user in no segment: names that nobody has must not fill the memory."""
+"""For a user in no segment: lookups of unknown users must not fill the memory."""
 JITTER: Final = 0.1
 LOCK_MS: Final = 2_000
 _MAX_DIGITS: Final = 15
@@ -31,12 +32,12 @@ T = TypeVar("T")
 
 
 def number_key(tenant_id: int) -> str:
-    """Where the number of a tenant's newest publication is hinted at."""
+    """Return the key of the number of a tenant's newest publication."""
     return f"segops:membership:{{{tenant_id}}}:number"
 
 
 def entry_key(tenant_id: int, number: int, user_id: str) -> str:
-    """Where a user's segments by a publication are kept; of one size, whatever the user's id."""
+    """Return the key of a user's segments by a publication; its length does not depend on the user's id."""
     digest = hashlib.blake2b(user_id.encode(), digest_size=16).hexdigest()
     return f"segops:membership:{{{tenant_id}}}:{number}:{digest}"
 
@@ -48,11 +49,11 @@ class RedisMembershipCache:
         self._breaker = breaker
         self._random = random
 
-    async def read(self, tenant_id: int, number: int, user_id: str) -> CacheAnswer:
+    async def read(self, tenant_id: int, number: int, user_id: str) -> CacheEntry:
         """See the port."""
         keys = [number_key(tenant_id), entry_key(tenant_id, number, user_id)]
         hint, entry = await self._run(lambda redis: redis.mget(keys))
-        return CacheAnswer(_hint(hint), _entry(entry))
+        return CacheEntry(_hint(hint), _entry(entry))
 
     async def write(self, tenant_id: int, number: int, user_id: str, segment_ids: tuple[int, ...]) -> None:
         """See the port."""
@@ -62,7 +63,7 @@ class RedisMembershipCache:
         await self._run(lambda redis: redis.set(key, value, px=ttl_ms))
 
     async def claim(self, tenant_id: int, number: int, user_id: str) -> bool:
-        """See the port; a claim lapses by itself, as nothing waits for it for long."""
+        """See the port."""
         key = entry_key(tenant_id, number, user_id) + ":lock"
         return bool(await self._run(lambda redis: redis.set(key, b"1", nx=True, px=LOCK_MS)))
 
@@ -74,18 +75,18 @@ class RedisMembershipCache:
         """See the port `PublicationSignal`."""
         try:
             await self._run(lambda redis: redis.eval(_RAISE, 1, number_key(tenant_id), str(number)))
-        except Outage:
+        except EngineUnavailable:
             _log.warning("publication %d of tenant %d was not signalled", number, tenant_id)
 
     async def check(self) -> None:
-        """Raises Outage when Redis does not answer."""
+        """See the port."""
         await self._run(lambda redis: redis.ping())
 
     async def _run(self, command: Callable[[Any], Awaitable[T]]) -> T:
         try:
             return await self._breaker.run(command)
         except RedisUnavailable as error:
-            raise Outage("Redis does not answer") from error
+            raise EngineUnavailable("Redis does not answer") from error
 
 
 def _hint(value: object) -> int | None:
@@ -93,13 +94,13 @@ def _hint(value: object) -> int | None:
 
 
 def _entry(value: object) -> tuple[int, ...] | None:
-    """Only a rising list of ids is an entry; anything else was not written by us."""
+    """Return the entry; None for anything but a list of ascending ids, which this class did not write."""
     if not isinstance(value, bytes):
         return None
     try:
         ids = json.loads(value)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(ids, list) or not all(type(each) is int for each in ids) or ids != sorted(set(ids)):
+    if not isinstance(ids, list) or not all(type(id) is int for id in ids) or ids != sorted(set(ids)):
         return None
     return tuple(ids)

@@ -1,0 +1,21 @@
+"""Translates the errors of drivers into the errors of ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from segops_common.core.problems import Unavailable
+from segops_common.stores.clickhouse import ClickHouseError
+from segops_membership.ports.errors import EngineUnavailable
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Raise EngineUnavailable for what a session of PostgreSQL or a call to ClickHouse raises."""
+    try:
+        yield
+    except Unavailable as error:
+        raise EngineUnavailable("PostgreSQL does not answer") from error
+    except ClickHouseError as error:
+        raise EngineUnavailable(str(error)) from error

@@ -1,0 +1,81 @@
+"""The current definitions of segments, table `membership.segment_definitions`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.contracts.jobs import SegmentChanged
+from segops_language import Group
+from segops_membership.adapters.postgres.sessions import reading, transaction
+from segops_membership.domain.segment_definition import SegmentDefinition
+
+_APPLY: Final = sa.text("""
+    INSERT INTO membership.segment_definitions AS d (tenant_id, segment_id, version, definition, refresh, deleted)
+    VALUES (:tenant_id, :segment_id, :version, CAST(:definition AS json), :refresh, :deleted)
+    ON CONFLICT (tenant_id, segment_id) DO UPDATE
+    SET version = excluded.version, definition = excluded.definition, refresh = excluded.refresh,
+        deleted = excluded.deleted
+    WHERE NOT d.deleted AND (excluded.deleted OR d.version < excluded.version)""")
+# As text, because PostgreSQL's JSON type would change numbers.
+_COLUMNS: Final = "SELECT segment_id, version, CAST(definition AS text), refresh FROM membership.segment_definitions"
+_CURRENT: Final = sa.text(f"{_COLUMNS} WHERE tenant_id = :tenant_id AND segment_id = :segment_id AND NOT deleted")
+_OF_TENANT: Final = sa.text(f"{_COLUMNS} WHERE tenant_id = :tenant_id AND NOT deleted ORDER BY segment_id")
+_OWNER: Final = sa.text("""
+    SELECT tenant_id FROM membership.segment_definitions
+    WHERE tenant_id = ANY(:tenant_ids) AND segment_id = :segment_id AND NOT deleted""")
+
+
+class PostgresSegmentDefinitions:
+    """See the port `Definitions`."""
+
+    def __init__(self, *, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def apply(self, changes: Sequence[SegmentChanged]) -> None:
+        """See the port. All changes in one transaction."""
+        values = [
+            {
+                "tenant_id": change.tenant_id,
+                "segment_id": change.segment_id,
+                "version": change.version,
+                "definition": change.definition.model_dump_json(),
+                "refresh": change.refresh,
+                "deleted": change.deleted,
+            }
+            for change in changes
+        ]
+        async with transaction(self._engine) as session:
+            for value in values:
+                await session.execute(_APPLY, value)
+
+    async def find(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
+        """See the port."""
+        rows = await self._rows(_CURRENT, {"tenant_id": tenant_id, "segment_id": segment_id})
+        return _definition(rows[0]) if rows else None
+
+    async def of_tenant(self, tenant_id: int) -> Mapping[int, SegmentDefinition]:
+        """See the port."""
+        rows = await self._rows(_OF_TENANT, {"tenant_id": tenant_id})
+        return {row.segment_id: _definition(row) for row in rows}
+
+    async def owner(self, tenant_ids: Collection[int], segment_id: int) -> int | None:
+        """See the port."""
+        rows = await self._rows(_OWNER, {"tenant_ids": sorted(tenant_ids), "segment_id": segment_id})
+        return int(rows[0].tenant_id) if rows else None
+
+    async def _rows(self, query: sa.TextClause, values: Mapping[str, object]) -> Sequence[sa.Row[Any]]:
+        async with reading(self._engine) as session:
+            return (await session.execute(query, values)).all()
+
+
+def _definition(row: sa.Row[Any]) -> SegmentDefinition:
+    return SegmentDefinition(
+        segment_id=row.segment_id,
+        version=row.version,
+        definition=Group.model_validate_json(row.definition),
+        refresh=row.refresh,
+    )

@@ -1,0 +1,190 @@
+"""Requests and responses of previews and SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic.config import JsonDict
+
+from segops_language import EXAMPLE, Definition, InstantText, Optional
+from segops_language.instants import from_ms
+from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, Id, RequestBody, Response
+from segops_membership.ports.evaluation import Query
+from segops_membership.service.analysis.previews import Preview, Selection
+from segops_membership.service.analysis.snapshots import Reading
+
+EXAMPLE_READING: Final[JsonDict] = {
+    "as_of": EXAMPLE_INSTANT,
+    "rows_read": 251300,
+    "bytes_read": 6031200,
+    "predicates": 3,
+    "cached_predicates": 2,
+    "pending_profiles": 0,
+}
+AS_OF: Final = (
+    "Evaluate as of this instant. Default: now, or an instant at most 5 s ago. "
+    "To make the next edit cheaper, send the `as_of` of the response with it: then only new predicates are read."
+)
+UserIds = Annotated[tuple[str, ...], Field(description="At most ten user ids, spread evenly over all.")]
+
+_JSON_OBJECT: Final = TypeAdapter(dict[str, JsonValue])
+
+
+class PreviewRequest(RequestBody):
+    """A definition, which need not be saved."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, "definition": EXAMPLE}]})
+
+    tenant: Id
+    definition: Definition
+    segment_id: Optional[Id] = Field(
+        default=None,
+        description="The segment that the definition is for. Its id seeds `sample` conditions, and the definition must "
+        "not lead back to it.",
+    )
+    as_of: Optional[InstantText] = Field(default=None, description=AS_OF)
+
+
+class QueryRead(Response):
+    """One statement, which returns one row."""
+
+    sql: str = Field(description="SQL with `{name:Type}` for each parameter, as ClickHouse binds them.")
+    parameters: dict[str, JsonValue]
+    predicates: int = Field(
+        description="How many predicates the statement evaluates, each in a bitmap column; 0 for the universe."
+    )
+    rows: int = Field(
+        description="Rows that the statement reads at most, estimated from the index. Rows added later are not counted."
+    )
+
+
+class SqlRead(Response):
+    """The statements of a run. The definition's logic combines their results."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "as_of": EXAMPLE_INSTANT,
+                    "queries": [
+                        {
+                            "sql": "SELECT base64Encode(toString(groupBitmapState(n))) FROM profiles FINAL"
+                            " WHERE tenant_id = {p0:UInt64} AND …",
+                            "parameters": {"p0": 1},
+                            "predicates": 0,
+                            "rows": 60000,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    as_of: datetime
+    queries: tuple[QueryRead, ...]
+
+    @classmethod
+    def of(cls, as_of_ms: int, queries: Sequence[Query]) -> SqlRead:
+        """Return the response for the statements."""
+        return cls(
+            as_of=from_ms(as_of_ms),
+            queries=tuple(
+                QueryRead(
+                    sql=query.sql,
+                    parameters=_JSON_OBJECT.validate_python(query.parameters),
+                    predicates=query.predicates,
+                    rows=query.rows,
+                )
+                for query in queries
+            ),
+        )
+
+
+class ReadingRead(Response):
+    """What an evaluation read."""
+
+    as_of: datetime = Field(description="The instant of the response. Later events do not count.")
+    rows_read: int
+    bytes_read: int
+    predicates: int = Field(description="How many distinct predicates the definition has on events and traits.")
+    cached_predicates: int = Field(description="How many of them were cached, and not read again.")
+    pending_profiles: int = Field(
+        description="New profiles that are left out of every number, because a run holds the tenant. "
+        "0 means that the response is exact; otherwise ask again in a moment."
+    )
+
+
+def reading_fields(reading: Reading) -> dict[str, object]:
+    """Return the values of `ReadingRead`."""
+    return {
+        "as_of": from_ms(reading.as_of_ms),
+        "rows_read": reading.rows_read,
+        "bytes_read": reading.bytes_read,
+        "predicates": len(reading.members),
+        "cached_predicates": reading.cached_predicates,
+        "pending_profiles": reading.pending_profiles,
+    }
+
+
+class SelectionRead(Response):
+    """A number of profiles, and some of them."""
+
+    count: int
+    sample: UserIds
+
+    @classmethod
+    def of(cls, selection: Selection) -> SelectionRead:
+        """Return the response for a selection."""
+        return cls(count=selection.count, sample=selection.sample)
+
+
+class ConditionShare(Response):
+    """What one node of the tree does by itself, whatever its siblings do; negation is included."""
+
+    path: str = Field(description="The node, for example `definition.conditions[0].conditions[1]`.")
+    kept: int
+    dropped: int
+
+
+class PreviewRead(ReadingRead):
+    """The users that the definition selects, exactly."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **EXAMPLE_READING,
+                    "count": 1204,
+                    "universe": 60000,
+                    "sample": ["user-123", "user-456"],
+                    "per_condition": [{"path": "definition.conditions[0]", "kept": 1204, "dropped": 58796}],
+                }
+            ]
+        }
+    )
+
+    count: int
+    universe: int = Field(
+        description="All users with an event by then, and all users of the static lists that the definition uses."
+    )
+    sample: UserIds
+    per_condition: tuple[ConditionShare, ...] = Field(description="Every condition and every group but the outermost.")
+
+    @classmethod
+    def of(cls, preview: Preview) -> PreviewRead:
+        """Return the response for a preview."""
+        return cls.model_validate(
+            {
+                **reading_fields(preview.reading),
+                "count": preview.members.count,
+                "universe": preview.universe,
+                "sample": preview.members.sample,
+                "per_condition": [
+                    {"path": share.path, "kept": share.kept, "dropped": share.dropped}
+                    for share in preview.per_condition
+                ],
+            }
+        )

@@ -1,0 +1,41 @@
+"""Reading events: those of one profile, and what a tenant's events look like."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from segops_common.contracts.http import ObservedEvents
+from segops_language.events import Event
+from segops_language.walk import Needs
+from segops_membership.domain.predicates import StaticListPredicate
+
+
+class TooManyEvents(Exception):
+    """A profile has more events of the requested types than one call reads."""
+
+
+class ProfileEvents(Protocol):
+    """Reads what is stored about one profile."""
+
+    async def has_events(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+        """Return whether the profile has any event at or before the instant."""
+        ...
+
+    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+        """Return its events at or before the instant, each once, in no particular order. Raises TooManyEvents."""
+        ...
+
+    async def static_segments_of(
+        self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
+    ) -> Collection[int]:
+        """Return the segments, of those given, whose lists contain the profile."""
+        ...
+
+
+class ObservedEventsReader(Protocol):
+    """Reads which event types and properties a tenant has sent."""
+
+    async def read(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
+        """Return all event types, and the properties of the given ones. Types without events are left out."""
+        ...

@@ -1,0 +1,1 @@
+"""Evaluates definitions outside runs: previews, plans, overlaps and explanations."""

@@ -1,0 +1,41 @@
+"""Limits how many previews run at once, so that those of one tenant do not hold up all others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from segops_common.core.problems import RateLimited, Unavailable
+
+MAX_OPEN_PER_TENANT: Final = 2
+MAX_OPEN_PER_PROCESS: Final = 8
+_RETRY_AFTER_S: Final = 1
+
+
+class Admission:
+    """Limits concurrent previews in this process. Callers over the limit fail at once with 429 or 503."""
+
+    def __init__(self, *, per_tenant: int = MAX_OPEN_PER_TENANT, per_process: int = MAX_OPEN_PER_PROCESS) -> None:
+        self._per_tenant = per_tenant
+        self._per_process = per_process
+        self._open: Counter[int] = Counter()
+
+    @contextmanager
+    def admitted(self, tenant_id: int) -> Iterator[None]:
+        """Raise RateLimited when the tenant is at its limit, Unavailable (overloaded) when the process is."""
+        if self._open[tenant_id] >= self._per_tenant:
+            raise RateLimited(
+                f"The tenant has {self._per_tenant} previews open. Wait until one has ended.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        if self._open.total() >= self._per_process:
+            raise Unavailable("Too many previews are open.", retry_after_s=_RETRY_AFTER_S, slug="overloaded")
+        self._open[tenant_id] += 1
+        try:
+            yield
+        finally:
+            self._open[tenant_id] -= 1
+            if not self._open[tenant_id]:
+                del self._open[tenant_id]

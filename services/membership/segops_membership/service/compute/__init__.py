@@ -1,0 +1,1 @@
+"""Carries out compute jobs."""

@@ -1,0 +1,1 @@
+"""Looks up the segments of a user."""

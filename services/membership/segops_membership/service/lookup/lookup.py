@@ -1,0 +1,176 @@
+"""Looks up the segments of a user: from the cache while it is current, else from the warehouse.
+
+1. Redis holds an entry under the current publication number: it answers.
+2. Redis holds none: one process reads the warehouse and fills the entry; others wait for it shortly.
+3. Redis does not answer: the process reads the warehouse, and keeps answers in memory for a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from segops_common.core.clock import Clock
+from segops_common.core.problems import Unavailable
+from segops_common.telemetry.metrics import Metric, Metrics
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.ports.membership import CacheEntry, MembershipCache, MembershipReader
+from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.lookup.single_flight import SingleFlight
+
+MAX_WAREHOUSE_QUERIES: Final = 16
+WAREHOUSE_TIMEOUT_S: Final = 2.0
+LOCAL_ENTRIES: Final = 10_000
+LOCAL_TTL_S: Final = 5.0
+_WAIT_FOR_OTHER_PROCESS_S: Final = 0.05
+_POLL_S: Final = 0.01
+_Key = tuple[int, int, str]
+"""Tenant, publication number and user."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserSegments:
+    """A user's segments, ascending; `cached` when they came from Redis."""
+
+    segment_ids: tuple[int, ...]
+    cached: bool
+
+
+class Lookup:
+    """The use case of the lookup route. Answers are at most a second behind publications; without Redis, slower."""
+
+    def __init__(
+        self,
+        *,
+        reader: MembershipReader,
+        cache: MembershipCache,
+        watermark: PublicationWatermark,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._reader = reader
+        self._cache = cache
+        self._watermark = watermark
+        self._clock = clock
+        self._sources = metrics.counter(Metric.LOOKUPS)
+        self._calls: SingleFlight[UserSegments] = SingleFlight()
+        self._local: OrderedDict[_Key, tuple[float, tuple[int, ...]]] = OrderedDict()
+        self._slots = asyncio.Semaphore(MAX_WAREHOUSE_QUERIES)
+
+    async def segments_of(self, tenant_id: int, user_id: str) -> UserSegments:
+        """Return the current segments. Raises Unavailable when neither Redis nor the warehouse answers."""
+        try:
+            number = await self._current_number(tenant_id)
+            return await self._calls.run((tenant_id, number, user_id), self._read(tenant_id, number, user_id))
+        except EngineUnavailable as error:
+            raise _unavailable() from error
+
+    async def segments_as_of(self, tenant_id: int, user_id: str, as_of_ms: int) -> UserSegments:
+        """Return the segments by the runs published as of that instant or earlier. Raises Unavailable.
+
+        Reads the warehouse each time.
+        """
+        try:
+            number = await self._watermark.current(tenant_id)
+            return UserSegments(await self._query_warehouse(tenant_id, user_id, number, as_of_ms), cached=False)
+        except EngineUnavailable as error:
+            raise _unavailable() from error
+
+    async def check(self) -> None:
+        """Check readiness: raise EngineUnavailable when neither Redis nor the warehouse answers."""
+        try:
+            await self._cache.check()
+        except EngineUnavailable:
+            await self._reader.check()
+
+    async def _current_number(self, tenant_id: int) -> int | None:
+        try:
+            return await self._watermark.current(tenant_id)
+        except EngineUnavailable:
+            return self._watermark.last(tenant_id)
+
+    async def _read(self, tenant_id: int, number: int | None, user_id: str) -> UserSegments:
+        try:
+            number, entry = await self._read_cache(tenant_id, number, user_id)
+        except EngineUnavailable:
+            return await self._read_without_cache(tenant_id, number, user_id)
+        if entry.segment_ids is not None:
+            return self._counted("cache", UserSegments(entry.segment_ids, cached=True))
+        return await self._read_through((tenant_id, number, user_id))
+
+    async def _read_cache(self, tenant_id: int, number: int | None, user_id: str) -> tuple[int, CacheEntry]:
+        """Read the entry under the newest number. A greater number in Redis hints at a newer publication."""
+        entry = await self._cache.read(tenant_id, number or 0, user_id)
+        if entry.hint is not None and (number is None or entry.hint > number):
+            newer = await self._number_after_hint(tenant_id, entry.hint)
+            if newer != number:
+                return newer, await self._cache.read(tenant_id, newer, user_id)
+        if number is None:
+            raise EngineUnavailable("no publication number is known")
+        return number, entry
+
+    async def _number_after_hint(self, tenant_id: int, hint: int) -> int:
+        try:
+            number = await self._watermark.read_since(tenant_id, self._clock.monotonic())
+        except EngineUnavailable:
+            # The warehouse makes a publication visible before Redis hints at it, so the hint can be trusted.
+            return hint
+        if number < hint:
+            await self._cache.correct(tenant_id, number)
+        return number
+
+    async def _read_through(self, key: _Key) -> UserSegments:
+        from_other = await self._wait_for_other_process(key)
+        if from_other is not None:
+            return self._counted("cache", UserSegments(from_other, cached=True))
+        tenant_id, number, user_id = key
+        segment_ids = await self._query_warehouse(tenant_id, user_id, number, None)
+        with suppress(EngineUnavailable):
+            await self._cache.write(*key, segment_ids)
+        return self._counted("warehouse", UserSegments(segment_ids, cached=False))
+
+    async def _wait_for_other_process(self, key: _Key) -> tuple[int, ...] | None:
+        """Return the entry that another process is filling, if it is quick; None when this process should fill it."""
+        deadline = self._clock.monotonic() + _WAIT_FOR_OTHER_PROCESS_S
+        with suppress(EngineUnavailable):
+            if await self._cache.claim(*key):
+                return None
+            while self._clock.monotonic() < deadline:
+                await self._clock.sleep(_POLL_S)
+                entry = await self._cache.read(*key)
+                if entry.segment_ids is not None:
+                    return entry.segment_ids
+        return None
+
+    async def _read_without_cache(self, tenant_id: int, number: int | None, user_id: str) -> UserSegments:
+        if number is None:
+            raise EngineUnavailable("neither Redis nor the warehouse answers")
+        key = (tenant_id, number, user_id)
+        kept = self._local.get(key)
+        if kept is not None and self._clock.monotonic() - kept[0] < LOCAL_TTL_S:
+            return self._counted("local", UserSegments(kept[1], cached=False))
+        segment_ids = await self._query_warehouse(tenant_id, user_id, number, None)
+        self._local[key] = (self._clock.monotonic(), segment_ids)
+        while len(self._local) > LOCAL_ENTRIES:
+            self._local.popitem(last=False)
+        return self._counted("warehouse", UserSegments(segment_ids, cached=False))
+
+    async def _query_warehouse(
+        self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None
+    ) -> tuple[int, ...]:
+        try:
+            async with asyncio.timeout(WAREHOUSE_TIMEOUT_S), self._slots:
+                return await self._reader.segments_of(tenant_id, user_id, number, as_of_ms)
+        except TimeoutError as error:
+            raise EngineUnavailable("the warehouse is slow") from error
+
+    def _counted(self, source: str, segments: UserSegments) -> UserSegments:
+        self._sources.labels(source).inc()
+        return segments
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Membership cannot be read at the moment. Retry.", retry_after_s=1)
