@@ -15,24 +15,25 @@ ListHistory = Mapping[int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All that is stored of one profile as of an instant. Events ascend by time, ties by message id as bytes."""
+    """All that is stored of one profile. Events ascend by time, ties by message id as bytes.
+
+    `as_of_ms` cuts what has no end of its own: traits, and whether the profile exists. A selection has its own end.
+    """
 
     profile_id: str
     events: tuple[Event, ...]
+    as_of_ms: int
     lists: Mapping[int, ListHistory] = field(default_factory=dict)
     """By the segment whose list it is."""
 
     @classmethod
-    def of(
-        cls,
-        profile_id: str,
-        events: Iterable[Event],
-        as_of_ms: int,
-        lists: Mapping[int, ListHistory],
-    ) -> Profile:
-        """Return the profile without the events after the instant."""
-        by_then = (event for event in events if event.timestamp_ms <= as_of_ms)
-        return cls(profile_id, tuple(sorted(by_then, key=in_order)), lists)
+    def of(cls, profile_id: str, events: Iterable[Event], as_of_ms: int, lists: Mapping[int, ListHistory]) -> Profile:
+        """Return the profile with its events in order."""
+        return cls(profile_id, tuple(sorted(events, key=in_order)), as_of_ms, lists)
+
+    def has_events(self) -> bool:
+        """Return whether there is an event at or before the instant."""
+        return bool(self.events) and self.events[0].timestamp_ms <= self.as_of_ms
 
     def selected(self, selection: EventSelection) -> list[Event]:
         """Return the selected events in their order."""
@@ -47,8 +48,12 @@ class Profile:
         ]
 
     def identify_calls(self, trait: str) -> list[Event]:
-        """Return the identify calls that set or remove a top-level trait, in their order."""
-        return [event for event in self.events if event.event_type == IDENTIFY_EVENT and trait in event.payload]
+        """Return the identify calls up to the instant that set or remove a top-level trait, in their order."""
+        return [
+            event
+            for event in self.events
+            if event.timestamp_ms <= self.as_of_ms and event.event_type == IDENTIFY_EVENT and trait in event.payload
+        ]
 
     def is_listed(self, predicate: StaticListPredicate) -> bool:
         """Return whether the last of the predicate's versions that mentions the profile added it."""

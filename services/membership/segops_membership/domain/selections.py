@@ -20,6 +20,7 @@ from segops_language.filters import (
     RecencyFilter,
 )
 from segops_language.instants import to_ms
+from segops_language.operators import OPERATORS
 from segops_language.values import Duration, EventPattern, path_keys
 from segops_language.windows import AnyWindow, LastWindow, RangeWindow
 from segops_membership.domain.predicates import (
@@ -76,7 +77,7 @@ def property_checks(filters: Iterable[AnyFilter], as_of_ms: int) -> frozenset[Pr
 
 def property_check(check: AnyFilter, as_of_ms: int) -> PropertyCheck:
     """Return the filter as a positive test and whether its complement is meant."""
-    negated = check.operator in ("neq", "not_in", "not_contains", "not_matches", "not_exists", "not_within_last")
+    negated = OPERATORS[check.operator].complement_of is not None
     return PropertyCheck(path_keys(check.property), _test(check, as_of_ms), negated)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from segops_language.conditions import AnyCondition
+from segops_language.registry import KINDS
 from segops_membership import questions
 from segops_membership.domain.predicates import Predicate
 from segops_membership.questions.question import PredicateKind, Question
@@ -43,8 +43,7 @@ def _predicate_kinds(modules: Iterable[ModuleType]) -> Iterator[PredicateKind[An
                 yield record
 
 
-CONDITION_TYPES: Final = frozenset(get_args(each.model_fields["type"].annotation)[0] for each in get_args(AnyCondition))
-QUESTIONS: Final[Mapping[str, Question[Any]]] = questions_by_type(_modules(), CONDITION_TYPES)
+QUESTIONS: Final[Mapping[str, Question[Any]]] = questions_by_type(_modules(), KINDS)
 PREDICATE_KINDS: Final[Mapping[type[Predicate], PredicateKind[Any]]] = {
     kind.predicate: kind for kind in _predicate_kinds(_modules())
 }
