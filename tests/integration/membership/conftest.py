@@ -20,6 +20,14 @@ async def migrated(clickhouse_url: str, postgres_url: str) -> None:
         await clickhouse.close()
 
 
+@pytest.fixture(scope="session")
+async def clickhouse(migrated: None, clickhouse_url: str) -> AsyncIterator[ClickHouse]:
+    """One client for all tests that ask the warehouse directly."""
+    clickhouse = ClickHouse(url=clickhouse_url)
+    yield clickhouse
+    await clickhouse.close()
+
+
 @pytest.fixture
 async def stack(migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[Stack]:
     """A worker and an API on the session's engines."""

@@ -64,6 +64,7 @@ from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.publish.publisher import Publisher
 from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
 from segops_membership.service.tenant_lease import LeaseHolder
+from tests.corpus.lists import list_changes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = 1_772_366_400_000
@@ -147,16 +148,8 @@ async def insert_lists(
     clickhouse: ClickHouse, tenant_id: int, lists: Mapping[int, frozenset[str]], others: Iterable[str]
 ) -> None:
     """Store lists as changes 2 and 3 make them; what is before and after, and what the two take back, is of others."""
-    rows: list[tuple[int, int, str, bool]] = []
-    for segment_id, users in lists.items():
-        for i, user_id in enumerate(sorted(users)):
-            rows += [(segment_id, 2, user_id, i % 2 == 0), (segment_id, 3 - i % 2, user_id, i % 2 == 0)]
-            rows += [(segment_id, 3, user_id, True)] if i % 2 else []
-        for i, user_id in enumerate(sorted(frozenset(others) - users)):
-            rows += [(segment_id, 1, user_id, True), (segment_id, 4, user_id, True)]
-            rows += [(segment_id, 2, user_id, True), (segment_id, 3, user_id, False)] if i % 2 else []
     columns = ("tenant_id", "segment_id", "list_version", "user_id", "present")
-    await clickhouse.insert("static_members", [(tenant_id, *row) for row in rows], columns)
+    await clickhouse.insert("static_members", [(tenant_id, *change) for change in list_changes(lists, others)], columns)
 
 
 async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:

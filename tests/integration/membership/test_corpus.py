@@ -1,7 +1,6 @@
-"""The compiler on ClickHouse and the evaluator in Python give generated definitions the same members in generated worlds.
+"""The compiler on ClickHouse and the language's reference give the corpus the same members.
 
-A case is one definition, asked in one world as of one instant; the same seed gives the same cases. What differs is told
-as the smallest case that still does.
+A difference is reported as the smallest case that still shows it.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -19,85 +16,39 @@ from hypothesis import strategies as st
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_language.events import Event
-from segops_language.reference.evaluate import evaluate
 from segops_language.walk import walk
-from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
-from tests.integration.membership.worlds import World
+from segops_membership.questions.registry import QUESTIONS
+from tests.corpus.cases import DEFINITIONS, SCENARIOS, Cases, corpus
+from tests.integration.membership.differential import members_by_sql
 
-__all__ = ["clickhouse"]
-
-WORLDS = 26
-DEFINITIONS = 40
-"""Of each world: a thousand cases in all. More definitions of a world cost little, for they share its statements."""
-TRIES = 10
 EXAMPLES = int(os.environ.get("EXAMPLES", "20000"))
 
 
-@dataclass(frozen=True, slots=True)
-class Cases:
-    """Definitions in one world."""
+async def differing(
+    clickhouse: ClickHouse, cases: Cases, definitions: Sequence[Group], events: Sequence[Event]
+) -> list[Group]:
+    """Return the definitions whose members differ."""
+    scenario = cases.scenario
+    by_sql = await members_by_sql(
+        clickhouse, events, definitions, scenario.as_of_ms, references=scenario.references, lists=scenario.lists
+    )
+    results = zip(definitions, by_sql, strict=True)
+    return [definition for definition, members in results if members != cases.members(definition, events)]
 
-    world: World
-    definitions: tuple[Group, ...]
 
-    @classmethod
-    def of(cls, seed: int | bytes) -> Cases:
-        """Generate a world and its definitions, each of which may refer to those before it."""
-        cases = cls(World(Random(seed)), ())
-        definitions = tuple(cases._definition(SEGMENT + 1 + i) for i in range(DEFINITIONS))
-        return replace(cases, definitions=definitions)
-
-    def _definition(self, segment_id: int) -> Group:
-        """One that divides the world, where a few tries find one: on nobody and on everyone the two agree too easily."""
-        for _ in range(TRIES):
-            definition = self.world.definition(segment_id)
-            if self.divides(definition):
-                return definition
-            del self.world.references[segment_id]
-        return self.world.definition(segment_id)
-
-    def divides(self, definition: Group) -> bool:
-        """Whether some users with events are members, and some are not."""
-        everyone = {each.profile_id for each in self.world.events if each.timestamp_ms <= self.world.as_of_ms}
-        return 0 < len(self.by_python(definition, self.world.events) & everyone) < len(everyone)
-
-    def by_python(self, definition: Group, events: Sequence[Event]) -> frozenset[str]:
-        """Members as the language's text says."""
-        world = self.world
-        return evaluate(
-            definition, events, world.as_of_ms, segment_id=SEGMENT, references=world.references, lists=world.lists
-        )
-
-    async def differing(
-        self, clickhouse: ClickHouse, definitions: Sequence[Group], events: Sequence[Event]
-    ) -> list[Group]:
-        """The definitions that the two do not agree on."""
-        world = self.world
-        by_sql = await members_by_sql(
-            clickhouse, events, definitions, world.as_of_ms, references=world.references, lists=world.lists
-        )
-        found = zip(definitions, by_sql, strict=True)
-        return [definition for definition, members in found if members != self.by_python(definition, events)]
-
-    async def smallest(self, clickhouse: ClickHouse, definition: Group) -> tuple[Group, list[Event]]:
-        """The part of a differing definition, and the events, without any of which the two would agree."""
-        events = list(self.world.events)
-        for each in self.world.events:
-            fewer = [other for other in events if other is not each]
-            events = fewer if await self.differing(clickhouse, [definition], fewer) else events
-        while parts := await self.differing(clickhouse, _parts(definition), events):
-            definition = parts[0]
-        return definition, events
-
-    async def agree(self, clickhouse: ClickHouse) -> None:
-        """Fails with the smallest case of the first definition that differs."""
-        for definition in await self.differing(clickhouse, self.definitions, self.world.events):
-            part, events = await self.smallest(clickhouse, definition)
-            pytest.fail(f"{part!r}\nas of {self.world.as_of_ms} in {events}\nand {self.world.lists}")
+async def smallest(clickhouse: ClickHouse, cases: Cases, definition: Group) -> tuple[Group, list[Event]]:
+    """Return the part of a differing definition, and the events, without any of which the members would be equal."""
+    events = list(cases.scenario.events)
+    for event in cases.scenario.events:
+        fewer = [other for other in events if other is not event]
+        events = fewer if await differing(clickhouse, cases, [definition], fewer) else events
+    while parts := await differing(clickhouse, cases, _parts(definition), events):
+        definition = parts[0]
+    return definition, events
 
 
 def _parts(definition: Group) -> list[Group]:
-    """Smaller definitions, one for each part, if there are several or the one is a group."""
+    """Return one definition for each part, if there are several parts or the only one is a group."""
     if len(definition.conditions) == 1 and not isinstance(definition.conditions[0], Group):
         return []
     return [
@@ -105,24 +56,37 @@ def _parts(definition: Group) -> list[Group]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(WORLDS))
+async def assert_agreement(clickhouse: ClickHouse, cases: Cases) -> None:
+    """Fail with the smallest case of the first definition whose members differ."""
+    scenario = cases.scenario
+    for definition in await differing(clickhouse, cases, cases.definitions, scenario.events):
+        part, events = await smallest(clickhouse, cases, definition)
+        pytest.fail(f"{part!r}\nas of {scenario.as_of_ms} in {events}\nand {scenario.lists}")
+
+
+@pytest.mark.parametrize("seed", range(SCENARIOS))
 async def test_sql_and_python_agree(clickhouse: ClickHouse, seed: int) -> None:
-    await Cases.of(seed).agree(clickhouse)
+    await assert_agreement(clickhouse, corpus()[seed])
 
 
-def test_the_corpus_asks_for_everything_and_divides_its_worlds() -> None:
-    corpus = [Cases.of(seed) for seed in range(WORLDS)]
-    asked = Counter(
-        each.type
-        for cases in corpus
+@pytest.mark.parametrize("condition_type", sorted(QUESTIONS))
+def test_the_corpus_asks_for_every_condition_type(condition_type: str) -> None:
+    """Adding a type means adding it to what `Scenario` draws from."""
+    types: Counter[str] = Counter(
+        node.type
+        for cases in corpus()
         for definition in cases.definitions
-        for _, each in walk(definition)
-        if not isinstance(each, Group)
+        for _, node in walk(definition)
+        if not isinstance(node, Group)
     )
-    dividing = sum(cases.divides(definition) for cases in corpus for definition in cases.definitions)
 
-    assert sum(len(set(map(repr, cases.definitions))) for cases in corpus) >= 1000
-    assert len(asked) == 9, asked
+    assert types[condition_type] >= 20
+
+
+def test_the_corpus_has_a_thousand_cases_that_mostly_divide_their_scenarios() -> None:
+    dividing = sum(cases.divides(definition) for cases in corpus() for definition in cases.definitions)
+
+    assert sum(len(set(map(repr, cases.definitions))) for cases in corpus()) >= 1000
     assert dividing > 700
 
 
@@ -131,11 +95,11 @@ def test_the_corpus_asks_for_everything_and_divides_its_worlds() -> None:
 @settings(
     max_examples=max(EXAMPLES // DEFINITIONS, 1),
     deadline=None,
-    # A world is made from one seed, which has nothing to shrink; one that failed comes first the next time.
+    # A scenario is made from one seed, which has nothing to shrink; one that failed comes first the next time.
     phases=[Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 @given(seed=st.binary(min_size=8, max_size=8))
 async def test_sql_and_python_agree_for_long(clickhouse: ClickHouse, seed: bytes) -> None:
-    """On EXAMPLES cases that no run had before: an example is a case, so hypothesis draws a world for forty of them."""
-    await Cases.of(seed).agree(clickhouse)
+    """On EXAMPLES cases that no run had before: hypothesis draws a scenario for every forty of them."""
+    await assert_agreement(clickhouse, Cases.of(seed))

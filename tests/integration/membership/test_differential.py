@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,21 +9,15 @@ import pytest
 from pydantic import JsonValue
 
 from segops_common.stores.clickhouse import ClickHouse
-from segops_language import Group, format_instant
+from segops_language import format_instant
 from segops_language.events import Event
 from segops_language.instants import from_ms
-from segops_language.reference.evaluate import NO_USERS, evaluate
-from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
-from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
-from segops_membership.compiler.definitions import NO_REFERENCES, compile_definition
-from segops_membership.domain.predicates import StaticListPredicate, predicates_of
-from segops_membership.domain.set_algebra import Referred, members
-from tests.integration.membership.stack import NOW_MS, count, group, insert_events, insert_lists, new_tenant
-from tests.integration.membership.worlds import (
-    DAY_MS,
+from segops_language.reference.evaluate import evaluate
+from tests.corpus.cases import SEGMENT
+from tests.corpus.instants import DAY_MS
+from tests.corpus.scenario import (
     DURATIONS,
     INSTANTS,
-    LISTED,
     NUMERALS,
     OFFSETS,
     PATHS,
@@ -34,50 +27,8 @@ from tests.integration.membership.worlds import (
     USERS,
     WINDOWS,
 )
-
-SEGMENT = 7
-
-
-@pytest.fixture(scope="session")
-async def clickhouse(migrated: None, clickhouse_url: str) -> AsyncIterator[ClickHouse]:
-    """One client for all worlds."""
-    clickhouse = ClickHouse(url=clickhouse_url)
-    yield clickhouse
-    await clickhouse.close()
-
-
-async def members_by_sql(
-    clickhouse: ClickHouse,
-    events: Sequence[Event],
-    wanted: Sequence[Group],
-    as_of_ms: int,
-    *,
-    references: Mapping[int, Group] = NO_REFERENCES,
-    lists: Mapping[int, frozenset[str]] = NO_USERS,
-    tenant: int | None = None,
-) -> list[frozenset[str]]:
-    """Members as a worker finds them, all definitions in one job, in a tenant of their own."""
-    tenant = new_tenant() if tenant is None else tenant
-    # Merging happens within an insert, so what is delivered twice must come in two.
-    for part in (events[::2], events[1::2], events[:3]):
-        await insert_events(clickhouse, [(tenant, each) for each in part])
-    profiles = ClickHouseProfiles(clickhouse=clickhouse)
-    atoms_of_lists = {segment_id: StaticListPredicate(segment_id, 2, 3) for segment_id in lists}
-    await insert_lists(clickhouse, tenant, lists, LISTED)
-    known = atoms_of_lists.values()
-    await profiles.assign_numbers(tenant, 1000, await profiles.count_pending(tenant, known), 1, known)
-    rows = await clickhouse.query("SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant})
-    names = {int(n): str(user_id) for n, user_id in rows.rows}
-    expressions = [
-        compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references, lists=atoms_of_lists)
-        for each in wanted
-    ]
-    atoms = predicates_of(*expressions)
-    answers = await ClickHouseEvaluation(clickhouse=clickhouse).evaluate(tenant, atoms, as_of_ms)
-    referred: dict[int, Referred] = {}
-    found = [members(each, answers.members, answers.universe, referred) for each in expressions]
-    return [frozenset(names[n] for n in each) for each in found]
-
+from tests.integration.membership.differential import members_by_sql
+from tests.integration.membership.stack import NOW_MS, count, group
 
 VALUES: list[Any] = [
     *SCALARS,

@@ -19,9 +19,10 @@ from segops_language.walk import Needs, needs_of
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports.events import TooManyEvents
+from tests.corpus.cases import SEGMENT
+from tests.corpus.scenario import LISTED, OFFSETS, USERS, Scenario
+from tests.integration.membership.differential import members_by_sql
 from tests.integration.membership.stack import NOW_MS, count, event, group, insert_events, new_tenant
-from tests.integration.membership.test_differential import SEGMENT, members_by_sql
-from tests.integration.membership.worlds import LISTED, OFFSETS, USERS, World
 
 ROUNDS = 6
 CROWD = 8
@@ -55,18 +56,18 @@ def _crowd(random: Random, events: list[Event]) -> list[Event]:
 @pytest.mark.parametrize("seed", range(ROUNDS))
 async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: int) -> None:
     random = Random(seed)
-    world = World(random)
-    events = [*world.events, *_crowd(random, world.events)]
-    wanted = [world.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
+    scenario = Scenario(random)
+    events = [*scenario.events, *_crowd(random, scenario.events)]
+    wanted = [scenario.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
     tenant = new_tenant()
 
     by_run = await members_by_sql(
-        clickhouse, events, wanted, NOW_MS, references=world.references, lists=world.lists, tenant=tenant
+        clickhouse, events, wanted, NOW_MS, references=scenario.references, lists=scenario.lists, tenant=tenant
     )
 
     reader = ClickHouseProfileEvents(clickhouse=clickhouse)
-    needs = needs_of((*wanted, *world.references.values()))
-    atoms = [StaticListPredicate(each, 2, 3) for each in world.lists]
+    needs = needs_of((*wanted, *scenario.references.values()))
+    atoms = [StaticListPredicate(each, 2, 3) for each in scenario.lists]
     users = (*LISTED, *(f"{user}-{i}" for user in USERS for i in range(CROWD)))
     explained: list[set[str]] = [set() for _ in wanted]
     for user in users:
@@ -74,8 +75,8 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
         assert seen == any(each.profile_id == user and each.timestamp_ms <= NOW_MS for each in events)
         known = await reader.read(tenant, user, needs, NOW_MS)
         inside = await reader.static_segments_of(tenant, user, atoms)
-        lists = {each: frozenset((user,) if each in inside else ()) for each in world.lists}
-        profile = Profile(user, known, NOW_MS, SEGMENT, world.references, lists, seen)
+        lists = {each: frozenset((user,) if each in inside else ()) for each in scenario.lists}
+        profile = Profile(user, known, NOW_MS, SEGMENT, scenario.references, lists, seen)
         for members, definition in zip(explained, wanted, strict=True):
             if explain(profile, definition).forecast.holds:
                 members.add(user)

@@ -23,9 +23,9 @@ from segops_membership.ports.evaluation import QueryRefused
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.previews import Preview
 from segops_membership.service.tenant_lease import LeaseHolder
+from tests.corpus.scenario import Scenario
 from tests.integration.membership.analysis import announce, use_cases_of
 from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
-from tests.integration.membership.worlds import World
 
 SEGMENT = 7
 PRO: dict[str, object] = {"type": "user_property", "property": "plan", "operator": "eq", "value": "pro"}
@@ -125,19 +125,19 @@ async def test_a_preview_of_every_condition_type_is_exact(stack: Stack) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_preview_of_any_definition_in_any_world_is_exact(stack: Stack, seed: int) -> None:
-    world = World(Random(seed))
+    scenario = Scenario(Random(seed))
     tenant = new_tenant()
-    await stack.insert(tenant, world.events)
-    await announce(stack, tenant, dict.fromkeys(world.lists, group(logic="OR")))
-    for static, users in world.lists.items():
+    await stack.insert(tenant, scenario.events)
+    await announce(stack, tenant, dict.fromkeys(scenario.lists, group(logic="OR")))
+    for static, users in scenario.lists.items():
         await stack.lists.store([listing(tenant, static, 1, users)])
     use_cases = use_cases_of(stack)
     for segment_id in range(1, 4):
-        references = dict(world.references)
-        definition = world.definition(segment_id)
+        references = dict(scenario.references)
+        definition = scenario.definition(segment_id)
         found = await use_cases.previews.preview(tenant, definition, segment_id=segment_id, as_of=NOW)
 
-        assert_exact(found, definition, world.events, segment_id, references, world.lists)
+        assert_exact(found, definition, scenario.events, segment_id, references, scenario.lists)
         await announce(stack, tenant, {segment_id: definition})
 
 

@@ -17,11 +17,11 @@ from segops_language.conditions import AggregateFunction
 from segops_language.conditions.aggregate import aggregate
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
+from tests.corpus.cases import SEGMENT
+from tests.corpus.values import FUNCTIONS, OPERATORS
+from tests.integration.membership.differential import members_by_sql
 from tests.integration.membership.stack import NOW_MS, group
-from tests.integration.membership.test_differential import SEGMENT, clickhouse, members_by_sql
-from tests.integration.membership.worlds_values import FUNCTIONS, OPERATORS
 
-__all__ = ["clickhouse"]
 MAX = 1.7976931348623157e308
 LEAST = 5e-324
 LISTS: dict[str, list[JsonValue]] = {

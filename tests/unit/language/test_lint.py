@@ -10,7 +10,7 @@ import pytest
 from segops_language import Group, walk
 from segops_language.lint import static_warnings
 from segops_language.reference.evaluate import Profile
-from tests.integration.membership.worlds import USERS, World
+from tests.corpus.scenario import USERS, Scenario
 
 NEVER = {"type": "event_count", "event_type": "a", "operator": "lt", "value": 0}
 SOME = {"type": "event_count", "event_type": "a", "operator": "gte", "value": 1}
@@ -101,8 +101,8 @@ def test_what_is_said_twice_is_said_once_more() -> None:
 def test_no_warning_is_ever_wrong() -> None:
     random, warned = Random(5), 0
     for _ in range(150):
-        world = World(random)
-        definition = world.definition(7)
+        scenario = Scenario(random)
+        definition = scenario.definition(7)
         nodes = dict(walk(definition))
         codes = {fault.path: fault.code for fault in static_warnings(definition)}
         for path, code in codes.items():
@@ -110,7 +110,7 @@ def test_no_warning_is_ever_wrong() -> None:
                 continue
             warned += 1
             for user in USERS:
-                known = [each for each in world.events if each.profile_id == user]
-                profile = Profile(user, known, world.as_of_ms, 7, world.references, world.lists)
+                known = [each for each in scenario.events if each.profile_id == user]
+                profile = Profile(user, known, scenario.as_of_ms, 7, scenario.references, scenario.lists)
                 assert profile.is_in(nodes[path]) == (code == "always-true"), nodes[path]
     assert warned > 20

@@ -8,9 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from segops_language.events import Event
-from tests.integration.membership.stack import NOW_MS
-
-DAY_MS = 86_400_000
+from tests.corpus.instants import DAY_MS, NOW_MS
 
 _VALUES: tuple[Any, ...] = (
     *(5, 5.5, 6, 1, 0, -0.0, "5", "05", "6", True, False, None, "pro", "Pro", "a\nb", "xa", "ax", "", 2**63 + 2**11),

@@ -88,7 +88,7 @@ def _functions(module: ModuleType) -> list[FunctionType]:
 
 _PRESENT = "{property_of(check.keys, bind).present}"
 
-MUTANTS = (
+COMPILER_MUTANTS = (
     Mutant("AND and OR swapped", definitions, 'group.logic == "AND"', 'group.logic == "OR"'),
     Mutant("negation of conditions ignored", predicates, "Not(expression) if negate", "expression if negate"),
     Mutant("negation of groups ignored", definitions, "negated_if(group.negate, ", "negated_if(False, "),
@@ -118,10 +118,16 @@ MUTANTS = (
         "InstantIn(as_of_ms - 1 - check.value.milliseconds",
     ),
     Mutant(
-        "negative filters not negated", selections, "_test(check, as_of_ms), negated)", "_test(check, as_of_ms), False)"
+        "negative filters not negated",
+        selections,
+        "_test(check, as_of_ms), negated)",
+        "_test(check, as_of_ms), False)",
     ),
     Mutant(
-        "in takes the first value only", selections, "for value in check.value)))", "for value in check.value[:1])))"
+        "in takes the first value only",
+        selections,
+        "for value in check.value)))",
+        "for value in check.value[:1])))",
     ),
     Mutant("seed of a sample ignored", sample, "if condition.seed is None else condition.seed", ""),
     Mutant(
@@ -131,7 +137,10 @@ MUTANTS = (
         "int(condition.percent) * 10_000",
     ),
     Mutant(
-        "regularity reads one period less", regularity, "condition.of * period_ms", "(condition.of - 1) * period_ms"
+        "regularity reads one period less",
+        regularity,
+        "condition.of * period_ms",
+        "(condition.of - 1) * period_ms",
     ),
     Mutant("count of 0 not complemented", count, "Not(predicate(high + 1, None))", "predicate(1, max(high, 1))"),
     Mutant(
@@ -156,8 +165,22 @@ MUTANTS = (
     ),
     Mutant("gt of doubles as gte", aggregate, "math.nextafter(low, math.inf), math.inf", "low, math.inf"),
     Mutant(
-        "complement of everyone", set_algebra, "return universe - ", "return universe.copy() if True else universe - "
+        "complement of everyone",
+        set_algebra,
+        "return universe - ",
+        "return universe.copy() if True else universe - ",
     ),
+    Mutant(
+        "held nothing for less",
+        trait,
+        "(passing, TraitPredicate(check.keys, Present()), Not(held))",
+        "(passing, Not(held))",
+    ),
+    Mutant("held for longer and less swapped", trait, 'held_for.operator == "gte"', 'held_for.operator == "lt"'),
+)
+"""Found without an engine, too: the compiled predicates are wrong."""
+
+SQL_MUTANTS = (
     Mutant("tenant of events ignored", statements, 'of_type = [f"tenant_id = {tenant}", ', "of_type = ["),
     Mutant(
         "duplicates counted",
@@ -183,7 +206,10 @@ MUTANTS = (
     Mutant("window includes its start", statements, "timestamp > ", "timestamp >= "),
     Mutant("window excludes its end", statements, "timestamp <= ", "timestamp < "),
     Mutant(
-        "window only as wide as the widest", statements, 'conditions.append(f"timestamp > ', '("").join(f"timestamp > '
+        "window only as wide as the widest",
+        statements,
+        'conditions.append(f"timestamp > ',
+        '("").join(f"timestamp > ',
     ),
     Mutant(
         "ties not broken by message_id",
@@ -204,7 +230,12 @@ MUTANTS = (
         "{ORDER_KEY}, {selected})",
         "{ORDER_KEY}, {passes} AND {selected})",
     ),
-    Mutant("prefixes match reserved types", sql_selections, "{prefixed}NOT startsWith(event_type, '$')", "{prefixed}1"),
+    Mutant(
+        "prefixes match reserved types",
+        sql_selections,
+        "{prefixed}NOT startsWith(event_type, '$')",
+        "{prefixed}1",
+    ),
     Mutant(
         "prefix taken for a name",
         sql_selections,
@@ -232,7 +263,12 @@ MUTANTS = (
     Mutant("dots within keys as between them", json_paths, ".replace('.', '%2E')", ""),
     Mutant("missing fails negative filters", filters, '(NOT {condition})"', f'(NOT {{condition}} AND {_PRESENT})"'),
     Mutant("numerals are no numbers", filters, "toFloat64OrNull({value.text}), NULL)", "NULL, NULL)"),
-    Mutant("anything like a number is one", filters, "if(match({value.text}, {bind.text(_JSON_NUMBER)}), ", "if(1, "),
+    Mutant(
+        "anything like a number is one",
+        filters,
+        "if(match({value.text}, {bind.text(_JSON_NUMBER)}), ",
+        "if(1, ",
+    ),
     Mutant("gt as gte", filters, '"gt": ">"', '"gt": ">="'),
     Mutant(
         "between excludes its low end",
@@ -269,11 +305,21 @@ MUTANTS = (
     Mutant("sequence a millisecond too short", sequence, "predicate.within_ms *", "(predicate.within_ms - 1) *"),
     Mutant("sequence however long", sequence, "min(predicate.within_ms * _STEPS, _LONGEST)", "_LONGEST"),
     Mutant("filters of steps ignored", sequence, "*checks_sql(step.where, bind)", "*()"),
-    Mutant("window of a sequence ignored", sequence, "window_sql((predicate.start_ms, predicate.end_ms), bind)", "()"),
+    Mutant(
+        "window of a sequence ignored",
+        sequence,
+        "window_sql((predicate.start_ms, predicate.end_ms), bind)",
+        "()",
+    ),
     Mutant("last step not needed", sequence, "{column} = {bind.integer(len(predicate.steps))}", "{column} > 0"),
     Mutant("three steps however long", sequence, "windowFunnel({_within(predicate)})", "windowFunnel({_LONGEST})"),
     Mutant("two steps however long", sequence, " AND gap <= {_within(predicate)}", ""),
-    Mutant("two steps in either order", sequence, "bitAnd(gap, {_STEPS - 1}) = {_STEPS - 1}", "gap % {_STEPS} != 0"),
+    Mutant(
+        "two steps in either order",
+        sequence,
+        "bitAnd(gap, {_STEPS - 1}) = {_STEPS - 1}",
+        "gap % {_STEPS} != 0",
+    ),
     Mutant("two steps in the order of arrival", sequence, "arraySort({column})", "{column}"),
     Mutant(
         "setting an equal value restarts",
@@ -285,11 +331,6 @@ MUTANTS = (
     Mutant("removals since then ignored", trait, "(2)({value}, {sets} AND", "(2)({value}, {value} != '' AND"),
     Mutant("not held when set just then", trait, "timestamp <= {since}", "timestamp < {since}"),
     Mutant("5 and its numeral alike", trait, "concat('n', ", "concat('s', "),
-    Mutant(
-        "held nothing for less",
-        trait,
-        "(passing, TraitPredicate(check.keys, Present()), Not(held))",
-        "(passing, Not(held))",
-    ),
-    Mutant("held for longer and less swapped", trait, 'held_for.operator == "gte"', 'held_for.operator == "lt"'),
 )
+
+MUTANTS = COMPILER_MUTANTS + SQL_MUTANTS

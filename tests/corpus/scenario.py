@@ -1,8 +1,9 @@
-"""Small worlds full of traps, and definitions that walk into them."""
+"""Generated scenarios: the events of a few users at the edges of the language, and definitions that ask about them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -12,12 +13,11 @@ from segops_language import Group, format_instant
 from segops_language.events import Event
 from segops_language.instants import from_ms
 from segops_language.json_values import instant, number
-from tests.integration.membership.stack import NOW_MS
-from tests.integration.membership.worlds_filters import BY_FAMILY, families, walk
-from tests.integration.membership.worlds_order import held_for, sequence_condition, set_again
-from tests.integration.membership.worlds_values import values_condition
+from tests.corpus.filters import BY_FAMILY, families, walk
+from tests.corpus.instants import DAY_MS, NOW_MS
+from tests.corpus.order import held_for, sequence_condition, set_again
+from tests.corpus.values import ValuesGenerator, aggregate_condition, values_condition
 
-DAY_MS = 86_400_000
 USERS = ("u1", "u'2", "ü3", "{u:String}", "U1")
 LISTED = (*USERS, "without events", '\n"☃')
 STATIC = (901, 902)
@@ -126,24 +126,36 @@ WINDOWS: tuple[dict[str, str], ...] = (
 )
 _WANTED = tuple(each for each in SCALARS if each is not None and each != 2**63)
 _COUNT_OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "between")
+_VALUES = "event_count per value, or event_aggregate"
+_DRAWN = (
+    *("event_count",) * 2,
+    *(_VALUES,) * 2,
+    "event_time",
+    "event_match",
+    "event_regularity",
+    *("event_sequence",) * 2,
+    "sample",
+    "segment",
+)
+"""What half of the conditions are drawn from; the other half are of traits."""
 _COUNT_BOUNDS = (-1, 0, 0.5, 1, 1, 1.0, 1.5, 2, 2, 3)
 
 
-class World:
-    """Events of a few users, and definitions that mostly ask for what is there, or just beside it."""
+class Scenario:
+    """Events of a few users, and definitions that mostly ask for what is there, or for what nearly is."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self.references: dict[int, Group] = {each: Group(logic="OR", conditions=()) for each in STATIC}
         self.lists = {each: frozenset(random.sample(LISTED, random.randint(0, 4))) for each in STATIC}
-        # Some worlds are narrow, so that the same things happen again.
+        # Some scenarios are narrow, so that the same things happen again.
         self._users = USERS[: random.choice((3, 3, 5))]
         self._event_types = random.choice((EVENT_TYPES, EVENT_TYPES, ("$identify", "login")))
         self._keys = random.choice((KEYS, random.sample(KEYS, 2)))
         self._fresh: list[Event] = []
         for i in range(random.randint(3, 16)):
             self._fresh.append(self._event(i))
-        # Mostly one at which everything is known; some events are delivered twice, and nothing comes in order.
+        # Mostly an instant after all events; some events are delivered twice, and none in order.
         self.as_of_ms = random.choice(
             (NOW_MS, NOW_MS, random.choice(self._fresh).timestamp_ms + random.choice((-1, 0, 1)))
         )
@@ -151,7 +163,7 @@ class World:
         random.shuffle(self.events)
 
     def definition(self, segment_id: int) -> Group:
-        """A definition of one to three parts for a segment, which those after it may refer to."""
+        """Return a definition of one to three parts for a segment, which later definitions may refer to."""
         parts = [self._node(2) for _ in range(self._random.choice((1, 1, 1, 1, 1, 2, 3)))]
         logic = self._random.choice(("AND", "OR"))
         made = Group.model_validate({"logic": logic, "conditions": parts, "negate": self._random.random() < 0.1})
@@ -198,34 +210,36 @@ class World:
                 "negate": self._random.random() < 0.3,
             }
         negate = self._random.random() < 0.1
-        if kind < 0.5:
-            return {"type": "user_property", **self._trait(), "negate": negate}
-        return {
-            **self._random.choice(
-                (
-                    self._event_count,
-                    self._event_count,
-                    self._values_condition,
-                    self._values_condition,
-                    self._event_time,
-                    self._event_match,
-                    self._event_regularity,
-                    self._event_sequence,
-                    self._event_sequence,
-                    self._sample,
-                    self._segment,
-                )
-            )(),
-            "negate": negate,
+        drawn = "user_property" if kind < 0.5 else self._random.choice(_DRAWN)
+        return {**self.condition(drawn), "negate": negate}
+
+    def condition(self, condition_type: str) -> dict[str, Any]:
+        """Return a condition of a type. Raises KeyError for a type without a generator."""
+        generators: dict[str, Callable[[], dict[str, Any]]] = {
+            "user_property": self._trait,
+            "event_count": self._event_count,
+            _VALUES: self._values_condition,
+            "event_aggregate": self._event_aggregate,
+            "event_time": self._event_time,
+            "event_match": self._event_match,
+            "event_regularity": self._event_regularity,
+            "event_sequence": self._event_sequence,
+            "sample": self._sample,
+            "segment": self._segment,
         }
+        return generators[condition_type]()
 
     def _trait(self) -> dict[str, Any]:
-        """A test of a trait, and now and then of how long it has been so, mostly where it was set more than once."""
+        """Return a test of a trait; sometimes how long it was held, mostly where the trait was set more than once."""
         if self._random.random() < 0.6:
-            return self._filter(self._subject("$identify"))
+            return {"type": "user_property", **self._filter(self._subject("$identify"))}
         calls = [each for each in self._fresh if each.event_type == "$identify" and each.timestamp_ms <= self.as_of_ms]
         subject = self._random.choice(set_again(calls) or calls or self._fresh)
-        return {**self._filter(subject), "held_for": held_for(self._random, calls, subject, self.as_of_ms)}
+        return {
+            "type": "user_property",
+            **self._filter(subject),
+            "held_for": held_for(self._random, calls, subject, self.as_of_ms),
+        }
 
     def _subject(self, event_type: str) -> Event:
         """An event to ask about, of the type if there is one."""
@@ -261,12 +275,18 @@ class World:
         }
 
     def _values_condition(self) -> dict[str, Any]:
+        return self._of_values(values_condition)
+
+    def _event_aggregate(self) -> dict[str, Any]:
+        return self._of_values(aggregate_condition)
+
+    def _of_values(self, made_by: ValuesGenerator) -> dict[str, Any]:
         pick = self._random.choice
         subject = pick(self._fresh)
         condition: dict[str, Any] = {
             "event_type": pick((subject.event_type, subject.event_type, pick(EVENT_PATTERNS))),
             "where": [self._filter(subject) for _ in range(pick((0, 0, 0, 1)))],
-            **values_condition(self._random, self._fresh, subject, self._path(subject)[0]),
+            **made_by(self._random, self._fresh, subject, self._path(subject)[0]),
         }
         return condition if pick((True, True, False)) else {**condition, "window": pick(WINDOWS)}
 

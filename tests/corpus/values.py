@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, get_args
+
+from pydantic import JsonValue
 
 from segops_language.conditions import AggregateFunction, CountOperator
 from segops_language.conditions.aggregate import aggregate
@@ -17,16 +19,29 @@ FUNCTIONS: tuple[AggregateFunction, ...] = get_args(AggregateFunction)
 OPERATORS: tuple[CountOperator, ...] = get_args(CountOperator)
 
 
+ValuesGenerator = Callable[[Random, Sequence[Event], Event, str], dict[str, Any]]
+
+
 def values_condition(random: Random, events: Sequence[Event], subject: Event, path: str) -> dict[str, Any]:
-    """All of the condition but its event type, filters and window."""
-    alike = [each for each in events if (each.profile_id, each.event_type) == (subject.profile_id, subject.event_type)]
-    values = [look_up(each.payload, path_keys(path)) for each in alike]
+    """Return a count per value or an aggregate, without event type, filters and window."""
     if random.random() < 0.3:
+        values = _values_like(events, subject, path)
         counts = [float(count) for count in count_each(values).values()]
         return {"type": "event_count", "per": path, **_compared(random, random.choice([*counts, 0.0, 1.0]))}
+    return aggregate_condition(random, events, subject, path)
+
+
+def aggregate_condition(random: Random, events: Sequence[Event], subject: Event, path: str) -> dict[str, Any]:
+    """Return an aggregate, without event type, filters and window."""
     function = random.choice(FUNCTIONS)
-    found = aggregate(function, values)
-    return {"type": "event_aggregate", "property": path, "function": function, **_compared(random, found)}
+    result = aggregate(function, _values_like(events, subject, path))
+    return {"type": "event_aggregate", "property": path, "function": function, **_compared(random, result)}
+
+
+def _values_like(events: Sequence[Event], subject: Event, path: str) -> list[JsonValue]:
+    """Return what the path leads to in the events of the subject's profile and type."""
+    alike = [each for each in events if (each.profile_id, each.event_type) == (subject.profile_id, subject.event_type)]
+    return [look_up(each.payload, path_keys(path)) for each in alike]
 
 
 def _compared(random: Random, found: float | None) -> dict[str, Any]:

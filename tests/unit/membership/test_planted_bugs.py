@@ -1,0 +1,28 @@
+"""Bugs planted in the compiler are found by interpreting what it makes, without an engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from segops_language import Group
+from segops_language.reference.evaluate import evaluate
+from tests.corpus.cases import SEGMENT
+from tests.corpus.edges import DEFINITIONS, EVENTS
+from tests.corpus.instants import NOW_MS
+from tests.corpus.killers import KILLERS
+from tests.corpus.mutants import COMPILER_MUTANTS, Mutant
+from tests.unit.membership.in_memory import members_in_memory
+
+
+@pytest.mark.parametrize("mutant", COMPILER_MUTANTS, ids=lambda mutant: mutant.name)
+async def test_a_planted_bug_is_caught(mutant: Mutant) -> None:
+    part, killers = KILLERS[mutant.name]
+    conditions = [DEFINITIONS[part][index] for index in killers]
+    definitions = [
+        Group.model_validate(each if "logic" in each else {"logic": "AND", "conditions": [each]}) for each in conditions
+    ]
+    correct = [evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in definitions]
+
+    assert await members_in_memory(EVENTS, definitions, NOW_MS) == correct
+    with mutant.planted():
+        assert await members_in_memory(EVENTS, definitions, NOW_MS) != correct
