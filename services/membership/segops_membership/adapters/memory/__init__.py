@@ -1,1 +1,1 @@
-"""Adapters that keep everything in this process, for tests and for trying things out."""
+"""Adapters that keep everything in this process, for tests and experiments. They pass the contract suites of the ports."""

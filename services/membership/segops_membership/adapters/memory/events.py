@@ -1,0 +1,100 @@
+"""Reading events from a memory warehouse."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from pydantic import JsonValue
+
+from segops_common.contracts.http import ObservedEvents, PropertyKind
+from segops_language.events import Event
+from segops_language.walk import Needs
+from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.domain.predicates import StaticListPredicate
+from segops_membership.ports.events import TooManyEvents
+
+MAX_EVENTS: Final = 100_000
+MAX_EVENT_TYPES: Final = 1_000
+
+
+class MemoryProfileEvents:
+    """See the port `ProfileEvents`."""
+
+    def __init__(self, *, warehouse: MemoryWarehouse, max_events: int = MAX_EVENTS) -> None:
+        self._warehouse = warehouse
+        self._max_events = max_events
+
+    async def has_events(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+        """See the port."""
+        first_seen_ms = self._warehouse.tenant(tenant_id).first_seen_ms(profile_id)
+        return first_seen_ms is not None and first_seen_ms <= as_of_ms
+
+    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+        """See the port."""
+        stored = self._warehouse.tenant(tenant_id).events.get(profile_id, {}).values()
+        events = [
+            event if needs.payloads else replace(event, payload={})
+            for event in stored
+            if event.timestamp_ms <= as_of_ms and any(each.matches(event.event_type) for each in needs.patterns)
+        ]
+        if len(events) > self._max_events:
+            raise TooManyEvents
+        return events
+
+    async def static_segments_of(
+        self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
+    ) -> Collection[int]:
+        """See the port."""
+        rows = self._warehouse.tenant(tenant_id)
+        return [
+            segment.segment_id
+            for segment in lists
+            if profile_id in rows.list_members(segment.segment_id, segment.since, segment.until)
+        ]
+
+
+class MemoryObservedEvents:
+    """See the port `ObservedEventsReader`. Event types come in descending order of their number of events."""
+
+    def __init__(self, *, warehouse: MemoryWarehouse) -> None:
+        self._warehouse = warehouse
+
+    async def read(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
+        """See the port."""
+        events = [event for events in self._warehouse.tenant(tenant_id).events.values() for event in events.values()]
+        counts = Counter(event.event_type for event in events)
+        names = sorted(counts, key=lambda name: (-counts[name], name))
+        kinds: defaultdict[str, defaultdict[str, set[PropertyKind]]] = defaultdict(lambda: defaultdict(set))
+        for event in events:
+            if event.event_type in event_types:
+                for path, kind in _kinds(event.payload, ()):
+                    kinds[event.event_type][path].add(kind)
+        return ObservedEvents(
+            event_types=tuple(names[:MAX_EVENT_TYPES]),
+            complete=len(names) <= MAX_EVENT_TYPES,
+            properties={
+                name: {path: tuple(sorted(of_path)) for path, of_path in sorted(of_type.items())}
+                for name, of_type in kinds.items()
+            },
+        )
+
+
+def _kinds(value: JsonValue | Mapping[str, JsonValue], keys: tuple[str, ...]) -> Iterator[tuple[str, PropertyKind]]:
+    """Yield the path and kind of every scalar and array; nulls have none."""
+    match value:
+        case Mapping():
+            for key, inner in value.items():
+                yield from _kinds(inner, (*keys, key.replace(".", "\\.")))
+        case bool():
+            yield ".".join(keys), "boolean"
+        case str():
+            yield ".".join(keys), "string"
+        case int() | float():
+            yield ".".join(keys), "number"
+        case None:
+            pass
+        case list():
+            yield ".".join(keys), "array"
