@@ -26,11 +26,11 @@ from segops_common.streams.log import (
 from segops_common.streams.loop.consumer import (
     Limits,
 )
-from segops_common.streams.loop.dead_letters import (
+from segops_common.streams.loop.dead_letter_topic import (
     CODE_HEADER,
     OFFSET_HEADER,
     REPLAYED_FROM_HEADER,
-    DeadLetters,
+    DeadLetterTopic,
 )
 from segops_testkit.event_log_tools import (
     CLOSE_S,
@@ -217,7 +217,7 @@ class EventLogContract:
                     await until(lambda: source in heir.assignment(), harness.takeover_s)
                     await heir.commit(source, 3)
                 harness.reunite(lost_log)
-                await until(lambda: lost.lock.wanted, harness.takeover_s)
+                await until(lambda: lost.lock.is_contended, harness.takeover_s)
                 with pytest.raises(NotAssigned):
                     await self._commit_until_answered(lost, source)
             assert await lost.committed(source) == Committed(3, "")
@@ -238,7 +238,7 @@ class EventLogContract:
             await until(lambda: len(first.assignment()) == 2)
             async with (await harness.connect()).consumer("g", [topic]) as second:
                 async with first.lock.shared(give_up_s=30):
-                    await until(lambda: first.lock.wanted)
+                    await until(lambda: first.lock.is_contended)
                     await asyncio.sleep(0.5)
                     assert not second.assignment()
                     for source in (TopicPartition(topic.name, 0), TopicPartition(topic.name, 1)):
@@ -333,7 +333,7 @@ class EventLogContract:
         collector = Collector(bad=bad)
         async with running(log, topic, collector):
             await until(lambda: len(collector.values) == 1)
-        letters = DeadLetters(log=log)
+        letters = DeadLetterTopic(log=log)
         assert await letters.replay(topic, 2) == 2
         assert await letters.replay(topic, 10) == 1
         assert await letters.replay(topic, 10) == 0

@@ -29,8 +29,8 @@ from segops_common.streams.loop.consumer import (
     Limits,
     SilentObserver,
 )
-from segops_common.streams.loop.dead_letters import (
-    DeadLetters,
+from segops_common.streams.loop.dead_letter_topic import (
+    DeadLetterTopic,
 )
 
 REFUSAL_S = 5.5
@@ -163,7 +163,7 @@ async def running(
         group="loop",
         topic=topic,
         handler=handler,
-        dead_letters=DeadLetters(log=log),
+        dead_letters=DeadLetterTopic(log=log),
         faults=faults,
         clock=SystemClock(),
         limits=limits or Limits(max_age_s=0.05, drain_s=2.0, retry_most_s=0.5),

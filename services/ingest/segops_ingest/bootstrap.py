@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import SystemRandom
+from typing import Any
 
 from segops_common.contracts.topics import EVENTS, SINK_GROUP
 from segops_common.core.ids import SystemIds
@@ -12,7 +13,8 @@ from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, TopicCreation
 from segops_common.runtime.resources import opened_clickhouse, opened_redis
 from segops_common.stores.redis import RedisBreaker
-from segops_common.streams.loop.consumer import ConsumerLoop, Limits
+from segops_common.streams.loop.consumer import Limits
+from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
 from segops_ingest.adapters.metrics import IngestMetrics
@@ -54,7 +56,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check})
 
     @asynccontextmanager
-    async def sink(self) -> AsyncIterator[ConsumerLoop]:
+    async def sink(self) -> AsyncIterator[GroupLoop[Any]]:
         """Open what the sink needs, and its loop."""
         async with self._event_log() as log, opened_clickhouse(self._settings.clickhouse_url) as clickhouse:
             sink = Sink(warehouse=ClickHouseWarehouse(clickhouse=clickhouse, faults=self._faults))

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,7 +19,8 @@ from segops_common.runtime.resources import opened_clickhouse, opened_postgres, 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.redis import RedisBreaker
 from segops_common.streams.log import EventLog
-from segops_common.streams.loop.consumer import ConsumerLoop, Limits
+from segops_common.streams.loop.consumer import Limits
+from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.web.app import Running
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
@@ -113,7 +114,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             yield Running(use_cases, authenticator=authenticator, checks={"lookup": lookup.check})
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[dict[str, ConsumerLoop]]:
+    async def worker(self) -> AsyncIterator[dict[str, GroupLoop[Any]]]:
         """Open what the compute worker needs, and its loops by name."""
         async with (
             self._event_log() as log,

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,7 +17,8 @@ from segops_common.runtime.migrations import MigrationStep, PostgresMigrations, 
 from segops_common.runtime.resources import opened_postgres
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
-from segops_common.streams.loop.consumer import ConsumerLoop, Limits
+from segops_common.streams.loop.consumer import Limits
+from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_segments.adapters.files.spool import file_spool
@@ -93,7 +94,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             yield Worker(worker, {"postgres": partial(check_postgres, engine), "event-log": log.check})
 
     @asynccontextmanager
-    async def results(self) -> AsyncIterator[ConsumerLoop]:
+    async def results(self) -> AsyncIterator[GroupLoop[Any]]:
         """Open what the results consumer needs, and its loop."""
         async with self._postgres() as engine, self._event_log() as log:
             yield self._consumer_loop(

@@ -17,7 +17,7 @@ from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.consumer import ConsumerLoop, Limits
-from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.streams.valkey.log import ValkeyEventLog
 from segops_common.telemetry.metrics import Metrics
@@ -46,7 +46,7 @@ async def main(log_url: str, clickhouse_url: str, crash_at: str) -> None:
         group=SINK_GROUP,
         topic=EVENTS,
         handler=Sink(warehouse=ClickHouseWarehouse(clickhouse=clickhouse, faults=faults)),
-        dead_letters=DeadLetters(log=log),
+        dead_letters=DeadLetterTopic(log=log),
         faults=faults,
         clock=SystemClock(),
         limits=Limits(max_age_s=0.3, retry_most_s=1.0),

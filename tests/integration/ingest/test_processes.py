@@ -16,7 +16,7 @@ from segops_common.security.api_keys import new_key
 from segops_common.security.permissions import KeyKind
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
-from segops_common.streams.loop.dead_letters import CODE_HEADER
+from segops_common.streams.loop.dead_letter_topic import CODE_HEADER
 from segops_common.streams.open import open_event_log
 
 ROW = {

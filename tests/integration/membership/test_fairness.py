@@ -11,7 +11,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.log import partition_of
 from segops_common.streams.loop.batches import Limits
-from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_membership.consumers.compute import ComputeJobs
 from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
@@ -42,7 +42,7 @@ async def test_a_long_run_of_one_tenant_delays_no_other(stack: Stack) -> None:
         group="fair",
         topic=COMPUTE_JOBS,
         handler=ComputeJobs(compute=stack.compute),
-        dead_letters=DeadLetters(log=stack.log),
+        dead_letters=DeadLetterTopic(log=stack.log),
         faults=NO_FAULTS,
         clock=SystemClock(),
         limits=Limits(max_records=100),

@@ -20,7 +20,7 @@ async def test_batches_share_and_a_rebalance_waits_for_all() -> None:
     async def rebalance() -> None:
         async with lock.exclusive():
             events.append("rebalanced")
-            assert lock.wanted
+            assert lock.is_contended
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(batch("a"))
@@ -31,11 +31,11 @@ async def test_batches_share_and_a_rebalance_waits_for_all() -> None:
         tasks.create_task(batch("late"))
         await asyncio.sleep(0.01)
         assert events == ["a began", "b began"]
-        assert lock.wanted
+        assert lock.is_contended
         release.set()
     assert events.index("rebalanced") < events.index("late began")
     assert events.index("b ended") < events.index("rebalanced")
-    assert not lock.wanted
+    assert not lock.is_contended
 
 
 async def test_a_batch_may_take_its_time_while_nobody_waits() -> None:
@@ -71,4 +71,4 @@ async def test_patience_returns_when_the_rebalance_goes_away() -> None:
         await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.sleep(0.2)
-    assert not lock.wanted
+    assert not lock.is_contended

@@ -15,7 +15,7 @@ from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import Committed, LogUnavailable, Message, Position, TopicPartition
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch, ConsumerLoop, Limits, SilentObserver
-from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
 from segops_testkit.event_log_tools import fill, numbers, until
 
@@ -83,7 +83,7 @@ async def running(
         group="g",
         topic=topic,
         handler=handler,
-        dead_letters=DeadLetters(log=log),
+        dead_letters=DeadLetterTopic(log=log),
         faults=NO_FAULTS,
         clock=SystemClock(),
         limits=limits,
@@ -330,7 +330,7 @@ async def test_what_a_fault_point_raises_ends_the_loop() -> None:
         group="g",
         topic=TOPIC,
         handler=Handler(nothing),
-        dead_letters=DeadLetters(log=log),
+        dead_letters=DeadLetterTopic(log=log),
         faults=Faults(),
         clock=SystemClock(),
         limits=FAST,

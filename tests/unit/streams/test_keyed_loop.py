@@ -13,7 +13,7 @@ from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import Message, TopicPartition
 from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, Limits
-from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
 from segops_testkit.event_log_tools import until
@@ -60,7 +60,7 @@ async def running(engine: MemoryEngine, handler: Handler, limits: Limits = FAST)
         group="g",
         topic=TOPIC,
         handler=handler,
-        dead_letters=DeadLetters(log=log),
+        dead_letters=DeadLetterTopic(log=log),
         faults=NO_FAULTS,
         clock=SystemClock(),
         limits=limits,

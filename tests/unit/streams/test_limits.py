@@ -19,7 +19,7 @@ def test_five_timeouts_open_the_breaker_and_one_success_closes_it() -> None:
     for _ in range(5):
         guard.admit([1], in_flight=0)
         guard.timed_out()
-    with pytest.raises(LogUnavailable, match="not tried"):
+    with pytest.raises(LogUnavailable, match="not attempted"):
         guard.admit([1], in_flight=0)
     clock.advance(1.0)
     guard.admit([1], in_flight=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI
 
@@ -18,7 +18,8 @@ from segops_common.runtime.settings import ServiceSettings, StreamServiceSetting
 from segops_common.security.introspect import Authenticator
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.consumer import BatchHandler, ConsumerLoop, Limits
-from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
+from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import worker_app
@@ -94,14 +95,14 @@ class StreamServiceBootstrap(ServiceBootstrap[T]):
         topic: Topic,
         limits: Limits,
         record_intent: bool = False,
-        kind: type[ConsumerLoop] = ConsumerLoop,
-    ) -> ConsumerLoop:
+        kind: type[GroupLoop[Any]] = ConsumerLoop,
+    ) -> GroupLoop[Any]:
         return kind(
             log=log,
             group=group,
             topic=topic,
             handler=handler,
-            dead_letters=DeadLetters(log=log),
+            dead_letters=DeadLetterTopic(log=log),
             faults=self._faults,
             clock=self._clock,
             limits=limits,

@@ -1,4 +1,4 @@
-"""A group member whose partitions are leases in a store: for logs whose engine has no consumer groups of its own."""
+"""Consumer groups by leases in a store, for engines that have no consumer groups of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLOSE_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTimes:
-    """A lease not renewed for `lease_s` is anybody's; a member beats every `beat_s` and trims every `trim_s`."""
+    """A lease expires after `lease_s`. A member renews its leases every `beat_s` and trims every `trim_s`."""
 
     lease_s: float = 5.0
     beat_s: float = 1.5
@@ -28,19 +28,19 @@ class LeaseTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a member asks of the store at each beat."""
+    """A member's request to the store at each beat."""
 
     group: str
     member: str
     lease_s: float
     sources: tuple[TopicPartition, ...]
     held: Mapping[TopicPartition, int]
-    """Leases to renew, with their fencing tokens. One of these that was lost is not granted again by the same beat."""
+    """Leases to renew, with their fencing tokens. The same beat does not grant one of these again if it was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the store gave: the leases now held with their tokens, and how many are this member's fair share."""
+    """The store's response: the leases that the member holds, with their tokens, and its fair share of them."""
 
     held: Mapping[TopicPartition, int]
     quota: int
@@ -50,38 +50,38 @@ class LeaseStore(Protocol):
     """Records, leases and positions of a log. Every method may raise `LogUnavailable`; each one is atomic."""
 
     async def beat(self, claim: Claim) -> Grant:
-        """Renew, then take free partitions up to the fair share. A token is never given twice."""
+        """Renew leases, then take free partitions up to the fair share. A token is never issued twice."""
         ...
 
     async def release(self, claim: Claim, given_up: Collection[TopicPartition], *, leave: bool) -> None:
-        """Free leases that are still this member's; with `leave`, forget the member."""
+        """Free the leases that this member still holds; with `leave`, remove the member."""
         ...
 
     async def commit(self, group: str, source: TopicPartition, token: int, committed: Committed) -> bool:
-        """Store the progress if `token` is the lease's; False, and nothing stored, if not."""
+        """Store the progress and return True, or return False if `token` is not the lease's current one."""
         ...
 
     async def committed(self, group: str, source: TopicPartition) -> Committed | None:
-        """The group's progress."""
+        """Return the group's progress, or None."""
         ...
 
     async def read(
         self, cursors: Mapping[TopicPartition, int], *, max_records: int, max_bytes: int, wait_s: float
     ) -> Mapping[TopicPartition, Sequence[Record]]:
-        """Records from each cursor on, waiting up to `wait_s` for the first."""
+        """Return records from each cursor on, waiting at most `wait_s` for the first."""
         ...
 
     async def end_offsets(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """The next offset of each partition."""
+        """Return the next offset of each partition."""
         ...
 
     async def trim(self, claim: Claim) -> None:
-        """Note that the group reads these topics and drop what the trimming rule of the store allows."""
+        """Record that the group reads these topics, and drop the records that the store's trimming rule allows."""
         ...
 
 
 class LeasedConsumer:
-    """A `LogConsumer` over a `LeaseStore`. Leases are renewed beside the batches; giving one up waits for its batch."""
+    """A `LogConsumer` over a `LeaseStore`. It renews leases while batches run; handing one over waits for its batch."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class LeasedConsumer:
         self._beating = spawn(self._keep_beating(), name=f"leases of {self._group}")
 
     async def close(self) -> None:
-        """Give everything back, within 6 s; when the store is dead the leases lapse by themselves."""
+        """Release all leases within 6 s. If the store is down, they expire."""
         await end([task for task in (self._beating, self._handover) if task is not None], within_s=_CLOSE_S)
         with suppress(LogUnavailable, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
@@ -136,9 +136,9 @@ class LeasedConsumer:
             await wait_at_most(self._gained, wait_s)
             return ()
         cursors = {source: self._cursors[source] for source in tokens}
-        found = await self._store.read(cursors, max_records=max_records, max_bytes=max_bytes, wait_s=wait_s)
+        records_read = await self._store.read(cursors, max_records=max_records, max_bytes=max_bytes, wait_s=wait_s)
         fetched = []
-        for source, records in found.items():
+        for source, records in records_read.items():
             unmoved = self._held.get(source) == tokens[source] and self._cursors[source] == cursors[source]
             if records and unmoved:
                 self._cursors[source] = records[-1].offset + 1
@@ -146,7 +146,7 @@ class LeasedConsumer:
         return fetched
 
     async def commit(self, source: TopicPartition, position: int, metadata: str = "") -> None:
-        """See `LogConsumer`; the lease's token is compared where the position is stored."""
+        """See `LogConsumer`. The store compares the lease's token when it stores the position."""
         token = self._held.get(source)
         if token is None or not await self._store.commit(self._group, source, token, Committed(position, metadata)):
             raise NotAssigned(f"{source} has another owner")
@@ -162,7 +162,7 @@ class LeasedConsumer:
         self._cursors[source] = position
 
     def assignment(self) -> Mapping[TopicPartition, int]:
-        """See `LogConsumer`; the fencing token is the epoch."""
+        """See `LogConsumer`. The fencing token is the epoch."""
         return {source: token for source, token in self._held.items() if source not in self._leaving}
 
     async def end_offsets(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
@@ -201,14 +201,14 @@ class LeasedConsumer:
             await self._take(source, grant.held[source])
 
     async def _take(self, source: TopicPartition, token: int) -> None:
-        """Start at the group's progress; if that cannot be read the lease, never used, lapses or is taken again."""
+        """Start at the group's progress. If it cannot be read, the unused lease expires or is taken again."""
         committed = await self._store.committed(self._group, source)
         self._cursors[source] = committed.position if committed else 0
         self._held[source] = token
         self._gained.set()
 
     async def _hand_over(self) -> None:
-        """Let go of what is leaving once no batch is in flight; beats go on meanwhile, so nothing lapses early."""
+        """Release leaving partitions once no batch runs. Beats continue during the wait, so that no lease expires early."""
         async with self._lock.exclusive():
             leaving = frozenset(self._leaving)
             with suppress(LogUnavailable):

@@ -1,7 +1,7 @@
 """The event log port: what every adapter promises and every caller may rely on.
 
-An offset always means *the next to read*: a position is the offset of the first record not yet read or processed.
-Records of one partition are totally ordered; between partitions there is no order.
+A position always means *the next to read*: the offset of the first record that is not yet read or processed. Records of
+one partition are totally ordered; between partitions there is no order.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from segops_common.contracts.topics import Topic
 from segops_common.streams.assignment_lock import AssignmentLock
 
 APPEND_DEADLINE_S = 5.0
-"""An append answers within this time: stored, or `LogUnavailable`."""
+"""An append ends within this time: stored, or with `LogUnavailable`."""
 
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
-"""Bytes of appends not yet acknowledged that one process may hold; beyond it an append is refused at once."""
+"""Unconfirmed bytes of appends that one process may hold; an append beyond that is refused at once."""
 
 MAX_RECORD_BYTES = 1_000_000
-"""The largest record (key and value) the log takes: with headers and framing it fits a Kafka broker's default limit."""
+"""The largest key and value of a record: with headers and framing they fit a Kafka broker's default limit."""
 
 Header = tuple[str, bytes]
 
 
 class LogError(Exception):
-    """Anything the event log reports."""
+    """Base class of the event log's errors."""
 
 
 class LogUnavailable(LogError):
-    """The log did not confirm in time; the record may have been stored, so retry with the same message id."""
+    """The log did not confirm in time. The record may have been stored, so retry with the same message id."""
 
 
 class NotAssigned(LogError):
-    """The partition belongs to somebody else now; drop the work, its new owner repeats it."""
+    """The partition has another owner now: drop the work, the new owner repeats it."""
 
 
 class RecordTooLarge(LogError):
-    """The record is larger than the log takes; retrying cannot help."""
+    """The record exceeds the limit; retrying cannot help."""
 
 
 class TopicMismatch(LogError):
-    """The topic exists with another number of partitions, so keys would change their partition."""
+    """The topic exists with a different number of partitions, so keys would change their partition."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,7 +96,7 @@ class Message:
         return len(self.key) + len(self.value)
 
     def partition_in(self, topic: Topic) -> int:
-        """Where the message goes."""
+        """Return the partition that the message goes to."""
         return partition_of(topic, self.key) if self.partition is None else self.partition
 
 
@@ -111,61 +111,61 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A group's progress in a partition: the next offset to read, and the note stored with it."""
+    """A group's progress in a partition: the next offset to read, and the metadata stored with it."""
 
     position: int
     metadata: str
 
 
 def partition_of(topic: Topic, key: bytes) -> int:
-    """The partition a key belongs to, the same for every adapter and for ever."""
+    """Return the partition of a key, which is the same for every adapter and must never change."""
     return xxhash.xxh64_intdigest(key) % topic.partitions
 
 
 class LogConsumer(Protocol):
-    """One member of a group; partitions are shared with the other members and move between them.
+    """One member of a group. Partitions are divided among the members and may move between them.
 
-    Not safe for concurrent `poll` calls; every other method may run beside a poll.
+    `poll` must not be called concurrently; every other method may run during a poll.
     """
 
     @property
     def lock(self) -> AssignmentLock:
-        """Held shared by every batch in flight; taken exclusively before a partition is given away."""
+        """Held shared by every running batch, and exclusively while partitions are handed over."""
         ...
 
     async def poll(
         self, *, max_records: int, max_bytes: int, wait_s: float, among: Collection[TopicPartition] | None = None
     ) -> Sequence[Fetched]:
-        """Read on from each assigned partition (only those in `among`, if given), blocking at most about `wait_s`.
+        """Return the next records of each assigned partition, or of those in `among`, waiting at most about `wait_s`.
 
-        Records of a partition come in order and once per assignment epoch. `max_bytes` is soft: the record that passes
-        it is still returned. Returns nothing when nothing came. Raises `LogUnavailable` when the log does not answer;
-        polling again is safe and loses nothing.
+        Records of a partition are ascending and come once per assignment epoch. `max_bytes` is soft: the record that
+        exceeds it is still returned. The result is empty when nothing arrived. Raises `LogUnavailable`; polling again
+        is safe and loses nothing.
         """
         ...
 
     async def commit(self, source: TopicPartition, position: int, metadata: str = "") -> None:
-        """Store the group's progress, durable on return.
+        """Store the group's progress, durably on return.
 
-        Raises `NotAssigned` when this member no longer holds the partition (nothing is stored then) and
-        `LogUnavailable` when the outcome is unknown; repeating a commit is safe.
+        Raises `NotAssigned` when this member no longer owns the partition, and stores nothing. Raises `LogUnavailable`
+        when the outcome is unknown; repeating a commit is safe.
         """
         ...
 
     async def committed(self, source: TopicPartition) -> Committed | None:
-        """What the group last committed, by any member; None when nothing was. Raises `LogUnavailable`."""
+        """Return what any member of the group last committed, or None. Raises `LogUnavailable`."""
         ...
 
     async def seek(self, source: TopicPartition, position: int) -> None:
-        """Make `position` the next to read; below the first record kept means that record. Raises `NotAssigned`."""
+        """Continue reading at `position`, or at the first stored record if that is later. Raises `NotAssigned`."""
         ...
 
     def assignment(self) -> Mapping[TopicPartition, int]:
-        """The partitions held now with the epoch of each; an epoch never repeats within a consumer."""
+        """Return the assigned partitions with their epochs. An epoch never repeats within a consumer."""
         ...
 
     async def end_offsets(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """For each partition the offset the next record will get. Raises `LogUnavailable`."""
+        """Return the offset that the next record of each partition will get. Raises `LogUnavailable`."""
         ...
 
 
@@ -173,7 +173,10 @@ class EventLog(Protocol):
     """Partitioned, durable, append-only topics. Connects on first use; safe for concurrent use in one event loop."""
 
     async def ensure_topics(self, topics: Sequence[Topic]) -> None:
-        """Create what is missing. Raises `TopicMismatch`, or `LogUnavailable`; safe to repeat and to race."""
+        """Create the topics that do not exist. Safe to repeat and to call concurrently.
+
+        Raises `TopicMismatch` or `LogUnavailable`.
+        """
         ...
 
     async def append(
@@ -185,47 +188,47 @@ class EventLog(Protocol):
         headers: Sequence[Header] = (),
         partition: int | None = None,
     ) -> Position:
-        """Store one record; on return it survives the loss of the process and of the engine's.
+        """Store one record. On return it survives a crash of this process and of the engine.
 
-        Appends awaited one after the other keep their order within a partition; concurrent ones may land in any.
-        Raises `LogUnavailable` within 5 s (at once when over the byte budget or while the log is known to be down) and
-        `RecordTooLarge`. A retry inside the call never stores the record twice; a retry by the caller does.
+        Appends that are awaited one after the other keep their order within a partition; concurrent ones may take any.
+        Raises `RecordTooLarge`, and `LogUnavailable` within 5 s, or at once when too many bytes are unconfirmed or the
+        log is known to be down. A retry inside the call never stores the record twice; a retry by the caller does.
         """
         ...
 
     async def append_many(self, topic: Topic, messages: Sequence[Message]) -> Sequence[Position]:
-        """Store all messages under one deadline; positions come in the order of `messages`.
+        """Store all messages under one deadline, and return their positions in the order of `messages`.
 
-        Raises as `append`; then any part of the messages may have been stored.
+        Raises the errors of `append`; then any part of the messages may have been stored.
         """
         ...
 
     def consumer(self, group: str, topics: Sequence[Topic]) -> AbstractAsyncContextManager[LogConsumer]:
-        """Join a group; leaving the context leaves the group, within a bounded time even when the log is dead.
+        """Join a group, and leave it at the end of the context, within a bounded time even when the log is down.
 
-        Partitions nobody read yet start at the first record kept. Entering raises `LogUnavailable`.
+        A partition without progress starts at its first stored record. Entering raises `LogUnavailable`.
         """
         ...
 
     async def ends(self, topic: Topic) -> Mapping[int, int]:
-        """For each partition the offset that the next record will get. Raises `LogUnavailable`."""
+        """Return the offset that the next record of each partition will get. Raises `LogUnavailable`."""
         ...
 
     async def positions(self, group: str, topic: Topic) -> Mapping[int, int]:
-        """What a group, seen from outside, has committed; a partition without a commit is left out.
+        """Return what a group has committed in each partition, without joining it.
 
-        Raises `LogUnavailable`.
+        A partition without a commit is left out. Raises `LogUnavailable`.
         """
         ...
 
     async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
-        """The last `limit` records of a partition, oldest first, outside any group. Raises `LogUnavailable`."""
+        """Return the last `limit` records of a partition, oldest first, outside any group. Raises `LogUnavailable`."""
         ...
 
     async def check(self) -> None:
-        """Return when the log answers, else raise `LogUnavailable` within 5 s; for readiness."""
+        """Raise `LogUnavailable` within 5 s unless the log responds; for readiness."""
         ...
 
     async def close(self) -> None:
-        """Let appends in flight end and free connections, within 5 s; the log is not usable afterwards."""
+        """Finish running appends and free connections, within 5 s. The log is not usable afterwards."""
         ...

@@ -1,4 +1,4 @@
-"""The event log in this process's memory, for unit tests; nothing survives the engine object."""
+"""The event log in memory, for unit tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Lease:
 
 @dataclass(slots=True)
 class MemoryEngine:
-    """What several logs share, as processes share a server."""
+    """The shared state of several logs, as processes share a server."""
 
     topics: dict[str, int] = field(default_factory=dict)
     records: dict[TopicPartition, list[Record]] = field(default_factory=lambda: defaultdict(list))
@@ -63,7 +63,7 @@ class MemoryEngine:
 
 
 class MemoryEventLog:
-    """An `EventLog` over a `MemoryEngine`; set `reachable` to False to see what an outage does."""
+    """An `EventLog` over a `MemoryEngine`. Set `reachable` to False for an outage."""
 
     def __init__(self, *, clock: Clock, engine: MemoryEngine | None = None, times: LeaseTimes | None = None) -> None:
         self.reachable = True
@@ -76,9 +76,9 @@ class MemoryEventLog:
         """See `EventLog`."""
         await self.check()
         for topic in topics:
-            noted = self._engine.topics.setdefault(topic.name, topic.partitions)
-            if noted != topic.partitions:
-                raise TopicMismatch(f"{topic.name} has {noted} partitions, not {topic.partitions}")
+            partitions = self._engine.topics.setdefault(topic.name, topic.partitions)
+            if partitions != topic.partitions:
+                raise TopicMismatch(f"{topic.name} has {partitions} partitions, not {topic.partitions}")
 
     async def append(
         self,
@@ -143,7 +143,7 @@ class MemoryEventLog:
         """See `EventLog`."""
         await asyncio.sleep(0)
         if not self.reachable:
-            raise LogUnavailable("the event log does not answer")
+            raise LogUnavailable("the event log does not respond")
 
     async def close(self) -> None:
         """See `EventLog`."""
@@ -164,7 +164,7 @@ class MemoryStore:
         now = self._clock.monotonic()
         members = self._engine.members[claim.group]
         members[claim.member] = now + claim.lease_s
-        for member in [each for each, expires in members.items() if expires < now]:
+        for member in [name for name, expires in members.items() if expires < now]:
             del members[member]
         quota = _fair_share(len(claim.sources), sorted(members), claim.member)
         held = {source: token for source, token in claim.held.items() if self._is_lease(claim.group, source, token)}
@@ -206,10 +206,10 @@ class MemoryStore:
         if not any(cursor < len(self._engine.records[source]) for source, cursor in cursors.items()):
             await wait_at_most(self._engine.grown, wait_s)
             await self._log.check()
-        each = max(1, max_records // len(cursors))
+        records_each = max(1, max_records // len(cursors))
         bytes_each = max_bytes / len(cursors)
         return {
-            source: _up_to(bytes_each, self._engine.records[source][cursor : cursor + each])
+            source: _up_to(bytes_each, self._engine.records[source][cursor : cursor + records_each])
             for source, cursor in cursors.items()
         }
 

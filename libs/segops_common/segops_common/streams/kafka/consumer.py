@@ -1,4 +1,4 @@
-"""A member of a Kafka consumer group: positions with metadata, fenced by the generation, safe under rebalances."""
+"""A member of a Kafka consumer group. The group's generation fences commits, which carry metadata."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
 from segops_common.core.waiting import wait_at_most
 from segops_common.streams.assignment_lock import AssignmentLock
-from segops_common.streams.kafka.timeouts import stop_bounded, translated
+from segops_common.streams.deadline import answering
+from segops_common.streams.kafka.timeouts import stop_bounded
 from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, Record, TopicPartition
 
 _START_S = 10.0
@@ -35,7 +36,7 @@ _LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, Un
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupTimes:
-    """A member silent for `session_s` is dead; a rebalance waits `rebalance_s` for members to finish their batches."""
+    """A member without heartbeats for `session_s` is removed. A rebalance waits `rebalance_s` for running batches."""
 
     session_s: float = 15.0
     heartbeat_s: float = 3.0
@@ -60,7 +61,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             session_timeout_ms=int(times.session_s * 1000),
             heartbeat_interval_ms=int(times.heartbeat_s * 1000),
             rebalance_timeout_ms=int(times.rebalance_s * 1000),
-            # The loop's own health says when it is stuck; leaving the group during a long batch would repeat it.
+            # The loop reports by its health when it is stuck. Leaving the group during a long batch would repeat the batch.
             max_poll_interval_ms=_NEVER_IDLE_MS,
             max_partition_fetch_bytes=_FETCH_BYTES,
             metadata_max_age_ms=30_000,
@@ -73,7 +74,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def start(self) -> None:
         """Connect and begin to join; raises `LogUnavailable`."""
-        async with translated(within_s=_START_S):
+        async with answering(_START_S, KafkaError):
             await self._consumer.start()
             self._consumer.subscribe(self._topics, listener=self)
 
@@ -90,34 +91,34 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         wait_s: float,
         among: Collection[TopicPartition] | None = None,
     ) -> Sequence[Fetched]:
-        """See `LogConsumer`; what is fetched ahead is bounded to 2 MiB a partition, so the bytes asked for say nothing new."""
-        wanted = [source for source in self._held if among is None or source in among]
-        if not wanted:
+        """See `LogConsumer`. `max_bytes` is not needed: at most 2 MiB per partition are fetched ahead."""
+        sources = [source for source in self._held if among is None or source in among]
+        if not sources:
             self._gained.clear()
             await wait_at_most(self._gained, wait_s)
             return ()
-        found: Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]] = {}
-        # While the group rebalances getmany ignores its own time-out.
+        records: Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]] = {}
+        # During a rebalance getmany ignores its own time-out.
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s + _OVERDUE_S):
-                found = await self._getmany(wanted, max_records, int(wait_s * 1000))
-        return [fetched for partition, records in found.items() for fetched in self._labelled(partition, records)]
+                records = await self._getmany(sources, max_records, int(wait_s * 1000))
+        return [fetched for partition, part in records.items() for fetched in self._with_epoch(partition, part)]
 
     async def _getmany(
-        self, wanted: Iterable[TopicPartition], max_records: int, timeout_ms: int
+        self, sources: Iterable[TopicPartition], max_records: int, timeout_ms: int
     ) -> Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]]:
         try:
-            found: Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]] = await self._consumer.getmany(
-                *(_kafka(source) for source in wanted), timeout_ms=timeout_ms, max_records=max_records
+            records: Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]] = await self._consumer.getmany(
+                *(_kafka(source) for source in sources), timeout_ms=timeout_ms, max_records=max_records
             )
         except (KafkaError, IllegalStateError) as error:
-            raise LogUnavailable(f"the event log does not answer: {error!r}") from error
-        return found
+            raise LogUnavailable(f"the event log does not respond: {error!r}") from error
+        return records
 
-    def _labelled(
+    def _with_epoch(
         self, partition: KafkaPartition, records: Sequence[ConsumerRecord[bytes, bytes]]
     ) -> Iterable[Fetched]:
-        """What came under an assignment not announced yet is put back: nobody would know its epoch."""
+        """Yield the records with their epoch, or seek back if their assignment is not announced yet and has no epoch."""
         source = TopicPartition(partition.topic, partition.partition)
         epoch = self._held.get(source)
         if epoch is not None:
@@ -129,12 +130,12 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def commit(self, source: TopicPartition, position: int, metadata: str = "") -> None:
         """See `LogConsumer`.
 
-        The membership is compared where the request is built: a member the group forgot would otherwise commit with
-        no generation at all, which the broker accepts while the group is empty.
+        The membership is compared when the request is built. Otherwise a member that was removed from the group would
+        commit without a generation, which the broker accepts while the group is empty.
         """
         coordinator = self._consumer._coordinator
         offsets = {_kafka(source): OffsetAndMetadata(position, metadata)}
-        async with translated(within_s=_REQUEST_S):
+        async with answering(_REQUEST_S, KafkaError):
             while True:
                 await coordinator.ensure_coordinator_known()
                 if source not in self._held or self._membership != (coordinator.member_id, coordinator.generation):
@@ -151,13 +152,13 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     return
 
     async def committed(self, source: TopicPartition) -> Committed | None:
-        """See `LogConsumer`; aiokafka's public method drops the metadata."""
+        """See `LogConsumer`. aiokafka's public method drops the metadata."""
         partition = _kafka(source)
-        async with translated(within_s=_REQUEST_S):
-            found = await self._consumer._coordinator.fetch_committed_offsets([partition])
-        if partition not in found:
+        async with answering(_REQUEST_S, KafkaError):
+            offsets = await self._consumer._coordinator.fetch_committed_offsets([partition])
+        if partition not in offsets:
             return None
-        return Committed(found[partition].offset, found[partition].metadata)
+        return Committed(offsets[partition].offset, offsets[partition].metadata)
 
     async def seek(self, source: TopicPartition, position: int) -> None:
         """See `LogConsumer`."""
@@ -169,52 +170,52 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise NotAssigned(f"{source} is not held") from error
 
     def assignment(self) -> Mapping[TopicPartition, int]:
-        """See `LogConsumer`; the epoch counts the assignments this member got."""
+        """See `LogConsumer`. The epoch counts this member's assignments."""
         return dict(self._held)
 
     async def end_offsets(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """See `LogConsumer`."""
-        async with translated(within_s=_REQUEST_S):
+        async with answering(_REQUEST_S, KafkaError):
             ends = await self._consumer.end_offsets([_kafka(source) for source in sources])
-        return {TopicPartition(each.topic, each.partition): offset for each, offset in ends.items()}
+        return {TopicPartition(source.topic, source.partition): offset for source, offset in ends.items()}
 
     async def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:  # noqa: ARG002
-        """Called before the group rebalances: waits for the batches in flight, whose commits still count."""
+        """Wait for running batches, whose commits still count, before the group rebalances."""
         async with self._lock.exclusive():
             self._held = {}
 
     async def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
-        """Called after the group rebalanced."""
+        """Start a new epoch after the group has rebalanced."""
         coordinator = self._consumer._coordinator
         async with self._lock.exclusive():
             self._epoch += 1
             self._membership = (coordinator.member_id, coordinator.generation)
-            self._held = {TopicPartition(each.topic, each.partition): self._epoch for each in assigned}
+            self._held = {TopicPartition(source.topic, source.partition): self._epoch for source in assigned}
             self._gained.set()
 
 
 async def read_tail(*, bootstrap: str, source: TopicPartition, limit: int) -> Sequence[Record]:
-    """The last records of a partition, read outside any group."""
+    """Return the last records of a partition, oldest first, outside any group."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     partition = _kafka(source)
     records: list[Record] = []
     try:
-        async with translated(within_s=_START_S):
+        async with answering(_START_S, KafkaError):
             await consumer.start()
             consumer.assign([partition])
             end = (await consumer.end_offsets([partition]))[partition]
             begin = max(end - limit, (await consumer.beginning_offsets([partition]))[partition])
             consumer.seek(partition, begin)
             while begin + len(records) < end:
-                found = await consumer.getmany(timeout_ms=500)
-                records += [record_of(record) for record in found.get(partition, ())]
+                batches = await consumer.getmany(timeout_ms=500)
+                records += [record_of(record) for record in batches.get(partition, ())]
     finally:
         await stop_bounded(consumer.stop, consumer._client.close)
     return tuple(records[:limit])
 
 
 def record_of(record: ConsumerRecord[bytes, bytes]) -> Record:
-    """The port's record; a key or value that another client left out is empty."""
+    """Return the port's record. A key or value that another client left out is empty."""
     return Record(
         offset=record.offset,
         key=record.key or b"",

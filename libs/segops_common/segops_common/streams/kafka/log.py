@@ -1,29 +1,27 @@
 """The event log on Apache Kafka, for production.
 
-A batch is acknowledged by all in-sync replicas; topics want 3 replicas with `min.insync.replicas=2`, set on the brokers.
+All in-sync replicas acknowledge a batch. Configure the brokers for 3 replicas and `min.insync.replicas=2`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.streams.append_guard import AppendGuard
+from segops_common.streams.deadline import answering
 from segops_common.streams.kafka.consumer import GroupTimes, KafkaLogConsumer, read_tail
 from segops_common.streams.kafka.positions import KafkaPositions
 from segops_common.streams.kafka.producer import SupervisedProducer
-from segops_common.streams.kafka.timeouts import translated
 from segops_common.streams.log import (
     APPEND_DEADLINE_S,
     Header,
     LogConsumer,
-    LogUnavailable,
     Message,
     Position,
     Record,
@@ -34,7 +32,7 @@ from segops_common.streams.log import (
 _ADMIN_S = 15.0
 _POLL_METADATA_S = 0.1
 _BROKER_DEFAULT = -1
-"""As many replicas as the brokers are set up for; aiokafka takes it only beside an assignment, here an empty one."""
+"""The number of replicas that the brokers default to. aiokafka accepts it only with an assignment, here an empty one."""
 
 
 class KafkaEventLog:
@@ -51,10 +49,10 @@ class KafkaEventLog:
         self._positions = KafkaPositions(bootstrap=bootstrap)
 
     async def ensure_topics(self, topics: Sequence[Topic]) -> None:
-        """See `EventLog`; replicas are the brokers' default."""
+        """See `EventLog`. The brokers' default decides the number of replicas."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
-            async with translated(within_s=_ADMIN_S):
+            async with answering(_ADMIN_S, KafkaError):
                 await admin.start()
                 await _create(admin, topics)
                 while not await _all_visible(admin, topics):
@@ -80,14 +78,8 @@ class KafkaEventLog:
         self._guard.admit([message.size for message in messages], in_flight=self._producer.bytes_in_flight)
         placed = [(message.partition_in(topic), message) for message in messages]
         now_ms = int(self._clock.now().timestamp() * 1000)
-        try:
-            async with asyncio.timeout(APPEND_DEADLINE_S):
-                positions = await self._producer.send(topic.name, placed, now_ms)
-        except TimeoutError as error:
-            self._guard.timed_out()
-            raise LogUnavailable("the event log did not confirm in time; it may have stored the record") from error
-        self._guard.succeeded()
-        return positions
+        async with self._guard.deadline():
+            return await self._producer.send(topic.name, placed, now_ms)
 
     @asynccontextmanager
     async def consumer(self, group: str, topics: Sequence[Topic]) -> AsyncIterator[LogConsumer]:
@@ -115,7 +107,7 @@ class KafkaEventLog:
 
     async def check(self) -> None:
         """See `EventLog`."""
-        async with translated(within_s=APPEND_DEADLINE_S):
+        async with answering(APPEND_DEADLINE_S, KafkaError):
             await self._producer.check()
 
     async def close(self) -> None:
@@ -125,20 +117,20 @@ class KafkaEventLog:
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
-    wanted = [NewTopic(topic.name, topic.partitions, _BROKER_DEFAULT, replica_assignments={}) for topic in topics]
-    answer = await admin.create_topics(wanted)
-    for _, code, *_ in answer.topic_errors:
+    new_topics = [NewTopic(topic.name, topic.partitions, _BROKER_DEFAULT, replica_assignments={}) for topic in topics]
+    response = await admin.create_topics(new_topics)
+    for _, code, *_ in response.topic_errors:
         error = for_code(code)
         if code != 0 and error is not TopicAlreadyExistsError:
             raise error()
 
 
 async def _all_visible(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> bool:
-    """Whether every topic has its leaders. Raises `TopicMismatch`."""
-    described = {each["topic"]: each for each in await admin.describe_topics([topic.name for topic in topics])}
+    """Return whether every topic has its leaders. Raises `TopicMismatch`."""
+    described = {topic["topic"]: topic for topic in await admin.describe_topics([topic.name for topic in topics])}
     for topic in topics:
         partitions = described[topic.name]["partitions"]
-        if described[topic.name]["error_code"] or any(each["error_code"] for each in partitions):
+        if described[topic.name]["error_code"] or any(partition["error_code"] for partition in partitions):
             return False
         if len(partitions) != topic.partitions:
             raise TopicMismatch(f"{topic.name} has {len(partitions)} partitions, not {topic.partitions}")

@@ -1,4 +1,4 @@
-"""How far a topic and a group are, seen from outside of the group, over clients kept for the next look."""
+"""Ends of topics and committed positions of groups, read without joining them over connections that are reused."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from segops_common.contracts.topics import Topic
-from segops_common.streams.kafka.timeouts import stop_bounded, translated
+from segops_common.streams.deadline import answering
+from segops_common.streams.kafka.timeouts import stop_bounded
 
-_LOOK_S = 5.0
-_AGAIN_S = 0.1
+_REQUEST_S = 5.0
+_RETRY_S = 0.1
 
 
 class KafkaPositions:
-    """Connects when first asked; raises `LogUnavailable` when the brokers do not answer."""
+    """Reads positions. Connects on first use; every method raises `LogUnavailable`."""
 
     def __init__(self, *, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -27,29 +28,31 @@ class KafkaPositions:
         self._connecting = asyncio.Lock()
 
     async def ends(self, topic: Topic) -> Mapping[int, int]:
-        """For each partition the offset of the next record."""
-        async with translated(within_s=_LOOK_S):
+        """Return the offset of the next record of each partition."""
+        async with answering(_REQUEST_S, KafkaError):
             reader = await self._connected_reader()
-            found = await reader.end_offsets([KafkaPartition(topic.name, part) for part in range(topic.partitions)])
-        return {source.partition: offset for source, offset in found.items()}
+            ends = await reader.end_offsets([KafkaPartition(topic.name, part) for part in range(topic.partitions)])
+        return {source.partition: offset for source, offset in ends.items()}
 
     async def of_group(self, group: str, topic: Topic) -> Mapping[int, int]:
-        """For each partition that the group committed in, its position."""
+        """Return the group's position in each partition that it has committed in."""
         sources = [KafkaPartition(topic.name, part) for part in range(topic.partitions)]
-        async with translated(within_s=_LOOK_S):
+        async with answering(_REQUEST_S, KafkaError):
             admin = await self._connected_admin()
             coordinator = await self._coordinator(admin, group)
-            found = await admin.list_consumer_group_offsets(group, group_coordinator_id=coordinator, partitions=sources)
-        return {source.partition: each.offset for source, each in found.items() if each.offset >= 0}
+            positions = await admin.list_consumer_group_offsets(
+                group, group_coordinator_id=coordinator, partitions=sources
+            )
+        return {source.partition: entry.offset for source, entry in positions.items() if entry.offset >= 0}
 
     async def _coordinator(self, admin: AIOKafkaAdminClient, group: str) -> int:
-        """A new cluster has none until it has made the topic of positions, which this asks it to."""
+        """Return the group's coordinator. A new cluster has none until it has created the positions topic."""
         while True:
             try:
-                found: int = await admin.find_coordinator(group)
-                return found
+                coordinator: int = await admin.find_coordinator(group)
+                return coordinator
             except GroupCoordinatorNotAvailableError:
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(_RETRY_S)
 
     async def close(self) -> None:
         """Free the connections within a bounded time."""

@@ -1,8 +1,8 @@
 """An idempotent producer that is replaced when it breaks.
 
-aiokafka's own never gives a batch up while the broker is away, and after some errors it fails for ever
-(aio-libs/aiokafka#1017). So every wait here has an end, and a broken producer is swapped for a new one while the old one
-gets a moment to deliver what it holds.
+aiokafka's own producer never abandons a batch while the broker is unreachable, and after some errors it fails for ever
+(aio-libs/aiokafka#1017). Therefore every wait here is bounded, and a broken producer is replaced by a new one while the
+old one has 5 seconds to deliver its records.
 """
 
 from __future__ import annotations
@@ -42,76 +42,79 @@ _ENDS_PRODUCER = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, P
 
 
 @dataclass(slots=True, eq=False)
-class _Line:
-    """One producer and what it still owes."""
+class _Connection:
+    """A producer with its unconfirmed records."""
 
     producer: AIOKafkaProducer
     heard_at: float
-    owed: dict[asyncio.Future[RecordMetadata], int] = field(default_factory=dict)
+    unconfirmed: dict[asyncio.Future[RecordMetadata], int] = field(default_factory=dict)
 
     @property
-    def owed_bytes(self) -> int:
-        return sum(self.owed.values())
+    def unconfirmed_bytes(self) -> int:
+        return sum(self.unconfirmed.values())
 
     @property
     def is_dead(self) -> bool:
-        """Whether the background sender ended; it never comes back."""
+        """Whether the background sender has ended, which it never recovers from."""
         task = self.producer._sender.sender_task
         return task is not None and task.done()
 
 
 class SupervisedProducer:
-    """Sends and waits; starts with the first message. Every wait of a caller is bounded by the caller."""
+    """Sends messages and waits for their confirmation. Starts with the first one; the caller bounds the wait."""
 
     def __init__(self, *, bootstrap: str, clock: Clock, silent_s: float = _SILENT_S) -> None:
         self._bootstrap = bootstrap
         self._clock = clock
         self._silent_s = silent_s
-        self._line: _Line | None = None
-        self._starting: asyncio.Task[_Line | LogUnavailable] | None = None
+        self._connection: _Connection | None = None
+        self._starting: asyncio.Task[_Connection | LogUnavailable] | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._retired: set[_Line] = set()
+        self._retired: set[_Connection] = set()
 
     @property
     def bytes_in_flight(self) -> int:
-        """Bytes accepted and neither confirmed nor given up, those of callers who stopped waiting included."""
-        current = self._line.owed_bytes if self._line else 0
-        return current + sum(line.owed_bytes for line in self._retired)
+        """Bytes that are neither confirmed nor failed, also of callers that no longer wait."""
+        current = self._connection.unconfirmed_bytes if self._connection else 0
+        return current + sum(connection.unconfirmed_bytes for connection in self._retired)
 
     async def send(self, topic: str, messages: Sequence[tuple[int, Message]], timestamp_ms: int) -> list[Position]:
         """Store the messages in the given partitions; raises `LogUnavailable` or `RecordTooLarge`."""
-        line = await self._ready()
+        connection = await self._ready()
         try:
-            owed = [await self._hand_in(line, topic, partition, each, timestamp_ms) for partition, each in messages]
-            stored = [await asyncio.shield(future) for future in owed]
+            futures = [
+                await self._hand_in(connection, topic, partition, message, timestamp_ms)
+                for partition, message in messages
+            ]
+            stored = [await asyncio.shield(future) for future in futures]
         except MessageSizeTooLargeError as error:
             raise RecordTooLarge(str(error)) from error
         except _ENDS_PRODUCER as error:
-            self._retire(line)
+            self._retire(connection)
             raise LogUnavailable(f"the producer had to be replaced: {error!r}") from error
         except KafkaError as error:
             raise LogUnavailable(f"the event log refused: {error!r}") from error
-        return [Position(topic, each.partition, each.offset) for each in stored]
+        return [Position(topic, record.partition, record.offset) for record in stored]
 
     async def check(self) -> None:
-        """Return when a broker answers; raises `LogUnavailable`."""
-        line = await self._ready()
-        if not await line.producer.client.force_metadata_update():
-            raise LogUnavailable("no broker answers")
+        """Raise `LogUnavailable` unless a broker responds."""
+        connection = await self._ready()
+        if not await connection.producer.client.force_metadata_update():
+            raise LogUnavailable("no broker responds")
 
     async def stop(self) -> None:
-        """Deliver what is owed if that takes no longer than 5 s, then let go."""
+        """Deliver unconfirmed records within 5 s, then close."""
         await end([task for task in (self._watching, self._starting) if task is not None], within_s=_START_S)
-        if self._line is not None:
-            line, self._line = self._line, None
-            await _stop(line)
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await _stop(connection)
 
     async def _hand_in(
-        self, line: _Line, topic: str, partition: int, message: Message, timestamp_ms: int
+        self, connection: _Connection, topic: str, partition: int, message: Message, timestamp_ms: int
     ) -> asyncio.Future[RecordMetadata]:
-        if not line.owed:
-            line.heard_at = self._clock.monotonic()
-        future: asyncio.Future[RecordMetadata] = await line.producer.send(
+        if not connection.unconfirmed:
+            connection.heard_at = self._clock.monotonic()
+        future: asyncio.Future[RecordMetadata] = await connection.producer.send(
             topic,
             message.value,
             key=message.key,
@@ -119,21 +122,21 @@ class SupervisedProducer:
             timestamp_ms=timestamp_ms,
             headers=list(message.headers),
         )
-        line.owed[future] = message.size
-        future.add_done_callback(lambda done: self._settled(line, done))
+        connection.unconfirmed[future] = message.size
+        future.add_done_callback(lambda future: self._settled(connection, future))
         return future
 
-    def _settled(self, line: _Line, future: asyncio.Future[RecordMetadata]) -> None:
-        line.owed.pop(future, None)
-        line.heard_at = self._clock.monotonic()
+    def _settled(self, connection: _Connection, future: asyncio.Future[RecordMetadata]) -> None:
+        connection.unconfirmed.pop(future, None)
+        connection.heard_at = self._clock.monotonic()
         if not future.cancelled():
             future.exception()
 
-    async def _ready(self) -> _Line:
-        if self._line is not None and not self._line.is_dead:
-            return self._line
-        if self._line is not None:
-            self._retire(self._line)
+    async def _ready(self) -> _Connection:
+        if self._connection is not None and not self._connection.is_dead:
+            return self._connection
+        if self._connection is not None:
+            self._retire(self._connection)
         if self._starting is None or self._starting.done():
             self._starting = spawn(self._start(), name="producer start")
         started = await asyncio.shield(self._starting)
@@ -141,41 +144,43 @@ class SupervisedProducer:
             raise started
         return started
 
-    async def _start(self) -> _Line | LogUnavailable:
-        """The refusal is returned, not raised: the task outlives callers that no longer wait for it."""
-        line = _Line(_new_producer(self._bootstrap), self._clock.monotonic())
+    async def _start(self) -> _Connection | LogUnavailable:
+        """Return the error instead of raising it: the task may outlive all callers, and then nothing would retrieve it."""
+        connection = _Connection(_new_producer(self._bootstrap), self._clock.monotonic())
         try:
             async with asyncio.timeout(_START_S):
-                await line.producer.start()
+                await connection.producer.start()
         except (KafkaError, OSError, TimeoutError) as error:
-            await _stop(line)
-            return LogUnavailable(f"no broker answers: {error!r}")
+            await _stop(connection)
+            return LogUnavailable(f"no broker responds: {error!r}")
         except asyncio.CancelledError:
-            await _stop(line)
+            await _stop(connection)
             raise
-        self._line = line
+        self._connection = connection
         if self._watching is None:
             self._watching = spawn(self._watch(), name="producer watch")
-        return line
+        return connection
 
-    def _retire(self, line: _Line) -> None:
-        """Never send on this line again; let it deliver for 5 s what it holds."""
-        if self._line is not line:
+    def _retire(self, connection: _Connection) -> None:
+        """Stop sending on this connection, and give it 5 s to deliver its records."""
+        if self._connection is not connection:
             return
-        self._line = None
-        _log.warning("the Kafka producer is replaced: %d bytes wait in the old one", line.owed_bytes)
-        self._retired.add(line)
-        spawn(_stop(line), name="producer drain").add_done_callback(lambda _: self._retired.discard(line))
+        self._connection = None
+        _log.warning(
+            "replacing the Kafka producer: %d bytes of the old one are unconfirmed", connection.unconfirmed_bytes
+        )
+        self._retired.add(connection)
+        spawn(_stop(connection), name="producer drain").add_done_callback(lambda _: self._retired.discard(connection))
 
     async def _watch(self) -> None:
         while True:
             await self._clock.sleep(_WATCH_S)
-            line = self._line
-            if line is None:
+            connection = self._connection
+            if connection is None:
                 continue
-            silent = line.owed and self._clock.monotonic() - line.heard_at > self._silent_s
-            if silent or line.is_dead:
-                self._retire(line)
+            silent = connection.unconfirmed and self._clock.monotonic() - connection.heard_at > self._silent_s
+            if silent or connection.is_dead:
+                self._retire(connection)
 
 
 def _new_producer(bootstrap: str) -> AIOKafkaProducer:
@@ -191,14 +196,14 @@ def _new_producer(bootstrap: str) -> AIOKafkaProducer:
     )
 
 
-async def _stop(line: _Line) -> None:
-    """Deliver what is owed and close within 5 s; then fail what is left, so that nobody waits for it."""
-    if await stop_bounded(line.producer.stop, line.producer.client.close):
+async def _stop(connection: _Connection) -> None:
+    """Deliver unconfirmed records and close within 5 s. Then fail the rest, so that no caller waits for them."""
+    if await stop_bounded(connection.producer.stop, connection.producer.client.close):
         return
-    line.producer._message_accumulator.fail_all(ProducerClosed())
-    sender = line.producer._sender.sender_task
+    connection.producer._message_accumulator.fail_all(ProducerClosed())
+    sender = connection.producer._sender.sender_task
     if sender is not None:
         sender.cancel()
-    for future in list(line.owed):
+    for future in list(connection.unconfirmed):
         if not future.done():
             future.set_exception(ProducerClosed())

@@ -1,4 +1,4 @@
-"""When so much is bad that the consumer must stop rather than put a whole topic aside."""
+"""The number of bad records at which a consumer stops instead of skipping a whole topic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_IN_A_ROW = 1_000
 
 
 class BadRecordLimit:
-    """More than 1 % of the last 10 minutes' records (of at least 1,000), or more than 1,000 in a row, is too much."""
+    """Allows 1,000 bad records in a row and, among at least 1,000 records, 1 % of the last 10 minutes."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
@@ -24,13 +24,13 @@ class BadRecordLimit:
         self._in_a_row = 0
 
     def handled(self, records: int) -> None:
-        """So many records went well."""
+        """Count records that were processed."""
         if records:
             self._in_a_row = 0
             self._note(records, 0)
 
     def check(self, records: int) -> None:
-        """Call before records are put aside; raises `TooManyBadRecords` instead of letting them go."""
+        """Raise `TooManyBadRecords` if putting aside this many more would exceed a limit."""
         in_a_row, bad = self._in_a_row + records, self._bad + records
         total = self._good + bad
         if in_a_row > _MAX_IN_A_ROW:
@@ -39,7 +39,7 @@ class BadRecordLimit:
             raise TooManyBadRecords(f"{bad} of the last {total} records cannot be processed")
 
     def put_aside(self, records: int) -> None:
-        """So many records were put aside."""
+        """Count records that were put aside."""
         self._in_a_row += records
         self._note(0, records)
 

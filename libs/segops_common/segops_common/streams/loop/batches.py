@@ -1,4 +1,4 @@
-"""What a handler is given, what it may raise, and the bounds the consumer loop works in."""
+"""Batches, their handlers, what handlers may raise, and the limits of a consumer loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from segops_common.streams.log import LogError, Record, TopicPartition
 class Batch:
     """Consecutive records of one partition.
 
-    The range is what will be committed; `records` may lack some of it, when they were dead-lettered.
+    The whole range is committed. `records` lacks the ones that were put on the dead-letter topic.
     """
 
     topic: str
@@ -26,13 +26,13 @@ class Batch:
 
     @property
     def source(self) -> TopicPartition:
-        """The partition the batch came from."""
+        """The partition that the batch came from."""
         return TopicPartition(self.topic, self.partition)
 
     def token(self) -> str:
-        """Equal for equal records of the same place, and for nothing else.
+        """Return a text that is equal for equal records at the same offsets, and for nothing else.
 
-        The hash covers the raw values, so a topic made anew, whose offsets start again, never repeats a token.
+        The hash covers the raw values: when a topic is made anew its offsets start again, and no token may repeat.
         """
         digest = xxhash.xxh3_64()
         for record in self.records:
@@ -41,7 +41,7 @@ class Batch:
         return f"{self.topic}:{self.partition}:{self.first_offset}-{self.last_offset}:{digest.hexdigest()}"
 
     def without(self, offsets: frozenset[int]) -> Batch:
-        """The same range with fewer records."""
+        """Return the same range without the records at these offsets."""
         kept = tuple(record for record in self.records if record.offset not in offsets)
         return Batch(
             topic=self.topic,
@@ -52,7 +52,7 @@ class Batch:
         )
 
     def halves(self) -> tuple[Batch, Batch]:
-        """Two batches that cover the range, cut at a place that depends on the records alone."""
+        """Return two batches that cover the range, cut at a place that depends on the records alone."""
         middle = len(self.records) // 2
         cut = self.records[middle].offset
         return (
@@ -66,7 +66,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """One record nobody can process: a stable code, and a detail for people that does not echo the value."""
+    """A record that cannot be processed: a stable code, and a detail for people that does not echo the value."""
 
     offset: int
     code: str
@@ -74,9 +74,9 @@ class BadRecord:
 
 
 class BadRecords(Exception):
-    """Raised by a handler that knows the culprits: they are dead-lettered, then the rest is handled again.
+    """Raised by a handler that knows which records are bad: they are put aside, then the rest is handled again.
 
-    The handler must judge the same records the same way each time, so that a replay gives the same rest.
+    The handler must report the same records each time, so that a replay leaves the same rest.
     """
 
     def __init__(self, records: Sequence[BadRecord]) -> None:
@@ -85,7 +85,7 @@ class BadRecords(Exception):
 
 
 class DataError(Exception):
-    """Raised by a handler whose store refuses the data without saying which record: the loop halves the batch."""
+    """Raised by a handler whose store refuses the data without naming a record: the batch is halved until one is left."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -94,65 +94,65 @@ class DataError(Exception):
 
 
 class TooManyBadRecords(LogError):
-    """So much is bad that the consumer is more likely wrong than the data; it stops rather than drain the topic."""
+    """So many records are bad that the consumer is more likely wrong than the data: it stops instead of skipping all."""
 
 
 class BatchHandler(Protocol):
-    """The work done for a batch."""
+    """The work done for each batch."""
 
     async def handle(self, batch: Batch) -> None:
-        """Process the whole batch; on return it is committed.
+        """Process the whole batch, which is committed on return.
 
-        Called again with equal records after a crash, a rebalance or any error, so its effect must be repeatable; may
-        be cancelled when a rebalance or a shutdown cannot wait. Raise `BadRecords` or `DataError` for data that can
-        never be processed; anything else is retried for ever.
+        It is called again with equal records after a crash, a rebalance or an error, so its effect must be repeatable.
+        It may be cancelled when a rebalance or a shutdown cannot wait. Raise `BadRecords` or `DataError` for data that
+        can never be processed; any other error is retried until it succeeds.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Where a batch is cut, and how long things may take."""
+    """Where batches are cut, and how long steps may take."""
 
     max_records: int = 50_000
     max_bytes: int = 8 * 1024 * 1024
     max_age_s: float = 1.0
-    """A batch is handed over at this age even when small; 0 hands over whatever came."""
+    """A batch is handed over at this age even when it is small; 0 hands over whatever arrived."""
     partitions_at_once: int = 4
     give_up_s: float = 20.0
-    """How long a rebalance waits for a batch in flight; below the group's rebalance timeout of 60 s."""
+    """How long a rebalance waits for running batches: less than the group's rebalance timeout of 60 s."""
     drain_s: float = 10.0
-    """How long a shutdown waits for the batches in flight."""
+    """How long a shutdown waits for running batches."""
     retry_first_s: float = 0.1
     retry_most_s: float = 10.0
 
 
 class LoopObserver(Protocol):
-    """Told what the loop does, for metrics; called often, must not block or raise."""
+    """Receives what a loop does, for metrics. Its methods are called often and must not block or raise."""
 
     def lagging(self, source: TopicPartition, records: int) -> None:
-        """So many records of the partition are not yet committed."""
+        """Called with the number of records of the partition that are not committed yet."""
         ...
 
     def handled(self, source: TopicPartition, records: int, size: int, seconds: float) -> None:
-        """A batch of `size` bytes is done and committed; `seconds` include its retries."""
+        """Called when a batch of `size` bytes was processed; `seconds` include its retries."""
         ...
 
     def replayed(self, source: TopicPartition) -> None:
-        """A batch whose intent was recorded by an earlier owner is being repeated."""
+        """Called when a batch is repeated whose intent an earlier owner recorded."""
         ...
 
     def dead_lettered(self, source: TopicPartition, code: str) -> None:
-        """One record was put aside."""
+        """Called when a record was put on the dead-letter topic."""
         ...
 
     def retrying(self, source: TopicPartition, error: str) -> None:
-        """Handling failed and will be tried again."""
+        """Called when handling failed and will be retried."""
         ...
 
 
 class SilentObserver:
-    """Nobody is watching."""
+    """Ignores everything."""
 
     def lagging(self, source: TopicPartition, records: int) -> None:
         """Ignored."""
@@ -172,7 +172,7 @@ class SilentObserver:
 
 @dataclass(frozen=True, slots=True)
 class LoopHealth:
-    """Whether the loop makes progress; `problem` says why not, in one sentence."""
+    """Whether the loop makes progress, and otherwise the problem in one sentence."""
 
     ok: bool
     problem: str = ""

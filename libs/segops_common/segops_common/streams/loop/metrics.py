@@ -1,4 +1,4 @@
-"""What a consumer loop does, in the product's metrics and log."""
+"""Reports what a consumer loop does as metrics and log lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 class LoopMetrics:
-    """See `LoopObserver`."""
+    """A `LoopObserver` over Prometheus metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._lag = metrics.gauge(Metric.CONSUMER_LAG)
@@ -21,23 +21,23 @@ class LoopMetrics:
         self._dead = metrics.counter(Metric.DEAD_LETTERS)
 
     def lagging(self, source: TopicPartition, records: int) -> None:
-        """See the port."""
+        """See `LoopObserver`."""
         self._lag.labels(source.topic, str(source.partition)).set(records)
 
     def handled(self, source: TopicPartition, records: int, size: int, seconds: float) -> None:  # noqa: ARG002
-        """See the port."""
+        """See `LoopObserver`."""
         self._seconds.labels(source.topic).observe(seconds)
         self._records.labels(source.topic).inc(records)
 
     def replayed(self, source: TopicPartition) -> None:
-        """See the port."""
-        _log.info("repeating the batch that an earlier owner of %s/%d began", source.topic, source.partition)
+        """See `LoopObserver`."""
+        _log.info("repeating the batch that an earlier owner of %s/%d started", source.topic, source.partition)
 
     def dead_lettered(self, source: TopicPartition, code: str) -> None:
-        """See the port."""
+        """See `LoopObserver`."""
         self._dead.labels(source.topic, code).inc()
 
     def retrying(self, source: TopicPartition, error: str) -> None:
-        """See the port."""
-        _log.warning("a batch of %s/%d is tried again: %s", source.topic, source.partition, error)
+        """See `LoopObserver`."""
+        _log.warning("retrying a batch of %s/%d after %s", source.topic, source.partition, error)
         self._retries.labels(source.topic).inc()

@@ -1,17 +1,17 @@
-"""The records of one partition that wait to be handled, and the rule where a batch is cut."""
+"""The records of one partition that wait to be processed, and the rule by which batches are cut."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from segops_common.streams.log import Committed, Record, TopicPartition
 from segops_common.streams.loop.batches import Batch, Limits
 
 
-class Lane:
-    """What the loop holds of one partition under one assignment epoch; made anew at every assignment."""
+class PartitionBuffer:
+    """Records of one partition under one assignment epoch; made anew at every assignment."""
 
     def __init__(self, *, source: TopicPartition, epoch: int, committed: Committed | None, limits: Limits) -> None:
         self.source = source
@@ -19,7 +19,7 @@ class Lane:
         self.position = committed.position if committed else 0
         """The next offset to commit."""
         self.is_broken = False
-        """The work was lost to somebody else or given up: drop the lane and start from what is committed."""
+        """The partition was lost or its work abandoned: drop the buffer and start again from the committed position."""
         self.worker: asyncio.Task[None] | None = None
         self.is_repeating = True
         """Whether the next batch may have been handled before: true until the first one is committed."""
@@ -30,13 +30,23 @@ class Lane:
         self._oldest_at = 0.0
 
     @property
+    def tasks(self) -> Collection[asyncio.Task[None]]:
+        """The task that processes batches, once there is one."""
+        return () if self.worker is None else (self.worker,)
+
+    @property
     def is_busy(self) -> bool:
-        """Whether a batch is in flight."""
+        """Whether a batch is being processed."""
         return self.worker is not None and not self.worker.done()
+
+    def raise_failure(self) -> None:
+        """Raise the error with which the worker ended, if any. The worker must have ended."""
+        if self.worker is not None:
+            self.worker.result()
 
     @property
     def has_room(self) -> bool:
-        """Whether to read on; what an earlier owner began is always read to its end."""
+        """Whether to read on. A recorded range is always read to its end."""
         if self._pending_end is not None:
             return not self._covers_pending
         return len(self._records) < self._limits.max_records and self._bytes < self._limits.max_bytes
@@ -49,7 +59,7 @@ class Lane:
         self._bytes += sum(record.size for record in records)
 
     def due_in(self, now: float) -> float:
-        """Seconds until a batch may be cut; 0 when it is due, infinity while there is nothing to wait for."""
+        """Return the seconds until a batch may be cut: 0 when one is due, infinity when none will be."""
         if not self._records:
             return float("inf")
         if self._pending_end is not None:
@@ -59,23 +69,23 @@ class Lane:
         return max(0.0, self._oldest_at + self._limits.max_age_s - now)
 
     def cut(self, now: float) -> tuple[Batch, bool]:
-        """Take the next batch, and whether it repeats a recorded intent: then it is exactly the recorded range."""
+        """Remove and return the next batch, and whether it repeats a recorded intent with exactly its range."""
         first = max(self.position, self._records[0].offset)
         count, last = self._next_range()
         replays = self._pending_end is not None and count > 0
         self._pending_end = None
         if count == 0:
             return self.cut(now)
-        taken = tuple(self._records[:count])
+        records = tuple(self._records[:count])
         del self._records[:count]
-        self._bytes -= sum(record.size for record in taken)
+        self._bytes -= sum(record.size for record in records)
         self._oldest_at = now
         batch = Batch(
             topic=self.source.topic,
             partition=self.source.partition,
             first_offset=first,
             last_offset=last,
-            records=taken,
+            records=records,
         )
         return batch, replays
 
@@ -84,7 +94,7 @@ class Lane:
         return self._pending_end is not None and bool(self._records) and self._records[-1].offset >= self._pending_end
 
     def _next_range(self) -> tuple[int, int]:
-        """How many records, and the last offset; none when retention dropped all of a recorded range."""
+        """Return the number of records and the last offset; 0 records when retention dropped a whole recorded range."""
         if self._pending_end is not None:
             end = self._pending_end
             return sum(1 for record in self._records if record.offset <= end), end
@@ -98,7 +108,7 @@ class Lane:
 
 
 def intent(last_offset: int) -> str:
-    """The note, stored with the position, that a batch up to this offset may have been handled."""
+    """Return the metadata, stored with a position, that says: a batch up to this offset may have been handled."""
     return str(last_offset)
 
 

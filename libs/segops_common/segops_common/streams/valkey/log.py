@@ -1,9 +1,9 @@
-"""The event log on Valkey or Redis streams, for one machine: one stream a partition, leases for consumers.
+"""The event log on Valkey or Redis streams, for one machine: one stream per partition, leases for consumers.
 
-The engine must run with `appendonly yes` and `appendfsync always`: then an answer means stored on disk.
+The engine must run with `appendonly yes` and `appendfsync always`: then a response means that the record is on disk.
 
-Trimming: a record is dropped only when every known group has committed past it and 10,000 newer such records exist.
-A group is known from its first start until it was silent for 30 days; a topic that no group reads is never trimmed.
+Trimming: a record is dropped only when every known group has committed past it and 10,000 newer such records exist. A
+group is known from its first start until it has been silent for 30 days. A topic that no group reads is never trimmed.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.core.retry import full_jitter
 from segops_common.streams.append_guard import AppendGuard
+from segops_common.streams.deadline import answering
 from segops_common.streams.leases import LeasedConsumer, LeaseTimes
 from segops_common.streams.log import (
     APPEND_DEADLINE_S,
     Header,
     LogConsumer,
-    LogUnavailable,
     Message,
     Position,
     Record,
     TopicMismatch,
     TopicPartition,
 )
-from segops_common.streams.valkey import scripts as scripts
-from segops_common.streams.valkey.store import Entries, ValkeyStore, encode_headers, record_of, stream_key, translated
+from segops_common.streams.valkey import scripts
+from segops_common.streams.valkey.store import Entries, ValkeyStore, encode_headers, record_of, stream_key
 
 _CONNECTIONS = 100
-"""Appends beyond this wait for a connection; each consumer's blocking read holds one."""
+"""Further appends wait for a connection. Each consumer's blocking read holds one."""
 _CONNECT_S = 1.0
 _COMMAND_S = 4.0
 _ATTEMPT_S = 1.5
@@ -75,23 +75,23 @@ class ValkeyEventLog:
         self._appending: set[asyncio.Future[None]] = set()
 
     async def ensure_topics(self, topics: Sequence[Topic]) -> None:
-        """See `EventLog`; a topic's partitions are noted once and for ever. Warns when the engine may lose records."""
+        """See `EventLog`. A topic keeps its number of partitions. Logs a warning when the engine may lose records."""
         await self._warn_if_volatile()
         for topic in topics:
-            async with translated(within_s=APPEND_DEADLINE_S):
+            async with answering(APPEND_DEADLINE_S, RedisError):
                 await self._redis.hsetnx(_TOPICS, topic.name, str(topic.partitions))
-                noted = await self._redis.hget(_TOPICS, topic.name)
-            if noted is None or int(noted) != topic.partitions:
-                raise TopicMismatch(f"{topic.name} has {noted!r} partitions, not {topic.partitions}")
+                stored = await self._redis.hget(_TOPICS, topic.name)
+            if stored is None or int(stored) != topic.partitions:
+                raise TopicMismatch(f"{topic.name} has {stored!r} partitions, not {topic.partitions}")
 
     async def _warn_if_volatile(self) -> None:
         try:
             async with asyncio.timeout(_ATTEMPT_S):
-                found = await self._redis.config_get("appendonly", "appendfsync")
+                settings = await self._redis.config_get("appendonly", "appendfsync")
         except (RedisError, OSError, TimeoutError):
-            # Hosted engines do not tell; whether it answers at all is seen by what follows.
+            # Hosted engines may refuse CONFIG. An engine that is down fails in the next command.
             return
-        if found != _DURABLE:
+        if settings != _DURABLE:
             _log.warning("the event log's engine may lose acknowledged records: set %s", _DURABLE)
 
     async def append(
@@ -108,20 +108,20 @@ class ValkeyEventLog:
         return (await self.append_many(topic, [message]))[0]
 
     async def append_many(self, topic: Topic, messages: Sequence[Message]) -> Sequence[Position]:
-        """See `EventLog`; here all messages are stored or none is, in one round trip."""
+        """See `EventLog`. Here either all messages are stored or none, in one round trip."""
         if not messages:
             return ()
         sizes = [message.size for message in messages]
         self._guard.admit(sizes, in_flight=self._bytes_in_flight)
         self._bytes_in_flight += sum(sizes)
-        done = asyncio.get_running_loop().create_future()
-        self._appending.add(done)
+        finished = asyncio.get_running_loop().create_future()
+        self._appending.add(finished)
         try:
             return await self._append_within_deadline(topic, messages)
         finally:
             self._bytes_in_flight -= sum(sizes)
-            self._appending.discard(done)
-            done.set_result(None)
+            self._appending.discard(finished)
+            finished.set_result(None)
 
     async def _append_within_deadline(self, topic: Topic, messages: Sequence[Message]) -> Sequence[Position]:
         partitions = [message.partition_in(topic) for message in messages]
@@ -130,25 +130,20 @@ class ValkeyEventLog:
         args: list[bytes | int] = [int(self._clock.now().timestamp() * 1000), _REMEMBER_MS]
         for message in messages:
             args += [message.key, message.value, encode_headers(message.headers)]
-        try:
-            async with asyncio.timeout(APPEND_DEADLINE_S):
-                joined = await self._until_answered(keys, args)
-        except TimeoutError as error:
-            self._guard.timed_out()
-            raise LogUnavailable("the event log did not confirm in time; it may have stored the record") from error
-        self._guard.succeeded()
-        offsets = [int(offset) for offset in joined.split(b",")]
+        async with self._guard.deadline():
+            offsets_text = await self._append_with_retries(keys, args)
+        offsets = [int(offset) for offset in offsets_text.split(b",")]
         return [Position(topic.name, part, offset) for part, offset in zip(partitions, offsets, strict=True)]
 
-    async def _until_answered(self, keys: list[str], args: list[bytes | int]) -> bytes:
-        """Try again after each failure: the script remembers what it stored, so a lost answer does no harm."""
+    async def _append_with_retries(self, keys: list[str], args: list[bytes | int]) -> bytes:
+        """Retry after each failure. The script remembers what it stored, so losing its response does no harm."""
         deadline = self._clock.monotonic() + APPEND_DEADLINE_S
         delays = full_jitter(base_s=0.02, cap_s=0.3)
         while self._clock.monotonic() < deadline:
             try:
                 async with asyncio.timeout(_ATTEMPT_S):
-                    answer: bytes = await self._append(keys=keys, args=args)
-                    return answer
+                    response: bytes = await self._append(keys=keys, args=args)
+                    return response
             except (RedisError, OSError, TimeoutError):
                 await asyncio.sleep(next(delays))
         raise TimeoutError
@@ -178,18 +173,22 @@ class ValkeyEventLog:
     async def positions(self, group: str, topic: Topic) -> Mapping[int, int]:
         """See `EventLog`."""
         sources = [TopicPartition(topic.name, part) for part in range(topic.partitions)]
-        found = await asyncio.gather(*(self._store.committed(group, source) for source in sources))
-        return {source.partition: each.position for source, each in zip(sources, found, strict=True) if each}
+        progress = await asyncio.gather(*(self._store.committed(group, source) for source in sources))
+        return {
+            source.partition: committed.position
+            for source, committed in zip(sources, progress, strict=True)
+            if committed
+        }
 
     async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
         """See `EventLog`."""
-        async with translated(within_s=_COMMAND_S):
-            answer = await self._redis.xrevrange(stream_key(TopicPartition(topic.name, partition)), count=limit)
-        return tuple(record_of(*entry) for entry in reversed(cast(Entries, answer)))
+        async with answering(_COMMAND_S, RedisError):
+            response = await self._redis.xrevrange(stream_key(TopicPartition(topic.name, partition)), count=limit)
+        return tuple(record_of(*entry) for entry in reversed(cast(Entries, response)))
 
     async def check(self) -> None:
         """See `EventLog`."""
-        async with translated(within_s=_ATTEMPT_S):
+        async with answering(_ATTEMPT_S, RedisError):
             await self._redis.ping()
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The steps that must be atomic in the engine, in Lua. Offset n of a partition is the stream entry `0-<n+1>`."""
+"""Lua scripts for the steps that must be atomic. Offset n of a partition is the stream entry `0-<n+1>`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ redis.call('SET', KEYS[1], joined, 'PX', ARGV[2])
 return joined
 """
 """KEYS: memory of this append, a stream per message. ARGV: timestamp, milliseconds to remember, (key, value, headers)…
-A second run with the same memory adds nothing and answers the same offsets."""
+A second run with the same memory adds nothing and returns the same offsets."""
 
 BEAT = """
 local time = redis.call('TIME')
@@ -55,7 +55,7 @@ end
 return {quota, unpack(tokens)}
 """
 """KEYS: members, fence counter, a lease per partition. ARGV: member, lease in ms, the token held per lease or 0.
-Answers the fair share and the token now held per lease or 0."""
+Returns the fair share and the current token per lease, or 0."""
 
 RELEASE = """
 if ARGV[1] ~= '' then redis.call('ZREM', KEYS[1], ARGV[1]) end
@@ -63,7 +63,7 @@ for i = 2, #KEYS do
   if redis.call('HGET', KEYS[i], 'token') == ARGV[i] then redis.call('HSET', KEYS[i], 'token', '0', 'until', '0') end
 end
 """
-"""KEYS: members, leases. ARGV: the member that leaves or nothing, the token per lease."""
+"""KEYS: members, leases. ARGV: the member that leaves or '', the token per lease."""
 
 COMMIT = """
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
@@ -87,7 +87,7 @@ if not floor or floor <= tonumber(ARGV[1]) then return 0 end
 return redis.call('XTRIM', KEYS[1], 'MINID', '0-' .. string.format('%.0f', floor - tonumber(ARGV[1]) + 1))
 """
 """KEYS: stream, positions of the partition, known groups of the topic. ARGV: records to keep, seconds until a silent
-group is forgotten. Drops only what every known group has committed past; a group that has committed nothing keeps all."""
+group is forgotten. Drops only records that every known group has committed past; a group without commits keeps all."""
 
 ALIVE = """
 local time = redis.call('TIME')
@@ -102,4 +102,4 @@ for i = 1, #info, 2 do
   if info[i] == 'last-generated-id' then return tonumber(string.sub(info[i + 1], 3)) end
 end
 """
-"""KEYS: stream. The next offset; 0 before the first record."""
+"""KEYS: stream. Returns the next offset, 0 before the first record."""

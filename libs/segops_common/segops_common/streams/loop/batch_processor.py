@@ -1,4 +1,4 @@
-"""What is done with one batch: intent, handling, dead letters, commit, and patience with everything that fails."""
+"""Processes one batch: records the intent, calls the handler, retries, puts bad records aside, commits."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ from segops_common.streams.loop.batches import (
     LoopObserver,
     TooManyBadRecords,
 )
-from segops_common.streams.loop.dead_letters import DeadLetters
+from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.partition_buffer import intent
 
 _log = logging.getLogger(__name__)
-_WORRYING_ATTEMPTS = 3
+_ATTEMPTS_TO_UNHEALTHY = 3
 
 
 class Stopping(Exception):
-    """The loop is stopping, so what would have been tried again is left to the next owner."""
+    """The loop is stopping, so a batch that failed is left to the next owner instead of being retried."""
 
 
-class BatchWork:
-    """Handles batches for a group; the caller keeps the assignment still meanwhile."""
+class BatchProcessor:
+    """Processes batches for a group. The caller keeps the partition assigned during each call.
+
+    A bad record goes to the dead-letter topic, and its batch continues without it. Every other failure is retried with
+    growing delays until it succeeds or the loop stops.
+    """
 
     def __init__(
         self,
@@ -43,7 +47,7 @@ class BatchWork:
         group: str,
         topic: Topic,
         handler: BatchHandler,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterTopic,
         faults: FaultPoints,
         clock: Clock,
         limits: Limits,
@@ -64,31 +68,34 @@ class BatchWork:
         self.failing: dict[TopicPartition, str] = {}
         """Partitions whose batch keeps failing, with the last error."""
 
-    async def do(self, consumer: LogConsumer, batch: Batch, *, repeated: bool) -> None:
-        """Handle and commit the batch.
+    async def process(self, consumer: LogConsumer, batch: Batch, *, repeated: bool) -> None:
+        """Handle and commit the batch; `repeated` when it may have been handled before.
 
         Raises `NotAssigned`, `Stopping` or `TooManyBadRecords`; the recorded intent then stays for the next owner.
         """
-        began = self._clock.monotonic()
+        started_s = self._clock.monotonic()
         if self._record_intent:
             await self._commit(consumer, batch, batch.first_offset, intent(batch.last_offset))
             self._faults.reach("after_intent")
-        await self._handle_patiently(batch, repeated=repeated)
+        await self._handle_with_retries(batch, repeated=repeated)
         self._faults.reach("after_insert")
         await self._commit(consumer, batch, batch.last_offset + 1, "")
         self._faults.reach("after_commit")
-        self._tell_handled(batch, began)
+        self._report_handled(batch, started_s)
 
-    async def handle(self, batch: Batch, *, repeated: bool) -> None:
-        """Handle the batch and leave its commit to the caller. Raises `Stopping` or `TooManyBadRecords`."""
-        began = self._clock.monotonic()
-        await self._handle_patiently(batch, repeated=repeated)
+    async def process_uncommitted(self, batch: Batch) -> None:
+        """Handle the batch, which may have been handled before, and leave its commit to the caller.
+
+        Raises `Stopping` or `TooManyBadRecords`.
+        """
+        started_s = self._clock.monotonic()
+        await self._handle_with_retries(batch, repeated=True)
         self._faults.reach("after_insert")
-        self._tell_handled(batch, began)
+        self._report_handled(batch, started_s)
 
-    def _tell_handled(self, batch: Batch, began: float) -> None:
+    def _report_handled(self, batch: Batch, started_s: float) -> None:
         size = sum(record.size for record in batch.records)
-        self._observer.handled(batch.source, len(batch.records), size, self._clock.monotonic() - began)
+        self._observer.handled(batch.source, len(batch.records), size, self._clock.monotonic() - started_s)
 
     async def _commit(self, consumer: LogConsumer, batch: Batch, position: int, metadata: str) -> None:
         for attempt, delay_s in enumerate(self._delays(), start=1):
@@ -100,7 +107,7 @@ class BatchWork:
                 self.failing.pop(batch.source, None)
                 return
 
-    async def _handle_patiently(self, batch: Batch, *, repeated: bool) -> None:
+    async def _handle_with_retries(self, batch: Batch, *, repeated: bool) -> None:
         for attempt, delay_s in enumerate(self._delays(), start=1):
             try:
                 await self._handle(batch, repeated=repeated or attempt > 1)
@@ -113,7 +120,7 @@ class BatchWork:
                 return
 
     async def _handle(self, batch: Batch, *, repeated: bool) -> None:
-        """Handle what can be handled; the cuts depend on the records alone, so a repetition cuts alike."""
+        """Handle the good records. The cuts depend on the records alone, so a repetition makes the same ones."""
         if not batch.records:
             return
         try:
@@ -133,20 +140,20 @@ class BatchWork:
             self._bad_records.handled(len(batch.records))
 
     async def _put_aside(self, batch: Batch, bad: Sequence[BadRecord], *, repeated: bool) -> None:
-        known = {record.offset for record in batch.records}
-        if not bad or not known.issuperset(each.offset for each in bad):
-            raise ValueError("the handler blames records that are not in the batch")
+        offsets = {record.offset for record in batch.records}
+        if not bad or not offsets.issuperset(record.offset for record in bad):
+            raise ValueError("the handler reported bad records that are not in the batch")
         self._bad_records.check(len(bad))
         await self._dead_letters.write(self._group, self._topic, batch, bad, repeated=repeated)
         self._bad_records.put_aside(len(bad))
-        for each in bad:
-            self._observer.dead_lettered(batch.source, each.code)
+        for record in bad:
+            self._observer.dead_lettered(batch.source, record.code)
 
     async def _pause(self, source: TopicPartition, attempt: int, error: Exception, delay_s: float) -> None:
-        """Wait before the next attempt, or raise `Stopping` as soon as the loop stops."""
+        """Wait before the next attempt. Raises `Stopping` as soon as the loop stops."""
         self._observer.retrying(source, type(error).__name__)
         _log.warning("batch of %s failed, attempt %d: %r", source, attempt, error)
-        if attempt >= _WORRYING_ATTEMPTS:
+        if attempt >= _ATTEMPTS_TO_UNHEALTHY:
             self.failing[source] = repr(error)
         await wait_at_most(self.stopping, delay_s)
         if self.stopping.is_set():

@@ -1,4 +1,7 @@
-"""The side door for records nobody can process: they leave with a reason, and may come back later."""
+"""The dead-letter topic: whole records that no handler can process, with the reason, to be replayed later.
+
+Bad lines within a record of events are also rows of the ClickHouse table `dead_letters`, which belongs to ingest.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ REPLAYED_FROM_HEADER = "replayed-from"
 
 REPLAY_GROUP = "dead-letter-replay"
 TAIL_RECORDS = 2_048
-"""How far back a repeated batch looks for its own letters: more than the limit of bad records in a row."""
+"""How far back a repeated batch looks for its own dead letters: more than the limit of bad records in a row."""
 
 _OWN_HEADERS = frozenset((TOPIC_HEADER, PARTITION_HEADER, OFFSET_HEADER, CODE_HEADER, REASON_HEADER, GROUP_HEADER))
 _REASON_MAX = 500
@@ -26,33 +29,33 @@ _QUIET_POLLS = 10
 _POLL_WAIT_S = 0.5
 
 
-class DeadLetters:
-    """Writes bad records of any topic to its `.dead` topic, same partition, and replays them from there."""
+class DeadLetterTopic:
+    """Appends bad records of any topic to its `.dead` topic, at the same partition, and replays them from there."""
 
     def __init__(self, *, log: EventLog) -> None:
         self._log = log
 
     async def write(self, group: str, topic: Topic, batch: Batch, bad: Sequence[BadRecord], *, repeated: bool) -> int:
-        """Put the records aside; on return they are stored. Returns how many were new.
+        """Store the bad records, and return how many were new.
 
-        With `repeated`, letters an earlier attempt left at the end of the dead topic are not written again.
-        Raises `LogUnavailable`; call again with `repeated`.
+        With `repeated`, dead letters that an earlier attempt wrote are not written again. Raises `LogUnavailable`; then
+        call again with `repeated`.
         """
         records = {record.offset: record for record in batch.records}
-        letters = [_letter(group, batch, records[each.offset], each) for each in bad]
+        letters = [_letter(group, batch, records[reason.offset], reason) for reason in bad]
         if repeated:
             tail = await self._log.tail(topic.dead, batch.partition, TAIL_RECORDS)
-            known = {_identity(record) for record in tail}
-            letters = [letter for letter in letters if _identity(letter) not in known]
+            stored = {_identity(record) for record in tail}
+            letters = [letter for letter in letters if _identity(letter) not in stored]
         if letters:
             await self._log.append_many(topic.dead, letters)
         return len(letters)
 
     async def replay(self, topic: Topic, limit: int) -> int:
-        """Append up to `limit` dead letters to `topic` again, oldest first per partition; returns how many.
+        """Append at most `limit` dead letters to `topic` again, oldest first per partition, and return how many.
 
-        Each is replayed once, also over several calls; a crash in between may replay some twice, so readers must
-        recognise a message id. Letters that arrive while it runs are left. Raises `LogUnavailable`.
+        Each is replayed once, also over several calls. A crash may replay some twice, so readers must recognise message
+        ids. Dead letters that arrive during the replay are left. Raises `LogUnavailable`.
         """
         async with self._log.consumer(REPLAY_GROUP, [topic.dead]) as consumer:
             ends = await consumer.end_offsets([TopicPartition(topic.dead.name, p) for p in range(topic.partitions)])
@@ -66,7 +69,7 @@ class DeadLetters:
         while count < limit and quiet < _QUIET_POLLS and left:
             fetched = await consumer.poll(max_records=limit - count, max_bytes=1 << 20, wait_s=_POLL_WAIT_S)
             for part in fetched:
-                records = [each for each in part.records if each.offset < ends[part.source]][: limit - count]
+                records = [record for record in part.records if record.offset < ends[part.source]][: limit - count]
                 await self._put_back(consumer, topic, part, records)
                 count += len(records)
             left = {source for source in left if await _behind(consumer, source, ends[source])}
@@ -99,7 +102,7 @@ def _letter(group: str, batch: Batch, record: Record, bad: BadRecord) -> Message
 
 
 def _identity(letter: Message | Record) -> tuple[bytes | None, bytes | None, bytes]:
-    """Who put it aside and from where, with the value: offsets start again when a topic is made anew."""
+    """Return group, offset and value: the value too, because offsets start again when a topic is made anew."""
     headers = dict(letter.headers)
     return headers.get(GROUP_HEADER), headers.get(OFFSET_HEADER), letter.value
 
