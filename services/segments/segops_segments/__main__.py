@@ -13,7 +13,7 @@ SERVICE_ROLES = Service(
     bootstrap=bootstrap,
     roles={
         "api": ("serve the HTTP interface", run_api),
-        "outbox": ("move messages from the outbox into the log", run_outbox),
+        "outbox": ("relay the outbox, start hourly runs and revive silent runs", run_outbox),
         "results": ("apply the results of runs", run_results),
     },
 )

@@ -8,28 +8,25 @@ from fastapi import FastAPI
 
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of
-from segops_segments.api.representations import router as readable_router
-from segops_segments.api.run_events import router as events_router
-from segops_segments.api.segments import router
-from segops_segments.api.static_lists import router as members_router
+from segops_segments.api.router import ROUTERS
 from segops_segments.bootstrap import Bootstrap
 from segops_segments.service.use_cases import UseCases
 
 
 def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> FastAPI:
-    """The documented HTTP interface over the given resources."""
+    """Return the HTTP interface over the given resources."""
     return create_app(
         title="SegOps segments",
         description="Segments: named definitions, their versions, and the runs that compute their members.",
         lifespan=lifespan,
-        routers=[router, readable_router, members_router, events_router],
+        routers=ROUTERS,
         tags=[{"name": "segments", "description": "Definitions, versions and runs."}],
         metrics=metrics,
     )
 
 
 def openapi_document() -> dict[str, Any]:
-    """The API's OpenAPI document, made without any engine."""
+    """Return the OpenAPI document of the API; needs no engine."""
     return document_of(api_app)
 
 
@@ -39,9 +36,11 @@ async def run_api(bootstrap: Bootstrap) -> None:
 
 
 async def run_outbox(bootstrap: Bootstrap) -> None:
-    """Relay the outbox until SIGTERM. A message in flight is finished or left to the next relay."""
+    """Relay the outbox, start hourly runs and revive silent runs until SIGTERM; work that has begun is finished."""
     async with bootstrap.outbox() as worker:
-        await bootstrap.serve_worker("SegOps outbox", checks=worker.checks, loops=[worker.outbox.run])
+        await bootstrap.serve_worker(
+            "SegOps outbox", checks=worker.checks, loops=[timer.run for timer in worker.timers]
+        )
 
 
 async def run_results(bootstrap: Bootstrap) -> None:

@@ -22,19 +22,21 @@ from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_segments.adapters.files.spool import file_spool
-from segops_segments.adapters.http.observed_events import RemoteObserved
+from segops_segments.adapters.http.observed_events import HttpObservedEvents
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.adapters.postgres.tables import SCHEMA
-from segops_segments.consumers.outbox_relay import OutboxWorker
+from segops_segments.consumers.hourly_scheduler import hourly_timer
+from segops_segments.consumers.outbox_relay import deletion_timer, relay_timer
 from segops_segments.consumers.results import ResultsHandler
-from segops_segments.service.outbox_relay import OutboxRelay
-from segops_segments.service.request_runs import RunService
-from segops_segments.service.run_stream import RunFollowing
-from segops_segments.service.segments.manage import SegmentService
-from segops_segments.service.static_lists import StaticListService
+from segops_segments.consumers.silent_runs import silent_runs_timer
+from segops_segments.consumers.timer import Timer
+from segops_segments.service.apply_results import ApplyResults
+from segops_segments.service.outbox_relay import RelayOutbox
+from segops_segments.service.run_queue import RunQueue
+from segops_segments.service.schedule.hourly_runs import RequestHourlyRuns
+from segops_segments.service.schedule.silent_runs import ReviveSilentRuns
 from segops_segments.service.use_cases import UseCases
-from segops_segments.service.validation.report import Verdicts
 from segops_segments.settings import Settings
 
 SERVICE: Final = "segments"
@@ -44,10 +46,10 @@ TOPICS: Final = (COMPUTE_JOBS, SEGMENTS, STATIC_MEMBERS, COMPUTE_RESULTS)
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """The outbox worker and its readiness checks."""
+class OutboxWorker:
+    """The timers of the role `outbox`, and its readiness checks. Each timer runs on its own: none delays another."""
 
-    outbox: OutboxWorker
+    timers: Sequence[Timer]
     checks: dict[str, Check]
 
 
@@ -68,38 +70,47 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         async with (
             self._postgres() as engine,
             self._authenticator() as authenticator,
-            RemoteObserved(membership_url=self._settings.membership_url, service_token=self._service_token) as observed,
+            HttpObservedEvents(
+                membership_url=self._settings.membership_url, service_token=self._service_token
+            ) as observed_events,
         ):
-            store, runs = PostgresStore(engine=engine), self._runs(engine)
-            use_cases = UseCases(
-                segments=SegmentService(store=store, clock=self._clock),
-                runs=runs,
-                lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=self._clock),
-                following=RunFollowing(store=store, clock=self._clock),
-                verdicts=Verdicts(store=store, observed=observed),
-            )
             yield Running(
-                use_cases,
+                UseCases.over(
+                    PostgresStore(engine=engine),
+                    clock=self._clock,
+                    queue=self._queue(),
+                    spools=file_spool,
+                    observed_events=observed_events,
+                ),
                 authenticator=authenticator,
                 checks={"postgres": partial(check_postgres, engine)},
                 idempotency=PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock),
             )
 
     @asynccontextmanager
-    async def outbox(self) -> AsyncIterator[Worker]:
+    async def outbox(self) -> AsyncIterator[OutboxWorker]:
         """Open what the outbox worker needs, and the worker."""
         async with self._postgres() as engine, self._event_log() as log:
-            relay = OutboxRelay(outbox=PostgresOutbox(engine=engine), log=log, clock=self._clock, faults=self._faults)
-            worker = OutboxWorker(relay=relay, runs=self._runs(engine))
-            yield Worker(worker, {"postgres": partial(check_postgres, engine), "event-log": log.check})
+            store, queue = PostgresStore(engine=engine), self._queue()
+            relay = RelayOutbox(outbox=PostgresOutbox(engine=engine), log=log, clock=self._clock, faults=self._faults)
+            timers = (
+                relay_timer(relay),
+                deletion_timer(relay),
+                hourly_timer(RequestHourlyRuns(store=store, clock=self._clock, queue=queue)),
+                silent_runs_timer(ReviveSilentRuns(store=store, clock=self._clock, queue=queue)),
+            )
+            yield OutboxWorker(timers, {"postgres": partial(check_postgres, engine), "event-log": log.check})
 
     @asynccontextmanager
     async def results(self) -> AsyncIterator[GroupLoop[Any]]:
         """Open what the results consumer needs, and its loop."""
         async with self._postgres() as engine, self._event_log() as log:
+            results = ApplyResults(
+                store=PostgresStore(engine=engine), queue=self._queue(), lease=self._settings.run_lease
+            )
             yield self._consumer_loop(
                 log,
-                ResultsHandler(runs=self._runs(engine)),
+                ResultsHandler(results=results),
                 group=RESULTS_GROUP,
                 topic=COMPUTE_RESULTS,
                 limits=Limits(max_records=500, max_age_s=0),
@@ -108,8 +119,8 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
         return opened_postgres(self._settings.postgres_url)
 
-    def _runs(self, engine: AsyncEngine) -> RunService:
-        return RunService(store=PostgresStore(engine=engine), clock=self._clock, lease=self._settings.run_lease)
+    def _queue(self) -> RunQueue:
+        return RunQueue(clock=self._clock, lease=self._settings.run_lease)
 
 
 def bootstrap() -> Bootstrap:

@@ -1,4 +1,4 @@
-"""Small words for talking to the segments API in tests."""
+"""Requests to the segments API, and reading its problems."""
 
 import itertools
 from typing import Any
@@ -19,12 +19,12 @@ _numbers = itertools.count(1)
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header of a person."""
+    """Return the header of a user."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def api_key(key: str) -> dict[str, str]:
-    """The header of a program."""
+    """Return the header of an API key."""
     return {"Authorization": f"ApiKey {key}"}
 
 
@@ -32,21 +32,21 @@ OWNER = bearer("owner")
 
 
 async def create(client: httpx.AsyncClient, *, tenant: int = 1, token: str = "owner", **fields: object) -> Json:
-    """A new segment with a name of its own."""
+    """Create a segment with a unique name."""
     body = {"name": f"Segment {next(_numbers)}", "tenant": tenant, "segment_type": "rule", **fields}
     answer = await client.post("/api/segments/", json=body, headers=bearer(token))
     assert answer.status_code == 201, answer.text
-    made: Json = answer.json()
-    return made
+    segment: Json = answer.json()
+    return segment
 
 
 def slug(answer: httpx.Response) -> str:
-    """The kind of a problem."""
+    """Return the last part of a problem's type."""
     assert answer.headers["content-type"] == "application/problem+json"
     kind: str = answer.json()["type"]
     return kind.rsplit("/", 1)[-1]
 
 
 def faults(answer: httpx.Response) -> set[tuple[str, str]]:
-    """(path, code) of each fault of a problem."""
+    """Return (path, code) of each error of a problem."""
     return {(fault["path"], fault["code"]) for fault in answer.json()["errors"]}

@@ -1,10 +1,10 @@
-"""Who may do what: every route without credentials, with too little, and from another tenant."""
+"""Permissions: every route without credentials, without the scope or the role, and from another tenant."""
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from segops_segments.api.segments import router
+from segops_segments.api.router import ROUTERS
 from tests.integration.segments.requests import OWNER, PRICING, Json, api_key, bearer, create, slug
 
 Call = tuple[str, str, Json | None, bool]
@@ -20,14 +20,20 @@ CALLS: dict[str, Call] = {
     "list_runs": ("GET", "/api/segments/{id}/runs/", None, False),
     "get_run": ("GET", "/api/segments/{id}/runs/{run}/", None, False),
     "list_versions": ("GET", "/api/segments/{id}/versions/", None, False),
+    "get_version": ("GET", "/api/segments/{id}/versions/1/", None, False),
+    "compare_versions": ("GET", "/api/segments/{id}/versions/1/diff/", None, False),
     "restore_version": ("POST", "/api/segments/{id}/restore/", {"version": 1}, True),
+    "describe_definition": ("POST", "/api/segments/describe/", {"definition": PRICING}, False),
+    "replace_members": ("PUT", "/api/segments/{id}/members/", {"user_ids": []}, True),
+    "add_members": ("POST", "/api/segments/{id}/members/", {"user_ids": []}, True),
+    "change_members": ("PATCH", "/api/segments/{id}/members/", {"add": ["user-1"]}, True),
 }
 OF_A_SEGMENT = {name: call for name, call in CALLS.items() if "{id}" in call[1]}
 
 
 @pytest.fixture(scope="module")
 async def ids(client: httpx.AsyncClient) -> dict[str, object]:
-    """A segment of tenant 1 and a run of it."""
+    """Create a segment of tenant 1 and a run of it."""
     segment = await create(client, definition=PRICING)
     queued = await client.post(f"/api/segments/{segment['id']}/compute/", headers=OWNER)
     return {"id": segment["id"], "run": queued.json()["run_id"]}
@@ -41,12 +47,13 @@ async def send(
 
 
 def test_every_route_is_in_the_table() -> None:
-    assert {route.name for route in router.routes if isinstance(route, APIRoute)} == set(CALLS)
+    routes = {route.name for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)}
+    assert routes == {*CALLS, "follow_run"}, "test_run_events has the cases of a stream"
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 @pytest.mark.parametrize("headers", [{}, bearer("nobody"), api_key("nothing"), {"Authorization": "Basic b3duZXI6"}])
-async def test_without_a_credential_nothing_is_answered(
+async def test_a_request_without_a_credential_is_refused(
     client: httpx.AsyncClient, ids: dict[str, object], call: Call, headers: dict[str, str]
 ) -> None:
     answer = await send(client, call, ids, headers)
@@ -66,7 +73,9 @@ async def test_a_key_without_the_scope_is_refused(
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-async def test_a_viewer_reads_and_does_not_write(client: httpx.AsyncClient, ids: dict[str, object], call: Call) -> None:
+async def test_a_viewer_can_read_and_cannot_write(
+    client: httpx.AsyncClient, ids: dict[str, object], call: Call
+) -> None:
     for token in ("viewer", "both"):
         answer = await send(client, call, ids, bearer(token))
         if call[3]:
@@ -76,7 +85,9 @@ async def test_a_viewer_reads_and_does_not_write(client: httpx.AsyncClient, ids:
 
 
 @pytest.mark.parametrize("call", OF_A_SEGMENT.values(), ids=OF_A_SEGMENT.keys())
-async def test_anothers_segment_looks_absent(client: httpx.AsyncClient, ids: dict[str, object], call: Call) -> None:
+async def test_a_segment_of_another_tenant_looks_absent(
+    client: httpx.AsyncClient, ids: dict[str, object], call: Call
+) -> None:
     theirs = await send(client, call, ids, bearer("stranger"))
     absent = await send(client, call, {"id": 2**62, "run": 1}, bearer("stranger"))
     same = ("type", "title", "status", "detail", "errors")
@@ -84,11 +95,11 @@ async def test_anothers_segment_looks_absent(client: httpx.AsyncClient, ids: dic
     assert [theirs.json()[name] for name in same] == [absent.json()[name] for name in same]
 
 
-async def test_nothing_is_made_or_computed_in_anothers_tenant(client: httpx.AsyncClient) -> None:
+async def test_a_caller_cannot_create_or_compute_in_another_tenant(client: httpx.AsyncClient) -> None:
     for tenant in (2, 999_999):
         body = {"name": "Theirs", "tenant": tenant, "segment_type": "rule"}
-        for path, asked in (("", body), ("compute/", {"tenant": tenant})):
-            answer = await client.post(f"/api/segments/{path}", json=asked, headers=OWNER)
+        for path, content in (("", body), ("compute/", {"tenant": tenant})):
+            answer = await client.post(f"/api/segments/{path}", json=content, headers=OWNER)
             assert (answer.status_code, slug(answer)) == (403, "tenant-mismatch")
 
 
@@ -102,6 +113,6 @@ async def test_a_run_of_another_segment_is_absent(client: httpx.AsyncClient, ids
     ("segment_id", "status"),
     [("0", 404), ("-1", 404), (str(2**63 - 1), 404), (str(2**63), 422), ("1e3", 422), ("42;drop", 422), ("x", 422)],
 )
-async def test_an_id_that_is_none(client: httpx.AsyncClient, segment_id: str, status: int) -> None:
+async def test_ids_that_no_segment_has(client: httpx.AsyncClient, segment_id: str, status: int) -> None:
     assert (await client.get(f"/api/segments/{segment_id}/", headers=OWNER)).status_code == status
     assert (await client.post(f"/api/segments/{segment_id}/compute/", headers=OWNER)).status_code == status

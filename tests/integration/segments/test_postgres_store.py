@@ -1,4 +1,4 @@
-"""The store in PostgreSQL keeps the contract."""
+"""The PostgreSQL store keeps the contracts."""
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -7,17 +7,19 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.bootstrap import MIGRATIONS
-from tests.unit.segments.store_contract import StoreContract, Stored
+from tests.unit.segments.outbox_contract import OutboxContract
+from tests.unit.segments.run_contract import RunContract, ScheduleContract
+from tests.unit.segments.store_contract import SegmentContract, Stored
 
 
-class PostgresBoth(PostgresOutbox, PostgresStore):
+class PostgresPorts(PostgresOutbox, PostgresStore):
     """Both ports over one database."""
 
 
-class TestPostgresStore(StoreContract):
+class TestPostgresStore(SegmentContract, RunContract, ScheduleContract, OutboxContract):
     @pytest.fixture
     def stored(self, engine: AsyncEngine) -> Stored:
-        return PostgresBoth(engine=engine)
+        return PostgresPorts(engine=engine)
 
 
 async def test_migrating_again_finds_nothing_to_do(migrated_url: str) -> None:

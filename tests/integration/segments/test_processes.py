@@ -1,12 +1,14 @@
-"""The roles as processes: what a crash at a named point leaves, and the way of a run through both workers."""
+"""The roles as processes: crashes at named points, and a run from its request to its result."""
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from segops_common.contracts.jobs import ComputeJob, SegmentChanged, SegmentResult, SucceededResult
@@ -15,27 +17,28 @@ from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog, partition_of
 from segops_common.streams.open import open_event_log
 from segops_language import parse_definition
-from segops_segments.adapters.postgres.store import PostgresStore
-from segops_segments.domain.run import Run
+from segops_segments.adapters.postgres.outbox import PostgresOutbox
+from segops_segments.domain.run import RunPart
 from segops_segments.domain.segment import NewSegment, Segment
-from segops_segments.service.request_runs import RunService
-from segops_segments.service.segments.manage import SegmentService
-from tests.integration.segments.processes import environment, event_log_url, free_port, run, running
+from segops_segments.service.use_cases import UseCases
+from segops_testkit.fork_server import ForkServer
+from tests.integration.segments.processes import Processes, event_log_url, processes_on
 from tests.integration.segments.requests import PRICING
+from tests.unit.segments.store_builders import drain
 
 CRASHED = 137
 _tenants = itertools.count(70_000)
 
 
 @pytest.fixture(scope="module")
-def env(migrated_url: str, redis_url: str) -> dict[str, str]:
-    return environment(migrated_url, redis_url)
+def processes(forks: ForkServer, migrated_url: str, redis_url: str) -> Processes:
+    return processes_on(forks, migrated_url, redis_url)
 
 
 @pytest.fixture(scope="module")
-async def log(env: dict[str, str], redis_url: str) -> AsyncIterator[EventLog]:
-    """The log that the processes use, with its topics made by the role `migrate`."""
-    assert await run("migrate", env) == 0
+async def log(processes: Processes, redis_url: str) -> AsyncIterator[EventLog]:
+    """The event log of the processes, with topics made by the role `migrate`."""
+    assert await processes.run("migrate") == 0
     log = open_event_log(event_log_url(redis_url), clock=SystemClock())
     yield log
     await log.close()
@@ -47,7 +50,7 @@ def tenant() -> int:
 
 
 async def values(log: EventLog, topic: Topic, tenant: int) -> list[bytes]:
-    """What the topic holds about the tenant, in order."""
+    """Return the values of the tenant's records, in order."""
     records = await log.tail(topic, partition_of(topic, tenant_key(tenant)), 10_000)
     return [record.value for record in records if record.key == tenant_key(tenant)]
 
@@ -56,7 +59,7 @@ async def job_runs(log: EventLog, tenant: int) -> list[int]:
     return [ComputeJob.model_validate_json(value).run_id for value in await values(log, COMPUTE_JOBS, tenant)]
 
 
-async def new_segment(store: PostgresStore, tenant: int, name: str = "Loyal") -> Segment:
+async def create(use_cases: UseCases, tenant: int, name: str = "Loyal") -> Segment:
     new = NewSegment(
         tenant_id=tenant,
         name=name,
@@ -65,41 +68,40 @@ async def new_segment(store: PostgresStore, tenant: int, name: str = "Loyal") ->
         description="",
         refresh="manual",
     )
-    return await SegmentService(store=store, clock=SystemClock()).create(new, by="user:1")
+    return await use_cases.segments.create(new, by="user:1")
 
 
-async def request(runs: RunService, segment: Segment) -> Run:
-    return await runs.request(segment.tenant_id, segment.id, as_of=None, by="user:1")
+async def request(use_cases: UseCases, segment: Segment) -> RunPart:
+    return await use_cases.run_requests.request_one(segment.tenant_id, segment.id, as_of=None, by="user:1")
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until the condition holds."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(60):
         while not await condition():
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(("point", "already_stored"), [("before_outbox_append", 0), ("after_outbox_append", 1)])
 async def test_a_relay_that_dies_loses_nothing_and_keeps_the_order(
-    env: dict[str, str],
+    processes: Processes,
     log: EventLog,
     engine: AsyncEngine,
-    store: PostgresStore,
-    runs: RunService,
+    use_cases: UseCases,
     tenant: int,
     point: str,
     already_stored: int,
 ) -> None:
-    async with running("outbox", env):
-        await until_drained(engine)
-    requested = [(await request(runs, await new_segment(store, tenant, f"{number}"))).id for number in range(5)]
-    assert await run("outbox", {**env, "SEGOPS_CRASH_AT": point}) == CRASHED
+    # Messages of other tests would reach the crash point first.
+    await drain(PostgresOutbox(engine=engine))
+    requested = [(await request(use_cases, await create(use_cases, tenant, f"{number}"))).run_id for number in range(5)]
+    assert await processes.with_variables(SEGOPS_CRASH_AT=point).run("outbox") == CRASHED
     assert len(await values(log, SEGMENTS, tenant)) == already_stored
-    async with running("outbox", env):
+    async with processes.running("outbox"):
         await until(lambda: all_sent(log, tenant, len(requested)))
     sent = await job_runs(log, tenant)
     assert sorted(set(sent)) == requested
-    assert sent == sorted(sent), "a repeated message is repeated before any later one"
+    assert sent == sorted(sent), "a repeated message must come before any later one"
     changes = [SegmentChanged.model_validate_json(value) for value in await values(log, SEGMENTS, tenant)]
     assert len(changes) == len(requested) + already_stored
 
@@ -108,21 +110,12 @@ async def all_sent(log: EventLog, tenant: int, number: int) -> bool:
     return len(set(await job_runs(log, tenant))) == number
 
 
-async def until_drained(engine: AsyncEngine) -> None:
-    async def drained() -> bool:
-        async with engine.connect() as connection:
-            query = sa.text("SELECT count(*) FROM segments.outbox WHERE sent_at IS NULL")
-            return bool((await connection.execute(query)).scalar_one() == 0)
-
-    await until(drained)
-
-
-async def test_a_run_goes_out_and_its_result_comes_back(
-    env: dict[str, str], log: EventLog, store: PostgresStore, runs: RunService, tenant: int
+async def test_a_job_is_sent_and_its_result_applied(
+    processes: Processes, log: EventLog, use_cases: UseCases, tenant: int
 ) -> None:
-    segment = await new_segment(store, tenant)
-    run_id = (await request(runs, segment)).id
-    async with running("outbox", env), running("results", {**env, "SEGOPS_HTTP_PORT": str(free_port())}):
+    segment = await create(use_cases, tenant)
+    run_id = (await request(use_cases, segment)).run_id
+    async with processes.running("outbox"), processes.running("results"):
         await until(lambda: all_sent(log, tenant, 1))
         result = SucceededResult(
             run_id=run_id,
@@ -133,12 +126,12 @@ async def test_a_run_goes_out_and_its_result_comes_back(
         )
         for value in (b"{not a result", result.model_dump_json().encode() + b"\n", b'{"run_id": "x"}\n'):
             await log.append(COMPUTE_RESULTS, tenant_key(tenant), value)
-        await until(lambda: has_succeeded(runs, segment, run_id))
+        await until(lambda: has_succeeded(use_cases, segment, run_id))
         await until(lambda: has_dead_letters(log, tenant, 2))
 
 
-async def has_succeeded(runs: RunService, segment: Segment, run_id: int) -> bool:
-    run = await runs.get(segment.tenant_id, segment.id, run_id)
+async def has_succeeded(use_cases: UseCases, segment: Segment, run_id: int) -> bool:
+    run = await use_cases.runs.get(segment.tenant_id, segment.id, run_id)
     return run.state == "succeeded" and run.outcome is not None and run.outcome.size == 3
 
 
@@ -146,17 +139,19 @@ async def has_dead_letters(log: EventLog, tenant: int, number: int) -> bool:
     return len(await values(log, COMPUTE_RESULTS.dead, tenant)) == number
 
 
-async def test_crash_points_are_refused_in_production(env: dict[str, str]) -> None:
-    production = {**env, "SEGOPS_ENV": "production", "SEGOPS_CRASH_AT": "before_outbox_append"}
-    assert await run("outbox", production) == 1
+async def test_crash_points_are_refused_in_production(processes: Processes) -> None:
+    production = processes.with_variables(SEGOPS_ENV="production", SEGOPS_CRASH_AT="before_outbox_append")
+    assert await production.run("outbox") == 1
 
 
-async def test_migrate_says_whether_there_is_something_to_do(env: dict[str, str], migrated_url: str) -> None:
+async def test_migrate_reports_whether_migrations_are_pending(processes: Processes, migrated_url: str) -> None:
+    database = f"segments_{secrets.token_hex(4)}"
     admin = create_async_engine(migrated_url, isolation_level="AUTOCOMMIT")
     async with admin.connect() as connection:
-        await connection.execute(sa.text("CREATE DATABASE segments_fresh"))
+        await connection.execute(sa.text(f"CREATE DATABASE {database}"))
     await admin.dispose()
-    fresh = {**env, "SEGOPS_POSTGRES_URL": migrated_url.rsplit("/", 1)[0] + "/segments_fresh"}
-    assert await run("migrate", fresh, "--check") == 1
-    assert await run("migrate", fresh) == 0
-    assert await run("migrate", fresh, "--check") == 0
+    url = make_url(migrated_url).set(database=database).render_as_string(hide_password=False)
+    on_empty_database = processes.with_variables(SEGOPS_POSTGRES_URL=url)
+    assert await on_empty_database.run("migrate", "--check") == 1
+    assert await on_empty_database.run("migrate") == 0
+    assert await on_empty_database.run("migrate", "--check") == 0

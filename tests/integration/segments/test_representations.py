@@ -1,4 +1,4 @@
-"""Definitions as people read them, over HTTP: texts, sentences, versions and what changed, and warnings."""
+"""Representations of definitions over HTTP: texts, sentences, versions, differences and warnings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ async def describe(client: httpx.AsyncClient, body: Any, who: dict[str, str] = O
 async def test_a_definition_and_its_text_describe_the_same(client: httpx.AsyncClient) -> None:
     by_json = await describe(client, {"definition": PRICING}, bearer("viewer"))
     assert by_json.status_code == 200
-    found = by_json.json()
-    assert found["definition"] == PRICING
-    assert found["sentence"].startswith("The people of whom this is true: they did ")
+    description = by_json.json()
+    assert description["definition"] == PRICING
+    assert description["sentence"].startswith("The people of whom this is true: they did ")
 
-    by_text = await describe(client, {"text": found["text"]})
+    by_text = await describe(client, {"text": description["text"]})
 
-    assert by_text.json() == found
+    assert by_text.json() == description
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ async def test_a_definition_and_its_text_describe_the_same(client: httpx.AsyncCl
         ({"text": TEXT, "definition": PRICING}, ("text", "required")),
     ],
 )
-async def test_what_says_no_definition_is_refused(
+async def test_an_invalid_description_request_is_refused(
     client: httpx.AsyncClient, body: dict[str, Any], fault: tuple[str, str]
 ) -> None:
     answer = await describe(client, body)
@@ -57,7 +57,7 @@ async def test_versions_are_read_and_compared(client: httpx.AsyncClient) -> None
     await change(1)
     last = await change(2)
     versions = (await client.get(f"{path}versions/", headers=OWNER)).json()["items"]
-    newest, before, first = (each["version"] for each in versions)
+    newest, before, first = (version["version"] for version in versions)
     assert newest == last
 
     one = (await client.get(f"{path}versions/{before}/", headers=OWNER)).json()
@@ -71,21 +71,21 @@ async def test_versions_are_read_and_compared(client: httpx.AsyncClient) -> None
     assert diff["text_diff"].startswith(f"--- version {before}\n+++ version {newest}\n")
     assert (back["removed"], back["added"]) == (diff["added"], diff["removed"])
     assert begun["from_version"] == 0
-    for missing in (f"versions/{newest + 1}/", f"versions/{newest}/diff/?against={newest + 1}"):
-        assert (await client.get(path + missing, headers=OWNER)).status_code == 404
+    for unknown in (f"versions/{newest + 1}/", f"versions/{newest}/diff/?against={newest + 1}"):
+        assert (await client.get(path + unknown, headers=OWNER)).status_code == 404
     assert (await client.get(f"{path}versions/{newest}/", headers=bearer("stranger"))).status_code == 404
 
 
-async def test_a_verdict_warns_of_what_cannot_be_meant(client: httpx.AsyncClient) -> None:
+async def test_a_validation_report_warns_about_likely_mistakes(client: httpx.AsyncClient) -> None:
     never = {"type": "event_count", "event_type": "only here", "operator": "lt", "value": 0}
     definition = {"logic": "AND", "conditions": [never]}
     made = await create(client, definition=definition)
 
     async def warned(**more: Any) -> list[tuple[str, str]]:
         body = {"definition": definition, **more}
-        said = (await client.post("/api/segments/validate/", json=body, headers=OWNER)).json()
-        assert (said["valid"], said["observed"]) == (True, False)
-        return [(each["path"], each["code"]) for each in said["warnings"]]
+        report = (await client.post("/api/segments/validate/", json=body, headers=OWNER)).json()
+        assert (report["valid"], report["observed"]) == (True, False)
+        return [(warning["path"], warning["code"]) for warning in report["warnings"]]
 
     odd = ("definition.conditions[0]", "always-false")
     assert await warned() == [odd]

@@ -1,4 +1,4 @@
-"""A run followed as server-sent events, over a socket."""
+"""Streaming a run as server-sent events, over a socket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import httpx
@@ -18,64 +18,54 @@ from segops_common.contracts.jobs import ComputeResultMessage, RunProgress, Segm
 from segops_common.core.clock import SystemClock
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.web.app import Running
-from segops_segments.adapters.files.spool import file_spool
-from segops_segments.adapters.http.observed_events import RemoteObserved
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.app import api_app
-from segops_segments.service.request_runs import RunService
-from segops_segments.service.run_stream import RunFollowing
-from segops_segments.service.segments.manage import SegmentService
-from segops_segments.service.static_lists import StaticListService
+from segops_segments.service.apply_results import ApplyResults
+from segops_segments.service.run_stream import RunStream
 from segops_segments.service.use_cases import UseCases
-from segops_segments.service.validation.report import Verdicts
 from segops_testkit.auth import FakeAuthenticator
 from segops_testkit.http import on_port
-from tests.integration.segments.conftest import NOWHERE
 from tests.integration.segments.requests import OWNER, PRICING, Json, bearer, create, slug
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """The API on a port, and its insides."""
+class ServedApi:
+    """The API on a port, with a small limit of subscribers."""
 
     app: FastAPI
-    following: RunFollowing
-    runs: RunService
+    results: ApplyResults
     client: httpx.AsyncClient
 
 
 @pytest.fixture
 async def served(
-    engine: AsyncEngine, store: PostgresStore, runs: RunService, callers: FakeAuthenticator
-) -> AsyncIterator[Served]:
+    engine: AsyncEngine,
+    store: PostgresStore,
+    use_cases: UseCases,
+    results: ApplyResults,
+    callers: FakeAuthenticator,
+) -> AsyncIterator[ServedApi]:
     clock = SystemClock()
-    following = RunFollowing(store=store, clock=clock, most=3, most_of_a_tenant=2)
+    stream = RunStream(store=store, clock=clock, max_subscribers=3, max_subscribers_of_a_tenant=2)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
-        use_cases = UseCases(
-            segments=SegmentService(store=store, clock=clock),
-            runs=runs,
-            lists=StaticListService(store=store, runs=runs, spools=file_spool, clock=clock),
-            following=following,
-            verdicts=Verdicts(store=store, observed=RemoteObserved(membership_url=NOWHERE, service_token="service")),
-        )
         yield Running(
-            use_cases,
+            replace(use_cases, run_stream=stream),
             authenticator=callers,
             idempotency=PostgresIdempotency(engine=engine, schema="segments", clock=clock),
         )
 
     app = api_app(lifespan)
     async with on_port(app) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=10) as client:
-        yield Served(app, following, runs, client)
+        yield ServedApi(app, results, client)
 
 
 @dataclass(slots=True)
-class Followed:
-    """A run, and how its worker speaks."""
+class StreamedRun:
+    """A run, and the reports of its worker."""
 
-    runs: RunService
+    results: ApplyResults
     tenant: int
     segment: int
     run: int
@@ -84,23 +74,23 @@ class Followed:
     def path(self) -> str:
         return f"/api/segments/{self.segment}/runs/{self.run}/events/"
 
-    async def say(self, status: str, **more: object) -> None:
+    async def report(self, status: str, **more: object) -> None:
         result = {"run_id": self.run, "tenant_id": self.tenant, "status": status, "at": datetime.now(UTC), **more}
-        await self.runs.apply(ComputeResultMessage.model_validate(result).root)
+        await self.results.apply(ComputeResultMessage.model_validate(result).root)
 
     async def finish(self) -> None:
         part = SegmentResult(segment_id=self.segment, version=1, size=5, entered=5, exited=0, digest="ab" * 16)
-        await self.say("succeeded", segments=[part])
+        await self.report("succeeded", segments=[part])
 
 
-async def new_run(served: Served, *, tenant: int = 1, token: str = "owner") -> Followed:
+async def new_run(served: ServedApi, *, tenant: int = 1, token: str = "owner") -> StreamedRun:
     segment = (await create(served.client, tenant=tenant, token=token, definition=PRICING))["id"]
     answer = await served.client.post(f"/api/segments/{segment}/compute/", headers=bearer(token))
-    return Followed(served.runs, tenant, segment, int(answer.json()["run_id"]))
+    return StreamedRun(served.results, tenant, segment, int(answer.json()["run_id"]))
 
 
 async def events(answer: httpx.Response) -> AsyncGenerator[tuple[str, Json], None]:
-    """(id, data) of each event; comments are passed over."""
+    """Yield (id, data) of each event; comments are skipped."""
     fields: dict[str, str] = {}
     async for line in answer.aiter_lines():
         if line:
@@ -112,38 +102,38 @@ async def events(answer: httpx.Response) -> AsyncGenerator[tuple[str, Json], Non
             fields = {}
 
 
-async def test_a_run_is_followed_to_its_end(served: Served) -> None:
+async def test_a_run_is_followed_to_its_end(served: ServedApi) -> None:
     run = await new_run(served)
-    seen = []
+    received = []
     async with served.client.stream("GET", run.path, headers=OWNER) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].partition(";")[0] == "text/event-stream"
         assert answer.headers["x-accel-buffering"] == "no"
         assert answer.headers["cache-control"] == "no-store"
         async for event_id, shown in events(answer):
-            seen.append((event_id, shown))
-            if len(seen) == 1:
-                await run.say("running")
-            elif len(seen) == 2:
-                await run.say("running", progress=RunProgress(phase="evaluating", done=3, total=7))
+            received.append((event_id, shown))
+            if len(received) == 1:
+                await run.report("running")
+            elif len(received) == 2:
+                await run.report("running", progress=RunProgress(phase="evaluating", done=3, total=7))
             else:
                 await run.finish()
-    assert [shown["status"] for _, shown in seen] == ["queued", "running", "running", "succeeded"]
-    assert seen[2][1]["progress"] == {"phase": "evaluating", "done": 3, "total": 7}
-    last_id, last = seen[-1]
+    assert [shown["status"] for _, shown in received] == ["queued", "running", "running", "succeeded"]
+    assert received[2][1]["progress"] == {"phase": "evaluating", "done": 3, "total": 7}
+    last_id, last = received[-1]
     assert (last["size"], last["digest"], last["progress"]) == (5, "ab" * 16, None)
     read = await served.client.get(run.path.removesuffix("events/"), headers=OWNER)
     assert read.json() == last
 
     again = await served.client.get(run.path, headers=OWNER)
     assert again.text.count("event: run") == 1
-    known = await served.client.get(run.path, headers=OWNER | {"Last-Event-ID": last_id})
-    assert (known.status_code, known.content) == (204, b"")
-    elsewhere = await served.client.get(run.path, headers=OWNER | {"Last-Event-ID": seen[0][0]})
-    assert elsewhere.status_code == 200
+    caught_up = await served.client.get(run.path, headers=OWNER | {"Last-Event-ID": last_id})
+    assert (caught_up.status_code, caught_up.content) == (204, b"")
+    behind = await served.client.get(run.path, headers=OWNER | {"Last-Event-ID": received[0][0]})
+    assert behind.status_code == 200
 
 
-async def test_a_stream_ends_with_its_time_and_with_the_process(served: Served) -> None:
+async def test_a_stream_ends_at_its_timeout_and_with_the_process(served: ServedApi) -> None:
     run = await new_run(served)
     timed = await served.client.get(run.path, params={"timeout": 1}, headers=OWNER)
     assert timed.text.count("event: run") == 1
@@ -156,20 +146,20 @@ async def test_a_stream_ends_with_its_time_and_with_the_process(served: Served) 
             served.app.state.health.draining = True
 
 
-async def test_only_so_many_follow_at_once(served: Served) -> None:
+async def test_the_number_of_streams_is_limited(served: ServedApi) -> None:
     ours, theirs = await new_run(served), await new_run(served, tenant=2, token="stranger")
 
     @asynccontextmanager
-    async def following(run: Followed, token: str) -> AsyncIterator[None]:
+    async def following(run: StreamedRun, token: str) -> AsyncIterator[None]:
         async with served.client.stream("GET", run.path, headers=bearer(token)) as answer:
             assert answer.status_code == 200
-            # Kept: an iterator that is thrown away closes the answer.
-            told = events(answer)
-            await anext(told)
+            # A reference is kept, because a collected iterator would close the response.
+            stream = events(answer)
+            await anext(stream)
             yield
-            await told.aclose()
+            await stream.aclose()
 
-    async def refusal(run: Followed, token: str) -> tuple[int, str]:
+    async def refusal(run: StreamedRun, token: str) -> tuple[int, str]:
         answer = await served.client.get(run.path, headers=bearer(token))
         assert "retry-after" in answer.headers
         return answer.status_code, slug(answer)
@@ -178,7 +168,7 @@ async def test_only_so_many_follow_at_once(served: Served) -> None:
         assert await refusal(ours, "owner") == (429, "rate-limited")
         async with following(theirs, "stranger"):
             assert await refusal(theirs, "stranger") == (503, "too-many-streams")
-    # Whoever went away makes room.
+    # A closed stream frees its place once the server has noticed.
     async with asyncio.timeout(30):
         while True:
             async with served.client.stream("GET", ours.path, headers=OWNER) as answer:
@@ -187,7 +177,7 @@ async def test_only_so_many_follow_at_once(served: Served) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_run_of_another_tenant_cannot_be_followed(served: Served) -> None:
+async def test_a_run_of_another_tenant_cannot_be_followed(served: ServedApi) -> None:
     run = await new_run(served)
     answer = await served.client.get(run.path, headers=bearer("stranger"))
     assert (answer.status_code, slug(answer)) == (404, "not-found")

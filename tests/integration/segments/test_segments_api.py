@@ -55,7 +55,7 @@ async def test_a_segment_is_read_as_it_was_written(client: httpx.AsyncClient) ->
     assert read.headers["etag"] == '"1"'
 
 
-async def test_a_change_makes_a_version_only_when_it_changes_something(client: httpx.AsyncClient) -> None:
+async def test_only_a_change_with_an_effect_makes_a_version(client: httpx.AsyncClient) -> None:
     path = f"/api/segments/{(await create(client))['id']}/"
     steps: list[tuple[Json, int]] = [
         ({}, 1),
@@ -68,7 +68,7 @@ async def test_a_change_makes_a_version_only_when_it_changes_something(client: h
         answer = await client.patch(path, json=body, headers=OWNER)
         assert (answer.json()["version"], answer.headers["etag"]) == (version, f'"{version}"')
     listed = (await client.get(f"{path}versions/", headers=OWNER)).json()
-    assert [(each["version"], each["definition"], each["created_by"]) for each in listed["items"]] == [
+    assert [(version["version"], version["definition"], version["created_by"]) for version in listed["items"]] == [
         (4, STARTER, "user:1"),
         (2, PRICING, "user:1"),
         (1, {"logic": "OR", "conditions": []}, "user:1"),
@@ -80,11 +80,11 @@ async def test_an_old_version_is_restored_as_a_new_one(client: httpx.AsyncClient
     await client.patch(path, json={"definition": STARTER}, headers=OWNER)
     restored = await client.post(f"{path}restore/", json={"version": 1}, headers=OWNER)
     assert (restored.status_code, restored.json()["version"], restored.json()["definition"]) == (200, 3, PRICING)
-    missing = await client.post(f"{path}restore/", json={"version": 9}, headers=OWNER)
-    assert (missing.status_code, slug(missing)) == (404, "not-found")
+    unknown = await client.post(f"{path}restore/", json={"version": 9}, headers=OWNER)
+    assert (unknown.status_code, slug(unknown)) == (404, "not-found")
 
 
-async def test_of_two_changes_to_one_version_one_wins(client: httpx.AsyncClient) -> None:
+async def test_only_one_of_two_changes_to_one_version_succeeds(client: httpx.AsyncClient) -> None:
     path = f"/api/segments/{(await create(client))['id']}/"
     headers = {**OWNER, "If-Match": '"1"'}
     answers = await asyncio.gather(
@@ -197,7 +197,7 @@ async def test_a_bad_body_is_refused_at_its_path(client: httpx.AsyncClient, fiel
     body = {"name": "Refused", "tenant": 1, "segment_type": "rule", **fields}
     answer = await client.post("/api/segments/", json=body, headers=OWNER)
     assert (answer.status_code, slug(answer)) == (422, "validation-failed")
-    assert path in {found for found, _ in faults(answer)}
+    assert path in {fault_path for fault_path, _ in faults(answer)}
 
 
 @pytest.mark.parametrize("body", [{"name": None}, {"definition": None}, {"tenant": 2}, {"segment_type": "rule"}, []])

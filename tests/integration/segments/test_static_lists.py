@@ -1,4 +1,4 @@
-"""Lists of static segments over HTTP on real PostgreSQL: what is stored is what the other services are told."""
+"""Lists of static segments over HTTP on real PostgreSQL: what the outbox publishes of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def static(client: httpx.AsyncClient) -> Json:
     return await create(client, segment_type="static")
 
 
-async def told(engine: AsyncEngine, segment: Json, topic: str = "segops.static-members") -> list[str]:
+async def published(engine: AsyncEngine, segment: Json, topic: str = "segops.static-members") -> list[str]:
     """The messages of a topic that name the segment, oldest first."""
     query = sa.select(outbox.c.value).where(outbox.c.topic == topic).order_by(outbox.c.id)
     async with engine.connect() as connection:
@@ -36,7 +36,7 @@ async def told(engine: AsyncEngine, segment: Json, topic: str = "segops.static-m
 
 
 async def changes(engine: AsyncEngine, segment: Json) -> list[StaticMembersChanged]:
-    return [StaticMembersChanged.model_validate_json(value) for value in await told(engine, segment)]
+    return [StaticMembersChanged.model_validate_json(value) for value in await published(engine, segment)]
 
 
 @pytest.mark.parametrize(
@@ -79,25 +79,33 @@ async def test_a_change_queues_a_run_of_its_version(client: httpx.AsyncClient, e
     assert added.json() == {"status": "queued", "run_id": changed.json()["run_id"], "version": 4, "accepted": 1}
     _, nothing, first, last, more = await changes(engine, segment)
     assert (nothing.list_version, nothing.base_version, nothing.replace, nothing.add) == (2, 1, False, ())
-    assert [(each.list_version, each.base_version, each.part, each.parts) for each in (first, last, more)] == [
+    assert [
+        (portion.list_version, portion.base_version, portion.part, portion.parts) for portion in (first, last, more)
+    ] == [
         (3, 2, 1, 2),
         (3, 2, 2, 2),
         (4, 3, 1, 1),
     ]
-    assert [(each.add, each.remove) for each in (first, last, more)] == [(("a",), ()), ((), ("b",)), (("c",), ())]
-    (job,) = [ComputeJob.model_validate_json(each) for each in await told(engine, segment, "segops.compute-jobs")]
+    assert [(portion.add, portion.remove) for portion in (first, last, more)] == [
+        (("a",), ()),
+        ((), ("b",)),
+        (("c",), ()),
+    ]
+    (job,) = [
+        ComputeJob.model_validate_json(value) for value in await published(engine, segment, "segops.compute-jobs")
+    ]
     assert (job.run_id, job.segments[0].list_version) == (int(changed.json()["run_id"]), 4)
 
 
-async def test_a_large_list_is_told_in_portions(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_a_large_list_is_published_in_portions(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     segment = await static(client)
     ids = [f"user-{i:06}" for i in range(30_000)]
-    body = "".join(f'"{each}"\n' for each in ids).encode()
+    body = "".join(f'"{user_id}"\n' for user_id in ids).encode()
     put = await client.put(f"/api/segments/{segment['id']}/members/", content=body, headers=NDJSON)
     assert put.json()["accepted"] == len(ids)
     _, *portions = await changes(engine, segment)
-    assert [(each.part, each.parts) for each in portions] == [(i, 4) for i in (1, 2, 3, 4)]
-    assert [user_id for each in portions for user_id in each.add] == ids
+    assert [(portion.part, portion.parts) for portion in portions] == [(i, 4) for i in (1, 2, 3, 4)]
+    assert [user_id for portion in portions for user_id in portion.add] == ids
 
 
 @pytest.mark.parametrize(
@@ -187,13 +195,15 @@ async def test_lists_and_rules_do_not_mix(client: httpx.AsyncClient) -> None:
         assert (refused.status_code, slug(refused)) == (409, "static-segment")
 
 
-async def test_a_deleted_list_is_told_empty_before_its_last_run(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_a_deleted_list_is_published_as_empty_before_its_last_run(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     segment = await static(client)
     gone = await client.delete(f"/api/segments/{segment['id']}/", headers=OWNER)
     assert gone.status_code == 204
     last = (await changes(engine, segment))[-1]
     assert (last.list_version, last.replace, last.deleted, last.add) == (2, True, True, ())
-    job = ComputeJob.model_validate_json((await told(engine, segment, "segops.compute-jobs"))[-1])
+    job = ComputeJob.model_validate_json((await published(engine, segment, "segops.compute-jobs"))[-1])
     assert job.segments[0].list_version == 2
 
 
@@ -205,9 +215,11 @@ async def test_a_portion_leaves_with_its_relay(client: httpx.AsyncClient, engine
             for message in claim.messages:
                 await claim.mark_sent(message.id, datetime(2026, 1, 31, tzinfo=UTC))
             relayed = [
-                str(each.value) for each in claim.messages if f'"segment_id":{segment["id"]},' in str(each.value)
+                str(message.value)
+                for message in claim.messages
+                if f'"segment_id":{segment["id"]},' in str(message.value)
             ]
-    assert [each for each in relayed if '"list_version":1' in each]
+    assert [value for value in relayed if '"list_version":1' in value]
     assert await changes(engine, segment) == []
 
 
@@ -231,5 +243,5 @@ async def test_uploads_at_once_are_all_kept(client: httpx.AsyncClient, engine: A
     )
     assert {answer.status_code for answer in answers} == {202}
     _, *all_changes = await changes(engine, segment)
-    assert [(each.list_version, each.base_version) for each in all_changes] == [(i, i - 1) for i in range(2, 10)]
-    assert {each.add[0] for each in all_changes} == {f"user-{i}" for i in range(8)}
+    assert [(change.list_version, change.base_version) for change in all_changes] == [(i, i - 1) for i in range(2, 10)]
+    assert {change.add[0] for change in all_changes} == {f"user-{i}" for i in range(8)}

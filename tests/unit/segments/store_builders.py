@@ -1,14 +1,16 @@
-"""What tests of the store keep in it."""
+"""Values that tests put into the store."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from segops_language import Group, parse_definition
-from segops_segments.domain.run import Evaluated, NewRun, Run, job_of
+from segops_segments.domain.run import Run, RunRequest
 from segops_segments.domain.segment import NOBODY, NewSegment, Segment, Version
-from segops_segments.ports.transactions import Outbox, WriteUnit
+from segops_segments.ports.outbox import Outbox
+from segops_segments.ports.transactions import WriteUnit
 
 NOW = datetime(2026, 1, 31, 9, 0, 0, 123_000, tzinfo=UTC)
 
@@ -19,7 +21,7 @@ def definition(value: float = 1) -> Group:
 
 
 def referring(*segment_ids: int) -> Group:
-    conditions = [{"type": "segment", "segment_id": each} for each in segment_ids]
+    conditions = [{"type": "segment", "segment_id": segment_id} for segment_id in segment_ids]
     return parse_definition({"logic": "AND", "conditions": conditions})
 
 
@@ -29,8 +31,8 @@ def new_segment(tenant_id: int, name: str = "Loyal", group: Group = NOBODY) -> N
     )
 
 
-def new_run(segment: Segment, *, fixed: bool = False) -> NewRun:
-    return NewRun(segment_id=segment.id, version=1, as_of=NOW, fixed=fixed, requested_by="user:1", requested_at=NOW)
+def run_request(*, as_of: datetime = NOW, fixed: bool = False) -> RunRequest:
+    return RunRequest(as_of=as_of, fixed=fixed, requested_by="user:1", requested_at=NOW)
 
 
 def version_of(segment: Segment, number: int = 1) -> Version:
@@ -39,19 +41,35 @@ def version_of(segment: Segment, number: int = 1) -> Version:
     )
 
 
-async def announced(unit: WriteUnit, queued: Sequence[Run], *, lease_until: datetime = NOW) -> Run:
-    [run] = queued
-    segment_version = Version(
-        segment_id=run.segment_id, number=1, definition=definition(), created_at=NOW, created_by="user:1"
-    )
-    message_id = await unit.announce_job(run.tenant_id, job_of([Evaluated(run=run, version=segment_version)]))
-    saved = run.announced(message_id, lease_until)
-    await unit.save_runs(run.tenant_id, [saved])
-    return saved
+async def add_run(unit: WriteUnit, *segments: Segment, as_of: datetime = NOW, fixed: bool = False) -> Run:
+    """Store a queued run of version 1 of these segments of one tenant."""
+    versions = {segment.id: 1 for segment in segments}
+    return await unit.add_run(segments[0].tenant_id, run_request(as_of=as_of, fixed=fixed), versions)
+
+
+async def save_parts(unit: WriteUnit, run: Run, **changes: Any) -> Run:
+    """Store the run with these fields changed in every part."""
+    after = Run(tuple(replace(part, **changes) for part in run.parts))
+    await unit.save_run(run.tenant_id, run, after)
+    return after
+
+
+async def announce(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) -> Run:
+    """Put a job of the run into the outbox and store that."""
+    versions = {
+        part.segment_id: Version(
+            segment_id=part.segment_id, number=1, definition=definition(), created_at=NOW, created_by="user:1"
+        )
+        for part in run.parts
+    }
+    message_id = await unit.put_job(run.tenant_id, run.to_job(versions, static=()))
+    announced = run.announce(message_id, lease_until)
+    await unit.save_run(run.tenant_id, run, announced)
+    return announced
 
 
 async def drain(outbox: Outbox) -> list[tuple[int, int]]:
-    """Mark everything as sent; (tenant, message) in the order it was given out."""
+    """Mark all messages as sent; return (tenant, message) in the order in which they were claimed."""
     sent = []
     while True:
         async with outbox.claim(100) as claim:

@@ -1,9 +1,8 @@
-"""The workers go on through outages, and bad records leave by the side door."""
+"""The timers and consumers: outages delay messages and lose none, and invalid records are reported."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,24 +15,26 @@ from segops_common.streams.log import Header, LogUnavailable, Position, Record, 
 from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.tracing import trace_context
-from segops_language import parse_definition
-from segops_segments.adapters.memory.store import MemoryClaim, MemoryStore
-from segops_segments.consumers.outbox_relay import OutboxWorker
+from segops_segments.adapters.memory.outbox import MemoryClaim
+from segops_segments.adapters.memory.store import MemoryStore
+from segops_segments.consumers.hourly_scheduler import hourly_timer
+from segops_segments.consumers.outbox_relay import relay_timer
 from segops_segments.consumers.results import ResultsHandler
-from segops_segments.domain.segment import NewSegment
-from segops_segments.service.outbox_relay import OutboxRelay
-from segops_segments.service.request_runs import RunService
-from segops_segments.service.segments.manage import SegmentService
+from segops_segments.consumers.silent_runs import silent_runs_timer
+from segops_segments.consumers.timer import Timer
+from segops_segments.service.outbox_relay import RelayOutbox
+from tests.unit.segments.harness import LEASE_S, RunsHarness
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class FlakyLog(MemoryEventLog):
-    """Fails the first appends; one of them after having stored the record."""
+    """Fails the first appends, one of them after storing the record; sets `has_job` once a job is stored."""
 
     def __init__(self) -> None:
         super().__init__(clock=SystemClock())
         self.failures = 3
+        self.has_job = asyncio.Event()
 
     async def append(
         self,
@@ -49,11 +50,14 @@ class FlakyLog(MemoryEventLog):
             await super().append(topic, key, value, headers=headers, partition=partition)
         if self.failures >= 0:
             raise LogUnavailable("no answer")
-        return await super().append(topic, key, value, headers=headers, partition=partition)
+        position = await super().append(topic, key, value, headers=headers, partition=partition)
+        if topic is COMPUTE_JOBS:
+            self.has_job.set()
+        return position
 
 
 class FlakyStore(MemoryStore):
-    """Is away for the first claims."""
+    """Refuses the first claims."""
 
     failures = 2
 
@@ -66,55 +70,45 @@ class FlakyStore(MemoryStore):
             yield claim
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return FlakyStore()
+def flaky_harness() -> RunsHarness:
+    return RunsHarness(store=FlakyStore())
 
 
-@pytest.fixture
-def runs(store: MemoryStore) -> RunService:
-    return RunService(store=store, clock=SystemClock(), lease=timedelta(minutes=15))
-
-
-async def new_run(store: MemoryStore, runs: RunService) -> int:
-    new = NewSegment(
-        tenant_id=1,
-        name="Loyal",
-        segment_type="rule",
-        definition=parse_definition({"logic": "AND", "conditions": []}),
-        description="",
-        refresh="manual",
-    )
-    segment = await SegmentService(store=store, clock=SystemClock()).create(new, by="user:1")
-    return (await runs.request(1, segment.id, as_of=None, by="user:1")).id
-
-
-async def first_jobs(log: MemoryEventLog) -> Sequence[Record]:
-    """What the topic of jobs holds as soon as it holds something."""
-    jobs: Sequence[Record] = ()
-    while not jobs:
-        await asyncio.sleep(0.01)
-        jobs = await log.tail(COMPUTE_JOBS, partition_of(COMPUTE_JOBS, b"1"), 10)
-    return jobs
-
-
-async def test_outages_delay_messages_and_lose_none(store: MemoryStore, runs: RunService) -> None:
-    log = FlakyLog()
+async def test_outages_delay_messages_and_lose_none() -> None:
+    harness, log = flaky_harness(), FlakyLog()
     await log.ensure_topics([COMPUTE_JOBS, SEGMENTS])
     with trace_context(TRACE, "request"):
-        await new_run(store, runs)
-    relay = OutboxRelay(outbox=store, log=log, clock=SystemClock(), faults=NO_FAULTS)
-    worker = OutboxWorker(relay=relay, runs=runs, sweep_every_s=0.05)
+        await harness.request(await harness.create())
+    relay = RelayOutbox(outbox=harness.store, log=log, clock=SystemClock(), faults=NO_FAULTS)
     stop = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run(stop))
-        async with asyncio.timeout(30):
-            jobs = await first_jobs(log)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(relay_timer(relay).run(stop))
+        await log.has_job.wait()
         stop.set()
     changes = await log.tail(SEGMENTS, partition_of(SEGMENTS, b"1"), 10)
+    jobs = await log.tail(COMPUTE_JOBS, partition_of(COMPUTE_JOBS, b"1"), 10)
     assert (len(changes), len(jobs)) == (2, 1)
     assert changes[0].value == changes[1].value
     assert set(jobs[0].headers) == {(SCHEMA_VERSION_HEADER, b"1"), (TRACEPARENT_HEADER, TRACE.encode())}
+
+
+async def run_once(timer: Timer) -> None:
+    """Run a timer that is stopped as soon as its first call begins; the call is finished."""
+    stop = asyncio.Event()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(timer.run(stop))
+        await asyncio.sleep(0)
+        stop.set()
+
+
+async def test_the_scheduler_and_the_sweeper_work_without_the_relay() -> None:
+    harness = RunsHarness()
+    await harness.create(refresh="hourly")
+    await run_once(hourly_timer(harness.hourly_runs))
+    [run_id] = await harness.relay()
+    harness.clock.advance(LEASE_S)
+    await run_once(silent_runs_timer(harness.silent_runs))
+    assert await harness.relay() == [run_id]
 
 
 def batch(*values: bytes) -> Batch:
@@ -124,15 +118,14 @@ def batch(*values: bytes) -> Batch:
     )
 
 
-async def test_bad_results_are_named_and_the_good_ones_taken_in(store: MemoryStore, runs: RunService) -> None:
-    run_id = await new_run(store, runs)
-    good = RunningResult(run_id=run_id, tenant_id=1, at=datetime.now(UTC)).model_dump_json().encode()
-    bad = [b"", b"{}\n", b"[]", b"\xff", good.replace(b"running", b"sleeping"), good + b"\nx"]
+async def test_invalid_results_are_reported_and_valid_ones_applied() -> None:
+    harness = flaky_harness()
+    run = await harness.request(await harness.create())
+    valid = RunningResult(run_id=run.run_id, tenant_id=1, at=harness.clock.now()).model_dump_json().encode()
+    invalid = [b"", b"{}\n", b"[]", b"\xff", valid.replace(b"running", b"sleeping"), valid + b"\nx"]
     with pytest.raises(BadRecords) as caught:
-        await ResultsHandler(runs=runs).handle(batch(*bad, good + b"\n"))
+        await ResultsHandler(results=harness.results).handle(batch(*invalid, valid + b"\n"))
     assert [(record.offset, record.code) for record in caught.value.records] == [
-        (offset, "malformed-result") for offset in range(1, len(bad))
+        (offset, "malformed-result") for offset in range(1, len(invalid))
     ]
-    async with store.reading() as unit:
-        found = await unit.find_runs(1, run_id)
-    assert [run.state for run in found] == ["running"]
+    assert (await harness.read(run)).state == "running"

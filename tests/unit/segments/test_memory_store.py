@@ -1,12 +1,14 @@
-"""The store in memory keeps the contract."""
+"""The memory store keeps the contracts."""
 
 import pytest
 
 from segops_segments.adapters.memory.store import MemoryStore
-from tests.unit.segments.store_contract import StoreContract, Stored
+from tests.unit.segments.outbox_contract import OutboxContract
+from tests.unit.segments.run_contract import RunContract, ScheduleContract
+from tests.unit.segments.store_contract import SegmentContract, Stored
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(SegmentContract, RunContract, ScheduleContract, OutboxContract):
     @pytest.fixture
     def stored(self) -> Stored:
         return MemoryStore()

@@ -1,72 +1,82 @@
-"""Followers of runs: one question for all of them, a sign of life in a long silence, patience with outages."""
+"""The run stream: one query for all subscribers, heartbeats, and patience with an unavailable store."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
 
-from segops_common.core.clock import SystemClock
 from segops_common.core.problems import Unavailable
 from segops_segments.adapters.memory.store import MemoryStore
-from segops_segments.domain.run import Run
-from segops_segments.service.run_stream import HEARTBEAT_S, RunFollowing
-from tests.unit.segments.test_request_runs import World
+from segops_segments.domain.run import RunPart
+from segops_segments.service.run_stream import HEARTBEAT_S, POLL_EVERY_S, RunStream
+from tests.unit.segments.harness import RunsHarness
 
 
-class Store(MemoryStore):
-    """Counts the questions, and answers none while it is away."""
+class CountingStore(MemoryStore):
+    """Counts the keys of each query, and refuses queries while it is unavailable."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[int] = []
-        self.is_away = False
+        self.query_sizes: list[int] = []
+        self.is_unavailable = False
 
-    async def find_runs(self, wanted: Collection[tuple[int, int]]) -> Sequence[Run]:
-        self.asked.append(len(wanted))
-        if self.is_away:
-            raise Unavailable("away")
-        return await super().find_runs(wanted)
+    async def find_parts(self, keys: Collection[tuple[int, int]]) -> Sequence[RunPart]:
+        self.query_sizes.append(len(keys))
+        if self.is_unavailable:
+            raise Unavailable("unavailable")
+        return await super().find_parts(keys)
 
 
 def never() -> bool:
     return False
 
 
-async def collected(following: RunFollowing, run: Run) -> list[str]:
-    changes = following.follow(run, timeout_s=60, stopping=never)
-    return [each.state async for each in changes if each is not None]
+async def collect_states(stream: RunStream, run: RunPart) -> list[str]:
+    changes = stream.follow(run, timeout_s=60, stopping=never)
+    return [part.state async for part in changes if part is not None]
 
 
-async def test_many_followers_share_one_question_and_survive_an_outage() -> None:
-    world, store = World(), Store()
-    world.store = world.runs._store = world.segments._store = store
-    following = RunFollowing(store=store, clock=SystemClock())
-    runs = [await world.request(await world.segment(name)) for name in ("one", "two")]
-    await world.relay()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        followers = [tasks.create_task(collected(following, runs[i % 2])) for i in range(40)]
-        await asyncio.sleep(0.3)
-        store.is_away = True
+async def let_poll(harness: RunsHarness) -> None:
+    """Let the stream query the store once more, and the subscribers take what it read."""
+    while not harness.clock.sleepers:
+        await asyncio.sleep(0)
+    harness.clock.advance(POLL_EVERY_S)
+    while not harness.clock.sleepers:
+        await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_many_subscribers_share_one_query_and_survive_an_outage() -> None:
+    store = CountingStore()
+    harness = RunsHarness(store=store)
+    stream = RunStream(store=store, clock=harness.clock)
+    runs = [await harness.request(segment) for segment in await harness.create_many(2)]
+    await harness.relay()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        subscribers = [tasks.create_task(collect_states(stream, runs[number % 2])) for number in range(40)]
+        await let_poll(harness)
+        store.is_unavailable = True
         for run in runs:
-            await world.word(run, "running")
-        await asyncio.sleep(0.3)
-        store.is_away = False
-        await asyncio.sleep(0.3)
-        world.clock.advance(1)
+            await harness.report(run, "running")
+        await let_poll(harness)
+        store.is_unavailable = False
+        await let_poll(harness)
         for run in runs:
-            await world.word(run, "succeeded")
-    assert [follower.result() for follower in followers] == [["queued", "running", "succeeded"]] * 40
-    assert set(store.asked) == {2}
-    assert len(store.asked) < 10
+            await harness.report(run, "succeeded")
+        await let_poll(harness)
+    assert [subscriber.result() for subscriber in subscribers] == [["queued", "running", "succeeded"]] * 40
+    assert set(store.query_sizes) == {2}
+    assert len(store.query_sizes) == 5
 
 
-async def test_a_long_silence_is_broken() -> None:
-    world = World()
-    run = await world.request(await world.segment())
-    following = RunFollowing(store=world.store, clock=world.clock)
-    changes = following.follow(run, timeout_s=HEARTBEAT_S + 1, stopping=never)
+async def test_a_long_silence_is_broken_by_a_heartbeat() -> None:
+    harness = RunsHarness()
+    run = await harness.request(await harness.create())
+    stream = RunStream(store=harness.store, clock=harness.clock)
+    changes = stream.follow(run, timeout_s=HEARTBEAT_S + 1, stopping=never)
     assert await anext(changes) == run
-    world.clock.advance(HEARTBEAT_S)
+    harness.clock.advance(HEARTBEAT_S)
     assert await anext(changes) is None
-    world.clock.advance(1)
-    assert [each async for each in changes] == []
+    harness.clock.advance(1)
+    assert [part async for part in changes] == []

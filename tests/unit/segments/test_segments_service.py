@@ -1,4 +1,4 @@
-"""Segments on the store in memory."""
+"""Creating, reading and changing segments on the memory store."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from segops_common.core.problems import (
 from segops_language import Group, parse_definition
 from segops_segments.adapters.memory.store import MemoryStore
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, NOBODY, Change, NewSegment, Refresh, SegmentType
-from segops_segments.service.segments.manage import SegmentService
+from segops_segments.service.segments.manage import ManageSegments
 from segops_testkit.clock import ManualClock
 
 
@@ -52,19 +52,19 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def segments(store: MemoryStore, clock: ManualClock) -> SegmentService:
-    return SegmentService(store=store, clock=clock)
+def segments(store: MemoryStore, clock: ManualClock) -> ManageSegments:
+    return ManageSegments(store=store, clock=clock)
 
 
-async def announced(store: MemoryStore) -> list[SegmentChanged]:
+async def published(store: MemoryStore) -> list[SegmentChanged]:
     async with store.claim(1000) as claim:
         for message in claim.messages:
             await claim.mark_sent(message.id, datetime(2026, 1, 31, tzinfo=UTC))
         return [SegmentChanged.model_validate_json(message.value) for message in claim.messages]
 
 
-async def test_every_change_is_announced_and_nothing_else(
-    segments: SegmentService, store: MemoryStore, clock: ManualClock
+async def test_every_change_is_published_and_nothing_else(
+    segments: ManageSegments, store: MemoryStore, clock: ManualClock
 ) -> None:
     made = await segments.create(new(), by="user:1")
     clock.advance(1)
@@ -73,17 +73,17 @@ async def test_every_change_is_announced_and_nothing_else(
     same = await segments.change(1, made.id, Change(definition=group(trait(5.0))), expected=2, by="user:1")
     assert same == defined
     await segments.change(1, made.id, Change(name="Loyal"), expected=None, by="user:1")
-    told = await announced(store)
-    assert [(each.version, each.definition == NOBODY, each.deleted) for each in told] == [
+    messages = await published(store)
+    assert [(message.version, message.definition == NOBODY, message.deleted) for message in messages] == [
         (1, True, False),
         (2, False, False),
     ]
 
 
-async def test_a_refused_change_leaves_no_trace(segments: SegmentService, store: MemoryStore) -> None:
+async def test_a_refused_change_stores_nothing(segments: ManageSegments, store: MemoryStore) -> None:
     first = await segments.create(new(), by="user:1")
     other = await segments.create(new("Other"), by="user:1")
-    await announced(store)
+    await published(store)
     with pytest.raises(Conflict) as taken:
         await segments.change(1, other.id, Change(name="Loyal"), expected=None, by="user:1")
     assert taken.value.slug == "name-taken"
@@ -92,21 +92,25 @@ async def test_a_refused_change_leaves_no_trace(segments: SegmentService, store:
     with pytest.raises(NotFound):
         await segments.change(2, first.id, Change(name="New"), expected=None, by="user:1")
     assert await segments.get({1}, first.id) == first
-    assert await announced(store) == []
+    assert await published(store) == []
 
 
-async def test_a_restored_version_is_a_new_version(segments: SegmentService) -> None:
+async def test_a_restored_version_is_a_new_version(segments: ManageSegments) -> None:
     made = await segments.create(new(definition=group(trait(1))), by="user:1")
     await segments.change(1, made.id, Change(definition=group(trait(2))), expected=None, by="user:2")
     restored = await segments.restore(1, made.id, 1, expected=2, by="user:3")
     assert (restored.version, restored.definition) == (3, made.definition)
     versions = (await segments.versions(1, made.id, cursor=None, limit=10)).items
-    assert [(each.number, each.created_by) for each in versions] == [(3, "user:3"), (2, "user:2"), (1, "user:1")]
+    assert [(version.number, version.created_by) for version in versions] == [
+        (3, "user:3"),
+        (2, "user:2"),
+        (1, "user:1"),
+    ]
     with pytest.raises(NotFound):
         await segments.restore(1, made.id, 4, expected=None, by="user:1")
 
 
-async def test_lists_are_cut_into_pages(segments: SegmentService) -> None:
+async def test_lists_are_paged(segments: ManageSegments) -> None:
     made = [await segments.create(new(f"{number}"), by="user:1") for number in range(3)]
     first = await segments.list({1}, cursor=None, limit=2)
     rest = await segments.list({1}, cursor=first.next_cursor, limit=2)
@@ -118,18 +122,14 @@ async def test_lists_are_cut_into_pages(segments: SegmentService) -> None:
         await segments.list({1}, cursor="x", limit=2)
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [new(refresh="live")],
-)
-async def test_what_comes_later_is_said(segments: SegmentService, wanted: NewSegment) -> None:
+async def test_a_refresh_that_is_not_available_yet_is_refused(segments: ManageSegments) -> None:
     with pytest.raises(NotAvailableYet) as refused:
-        await segments.create(wanted, by="user:1")
+        await segments.create(new(refresh="live"), by="user:1")
     assert refused.value.slug == "not-available-yet"
     assert len(refused.value.errors) == 1
 
 
-async def test_a_static_segment_has_no_refresh(segments: SegmentService) -> None:
+async def test_a_static_segment_must_be_refreshed_manually(segments: ManageSegments) -> None:
     with pytest.raises(ValidationFailed):
         await segments.create(new(refresh="hourly", segment_type="static"), by="user:1")
     made = await segments.create(new(segment_type="static"), by="user:1")
@@ -138,7 +138,7 @@ async def test_a_static_segment_has_no_refresh(segments: SegmentService) -> None
     assert [fault.path for fault in refused.value.errors] == ["refresh"]
 
 
-async def test_a_definition_that_no_message_has_room_for_is_refused(segments: SegmentService) -> None:
+async def test_a_definition_that_is_too_large_for_a_message_is_refused(segments: ManageSegments) -> None:
     conditions = [trait("x" * (MAX_DEFINITION_BYTES // 100)) for _ in range(100)]
     large = parse_definition(json.loads(json.dumps({"logic": "AND", "conditions": conditions})))
     with pytest.raises(ValidationFailed) as refused:

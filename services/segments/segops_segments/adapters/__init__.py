@@ -1,1 +1,1 @@
-"""PostgreSQL behind the ports, and the same in memory."""
+"""Implementations of the ports, one folder for each technology."""

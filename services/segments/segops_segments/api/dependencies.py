@@ -1,4 +1,4 @@
-"""What handlers are given: the use cases, the caller, and what the caller saw last."""
+"""What handlers receive: the use cases, the caller, the segment in the path, and the version that the caller saw."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from segops_segments.service.use_cases import UseCases
 
 _ETAG: Final = re.compile(r'"([0-9]{1,18})"', re.ASCII)
 NO_VERSION: Final = -1
+"""What an If-Match that no ETag of ours has matches: no version at all."""
 
 
 async def _use_cases(request: Request) -> UseCases:
@@ -30,19 +31,19 @@ async def _expected_version(if_match: Annotated[str | None, Header(max_length=20
 
 
 UseCasesOfApp = Annotated[UseCases, Depends(_use_cases)]
-# One object each, so that a request is authenticated once, by the route itself, before its body is read.
+# One object for each permission: FastAPI then authenticates a request once, on the route, before it reads the body.
 READS: Final = require(Scope.SEGMENTS_READ)
 WRITES: Final = require(Scope.SEGMENTS_WRITE)
 Reader = Annotated[Principal, READS]
 Writer = Annotated[Principal, WRITES]
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
-# An id that no segment has, such as 0, is as absent as another tenant's.
+# Ids that no segment has, such as 0, are valid here: they are answered with 404, like ids of other tenants.
 SegmentId = Annotated[int, Path(ge=-(2**63), le=2**63 - 1)]
 RunId = Annotated[int, Path(ge=-(2**63), le=2**63 - 1)]
 
 
 def visible_tenants(caller: Principal) -> frozenset[int]:
-    """The tenants whose segments the caller may know of."""
+    """Return the tenants whose segments the caller may know about."""
     return caller.tenants(Scope.SEGMENTS_READ) | caller.tenants(Scope.SEGMENTS_WRITE)
 
 
@@ -59,9 +60,11 @@ async def _written_segment(use_cases: UseCasesOfApp, caller: Writer, segment_id:
 
 
 ReadSegment = Annotated[Segment, Depends(_read_segment)]
+"""The segment in the path; the caller may read it."""
 WrittenSegment = Annotated[Segment, Depends(_written_segment)]
+"""The segment in the path; the caller may change it."""
 
 
 def actor(caller: Principal) -> str:
-    """Who did it, as it is kept."""
+    """Return the name of the caller that is stored with what the caller did."""
     return f"user:{caller.user_id}" if isinstance(caller, UserPrincipal) else f"key:{caller.key_id}"

@@ -1,4 +1,4 @@
-"""A run as a stream of server-sent events."""
+"""The route that streams a run as server-sent events."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from segops_common.web.event_stream import EVENT_STREAM, EventStream
 from segops_common.web.health import Health
 from segops_common.web.problems import problems
 from segops_segments.api.dependencies import READS, ReadSegment, RunId, UseCasesOfApp
-from segops_segments.api.schemas.runs import AT
-from segops_segments.api.schemas.segments import RUN, RunRead
-from segops_segments.domain.run import Run
+from segops_segments.api.schemas.bases import AT
+from segops_segments.api.schemas.runs import RUN, RunRead
+from segops_segments.domain.run import RunPart
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 
@@ -24,18 +24,19 @@ _DEFAULT_TIMEOUT_S: Final = 300
 _MAX_TIMEOUT_S: Final = 900
 
 Timeout = Annotated[
-    int, Query(ge=1, le=_MAX_TIMEOUT_S, description="Seconds after which the stream ends although the run has not.")
+    int,
+    Query(ge=1, le=_MAX_TIMEOUT_S, description="Seconds after which the stream ends, even if the run is not final."),
 ]
 
 
 LastEventId = Annotated[
     str | None,
-    Header(alias="Last-Event-ID", max_length=200, description="The id of the last event that was received."),
+    Header(alias="Last-Event-ID", max_length=200, description="The id of the last event that the client received."),
 ]
 
 
-def _documented() -> dict[int | str, dict[str, Any]]:
-    """Before OpenAPI 3.2 the schema of a stream is that of each event."""
+def _responses() -> dict[int | str, dict[str, Any]]:
+    """Return the documented responses. Before OpenAPI 3.2, the schema of a stream is that of one event."""
     text = {"type": "string"}
     data = text | {"contentMediaType": "application/json", "contentSchema": {"$ref": "#/components/schemas/RunRead"}}
     event = {
@@ -47,8 +48,8 @@ def _documented() -> dict[int | str, dict[str, Any]]:
     example = {"id": AT, "event": "run", "data": RunRead.model_validate(RUN).model_dump_json()}
     content = {EVENT_STREAM: {"schema": event, "example": example}}
     return {
-        200: {"description": "The stream.", "content": content},
-        204: {"description": "The run is final, and `Last-Event-ID` says that this is known: do not come back."},
+        200: {"description": "The stream of events.", "content": content},
+        204: {"description": "The run is final and the client has received its last event: do not reconnect."},
         **problems(403, 404, 429),
     }
 
@@ -59,7 +60,7 @@ def _documented() -> dict[int | str, dict[str, Any]]:
     dependencies=[READS],
     status_code=200,
     response_class=EventStream,
-    responses=_documented(),
+    responses=_responses(),
 )
 async def follow_run(
     request: Request,
@@ -69,29 +70,29 @@ async def follow_run(
     timeout: Timeout = _DEFAULT_TIMEOUT_S,
     last_event_id: LastEventId = None,
 ) -> Response:
-    """Events named `run`: the run as it is, then after each change, until it is final; then the stream ends.
+    """Sends an event `run` with the present state of the run, another after each change, and ends when it is final.
 
-    Each event's data is what reading the run answers, so a client that comes back has missed nothing.
+    The data of each event is the same as the response of "Read a run", so a client that reconnects has missed nothing.
     """
-    run = await use_cases.runs.get(segment.tenant_id, segment.id, run_id)
-    if run.final and last_event_id == _id(run):
+    part = await use_cases.runs.get(segment.tenant_id, segment.id, run_id)
+    if part.is_final and last_event_id == _event_id(part):
         return Response(status_code=204)
-    use_cases.following.check(segment.tenant_id)
+    use_cases.run_stream.require_capacity(segment.tenant_id)
     health: Health = request.app.state.health
-    changes = use_cases.following.follow(run, timeout_s=timeout, stopping=lambda: health.draining)
+    changes = use_cases.run_stream.follow(part, timeout_s=timeout, stopping=lambda: health.draining)
     return EventStream(_events(changes))
 
 
-async def _events(changes: AsyncGenerator[Run | None, None]) -> AsyncGenerator[str, None]:
+async def _events(changes: AsyncGenerator[RunPart | None, None]) -> AsyncGenerator[str, None]:
     async with aclosing(changes):
-        async for run in changes:
-            yield ": still here\n\n" if run is None else _event(run)
+        async for part in changes:
+            yield ": still here\n\n" if part is None else _event(part)
 
 
-def _event(run: Run) -> str:
-    return f"id: {_id(run)}\nevent: run\ndata: {RunRead.of(run).model_dump_json()}\n\n"
+def _event(part: RunPart) -> str:
+    return f"id: {_event_id(part)}\nevent: run\ndata: {RunRead.of(part).model_dump_json()}\n\n"
 
 
-def _id(run: Run) -> str:
-    """Names the state of a run."""
-    return (run.finished_at or run.heard_at or run.requested_at).isoformat()
+def _event_id(part: RunPart) -> str:
+    """Return an id for the state of the run."""
+    return (part.finished_at or part.heard_at or part.requested_at).isoformat()

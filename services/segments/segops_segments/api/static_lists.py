@@ -1,8 +1,6 @@
-"""The routes of the lists of static segments."""
+"""Routes for changing the lists of static segments."""
 
 from __future__ import annotations
-
-from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
@@ -10,43 +8,12 @@ from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
 from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp, Writer, WrittenSegment, actor
-from segops_segments.api.schemas.static_lists import ChangeMembers, MembersAccepted
-from segops_segments.api.uploads import CSV, NDJSON, uploaded_ids
-from segops_segments.domain.static_list import MAX_USER_ID_CHARS
-from segops_segments.service.static_lists import ListChanged, require_static
+from segops_segments.api.schemas.static_lists import UPLOAD, ChangeMembers, MembersAccepted
+from segops_segments.api.uploads import uploaded_ids
+from segops_segments.service.segments.access import require_static
+from segops_segments.service.static_lists import ListChangeResult
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
-
-_LIST: Final[dict[str, Any]] = {
-    "type": "object",
-    "title": "MembersUpload",
-    "required": ["user_ids"],
-    "additionalProperties": False,
-    "properties": {
-        "user_ids": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": MAX_USER_ID_CHARS}}
-    },
-}
-_UPLOAD: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "description": (
-            "The user ids, at most 10 million: JSON up to 1 MiB; or up to 64 MiB, also with `Content-Encoding: gzip`, as"
-            " NDJSON (a string a line, or an object with a `user_id`) or as CSV (a column `user_id`, named by the first"
-            " line; of a single column that line may be left out)."
-        ),
-        "content": {
-            "application/json": {"schema": _LIST, "example": {"user_ids": ["user-123", "user-456"]}},
-            NDJSON: {
-                "schema": {"type": "string", "format": "binary"},
-                "example": '"user-123"\n{"user_id": "user-456"}\n',
-            },
-            CSV: {
-                "schema": {"type": "string", "format": "binary"},
-                "example": "user_id,plan\nuser-123,pro\nuser-456,free\n",
-            },
-        },
-    }
-}
 
 
 @router.put(
@@ -54,7 +21,7 @@ _UPLOAD: Final[dict[str, Any]] = {
     summary="Replace the list of a static segment",
     status_code=202,
     responses=problems(403, 404, 409, 412),
-    openapi_extra=_UPLOAD,
+    openapi_extra=UPLOAD,
 )
 async def replace_members(
     request: Request,
@@ -64,12 +31,15 @@ async def replace_members(
     expected: ExpectedVersion,
     response: Response,
 ) -> MembersAccepted:
-    """All or nothing: a faulty or broken upload changes nothing, and readers see the old list until the run has the new."""
+    """Replaces the list. An invalid or interrupted upload changes nothing.
+
+    Lookups return the old list until the queued run has published the new one.
+    """
     require_static(segment)
-    done = await use_cases.lists.upload(
-        segment.tenant_id, segment.id, uploaded_ids(request), replacing=True, expected=expected, by=actor(caller)
+    result = await use_cases.static_lists.upload(
+        segment.tenant_id, segment.id, uploaded_ids(request), is_replacement=True, expected=expected, by=actor(caller)
     )
-    return _shown(done, response)
+    return _accepted(result, response)
 
 
 @router.post(
@@ -77,7 +47,7 @@ async def replace_members(
     summary="Add users to a static segment",
     status_code=202,
     responses=problems(403, 404, 409, 412),
-    openapi_extra=_UPLOAD,
+    openapi_extra=UPLOAD,
 )
 async def add_members(
     request: Request,
@@ -87,12 +57,12 @@ async def add_members(
     expected: ExpectedVersion,
     response: Response,
 ) -> MembersAccepted:
-    """Like replacing the list, but those who are in it stay."""
+    """Adds users to the list. An invalid or interrupted upload changes nothing."""
     require_static(segment)
-    done = await use_cases.lists.upload(
-        segment.tenant_id, segment.id, uploaded_ids(request), replacing=False, expected=expected, by=actor(caller)
+    result = await use_cases.static_lists.upload(
+        segment.tenant_id, segment.id, uploaded_ids(request), is_replacement=False, expected=expected, by=actor(caller)
     )
-    return _shown(done, response)
+    return _accepted(result, response)
 
 
 @router.patch(
@@ -109,14 +79,14 @@ async def change_members(
     body: ChangeMembers,
     response: Response,
 ) -> MembersAccepted:
-    """A few at a time. Who is added and in the list, or removed and not in it, changes nothing."""
+    """Adds and removes a few users. Adding an existing member or removing a non-member has no effect."""
     require_static(segment)
-    done = await use_cases.lists.change(
+    result = await use_cases.static_lists.change(
         segment.tenant_id, segment.id, add=body.add, remove=body.remove, expected=expected, by=actor(caller)
     )
-    return _shown(done, response)
+    return _accepted(result, response)
 
 
-def _shown(done: ListChanged, response: Response) -> MembersAccepted:
-    response.headers["ETag"] = f'"{done.version}"'
-    return MembersAccepted(run_id=str(done.run.id), version=done.version, accepted=done.accepted)
+def _accepted(result: ListChangeResult, response: Response) -> MembersAccepted:
+    response.headers["ETag"] = f'"{result.version}"'
+    return MembersAccepted(run_id=str(result.run.run_id), version=result.version, accepted=result.accepted)

@@ -1,1 +1,1 @@
-"""Segments, their versions and their runs: rules without any input or output."""
+"""Rules for segments, their versions and their runs; no input or output."""

@@ -1,4 +1,4 @@
-"""How the segments of a tenant refer to each other: without circles, and no further than a compute job can carry."""
+"""How the segments of a tenant refer to each other: without cycles, and within what one compute job can carry."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from segops_segments.domain.segment import Segment, definition_bytes
 MAX_REFERENCES: Final = 100
 MAX_DEPTH: Final = 16
 MAX_TOTAL_BYTES: Final = 512 * 1024
-"""Of a definition and all that it leads to: a job carries them, and the event log takes records of 1 MiB."""
+"""Of a definition and all definitions that it leads to: a job carries them, and the event log takes records of 1 MiB."""
 
 MAX_SEGMENTS_OF_A_RUN: Final = 500
 
 CYCLE: Final = "segment-cycle"
 _UNSAVED: Final = 0
-"""Stands for a segment that has no id yet."""
+"""The id of a segment that is not stored yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A segment by what its definition refers to itself, and by how much room that takes in a message."""
+    """A segment in the graph: the ids in its own definition, and the size of that definition in a message."""
 
     refers_to: frozenset[int]
     definition_bytes: int
 
 
 Graph = Mapping[int, Node]
-"""Whatever a node in it refers to is in it too."""
+"""Nodes by segment id; every id that a node refers to is also a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """What a definition leads to, directly and through others; the bytes include its own."""
+    """What a definition leads to, directly and through other segments; `total_bytes` includes the definition itself."""
 
     reached: frozenset[int]
     depth: int
@@ -45,120 +45,124 @@ class _Extent:
 
     @property
     def excess(self) -> str | None:
-        """Which limit is passed, in the words of a fault."""
+        """The limit that is exceeded, as the end of an error detail; None within all limits."""
         if self.depth > MAX_DEPTH:
-            return f"would lead through more than {MAX_DEPTH} segments, one after the other"
+            return f"must not lead through more than {MAX_DEPTH} segments, one after the other"
         if len(self.reached) > MAX_REFERENCES:
-            return f"would lead to more than {MAX_REFERENCES} other segments"
+            return f"must not lead to more than {MAX_REFERENCES} other segments"
         if self.total_bytes > MAX_TOTAL_BYTES:
-            return "would have, with all definitions that it leads to, more than 512 KiB"
+            return "must not exceed 512 KiB together with all definitions that it leads to"
         return None
 
 
 def node_of(definition: Group) -> Node:
-    """The node of a segment with this definition."""
+    """Return the node of a segment with this definition."""
     return Node(frozenset(segment_id for _, segment_id in segments_in(definition)), definition_bytes(definition))
 
 
 def fits_a_job(references: Sequence[Segment]) -> bool:
-    """Whether a job has room for these beside the definition that leads to them."""
-    total_bytes = sum(definition_bytes(each.definition) for each in references)
+    """Return whether a job has room for these segments in addition to the one that leads to them."""
+    total_bytes = sum(definition_bytes(segment.definition) for segment in references)
     return len(references) <= MAX_REFERENCES and total_bytes <= MAX_TOTAL_BYTES
 
 
 def portions(segment_ids: Sequence[int], graph: Graph) -> Iterator[Sequence[int]]:
-    """Segments in their order, as many together as a job has room for with all that they lead to.
+    """Split segments, in their order, into as few portions as the size of a job allows.
 
-    `graph` has them and all that; what one leads to has room by itself.
+    `graph` must have the segments and everything that they lead to. A segment always fits into a job of its own.
     """
     extents = _extents(graph)
-    together: list[int] = []
+    portion: list[int] = []
     carried: frozenset[int] = frozenset()
-    for each in segment_ids:
-        own = extents[each].reached | {each}
-        if together and not _has_room(len(together) + 1, carried | own, graph):
-            yield together
-            together, carried = [], frozenset()
-        together.append(each)
+    for segment_id in segment_ids:
+        own = extents[segment_id].reached | {segment_id}
+        if portion and not _fits(len(portion) + 1, carried | own, graph):
+            yield portion
+            portion, carried = [], frozenset()
+        portion.append(segment_id)
         carried |= own
-    if together:
-        yield together
+    if portion:
+        yield portion
 
 
-def _has_room(count: int, carried: Collection[int], graph: Graph) -> bool:
-    total_bytes = sum(graph[each].definition_bytes for each in carried)
-    return count <= MAX_SEGMENTS_OF_A_RUN and len(carried) - count <= MAX_REFERENCES and total_bytes <= MAX_TOTAL_BYTES
+def _fits(segments: int, carried: Collection[int], graph: Graph) -> bool:
+    """Return whether one job may compute that many segments when it carries these definitions."""
+    total_bytes = sum(graph[segment_id].definition_bytes for segment_id in carried)
+    references = len(carried) - segments
+    return segments <= MAX_SEGMENTS_OF_A_RUN and references <= MAX_REFERENCES and total_bytes <= MAX_TOTAL_BYTES
+
+
+def unknown_segment(path: str) -> Fault:
+    """Return the fault of an id that the tenant has no segment of; the same for ids of other tenants."""
+    return Fault(path, "segment-not-found", "must be the id of a segment of this tenant")
 
 
 def reference_faults(definition: Group, graph: Graph, segment_id: int | None) -> Sequence[Fault]:
-    """What keeps a segment (None: a new one) from having the definition.
+    """Return why a segment (None: a new one) must not have the definition; empty when it may.
 
-    `graph` has all that the definition and the segments that lead to this one lead to; what it lacks does not exist.
+    `graph` must have everything that the definition leads to, and everything that leads to the segment with all its
+    references. An id that the graph lacks does not exist.
     """
     return (
-        [_not_found(path) for path, referred in segments_in(definition) if referred not in graph]
-        or list(_circles(definition, graph, segment_id))
+        [unknown_segment(path) for path, referred in segments_in(definition) if referred not in graph]
+        or list(_cycles(definition, graph, segment_id))
         or list(_excesses(definition, graph, _UNSAVED if segment_id is None else segment_id))
     )
 
 
-def _not_found(path: str) -> Fault:
-    return Fault(path, "segment-not-found", "The tenant has no such segment.")
-
-
-def _circles(definition: Group, graph: Graph, segment_id: int | None) -> Iterator[Fault]:
+def _cycles(definition: Group, graph: Graph, segment_id: int | None) -> Iterator[Fault]:
     for path, referred in segments_in(definition):
-        way = None if segment_id is None else _way(graph, referred, segment_id)
-        if way is not None:
-            ids = ", ".join(map(str, (segment_id, *way)))
-            yield Fault(path, CYCLE, f"These segments would refer to each other in a circle: {ids}.")
+        chain = None if segment_id is None else _shortest_chain(graph, referred, segment_id)
+        if chain is not None:
+            ids = ", ".join(map(str, (segment_id, *chain)))
+            yield Fault(path, CYCLE, f"Segments must not refer to each other in a cycle: {ids}.")
 
 
-def _way(graph: Graph, start: int, goal: int) -> Sequence[int] | None:
-    """A shortest way along references, both ends included."""
-    ways: dict[int, tuple[int, ...]] = {start: (start,)}
+def _shortest_chain(graph: Graph, start: int, goal: int) -> Sequence[int] | None:
+    """Return a shortest chain of references, both ends included; None when `goal` is out of reach."""
+    chains: dict[int, tuple[int, ...]] = {start: (start,)}
     waiting = [start]
     for current in waiting:
         if current == goal:
-            return ways[current]
-        for each in sorted(graph[current].refers_to - ways.keys()):
-            ways[each] = (*ways[current], each)
-            waiting.append(each)
+            return chains[current]
+        for following in sorted(graph[current].refers_to - chains.keys()):
+            chains[following] = (*chains[current], following)
+            waiting.append(following)
     return None
 
 
 def _excesses(definition: Group, graph: Graph, segment_id: int) -> Iterator[Fault]:
-    """The first limit that is passed: by the definition, or by one that refers to it and would grow with it."""
+    """Yield the first exceeded limit: of the definition, or of a segment that refers to it and would grow with it."""
     extents = _extents({**graph, segment_id: node_of(definition)})
-    for each, extent in extents.items():
+    for grown_id, extent in extents.items():
         excess = extent.excess
         if excess is not None:
-            own = each == segment_id
-            what = "The definition" if own else f"Segment {each}, which refers to this one,"
-            path = _deepest(definition, extents) if own else "definition"
-            yield Fault(path, "definition-too-complex", f"{what} {excess}.")
+            is_own = grown_id == segment_id
+            subject = "The definition" if is_own else f"Segment {grown_id}, which refers to this one,"
+            path = _deepest_path(definition, extents) if is_own else "definition"
+            yield Fault(path, "definition-too-complex", f"{subject} {excess}.")
             return
 
 
-def _deepest(definition: Group, extents: Mapping[int, _Extent]) -> str:
-    """The path of the first reference that leads too deep; when none does, it is the definition that has too much."""
-    found = segments_in(definition)
-    return next((path for path, referred in found if extents[referred].depth >= MAX_DEPTH), "definition")
+def _deepest_path(definition: Group, extents: Mapping[int, _Extent]) -> str:
+    """Return the path of the first reference that leads too deep; that of the definition when none does."""
+    too_deep = (path for path, referred in segments_in(definition) if extents[referred].depth >= MAX_DEPTH)
+    return next(too_deep, "definition")
 
 
 def _extents(graph: Graph) -> Mapping[int, _Extent]:
-    """Of every node, after those that it leads to."""
+    """Return the extent of every node; a node comes after the nodes that it refers to."""
     extents: dict[int, _Extent] = {}
-    for each in TopologicalSorter({key: node.refers_to for key, node in graph.items()}).static_order():
-        extents[each] = _extent(each, graph, extents)
+    for segment_id in TopologicalSorter({key: node.refers_to for key, node in graph.items()}).static_order():
+        extents[segment_id] = _extent(segment_id, graph, extents)
     return extents
 
 
 def _extent(segment_id: int, graph: Graph, below: Mapping[int, _Extent]) -> _Extent:
     node = graph[segment_id]
-    reached = node.refers_to.union(*(below[each].reached for each in node.refers_to))
+    reached = node.refers_to.union(*(below[referred].reached for referred in node.refers_to))
     return _Extent(
         reached=reached,
-        depth=max((below[each].depth + 1 for each in node.refers_to), default=0),
-        total_bytes=node.definition_bytes + sum(graph[each].definition_bytes for each in reached),
+        depth=max((below[referred].depth + 1 for referred in node.refers_to), default=0),
+        total_bytes=node.definition_bytes + sum(graph[referred].definition_bytes for referred in reached),
     )

@@ -1,14 +1,14 @@
-"""A run: one evaluation of one or more segments, from the request to its outcome for each of them.
+"""The aggregate `Run`: one evaluation of one or more segments, with a part for each of them.
 
-queued -> running -> succeeded | failed | superseded
+A part goes from queued to running to succeeded, failed or superseded. Parts that are not final change together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal, get_args
+from typing import Final, Literal, assert_never, get_args
 
 from segops_common.contracts.jobs import (
     ComputeJob,
@@ -20,32 +20,37 @@ from segops_common.contracts.jobs import (
     RunPhase,
     RunProblem,
     RunProgress,
+    SegmentFailure,
     SegmentResult,
     SucceededResult,
     SupersededResult,
 )
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX
-from segops_language import Group
 from segops_segments.domain.references import fits_a_job
 from segops_segments.domain.segment import Segment, Version
 
 RunState = Literal["queued", "running", "succeeded", "failed", "superseded"]
 FINAL_STATES: Final[frozenset[RunState]] = frozenset(("succeeded", "failed", "superseded"))
+_FinalResult = SucceededResult | FailedResult | SupersededResult
 
 _PHASES: Final[tuple[RunPhase, ...]] = get_args(RunPhase)
 MAX_ATTEMPTS: Final = 5
 LOST: Final = RunProblem(
     type=f"{PROBLEM_TYPE_PREFIX}run-lost",
     title="The run was lost",
-    detail="No worker reported on this run although it was announced five times; request it again.",
+    detail="No worker reported on this run, although it was announced five times. Request a new run.",
 )
+
+
+class InvalidTransition(Exception):
+    """The run is not in a state that allows the change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a finished run found; sizes in profiles.
+    """The result of a part that succeeded; sizes count profiles.
 
-    `published` is false when the run is of an instant before that of the members that are served.
+    `published` is false when the run read the events at an earlier instant than the members that were being served.
     """
 
     size: int = 0
@@ -58,14 +63,12 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
-    """A run that was asked for; `fixed` when the caller chose the instant, so nobody else may share the run.
+class RunRequest:
+    """Who requests a run, when, and the instant at which it reads the events.
 
-    `version` is the number of the version whose definition is evaluated.
+    `fixed` is true when the caller chose the instant; such a run is never shared with another request.
     """
 
-    segment_id: int
-    version: int
     as_of: datetime
     fixed: bool
     requested_by: str
@@ -73,14 +76,15 @@ class NewRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run as it is now for one of its segments; its other segments have its id, instant and messages too.
+class RunPart:
+    """A run as it concerns one of its segments; it repeats the values that all parts of the run share.
 
-    `message_id` is the outbox message that announced it last; None while it waits for the run before it to be taken up.
-    After `lease_until` without any sign of life it is announced again.
+    `version` is the number of the version that is evaluated. `message_id` is the outbox message that announced the run
+    last, and None while the run waits for an earlier one to start. A part that sends no sign of life until
+    `lease_until` is announced again.
     """
 
-    id: int
+    run_id: int
     tenant_id: int
     segment_id: int
     version: int
@@ -100,100 +104,254 @@ class Run:
     progress: RunProgress | None = None
 
     @property
-    def final(self) -> bool:
-        """Whether nothing will change any more."""
+    def is_final(self) -> bool:
+        """Whether the state is final."""
         return self.state in FINAL_STATES
 
     @property
-    def presumed_lost(self) -> bool:
-        """Whether the run was given up without word from a worker; such word still counts."""
+    def is_presumed_lost(self) -> bool:
+        """Whether the part was given up without a report from a worker; a late final report still counts."""
         return self.problem is not None and self.problem.type == LOST.type
 
-    def announced(self, message_id: int, lease_until: datetime) -> Run:
-        """The run once a message about it is in the outbox."""
-        return replace(self, message_id=message_id, lease_until=lease_until, attempts=self.attempts + 1)
 
-    def reannounced(self, message_id: int) -> Run:
-        """The run when its message was taken back, unread, for a newer one."""
-        return replace(self, message_id=message_id)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run with its parts, ascending by segment id; at least one.
 
-    def renewed(self, as_of: datetime, new: NewRun | None) -> Run:
-        """The run, not yet taken up, moved forward to serve a later request as well, if that is of this segment."""
-        return replace(self, version=self.version if new is None else new.version, as_of=as_of)
+    Every method that changes the run returns the next value and leaves unchanged parts as the same objects.
+    """
+
+    parts: tuple[RunPart, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError("a run must have at least one part")
+
+    @classmethod
+    def of_parts(cls, parts: Collection[RunPart]) -> Run:
+        """Return the run that consists of these parts, given in any order."""
+        return cls(tuple(sorted(parts, key=lambda part: part.segment_id)))
+
+    @classmethod
+    def queue(cls, run_id: int, tenant_id: int, request: RunRequest, versions: Mapping[int, int]) -> Run:
+        """Return a new run, not announced yet. `versions` maps each segment to the version to evaluate."""
+        return cls.of_parts(
+            [
+                RunPart(
+                    run_id=run_id,
+                    tenant_id=tenant_id,
+                    segment_id=segment_id,
+                    version=version,
+                    state="queued",
+                    as_of=request.as_of,
+                    fixed=request.fixed,
+                    requested_by=request.requested_by,
+                    requested_at=request.requested_at,
+                )
+                for segment_id, version in versions.items()
+            ]
+        )
+
+    @property
+    def id(self) -> int:
+        """The number of the run; ascending in the order of a tenant's requests."""
+        return self.parts[0].run_id
+
+    @property
+    def tenant_id(self) -> int:
+        """The tenant of all segments of the run."""
+        return self.parts[0].tenant_id
+
+    @property
+    def segment_ids(self) -> tuple[int, ...]:
+        """The segments of the run, ascending, final parts included."""
+        return tuple(part.segment_id for part in self.parts)
+
+    @property
+    def open_parts(self) -> tuple[RunPart, ...]:
+        """The parts whose state is not final: all queued, or all running, with the same lease and message."""
+        return tuple(part for part in self.parts if not part.is_final)
+
+    @property
+    def message_id(self) -> int | None:
+        """The message that announced the open parts; None while they wait, or when there are none."""
+        return next((part.message_id for part in self.open_parts), None)
+
+    @property
+    def attempts(self) -> int:
+        """How often the open parts were announced."""
+        return max((part.attempts for part in self.open_parts), default=0)
+
+    def part_of(self, segment_id: int) -> RunPart | None:
+        """Return the part of a segment; None when the run has none."""
+        return next((part for part in self.parts if part.segment_id == segment_id), None)
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether there was no sign of life for as long as it had."""
-        return not self.final and self.lease_until is not None and self.lease_until <= now
+        """Return whether a worker should have sent a sign of life by now and has not."""
+        return any(part.lease_until is not None and part.lease_until <= now for part in self.open_parts)
 
-    def given_up(self, at: datetime) -> Run:
-        """The run when no worker can be hoped for."""
-        return replace(self, state="failed", problem=LOST, finished_at=at, lease_until=None, progress=None)
+    def changed_since(self, earlier: Run) -> tuple[RunPart, ...]:
+        """Return the parts that differ from those of an earlier value of the same run."""
+        return tuple(now for then, now in zip(earlier.parts, self.parts, strict=True) if now is not then)
 
-    def dropped(self, at: datetime) -> Run:
-        """The run when its segment is gone before any worker knew of it."""
-        return replace(self, state="superseded", finished_at=at, lease_until=None)
+    def announce(self, message_id: int, lease_until: datetime) -> Run:
+        """Record that a message about the open parts is in the outbox. Raises InvalidTransition without open parts."""
+        return self._change_open(
+            lambda part: replace(part, message_id=message_id, lease_until=lease_until, attempts=part.attempts + 1)
+        )
+
+    def replace_message(self, message_id: int) -> Run:
+        """Record that a newer message replaces one that no relay has taken; not a new attempt.
+
+        Raises InvalidTransition when a worker has started the run.
+        """
+        self._require_queued()
+        return self._change_open(lambda part: replace(part, message_id=message_id))
+
+    def renew(self, as_of: datetime, versions: Mapping[int, int]) -> Run:
+        """Move a queued run forward, so that it serves a later request as well.
+
+        `versions` has the versions to evaluate of the requested segments; the others keep theirs. Raises
+        InvalidTransition when a worker has started the run.
+        """
+        self._require_queued()
+        return self._change_open(
+            lambda part: replace(part, as_of=as_of, version=versions.get(part.segment_id, part.version))
+        )
+
+    def withdraw(self, segment_id: int, at: datetime) -> Run:
+        """End the part of a segment that is deleted before any worker has started the run.
+
+        Raises InvalidTransition when that part is not queued.
+        """
+        part = self.part_of(segment_id)
+        if part is None or part.state != "queued":
+            raise InvalidTransition(f"run {self.id} is not queued for segment {segment_id}")
+        withdrawn = replace(part, state="superseded", finished_at=at, lease_until=None)
+        return Run(tuple(withdrawn if other is part else other for other in self.parts))
+
+    def give_up(self, at: datetime) -> Run:
+        """Fail the open parts as lost. Raises InvalidTransition without open parts."""
+        return self._change_open(
+            lambda part: replace(part, state="failed", problem=LOST, finished_at=at, lease_until=None, progress=None)
+        )
+
+    def apply(self, result: ComputeResult, lease: timedelta) -> Run:
+        """Return the run after a report from a worker; the same parts when the report is old.
+
+        Reports may come repeatedly and in any order: a final state stays, and no part returns to an earlier state.
+        """
+        return Run(tuple(_apply_to_part(part, result, lease) for part in self.parts))
+
+    def to_job(
+        self, versions: Mapping[int, Version], static: Collection[int], references: Sequence[Segment] = ()
+    ) -> ComputeJob:
+        """Return the job of the open parts. It carries all definitions, so that a worker never calls back.
+
+        `versions` has the version to evaluate of each segment, `static` the ids of static segments, and `references`
+        the segments that the definitions lead to now. References of a version that is no longer in force may have
+        outgrown a message: they are left out, and the worker fails the run. Raises InvalidTransition without open
+        parts.
+        """
+        parts = self._require_open()
+        own = {part.segment_id for part in parts}
+        others = [segment for segment in references if segment.id not in own]
+        return ComputeJob(
+            run_id=self.id,
+            tenant_id=self.tenant_id,
+            segments=tuple(_evaluated_segment(part, versions, static) for part in parts),
+            references=tuple(_referred_segment(segment) for segment in (others if fits_a_job(others) else ())),
+            as_of=parts[0].as_of,
+            requested_by=parts[0].requested_by,
+        )
+
+    def _require_open(self) -> tuple[RunPart, ...]:
+        parts = self.open_parts
+        if not parts:
+            raise InvalidTransition(f"run {self.id} is final")
+        return parts
+
+    def _require_queued(self) -> None:
+        if any(part.state != "queued" for part in self._require_open()):
+            raise InvalidTransition(f"a worker has started run {self.id}")
+
+    def _change_open(self, change: Callable[[RunPart], RunPart]) -> Run:
+        self._require_open()
+        return Run(tuple(part if part.is_final else change(part) for part in self.parts))
 
 
-def advance(run: Run, result: ComputeResult, lease: timedelta) -> Run:
-    """The run after word from a worker; the same run when the word is old.
+def _apply_to_part(part: RunPart, result: ComputeResult, lease: timedelta) -> RunPart:
+    if part.is_final and not part.is_presumed_lost:
+        return part
+    match result:
+        case RunningResult():
+            return part if part.is_final or _is_old(part, result) else _start(part, result, lease)
+        case SucceededResult():
+            problem = _own_problem(part, result.failures)
+            if problem is not None:
+                return _fail(part, result, problem)
+            return replace(_finish(part, result), state="succeeded", outcome=_outcome(part, result))
+        case FailedResult():
+            return _fail(part, result, _own_problem(part, result.failures) or result.problem)
+        case SupersededResult():
+            return replace(_finish(part, result), state="superseded")
+    assert_never(result)
 
-    A final state stays, and a state is never left for an earlier one, in whatever order and however often words arrive.
-    """
-    if run.final and not run.presumed_lost:
-        return run
-    if isinstance(result, RunningResult):
-        return run if run.final or _is_old(run, result) else _started(run, result, lease)
-    problem = _problem_of(run, result)
+
+def _own_problem(part: RunPart, failures: Sequence[SegmentFailure]) -> RunProblem | None:
+    """Return why the run failed for the part's segment; None when no failure names the segment."""
+    return next((failure.problem for failure in failures if failure.segment_id == part.segment_id), None)
+
+
+def _is_old(part: RunPart, result: RunningResult) -> bool:
+    return part.heard_at is not None and result.at <= part.heard_at
+
+
+def _start(part: RunPart, result: RunningResult, lease: timedelta) -> RunPart:
     return replace(
-        run,
-        state=result.status if problem is None else "failed",
+        part,
+        state="running",
         heard_at=result.at,
-        started_at=run.started_at or result.at - timedelta(milliseconds=result.duration_ms),
+        started_at=part.started_at or result.at,
+        lease_until=result.at + lease,
+        progress=_farther(part.progress, result.progress),
+    )
+
+
+def _fail(part: RunPart, result: _FinalResult, problem: RunProblem) -> RunPart:
+    return replace(_finish(part, result), state="failed", problem=problem)
+
+
+def _finish(part: RunPart, result: _FinalResult) -> RunPart:
+    """Return the part with the times of its end, and without anything that only an unfinished part has."""
+    return replace(
+        part,
+        heard_at=result.at,
+        started_at=part.started_at or result.at - timedelta(milliseconds=result.duration_ms),
         finished_at=result.at,
         lease_until=None,
-        outcome=_outcome(run, result) if isinstance(result, SucceededResult) and problem is None else None,
-        problem=problem,
+        outcome=None,
+        problem=None,
         progress=None,
     )
 
 
-def _problem_of(run: Run, result: SucceededResult | FailedResult | SupersededResult) -> RunProblem | None:
-    """Why the run failed for its segment; None when it did not."""
-    if isinstance(result, SupersededResult):
-        return None
-    own = next((failure.problem for failure in result.failures if failure.segment_id == run.segment_id), None)
-    return result.problem if own is None and isinstance(result, FailedResult) else own
+def _farther(current: RunProgress | None, reported: RunProgress | None) -> RunProgress | None:
+    """Return the greater progress, so that a second attempt does not show the run going backwards."""
+    if reported is None or (current is not None and _position(reported) < _position(current)):
+        return current
+    return reported
 
 
-def _is_old(run: Run, result: RunningResult) -> bool:
-    return run.heard_at is not None and result.at <= run.heard_at
-
-
-def _started(run: Run, result: RunningResult, lease: timedelta) -> Run:
-    return replace(
-        run,
-        state="running",
-        heard_at=result.at,
-        started_at=run.started_at or result.at,
-        lease_until=result.at + lease,
-        progress=_farther(run.progress, result.progress),
-    )
-
-
-def _farther(known: RunProgress | None, told: RunProgress | None) -> RunProgress | None:
-    """A second attempt begins anew; nobody sees that."""
-    if told is None or (known is not None and _reached(told) < _reached(known)):
-        return known
-    return told
-
-
-def _reached(progress: RunProgress) -> tuple[int, float]:
+def _position(progress: RunProgress) -> tuple[int, float]:
     return _PHASES.index(progress.phase), progress.done / max(1, progress.total)
 
 
-def _outcome(run: Run, result: SucceededResult) -> Outcome:
-    empty = SegmentResult(segment_id=run.segment_id, version=run.version, size=0, entered=0, exited=0, published=False)
-    own = next((each for each in result.segments if each.segment_id == run.segment_id), empty)
+def _outcome(part: RunPart, result: SucceededResult) -> Outcome:
+    empty = SegmentResult(
+        segment_id=part.segment_id, version=part.version, size=0, entered=0, exited=0, published=False
+    )
+    own = next((outcome for outcome in result.segments if outcome.segment_id == part.segment_id), empty)
     return Outcome(
         size=own.size,
         entered=own.entered,
@@ -205,42 +363,19 @@ def _outcome(run: Run, result: SucceededResult) -> Outcome:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
-    """A run of a segment, and the version that it evaluates; a static segment's versions are those of its list."""
-
-    run: Run
-    version: Version
-    is_static: bool = False
-
-
-def job_of(evaluated: Sequence[Evaluated], references: Sequence[Segment] = ()) -> ComputeJob:
-    """What a worker is told of a run, at least of one segment; it carries all definitions, so that the worker never
-    calls back.
-
-    `references` are what the versions lead to now. Those of a version that is no longer in force may have outgrown a
-    message: they are left out, and the worker lets the run fail for want of them.
-    """
-    run = evaluated[0].run
-    own = {each.run.segment_id for each in evaluated}
-    others = [each for each in references if each.id not in own]
-    return ComputeJob(
-        run_id=run.id,
-        tenant_id=run.tenant_id,
-        segments=tuple(
-            _job_segment(each.run.segment_id, each.run.version, each.version.definition, each.is_static)
-            for each in evaluated
-        ),
-        references=tuple(
-            _job_segment(each.id, each.version, each.definition, each.segment_type == "static")
-            for each in (others if fits_a_job(others) else ())
-        ),
-        as_of=run.as_of,
-        requested_by=run.requested_by,
+def _evaluated_segment(part: RunPart, versions: Mapping[int, Version], static: Collection[int]) -> JobSegment:
+    return JobSegment(
+        id=part.segment_id,
+        version=part.version,
+        definition=versions[part.segment_id].definition,
+        list_version=part.version if part.segment_id in static else None,
     )
 
 
-def _job_segment(segment_id: int, version: int, definition: Group, is_static: bool) -> JobSegment:
+def _referred_segment(segment: Segment) -> JobSegment:
     return JobSegment(
-        id=segment_id, version=version, definition=definition, list_version=version if is_static else None
+        id=segment.id,
+        version=segment.version,
+        definition=segment.definition,
+        list_version=segment.version if segment.segment_type == "static" else None,
     )

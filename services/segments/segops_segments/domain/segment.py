@@ -1,4 +1,4 @@
-"""A segment: a named definition of a tenant, each change of which has a number."""
+"""A segment: a named, versioned definition that belongs to a tenant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SegmentType = Literal["rule", "static"]
 Refresh = Literal["manual", "hourly", "live"]
 
 NOBODY: Final = Group(logic="OR", conditions=())
-"""The definition of a segment that was created without one: to compute too early does no harm."""
+"""The definition of a segment that was created without one: it has no members, so computing it early does no harm."""
 
 MAX_DEFINITION_BYTES: Final = 256 * 1024
 """A job carries the definition, and the event log takes records of 1 MiB."""
@@ -23,7 +23,7 @@ MAX_SHOWN_REFERRERS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSegment:
-    """What is given for a segment that does not exist yet."""
+    """A segment to create."""
 
     tenant_id: int
     name: str
@@ -35,7 +35,7 @@ class NewSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a caller wants changed; None leaves a part as it is."""
+    """A change of a segment; None leaves a field as it is."""
 
     name: str | None = None
     definition: Group | None = None
@@ -45,9 +45,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A segment as it is now; `version` rises by one with every change of it.
+    """A segment in its present state; every change increments `version`.
 
-    `referenced_by` are the first segments, by rising id, whose definitions refer to it: at most MAX_SHOWN_REFERRERS.
+    `referenced_by` has the ids of segments whose definitions refer to this one: the first MAX_SHOWN_REFERRERS,
+    ascending.
     """
 
     id: int
@@ -62,36 +63,36 @@ class Segment:
     updated_at: datetime
     referenced_by: tuple[int, ...] = ()
 
-    def changed(self, change: Change, at: datetime) -> Segment:
-        """The segment with the change made; the same one when the change changes nothing."""
-        wanted = replace(
+    def apply(self, change: Change, at: datetime) -> Segment:
+        """Return the changed segment; this object itself when the change has no effect."""
+        after = replace(
             self,
             name=self.name if change.name is None else change.name,
             definition=self.definition if change.definition is None else change.definition,
             description=self.description if change.description is None else change.description,
             refresh=self.refresh if change.refresh is None else change.refresh,
         )
-        if wanted.says == self.says:
+        if after.content == self.content:
             return self
-        return replace(wanted, version=self.version + 1, updated_at=at)
+        return replace(after, version=self.version + 1, updated_at=at)
 
     @property
-    def says(self) -> tuple[str, str, str, str]:
-        """All that a caller can change, comparable: equal definitions have equal hashes."""
+    def content(self) -> tuple[str, str, str, str]:
+        """Everything that a caller can change, comparable: equal definitions have equal hashes."""
         return (self.name, self.definition_hash, self.description, self.refresh)
 
     @property
     def references(self) -> tuple[int, ...]:
-        """The segments that the definition refers to itself, by rising id."""
+        """The ids of the segments that the definition itself refers to, ascending."""
         return tuple(sorted({segment_id for _, segment_id in segments_in(self.definition)}))
 
     @property
     def definition_hash(self) -> str:
-        """The identity of the definition."""
+        """The content hash of the definition."""
         return content_hash(self.definition)
 
-    def announcement(self, *, deleted: bool = False) -> SegmentChanged:
-        """What the other services are told."""
+    def to_message(self, *, deleted: bool = False) -> SegmentChanged:
+        """Return the message that publishes the present state to other services."""
         return SegmentChanged(
             tenant_id=self.tenant_id,
             segment_id=self.id,
@@ -104,7 +105,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A definition that a segment has or had; the segment's version when it came in force is its number."""
+    """A present or past definition of a segment; `number` is the segment's version that introduced it."""
 
     segment_id: int
     number: int
@@ -114,5 +115,5 @@ class Version:
 
 
 def definition_bytes(definition: Group) -> int:
-    """How much room a definition takes in a message."""
+    """Return the size of a definition in a message, in bytes."""
     return len(definition.model_dump_json().encode())

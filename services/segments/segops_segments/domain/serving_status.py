@@ -1,4 +1,4 @@
-"""Where the members that a segment serves come from, and whether they are what its definition says."""
+"""Which run a segment's members come from, and whether they match its present definition."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segops_common.contracts.jobs import RunProblem
-from segops_segments.domain.run import Run
+from segops_segments.domain.run import RunPart
 
 StaleReason = Literal["never-computed", "definition-changed", "last-run-failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The run whose members are served, None before the first; `reason` is why they are not what was asked for last."""
+class ServingStatus:
+    """The run whose members are served, None before the first; `reason` says why they are stale, None if they are not."""
 
-    served: Run | None
+    served: RunPart | None
     reason: StaleReason | None
     problem: RunProblem | None = None
 
 
-def standing_of(served: Run | None, settled: Run | None, version_in_force: int) -> Standing:
-    """`settled` is the newest run as of its request that succeeded or failed.
+def serving_status(served: RunPart | None, settled: RunPart | None, definition_version: int) -> ServingStatus:
+    """Return the status of a segment whose present definition has the number `definition_version`.
 
-    What a run published is served until a later one publishes, however many fail in between.
+    `settled` is the newest run, at no instant of the caller's choice, that succeeded or failed. Members are served until
+    a later run publishes new ones, however many runs fail in between.
     """
-    if settled is not None and settled.state == "failed" and (served is None or served.id < settled.id):
-        return Standing(served=served, reason="last-run-failed", problem=settled.problem)
+    if settled is not None and settled.state == "failed" and (served is None or served.run_id < settled.run_id):
+        return ServingStatus(served=served, reason="last-run-failed", problem=settled.problem)
     if served is None:
-        return Standing(served=None, reason="never-computed")
-    changed = served.version < version_in_force
-    return Standing(served=served, reason="definition-changed" if changed else None)
+        return ServingStatus(served=None, reason="never-computed")
+    is_outdated = served.version < definition_version
+    return ServingStatus(served=served, reason="definition-changed" if is_outdated else None)

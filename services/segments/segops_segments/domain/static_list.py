@@ -1,4 +1,4 @@
-"""The list of a static segment: whom it may hold, and what the other services are told of its changes."""
+"""The list of a static segment: valid user ids, and the messages that publish a change of the list."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from segops_segments.domain.segment import Segment
 
 MAX_USER_ID_CHARS: Final = 256
 MAX_USER_IDS: Final = 10_000_000
-"""In one upload."""
+"""The limit of one upload."""
 PORTION_BYTES: Final = 128 * 1024
-"""Of a message; the event log takes 1 MiB, which is room for every character written as an escape of six."""
+"""The size of a portion. The event log takes 1 MiB: enough if every character becomes an escape of six bytes."""
 
 
 def user_id_fault(value: object) -> tuple[str, str] | None:
-    """The code and words for what can be nobody's id; the same ids as those that events may carry."""
+    """Return the code and detail for an invalid user id, else None. The rules are those for ids in events."""
     if type(value) is not str:
         return "wrong-type", "must be text"
     if not 0 < len(value) <= MAX_USER_ID_CHARS:
         return "wrong-length", f"must have 1 to {MAX_USER_ID_CHARS} characters"
     if "\0" in value:
-        return "nul-character", "no text may hold U+0000"
-    return ("blank", "may not be blank") if value.isspace() else None
+        return "nul-character", "must not contain U+0000"
+    return ("blank", "must not be blank") if value.isspace() else None
 
 
-def room_of(user_id: str) -> int:
-    """The bytes of an id in a message, between quotes and with its comma."""
+def message_bytes(user_id: str) -> int:
+    """Return the size of an id in a message, in bytes, with its quotes and comma."""
     return len(user_id.encode()) + 3
 
 
 def portions_of(user_ids: Iterable[str]) -> Iterator[list[str]]:
-    """The ids in their order, in portions that a message has room for."""
+    """Split the ids, in their order, into portions that fit into one message each."""
     portion: list[str] = []
     size = 0
     for user_id in user_ids:
         portion.append(user_id)
-        size += room_of(user_id)
+        size += message_bytes(user_id)
         if size >= PORTION_BYTES:
             yield portion
             portion, size = [], 0
@@ -48,22 +48,22 @@ def portions_of(user_ids: Iterable[str]) -> Iterator[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class ListChange:
-    """A segment at the version that a change gives it, and its version before; each is a version of its list."""
+    """A segment at the version that a change of its list gives it, and the version of the list before the change."""
 
     segment: Segment
     base_version: int
 
-    def portion(
+    def to_message(
         self,
         part: int,
         parts: int,
         *,
         add: Sequence[str] = (),
         remove: Sequence[str] = (),
-        replacing: bool = False,
+        is_replacement: bool = False,
         deleted: bool = False,
     ) -> StaticMembersChanged:
-        """What the other services are told of it in one message."""
+        """Return the message that publishes one portion of the change; `part` counts from 1."""
         return StaticMembersChanged(
             tenant_id=self.segment.tenant_id,
             segment_id=self.segment.id,
@@ -71,13 +71,13 @@ class ListChange:
             base_version=self.base_version,
             part=part,
             parts=parts,
-            replace=replacing,
+            replace=is_replacement,
             deleted=deleted,
             add=tuple(add),
             remove=tuple(remove),
         )
 
 
-def no_members(segment: Segment, *, deleted: bool = False) -> StaticMembersChanged:
-    """Word that from this version of the segment on its list is empty."""
-    return ListChange(segment, 0).portion(1, 1, replacing=True, deleted=deleted)
+def empty_list(segment: Segment, *, deleted: bool = False) -> StaticMembersChanged:
+    """Return the message that empties the list as of this version of the segment."""
+    return ListChange(segment, 0).to_message(1, 1, is_replacement=True, deleted=deleted)

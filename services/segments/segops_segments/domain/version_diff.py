@@ -1,4 +1,4 @@
-"""What changed between two versions of a definition."""
+"""The difference between two versions of a definition."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from segops_segments.domain.segment import NOBODY, Version
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """Version 0 is before the first."""
+    """What changed from version `before` to version `after`; 0 is the empty definition before the first version."""
 
     before: int
     after: int
     text: TextDiff
 
 
-def difference(before: Version | None, after: Version) -> VersionDiff:
-    """From one version to another; None is nobody's definition."""
+def version_diff(before: Version | None, after: Version) -> VersionDiff:
+    """Return the difference between two versions; None compares with the empty definition."""
     number, old = (0, NOBODY) if before is None else (before.number, before.definition)
     names = f"version {number}", f"version {after.number}"
     return VersionDiff(number, after.number, text_diff(old, after.definition, names=names))

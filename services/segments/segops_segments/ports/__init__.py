@@ -1,0 +1,1 @@
+"""What the use cases need from outside, besides the event log: one module for each capability."""

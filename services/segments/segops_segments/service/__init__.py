@@ -1,1 +1,1 @@
-"""The use cases; HTTP, the outbox worker and the results worker are doors to them."""
+"""The use cases, called by the HTTP routes, the event-log consumers and the timers."""

@@ -1,4 +1,4 @@
-"""Sharing work among callers that come at once, without giving any of them an answer older than its question."""
+"""Call coalescing: concurrent calls with one key share their work, and no caller gets a result older than its call."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from segops_common.core.tasks import spawn
 T = TypeVar("T")
 
 
-class JoinedCalls(Generic[T]):
-    """Of the calls with one key, one runs; all that come meanwhile share the next, which begins after they came.
+class CallCoalescer(Generic[T]):
+    """Runs one call for each key at a time; calls that arrive while it runs share the next one.
 
-    So a storm on one thing costs two calls at a time. A caller that goes away takes nothing from the others.
+    The next one begins after they arrived, so however many callers there are, a key costs two calls at a time. A
+    cancelled caller does not affect the others.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, asyncio.Task[T | Problem]] = {}
         self._running: dict[Hashable, asyncio.Task[T | Problem]] = {}
 
-    async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """The outcome of a call of `work` that began after this one did; raises what it raised."""
+    async def run(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of a call of `work` that began after this call. Raises the Problem that it raised."""
         task = self._waiting.get(key)
         if task is None:
-            task = spawn(self._next(key, work, self._running.get(key)), name="joined call")
+            task = spawn(self._next(key, work, self._running.get(key)), name="coalesced call")
             self._waiting[key] = task
         outcome = await asyncio.shield(task)
         if isinstance(outcome, Problem):

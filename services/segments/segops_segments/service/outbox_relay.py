@@ -1,4 +1,4 @@
-"""From the outbox to the event log: at least once, and in order per tenant."""
+"""Relaying messages from the outbox to the event log: at least once, and in order for each tenant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segops_common.contracts.topics import (
 from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
 from segops_common.streams.log import EventLog, Header
-from segops_segments.ports.transactions import Outbox, OutboxMessage, TopicName
+from segops_segments.ports.outbox import Outbox, OutboxMessage, TopicName
 
 TOPICS: Final[Mapping[TopicName, Topic]] = {
     "segops.compute-jobs": COMPUTE_JOBS,
@@ -27,11 +27,11 @@ TOPICS: Final[Mapping[TopicName, Topic]] = {
 }
 SCHEMA_VERSION: Final = b"1"
 KEEP_SENT: Final = timedelta(days=7)
-"""How long relayed messages stay for whoever looks into an incident."""
+"""How long sent messages are kept, so that an incident can be investigated."""
 
 
-class OutboxRelay:
-    """Moves messages; of several relays, each tenant is served by one at a time."""
+class RelayOutbox:
+    """Sends messages to the event log. Several processes may relay; each tenant is relayed by one at a time."""
 
     def __init__(self, *, outbox: Outbox, log: EventLog, clock: Clock, faults: FaultPoints) -> None:
         self._outbox = outbox
@@ -40,20 +40,23 @@ class OutboxRelay:
         self._faults = faults
 
     async def relay(self, limit: int = 100) -> int:
-        """Move up to `limit` messages; how many. Raises `LogUnavailable`, and then moves the same ones again."""
+        """Send up to `limit` messages and return how many were sent.
+
+        Raises LogUnavailable; the next call then sends the same messages again.
+        """
         async with self._outbox.claim(limit) as claim:
             for message in claim.messages:
                 self._faults.reach("before_outbox_append")
-                # One after the other: only awaited appends keep their order within a partition.
+                # One at a time: only appends that are awaited keep their order within a partition.
                 key = tenant_key(message.tenant_id)
                 await self._log.append(TOPICS[message.topic], key, message.value, headers=_headers(message))
                 self._faults.reach("after_outbox_append")
                 await claim.mark_sent(message.id, self._clock.now())
             return len(claim.messages)
 
-    async def forget(self) -> int:
-        """Delete what was relayed long ago."""
-        return await self._outbox.forget_sent(self._clock.now() - KEEP_SENT)
+    async def delete_old(self) -> int:
+        """Delete messages that were sent longer than KEEP_SENT ago and return how many there were."""
+        return await self._outbox.delete_sent(self._clock.now() - KEEP_SENT)
 
 
 def _headers(message: OutboxMessage) -> list[Header]:

@@ -1,4 +1,4 @@
-"""Runs as they change: however many follow them, one question a moment asks for all."""
+"""Streaming runs as they change, with one database query at a time for all subscribers of a process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from typing import Final
 from segops_common.core.clock import Clock
 from segops_common.core.problems import RateLimited, Unavailable
 from segops_common.core.tasks import spawn
-from segops_segments.domain.run import Run
+from segops_segments.domain.run import RunPart
 from segops_segments.ports.transactions import Store
 
-MOST_FOLLOWERS: Final = 500
-MOST_OF_A_TENANT: Final = 50
+MAX_SUBSCRIBERS: Final = 500
+MAX_SUBSCRIBERS_OF_A_TENANT: Final = 50
 HEARTBEAT_S: Final = 10.0
-"""Shorter than a gateway's patience with a silent answer."""
-_LOOK_EVERY_S: Final = 0.25
-_LOOK_UP_S: Final = 0.5
-"""How often a follower looks whether the process stops."""
+"""Less than the time after which a gateway closes a silent response."""
+POLL_EVERY_S: Final = 0.25
+_CHECK_STOPPING_EVERY_S: Final = 0.5
 _RETRY_AFTER_S: Final = 5
 _Key = tuple[int, int, int]
 """Tenant, run and segment."""
@@ -29,104 +28,115 @@ _Key = tuple[int, int, int]
 _log = logging.getLogger(__name__)
 
 
-class _Follower:
-    """One who waits; only the newest state is kept."""
+class _Subscriber:
+    """Holds the newest state for one subscriber; states that it did not fetch in time are skipped."""
 
-    def __init__(self) -> None:
-        self.news = asyncio.Event()
-        self.run: Run | None = None
+    def __init__(self, part: RunPart) -> None:
+        self.changed = asyncio.Event()
+        self.part = part
 
-    def tell(self, run: Run) -> None:
-        if run != self.run:
-            self.run = run
-            self.news.set()
+    def publish(self, part: RunPart) -> None:
+        if part != self.part:
+            self.part = part
+            self.changed.set()
 
 
-class RunFollowing:
-    """Tells followers of runs what changed, for one process."""
+class RunStream:
+    """Streams the changes of runs, within limits for the process and for each tenant."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, most: int = MOST_FOLLOWERS, most_of_a_tenant: int = MOST_OF_A_TENANT
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        max_subscribers: int = MAX_SUBSCRIBERS,
+        max_subscribers_of_a_tenant: int = MAX_SUBSCRIBERS_OF_A_TENANT,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._most = most
-        self._most_of_a_tenant = most_of_a_tenant
-        self._followers: defaultdict[_Key, set[_Follower]] = defaultdict(set)
-        self._of_tenant: Counter[int] = Counter()
-        self._looking: asyncio.Task[None] | None = None
+        self._max_subscribers = max_subscribers
+        self._max_subscribers_of_a_tenant = max_subscribers_of_a_tenant
+        self._subscribers: defaultdict[_Key, set[_Subscriber]] = defaultdict(set)
+        self._by_tenant: Counter[int] = Counter()
+        self._polling: asyncio.Task[None] | None = None
 
-    def check(self, tenant_id: int) -> None:
-        """Raises RateLimited or Unavailable when no more can follow."""
-        if self._of_tenant[tenant_id] >= self._most_of_a_tenant:
-            raise RateLimited("The tenant follows too many runs at once.", retry_after_s=_RETRY_AFTER_S)
-        if self._of_tenant.total() >= self._most:
+    def require_capacity(self, tenant_id: int) -> None:
+        """Raise RateLimited or Unavailable when the limit of the tenant or of the process is reached."""
+        if self._by_tenant[tenant_id] >= self._max_subscribers_of_a_tenant:
+            raise RateLimited(
+                f"At most {self._max_subscribers_of_a_tenant} runs of a tenant can be streamed at once. Close a stream or"
+                " retry later.",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        if self._by_tenant.total() >= self._max_subscribers:
             raise Unavailable(
-                "Too many runs are being followed.", retry_after_s=_RETRY_AFTER_S, slug="too-many-streams"
+                "The server streams as many runs as it can. Retry later.",
+                retry_after_s=_RETRY_AFTER_S,
+                slug="too-many-streams",
             )
 
     async def follow(
-        self, run: Run, *, timeout_s: float, stopping: Callable[[], bool]
-    ) -> AsyncGenerator[Run | None, None]:
-        """The run, then the run after each change, up to its final state; None after each while without a change.
+        self, part: RunPart, *, timeout_s: float, stopping: Callable[[], bool]
+    ) -> AsyncGenerator[RunPart | None, None]:
+        """Yield the part, then its state after each change, up to the final state.
 
-        Ends early when the time is over, and soon after `stopping` has become true.
+        Yields None as a heartbeat when nothing has changed for HEARTBEAT_S. Ends after `timeout_s`, or soon after
+        `stopping` returns true.
         """
-        if run.final:
-            yield run
+        if part.is_final:
+            yield part
             return
-        said_at = self._clock.monotonic()
-        ends_at = said_at + timeout_s
-        with self._following(run) as follower:
-            yield run
+        yielded_at = self._clock.monotonic()
+        ends_at = yielded_at + timeout_s
+        with self._subscribe(part) as subscriber:
+            yield part
             while (now := self._clock.monotonic()) < ends_at and not stopping():
-                told = await self._next(follower, min(_LOOK_UP_S, ends_at - now))
-                if told is None and now < said_at + HEARTBEAT_S:
+                changed = await self._next_change(subscriber, min(_CHECK_STOPPING_EVERY_S, ends_at - now))
+                if changed is None and now < yielded_at + HEARTBEAT_S:
                     continue
-                said_at = now
-                yield told
-                if told is not None and told.final:
+                yielded_at = now
+                yield changed
+                if changed is not None and changed.is_final:
                     return
 
-    async def _next(self, follower: _Follower, most_s: float) -> Run | None:
+    async def _next_change(self, subscriber: _Subscriber, timeout_s: float) -> RunPart | None:
         try:
-            async with asyncio.timeout(most_s):
-                await follower.news.wait()
+            async with asyncio.timeout(timeout_s):
+                await subscriber.changed.wait()
         except TimeoutError:
             return None
-        follower.news.clear()
-        return follower.run
+        subscriber.changed.clear()
+        return subscriber.part
 
     @contextmanager
-    def _following(self, run: Run) -> Iterator[_Follower]:
-        key = _key(run)
-        follower = _Follower()
-        follower.run = run
-        self._followers[key].add(follower)
-        self._of_tenant[run.tenant_id] += 1
-        if self._looking is None or self._looking.done():
-            self._looking = spawn(self._look(), name="runs being followed")
+    def _subscribe(self, part: RunPart) -> Iterator[_Subscriber]:
+        key = _key(part)
+        subscriber = _Subscriber(part)
+        self._subscribers[key].add(subscriber)
+        self._by_tenant[part.tenant_id] += 1
+        if self._polling is None or self._polling.done():
+            self._polling = spawn(self._poll(), name="run stream")
         try:
-            yield follower
+            yield subscriber
         finally:
-            self._of_tenant[run.tenant_id] -= 1
-            self._followers[key].discard(follower)
-            if not self._followers[key]:
-                del self._followers[key]
+            self._by_tenant[part.tenant_id] -= 1
+            self._subscribers[key].discard(subscriber)
+            if not self._subscribers[key]:
+                del self._subscribers[key]
 
-    async def _look(self) -> None:
-        """Until nobody follows any run; a look that fails is made again."""
-        while self._followers:
+    async def _poll(self) -> None:
+        """Read the subscribed runs until there are no subscribers; retry when the store is unavailable."""
+        while self._subscribers:
             try:
-                found = await self._store.find_runs({key[:2] for key in self._followers})
+                parts = await self._store.find_parts({key[:2] for key in self._subscribers})
             except Unavailable:
-                _log.warning("runs that are being followed cannot be read now")
-                found = ()
-            for run in found:
-                for follower in self._followers.get(_key(run), ()):
-                    follower.tell(run)
-            await self._clock.sleep(_LOOK_EVERY_S)
+                _log.warning("streamed runs cannot be read; retrying in %.2f s", POLL_EVERY_S)
+                parts = ()
+            for part in parts:
+                for subscriber in self._subscribers.get(_key(part), ()):
+                    subscriber.publish(part)
+            await self._clock.sleep(POLL_EVERY_S)
 
 
-def _key(run: Run) -> _Key:
-    return run.tenant_id, run.id, run.segment_id
+def _key(part: RunPart) -> _Key:
+    return part.tenant_id, part.run_id, part.segment_id

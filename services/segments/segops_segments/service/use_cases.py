@@ -1,22 +1,54 @@
-"""The use cases that the HTTP door opens to."""
+"""The use cases of the HTTP API."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from segops_segments.service.request_runs import RunService
-from segops_segments.service.run_stream import RunFollowing
-from segops_segments.service.segments.manage import SegmentService
-from segops_segments.service.static_lists import StaticListService
-from segops_segments.service.validation.report import Verdicts
+from segops_common.core.clock import Clock
+from segops_segments.ports.observed_events import ObservedEventsReader
+from segops_segments.ports.spool import Spool
+from segops_segments.ports.transactions import Store
+from segops_segments.service.read_runs import ReadRuns
+from segops_segments.service.request_runs import RequestRuns
+from segops_segments.service.run_queue import RunQueue
+from segops_segments.service.run_stream import RunStream
+from segops_segments.service.segments.delete_segment import DeleteSegment
+from segops_segments.service.segments.manage import ManageSegments
+from segops_segments.service.static_lists import ChangeStaticLists
+from segops_segments.service.validation.report import ValidateDefinition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """Made once a process."""
+    """Created once for each process."""
 
-    segments: SegmentService
-    runs: RunService
-    lists: StaticListService
-    following: RunFollowing
-    verdicts: Verdicts
+    segments: ManageSegments
+    deletion: DeleteSegment
+    run_requests: RequestRuns
+    runs: ReadRuns
+    run_stream: RunStream
+    static_lists: ChangeStaticLists
+    validation: ValidateDefinition
+
+    @classmethod
+    def over(
+        cls,
+        store: Store,
+        *,
+        clock: Clock,
+        queue: RunQueue,
+        spools: Callable[[], AbstractContextManager[Spool]],
+        observed_events: ObservedEventsReader,
+    ) -> UseCases:
+        """Return the use cases over these adapters."""
+        return cls(
+            segments=ManageSegments(store=store, clock=clock),
+            deletion=DeleteSegment(store=store, clock=clock, queue=queue),
+            run_requests=RequestRuns(store=store, queue=queue),
+            runs=ReadRuns(store=store),
+            run_stream=RunStream(store=store, clock=clock),
+            static_lists=ChangeStaticLists(store=store, queue=queue, spools=spools, clock=clock),
+            validation=ValidateDefinition(store=store, observed_events=observed_events),
+        )

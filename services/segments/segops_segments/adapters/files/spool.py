@@ -1,4 +1,4 @@
-"""Uploads on disk: a file without a name, which is gone with the process whatever happens to it."""
+"""Uploads in an unnamed temporary file, which the system deletes with the process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import IO
 
 import orjson
 
-from segops_segments.domain.static_list import PORTION_BYTES, room_of
+from segops_segments.domain.static_list import PORTION_BYTES, message_bytes
 
 
 class FileSpool:
-    """See the port `Spool`: one portion a line, as a JSON array."""
+    """See the port `Spool`. Writes one portion a line, as a JSON array."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -24,27 +24,24 @@ class FileSpool:
 
     @property
     def parts(self) -> int:
-        """See the port."""
         return max(1, self._lines + bool(self._portion))
 
     def add(self, user_ids: Sequence[str]) -> None:
-        """See the port."""
         for user_id in user_ids:
             self._portion.append(user_id)
-            self._size += room_of(user_id)
+            self._size += message_bytes(user_id)
             if self._size >= PORTION_BYTES:
-                self._flush()
+                self._write_portion()
         self.count += len(user_ids)
 
     def portions(self) -> Iterator[Sequence[str]]:
-        """See the port."""
         if self._portion or not self._lines:
-            self._flush()
+            self._write_portion()
         self._file.seek(0)
         for line in self._file:
             yield orjson.loads(line)
 
-    def _flush(self) -> None:
+    def _write_portion(self) -> None:
         self._file.write(orjson.dumps(self._portion) + b"\n")
         self._portion, self._size = [], 0
         self._lines += 1
@@ -52,6 +49,6 @@ class FileSpool:
 
 @contextmanager
 def file_spool() -> Iterator[FileSpool]:
-    """A spool in the system's folder for temporary files."""
+    """Yield a spool in the system's folder for temporary files."""
     with TemporaryFile() as file:
         yield FileSpool(file)

@@ -1,4 +1,4 @@
-"""What a tenant's events look like, as membership tells it."""
+"""Reading the event types and properties of a tenant from the membership service."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _READ_TIMEOUT_S: Final = 3.0
 _log = logging.getLogger(__name__)
 
 
-class RemoteObserved:
-    """See the port `Observed`. Close it at the end; `async with` does."""
+class HttpObservedEvents:
+    """See the port `ObservedEventsReader`. Use it with `async with`, which closes its connections."""
 
     def __init__(
         self, *, membership_url: str, service_token: str, transport: httpx.AsyncBaseTransport | None = None
@@ -39,13 +39,12 @@ class RemoteObserved:
     ) -> None:
         await self._client.aclose()
 
-    async def look(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents | None:
-        """See the port."""
-        asked = ObservedRequest(tenant_id=tenant_id, event_types=tuple(event_types))
+    async def read(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents | None:
+        body = ObservedRequest(tenant_id=tenant_id, event_types=tuple(event_types))
         try:
-            answer = await self._client.post(OBSERVED_PATH, json=asked.model_dump(mode="json"))
-            answer.raise_for_status()
-            return ObservedEvents.model_validate_json(answer.content)
+            response = await self._client.post(OBSERVED_PATH, json=body.model_dump(mode="json"))
+            response.raise_for_status()
+            return ObservedEvents.model_validate_json(response.content)
         except (httpx.HTTPError, ValueError) as error:
-            _log.warning("what a tenant's events look like cannot be found out: %r", error)
+            _log.warning("the event types of tenant %d cannot be read from membership: %r", tenant_id, error)
             return None

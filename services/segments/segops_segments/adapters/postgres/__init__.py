@@ -1,1 +1,1 @@
-"""Segments, runs and the outbox in PostgreSQL."""
+"""Segments, versions, runs and the outbox in PostgreSQL."""

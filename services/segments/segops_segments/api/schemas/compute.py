@@ -1,4 +1,4 @@
-"""Asking for runs, of one segment or of several."""
+"""Bodies for requesting runs."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from segops_language import InstantText, Optional
-from segops_segments.api.schemas.bases import Answer, Body
-from segops_segments.api.schemas.runs import AT
-from segops_segments.api.schemas.segments import MAX_ID
-from segops_segments.domain.run import Run
+from segops_segments.api.schemas.bases import AT, RequestBody, ResponseBody, TenantId
+from segops_segments.domain.run import RunPart
+
+_AS_OF = "The instant at which the run reads the events; it must not be in the future. Default: now."
 
 
-class ComputeRequest(Body):
-    """When the run looks at the events; now, when left out."""
+class ComputeRequest(RequestBody):
+    """A request for a run of one segment."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"as_of": AT}]})
 
-    as_of: Optional[InstantText] = None
+    as_of: Optional[InstantText] = Field(default=None, description=_AS_OF)
 
 
-class ComputeAccepted(Answer):
-    """A run is queued."""
+class ComputeAccepted(ResponseBody):
+    """The queued run."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "queued", "run_id": "17"}]})
 
@@ -31,29 +31,29 @@ class ComputeAccepted(Answer):
     run_id: str
 
 
-class ComputeTogetherRequest(Body):
-    """Which segments to compute, and when their runs look at the events."""
+class ComputeTogetherRequest(RequestBody):
+    """A request for runs of several segments."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"tenant": 1}, {"tenant": 1, "segment_ids": [42, 43], "as_of": AT}]}
     )
 
-    tenant: int = Field(ge=1, le=MAX_ID)
+    tenant: TenantId
     segment_ids: Optional[Annotated[list[int], Field(min_length=1, max_length=1000)]] = Field(
-        default=None, description="All of the tenant's, when left out."
+        default=None, description="The segments to compute. Default: all segments of the tenant."
     )
-    as_of: Optional[InstantText] = Field(default=None, description="Now, when left out.")
+    as_of: Optional[InstantText] = Field(default=None, description=_AS_OF)
 
 
-class SharedRun(Answer):
-    """A queued run, and those of the wanted segments that it is of."""
+class SharedRun(ResponseBody):
+    """A queued run, and the requested segments that it computes."""
 
     run_id: str
     segment_ids: list[int]
 
 
-class ComputeTogetherAccepted(Answer):
-    """Runs are queued, as few as possible."""
+class ComputeTogetherAccepted(ResponseBody):
+    """The queued runs, as few as possible."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"status": "queued", "runs": [{"run_id": "17", "segment_ids": [42, 43]}]}]}
@@ -63,9 +63,9 @@ class ComputeTogetherAccepted(Answer):
     runs: list[SharedRun]
 
     @classmethod
-    def of(cls, runs: Sequence[Run]) -> ComputeTogetherAccepted:
-        """The answer for what each segment's run is."""
-        together: dict[int, list[int]] = {}
-        for run in runs:
-            together.setdefault(run.id, []).append(run.segment_id)
-        return cls(runs=[SharedRun(run_id=str(run_id), segment_ids=ids) for run_id, ids in together.items()])
+    def of(cls, parts: Sequence[RunPart]) -> ComputeTogetherAccepted:
+        """Return the response for one part of a run for each requested segment."""
+        by_run: dict[int, list[int]] = {}
+        for part in parts:
+            by_run.setdefault(part.run_id, []).append(part.segment_id)
+        return cls(runs=[SharedRun(run_id=str(run_id), segment_ids=ids) for run_id, ids in by_run.items()])

@@ -1,4 +1,4 @@
-"""How runs and what they published are shown."""
+"""Bodies that show runs, and what a segment serves."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from segops_common.contracts.jobs import RunPhase, RunProblem, RunProgress
-from segops_segments.api.schemas.bases import Answer
-from segops_segments.domain.serving_status import StaleReason, Standing
+from segops_common.core.pagination import Page
+from segops_segments.api.schemas.bases import AT, ResponseBody
+from segops_segments.domain.run import RunPart, RunState
+from segops_segments.domain.serving_status import ServingStatus, StaleReason
 
-AT: Final = "2026-01-31T09:00:00Z"
 MEMBERSHIP: Final[JsonDict] = {
     "run_id": "17",
     "as_of": AT,
@@ -22,9 +23,29 @@ MEMBERSHIP: Final[JsonDict] = {
     "stale": True,
     "stale_reason": "definition-changed",
 }
+RUN: Final[JsonDict] = {
+    "run_id": "17",
+    "segment_id": 42,
+    "version": 2,
+    "status": "succeeded",
+    "as_of": AT,
+    "requested_by": "user:7",
+    "requested_at": AT,
+    "started_at": AT,
+    "finished_at": AT,
+    "size": 1204,
+    "entered": 31,
+    "exited": 8,
+    "published": True,
+    "universe": 60000,
+    "duration_ms": 412,
+    "rows_read": 251300,
+    "bytes_read": 6031200,
+    "digest": "8d0c8f6f2f2f7b1e54a3c1b09e5d7a42",
+}
 
 
-class RunProblemRead(Answer):
+class RunProblemRead(ResponseBody):
     """Why a run failed."""
 
     type: str
@@ -33,21 +54,21 @@ class RunProblemRead(Answer):
 
     @classmethod
     def of(cls, problem: RunProblem) -> RunProblemRead:
-        """The answer for a problem."""
+        """Return the response for a problem."""
         return cls(type=problem.type, title=problem.title, detail=problem.detail)
 
 
-class ServedMembership(Answer):
-    """What lookups answer for the segment now, and whether it is what was asked for last.
+class ServedMembership(ResponseBody):
+    """The membership that lookups return for the segment, and whether it is stale.
 
-    The last good membership is served until a later run publishes; a new run is all it takes.
+    A membership is served until a later run publishes a new one. To end staleness, compute the segment.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [MEMBERSHIP]})
 
-    run_id: str | None = Field(description="The run that published it; null before the first.")
+    run_id: str | None = Field(description="The run that published the membership; null before the first run.")
     as_of: datetime | None
-    version: int | None = Field(description="The version whose definition it follows.")
+    version: int | None = Field(description="The segment version whose definition was evaluated.")
     size: int | None
     computed_at: datetime | None
     stale: bool
@@ -55,23 +76,23 @@ class ServedMembership(Answer):
     problem: RunProblemRead | None = Field(default=None, description="Why the last run failed.")
 
     @classmethod
-    def of(cls, standing: Standing) -> ServedMembership:
-        """The answer for a standing."""
-        run = standing.served
+    def of(cls, status: ServingStatus) -> ServedMembership:
+        """Return the response for a serving status."""
+        run = status.served
         return cls(
-            run_id=None if run is None else str(run.id),
+            run_id=None if run is None else str(run.run_id),
             as_of=None if run is None else run.as_of,
             version=None if run is None else run.version,
             size=None if run is None or run.outcome is None else run.outcome.size,
             computed_at=None if run is None else run.finished_at,
-            stale=standing.reason is not None,
-            stale_reason=standing.reason,
-            problem=None if standing.problem is None else RunProblemRead.of(standing.problem),
+            stale=status.reason is not None,
+            stale_reason=status.reason,
+            problem=None if status.problem is None else RunProblemRead.of(status.problem),
         )
 
 
-class RunProgressRead(Answer):
-    """What a running run does, and how many questions to the warehouse of all are answered."""
+class RunProgressRead(ResponseBody):
+    """The phase of a running run, and how many of its warehouse queries are done."""
 
     phase: RunPhase
     done: int
@@ -79,5 +100,82 @@ class RunProgressRead(Answer):
 
     @classmethod
     def of(cls, progress: RunProgress) -> RunProgressRead:
-        """The answer for a progress."""
+        """Return the response for the progress of a run."""
         return cls(phase=progress.phase, done=progress.done, total=progress.total)
+
+
+class RunRead(ResponseBody):
+    """A run as it concerns the segment. Sizes count profiles and are null until the run has succeeded."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [RUN]})
+
+    run_id: str
+    segment_id: int
+    version: int = Field(description="The segment version whose definition is evaluated.")
+    status: RunState
+    as_of: datetime
+    requested_by: str = Field(description="`user:<id>`, `key:<id>`, or `schedule` for an hourly run.")
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    size: int | None
+    entered: int | None
+    exited: int | None
+    published: bool | None = Field(
+        description="Whether the run published its members. False when it read the events at an earlier instant than the"
+        " members that were being served."
+    )
+    universe: int | None
+    duration_ms: int | None
+    rows_read: int | None = Field(description="Rows read from the warehouse, for all segments of the run together.")
+    bytes_read: int | None = Field(
+        description="Uncompressed bytes read from the warehouse, for all segments of the run together."
+    )
+    digest: str | None = Field(
+        description="32 hexadecimal digits. Runs with the same members have the same digest, in whatever order events came."
+    )
+    progress: RunProgressRead | None = Field(
+        default=None, description="Only while the run is running; never decreases."
+    )
+    problem: RunProblemRead | None = Field(default=None, description="Only of a failed run.")
+
+    @classmethod
+    def of(cls, part: RunPart) -> RunRead:
+        """Return the response for a part of a run."""
+        outcome = part.outcome
+        return cls(
+            run_id=str(part.run_id),
+            segment_id=part.segment_id,
+            version=part.version,
+            status=part.state,
+            as_of=part.as_of,
+            requested_by=part.requested_by,
+            requested_at=part.requested_at,
+            started_at=part.started_at,
+            finished_at=part.finished_at,
+            size=None if outcome is None else outcome.size,
+            entered=None if outcome is None else outcome.entered,
+            exited=None if outcome is None else outcome.exited,
+            published=None if outcome is None else outcome.published,
+            universe=None if outcome is None else outcome.counts.universe,
+            duration_ms=None if outcome is None else outcome.duration_ms,
+            rows_read=None if outcome is None else outcome.counts.rows_read,
+            bytes_read=None if outcome is None else outcome.counts.bytes_read,
+            digest=None if outcome is None else outcome.digest,
+            progress=None if part.progress is None else RunProgressRead.of(part.progress),
+            problem=None if part.problem is None else RunProblemRead.of(part.problem),
+        )
+
+
+class RunList(ResponseBody):
+    """A page of runs, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [RUN], "next_cursor": "WzQyXQ"}]})
+
+    items: tuple[RunRead, ...]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+    @classmethod
+    def of(cls, page: Page[RunPart]) -> RunList:
+        """Return the response for a page."""
+        return cls(items=tuple(map(RunRead.of, page.items)), next_cursor=page.next_cursor)

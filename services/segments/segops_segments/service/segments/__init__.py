@@ -1,0 +1,1 @@
+"""Creating, reading, changing and deleting segments."""

@@ -1,135 +1,134 @@
-"""Creating, changing and showing segments."""
+"""Creating, reading and changing segments and their versions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TypeVar
+from collections.abc import Collection
 
 from segops_common.core.clock import Clock
-from segops_common.core.pagination import Page, decode_cursor, encode_cursor
-from segops_common.core.problems import Conflict, Fault, NotAvailableYet, NotFound, PreconditionFailed, ValidationFailed
+from segops_common.core.pagination import Page
+from segops_common.core.problems import Conflict, Fault, NotAvailableYet, NotFound, ValidationFailed
 from segops_language import Group
 from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
-from segops_segments.domain.static_list import ListChange, no_members
-from segops_segments.domain.version_diff import VersionDiff, difference
-from segops_segments.ports.transactions import NameTaken, ReadUnit, Store, WriteUnit
-from segops_segments.service.call_coalescing import JoinedCalls
-from segops_segments.service.segments.references import check_references
-from segops_segments.service.validation.definition_checks import not_yet, size_faults
+from segops_segments.domain.static_list import ListChange, empty_list
+from segops_segments.domain.version_diff import VersionDiff, version_diff
+from segops_segments.ports.segments import NameTaken
+from segops_segments.ports.transactions import Store, WriteUnit
+from segops_segments.service.call_coalescing import CallCoalescer
+from segops_segments.service.paging import NEWEST, page_of, position
+from segops_segments.service.segments.access import require_segment, require_version
+from segops_segments.service.segments.references import require_valid_references
+from segops_segments.service.validation.definition_checks import not_available_yet, size_faults
 
-NEWEST = 2**63 - 1
-T = TypeVar("T")
 
-
-class SegmentService:
-    """Segments and their versions. Whoever may not see a segment is told that there is none."""
+class ManageSegments:
+    """Creates, reads and changes segments. A segment of another tenant looks like one that does not exist."""
 
     def __init__(self, *, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._shared: JoinedCalls[Segment] = JoinedCalls()
+        self._reads: CallCoalescer[Segment] = CallCoalescer()
 
     async def create(self, new: NewSegment, *, by: str) -> Segment:
-        """Store a segment; raises Conflict (name-taken), NotAvailableYet or ValidationFailed."""
-        _check_available(new.refresh, new.definition)
-        _check_kind(new)
-        _check_refresh(new.segment_type, new.refresh)
+        """Store a segment. Raises Conflict (name-taken), NotAvailableYet or ValidationFailed."""
+        _require_available(new.refresh, new.definition)
+        _require_definition_fits_type(new)
+        _require_refresh_fits_type(new.segment_type, new.refresh)
         now = self._clock.now()
         try:
             async with self._store.writing(new.tenant_id) as unit:
-                await check_references(unit, new.tenant_id, new.definition, None)
+                await require_valid_references(unit, new.tenant_id, new.definition, None)
                 segment = await unit.add_segment(new.tenant_id, new, now)
-                await _record(unit, None, segment, by)
+                await _record_change(unit, None, segment, by)
                 if segment.segment_type == "static":
-                    await unit.announce_members(new.tenant_id, no_members(segment))
+                    await unit.put_list_change(new.tenant_id, empty_list(segment))
                 return segment
         except NameTaken:
             raise _name_taken() from None
 
     async def get(self, tenants: Collection[int], segment_id: int) -> Segment:
-        """The segment; raises NotFound."""
-        wanted = frozenset(tenants)
+        """Return the segment. Raises NotFound."""
+        visible = frozenset(tenants)
 
         async def read() -> Segment:
             async with self._store.reading() as unit:
-                return await require_segment(unit, wanted, segment_id)
+                return await require_segment(unit, visible, segment_id)
 
-        return await self._shared.join((wanted, segment_id), read)
+        return await self._reads.run((visible, segment_id), read)
 
     async def list(self, tenants: Collection[int], *, cursor: str | None, limit: int) -> Page[Segment]:
-        """Segments by rising id; raises MalformedRequest for a cursor of another list."""
-        after = _position(cursor, start=0)
+        """Return segments, ascending by id. Raises MalformedRequest for a cursor of another list."""
+        after = position(cursor, start=0)
         async with self._store.reading() as unit:
-            found = await unit.list_segments(tenants, after, limit + 1)
-        return _page(found, limit, [segment.id for segment in found])
+            segments = await unit.list_segments(tenants, after, limit + 1)
+        return page_of(segments, limit, [segment.id for segment in segments])
 
     async def change(
         self, tenant_id: int, segment_id: int, change: Change, *, expected: int | None, by: str
     ) -> Segment:
-        """Make a change; `expected` is the version the caller saw, or None for any.
+        """Change a segment; `expected` is the version that the caller saw, or None for any.
 
         Raises NotFound, PreconditionFailed, Conflict (name-taken), NotAvailableYet or ValidationFailed.
         """
-        _check_available(change.refresh or "manual", change.definition)
+        _require_available(change.refresh or "manual", change.definition)
         try:
             async with self._store.writing(tenant_id) as unit:
                 segment = await require_segment(unit, (tenant_id,), segment_id)
-                check_version(segment, expected)
+                require_version(segment, expected)
                 if segment.segment_type == "static" and change.definition is not None:
-                    raise Conflict("A static segment has a list and no definition.", slug="static-segment")
-                _check_refresh(segment.segment_type, change.refresh or "manual")
-                changed = segment.changed(change, self._clock.now())
+                    raise Conflict(
+                        "A static segment must not have a definition: change its list at `members/` instead.",
+                        slug="static-segment",
+                    )
+                _require_refresh_fits_type(segment.segment_type, change.refresh or "manual")
+                changed = segment.apply(change, self._clock.now())
                 if changed is not segment:
                     if change.definition is not None:
-                        await check_references(unit, tenant_id, change.definition, segment)
-                    await unit.save_segment(tenant_id, changed)
-                    await _record(unit, segment, changed, by)
-                    if changed.segment_type == "static":
-                        # Nothing of the list: so that every version of the segment is one of its list.
-                        await unit.announce_members(tenant_id, ListChange(changed, segment.version).portion(1, 1))
+                        await require_valid_references(unit, tenant_id, change.definition, segment)
+                    await _save_change(unit, segment, changed, by)
                 return changed
         except NameTaken:
             raise _name_taken() from None
 
     async def versions(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Version]:
-        """The definitions the segment has had, newest first."""
-        before = _position(cursor, start=NEWEST)
+        """Return the present and past definitions of the segment, newest first."""
+        before = position(cursor, start=NEWEST)
         async with self._store.reading() as unit:
-            found = await unit.list_versions(tenant_id, segment_id, before, limit + 1)
-        return _page(found, limit, [version.number for version in found])
+            versions = await unit.list_versions(tenant_id, segment_id, before, limit + 1)
+        return page_of(versions, limit, [version.number for version in versions])
 
     async def version(self, tenant_id: int, segment_id: int, number: int) -> Version:
-        """The definition that the segment got with that version; raises NotFound for one that changed another thing."""
+        """Return a version that changed the definition. Raises NotFound for any other number."""
         async with self._store.reading() as unit:
-            version = (await unit.versions(tenant_id, {segment_id: number})).get(segment_id)
+            version = (await unit.newest_versions(tenant_id, {segment_id: number})).get(segment_id)
         if version is None or version.number != number:
-            raise NotFound("The segment has no such version.")
+            raise NotFound("The segment has no version with this number that changed its definition.")
         return version
 
     async def diff(self, tenant_id: int, segment_id: int, number: int, *, against: int | None) -> VersionDiff:
-        """What that version changed since another one, or since the one before it; raises NotFound."""
+        """Return what the version changed since `against`, by default the version before it. Raises NotFound."""
         after = await self.version(tenant_id, segment_id, number)
         if against is not None:
-            return difference(await self.version(tenant_id, segment_id, against), after)
+            return version_diff(await self.version(tenant_id, segment_id, against), after)
         async with self._store.reading() as unit:
-            return difference((await unit.versions(tenant_id, {segment_id: number - 1})).get(segment_id), after)
+            before = await unit.newest_versions(tenant_id, {segment_id: number - 1})
+        return version_diff(before.get(segment_id), after)
 
     async def restore(self, tenant_id: int, segment_id: int, number: int, *, expected: int | None, by: str) -> Segment:
-        """Give the segment the definition it had in that version, as a new version; raises as `change`."""
+        """Set the definition of that version again, as a new version. Raises the same errors as `change`."""
         version = await self.version(tenant_id, segment_id, number)
         return await self.change(tenant_id, segment_id, Change(definition=version.definition), expected=expected, by=by)
 
 
-async def require_segment(unit: ReadUnit, tenants: Collection[int], segment_id: int) -> Segment:
-    """The segment, or NotFound in words that do not say whether somebody else has it."""
-    segment = await unit.find_segment(tenants, segment_id)
-    if segment is None:
-        raise NotFound("There is no such segment.")
-    return segment
+async def _save_change(unit: WriteUnit, before: Segment, after: Segment, by: str) -> None:
+    await unit.save_segment(after.tenant_id, after)
+    await _record_change(unit, before, after, by)
+    if after.segment_type == "static":
+        # Without any ids: every version of the segment must also be a version of its list.
+        await unit.put_list_change(after.tenant_id, ListChange(after, before.version).to_message(1, 1))
 
 
-async def _record(unit: WriteUnit, before: Segment | None, after: Segment, by: str) -> None:
-    """Keep the definition if it is a new one, and tell the other services."""
+async def _record_change(unit: WriteUnit, before: Segment | None, after: Segment, by: str) -> None:
+    """Store the definition if it is new, and publish the segment."""
     if before is None or before.definition_hash != after.definition_hash:
         version = Version(
             segment_id=after.id,
@@ -139,44 +138,35 @@ async def _record(unit: WriteUnit, before: Segment | None, after: Segment, by: s
             created_by=by,
         )
         await unit.add_version(after.tenant_id, version)
-    await unit.announce_change(after.tenant_id, after.announcement())
+    await unit.put_segment_change(after.tenant_id, after.to_message())
 
 
-def _check_kind(new: NewSegment) -> None:
+def _require_definition_fits_type(new: NewSegment) -> None:
     if new.segment_type == "static" and new.definition != NOBODY:
-        fault = Fault("definition", "not-allowed", "a static segment has a list and no definition")
-        raise ValidationFailed("A static segment has no definition.", errors=[fault])
+        fault = Fault("definition", "not-allowed", "must be left out for a static segment, which has a list instead")
+        raise ValidationFailed("A static segment must not have a definition.", errors=[fault])
 
 
-def _check_refresh(segment_type: SegmentType, refresh: Refresh) -> None:
+def _require_refresh_fits_type(segment_type: SegmentType, refresh: Refresh) -> None:
     if segment_type == "static" and refresh != "manual":
-        fault = Fault("refresh", "not-allowed", "a static segment is computed when its list changes")
-        raise ValidationFailed("A static segment has no refresh.", errors=[fault])
+        fault = Fault(
+            "refresh", "not-allowed", "must be `manual` for a static segment: it is computed when its list changes"
+        )
+        raise ValidationFailed("The refresh of a static segment must be `manual`.", errors=[fault])
 
 
-def _check_available(refresh: str, definition: Group | None) -> None:
+def _require_available(refresh: Refresh, definition: Group | None) -> None:
     if definition is not None and (faults := size_faults(definition)):
         raise ValidationFailed("The definition is too large.", errors=faults)
-    missing = [not_yet("refresh", f"The refresh {refresh}")] if refresh == "live" else []
-    if missing:
-        raise NotAvailableYet("This is valid, but not available yet.", errors=missing)
-
-
-def check_version(segment: Segment, expected: int | None) -> None:
-    """Raises PreconditionFailed unless the segment is as the caller saw it; None is any."""
-    if expected is not None and expected != segment.version:
-        raise PreconditionFailed("The segment has changed since; read it again.")
+    if refresh == "live":
+        raise NotAvailableYet(
+            "The request is valid, but uses what is not available yet.",
+            errors=[not_available_yet("refresh", "The refresh `live`")],
+        )
 
 
 def _name_taken() -> Conflict:
-    fault = Fault("name", "name-taken", "another segment of the tenant has this name")
-    return Conflict("The name is taken.", slug="name-taken", errors=[fault])
-
-
-def _position(cursor: str | None, *, start: int) -> int:
-    return start if cursor is None else int(decode_cursor(cursor, int)[0])
-
-
-def _page(found: Sequence[T], limit: int, positions: Sequence[int]) -> Page[T]:
-    more = len(found) > limit
-    return Page(tuple(found[:limit]), encode_cursor([positions[limit - 1]]) if more else None)
+    fault = Fault("name", "name-taken", "must be unique in the tenant")
+    return Conflict(
+        "Another segment of the tenant has this name. Choose another name.", slug="name-taken", errors=[fault]
+    )

@@ -1,0 +1,1 @@
+"""Checking definitions, before saving and on request."""

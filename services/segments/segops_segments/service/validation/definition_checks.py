@@ -1,18 +1,19 @@
-"""What keeps a definition from being saved."""
+"""Checks that a definition must pass before it is saved."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from segops_common.core.problems import Fault
 from segops_language import DefinitionFault, Group, InvalidDefinition, parse_definition
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, definition_bytes
 
-MAX_FAULTS = 20
+MAX_FAULTS: Final = 20
 
 
 def faults_of(definition: object) -> tuple[Fault, ...]:
-    """The faults of any JSON value as a definition; none when it could be saved."""
+    """Return the faults of any JSON value as a definition; empty when it can be saved."""
     try:
         group = parse_definition(definition)
     except InvalidDefinition as refusal:
@@ -26,12 +27,12 @@ def to_faults(faults: Iterable[DefinitionFault]) -> tuple[Fault, ...]:
 
 
 def size_faults(definition: Group) -> tuple[Fault, ...]:
-    """The fault of a definition that no message has room for."""
+    """Return the fault of a definition that is too large for a message; empty for any other."""
     if definition_bytes(definition) <= MAX_DEFINITION_BYTES:
         return ()
-    return (Fault("definition", "definition-too-complex", "A definition has at most 256 KiB."),)
+    return (Fault("definition", "definition-too-complex", "must not exceed 256 KiB"),)
 
 
-def not_yet(path: str, what: str) -> Fault:
-    """The fault of something valid that this version does not have."""
-    return Fault(path, "not-available-yet", f"{what} is not available yet.")
+def not_available_yet(path: str, feature: str) -> Fault:
+    """Return the fault of a valid value whose feature does not exist yet."""
+    return Fault(path, "not-available-yet", f"{feature} is not available yet.")

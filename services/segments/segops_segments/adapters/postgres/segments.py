@@ -1,0 +1,101 @@
+"""Segments in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from segops_segments.adapters.postgres.hourly import is_due
+from segops_segments.adapters.postgres.references import edge_rows, select_shown_segments
+from segops_segments.adapters.postgres.rows import segment_of, segment_values
+from segops_segments.adapters.postgres.sessions import SessionReads, SessionWrites
+from segops_segments.adapters.postgres.tables import segment_references, segments
+from segops_segments.domain.segment import NewSegment, Segment
+from segops_segments.ports.segments import NameTaken
+
+
+class SegmentReads(SessionReads):
+    """See the port `SegmentReader`."""
+
+    async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
+        query = select_shown_segments().where(
+            segments.c.tenant_id.in_(tenants), segments.c.id == segment_id, segments.c.deleted_at.is_(None)
+        )
+        row = (await self._session.execute(query)).mappings().one_or_none()
+        return None if row is None else segment_of(row)
+
+    async def list_segments(
+        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+    ) -> Sequence[Segment]:
+        query = (
+            select_shown_segments()
+            .where(segments.c.tenant_id.in_(tenants), segments.c.id > after, segments.c.deleted_at.is_(None))
+            .where(sa.true() if among is None else segments.c.id.in_(among))
+            .order_by(segments.c.id)
+            .limit(limit)
+        )
+        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def due_segments(self, tenant_id: int, not_after: datetime, limit: int) -> Sequence[Segment]:
+        own = (segments.c.tenant_id == tenant_id, is_due(not_after))
+        query = select_shown_segments().where(*own).order_by(segments.c.id).limit(limit)
+        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
+        query = (
+            sa.select(segments.c.id)
+            .where(
+                segments.c.tenant_id == tenant_id,
+                segments.c.definition_hash == definition_hash,
+                segments.c.segment_type == "rule",
+                segments.c.deleted_at.is_(None),
+            )
+            .order_by(segments.c.id)
+            .limit(limit)
+        )
+        return (await self._session.execute(query)).scalars().all()
+
+
+class SegmentWrites(SessionWrites, SegmentReads):
+    """See the port `SegmentWriter`."""
+
+    async def add_segment(self, tenant_id: int, new: NewSegment, at: datetime) -> Segment:
+        values = {
+            **segment_values(new),
+            "tenant_id": tenant_id,
+            "segment_type": new.segment_type,
+            "version": 1,
+            "created_at": at,
+            "updated_at": at,
+        }
+        try:
+            inserted = await self._session.execute(sa.insert(segments).values(values).returning(segments))
+        except IntegrityError as error:
+            raise NameTaken from error
+        segment = segment_of(inserted.mappings().one())
+        await self._write_references(tenant_id, segment.id, segment.references)
+        return segment
+
+    async def save_segment(self, tenant_id: int, segment: Segment) -> None:
+        own = (segments.c.tenant_id == tenant_id, segments.c.id == segment.id)
+        values = {**segment_values(segment), "version": segment.version, "updated_at": segment.updated_at}
+        try:
+            await self._session.execute(sa.update(segments).where(*own).values(values))
+        except IntegrityError as error:
+            raise NameTaken from error
+        await self._write_references(tenant_id, segment.id, segment.references)
+
+    async def delete_segment(self, tenant_id: int, segment_id: int, at: datetime) -> None:
+        own = (segments.c.tenant_id == tenant_id, segments.c.id == segment_id)
+        await self._session.execute(sa.update(segments).where(*own).values(deleted_at=at))
+        await self._write_references(tenant_id, segment_id, ())
+
+    async def _write_references(self, tenant_id: int, segment_id: int, refers_to: Collection[int]) -> None:
+        edges = segment_references.c
+        own = (edges.tenant_id == tenant_id, edges.segment_id == segment_id)
+        await self._session.execute(sa.delete(segment_references).where(*own))
+        if refers_to:
+            await self._session.execute(sa.insert(segment_references), edge_rows(tenant_id, segment_id, refers_to))

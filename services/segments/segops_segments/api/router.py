@@ -1,0 +1,13 @@
+"""The routers of the API, in the order of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from segops_segments.api import representations, run_events, runs, segments, static_lists, validation, versions
+
+ROUTERS: Final[tuple[APIRouter, ...]] = tuple(
+    module.router for module in (segments, validation, runs, versions, representations, static_lists, run_events)
+)

@@ -1,0 +1,70 @@
+"""Routes for requesting and reading runs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from segops_common.contracts.http import SEGMENTS_PREFIX
+from segops_common.security.permissions import Scope
+from segops_common.web.app import new_router
+from segops_common.web.dependencies import PageParams
+from segops_common.web.problems import problems
+from segops_segments.api.dependencies import (
+    READS,
+    ReadSegment,
+    RunId,
+    UseCasesOfApp,
+    Writer,
+    WrittenSegment,
+    actor,
+)
+from segops_segments.api.schemas.compute import (
+    ComputeAccepted,
+    ComputeRequest,
+    ComputeTogetherAccepted,
+    ComputeTogetherRequest,
+)
+from segops_segments.api.schemas.runs import RunList, RunRead
+
+router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
+
+
+@router.post("/compute/", summary="Compute several segments in one pass", status_code=202, responses=problems(403, 409))
+async def compute_segments(
+    use_cases: UseCasesOfApp, caller: Writer, body: ComputeTogetherRequest
+) -> ComputeTogetherAccepted:
+    """Queues as few runs as possible, usually one: the events are read once for all its segments.
+
+    A segment with a queued run that has not started joins that run. Each segment has its own result: if the run fails
+    for one segment, it still succeeds for the others.
+    """
+    caller.require(body.tenant, Scope.SEGMENTS_WRITE)
+    parts = await use_cases.run_requests.request_many(body.tenant, body.segment_ids, as_of=body.as_of, by=actor(caller))
+    return ComputeTogetherAccepted.of(parts)
+
+
+@router.post("/{segment_id}/compute/", summary="Compute a segment", status_code=202, responses=problems(403, 404, 409))
+async def compute_segment(
+    use_cases: UseCasesOfApp, caller: Writer, segment: WrittenSegment, body: ComputeRequest | None = None
+) -> ComputeAccepted:
+    """Queues a run that reads the events as of now or of an earlier instant.
+
+    Requests without `as_of` share a run that is queued and has not started.
+    """
+    as_of = None if body is None else body.as_of
+    part = await use_cases.run_requests.request_one(segment.tenant_id, segment.id, as_of=as_of, by=actor(caller))
+    return ComputeAccepted(run_id=str(part.run_id))
+
+
+@router.get(
+    "/{segment_id}/runs/", summary="List runs of a segment", dependencies=[READS], responses=problems(400, 403, 404)
+)
+async def list_runs(use_cases: UseCasesOfApp, segment: ReadSegment, page: PageParams) -> RunList:
+    """Returns the runs of the segment, newest first."""
+    return RunList.of(await use_cases.runs.list(segment.tenant_id, segment.id, cursor=page.cursor, limit=page.limit))
+
+
+@router.get("/{segment_id}/runs/{run_id}/", summary="Read a run", dependencies=[READS], responses=problems(403, 404))
+async def get_run(use_cases: UseCasesOfApp, segment: ReadSegment, run_id: RunId) -> RunRead:
+    """Returns the status, progress and result of the run for this segment."""
+    return RunRead.of(await use_cases.runs.get(segment.tenant_id, segment.id, run_id))

@@ -1,0 +1,91 @@
+"""Bodies for validating definitions."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import ConfigDict, Field, JsonValue, model_validator
+
+from segops_common.core.problems import Fault
+from segops_language import EXAMPLE, Optional
+from segops_language.model import fault_at
+from segops_segments.api.schemas.bases import RequestBody, ResponseBody, TenantId
+from segops_segments.service.validation.report import ValidationReport
+
+
+class ValidateDefinition(RequestBody):
+    """A definition to validate: any JSON value is accepted, and its errors are in the response."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"definition": EXAMPLE, "tenant": 1}, {"definition": EXAMPLE}]},
+    )
+
+    definition: JsonValue
+    tenant: Optional[TenantId] = Field(
+        default=None,
+        description="The tenant whose segments the definition may refer to and with whose events it is compared. Without"
+        " it, neither is checked.",
+    )
+    segment_id: Optional[TenantId] = Field(
+        default=None, description="The segment of the tenant that would get the definition. Default: a new segment."
+    )
+
+    @model_validator(mode="after")
+    def _check_tenant(self) -> Self:
+        if self.segment_id is not None and self.tenant is None:
+            raise fault_at("tenant", "required", "required with `segment_id`: pass the tenant of the segment")
+        return self
+
+
+class DefinitionFault(ResponseBody):
+    """An error or a warning about one part of a definition."""
+
+    path: str = Field(description="The part, as in `definition.conditions[2].value`.")
+    code: str = Field(description="A stable code for programs.")
+    detail: str = Field(description="An explanation for people.")
+
+    @classmethod
+    def of(cls, fault: Fault) -> DefinitionFault:
+        """Return the response for a fault."""
+        return cls(path=fault.path, code=fault.code, detail=fault.detail)
+
+
+class ValidationReportRead(ResponseBody):
+    """Whether the definition can be saved, and what in it looks like a mistake."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "valid": True,
+                    "errors": [],
+                    "warnings": [
+                        {
+                            "path": "definition.conditions[0].event_type",
+                            "code": "unknown-event-type",
+                            "detail": "No event of this type has been seen. Did you mean `purchase`?",
+                        }
+                    ],
+                    "observed": True,
+                }
+            ]
+        },
+    )
+
+    valid: bool
+    errors: tuple[DefinitionFault, ...]
+    warnings: tuple[DefinitionFault, ...] = Field(
+        description="For a valid definition: `always-true`, `always-false`, `duplicate-condition`; with `tenant`, also"
+        " `duplicate-segment`, `unknown-event-type`, `unknown-property`, `type-mismatch`."
+    )
+    observed: bool = Field(
+        description="Whether the definition was compared with the tenant's events. False without `tenant`, or while the"
+        " events cannot be read."
+    )
+
+    @classmethod
+    def of(cls, report: ValidationReport) -> ValidationReportRead:
+        """Return the response for a report."""
+        errors = tuple(map(DefinitionFault.of, report.faults))
+        warnings = tuple(map(DefinitionFault.of, report.warnings))
+        return cls(valid=not errors, errors=errors, warnings=warnings, observed=report.observed)

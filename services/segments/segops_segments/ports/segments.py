@@ -1,0 +1,54 @@
+"""Storing and reading segments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from segops_segments.domain.segment import NewSegment, Segment
+
+
+class NameTaken(Exception):
+    """Another segment of the tenant has that name."""
+
+
+class SegmentReader(Protocol):
+    """Reads segments; a deleted segment is absent."""
+
+    async def find_segment(self, tenants: Collection[int], segment_id: int) -> Segment | None:
+        """Return the segment; None when it does not exist or belongs to another tenant."""
+        ...
+
+    async def list_segments(
+        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+    ) -> Sequence[Segment]:
+        """Return segments of these tenants with an id greater than `after`, ascending by id.
+
+        With `among`, only segments with these ids.
+        """
+        ...
+
+    async def due_segments(self, tenant_id: int, not_after: datetime, limit: int) -> Sequence[Segment]:
+        """Return the segments that are due by `domain.hourly.is_due`, ascending by id."""
+        ...
+
+    async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
+        """Return the ids of rule segments whose definition has this content hash, ascending."""
+        ...
+
+
+class SegmentWriter(SegmentReader, Protocol):
+    """Reads and stores segments."""
+
+    async def add_segment(self, tenant_id: int, new: NewSegment, at: datetime) -> Segment:
+        """Store a segment as version 1. Raises NameTaken."""
+        ...
+
+    async def save_segment(self, tenant_id: int, segment: Segment) -> None:
+        """Store the present state of a segment. Raises NameTaken."""
+        ...
+
+    async def delete_segment(self, tenant_id: int, segment_id: int, at: datetime) -> None:
+        """Make the segment absent and its name available."""
+        ...

@@ -1,0 +1,1 @@
+"""Use cases that timers call: hourly runs and silent runs."""
