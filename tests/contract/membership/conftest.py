@@ -1,0 +1,169 @@
+"""Each port of membership, in memory and on the real engines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from segops_common.contracts.topics import COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES
+from segops_common.core.clock import SystemClock
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.postgres import create_engine
+from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.streams.memory import MemoryEventLog
+from segops_common.telemetry.metrics import Metrics
+from segops_language.events import Event
+from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
+from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
+from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
+from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
+from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
+from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents
+from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
+from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
+from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
+from segops_membership.adapters.memory.reporter import MemoryReporter
+from segops_membership.adapters.memory.run_results import MemoryRunResults
+from segops_membership.adapters.memory.segment_definitions import MemorySegmentDefinitions
+from segops_membership.adapters.memory.static_lists import MemoryStaticLists
+from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
+from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
+from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
+from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
+from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
+from segops_membership.ports.ingest_watermark import IngestWatermark
+from segops_membership.ports.membership import MembershipCache, MembershipReader
+from segops_membership.ports.profiles import ProfileNumberSequence, Profiles
+from segops_membership.ports.publication_log import PublicationLog
+from segops_membership.ports.reporter import PublicationSignal, Reporter
+from segops_membership.ports.run_results import RunResults
+from segops_membership.ports.segment_definitions import SegmentDefinitions
+from segops_membership.ports.static_lists import StaticLists
+from segops_membership.ports.tenant_leases import TenantLeases
+from segops_testkit.clock import ManualClock
+from tests.integration.membership.stack import insert_events, migrate_all
+
+MAX_EVENTS = 3
+"""How many events of a profile the adapters under test read."""
+
+StoreEvents = Callable[[int, Sequence[Event]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """One adapter of each port; `store_events` stores events of a tenant as ingestion does."""
+
+    leases: TenantLeases
+    publications: PublicationLog
+    sequence: ProfileNumberSequence
+    profiles: Profiles
+    lists: StaticLists
+    definitions: SegmentDefinitions
+    results: RunResults
+    reader: MembershipReader
+    cache: MembershipCache
+    signal: PublicationSignal
+    reporter: Reporter
+    watermark: IngestWatermark
+    profile_events: ProfileEvents
+    observed_events: ObservedEventsReader
+    store_events: StoreEvents
+
+
+@pytest.fixture
+def memory_ports() -> Ports:
+    """Everything in this process."""
+    clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
+    warehouse = MemoryWarehouse()
+    leases = MemoryTenantLeases(clock=clock)
+    results = MemoryRunResults(warehouse=warehouse)
+    cache = MemoryMembershipCache(clock=clock)
+
+    async def store_events(tenant_id: int, events: Sequence[Event]) -> None:
+        warehouse.tenant(tenant_id).add_events(events)
+
+    return Ports(
+        leases=leases,
+        publications=MemoryPublicationLog(leases=leases),
+        sequence=MemoryProfileNumberSequence(),
+        profiles=MemoryProfiles(warehouse=warehouse),
+        lists=MemoryStaticLists(warehouse=warehouse),
+        definitions=MemorySegmentDefinitions(),
+        results=results,
+        reader=MemoryMembershipReader(results=results),
+        cache=cache,
+        signal=cache,
+        reporter=MemoryReporter(),
+        watermark=MemoryIngestWatermark(),
+        profile_events=MemoryProfileEvents(warehouse=warehouse, max_events=MAX_EVENTS),
+        observed_events=MemoryObservedEvents(warehouse=warehouse),
+        store_events=store_events,
+    )
+
+
+@pytest.fixture(scope="session")
+async def clickhouse(clickhouse_url: str, postgres_url: str) -> AsyncIterator[ClickHouse]:
+    """ClickHouse with all tables; PostgreSQL has them too."""
+    clickhouse = ClickHouse(url=clickhouse_url)
+    await migrate_all(clickhouse, postgres_url)
+    yield clickhouse
+    await clickhouse.close()
+
+
+@pytest.fixture(scope="session")
+async def postgres(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(postgres_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def engine_ports(clickhouse: ClickHouse, postgres: AsyncEngine, redis_url: str) -> AsyncIterator[Ports]:
+    """PostgreSQL, ClickHouse and Redis; the contract of event logs has suites of its own."""
+    clock = SystemClock()
+    redis = create_redis(redis_url, timeout_s=5)
+    cache = RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1))
+    log = MemoryEventLog(clock=clock)
+    await log.ensure_topics([COMPUTE_RESULTS, MEMBERSHIP_CHANGES, EVENTS])
+
+    async def store_events(tenant_id: int, events: Sequence[Event]) -> None:
+        await insert_events(clickhouse, ((tenant_id, event) for event in events))
+
+    yield Ports(
+        leases=PostgresTenantLeases(engine=postgres),
+        publications=PostgresPublicationLog(engine=postgres),
+        sequence=PostgresProfileNumberSequence(engine=postgres),
+        profiles=ClickHouseProfiles(clickhouse=clickhouse),
+        lists=StoredStaticLists(clickhouse=clickhouse, engine=postgres),
+        definitions=PostgresSegmentDefinitions(engine=postgres),
+        results=ClickHouseRunResults(clickhouse=clickhouse),
+        reader=ClickHouseMembershipReader(clickhouse=clickhouse),
+        cache=cache,
+        signal=cache,
+        reporter=LogReporter(log=log, metrics=Metrics()),
+        watermark=LogIngestWatermark(log=log, clock=clock),
+        profile_events=ClickHouseProfileEvents(clickhouse=clickhouse, max_events=MAX_EVENTS),
+        observed_events=ClickHouseObservedEvents(clickhouse=clickhouse),
+        store_events=store_events,
+    )
+    await redis.aclose()
+    await log.close()
+
+
+@pytest.fixture(params=["memory", "engine"])
+def ports(request: pytest.FixtureRequest) -> Ports:
+    """The adapters to test; engines start only for tests that use them."""
+    ports: Ports = request.getfixturevalue(f"{request.param}_ports")
+    return ports

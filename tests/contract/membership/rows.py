@@ -1,0 +1,110 @@
+"""Values that the contract suites store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+from pyroaring import BitMap
+
+from segops_common.contracts.jobs import SegmentResult, StaticMembersChanged, SucceededResult
+from segops_membership.domain.predicates import StaticListPredicate
+from segops_membership.domain.publication import Attempt, Publication, SegmentHead, SegmentOutcome
+from tests.contract.membership.conftest import Ports
+from tests.integration.membership.stack import NOW, NOW_MS, event
+
+LONG = timedelta(minutes=5)
+EXPIRED = timedelta(0)
+"""A time to live after which a lease has expired at once."""
+
+
+def segment_result(segment_id: int, *, published: bool = True, digest: str | None = None) -> SegmentResult:
+    return SegmentResult(
+        segment_id=segment_id, version=1, size=1, entered=1, exited=0, published=published, digest=digest
+    )
+
+
+def publication(
+    tenant_id: int,
+    attempt: Attempt,
+    *,
+    base: int = 0,
+    segments: Sequence[SegmentResult] = (segment_result(1),),
+    as_of_ms: int = NOW_MS,
+    number: int = 0,
+) -> Publication:
+    result = SucceededResult(run_id=attempt.run_id, tenant_id=tenant_id, at=NOW, segments=tuple(segments))
+    return Publication(
+        tenant_id=tenant_id,
+        attempt=attempt,
+        base_run_id=base,
+        as_of_ms=as_of_ms,
+        at=NOW,
+        result=result,
+        number=number,
+    )
+
+
+def outcome(
+    segment_id: int,
+    members: Sequence[int],
+    *,
+    entered: Sequence[int] = (),
+    exited: Sequence[int] = (),
+    base: SegmentHead | None = None,
+) -> SegmentOutcome:
+    return SegmentOutcome(
+        segment_id=segment_id,
+        version=1,
+        members=BitMap(members),
+        base=base,
+        entered=BitMap(entered),
+        exited=BitMap(exited),
+        published=True,
+    )
+
+
+async def number_users(ports: Ports, tenant_id: int, *user_ids: str) -> dict[str, int]:
+    """Store an event of each user, number them from 1, and return the numbers."""
+    await ports.store_events(tenant_id, [event(user_id) for user_id in user_ids])
+    await ports.profiles.assign_numbers(tenant_id, 1, len(user_ids), 1)
+    names = await ports.profiles.user_ids(tenant_id, range(1, len(user_ids) + 1))
+    return {user_id: number for number, user_id in names.items()}
+
+
+async def publish(
+    ports: Ports, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], *, number: int, as_of_ms: int
+) -> None:
+    """Store outcomes with their changes and make them visible."""
+    await ports.results.write_outcomes(tenant_id, attempt, outcomes, as_of_ms, NOW)
+    await ports.results.write_changes(tenant_id, attempt, outcomes, NOW)
+    segments = [segment_result(each.segment_id) for each in outcomes]
+    visible = publication(tenant_id, attempt, segments=segments, number=number, as_of_ms=as_of_ms)
+    await ports.results.make_visible(tenant_id, visible)
+
+
+def portion(
+    tenant_id: int,
+    version: int,
+    *,
+    segment_id: int = 7,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    kind: Literal["change", "replacement"] = "change",
+) -> StaticMembersChanged:
+    return StaticMembersChanged(
+        tenant_id=tenant_id,
+        segment_id=segment_id,
+        list_version=version,
+        base_version=version - 1,
+        part=1,
+        parts=1,
+        replace=kind == "replacement",
+        add=tuple(add),
+        remove=tuple(remove),
+    )
+
+
+def list_of(since: int, until: int, *, segment_id: int = 7) -> StaticListPredicate:
+    return StaticListPredicate(segment_id, since, until)

@@ -1,0 +1,98 @@
+"""The contract of `PublicationLog`."""
+
+from __future__ import annotations
+
+import pytest
+
+from segops_membership.domain.digest import Digest
+from segops_membership.domain.publication import Attempt, Publication, SegmentHead, TenantHead
+from segops_membership.ports.tenant_leases import LeaseLost
+from tests.contract.membership.conftest import Ports
+from tests.contract.membership.rows import EXPIRED, publication, segment_result
+from tests.integration.membership.stack import NOW_MS, new_tenant
+
+
+async def append(ports: Ports, tenant: int, run_id: int, *, base: int = 0) -> Publication:
+    """Append a run under a new lease."""
+    fence = await ports.leases.acquire(tenant, "a", EXPIRED)
+    return await ports.publications.append(tenant, publication(tenant, Attempt(run_id, fence), base=base))
+
+
+async def test_an_empty_chain_has_head_zero(ports: Ports) -> None:
+    assert await ports.publications.head(new_tenant()) == TenantHead(0, 0)
+
+
+async def test_publications_are_numbered_from_one(ports: Ports) -> None:
+    tenant = new_tenant()
+    appended = [await append(ports, tenant, 11), await append(ports, tenant, 12, base=11)]
+    assert [each.number for each in appended] == [1, 2]
+    head = await ports.publications.head(tenant)
+    assert (head.run_id, head.number) == (12, 2)
+
+
+async def test_a_publication_is_found_by_its_run_as_it_was_appended(ports: Ports) -> None:
+    tenant, other = new_tenant(), new_tenant()
+    appended = await append(ports, tenant, 11)
+    assert await ports.publications.find(tenant, 11) == appended
+    assert await ports.publications.find(tenant, 12) is None
+    assert await ports.publications.find(other, 11) is None
+
+
+async def test_the_head_has_the_newest_attempt_of_each_published_segment(ports: Ports) -> None:
+    tenant, digest = new_tenant(), Digest(1, 2)
+    fence = await ports.leases.acquire(tenant, "a", EXPIRED)
+    segments = [segment_result(1), segment_result(2, digest=str(digest)), segment_result(3, published=False)]
+    await ports.publications.append(tenant, publication(tenant, Attempt(1, fence), segments=segments))
+    later = publication(tenant, Attempt(2, fence), base=1, segments=[segment_result(1)], as_of_ms=NOW_MS + 1)
+    await ports.publications.append(tenant, later)
+    assert (await ports.publications.head(tenant)).segments == {
+        1: SegmentHead(Attempt(2, fence), NOW_MS + 1),
+        2: SegmentHead(Attempt(1, fence), NOW_MS, digest),
+    }
+
+
+async def test_an_old_lease_appends_nothing(ports: Ports) -> None:
+    tenant = new_tenant()
+    old = await ports.leases.acquire(tenant, "a", EXPIRED)
+    await ports.leases.acquire(tenant, "b", EXPIRED)
+    with pytest.raises(LeaseLost):
+        await ports.publications.append(tenant, publication(tenant, Attempt(1, old)))
+    assert await ports.publications.find(tenant, 1) is None
+    assert (await ports.publications.head(tenant)).number == 0
+
+
+async def test_a_run_whose_base_is_no_longer_the_end_is_not_appended(ports: Ports) -> None:
+    tenant = new_tenant()
+    await append(ports, tenant, 1)
+    await append(ports, tenant, 2, base=1)
+    with pytest.raises(LeaseLost):
+        await append(ports, tenant, 3, base=1)
+    assert (await ports.publications.head(tenant)).run_id == 2
+
+
+async def test_publications_are_not_visible_until_they_are_marked(ports: Ports) -> None:
+    tenant = new_tenant()
+    appended = [await append(ports, tenant, 1), await append(ports, tenant, 2, base=1)]
+    assert await ports.publications.not_visible(tenant) == appended
+    for _ in range(2):
+        await ports.publications.mark_visible(tenant, 1)
+    assert await ports.publications.not_visible(tenant) == appended[1:]
+    assert await ports.publications.not_visible(new_tenant()) == []
+
+
+async def test_where_reporting_began_is_kept_for_later_attempts(ports: Ports) -> None:
+    tenant = new_tenant()
+    await append(ports, tenant, 1)
+    assert await ports.publications.begin_reporting(tenant, 1, {0: 5, 3: 7}) is None
+    assert await ports.publications.begin_reporting(tenant, 1, {0: 9, 3: 9}) == {0: 5, 3: 7}
+
+
+async def test_a_publication_is_reported_once_it_is_marked(ports: Ports) -> None:
+    tenant = new_tenant()
+    appended = await append(ports, tenant, 1)
+    assert not appended.reported
+    for _ in range(2):
+        await ports.publications.mark_reported(tenant, 1)
+    stored = await ports.publications.find(tenant, 1)
+    assert stored is not None
+    assert stored.reported
