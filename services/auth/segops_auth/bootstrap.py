@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_auth.adapters.argon2.passwords import ArgonPasswords
 from segops_auth.adapters.authenticator import LocalAuthenticator
-from segops_auth.adapters.postgres.idempotency import PepperedIdempotency
+from segops_auth.adapters.idempotency import PepperedIdempotency
 from segops_auth.adapters.postgres.tables import SCHEMA
 from segops_auth.adapters.postgres.writer import PostgresStore
 from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
@@ -100,8 +100,8 @@ class Bootstrap(ServiceBootstrap[Settings]):
 
     def _timers(self, last_use: LastUseBuffer, sessions: Sessions) -> list[asyncio.Task[None]]:
         writer = LastUseWriter(last_use=last_use, clock=self._clock)
-        sweeper = ExpiredTokenRemover(sessions=sessions, clock=self._clock)
-        return [spawn(writer.run(), name="last use of API keys"), spawn(sweeper.run(), name="expired refresh tokens")]
+        remover = ExpiredTokenRemover(sessions=sessions, clock=self._clock)
+        return [spawn(writer.run(), name="last use of API keys"), spawn(remover.run(), name="expired refresh tokens")]
 
     def _running(self, engine: AsyncEngine, parts: _Parts, last_use: LastUseBuffer) -> Running[State]:
         auth = self._use_cases(parts, last_use)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_auth.adapters.postgres.idempotency import PepperedIdempotency
+from segops_auth.adapters.idempotency import PepperedIdempotency
 from segops_auth.service.secrets import Secrets
 from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
 from segops_common.core.ids import SystemIds

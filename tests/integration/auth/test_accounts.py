@@ -105,7 +105,7 @@ async def test_an_unknown_address_and_a_wrong_password_are_answered_alike(auth: 
         problem_of(await auth.post("token/", {"email": email, "password": password}), 401, "invalid-credentials")
         for email, password in ((ada.email, "wrong-password"), (f"{unique('nobody')}@example.com", PASSWORD))
     ]
-    assert {problem["detail"] for problem in problems} == {"E-mail address and password do not match."}
+    assert {problem["detail"] for problem in problems} == {"The email address and the password do not match."}
     assert {problem["title"] for problem in problems} == {"Authentication is required"}
 
 

@@ -115,7 +115,7 @@ async def test_a_user_without_tenants_has_an_empty_list(memory: MemoryAuth) -> N
 async def test_a_new_password_ends_every_session_and_begins_one(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     elsewhere = await memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, address=None)
-    tokens = await memory.auth.accounts.change_password(ada.id, present=PASSWORD, new=NEW_PASSWORD)
+    tokens = await memory.auth.accounts.change_password(ada.id, current=PASSWORD, new=NEW_PASSWORD)
     for ended in (ada.tokens, elsewhere):
         assert await slug_of(memory.auth.sessions.refresh(ended.refresh_token)) == "invalid-refresh-token"
     await memory.auth.sessions.refresh(tokens.refresh_token)
@@ -127,7 +127,7 @@ async def test_a_new_password_ends_every_session_and_begins_one(memory: MemoryAu
 async def test_a_new_password_is_recorded_in_every_tenant(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     second = await memory.auth.tenants.create(ada.id, slug="second", name="Second", is_test=False)
-    await memory.auth.accounts.change_password(ada.id, present=PASSWORD, new=NEW_PASSWORD)
+    await memory.auth.accounts.change_password(ada.id, current=PASSWORD, new=NEW_PASSWORD)
     for tenant in (ada.tenant, second):
         entry = (await memory.audit_log(tenant))[-1]
         assert (entry.action, entry.actor_id, entry.target) == ("account.password_changed", ada.id, f"user:{ada.id}")
@@ -135,7 +135,7 @@ async def test_a_new_password_is_recorded_in_every_tenant(memory: MemoryAuth) ->
 
 async def test_without_the_current_password_nothing_changes(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
-    change = memory.auth.accounts.change_password(ada.id, present="wrong-password", new=NEW_PASSWORD)
+    change = memory.auth.accounts.change_password(ada.id, current="wrong-password", new=NEW_PASSWORD)
     assert await slug_of(change) == "invalid-credentials"
     await memory.auth.sessions.refresh(ada.tokens.refresh_token)
     assert await memory.actions(ada.tenant) == ["tenant.created"]
@@ -144,7 +144,7 @@ async def test_without_the_current_password_nothing_changes(memory: MemoryAuth) 
 async def test_guesses_of_the_current_password_are_limited(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     guesses = [
-        await slug_of(memory.auth.accounts.change_password(ada.id, present="wrong-password", new=NEW_PASSWORD))
+        await slug_of(memory.auth.accounts.change_password(ada.id, current="wrong-password", new=NEW_PASSWORD))
         for _ in range(PER_EMAIL + 1)
     ]
     assert guesses == ["invalid-credentials"] * PER_EMAIL + ["rate-limited"]
@@ -154,7 +154,7 @@ async def test_guesses_of_the_current_password_are_limited(memory: MemoryAuth) -
 async def test_a_weak_new_password_is_refused(memory: MemoryAuth, weak: str) -> None:
     ada = await memory.sign_up()
     with pytest.raises(ValidationFailed) as refusal:
-        await memory.auth.accounts.change_password(ada.id, present=PASSWORD, new=weak)
+        await memory.auth.accounts.change_password(ada.id, current=PASSWORD, new=weak)
     assert refusal.value.errors[0].path == "new_password"
     await memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, address=None)
 
@@ -163,7 +163,7 @@ async def test_of_concurrent_changes_of_a_password_one_succeeds(memory: MemoryAu
     ada = await memory.sign_up()
     passwords = [f"{NEW_PASSWORD}-{number}" for number in range(3)]
     outcomes = await asyncio.gather(
-        *(memory.auth.accounts.change_password(ada.id, present=PASSWORD, new=password) for password in passwords),
+        *(memory.auth.accounts.change_password(ada.id, current=PASSWORD, new=password) for password in passwords),
         return_exceptions=True,
     )
     slugs = [outcome.slug if isinstance(outcome, Problem) else "changed" for outcome in outcomes]
@@ -173,5 +173,5 @@ async def test_of_concurrent_changes_of_a_password_one_succeeds(memory: MemoryAu
 
 
 async def test_a_user_who_is_gone_changes_no_password(memory: MemoryAuth) -> None:
-    change = memory.auth.accounts.change_password(7, present=PASSWORD, new=NEW_PASSWORD)
+    change = memory.auth.accounts.change_password(7, current=PASSWORD, new=NEW_PASSWORD)
     assert await slug_of(change) == "invalid-token"

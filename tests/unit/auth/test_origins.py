@@ -91,13 +91,13 @@ def test_an_origin_is_kept_as_browsers_send_it(text: str, origin: str) -> None:
     ],
 )
 def test_what_is_no_origin_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^(write|use https|a port|the address)"):
+    with pytest.raises(ValueError, match=r"^must (be|use https|have a port|have a valid IP)"):
         canonical_origin(text)
 
 
 @pytest.mark.parametrize("host", ["[evil::]", "1.2.3.evil", "evil..x", "e.0xevil", "1.2.3.666"])
 def test_a_refusal_does_not_repeat_what_was_sent(host: str) -> None:
-    with pytest.raises(ValueError, match=r"^(use https|the address|write)") as refused:
+    with pytest.raises(ValueError, match=r"^must (use https|have a valid IP|be scheme)") as refused:
         canonical_origin(f"http://{host}")
     assert host not in str(refused.value)
 
@@ -111,7 +111,7 @@ def test_each_is_kept_once_in_their_order() -> None:
 def test_the_star_stands_alone() -> None:
     assert canonical_origins(["*"]) == ["*"]
     for asked in (["*", "https://a.example"], ["*", "*"]):
-        with pytest.raises(ValueError, match="alone"):
+        with pytest.raises(ValueError, match="nothing else"):
             canonical_origins(asked)
 
 

@@ -37,7 +37,7 @@ def test_a_slug_is_taken_as_it_is(slug: str) -> None:
     ],
 )
 def test_a_malformed_slug_is_refused(slug: str) -> None:
-    with pytest.raises(ValueError, match="use 2 to 63"):
+    with pytest.raises(ValueError, match="must be 2 to 63"):
         valid_slug(slug)
 
 

@@ -1,1 +1,1 @@
-"""The outside of auth: PostgreSQL, Redis, argon2 and its own tokens."""
+"""Adapters of auth, by engine."""

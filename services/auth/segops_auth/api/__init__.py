@@ -1,1 +1,1 @@
-"""The HTTP interface of auth."""
+"""HTTP routes and schemas of auth."""

@@ -1,4 +1,4 @@
-"""API keys."""
+"""Routes of API keys. Users need the scope `keys:manage`; `security/permissions.py` lists the roles that have it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ router: APIRouter = new_router(prefix=f"{AUTH_PREFIX}/api-keys", tags=["api-keys
 
 @router.get("/", summary="List API keys")
 async def list_api_keys(auth: UseCases, caller: UserManagingKeys, tenant: TenantQuery, page: PageParams) -> ApiKeyList:
-    """Keys of the tenant that are not revoked, by rising id, without their secrets."""
+    """Return the tenant's active keys by ascending id, without their secrets."""
     caller.require(tenant, Scope.KEYS_MANAGE)
-    found = await auth.api_keys.list_active(tenant, caller.user_id, limit=page.limit, cursor=page.cursor)
-    return ApiKeyList.of(found)
+    keys = await auth.api_keys.list_active(tenant, caller.user_id, limit=page.limit, cursor=page.cursor)
+    return ApiKeyList.of(keys)
 
 
 @router.post("/", summary="Create an API key", status_code=201)
 @answers_with_a_secret
 async def create_api_key(auth: UseCases, caller: UserManagingKeys, body: CreateApiKey) -> ApiKeyCreated:
-    """The only time that the secret is shown. A key cannot do more than the caller's role may."""
+    """Create a key and return its secret, which is shown only once. A key cannot have scopes that the caller lacks."""
     caller.require(body.tenant, Scope.KEYS_MANAGE)
     key, secret = await auth.api_keys.create(
         body.tenant,
@@ -47,15 +47,18 @@ async def create_api_key(auth: UseCases, caller: UserManagingKeys, body: CreateA
     return ApiKeyCreated.with_secret(key, secret)
 
 
-@router.patch("/{key_id}/", summary="Change where an API key may be used")
+@router.patch("/{key_id}/", summary="Change the origins of an API key")
 async def update_api_key(auth: UseCases, caller: UserManagingKeys, key_id: Id, body: UpdateApiKey) -> ApiKeyRead:
-    """The list replaces the one before: within a second everywhere, within 30 seconds when Redis is away."""
+    """Replace the list of origins. Every service applies it within a second, or within 30 seconds if Redis is down."""
     return ApiKeyRead.of(await auth.api_keys.set_origins(key_id, caller.user_id, body.allowed_origins))
 
 
 @router.delete("/{key_id}/", summary="Revoke an API key", status_code=204)
 async def revoke_api_key(auth: UseCases, caller: UserManagingKeys, key_id: Id) -> None:
-    """Both its secrets stop working: within a second everywhere, within 30 seconds when Redis is away."""
+    """Revoke the key, including a previous secret that still works.
+
+    Every service refuses it within a second, or within 30 seconds if Redis is down.
+    """
     await auth.api_keys.revoke(key_id, caller.user_id)
 
 
@@ -64,10 +67,10 @@ async def revoke_api_key(auth: UseCases, caller: UserManagingKeys, key_id: Id) -
 async def rotate_api_key(
     auth: UseCases, caller: UserManagingKeys, key_id: Id, body: RotateApiKey | None = None
 ) -> ApiKeyCreated:
-    """Gives the key another secret, shown this once; id, name and scopes stay.
+    """Give the key a new secret, which is shown only once. Id, name and scopes stay the same.
 
-    The secret of before goes on working for `overlap_seconds`, a day unless said otherwise, so that programs can be
-    moved over; with 0 it stops at once. One from an earlier rotation stops in any case.
+    The previous secret keeps working for `overlap_seconds` (default: one day), so that programs can be moved to the new
+    one. Pass 0 to revoke it immediately. A secret from an earlier rotation stops working in any case.
     """
     overlap = (body or RotateApiKey()).overlap
     return ApiKeyCreated.with_secret(*await auth.api_keys.rotate(key_id, caller.user_id, overlap=overlap))

@@ -1,4 +1,4 @@
-"""What handlers are given: the use cases, the caller, and where the request comes from."""
+"""Dependencies of routes: the use cases, the caller, and the address that a request comes from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IPV6_SITE_BITS: Final = 64
 
 
 def state_of(request: Request) -> State:
-    """What the running API holds."""
+    """Return the resources of the running API."""
     state: State = request.app.state.running
     return state
 
@@ -34,10 +34,10 @@ async def _public_keys(request: Request) -> Sequence[Jwk]:
 
 
 async def _address(request: Request) -> str | None:
-    """The network address to hold an attempt against: of IPv6 the site, as a host has the whole site's addresses.
+    """Return the network address to rate-limit: of an IPv6 address the /64 prefix, because a host has all of it.
 
-    None on a loopback address, which is this machine's own, or that of a proxy that hides the clients: a limit on it
-    would lock out everybody at once.
+    Return None for a loopback address. It belongs to this machine or to a proxy that hides its clients, so that a limit
+    would lock out all of them together.
     """
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")
@@ -50,20 +50,20 @@ async def _address(request: Request) -> str | None:
     return str(address)
 
 
-UseCases = Annotated[Auth, Depends(_auth)]
-PublicKeys = Annotated[Sequence[Jwk], Depends(_public_keys)]
-ClientAddress = Annotated[str | None, Depends(_address)]
-SignedInUser = Annotated[UserPrincipal, signed_in()]
-# What does not exist and what is not the caller's are answered alike, so any integer may be asked for.
-Id = Annotated[int, Path(ge=-MAX_ID - 1, le=MAX_ID)]
-TenantQuery = Annotated[int, Query(ge=1, le=MAX_ID, description="The tenant.")]
-
-
-def _person_with(scope: Scope) -> Any:
+def _user_with(scope: Scope) -> Any:
     return require(scope, keys=False)
 
 
-UserManagingTenant = Annotated[UserPrincipal, _person_with(Scope.TENANT_MANAGE)]
-UserManagingMembers = Annotated[UserPrincipal, _person_with(Scope.MEMBERS_MANAGE)]
-UserManagingKeys = Annotated[UserPrincipal, _person_with(Scope.KEYS_MANAGE)]
-UserReadingAuditLog = Annotated[UserPrincipal, _person_with(Scope.AUDIT_READ)]
+UseCases = Annotated[Auth, Depends(_auth)]
+PublicKeys = Annotated[Sequence[Jwk], Depends(_public_keys)]
+ClientAddress = Annotated[str | None, Depends(_address)]
+# Any integer is accepted, so that an id that cannot exist gets the same 404 as the id of another tenant.
+Id = Annotated[int, Path(ge=-MAX_ID - 1, le=MAX_ID)]
+TenantQuery = Annotated[int, Query(ge=1, le=MAX_ID, description="The id of the tenant.")]
+
+# Callers. The use cases check the role again, in the tenant in question.
+AnyUser = Annotated[UserPrincipal, signed_in()]
+UserManagingTenant = Annotated[UserPrincipal, _user_with(Scope.TENANT_MANAGE)]
+UserManagingMembers = Annotated[UserPrincipal, _user_with(Scope.MEMBERS_MANAGE)]
+UserManagingKeys = Annotated[UserPrincipal, _user_with(Scope.KEYS_MANAGE)]
+UserReadingAuditLog = Annotated[UserPrincipal, _user_with(Scope.AUDIT_READ)]

@@ -1,4 +1,4 @@
-"""For the other services, with the service token; never behind the gateway, and not in the public document."""
+"""Routes for the other services, with the service token. Neither the gateway nor the OpenAPI document has them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router: APIRouter = internal_router(lambda request: state_of(request).service_to
 
 @router.post(INTROSPECT_PATH)
 async def introspect_key(auth: UseCases, body: IntrospectRequest) -> KeyIntrospection:
-    """What an API key may do, if it works."""
+    """Return the tenant, scopes and origins of an active API key."""
     key = await auth.api_keys.introspect(body.key)
     if key is None:
         return KeyIntrospection(active=False)
@@ -40,10 +40,10 @@ async def introspect_key(auth: UseCases, body: IntrospectRequest) -> KeyIntrospe
 
 @router.get("/internal/users/{user_id}/memberships/")
 async def list_memberships(auth: UseCases, user_id: UserId) -> Memberships:
-    """A person's role in each of their tenants."""
-    joined_tenants = await auth.accounts.joined_tenants(user_id)
-    if joined_tenants is None:
-        raise NotFound("There is no such person.")
+    """Return a user's role in each of their tenants."""
+    tenants = await auth.accounts.joined_tenants(user_id)
+    if tenants is None:
+        raise NotFound("There is no such user.")
     return Memberships(
-        memberships=tuple(TenantMembership(tenant_id=item.tenant.id, role=item.role.value) for item in joined_tenants)
+        memberships=tuple(TenantMembership(tenant_id=joined.tenant.id, role=joined.role.value) for joined in tenants)
     )

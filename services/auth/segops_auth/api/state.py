@@ -1,4 +1,4 @@
-"""What the running API holds."""
+"""Resources of the running API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from segops_common.security.tokens import Jwk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The use cases, and what only the HTTP interface needs."""
+    """The use cases, and what only routes need."""
 
     auth: Auth
     public_keys: Sequence[Jwk]

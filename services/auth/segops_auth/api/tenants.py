@@ -1,18 +1,18 @@
-"""Tenants, members and the audit log."""
+"""Routes of tenants, members and audit logs."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
 from segops_auth.api.dependencies import (
+    AnyUser,
     Id,
-    SignedInUser,
     UseCases,
     UserManagingMembers,
     UserManagingTenant,
     UserReadingAuditLog,
 )
-from segops_auth.api.schemas.accounts import (
+from segops_auth.api.schemas.tenants import (
     AuditLog,
     CreateTenant,
     MemberList,
@@ -30,55 +30,61 @@ router: APIRouter = new_router(prefix=f"{AUTH_PREFIX}/tenants", tags=["tenants"]
 
 
 @router.post("/", summary="Create a tenant", status_code=201, responses=problems(409))
-async def create_tenant(auth: UseCases, caller: SignedInUser, body: CreateTenant, response: Response) -> TenantRead:
-    """The caller becomes its owner."""
+async def create_tenant(auth: UseCases, caller: AnyUser, body: CreateTenant, response: Response) -> TenantRead:
+    """Create a tenant. The caller becomes its owner."""
     tenant = await auth.tenants.create(caller.user_id, slug=body.slug, name=body.name, is_test=body.is_test)
     response.headers["Location"] = f"{AUTH_PREFIX}/tenants/{tenant.id}/"
     return TenantRead.of(tenant)
 
 
-@router.get("/{tenant_id}/", summary="Read a tenant")
-async def get_tenant(auth: UseCases, caller: SignedInUser, tenant_id: Id) -> TenantRead:
-    """Any member may; to others a tenant does not exist."""
+@router.get("/{tenant_id}/", summary="Get a tenant")
+async def get_tenant(auth: UseCases, caller: AnyUser, tenant_id: Id) -> TenantRead:
+    """Return a tenant that the caller is a member of. For other callers the response is 404."""
     return TenantRead.of(await auth.tenants.get(tenant_id, caller.user_id))
 
 
 @router.patch("/{tenant_id}/", summary="Change a tenant", responses=problems(409))
 async def update_tenant(auth: UseCases, caller: UserManagingTenant, tenant_id: Id, body: UpdateTenant) -> TenantRead:
-    """Fields that are left out stay as they are."""
+    """Change name or slug. Fields that are left out keep their values."""
     return TenantRead.of(await auth.tenants.change(tenant_id, caller.user_id, slug=body.slug, name=body.name))
 
 
 @router.get("/{tenant_id}/members/", summary="List members")
-async def list_members(auth: UseCases, caller: SignedInUser, tenant_id: Id, page: PageParams) -> MemberList:
-    """Any member may; by rising user id."""
-    found = await auth.tenants.members(tenant_id, caller.user_id, limit=page.limit, cursor=page.cursor)
-    return MemberList.of(found)
+async def list_members(auth: UseCases, caller: AnyUser, tenant_id: Id, page: PageParams) -> MemberList:
+    """Return the members by ascending user id. Every member may see the list."""
+    members = await auth.tenants.members(tenant_id, caller.user_id, limit=page.limit, cursor=page.cursor)
+    return MemberList.of(members)
 
 
 @router.patch("/{tenant_id}/members/{user_id}/", summary="Change a member's role", responses=problems(409))
 async def update_member(
     auth: UseCases, caller: UserManagingMembers, tenant_id: Id, user_id: Id, body: UpdateMember
 ) -> MemberRead:
-    """Nobody gives or takes a role above their own; a tenant keeps at least one owner."""
+    """Change a member's role. Both the current and the new role must not be above the caller's own.
+
+    A tenant keeps at least one owner.
+    """
     return MemberRead.of(await auth.tenants.set_role(tenant_id, caller.user_id, user_id, body.role))
 
 
 @router.delete(
     "/{tenant_id}/members/{user_id}/", summary="Remove a member", status_code=204, responses=problems(403, 409)
 )
-async def remove_member(auth: UseCases, caller: SignedInUser, tenant_id: Id, user_id: Id) -> None:
-    """Needs `members:manage`, except to leave. API keys that the person made stay: they are the tenant's."""
+async def remove_member(auth: UseCases, caller: AnyUser, tenant_id: Id, user_id: Id) -> None:
+    """Remove a member, or leave the tenant. Removing another member requires `members:manage`.
+
+    API keys that the member created keep working: they belong to the tenant.
+    """
     await auth.tenants.remove_member(tenant_id, caller.user_id, user_id)
 
 
 @router.get("/{tenant_id}/audit-log/", summary="Read the audit log")
 async def list_audit_log(auth: UseCases, caller: UserReadingAuditLog, tenant_id: Id, page: PageParams) -> AuditLog:
-    """What was done in the tenant, newest first; entries are never changed.
+    """Return what was done in the tenant, newest first. Entries are never changed or deleted.
 
-    `hash` is the SHA-256 of the JSON array `[previous_hash, tenant id, number, at, actor_id, action, target, details]`
-    in UTF-8, without spaces, `details` with sorted keys, `at` in UTC to the microsecond as
-    `2026-01-31T09:00:00.000000+00:00`. The first entry follows 64 zeros.
+    `hash` is the SHA-256 of the JSON array `[previous_hash, tenant id, number, at, actor_id, action, target, details]`,
+    encoded in UTF-8 without spaces. The keys of `details` are sorted, and `at` is in UTC with microseconds, as in
+    `2026-01-31T09:00:00.000000+00:00`. `previous_hash` of the first entry is 64 zeros.
     """
-    found = await auth.tenants.audit_log(tenant_id, caller.user_id, limit=page.limit, cursor=page.cursor)
-    return AuditLog.of(found)
+    entries = await auth.tenants.audit_log(tenant_id, caller.user_id, limit=page.limit, cursor=page.cursor)
+    return AuditLog.of(entries)

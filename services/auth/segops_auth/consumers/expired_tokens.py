@@ -14,17 +14,17 @@ _log = logging.getLogger(__name__)
 
 
 class ExpiredTokenRemover:
-    """A loop beside the API; several may run at once."""
+    """A timer in each API process. Several may run at the same time."""
 
     def __init__(self, *, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 
     async def run(self) -> None:
-        """Runs until cancelled."""
+        """Run until cancelled."""
         while True:
             await self._clock.sleep(INTERVAL_S)
             try:
                 await self._sessions.delete_expired()
             except Unavailable:
-                _log.warning("expired refresh tokens are kept for another hour")
+                _log.warning("expired refresh tokens could not be deleted; will try again in an hour")

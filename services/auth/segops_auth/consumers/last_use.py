@@ -11,14 +11,14 @@ INTERVAL_S: Final = 60.0
 
 
 class LastUseWriter:
-    """A loop beside the API."""
+    """A timer in each API process."""
 
     def __init__(self, *, last_use: LastUseBuffer, clock: Clock) -> None:
         self._last_use = last_use
         self._clock = clock
 
     async def run(self) -> None:
-        """Runs until cancelled."""
+        """Run until cancelled."""
         while True:
             await self._clock.sleep(INTERVAL_S)
             await self._last_use.flush()

@@ -1,1 +1,1 @@
-"""What the words of auth mean; decided here, acted on elsewhere."""
+"""Decisions of auth; standard library and the common library's core only."""

@@ -1,4 +1,4 @@
-"""The audit log's chain: each entry's hash covers the one before, so that nothing can be changed unnoticed."""
+"""The audit log is a hash chain: each hash covers the previous one, so that every later change can be detected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST_PREVIOUS_HASH = "0" * 64
 
 
 class Action(StrEnum):
-    """What can be done in a tenant."""
+    """What is recorded in a tenant's audit log."""
 
     TENANT_CREATED = "tenant.created"
     TENANT_UPDATED = "tenant.updated"
@@ -34,7 +34,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One act, before it has its place in the log."""
+    """An event that is not in the log yet."""
 
     at: datetime
     actor_id: int | None
@@ -45,14 +45,14 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainHead:
-    """The end of a tenant's chain."""
+    """The number and the hash of a tenant's newest entry."""
 
     number: int
     hash: str
 
 
 def chain(tenant_id: int, head: ChainHead, act: AuditEvent) -> AuditEntry:
-    """The entry that comes after the head."""
+    """Return the entry that follows the head."""
     number = head.number + 1
     return AuditEntry(
         tenant_id=tenant_id,
@@ -68,7 +68,7 @@ def chain(tenant_id: int, head: ChainHead, act: AuditEvent) -> AuditEntry:
 
 
 def _hash(tenant_id: int, number: int, previous_hash: str, act: AuditEvent) -> str:
-    """SHA-256 in hexadecimal of a JSON array in UTF-8, without spaces, the keys of `details` sorted."""
+    """Return the SHA-256 in hexadecimal of a JSON array in UTF-8, without spaces, with the keys of `details` sorted."""
     covered = [
         previous_hash,
         tenant_id,

@@ -1,4 +1,4 @@
-"""E-mail addresses: ASCII only, so that no look-alike letter makes two addresses of what a reader sees as one."""
+"""Email addresses. ASCII only, so that no two addresses look the same to a reader."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ADDRESS = re.compile(rf"({_LOCAL})@{_LABEL}(?:\.{_LABEL})*\.[a-z][a-z0-9-]{{0,6
 
 
 def normal_email(text: str) -> str:
-    """The address in the one form that is stored and compared: lower case; raises ValueError when it is none."""
+    """Return the address in lower case, the form that is stored and compared. Raises ValueError if it is malformed."""
     lowered = text.lower() if text.isascii() else ""
     match = _ADDRESS.fullmatch(lowered)
     if match is None or len(lowered) > MAX_CHARS or len(match[1]) > _MAX_LOCAL_CHARS:
-        raise ValueError("not an e-mail address; it has only ASCII characters")
+        raise ValueError("must be an email address in ASCII characters, such as `ada@example.com`")
     return lowered

@@ -1,4 +1,4 @@
-"""Origins of web pages (RFC 6454), in the one spelling that browsers send."""
+"""Origins of web pages (RFC 6454), in the form that browsers send."""
 
 from __future__ import annotations
 
@@ -17,43 +17,50 @@ MAX_CHARS: Final = len("https://") + MAX_HOST_CHARS + len(":65535")
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _SHAPE: Final = re.compile(r"(?P<scheme>[a-z]+)://(?P<host>[^/:?#@\[\]]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-# Browsers take a name that ends in a number for an IPv4 address, or for none at all.
+# Browsers read a host that ends in a number as an IPv4 address and refuse it if it is malformed.
 _ENDS_IN_A_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-_FORM: Final = "write scheme, host and port only, as in https://www.example.com or http://localhost:3000"
+_FORM: Final = "must be scheme, host and port only, as in `https://www.example.com` or `http://localhost:3000`"
 
 
 def canonical_origin(text: str) -> str:
-    """The origin as browsers send it; raises ValueError for what is none, or is plain HTTP of another machine."""
+    """Return the origin as browsers send it.
+
+    Raises ValueError if it is malformed, or has the scheme http and is not on localhost.
+    """
     if not text.isascii():
-        raise ValueError("write international names in their xn-- form")
-    found = _SHAPE.fullmatch(text.lower())
-    if found is None or found["scheme"] not in _DEFAULT_PORTS:
+        raise ValueError("must be ASCII: write an international domain name in its `xn--` form")
+    match = _SHAPE.fullmatch(text.lower())
+    if match is None or match["scheme"] not in _DEFAULT_PORTS:
         raise ValueError(_FORM)
-    scheme, host, port = found["scheme"], _canonical_host(found["host"]), found["port"]
+    scheme, host, port = match["scheme"], _canonical_host(match["host"]), match["port"]
     if scheme == "http" and not _is_this_machine(host):
-        raise ValueError("use https; http is for localhost")
+        raise ValueError("must use https: http is for localhost only")
     if port is None or int(port) == _DEFAULT_PORTS[scheme]:
         return f"{scheme}://{host}"
     if not 0 < int(port) < 2**16:
-        raise ValueError("a port is a number from 1 to 65535")
+        raise ValueError("must have a port from 1 to 65535")
     return f"{scheme}://{host}:{int(port)}"
 
 
 def canonical_origins(texts: Sequence[str]) -> list[str]:
-    """Each once, in their order; `*` stands alone. Raises ValueError."""
+    """Return the origins in canonical form, without duplicates, in their order. Raises ValueError."""
     if ANY_ORIGIN in texts:
         if len(texts) > 1:
-            raise ValueError(f"{ANY_ORIGIN} allows every page, so it stands alone")
+            raise ValueError(f"must contain nothing else if it contains `{ANY_ORIGIN}`, which allows every page")
         return [ANY_ORIGIN]
     return list(dict.fromkeys(map(canonical_origin, texts)))
 
 
-def key_origins(kind: KeyKind, asked: Sequence[str]) -> tuple[str, ...]:
-    """The pages that a key of that kind may be used in; raises ValidationFailed for a secret key with any."""
-    if asked and kind is not KeyKind.PUBLISHABLE:
-        fault = Fault("allowed_origins", "not-allowed", "only a publishable key may be used in web pages")
-        raise ValidationFailed("A key of this kind has no origins.", errors=[fault])
-    return tuple(asked)
+def key_origins(kind: KeyKind, requested: Sequence[str]) -> tuple[str, ...]:
+    """Return the allowed origins of a key. Raises ValidationFailed for a secret key that has any."""
+    if requested and kind is not KeyKind.PUBLISHABLE:
+        fault = Fault(
+            "allowed_origins",
+            "not-allowed",
+            "must be empty for a secret key: only a publishable key may be used in web pages",
+        )
+        raise ValidationFailed("A secret key must not have origins.", errors=[fault])
+    return tuple(requested)
 
 
 def _canonical_host(host: str) -> str:
@@ -63,8 +70,8 @@ def _canonical_host(host: str) -> str:
         if _ENDS_IN_A_NUMBER.fullmatch(host):
             return str(ipaddress.IPv4Address(host))
     except ValueError:
-        # The library's own words repeat the text.
-        raise ValueError("the address is not valid") from None
+        # The library's message would repeat the input.
+        raise ValueError("must have a valid IP address as its host") from None
     if len(host) > MAX_HOST_CHARS or _NAME.fullmatch(host) is None:
         raise ValueError(_FORM)
     return host

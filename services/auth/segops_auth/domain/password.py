@@ -1,4 +1,4 @@
-"""Which passwords are taken. Length counts more than kinds of characters; what everybody tries first is refused."""
+"""Which passwords are accepted. Length matters more than the kinds of characters; common passwords are refused."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ _COMMON = Path(__file__).with_name("common_passwords.txt")
 
 
 def normal_password(text: str) -> str:
-    """The form that is hashed, equal for all ways to type the same characters; raises ValueError for what is no text.
+    """Return the form that is hashed. It is the same for every way to type the same characters.
 
-    Costs nothing, so it comes before the hash, which does.
+    Raises ValueError for text that no hash can belong to. This check is cheap: do it before the hash, which is not.
     """
     if len(text) > MAX_CHARS:
-        raise ValueError(f"use at most {MAX_CHARS} characters")
+        raise ValueError(f"must be at most {MAX_CHARS} characters")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError("use characters of Unicode") from error
+        raise ValueError("must be valid Unicode") from error
     return unicodedata.normalize("NFC", text)
 
 
 def new_password(text: str, email: str) -> str:
-    """The normal form of a password that somebody chose; raises ValueError, with the reason, for a weak one."""
+    """Return the normal form of a new password. Raises ValueError, with the reason, for a weak one."""
     password = normal_password(text)
     if len(password) < MIN_CHARS:
-        raise ValueError(f"use at least {MIN_CHARS} characters")
+        raise ValueError(f"must be at least {MIN_CHARS} characters")
     lowered = password.casefold()
     if lowered in _common_passwords() or len(set(lowered)) < 3:
-        raise ValueError("this is one of the first passwords that somebody would try")
+        raise ValueError("must not be a common password")
     if lowered in (email, email.split("@")[0]):
-        raise ValueError("this is your e-mail address")
+        raise ValueError("must not be your email address")
     return password
 
 

@@ -1,4 +1,4 @@
-"""Tenant slugs: short lower-case identifiers that are safe in a host name and in a path."""
+"""Tenant slugs: short lower-case names that are safe in host names and paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 MIN_CHARS = 2
 MAX_CHARS = 63
-# Without two hyphens in a row: `xn--` would begin an internationalised name.
+# No two hyphens in a row: `xn--` would start an internationalised domain name.
 PATTERN = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 _SHAPE = re.compile(PATTERN.removesuffix("$") + r"\Z", re.ASCII)
 _RESERVED = """
@@ -21,9 +21,11 @@ RESERVED = frozenset(_RESERVED.split())
 
 
 def valid_slug(text: str) -> str:
-    """The slug itself; raises ValueError when it is malformed or reserved."""
+    """Return the slug. Raises ValueError if it is malformed or reserved."""
     if not MIN_CHARS <= len(text) <= MAX_CHARS or _SHAPE.match(text) is None:
-        raise ValueError(f"use {MIN_CHARS} to {MAX_CHARS} lower-case letters, digits and single hyphens between them")
+        raise ValueError(
+            f"must be {MIN_CHARS} to {MAX_CHARS} lower-case letters and digits, with single hyphens between them"
+        )
     if text in RESERVED:
-        raise ValueError("this name is reserved")
+        raise ValueError("must not be a reserved name")
     return text

@@ -1,4 +1,4 @@
-"""The things that auth keeps."""
+"""Accounts, tenants, members, invites, API keys, refresh tokens and audit entries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from segops_common.security.permissions import KeyKind, Role, Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A person who can sign in."""
+    """A user who can sign in."""
 
     id: int
     email: str
@@ -21,19 +21,19 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """An organisation; all its data is apart from everybody else's."""
+    """An organisation. No data is shared between tenants."""
 
     id: int
     slug: str
     name: str
     is_test: bool
-    """For good; its keys show it."""
+    """Whether the tenant holds test data only. Never changes; the prefix of its keys shows it."""
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedTenant:
-    """A tenant as one of its members sees it."""
+    """A tenant and the role that a user has in it."""
 
     tenant: Tenant
     role: Role
@@ -41,7 +41,7 @@ class JoinedTenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A person as a tenant sees them."""
+    """A user with their role in a tenant."""
 
     user_id: int
     email: str
@@ -51,7 +51,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invite:
-    """A place in a tenant, offered to whoever has that e-mail address and the token."""
+    """A role in a tenant, offered to an email address."""
 
     id: int
     tenant_id: int
@@ -61,12 +61,12 @@ class Invite:
     created_at: datetime
     expires_at: datetime
     open: bool
-    """Neither accepted nor withdrawn."""
+    """Neither accepted nor withdrawn. It may have expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A program's credential, without its secret."""
+    """The credential of a program, without its secret."""
 
     id: int
     tenant_id: int
@@ -75,18 +75,18 @@ class ApiKey:
     is_test: bool
     scopes: frozenset[Scope]
     allowed_origins: tuple[str, ...]
-    """Whose web pages may use the key, as browsers send them; `*` for all."""
+    """Origins of the web pages that may use the key, in the form that browsers send; `*` for every page."""
     last_four: str
     created_by: int
     created_at: datetime
     last_used_at: datetime | None
     previous_secret_until: datetime | None
-    """Until when the secret before the last rotation works."""
+    """When the secret from before the last rotation stops working."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewApiKey:
-    """An API key to be stored."""
+    """An API key that is not stored yet."""
 
     name: str
     kind: KeyKind
@@ -101,7 +101,7 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshToken:
-    """One link in the chain of refresh tokens that began with a sign-in: its family."""
+    """A refresh token. All tokens of one session form a family."""
 
     id: int
     family_id: int
@@ -113,11 +113,11 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """Something that was done in a tenant."""
+    """An entry of a tenant's audit log."""
 
     tenant_id: int
     number: int
-    """Counts from 1 in each tenant, without a gap."""
+    """Starts at 1 in each tenant and has no gaps."""
     at: datetime
     actor_id: int | None
     action: str

@@ -33,7 +33,7 @@ class InviteWrites(Protocol):
         ...
 
     async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
-        """Close an open invite that has not expired at `at`. Return None if there is none.
+        """Close an open invite that has not expired at `at`. Return None if no such invite is open.
 
         Of several concurrent calls, exactly one gets the invite.
         """

@@ -13,7 +13,7 @@ from segops_auth.service.tenants import Tenants
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """All of them, as the HTTP interface uses them."""
+    """Every use case that routes call."""
 
     accounts: Accounts
     sessions: Sessions

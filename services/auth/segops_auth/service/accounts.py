@@ -1,4 +1,4 @@
-"""Accounts: signing up, who am I, and the password."""
+"""Accounts: signing up, reading the own account, and changing the password."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from segops_common.security.permissions import Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:
-    """A new account with its first tenant."""
+    """A new account with its tenant and its first session."""
 
     account: Account
     tenant: Tenant
@@ -31,7 +31,7 @@ class NewAccount:
 
 
 class Accounts:
-    """What people do with their accounts."""
+    """Creates, describes and protects accounts."""
 
     def __init__(
         self,
@@ -53,9 +53,10 @@ class Accounts:
     async def sign_up(
         self, *, email: str, password: str, tenant_slug: str, tenant_name: str, address: str | None
     ) -> NewAccount:
-        """Make an account, its tenant and the first tokens; `address` is the network address that asks, if it counts.
+        """Create an account, a tenant that it owns, and a session.
 
-        Raises ValidationFailed for a weak password, Conflict (email-taken, slug-taken), RateLimited.
+        `address` is the network address to rate-limit, or None for no limit. Raises ValidationFailed for a weak password,
+        Conflict (email-taken or slug-taken) and RateLimited.
         """
         if address is not None:
             await self._throttle.consume(self._limit_per_address, address)
@@ -69,13 +70,13 @@ class Accounts:
                 await unit.record(tenant.id, tenant_created_event(account.id, tenant))
                 tokens = await self._sessions.begin(unit, account.id)
         except EmailTaken as error:
-            raise Conflict("There is an account with this e-mail address.", slug="email-taken") from error
+            raise email_taken() from error
         except SlugTaken as error:
             raise slug_taken() from error
         return NewAccount(account=account, tenant=tenant, tokens=tokens)
 
     async def describe(self, user_id: int) -> tuple[Account, Sequence[JoinedTenant]]:
-        """The person and their tenants; raises Unauthenticated when the account is gone."""
+        """Return the account and its tenants. Raises Unauthenticated (invalid-token) if there is no such account."""
         async with self._store.read() as unit:
             account = await unit.account(user_id)
             if account is None:
@@ -83,40 +84,44 @@ class Accounts:
             return account, await unit.joined_tenants(user_id)
 
     async def joined_tenants(self, user_id: int) -> Sequence[JoinedTenant] | None:
-        """The person's tenants; None when there is no such person."""
+        """Return the user's tenants, or None if there is no such user."""
         async with self._store.read() as unit:
             return await unit.joined_tenants(user_id) if await unit.account(user_id) is not None else None
 
-    async def change_password(self, user_id: int, *, present: str, new: str) -> SessionTokens:
-        """Replace the password and end every session; the answer begins a new one.
+    async def change_password(self, user_id: int, *, current: str, new: str) -> SessionTokens:
+        """Replace the password, end every session, and return the tokens of a new one.
 
-        Raises Unauthenticated (invalid-credentials) unless `present` is right, RateLimited, ValidationFailed.
+        Raises Unauthenticated (invalid-credentials) if `current` is wrong, ValidationFailed if `new` is weak, Conflict
+        (password-changed) if another request was first, and RateLimited.
         """
         described, _ = await self.describe(user_id)
-        account = await self._sessions.check_password(described.email, present, address=None)
+        account = await self._sessions.check_password(described.email, current, address=None)
         password_hash = await self._passwords.hash(validate_new_password(new, account.email, path="new_password"))
         now = self._clock.now()
-        act = AuditEvent(at=now, actor_id=user_id, action=Action.PASSWORD_CHANGED, target=f"user:{user_id}")
+        event = AuditEvent(at=now, actor_id=user_id, action=Action.PASSWORD_CHANGED, target=f"user:{user_id}")
         async with self._store.write() as unit:
             if not await unit.replace_password(account, password_hash):
-                raise Conflict("The password was changed at the same time.", slug="password-changed")
+                raise Conflict(
+                    "Another request has just changed the password. Sign in with the new password.",
+                    slug="password-changed",
+                )
             await unit.end_all_refresh_families(user_id, now)
-            await record_in_every_tenant(unit, user_id, act)
+            await record_in_every_tenant(unit, user_id, event)
             return await self._sessions.begin(unit, user_id)
 
 
 def validate_new_password(text: str, email: str, *, path: str = "password") -> str:
-    """The password as it will be hashed; raises ValidationFailed for a weak one."""
+    """Return the password in the form that is hashed. Raises ValidationFailed for a weak one."""
     try:
         return new_password(text, email)
     except ValueError as error:
         raise ValidationFailed(
-            "This password is not taken.", errors=[Fault(path, "weak-password", str(error))]
+            "The password must be stronger: see `errors`.", errors=[Fault(path, "weak-password", str(error))]
         ) from error
 
 
 def tenant_created_event(actor_id: int, tenant: Tenant) -> AuditEvent:
-    """The first entry of every tenant's log."""
+    """Return the first event of every audit log."""
     return AuditEvent(
         at=tenant.created_at,
         actor_id=actor_id,
@@ -126,6 +131,13 @@ def tenant_created_event(actor_id: int, tenant: Tenant) -> AuditEvent:
     )
 
 
+def email_taken() -> Conflict:
+    """Return the refusal of an email address that has an account."""
+    return Conflict(
+        "An account with this email address already exists. Sign in, or use another address.", slug="email-taken"
+    )
+
+
 def slug_taken() -> Conflict:
-    """Another tenant has the slug."""
-    return Conflict("There is a tenant with this slug.", slug="slug-taken")
+    """Return the refusal of a slug that another tenant has."""
+    return Conflict("A tenant with this slug already exists. Choose another slug.", slug="slug-taken")

@@ -1,4 +1,4 @@
-"""Invites: a place in a tenant for whoever has the e-mail address and the token."""
+"""Invites: a role in a tenant for the owner of an email address who has the token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store, WriteUnit
 from segops_auth.ports.tenants import AlreadyMember
 from segops_auth.ports.throttle import Throttle
-from segops_auth.service.accounts import validate_new_password
+from segops_auth.service.accounts import email_taken, validate_new_password
 from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize, tenant_not_found
 from segops_auth.service.paging import page, position
 from segops_auth.service.secrets import Secrets
@@ -31,7 +31,7 @@ LIFETIME: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedInvite:
-    """Somebody is in a tenant, and signed in."""
+    """A new member with their first session."""
 
     account: Account
     tenant: Tenant
@@ -40,7 +40,11 @@ class AcceptedInvite:
 
 
 class Invites:
-    """Offering places and taking them."""
+    """Creates, withdraws and accepts invites.
+
+    Every method that takes an actor raises NotFound if the actor is not a member of the tenant, and Forbidden if their
+    role lacks `members:manage`.
+    """
 
     def __init__(
         self,
@@ -64,13 +68,13 @@ class Invites:
         self._clock = clock
 
     async def create(self, tenant_id: int, actor_id: int, *, email: str, role: Role) -> tuple[Invite, str]:
-        """The invite and its token, which is shown this once; raises NotFound, Forbidden."""
+        """Create an invite and return it with its token. Raises Forbidden for a role above the actor's own."""
         token = self._secrets.new_token()
         now = self._clock.now()
         async with self._store.write() as unit:
             actor = await lock_and_authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
             check_grant(actor, role)
-            wish = Invite(
+            new = Invite(
                 id=0,
                 tenant_id=tenant_id,
                 email=email,
@@ -80,34 +84,34 @@ class Invites:
                 expires_at=now + LIFETIME,
                 open=True,
             )
-            invite = await unit.add_invite(tenant_id, wish, self._secrets.hash(token))
-            await unit.record(tenant_id, _act(invite, actor_id, Action.INVITE_CREATED, now))
+            invite = await unit.add_invite(tenant_id, new, self._secrets.hash(token))
+            await unit.record(tenant_id, _event(invite, actor_id, Action.INVITE_CREATED, now))
         return invite, token
 
     async def list_open(self, tenant_id: int, actor_id: int, *, limit: int, cursor: str | None) -> Page[Invite]:
-        """Invites that can still be accepted; raises NotFound, Forbidden."""
+        """Return the invites that can still be accepted, by ascending id."""
         after = position(cursor, 0)
         async with self._store.read() as unit:
             await authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
-            found = await unit.open_invites(tenant_id, self._clock.now(), after, limit + 1)
-        return page(found, limit, lambda invite: invite.id)
+            invites = await unit.open_invites(tenant_id, self._clock.now(), after, limit + 1)
+        return page(invites, limit, lambda invite: invite.id)
 
     async def withdraw(self, tenant_id: int, actor_id: int, invite_id: int) -> None:
-        """The token works no more; raises NotFound, Forbidden."""
+        """Close the invite. Raises NotFound if the tenant has no such open invite."""
         now = self._clock.now()
         async with self._store.write() as unit:
             await lock_and_authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
             invite = await unit.withdraw_invite(tenant_id, invite_id, now)
             if invite is None:
                 raise NotFound("There is no such open invite.")
-            await unit.record(tenant_id, _act(invite, actor_id, Action.INVITE_REVOKED, now))
+            await unit.record(tenant_id, _event(invite, actor_id, Action.INVITE_REVOKED, now))
 
     async def accept(self, *, token: str, email: str, password: str, address: str | None) -> AcceptedInvite:
-        """Sign in, or make the account of that address, and take the place; `address` is the network's, if it counts.
+        """Sign in to the account with this email address, or create it, and add it to the tenant.
 
-        Raises NotFound for an unknown token, Forbidden (invite-email-mismatch), Gone (invite-expired) for one that is
-        used, withdrawn or too old, Conflict (already-member, tenant-limit, email-taken), and as signing in and
-        signing up do.
+        `address` is the network address to rate-limit, or None for no limit. Raises NotFound for an unknown token,
+        Forbidden (invite-email-mismatch), Gone (invite-expired) for an invite that was accepted or withdrawn or has
+        expired, Conflict (already-member, tenant-limit or email-taken), and as signing in and signing up do.
         """
         if address is not None:
             await self._throttle.consume(self._limit_per_address, address)
@@ -123,11 +127,11 @@ class Invites:
             password_hash = account.password_hash
         try:
             async with self._store.write() as unit:
-                accepted = await self._take(unit, token_hash, invite, account, password_hash)
+                accepted = await self._join(unit, token_hash, invite.tenant_id, account, password_hash)
         except AlreadyMember as error:
-            raise Conflict("You are a member of this tenant.", slug="already-member") from error
+            raise Conflict("You are already a member of this tenant.", slug="already-member") from error
         except EmailTaken as error:
-            raise Conflict("There is an account with this e-mail address by now.", slug="email-taken") from error
+            raise email_taken() from error
         await self._cache_invalidation.user_changed(accepted.account.id)
         return accepted
 
@@ -135,34 +139,35 @@ class Invites:
         if invite is None:
             raise NotFound("There is no such invite.")
         if invite.email != email:
-            raise Forbidden("The invite is for another e-mail address.", slug="invite-email-mismatch")
+            raise Forbidden("`email` must be the email address that was invited.", slug="invite-email-mismatch")
         if not invite.open or invite.expires_at <= self._clock.now():
-            raise _no_longer()
+            raise _expired()
         return invite
 
-    async def _take(
-        self, unit: WriteUnit, token_hash: str, seen: Invite, known: Account | None, password_hash: str
+    async def _join(
+        self, unit: WriteUnit, token_hash: str, tenant_id: int, account: Account | None, password_hash: str
     ) -> AcceptedInvite:
         now = self._clock.now()
-        await unit.lock_tenant(seen.tenant_id)
+        await unit.lock_tenant(tenant_id)
         invite = await unit.use_invite(token_hash, now)
-        tenant = await unit.tenant(seen.tenant_id)
+        tenant = await unit.tenant(tenant_id)
         if invite is None:
-            raise _no_longer()
+            raise _expired()
         if tenant is None:
             raise tenant_not_found()
-        account = known or await unit.add_account(invite.email, password_hash, now)
+        if account is None:
+            account = await unit.add_account(invite.email, password_hash, now)
         await check_tenant_limit(unit, account.id)
         await unit.add_member(tenant.id, account.id, invite.role, now)
-        await unit.record(tenant.id, _act(invite, account.id, Action.INVITE_ACCEPTED, now))
+        await unit.record(tenant.id, _event(invite, account.id, Action.INVITE_ACCEPTED, now))
         tokens = await self._sessions.begin(unit, account.id)
         return AcceptedInvite(account=account, tenant=tenant, role=invite.role, tokens=tokens)
 
 
-def _no_longer() -> Gone:
-    return Gone("The invite was used or withdrawn, or is too old.", slug="invite-expired")
+def _expired() -> Gone:
+    return Gone("The invite was used, was withdrawn, or has expired. Ask for a new one.", slug="invite-expired")
 
 
-def _act(invite: Invite, actor_id: int, action: Action, at: datetime) -> AuditEvent:
+def _event(invite: Invite, actor_id: int, action: Action, at: datetime) -> AuditEvent:
     details = {"email": invite.email, "role": invite.role.value}
     return AuditEvent(at=at, actor_id=actor_id, action=action, target=f"invite:{invite.id}", details=details)

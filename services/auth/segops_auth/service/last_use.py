@@ -1,4 +1,4 @@
-"""When each API key was last used: gathered in memory, and written now and then in one statement."""
+"""The last use of each API key, collected in memory and written in one transaction."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ _log = logging.getLogger(__name__)
 
 
 class LastUseBuffer:
-    """A look-up of a key costs no write."""
+    """Collects uses, so that looking up a key does not write to the store."""
 
     def __init__(self, *, store: Store) -> None:
         self._store = store
-        self._unwritten: dict[int, datetime] = {}
+        self._used_at: dict[int, datetime] = {}
 
     def add(self, key_id: int, at: datetime) -> None:
-        """The key was used."""
-        self._unwritten[key_id] = at
+        """Remember that the key was used."""
+        self._used_at[key_id] = at
 
     async def flush(self) -> None:
-        """Write what was noted; it is kept for the next time when that fails."""
-        noted, self._unwritten = self._unwritten, {}
-        if not noted:
+        """Write the collected uses. If this fails, they are kept for the next time. Never raises."""
+        used_at, self._used_at = self._used_at, {}
+        if not used_at:
             return
         try:
             async with self._store.write() as unit:
-                await unit.record_api_key_use(noted)
-        # Whatever it is, it must not end the loop: nobody waits for this.
+                await unit.record_api_key_use(used_at)
+        # Caught in general: an error must not end the timer that calls this.
         except Exception:
-            _log.warning("the last use of %d API keys could not be written", len(noted), exc_info=True)
-            self._unwritten = noted | self._unwritten
+            _log.warning(
+                "the last use of %d API keys could not be written; will try again", len(used_at), exc_info=True
+            )
+            self._used_at = used_at | self._used_at

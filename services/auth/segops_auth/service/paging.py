@@ -1,4 +1,4 @@
-"""Lists in parts: from what was found with one item too many to a page."""
+"""Pages of lists."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ T = TypeVar("T")
 
 
 def position(cursor: str | None, start: int) -> int:
-    """The id at which a page begins; raises MalformedRequest (invalid-cursor)."""
+    """Return the id that the cursor contains, or `start` without one. Raises MalformedRequest (invalid-cursor)."""
     if cursor is None:
         return start
     number = int(decode_cursor(cursor, int)[0])
     if not 0 <= number <= LARGEST:
-        fault = Fault("query.cursor", "invalid-cursor", "use a next_cursor of the same list")
-        raise MalformedRequest("The cursor is not one that this list gave.", slug="invalid-cursor", errors=[fault])
+        fault = Fault("query.cursor", "invalid-cursor", "must be a `next_cursor` of this list")
+        raise MalformedRequest(
+            "`cursor` must be a `next_cursor` that this list returned.", slug="invalid-cursor", errors=[fault]
+        )
     return number
 
 
-def page(found: Sequence[T], limit: int, number: Callable[[T], int]) -> Page[T]:
-    """A page of `limit` items, of one more that were asked for."""
-    more = encode_cursor([number(found[limit - 1])]) if len(found) > limit else None
-    return Page(tuple(found[:limit]), more)
+def page(items: Sequence[T], limit: int, id_of: Callable[[T], int]) -> Page[T]:
+    """Return the first `limit` items as a page. Pass one item more than `limit` if there is a next page."""
+    next_cursor = encode_cursor([id_of(items[limit - 1])]) if len(items) > limit else None
+    return Page(tuple(items[:limit]), next_cursor)

@@ -1,4 +1,4 @@
-"""Random secrets that auth hands out and stores only as hashes."""
+"""Random secrets that are handed out once and stored only as hashes."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _SECRET_BYTES = 32
 
 
 class Secrets:
-    """Makes and hashes secrets with the installation's pepper; hashes of another pepper match nothing."""
+    """Makes and hashes secrets. Hashes depend on the installation's pepper."""
 
     def __init__(self, *, pepper: str, ids: Ids) -> None:
         self._pepper = pepper
         self._ids = ids
 
     def new_api_key(self, kind: KeyKind, *, is_test: bool) -> str:
-        """A fresh API key."""
+        """Return the secret of a new API key."""
         return api_keys.new_key(kind, self._ids, is_test=is_test)
 
     def new_token(self) -> str:
-        """256 random bits, for a refresh token or an invite."""
+        """Return 256 random bits as text, for a refresh token or an invite."""
         return self._ids.token(_SECRET_BYTES)
 
     def hash(self, secret: str) -> str:
-        """What is stored."""
+        """Return the hash to store."""
         return api_keys.hash_key(self._pepper, secret)
 
     def successor(self, refresh_token: str) -> str:
-        """The one token that follows: the same however often it is asked for, and nobody else can tell it.
+        """Return the token that follows this one: always the same, and unpredictable without the pepper.
 
-        So a client whose answer was lost gets it again, although only hashes are stored.
+        A client that lost a response can therefore get the same token again, although only hashes are stored.
         """
         digest = hmac.new(
             self._pepper.encode(), b"refresh-successor:" + refresh_token.encode(), hashlib.sha256

@@ -1,4 +1,4 @@
-"""Sessions: signing in, and the chain of refresh tokens that keeps somebody signed in."""
+"""Sessions: signing in, and the refresh tokens that keep a user signed in."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from segops_common.core.problems import Unauthenticated
 
 REFRESH_LIFETIME: Final = timedelta(days=30)
 GRACE: Final = timedelta(seconds=10)
-"""How long a used refresh token still gives its successor: an answer may be lost, two tabs may ask at once."""
+"""How long a used refresh token still returns its successor: a response may be lost, or two tabs may refresh together."""
 
-DROP_AT_ONCE: Final = 1_000
+DELETE_BATCH: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTokens:
-    """What a client holds while signed in."""
+    """The newest tokens of a session."""
 
     access_token: str
     refresh_token: str
@@ -44,7 +44,7 @@ class LoginLimits:
 
 
 class Sessions:
-    """Signing in and staying so."""
+    """Begins, refreshes and ends sessions."""
 
     def __init__(
         self,
@@ -66,16 +66,17 @@ class Sessions:
         self._clock = clock
 
     async def sign_in(self, *, email: str, password: str, address: str | None) -> SessionTokens:
-        """SessionTokens of a new session; raises as `check_password` does."""
+        """Begin a session. Raises as `check_password`."""
         account = await self.check_password(email, password, address=address)
         async with self._store.write() as unit:
             return await self.begin(unit, account.id)
 
     async def check_password(self, email: str, password: str, *, address: str | None) -> Account:
-        """The account whose password this is; `address` is the network address that asks, if it counts.
+        """Return the account that has this email address and password.
 
-        Raises Unauthenticated (invalid-credentials), the same and after the same time for an unknown address and a
-        wrong password, and RateLimited after too many wrong ones.
+        `address` is the network address to rate-limit, or None for no limit. Raises RateLimited after too many wrong
+        passwords, and Unauthenticated (invalid-credentials). An unknown email address and a wrong password get the same
+        refusal after the same time, so that neither reveals which addresses have an account.
         """
         await self._consume(email, address)
         async with self._store.read() as unit:
@@ -84,8 +85,8 @@ class Sessions:
             normal = normal_password(password)
         except ValueError as error:
             raise invalid_credentials() from error
-        is_right = await self._passwords.verify(account.password_hash if account else None, normal)
-        if account is None or not is_right:
+        matches = await self._passwords.verify(account.password_hash if account else None, normal)
+        if account is None or not matches:
             raise invalid_credentials()
         await self._refund(email, address)
         if self._passwords.is_outdated(account.password_hash):
@@ -93,54 +94,55 @@ class Sessions:
         return account
 
     async def begin(self, unit: WriteUnit, user_id: int) -> SessionTokens:
-        """SessionTokens of a new session, stored with the unit."""
+        """Begin a session within the given transaction."""
         refresh_token = self._secrets.new_token()
         now = self._clock.now()
         await unit.add_refresh_token(user_id, self._secrets.hash(refresh_token), now, now + REFRESH_LIFETIME)
         return self._tokens(user_id, refresh_token)
 
     async def refresh(self, refresh_token: str) -> SessionTokens:
-        """The next tokens of the session.
+        """Return the next tokens of the session.
 
-        Raises Unauthenticated: invalid-refresh-token, or token-reuse-detected for a token that was used before the
-        grace; then somebody else may have it, and the whole session ends.
+        Raises Unauthenticated: invalid-refresh-token, or token-reuse-detected for a token that was used before the grace
+        period. In the second case somebody else may have the token, so the session ends.
         """
         successor = self._secrets.successor(refresh_token)
         async with self._store.write() as unit:
             token = await unit.lock_refresh_token(self._secrets.hash(refresh_token))
             now = self._clock.now()
             if token is None or not token.family_is_alive or token.expires_at <= now:
-                raise Unauthenticated("The refresh token is not valid.", slug="invalid-refresh-token")
+                raise Unauthenticated("The refresh token is not valid. Sign in again.", slug="invalid-refresh-token")
             is_reused = token.used_at is not None and now - token.used_at > GRACE
             if is_reused:
                 await self._end_stolen(unit, token)
             elif token.used_at is None:
                 await unit.use_refresh_token(token, self._secrets.hash(successor), now, now + REFRESH_LIFETIME)
-        # After the block, or the end of the family would be undone with it.
+        # Raised after the block: within it, the end of the session would be rolled back.
         if is_reused:
             raise Unauthenticated(
-                "The refresh token was used before; the session has ended.", slug="token-reuse-detected"
+                "The refresh token was used before, so the session has ended. Sign in again.",
+                slug="token-reuse-detected",
             )
         return self._tokens(token.user_id, successor)
 
     async def end(self, refresh_token: str) -> None:
-        """Sign out: no token of the session works any more; nothing happens for an unknown token."""
+        """End the session of the token. Has no effect for an unknown token."""
         async with self._store.write() as unit:
             token = await unit.lock_refresh_token(self._secrets.hash(refresh_token))
             if token is not None:
                 await unit.end_refresh_family(token.family_id, self._clock.now())
 
     async def delete_expired(self) -> None:
-        """Delete what has expired; it works no more, so nothing changes for anybody."""
-        dropped = DROP_AT_ONCE
-        while dropped == DROP_AT_ONCE:
+        """Delete all expired refresh tokens, a batch per transaction."""
+        deleted = DELETE_BATCH
+        while deleted == DELETE_BATCH:
             async with self._store.write() as unit:
-                dropped = await unit.delete_expired_refresh_tokens(self._clock.now(), DROP_AT_ONCE)
+                deleted = await unit.delete_expired_refresh_tokens(self._clock.now(), DELETE_BATCH)
 
     async def _end_stolen(self, unit: WriteUnit, token: RefreshToken) -> None:
         now = self._clock.now()
-        act = AuditEvent(at=now, actor_id=None, action=Action.REFRESH_TOKEN_REUSED, target=f"user:{token.user_id}")
-        await record_in_every_tenant(unit, token.user_id, act)
+        event = AuditEvent(at=now, actor_id=None, action=Action.REFRESH_TOKEN_REUSED, target=f"user:{token.user_id}")
+        await record_in_every_tenant(unit, token.user_id, event)
         await unit.end_refresh_family(token.family_id, now)
 
     async def _consume(self, email: str, address: str | None) -> None:
@@ -149,7 +151,7 @@ class Sessions:
         await self._throttle.consume(self._limits.per_email, email)
 
     async def _refund(self, email: str, address: str | None) -> None:
-        # Only wrong passwords count in the end; counting first keeps many at once from slipping through.
+        # Only wrong passwords count. Counting each attempt first stops concurrent guesses from exceeding the limit.
         if address is not None:
             await self._throttle.refund(self._limits.per_address, address)
         await self._throttle.refund(self._limits.per_email, email)
@@ -168,5 +170,5 @@ class Sessions:
 
 
 def invalid_credentials() -> Unauthenticated:
-    """One answer for an unknown address and for a wrong password."""
-    return Unauthenticated("E-mail address and password do not match.", slug="invalid-credentials")
+    """Return the same refusal for an unknown email address and for a wrong password."""
+    return Unauthenticated("The email address and the password do not match.", slug="invalid-credentials")

@@ -1,4 +1,4 @@
-"""Tenants, their members and their audit log."""
+"""Tenants, their members and their audit logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.store import Store, WriteUnit
 from segops_auth.ports.tenants import SlugTaken
 from segops_auth.service.accounts import slug_taken, tenant_created_event
-from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize
+from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize, tenant_not_found
 from segops_auth.service.paging import LARGEST, page, position
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
@@ -18,7 +18,7 @@ from segops_common.security.permissions import Role, Scope
 
 
 class Tenants:
-    """What people do in their tenants; every method raises NotFound for a tenant that the person is not in."""
+    """Manages tenants and their members. Every method raises NotFound if the actor is not a member of the tenant."""
 
     def __init__(self, *, store: Store, cache_invalidation: CacheInvalidation, clock: Clock) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class Tenants:
         self._clock = clock
 
     async def create(self, actor_id: int, *, slug: str, name: str, is_test: bool) -> Tenant:
-        """A tenant that the person owns, a test one if `is_test`; raises Conflict (slug-taken, tenant-limit)."""
+        """Create a tenant that the actor owns. Raises Conflict (slug-taken or tenant-limit)."""
         now = self._clock.now()
         try:
             async with self._store.write() as unit:
@@ -40,39 +40,39 @@ class Tenants:
         return tenant
 
     async def get(self, tenant_id: int, actor_id: int) -> Tenant:
-        """Any member may look."""
+        """Return the tenant. Every member may see it."""
         async with self._store.read() as unit:
             await authorize(unit, tenant_id, actor_id)
             tenant = await unit.tenant(tenant_id)
         if tenant is None:
-            raise NotFound("There is no such tenant.")
+            raise tenant_not_found()
         return tenant
 
     async def change(self, tenant_id: int, actor_id: int, *, slug: str | None, name: str | None) -> Tenant:
-        """Change what is not None; raises Forbidden, Conflict (slug-taken)."""
+        """Change the fields that are not None. Raises Forbidden, Conflict (slug-taken)."""
         try:
             async with self._store.write() as unit:
                 await lock_and_authorize(unit, tenant_id, actor_id, Scope.TENANT_MANAGE)
                 before = await unit.tenant(tenant_id)
                 if before is None:
-                    raise NotFound("There is no such tenant.")
+                    raise tenant_not_found()
                 after = await unit.change_tenant(tenant_id, slug or before.slug, name or before.name)
                 if after != before:
-                    await unit.record(tenant_id, self._changed(actor_id, before, after))
+                    await unit.record(tenant_id, self._change_event(actor_id, before, after))
         except SlugTaken as error:
             raise slug_taken() from error
         return after
 
     async def members(self, tenant_id: int, actor_id: int, *, limit: int, cursor: str | None) -> Page[Member]:
-        """Any member may look."""
+        """Return the members by ascending user id. Every member may see them."""
         after = position(cursor, 0)
         async with self._store.read() as unit:
             await authorize(unit, tenant_id, actor_id)
-            found = await unit.members(tenant_id, after, limit + 1)
-        return page(found, limit, lambda member: member.user_id)
+            members = await unit.members(tenant_id, after, limit + 1)
+        return page(members, limit, lambda member: member.user_id)
 
     async def set_role(self, tenant_id: int, actor_id: int, user_id: int, role: Role) -> Member:
-        """Give a member another role; raises Forbidden, NotFound, Conflict (last-owner)."""
+        """Change a member's role. Raises Forbidden, NotFound, Conflict (last-owner)."""
         async with self._store.write() as unit:
             actor = await lock_and_authorize(unit, tenant_id, actor_id, Scope.MEMBERS_MANAGE)
             member = await _member(unit, tenant_id, user_id)
@@ -81,12 +81,15 @@ class Tenants:
                 await _check_owner_remains(unit, tenant_id, member)
             await unit.set_role(tenant_id, user_id, role)
             details = {"from": member.role.value, "to": role.value}
-            await unit.record(tenant_id, self._act(actor_id, Action.MEMBER_ROLE_CHANGED, user_id, details))
+            await unit.record(tenant_id, self._member_event(actor_id, Action.MEMBER_ROLE_CHANGED, user_id, details))
         await self._cache_invalidation.user_changed(user_id)
         return Member(user_id=user_id, email=member.email, role=role, joined_at=member.joined_at)
 
     async def remove_member(self, tenant_id: int, actor_id: int, user_id: int) -> None:
-        """Take a member out, or leave; raises Forbidden, NotFound, Conflict (last-owner). API keys of theirs stay."""
+        """Remove a member, or leave the tenant. Raises Forbidden, NotFound, Conflict (last-owner).
+
+        API keys that the member created keep working.
+        """
         async with self._store.write() as unit:
             leaves = actor_id == user_id
             actor = await lock_and_authorize(unit, tenant_id, actor_id, None if leaves else Scope.MEMBERS_MANAGE)
@@ -95,23 +98,23 @@ class Tenants:
             await _check_owner_remains(unit, tenant_id, member)
             await unit.remove_member(tenant_id, user_id)
             details = {"role": member.role.value}
-            await unit.record(tenant_id, self._act(actor_id, Action.MEMBER_REMOVED, user_id, details))
+            await unit.record(tenant_id, self._member_event(actor_id, Action.MEMBER_REMOVED, user_id, details))
         await self._cache_invalidation.user_changed(user_id)
 
     async def audit_log(self, tenant_id: int, actor_id: int, *, limit: int, cursor: str | None) -> Page[AuditEntry]:
-        """What was done in the tenant, newest first; raises Forbidden."""
+        """Return the audit log, newest first. Raises Forbidden."""
         before = position(cursor, LARGEST)
         async with self._store.read() as unit:
             await authorize(unit, tenant_id, actor_id, Scope.AUDIT_READ)
-            found = await unit.audit_log(tenant_id, before, limit + 1)
-        return page(found, limit, lambda entry: entry.number)
+            entries = await unit.audit_log(tenant_id, before, limit + 1)
+        return page(entries, limit, lambda entry: entry.number)
 
-    def _act(self, actor_id: int, action: Action, user_id: int, details: dict[str, str]) -> AuditEvent:
+    def _member_event(self, actor_id: int, action: Action, user_id: int, details: dict[str, str]) -> AuditEvent:
         return AuditEvent(
             at=self._clock.now(), actor_id=actor_id, action=action, target=f"user:{user_id}", details=details
         )
 
-    def _changed(self, actor_id: int, before: Tenant, after: Tenant) -> AuditEvent:
+    def _change_event(self, actor_id: int, before: Tenant, after: Tenant) -> AuditEvent:
         details: dict[str, str] = {}
         for field in ("slug", "name"):
             if getattr(before, field) != getattr(after, field):
@@ -132,6 +135,6 @@ async def _member(unit: WriteUnit, tenant_id: int, user_id: int) -> Member:
     return member
 
 
-async def _check_owner_remains(unit: WriteUnit, tenant_id: int, leaving: Member) -> None:
-    if leaving.role is Role.OWNER and await unit.owner_count(tenant_id) == 1:
-        raise Conflict("A tenant has at least one owner.", slug="last-owner")
+async def _check_owner_remains(unit: WriteUnit, tenant_id: int, member: Member) -> None:
+    if member.role is Role.OWNER and await unit.owner_count(tenant_id) == 1:
+        raise Conflict("A tenant must keep at least one owner. Make another member an owner first.", slug="last-owner")

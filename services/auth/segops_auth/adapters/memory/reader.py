@@ -11,7 +11,7 @@ from segops_common.security.permissions import Role
 
 
 class MemoryReadUnit:
-    """Reads the tables that `tables` returns: the latest committed ones, or those of a transaction."""
+    """Reads the tables that `tables` returns: the latest committed ones, or a transaction's own."""
 
     def __init__(self, tables: Callable[[], Tables]) -> None:
         self._tables = tables

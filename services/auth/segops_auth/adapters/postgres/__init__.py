@@ -1,1 +1,1 @@
-"""Accounts, tenants and keys in PostgreSQL."""
+"""Everything that auth stores, in PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Reading what auth keeps in PostgreSQL."""
+"""Reading from PostgreSQL."""
 
 from __future__ import annotations
 

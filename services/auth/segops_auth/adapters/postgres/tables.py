@@ -1,4 +1,4 @@
-"""The tables of schema `auth`, and how rows become values."""
+"""The tables of the schema `auth`, and the conversion of their rows."""
 
 from __future__ import annotations
 
@@ -106,24 +106,24 @@ audit_log = sa.Table(
 
 
 def account_of(row: sa.RowMapping) -> Account:
-    """A row of accounts."""
+    """Convert a row of `accounts`."""
     return Account(id=row["id"], email=row["email"], password_hash=row["password_hash"], created_at=row["created_at"])
 
 
 def tenant_of(row: sa.RowMapping) -> Tenant:
-    """A row of tenants."""
+    """Convert a row of `tenants`."""
     return Tenant(
         id=row["id"], slug=row["slug"], name=row["name"], is_test=row["is_test"], created_at=row["created_at"]
     )
 
 
 def member_of(row: sa.RowMapping) -> Member:
-    """A row of members with the account's email."""
+    """Convert a row of `members` with the account's email address."""
     return Member(user_id=row["user_id"], email=row["email"], role=Role(row["role"]), joined_at=row["joined_at"])
 
 
 def invite_of(row: sa.RowMapping) -> Invite:
-    """A row of invites."""
+    """Convert a row of `invites`."""
     return Invite(
         id=row["id"],
         tenant_id=row["tenant_id"],
@@ -137,7 +137,7 @@ def invite_of(row: sa.RowMapping) -> Invite:
 
 
 def api_key_of(row: sa.RowMapping) -> ApiKey:
-    """A row of api_keys."""
+    """Convert a row of `api_keys`."""
     return ApiKey(
         id=row["id"],
         tenant_id=row["tenant_id"],
@@ -155,7 +155,7 @@ def api_key_of(row: sa.RowMapping) -> ApiKey:
 
 
 def refresh_token_of(row: sa.RowMapping) -> RefreshToken:
-    """A row of refresh_tokens with the family's user_id and ended_at."""
+    """Convert a row of `refresh_tokens` with the family's user_id and ended_at."""
     return RefreshToken(
         id=row["id"],
         family_id=row["family_id"],
@@ -167,5 +167,5 @@ def refresh_token_of(row: sa.RowMapping) -> RefreshToken:
 
 
 def audit_entry_of(row: sa.RowMapping) -> AuditEntry:
-    """A row of audit_log."""
+    """Convert a row of `audit_log`."""
     return AuditEntry(**row)

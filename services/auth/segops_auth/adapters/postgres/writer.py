@@ -1,4 +1,4 @@
-"""Writing what auth keeps in PostgreSQL."""
+"""Writing to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class PostgresWriteUnit(PostgresReadUnit):
     async def record_api_key_use(self, used_at: Mapping[int, datetime]) -> None:
         ids = sa.bindparam("ids", list(used_at), type_=ARRAY(sa.BigInteger))
         times = sa.bindparam("times", list(used_at.values()), type_=ARRAY(sa.DateTime(timezone=True)))
-        # In one order, so that two processes that write at once wait for each other instead of blocking each other.
+        # Locked in one order, so that two processes that write at the same time do not deadlock.
         in_order = sa.text("SELECT id FROM auth.api_keys WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
         await self._session.execute(in_order.bindparams(ids))
         change = sa.text(
@@ -174,10 +174,10 @@ class PostgresWriteUnit(PostgresReadUnit):
     async def delete_expired_refresh_tokens(self, now: datetime, limit: int) -> int:
         expired = sa.select(refresh_tokens.c.id).where(refresh_tokens.c.expires_at <= now).limit(limit)
         tokens = sa.delete(refresh_tokens).where(refresh_tokens.c.id.in_(expired)).returning(refresh_tokens.c.family_id)
-        dropped = (await self._session.execute(tokens)).scalars().all()
+        deleted = (await self._session.execute(tokens)).scalars().all()
         has_tokens = sa.exists().where(refresh_tokens.c.family_id == families.c.id)
-        await self._session.execute(sa.delete(families).where(families.c.id.in_(set(dropped)), ~has_tokens))
-        return len(dropped)
+        await self._session.execute(sa.delete(families).where(families.c.id.in_(set(deleted)), ~has_tokens))
+        return len(deleted)
 
     async def record(self, tenant_id: int, act: AuditEvent) -> None:
         head = sa.select(tenants.c.audit_number, tenants.c.audit_hash).where(tenants.c.id == tenant_id)
@@ -185,8 +185,8 @@ class PostgresWriteUnit(PostgresReadUnit):
         entry = chain(tenant_id, ChainHead(number=row["audit_number"], hash=row["audit_hash"]), act)
         values = {name: getattr(entry, name) for name in _AUDIT_COLUMNS} | {"details": dict(entry.details)}
         await self._session.execute(sa.insert(audit_log).values(values))
-        moved = {"audit_number": entry.number, "audit_hash": entry.hash}
-        await self._session.execute(sa.update(tenants).where(tenants.c.id == tenant_id).values(moved))
+        head_values = {"audit_number": entry.number, "audit_hash": entry.hash}
+        await self._session.execute(sa.update(tenants).where(tenants.c.id == tenant_id).values(head_values))
 
     async def _add_token(self, family_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:
         values = {"family_id": family_id, "token_hash": token_hash, "created_at": at, "expires_at": expires_at}
@@ -213,19 +213,19 @@ class PostgresWriteUnit(PostgresReadUnit):
     async def _insert(
         self, table: sa.Table, values: Mapping[str, object], *, taken: type[Exception] | None = None
     ) -> sa.RowMapping:
-        """The new row; raises `taken` when another row has what must be its own."""
+        """Insert a row and return it. Raises `taken` if a unique value belongs to another row."""
         try:
-            made = await self._session.execute(sa.insert(table).values(values).returning(table))
+            result = await self._session.execute(sa.insert(table).values(values).returning(table))
         except IntegrityError as error:
             if taken is None:
                 raise
             raise taken from error
-        row: sa.RowMapping = made.mappings().one()
+        row: sa.RowMapping = result.mappings().one()
         return row
 
 
 class PostgresStore:
-    """Units on one engine."""
+    """Opens transactions on one engine."""
 
     def __init__(self, *, engine: AsyncEngine) -> None:
         self._engine = engine

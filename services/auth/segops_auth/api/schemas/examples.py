@@ -1,4 +1,4 @@
-"""Example values for the documentation."""
+"""Example values of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ AT: Final = "2026-01-31T09:00:00Z"
 IN_A_WEEK: Final = "2026-02-07T09:00:00Z"
 EMAIL: Final = "ada@example.com"
 PASSWORD: Final = "correct-horse-battery"
-# The documentation leaves out nulls, so what may be null is not.
+# Examples must not contain null: the OpenAPI document drops it, so nullable fields have values here.
 KEY: Final = "sk_live_" + "0" * 43 + "2Ga7kP"
 TOKEN: Final = "q2Jm0dWn3mB4xZk1vS8cT5yR7uE9oL6aP0hG2fD1sXw"
 

@@ -1,4 +1,4 @@
-"""Parts of bodies that several models share, with their limits."""
+"""Base classes and fields of request and response bodies."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from segops_auth.domain.slug import MAX_CHARS as MAX_SLUG_CHARS
 from segops_auth.domain.slug import MIN_CHARS as MIN_SLUG_CHARS
 from segops_auth.domain.slug import PATTERN as SLUG_PATTERN
 from segops_auth.domain.slug import valid_slug
+from segops_common.security.permissions import Role
 
 MAX_ID: Final = 2**63 - 1
 MAX_NAME_CHARS: Final = 100
 MAX_TOKEN_CHARS: Final = 128
 
 
-class Body(BaseModel):
-    """What a request says: nothing that is not known, nothing converted."""
+class RequestBody(BaseModel):
+    """Refuses unknown fields and converts no types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-class Answer(BaseModel):
-    """What is answered."""
+class ResponseBody(BaseModel):
+    """A body that auth sends."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +40,7 @@ Email = Annotated[
     Field(
         min_length=3,
         max_length=MAX_EMAIL_CHARS,
-        description="ASCII only; letters' case does not matter.",
+        description="ASCII characters only. Upper and lower case are the same.",
         json_schema_extra={"format": "email"},
     ),
     AfterValidator(normal_email),
@@ -49,7 +50,7 @@ Slug = Annotated[
     Field(
         min_length=MIN_SLUG_CHARS,
         max_length=MAX_SLUG_CHARS,
-        description="Lower-case letters, digits and single hyphens between them; some names are reserved.",
+        description="Lower-case letters and digits, with single hyphens between them. Some names are reserved.",
         json_schema_extra={"pattern": SLUG_PATTERN},
     ),
     AfterValidator(valid_slug),
@@ -59,14 +60,14 @@ Name = Annotated[
     StringConstraints(
         min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
     ),
-    Field(description="For people to read; no control characters, not only spaces."),
+    Field(description="A display name. Must not contain control characters or consist of spaces only."),
 ]
-GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARS)]
+CurrentPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARS)]
 NewPassword = Annotated[
     SecretStr,
     Field(
         max_length=MAX_PASSWORD_CHARS,
-        description=f"{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters; the most common passwords are refused.",
+        description=f"{MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters. Common passwords are refused.",
         json_schema_extra={"minLength": MIN_PASSWORD_CHARS},
     ),
 ]
@@ -76,9 +77,12 @@ Origins = Annotated[
     Field(
         max_length=MAX_ORIGINS,
         description="Origins of the web pages that may use a publishable key, such as `https://www.example.com` or "
-        "`http://localhost:3000`: compared exactly, http only for localhost. `*` alone allows every page, an empty list "
-        "none. Requests without an `Origin` header, of servers and native apps, are not held against it.",
+        "`http://localhost:3000`. They must match exactly; plain http is for localhost only. `*` as the only item allows "
+        "every page, and an empty list allows none. Requests without an `Origin` header, for example from servers and "
+        "native apps, are not restricted.",
     ),
     AfterValidator(canonical_origins),
 ]
 TenantId = Annotated[int, Field(ge=1, le=MAX_ID)]
+# Strict models would take only enum members; JSON has their names.
+NewRole = Annotated[Role, Field(strict=False)]

@@ -61,7 +61,7 @@ def _create_tenants() -> None:
         sa.Column("slug", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        # The end of the audit log's chain: entries that are cut off at the end are missed here.
+        # The head of the audit log's hash chain: it shows if the newest entries were deleted.
         sa.Column("audit_number", sa.BigInteger, nullable=False),
         sa.Column("audit_hash", sa.Text, nullable=False),
         sa.UniqueConstraint("slug", name="tenants_slug"),

@@ -1,4 +1,4 @@
-"""Whose web pages may use a publishable key.
+"""Origins of the web pages that may use a publishable key.
 
 Revision ID: 0002
 """
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; a key that is there already may be used in no page."""
+    """Add the column. Existing keys may be used in no page."""
     op.add_column(
         "api_keys",
         sa.Column("allowed_origins", sa.ARRAY(sa.Text), nullable=False, server_default="{}"),

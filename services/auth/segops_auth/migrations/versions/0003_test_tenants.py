@@ -1,4 +1,4 @@
-"""Tenants for tests, whose keys show it.
+"""Test tenants, whose keys have a prefix of their own.
 
 Revision ID: 0003
 """
@@ -15,6 +15,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns; what is there already is live."""
+    """Add the columns. Existing tenants and keys are live."""
     for table in ("tenants", "api_keys"):
         op.add_column(table, sa.Column("is_test", sa.Boolean, nullable=False, server_default=sa.false()), schema="auth")

@@ -1,4 +1,4 @@
-"""Idempotency keys whose digests are peppered: bodies hold passwords, and a plain fast hash of one could be guessed."""
+"""Idempotency keys with peppered digests: bodies contain passwords, which a plain fast hash would let an attacker guess."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, Sto
 
 
 class PepperedIdempotency:
-    """An IdempotencyStore over another."""
+    """Hashes each digest with the pepper before another store gets it."""
 
     def __init__(self, *, store: IdempotencyStore, secrets: Secrets) -> None:
         self._store = store
