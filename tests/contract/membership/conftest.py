@@ -53,7 +53,7 @@ from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.ports.static_lists import StaticLists
 from segops_membership.ports.tenant_leases import TenantLeases
 from segops_testkit.clock import ManualClock
-from tests.integration.membership.stack import insert_events, migrate_all
+from tests.integration.membership.harness import insert_events, migrate_all
 
 MAX_EVENTS = 3
 """How many events of a profile the adapters under test read."""

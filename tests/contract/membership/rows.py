@@ -12,7 +12,7 @@ from segops_common.contracts.jobs import SegmentResult, StaticMembersChanged, Su
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.publication import Attempt, Publication, SegmentHead, SegmentOutcome
 from tests.contract.membership.conftest import Ports
-from tests.integration.membership.stack import NOW, NOW_MS, event
+from tests.corpus.builders import NOW, NOW_MS, event
 
 LONG = timedelta(minutes=5)
 EXPIRED = timedelta(0)

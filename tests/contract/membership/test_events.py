@@ -12,7 +12,7 @@ from segops_language.walk import Needs
 from segops_membership.ports.events import TooManyEvents
 from tests.contract.membership.conftest import MAX_EVENTS, Ports
 from tests.contract.membership.rows import list_of, portion
-from tests.integration.membership.stack import NOW_MS, event, new_tenant
+from tests.corpus.builders import NOW_MS, event, new_tenant
 
 ALL = Needs(frozenset({EventPattern("", False), EventPattern("$identify", True)}), payloads=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segops_membership.ports.membership import CacheEntry
 from tests.contract.membership.conftest import Ports
-from tests.integration.membership.stack import new_tenant
+from tests.corpus.builders import new_tenant
 
 
 async def test_an_entry_is_found_under_its_number_and_user_only(ports: Ports) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from segops_membership.domain.publication import Attempt
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import number_users, outcome, publication, publish
-from tests.integration.membership.stack import NOW, NOW_MS, new_tenant
+from tests.corpus.builders import NOW, NOW_MS, new_tenant
 
 
 async def segments_of(

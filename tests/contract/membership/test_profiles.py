@@ -6,7 +6,7 @@ import asyncio
 
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import list_of, number_users, portion
-from tests.integration.membership.stack import event, new_tenant
+from tests.corpus.builders import event, new_tenant
 
 
 async def test_no_number_is_reserved_twice(ports: Ports) -> None:

@@ -9,7 +9,7 @@ from segops_membership.domain.publication import Attempt, Publication, SegmentHe
 from segops_membership.ports.tenant_leases import LeaseLost
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import EXPIRED, publication, segment_result
-from tests.integration.membership.stack import NOW_MS, new_tenant
+from tests.corpus.builders import NOW_MS, new_tenant
 
 
 async def append(ports: Ports, tenant: int, run_id: int, *, base: int = 0) -> Publication:

@@ -6,7 +6,7 @@ from segops_common.contracts.jobs import RunningResult
 from segops_membership.domain.publication import Attempt, MemberChanges
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import publication
-from tests.integration.membership.stack import NOW, new_tenant
+from tests.corpus.builders import NOW, new_tenant
 
 
 async def test_changes_of_a_run_are_found_from_where_the_log_ended(ports: Ports) -> None:

@@ -11,7 +11,7 @@ from segops_membership.domain.publication import Attempt, SegmentHead
 from segops_membership.ports.errors import EngineUnavailable
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import number_users, outcome, publication, segment_result
-from tests.integration.membership.stack import NOW, NOW_MS, new_tenant
+from tests.corpus.builders import NOW, NOW_MS, new_tenant
 
 ATTEMPT = Attempt(5, 2)
 

@@ -8,7 +8,7 @@ from segops_common.contracts.jobs import SegmentChanged
 from segops_language import Group
 from segops_membership.domain.segment_definition import SegmentDefinition
 from tests.contract.membership.conftest import Ports
-from tests.integration.membership.stack import count, group, new_tenant
+from tests.corpus.builders import count, group, new_tenant
 
 
 def change(tenant: int, version: int, *, segment: int = 1, deleted: bool = False) -> SegmentChanged:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from segops_membership.domain.static_list import StaticListState
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import list_of, portion
-from tests.integration.membership.stack import new_tenant
+from tests.corpus.builders import new_tenant
 
 SEGMENT = 7
 

@@ -7,7 +7,7 @@ import pytest
 from segops_membership.ports.tenant_leases import LeaseLost, LeaseTaken
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import EXPIRED, LONG
-from tests.integration.membership.stack import new_tenant
+from tests.corpus.builders import new_tenant
 
 
 async def test_a_lease_that_is_held_cannot_be_taken(ports: Ports) -> None:

@@ -1,4 +1,4 @@
-"""Migrated engines, a stack in this process, and deliveries in others."""
+"""Migrated engines, a harness in this process, and deliveries in others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from segops_common.contracts.jobs import ComputeJob
 from segops_common.stores.clickhouse import ClickHouse
 from tests.faults.membership.worker import LEASE_S
-from tests.integration.membership.stack import Stack, migrate_all, opened
+from tests.integration.membership.harness import MembershipHarness, migrate_all, opened
 
 WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(__file__).parents[3]
@@ -62,9 +62,9 @@ def event_log_url(redis_url: str) -> str:
 
 
 @pytest.fixture
-async def stack(
+async def harness(
     migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str
-) -> AsyncIterator[Stack]:
+) -> AsyncIterator[MembershipHarness]:
     """The worker that comes after, and the readers; all worker processes share the log."""
     async with opened(
         clickhouse_url=clickhouse_url,
@@ -72,8 +72,8 @@ async def stack(
         redis_url=redis_url,
         event_log_url=event_log_url,
         lease_s=LEASE_S,
-    ) as stack:
-        yield stack
+    ) as harness:
+        yield harness
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import xxhash
 
 from segops_common.runtime.crash_points import CRASHED
 from segops_membership.domain.digest import Digest
+from tests.corpus.builders import count, event, group, job, new_tenant
 from tests.faults.membership.conftest import Deliveries
-from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 POINTS = (
     "before_numbers",
@@ -43,14 +44,14 @@ BEFORE, AFTER = (1, 2), (3, 4)
 
 
 @asynccontextmanager
-async def watched(stack: Stack, tenant: int, user: str) -> AsyncIterator[set[tuple[int, ...]]]:
+async def watched(harness: MembershipHarness, tenant: int, user: str) -> AsyncIterator[set[tuple[int, ...]]]:
     """Everything that a reader without cache, and one with, saw meanwhile."""
     seen: set[tuple[int, ...]] = set()
     done = asyncio.Event()
 
     async def watch() -> None:
         while not done.is_set():
-            seen.add(await stack.segments_of(tenant, user))
+            seen.add(await harness.segments_of(tenant, user))
             await asyncio.sleep(0.02)
 
     async with asyncio.TaskGroup() as tasks:
@@ -62,38 +63,40 @@ async def watched(stack: Stack, tenant: int, user: str) -> AsyncIterator[set[tup
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_a_crash_is_made_good_by_the_next_delivery(stack: Stack, deliveries: Deliveries, point: str) -> None:
+async def test_a_crash_is_made_good_by_the_next_delivery(
+    harness: MembershipHarness, deliveries: Deliveries, point: str
+) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
-    await stack.compute.run(job(tenant, 1, {1: IN, 2: IN, 3: OUT, 4: OUT}))
-    await stack.insert(tenant, [event("new")])
+    await harness.insert(tenant, [event("u")])
+    await harness.compute.run(job(tenant, 1, {1: IN, 2: IN, 3: OUT, 4: OUT}))
+    await harness.insert(tenant, [event("new")])
     second = job(tenant, 2, {1: OUT, 2: OUT, 3: IN, 4: IN})
 
-    async with watched(stack, tenant, "u") as seen:
+    async with watched(harness, tenant, "u") as seen:
         process = await deliveries.start(second, point, "crash")
         _, errors = await process.communicate()
         assert process.returncode == CRASHED, errors.decode()
         assert f"crash point {point} reached" in errors.decode()
-        decided = await stack.publications.find(tenant, 2)
+        decided = await harness.publications.find(tenant, 2)
         # What comes in between belongs to the run only if it was not decided before.
-        await stack.insert(tenant, [event("late")])
-        await stack.compute.run(second)
+        await harness.insert(tenant, [event("late")])
+        await harness.compute.run(second)
 
     assert seen <= {BEFORE, AFTER}
     assert (decided is not None) == (point in DECIDED)
     members = {"u", "new"} if decided else {"u", "new", "late"}
     everyone = ("u", "new", "late")
-    assert {user for user in everyone if await stack.segments_of(tenant, user) == AFTER} == members
-    assert (await stack.publications.head(tenant)).number == 2
-    publication = await stack.publications.find(tenant, 2)
+    assert {user for user in everyone if await harness.segments_of(tenant, user) == AFTER} == members
+    assert (await harness.publications.head(tenant)).number == 2
+    publication = await harness.publications.find(tenant, 2)
     assert publication is not None
     assert publication.reported
     sizes = [(each.segment_id, each.entered, each.exited) for each in publication.result.segments]
     assert sizes == [(1, 0, 1), (2, 0, 1), (3, len(members), 0), (4, len(members), 0)]
-    assert await _balance(stack, tenant) == [(1, 0), (2, 0), (3, len(members)), (4, len(members))]
+    assert await _balance(harness, tenant) == [(1, 0), (2, 0), (3, len(members)), (4, len(members))]
     assert [each.digest for each in publication.result.segments] == [_digest(())] * 2 + [_digest(members)] * 2
     told = Counter(
-        (each.segment_id, each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2
+        (each.segment_id, each.user_id, each.change) for each in await harness.changes(tenant) if each.run_id == 2
     )
     assert set(told) == {(s, "u", "exited") for s in (1, 2)} | {
         (s, user, "entered") for s in (3, 4) for user in members
@@ -101,34 +104,38 @@ async def test_a_crash_is_made_good_by_the_next_delivery(stack: Stack, deliverie
     assert set(told.values()) == {1}
 
 
-async def test_a_worker_frozen_past_its_lease_publishes_nothing(stack: Stack, deliveries: Deliveries) -> None:
+async def test_a_worker_frozen_past_its_lease_publishes_nothing(
+    harness: MembershipHarness, deliveries: Deliveries
+) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
+    await harness.insert(tenant, [event("u")])
     process = await deliveries.start(job(tenant, 1, {1: OUT, 2: IN}), "before_append", "freeze")
     await _until_frozen(process)
 
-    await stack.compute.run(job(tenant, 2, {1: IN, 2: OUT}))
+    await harness.compute.run(job(tenant, 2, {1: IN, 2: OUT}))
     os.kill(process.pid, signal.SIGCONT)
     said, errors = await process.communicate()
 
     assert said.decode() == "lease lost", errors.decode()
-    assert await stack.publications.find(tenant, 1) is None
-    assert (await stack.publications.head(tenant)).run_id == 2
-    assert await stack.segments_of(tenant, "u") == (1,)
+    assert await harness.publications.find(tenant, 1) is None
+    assert (await harness.publications.head(tenant)).run_id == 2
+    assert await harness.segments_of(tenant, "u") == (1,)
 
 
-async def test_a_worker_frozen_before_it_writes_writes_nothing(stack: Stack, deliveries: Deliveries) -> None:
+async def test_a_worker_frozen_before_it_writes_writes_nothing(
+    harness: MembershipHarness, deliveries: Deliveries
+) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
+    await harness.insert(tenant, [event("u")])
     process = await deliveries.start(job(tenant, 1, {1: IN}), "after_outcomes", "freeze")
     await _until_frozen(process)
-    await stack.compute.run(job(tenant, 2, {1: IN}))
+    await harness.compute.run(job(tenant, 2, {1: IN}))
 
     os.kill(process.pid, signal.SIGCONT)
     said, errors = await process.communicate()
 
     assert said.decode() == "lease lost", errors.decode()
-    rows = await stack.clickhouse.query(
+    rows = await harness.clickhouse.query(
         "SELECT DISTINCT run_id FROM membership_changes WHERE tenant_id = {t:UInt64}", {"t": tenant}
     )
     assert [row[0] for row in rows.rows] == [2]
@@ -149,9 +156,9 @@ def _digest(users: Collection[str]) -> str:
     return str(sums)
 
 
-async def _balance(stack: Stack, tenant: int) -> list[tuple[int, int]]:
+async def _balance(harness: MembershipHarness, tenant: int) -> list[tuple[int, int]]:
     """Entered less exited of each segment over all published rows: its size, if every change was counted once."""
-    rows = await stack.clickhouse.query(
+    rows = await harness.clickhouse.query(
         "SELECT segment_id, sum(change) FROM membership_changes FINAL WHERE tenant_id = {t:UInt64} AND (run_id, fence) IN"
         " (SELECT run_id, fence FROM publications WHERE tenant_id = {t:UInt64}) GROUP BY segment_id ORDER BY segment_id",
         {"t": tenant},

@@ -15,7 +15,7 @@ from segops_common.contracts.jobs import ComputeJob
 from segops_common.core.faults import FaultPoints
 from segops_common.runtime.crash_points import CrashAt
 from segops_membership.ports.tenant_leases import LeaseLost
-from tests.integration.membership.stack import opened
+from tests.integration.membership.harness import opened
 
 LEASE_S = 1.0
 
@@ -41,9 +41,9 @@ async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints
         event_log_url=event_log_url,
         faults=faults,
         lease_s=LEASE_S,
-    ) as stack:
+    ) as harness:
         try:
-            await stack.compute.run(job)
+            await harness.compute.run(job)
         except LeaseLost:
             return "lease lost"
         return "finished"

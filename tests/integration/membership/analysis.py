@@ -1,4 +1,4 @@
-"""Previews, plans and overlaps on the engines of a stack."""
+"""Previews, plans and overlaps on the engines of a harness."""
 
 from __future__ import annotations
 
@@ -23,42 +23,44 @@ from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.static_lists import StaticListVersions
 from segops_membership.service.tenant_lease import LeaseHolder
 from segops_membership.service.use_cases import UseCases
-from tests.integration.membership.stack import Stack, explain_on
+from tests.integration.membership.harness import MembershipHarness, explain_on
 
 SERVICE_TOKEN = "service"
 
 
-def use_cases_of(stack: Stack, *, admission: Admission | None = None, timeout_s: float = PREVIEW_TIMEOUT_S) -> UseCases:
+def use_cases_of(
+    harness: MembershipHarness, *, admission: Admission | None = None, timeout_s: float = PREVIEW_TIMEOUT_S
+) -> UseCases:
     """All use cases, as an API process has them; its cache is new."""
     clock = SystemClock()
-    definitions = PostgresSegmentDefinitions(engine=stack.engine)
-    profiles = ClickHouseProfiles(clickhouse=stack.clickhouse)
+    definitions = PostgresSegmentDefinitions(engine=harness.engine)
+    profiles = ClickHouseProfiles(clickhouse=harness.clickhouse)
     lists = StaticListVersions(
-        lists=StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine), clock=clock, wait_s=0.5
+        lists=StoredStaticLists(clickhouse=harness.clickhouse, engine=harness.engine), clock=clock, wait_s=0.5
     )
     gate = admission or Admission()
-    leases = LeaseHolder(leases=stack.leases, holder="api", ttl=timedelta(seconds=10), clock=clock)
+    leases = LeaseHolder(leases=harness.leases, holder="api", ttl=timedelta(seconds=10), clock=clock)
     snapshots = Snapshots(
         cache=SnapshotCache(clock=clock),
-        watermark=LogIngestWatermark(log=stack.log, clock=clock),
+        watermark=LogIngestWatermark(log=harness.log, clock=clock),
         lists=lists,
-        numbering=ProfileNumbering(leases=leases, sequence=stack.sequence, profiles=profiles, faults=NO_FAULTS),
-        evaluation=ClickHouseEvaluation(clickhouse=stack.clickhouse, timeout_s=timeout_s),
+        numbering=ProfileNumbering(leases=leases, sequence=harness.sequence, profiles=profiles, faults=NO_FAULTS),
+        evaluation=ClickHouseEvaluation(clickhouse=harness.clickhouse, timeout_s=timeout_s),
         clock=clock,
     )
     return UseCases(
-        explain=explain_on(stack),
-        lookup=stack.lookup,
+        explain=explain_on(harness),
+        lookup=harness.lookup,
         previews=Previews(definitions=definitions, lists=lists, snapshots=snapshots, profiles=profiles, admission=gate),
         overlaps=Overlaps(
-            definitions=definitions, publications=stack.publications, results=stack.run_results, admission=gate
+            definitions=definitions, publications=harness.publications, results=harness.run_results, admission=gate
         ),
-        observed=ClickHouseObservedEvents(clickhouse=stack.clickhouse),
+        observed=ClickHouseObservedEvents(clickhouse=harness.clickhouse),
         service_token=SERVICE_TOKEN,
     )
 
 
-async def announce(stack: Stack, tenant: int, segments: dict[int, Group], *, version: int = 1) -> None:
+async def announce(harness: MembershipHarness, tenant: int, segments: dict[int, Group], *, version: int = 1) -> None:
     """Let the present definitions be these."""
     changes = [
         SegmentChanged(
@@ -66,4 +68,4 @@ async def announce(stack: Stack, tenant: int, segments: dict[int, Group], *, ver
         )
         for id, each in segments.items()
     ]
-    await PostgresSegmentDefinitions(engine=stack.engine).apply(changes)
+    await PostgresSegmentDefinitions(engine=harness.engine).apply(changes)

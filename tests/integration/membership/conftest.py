@@ -1,4 +1,4 @@
-"""Migrated engines and a stack for each test."""
+"""Migrated engines and a harness for each test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from segops_common.stores.clickhouse import ClickHouse
-from tests.integration.membership.stack import Stack, migrate_all, opened
+from tests.integration.membership.harness import MembershipHarness, migrate_all, opened
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,9 @@ async def clickhouse(migrated: None, clickhouse_url: str) -> AsyncIterator[Click
 
 
 @pytest.fixture
-async def stack(migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[Stack]:
+async def harness(
+    migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str
+) -> AsyncIterator[MembershipHarness]:
     """A worker and an API on the session's engines."""
-    async with opened(clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url) as stack:
-        yield stack
+    async with opened(clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url) as harness:
+        yield harness

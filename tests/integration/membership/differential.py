@@ -13,10 +13,11 @@ from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.compiler.definitions import NO_REFERENCES, compile_definition
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of
 from segops_membership.domain.set_algebra import Referred, members
+from tests.corpus.builders import new_tenant
 from tests.corpus.cases import SEGMENT
 from tests.corpus.lists import FIRST_VERSION, LAST_VERSION
 from tests.corpus.scenario import LISTED
-from tests.integration.membership.stack import insert_events, insert_lists, new_tenant
+from tests.integration.membership.harness import insert_events, insert_lists
 
 
 async def members_by_sql(

@@ -20,8 +20,9 @@ from segops_membership.app import api_app
 from segops_membership.bootstrap import Bootstrap
 from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
+from tests.corpus.builders import NOW, count, event, group, job, new_tenant
 from tests.integration.membership.analysis import announce, use_cases_of
-from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 AT = "2026-03-01T12:00:00Z"
 LOGGED_IN = {"logic": "AND", "conditions": [count()]}
@@ -74,16 +75,16 @@ class Api:
 
 
 @pytest.fixture
-async def api(stack: Stack) -> AsyncIterator[Api]:
+async def api(harness: MembershipHarness) -> AsyncIterator[Api]:
     """The app in this process, on real engines."""
     tenant, other = new_tenant(), new_tenant()
     segment, foreign = tenant * 10, other * 10
     refers = {"type": "segment", "segment_id": segment}
-    await stack.insert(tenant, [event("u"), event("v", "other")])
-    await announce(stack, tenant, {segment: group(count()), segment + 1: group(refers)})
-    await announce(stack, other, {foreign: group()})
-    await stack.compute.run(job(tenant, 1, {segment: group(count())}))
-    use_cases = use_cases_of(stack)
+    await harness.insert(tenant, [event("u"), event("v", "other")])
+    await announce(harness, tenant, {segment: group(count()), segment + 1: group(refers)})
+    await announce(harness, other, {foreign: group()})
+    await harness.compute.run(job(tenant, 1, {segment: group(count())}))
+    use_cases = use_cases_of(harness)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
@@ -232,11 +233,11 @@ async def test_an_instant_of_long_ago_knows_nobody(api: Api) -> None:
 
 
 async def test_lookups_do_without_postgresql_and_previews_say_that_they_cannot(
-    stack: Stack, clickhouse_url: str, redis_url: str
+    harness: MembershipHarness, clickhouse_url: str, redis_url: str
 ) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
-    await stack.compute.run(job(tenant, 1, {42: group(count())}))
+    await harness.insert(tenant, [event("u")])
+    await harness.compute.run(job(tenant, 1, {42: group(count())}))
     nobody = f"127.0.0.1:{free_port()}"
     settings = Settings(
         postgres_url=f"postgresql+asyncpg://u:p@{nobody}/d",

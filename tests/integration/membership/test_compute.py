@@ -16,7 +16,8 @@ from segops_membership.adapters.postgres.profile_numbers import PostgresProfileN
 from segops_membership.domain.publication import Attempt, Publication
 from segops_membership.ports.tenant_leases import LeaseLost, LeaseTaken
 from segops_membership.service.tenant_lease import LeaseHolder
-from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant, opened
+from tests.corpus.builders import NOW, NOW_MS, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness, opened
 
 SEGMENT = 42
 LOGGED_IN = group(count())
@@ -24,126 +25,126 @@ LATER = NOW + timedelta(minutes=5)
 EARLIER = NOW - timedelta(days=3)
 
 
-async def test_a_job_becomes_membership(stack: Stack) -> None:
+async def test_a_job_becomes_membership(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("user-123"), event("other", "page_viewed")])
+    await harness.insert(tenant, [event("user-123"), event("other", "page_viewed")])
 
-    await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
+    await harness.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
 
-    first = await stack.lookup.segments_of(tenant, "user-123")
-    second = await stack.lookup.segments_of(tenant, "user-123")
+    first = await harness.lookup.segments_of(tenant, "user-123")
+    second = await harness.lookup.segments_of(tenant, "user-123")
     assert (first.segment_ids, first.cached) == ((SEGMENT,), False)
     assert (second.segment_ids, second.cached) == ((SEGMENT,), True)
-    assert await stack.segments_of(tenant, "other") == ()
+    assert await harness.segments_of(tenant, "other") == ()
     # A run that takes a while says more than once that it goes on.
-    *running, done = await stack.results(tenant)
+    *running, done = await harness.results(tenant)
     assert {each.status for each in running} == {"running"}
     assert isinstance(done, SucceededResult)
     assert [(each.segment_id, each.size, each.entered, each.exited) for each in done.segments] == [(SEGMENT, 1, 1, 0)]
     assert done.counts.universe == 2
     assert done.counts.rows_read > 0
-    changes = await stack.changes(tenant)
+    changes = await harness.changes(tenant)
     assert [(each.user_id, each.change, each.run_id) for each in changes] == [("user-123", "entered", 1)]
 
 
-async def test_a_run_is_compared_with_the_one_published_before(stack: Stack) -> None:
+async def test_a_run_is_compared_with_the_one_published_before(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     recent = group(count(window={"last": "1m"}))
-    await stack.insert(tenant, [event("stays"), event("leaves")])
-    await stack.compute.run(job(tenant, 1, {SEGMENT: recent}))
-    await stack.insert(tenant, [event("stays", at=to_ms(LATER)), event("comes", at=to_ms(LATER) - 59_999)])
+    await harness.insert(tenant, [event("stays"), event("leaves")])
+    await harness.compute.run(job(tenant, 1, {SEGMENT: recent}))
+    await harness.insert(tenant, [event("stays", at=to_ms(LATER)), event("comes", at=to_ms(LATER) - 59_999)])
 
-    await stack.compute.run(job(tenant, 2, {SEGMENT: recent}, as_of=LATER))
+    await harness.compute.run(job(tenant, 2, {SEGMENT: recent}, as_of=LATER))
 
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
-    changes = {(each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2}
+    changes = {(each.user_id, each.change) for each in await harness.changes(tenant) if each.run_id == 2}
     assert changes == {("comes", "entered"), ("leaves", "exited")}
-    assert [await stack.segments_of(tenant, user) for user in ("stays", "comes", "leaves")] == [
+    assert [await harness.segments_of(tenant, user) for user in ("stays", "comes", "leaves")] == [
         (SEGMENT,),
         (SEGMENT,),
         (),
     ]
 
 
-async def test_a_job_delivered_again_changes_nothing(stack: Stack) -> None:
+async def test_a_job_delivered_again_changes_nothing(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
+    await harness.insert(tenant, [event("u")])
     asked = job(tenant, 1, {SEGMENT: LOGGED_IN})
-    await stack.compute.run(asked)
-    told = await stack.results(tenant), await stack.changes(tenant)
+    await harness.compute.run(asked)
+    told = await harness.results(tenant), await harness.changes(tenant)
     # What happens between the deliveries is another run's business.
-    await stack.insert(tenant, [event("late")])
+    await harness.insert(tenant, [event("late")])
 
-    await stack.compute.run(asked)
+    await harness.compute.run(asked)
 
-    assert (await stack.results(tenant), await stack.changes(tenant)) == told
-    assert (await stack.publications.head(tenant)).number == 1
-    assert await stack.segments_of(tenant, "late") == ()
+    assert (await harness.results(tenant), await harness.changes(tenant)) == told
+    assert (await harness.publications.head(tenant)).number == 1
+    assert await harness.segments_of(tenant, "late") == ()
 
 
-async def test_an_older_run_than_the_published_one_is_superseded(stack: Stack) -> None:
+async def test_an_older_run_than_the_published_one_is_superseded(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
-    await stack.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}))
+    await harness.insert(tenant, [event("u")])
+    await harness.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}))
 
-    await stack.compute.run(job(tenant, 1, {SEGMENT: group(logic="OR")}, as_of=LATER))
+    await harness.compute.run(job(tenant, 1, {SEGMENT: group(logic="OR")}, as_of=LATER))
 
-    assert (await stack.results(tenant))[-1].status == "superseded"
-    assert await stack.segments_of(tenant, "u") == (SEGMENT,)
+    assert (await harness.results(tenant))[-1].status == "superseded"
+    assert await harness.segments_of(tenant, "u") == (SEGMENT,)
 
 
-async def test_an_older_run_still_publishes_the_segments_that_no_later_run_had(stack: Stack) -> None:
+async def test_an_older_run_still_publishes_the_segments_that_no_later_run_had(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
-    await stack.compute.run(job(tenant, 2, {1: LOGGED_IN}))
+    await harness.insert(tenant, [event("u")])
+    await harness.compute.run(job(tenant, 2, {1: LOGGED_IN}))
 
-    await stack.compute.run(job(tenant, 1, {1: group(logic="OR"), 2: LOGGED_IN}))
+    await harness.compute.run(job(tenant, 1, {1: group(logic="OR"), 2: LOGGED_IN}))
 
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert [each.segment_id for each in done.segments] == [2]
-    assert await stack.segments_of(tenant, "u") == (1, 2)
+    assert await harness.segments_of(tenant, "u") == (1, 2)
 
 
-async def test_a_profile_is_known_from_its_first_event_on_however_late_that_came(stack: Stack) -> None:
+async def test_a_profile_is_known_from_its_first_event_on_however_late_that_came(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     everyone = group(logic="AND")
-    await stack.insert(tenant, [event("u"), event("long known", at=to_ms(EARLIER))])
-    await stack.compute.run(job(tenant, 1, {1: everyone}, as_of=EARLIER))
-    await stack.insert(tenant, [event("u", at=to_ms(EARLIER) - 1)])
+    await harness.insert(tenant, [event("u"), event("long known", at=to_ms(EARLIER))])
+    await harness.compute.run(job(tenant, 1, {1: everyone}, as_of=EARLIER))
+    await harness.insert(tenant, [event("u", at=to_ms(EARLIER) - 1)])
 
-    await stack.compute.run(job(tenant, 2, {1: everyone}, as_of=EARLIER))
-    await stack.compute.run(job(tenant, 3, {1: everyone}, as_of=EARLIER - timedelta(milliseconds=1)))
+    await harness.compute.run(job(tenant, 2, {1: everyone}, as_of=EARLIER))
+    await harness.compute.run(job(tenant, 3, {1: everyone}, as_of=EARLIER - timedelta(milliseconds=1)))
 
-    sizes = [each.segments[0].size for each in await stack.results(tenant) if isinstance(each, SucceededResult)]
+    sizes = [each.segments[0].size for each in await harness.results(tenant) if isinstance(each, SucceededResult)]
     assert sizes == [1, 2, 1]
 
 
-async def test_a_run_as_of_the_past_is_recorded_and_not_shown(stack: Stack) -> None:
+async def test_a_run_as_of_the_past_is_recorded_and_not_shown(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("old", at=to_ms(EARLIER)), event("new")])
-    await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
+    await harness.insert(tenant, [event("old", at=to_ms(EARLIER)), event("new")])
+    await harness.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
 
-    await stack.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}, as_of=EARLIER))
+    await harness.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}, as_of=EARLIER))
 
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert [(each.size, each.entered, each.exited) for each in done.segments] == [(1, 0, 0)]
-    assert await stack.segments_of(tenant, "new") == (SEGMENT,)
-    rows = await stack.clickhouse.query(
+    assert await harness.segments_of(tenant, "new") == (SEGMENT,)
+    rows = await harness.clickhouse.query(
         "SELECT run_id, published, bitmapCardinality(members) FROM segment_runs FINAL WHERE tenant_id = {t:UInt64} ORDER BY run_id",
         {"t": tenant},
     )
     assert [tuple(row) for row in rows.rows] == [(1, True, 2), (2, False, 1)]
 
 
-async def test_history_answers_as_of_any_published_instant(stack: Stack) -> None:
+async def test_history_answers_as_of_any_published_instant(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
-    await stack.compute.run(job(tenant, 1, {1: LOGGED_IN, 2: group(logic="OR")}))
-    await stack.compute.run(job(tenant, 2, {1: group(logic="OR"), 2: LOGGED_IN}, as_of=LATER))
+    await harness.insert(tenant, [event("u")])
+    await harness.compute.run(job(tenant, 1, {1: LOGGED_IN, 2: group(logic="OR")}))
+    await harness.compute.run(job(tenant, 2, {1: group(logic="OR"), 2: LOGGED_IN}, as_of=LATER))
 
     async def then(as_of_ms: int) -> tuple[int, ...]:
-        return (await stack.lookup.segments_as_of(tenant, "u", as_of_ms)).segment_ids
+        return (await harness.lookup.segments_as_of(tenant, "u", as_of_ms)).segment_ids
 
     assert await then(NOW_MS - 1) == ()
     assert await then(NOW_MS) == (1,)
@@ -151,75 +152,75 @@ async def test_history_answers_as_of_any_published_instant(stack: Stack) -> None
     assert await then(to_ms(LATER)) == (2,)
 
 
-async def test_a_job_that_no_version_can_read_is_reported(stack: Stack) -> None:
+async def test_a_job_that_no_version_can_read_is_reported(harness: MembershipHarness) -> None:
     tenant = new_tenant()
 
-    await stack.compute.refuse(tenant, 9)
+    await harness.compute.refuse(tenant, 9)
 
-    assert [(each.run_id, each.status) for each in await stack.results(tenant)] == [(9, "failed")]
+    assert [(each.run_id, each.status) for each in await harness.results(tenant)] == [(9, "failed")]
 
 
-async def test_a_tenant_without_events_has_empty_segments(stack: Stack) -> None:
+async def test_a_tenant_without_events_has_empty_segments(harness: MembershipHarness) -> None:
     tenant = new_tenant()
 
-    await stack.compute.run(job(tenant, 1, {SEGMENT: group()}))
+    await harness.compute.run(job(tenant, 1, {SEGMENT: group()}))
 
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert [(each.size, each.entered) for each in done.segments] == [(0, 0)]
-    assert await stack.segments_of(tenant, "u") == ()
+    assert await harness.segments_of(tenant, "u") == ()
 
 
 @pytest.mark.parametrize("year", [1, 1800, 2500, 9999])
-async def test_instants_that_the_warehouse_cannot_hold(stack: Stack, year: int) -> None:
+async def test_instants_that_the_warehouse_cannot_hold(harness: MembershipHarness, year: int) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
+    await harness.insert(tenant, [event("u")])
     everyone = group()
 
-    await stack.compute.run(job(tenant, 1, {SEGMENT: everyone}, as_of=NOW.replace(year=year)))
+    await harness.compute.run(job(tenant, 1, {SEGMENT: everyone}, as_of=NOW.replace(year=year)))
 
     expected = (SEGMENT,) if year > NOW.year else ()
-    assert (await stack.results(tenant))[-1].status == "succeeded"
-    assert await stack.segments_of(tenant, "u") == expected
+    assert (await harness.results(tenant))[-1].status == "succeeded"
+    assert await harness.segments_of(tenant, "u") == expected
 
 
-async def test_tenants_with_equal_names_stay_apart(stack: Stack) -> None:
+async def test_tenants_with_equal_names_stay_apart(harness: MembershipHarness) -> None:
     ours, theirs = new_tenant(), new_tenant()
-    await stack.insert(ours, [event("u")])
-    await stack.insert(theirs, [event("u", "other")])
+    await harness.insert(ours, [event("u")])
+    await harness.insert(theirs, [event("u", "other")])
 
-    await stack.compute.run(job(ours, 1, {SEGMENT: LOGGED_IN}))
-    await stack.compute.run(job(theirs, 1, {SEGMENT: LOGGED_IN}))
+    await harness.compute.run(job(ours, 1, {SEGMENT: LOGGED_IN}))
+    await harness.compute.run(job(theirs, 1, {SEGMENT: LOGGED_IN}))
 
-    assert await stack.segments_of(ours, "u") == (SEGMENT,)
-    assert await stack.segments_of(theirs, "u") == ()
+    assert await harness.segments_of(ours, "u") == (SEGMENT,)
+    assert await harness.segments_of(theirs, "u") == ()
 
 
-async def test_what_an_abandoned_attempt_wrote_counts_for_nobody(stack: Stack) -> None:
+async def test_what_an_abandoned_attempt_wrote_counts_for_nobody(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
+    await harness.insert(tenant, [event("u")])
     asked = job(tenant, 1, {SEGMENT: LOGGED_IN})
-    await stack.compute.run(asked)
+    await harness.compute.run(asked)
     # The attempt before the published one let everybody into another segment, and died.
     columns = ("tenant_id", "user_key", "segment_id", "run_id", "fence", "change", "at")
-    key = (await stack.clickhouse.query("SELECT xxHash64('u')")).rows[0][0]
-    await stack.clickhouse.insert("membership_changes", [(tenant, key, 666, 1, 0, 1, NOW)], columns)
+    key = (await harness.clickhouse.query("SELECT xxHash64('u')")).rows[0][0]
+    await harness.clickhouse.insert("membership_changes", [(tenant, key, 666, 1, 0, 1, NOW)], columns)
 
-    assert await stack.segments_of(tenant, "u") == (SEGMENT,)
+    assert await harness.segments_of(tenant, "u") == (SEGMENT,)
 
 
 async def test_workers_take_turns_on_a_tenant(
-    stack: Stack, clickhouse_url: str, postgres_url: str, redis_url: str
+    harness: MembershipHarness, clickhouse_url: str, postgres_url: str, redis_url: str
 ) -> None:
     tenant = new_tenant()
     users = [f"u{i}" for i in range(50)]
-    await stack.insert(tenant, [event(user) for user in users])
+    await harness.insert(tenant, [event(user) for user in users])
     odd, even = {1: LOGGED_IN, 2: group(logic="OR")}, {1: group(logic="OR"), 2: LOGGED_IN}
     jobs = [job(tenant, run, odd if run % 2 else even) for run in range(1, 7)]
 
     async with opened(clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url) as other:
-        await asyncio.gather(*((stack, other)[run % 2].compute.run(each) for run, each in enumerate(jobs)))
+        await asyncio.gather(*((harness, other)[run % 2].compute.run(each) for run, each in enumerate(jobs)))
 
-    published = await stack.clickhouse.query(
+    published = await harness.clickhouse.query(
         "SELECT run_id, base_run_id, number FROM publications FINAL WHERE tenant_id = {t:UInt64} ORDER BY number",
         {"t": tenant},
     )
@@ -227,41 +228,41 @@ async def test_workers_take_turns_on_a_tenant(
     assert runs == sorted(runs)
     assert [row[1] for row in published.rows] == [0, *runs[:-1]]
     last = (1,) if runs[-1] % 2 else (2,)
-    assert {await stack.segments_of(tenant, user) for user in users} == {last}
+    assert {await harness.segments_of(tenant, user) for user in users} == {last}
 
 
-async def test_a_lease_has_one_holder_and_a_rising_fence(stack: Stack) -> None:
+async def test_a_lease_has_one_holder_and_a_rising_fence(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     ttl = timedelta(seconds=30)
-    first = await stack.leases.acquire(tenant, "a", ttl)
+    first = await harness.leases.acquire(tenant, "a", ttl)
 
     with pytest.raises(LeaseTaken):
-        await stack.leases.acquire(tenant, "b", ttl)
-    await stack.leases.release(tenant, first)
-    second = await stack.leases.acquire(tenant, "b", ttl)
+        await harness.leases.acquire(tenant, "b", ttl)
+    await harness.leases.release(tenant, first)
+    second = await harness.leases.acquire(tenant, "b", ttl)
 
     assert second > first
     with pytest.raises(LeaseLost):
-        await stack.leases.renew(tenant, first, ttl)
+        await harness.leases.renew(tenant, first, ttl)
 
 
-async def test_a_lease_is_renewed_while_it_is_held(stack: Stack) -> None:
+async def test_a_lease_is_renewed_while_it_is_held(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    leases = LeaseHolder(leases=stack.leases, holder="a", ttl=timedelta(seconds=1), clock=SystemClock())
+    leases = LeaseHolder(leases=harness.leases, holder="a", ttl=timedelta(seconds=1), clock=SystemClock())
 
     async with leases.hold(tenant) as lease:
         await asyncio.sleep(1.6)
         lease.check()
         with pytest.raises(LeaseTaken):
-            await stack.leases.acquire(tenant, "b", timedelta(seconds=1))
+            await harness.leases.acquire(tenant, "b", timedelta(seconds=1))
 
 
-async def test_only_the_lease_holder_moves_the_head(stack: Stack) -> None:
+async def test_only_the_lease_holder_moves_the_head(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
-    await stack.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
-    result = await stack.succeeded(tenant)
-    fence = await stack.leases.acquire(tenant, "a", timedelta(seconds=30))
+    await harness.insert(tenant, [event("u")])
+    await harness.compute.run(job(tenant, 1, {SEGMENT: LOGGED_IN}))
+    result = await harness.succeeded(tenant)
+    fence = await harness.leases.acquire(tenant, "a", timedelta(seconds=30))
 
     def publication(*, fence: int, base: int) -> Publication:
         return Publication(
@@ -269,38 +270,38 @@ async def test_only_the_lease_holder_moves_the_head(stack: Stack) -> None:
         )
 
     with pytest.raises(LeaseLost):
-        await stack.publications.append(tenant, publication(fence=fence - 1, base=1))
+        await harness.publications.append(tenant, publication(fence=fence - 1, base=1))
     with pytest.raises(LeaseLost):
-        await stack.publications.append(tenant, publication(fence=fence, base=0))
-    assert await stack.publications.find(tenant, 2) is None
-    assert (await stack.publications.append(tenant, publication(fence=fence, base=1))).number == 2
+        await harness.publications.append(tenant, publication(fence=fence, base=0))
+    assert await harness.publications.find(tenant, 2) is None
+    assert (await harness.publications.append(tenant, publication(fence=fence, base=1))).number == 2
 
 
-async def test_a_second_number_never_wins(stack: Stack) -> None:
+async def test_a_second_number_never_wins(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    profiles = ClickHouseProfiles(clickhouse=stack.clickhouse)
-    await stack.insert(tenant, [event("u"), event("v")])
+    profiles = ClickHouseProfiles(clickhouse=harness.clickhouse)
+    await harness.insert(tenant, [event("u"), event("v")])
     await profiles.assign_numbers(tenant, 100, 2, 6)
     # A worker whose lease ended wakes up and inserts what it had prepared.
-    rows = await stack.clickhouse.query(
+    rows = await harness.clickhouse.query(
         "SELECT user_key, user_id, first_seen FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant}
     )
     columns = ("tenant_id", "user_key", "user_id", "first_seen", "n", "fence")
     late = [(tenant, key, name, first_seen, n, 5) for n, (key, name, first_seen) in enumerate(rows.rows)]
-    await stack.clickhouse.insert("profiles", late, columns)
-    await stack.clickhouse.command("OPTIMIZE TABLE profiles FINAL")
+    await harness.clickhouse.insert("profiles", late, columns)
+    await harness.clickhouse.command("OPTIMIZE TABLE profiles FINAL")
 
-    numbers = await stack.clickhouse.query(
+    numbers = await harness.clickhouse.query(
         "SELECT n FROM profiles FINAL WHERE tenant_id = {t:UInt64} ORDER BY n", {"t": tenant}
     )
     assert [row[0] for row in numbers.rows] == [100, 101]
     assert await profiles.count_pending(tenant) == 0
 
 
-async def test_number_ranges_never_overlap(stack: Stack, postgres_url: str) -> None:
+async def test_number_ranges_never_overlap(harness: MembershipHarness, postgres_url: str) -> None:
     tenant = new_tenant()
     engine = create_engine(postgres_url)
-    sequences = [stack.sequence, PostgresProfileNumberSequence(engine=engine)]
+    sequences = [harness.sequence, PostgresProfileNumberSequence(engine=engine)]
 
     firsts = await asyncio.gather(*(sequences[i % 2].reserve(tenant, 10) for i in range(20)))
 

@@ -13,14 +13,15 @@ from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_language import Group
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.consumers.definitions import SegmentChanges
-from tests.integration.membership.stack import Stack, count, group, new_tenant
+from tests.corpus.builders import count, group, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 VERSIONS = [group(count(f"event {version}")) for version in range(5)]
 
 
 @pytest.fixture
-def definitions(stack: Stack) -> PostgresSegmentDefinitions:
-    return PostgresSegmentDefinitions(engine=stack.engine)
+def definitions(harness: MembershipHarness) -> PostgresSegmentDefinitions:
+    return PostgresSegmentDefinitions(engine=harness.engine)
 
 
 def change(

@@ -13,6 +13,7 @@ from segops_language import format_instant
 from segops_language.events import Event
 from segops_language.instants import from_ms
 from segops_language.reference.evaluate import evaluate
+from tests.corpus.builders import NOW_MS, count, group
 from tests.corpus.cases import SEGMENT
 from tests.corpus.instants import DAY_MS
 from tests.corpus.scenario import (
@@ -28,7 +29,6 @@ from tests.corpus.scenario import (
     WINDOWS,
 )
 from tests.integration.membership.differential import members_by_sql
-from tests.integration.membership.stack import NOW_MS, count, group
 
 VALUES: list[Any] = [
     *SCALARS,

@@ -15,7 +15,8 @@ from segops_language import Group
 from segops_language.events import Event
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.domain.publication import SegmentOutcome
-from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
+from tests.corpus.builders import NOW, NOW_MS, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 LOGGED_IN, BUYERS, NOBODY = group(count()), group(count("purchase")), group(logic="OR")
 SEGMENTS = {1: LOGGED_IN, 2: BUYERS, 3: group(count("purchase"), negate=True)}
@@ -38,24 +39,26 @@ def history() -> list[Event]:
     ]
 
 
-async def digests(stack: Stack, tenant: int, run: int, segments: dict[int, Group], *, minutes: int = 0) -> list[str]:
-    await stack.compute.run(job(tenant, run, segments, as_of=NOW + timedelta(minutes=minutes)))
-    done = await stack.succeeded(tenant)
+async def digests(
+    harness: MembershipHarness, tenant: int, run: int, segments: dict[int, Group], *, minutes: int = 0
+) -> list[str]:
+    await harness.compute.run(job(tenant, run, segments, as_of=NOW + timedelta(minutes=minutes)))
+    done = await harness.succeeded(tenant)
     assert done.run_id == run
     return [each.digest or "" for each in done.segments]
 
 
-async def test_a_digest_is_the_same_for_any_order_of_arrival_and_any_numbering(stack: Stack) -> None:
+async def test_a_digest_is_the_same_for_any_order_of_arrival_and_any_numbering(harness: MembershipHarness) -> None:
     found = []
     for seed in range(3):
         random, tenant, events = Random(seed), new_tenant(), history()
         # The numbers of profiles follow the order in which runs find them.
         random.shuffle(events)
         cut = random.randrange(1, len(events))
-        await stack.insert(tenant, events[:cut])
-        await digests(stack, tenant, 1, {9: group()})
-        await stack.insert(tenant, events[cut:] + events[: cut // 2])
-        found.append(await digests(stack, tenant, 2, SEGMENTS))
+        await harness.insert(tenant, events[:cut])
+        await digests(harness, tenant, 1, {9: group()})
+        await harness.insert(tenant, events[cut:] + events[: cut // 2])
+        found.append(await digests(harness, tenant, 2, SEGMENTS))
 
     assert found[0] == found[1] == found[2]
     bought = {each.profile_id for each in history() if each.event_type == "purchase"}
@@ -63,15 +66,15 @@ async def test_a_digest_is_the_same_for_any_order_of_arrival_and_any_numbering(s
     assert found[0] == [recomputed(logged_in), recomputed(bought), recomputed(set(USERS) - bought)]
 
 
-async def test_a_digest_is_counted_on_by_who_enters_and_exits(stack: Stack) -> None:
+async def test_a_digest_is_counted_on_by_who_enters_and_exits(harness: MembershipHarness) -> None:
     tenant, short = new_tenant(), group(count(window={"last": "1m"}))
-    await stack.insert(tenant, [event(user) for user in ("stays", "leaves", "one more")])
-    first = await digests(stack, tenant, 1, {1: short, 2: LOGGED_IN})
-    await stack.insert(tenant, [event(user, at=NOW_MS + 60_000) for user in ("stays", "comes")])
+    await harness.insert(tenant, [event(user) for user in ("stays", "leaves", "one more")])
+    first = await digests(harness, tenant, 1, {1: short, 2: LOGGED_IN})
+    await harness.insert(tenant, [event(user, at=NOW_MS + 60_000) for user in ("stays", "comes")])
 
-    second = await digests(stack, tenant, 2, {1: short, 2: LOGGED_IN}, minutes=1)
-    past = await digests(stack, tenant, 3, {1: short, 2: LOGGED_IN})
-    gone = await digests(stack, tenant, 4, {1: NOBODY, 2: LOGGED_IN}, minutes=2)
+    second = await digests(harness, tenant, 2, {1: short, 2: LOGGED_IN}, minutes=1)
+    past = await digests(harness, tenant, 3, {1: short, 2: LOGGED_IN})
+    gone = await digests(harness, tenant, 4, {1: NOBODY, 2: LOGGED_IN}, minutes=2)
 
     everybody = recomputed(("stays", "leaves", "one more", "comes"))
     assert first == [recomputed(("stays", "leaves", "one more"))] * 2
@@ -80,24 +83,24 @@ async def test_a_digest_is_counted_on_by_who_enters_and_exits(stack: Stack) -> N
     assert gone == ["0" * 32, everybody]
 
 
-async def test_what_was_published_without_a_digest_is_summed_up_as_a_whole(stack: Stack) -> None:
+async def test_what_was_published_without_a_digest_is_summed_up_as_a_whole(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("a"), event("b")])
-    await digests(stack, tenant, 1, {1: LOGGED_IN})
-    async with write_session(stack.engine) as session:
+    await harness.insert(tenant, [event("a"), event("b")])
+    await digests(harness, tenant, 1, {1: LOGGED_IN})
+    async with write_session(harness.engine) as session:
         forget = sa.text("UPDATE membership.segment_heads SET digest = NULL WHERE tenant_id = :tenant")
         await session.execute(forget, {"tenant": tenant})
-    await stack.insert(tenant, [event("c")])
+    await harness.insert(tenant, [event("c")])
 
-    assert await digests(stack, tenant, 2, {1: LOGGED_IN}) == [recomputed("abc")]
-    assert await digests(stack, tenant, 3, {1: LOGGED_IN}) == [recomputed("abc")]
+    assert await digests(harness, tenant, 2, {1: LOGGED_IN}) == [recomputed("abc")]
+    assert await digests(harness, tenant, 3, {1: LOGGED_IN}) == [recomputed("abc")]
 
 
-async def test_a_large_change_is_summed_up_alike(stack: Stack) -> None:
+async def test_a_large_change_is_summed_up_alike(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event(user) for user in USERS])
-    found = await digests(stack, tenant, 1, {1: LOGGED_IN, 2: BUYERS})
-    heads = (await stack.publications.head(tenant)).segments
+    await harness.insert(tenant, [event(user) for user in USERS])
+    found = await digests(harness, tenant, 1, {1: LOGGED_IN, 2: BUYERS})
+    heads = (await harness.publications.head(tenant)).segments
     somebody = BitMap([1])
     outcomes = [
         SegmentOutcome(
@@ -112,15 +115,15 @@ async def test_a_large_change_is_summed_up_alike(stack: Stack) -> None:
         for segment in (1, 2)
     ]
     for numbers_in_memory in (0, 10):
-        runs = ClickHouseRunResults(clickhouse=stack.clickhouse, numbers_in_memory=numbers_in_memory)
+        runs = ClickHouseRunResults(clickhouse=harness.clickhouse, numbers_in_memory=numbers_in_memory)
         again = await runs.digests(tenant, heads[1].attempt, outcomes)
         assert [str(again[segment]) for segment in (1, 2)] == found == [recomputed(USERS), recomputed(())]
 
 
-async def test_one_member_more_is_another_digest(stack: Stack) -> None:
+async def test_one_member_more_is_another_digest(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event(user) for user in USERS])
-    before = await digests(stack, tenant, 1, {1: LOGGED_IN})
-    await stack.insert(tenant, [event("")])
+    await harness.insert(tenant, [event(user) for user in USERS])
+    before = await digests(harness, tenant, 1, {1: LOGGED_IN})
+    await harness.insert(tenant, [event("")])
 
-    assert await digests(stack, tenant, 2, {1: LOGGED_IN}) == [recomputed([*USERS, ""])] != before
+    assert await digests(harness, tenant, 2, {1: LOGGED_IN}) == [recomputed([*USERS, ""])] != before

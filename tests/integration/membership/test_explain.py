@@ -19,10 +19,11 @@ from segops_language.walk import Needs, needs_of
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports.events import TooManyEvents
+from tests.corpus.builders import NOW_MS, count, event, group, new_tenant
 from tests.corpus.cases import SEGMENT
 from tests.corpus.scenario import LISTED, OFFSETS, USERS, Scenario
 from tests.integration.membership.differential import members_by_sql
-from tests.integration.membership.stack import NOW_MS, count, event, group, insert_events, new_tenant
+from tests.integration.membership.harness import insert_events
 
 ROUNDS = 6
 CROWD = 8

@@ -19,8 +19,9 @@ from segops_language import Group
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
+from tests.corpus.builders import NOW, NOW_MS, count, event, group, new_tenant
 from tests.integration.membership.analysis import use_cases_of
-from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 BOUGHT = group(count("buy", "gte", 2, window={"last": "1d"}))
 LISTED = Group(logic="OR", conditions=())
@@ -63,20 +64,20 @@ class Api:
 
 
 @pytest.fixture
-async def api(stack: Stack) -> AsyncIterator[Api]:
+async def api(harness: MembershipHarness) -> AsyncIterator[Api]:
     """The app in this process, on real engines."""
     tenant, other = new_tenant(), new_tenant()
-    definitions = PostgresSegmentDefinitions(engine=stack.engine)
-    await stack.insert(tenant, [event("u", "buy", at=NOW_MS - 1000, id="m1"), event("u", "buy", at=NOW_MS, id="m2")])
+    definitions = PostgresSegmentDefinitions(engine=harness.engine)
+    await harness.insert(tenant, [event("u", "buy", at=NOW_MS - 1000, id="m1"), event("u", "buy", at=NOW_MS, id="m2")])
     await definitions.apply([_segment(tenant, 42, BOUGHT), _segment(tenant, 57, LISTED)])
     listed = StaticMembersChanged(
         tenant_id=tenant, segment_id=57, list_version=1, base_version=0, part=1, parts=1, replace=True, add=("listed",)
     )
-    await stack.lists.store([listed])
+    await harness.lists.store([listed])
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
-        yield Running(use_cases_of(stack), authenticator=KnownCallers(tenant, other), checks={})
+        yield Running(use_cases_of(harness), authenticator=KnownCallers(tenant, other), checks={})
 
     app = api_app(lifespan)
     async with (

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from segops_common.contracts.jobs import FailedResult, JobSegment, StaticMembersChanged, SucceededResult
-from tests.integration.membership.stack import NOW_MS, Stack, count, event, group, job, new_tenant, opened
+from tests.corpus.builders import NOW_MS, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness, opened
 
 VIEWS = 400_000
 """Of one user: what is kept of their values cannot be parted by users."""
@@ -33,22 +34,22 @@ def failures(result: SucceededResult | FailedResult) -> dict[int, str]:
 
 
 @pytest.fixture
-async def narrow(clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[Stack]:
+async def narrow(clickhouse_url: str, postgres_url: str, redis_url: str) -> AsyncIterator[MembershipHarness]:
     """A worker whose statements may hold little."""
     async with opened(
         clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url, memory_bytes=MEMORY_BYTES
-    ) as stack:
-        yield stack
+    ) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def tenant(stack: Stack) -> AsyncIterator[int]:
+async def tenant(harness: MembershipHarness) -> AsyncIterator[int]:
     """One who viewed very many pages, and one who logged in and viewed three."""
     tenant = new_tenant()
     few = [event("few", "view", page=page) for page in ("a", "b", "c")]
-    await stack.insert(tenant, [event("few"), *few])
+    await harness.insert(tenant, [event("few"), *few])
     columns = "tenant_id, kind, event_type, user_id, message_id, timestamp, received_at, payload"
-    await stack.clickhouse.command(
+    await harness.clickhouse.command(
         f"INSERT INTO events ({columns}) SELECT {{t:UInt64}}, 'track', 'view', 'many', toString(number),"
         " fromUnixTimestamp64Milli({at:Int64}), fromUnixTimestamp64Milli({at:Int64}),"
         " concat('{\"page\":\"', toString(number), '\"}') FROM numbers({views:UInt64})",
@@ -56,15 +57,15 @@ async def tenant(stack: Stack) -> AsyncIterator[int]:
     )
     yield tenant
     for table in ("events", "profile_seen", "profiles"):
-        await stack.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
+        await harness.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
 
 
 async def test_what_takes_too_much_memory_leaves_the_others_to_be_published(
-    stack: Stack, narrow: Stack, tenant: int
+    harness: MembershipHarness, narrow: MembershipHarness, tenant: int
 ) -> None:
-    await stack.compute.run(job(tenant, 1, {READERS: MANY_VALUES}))
-    assert await stack.segments_of(tenant, "many") == (READERS,)
-    await stack.insert(tenant, [event("new", "view", page=page) for page in ("a", "b", "c")])
+    await harness.compute.run(job(tenant, 1, {READERS: MANY_VALUES}))
+    assert await harness.segments_of(tenant, "many") == (READERS,)
+    await harness.insert(tenant, [event("new", "view", page=page) for page in ("a", "b", "c")])
 
     await narrow.compute.run(job(tenant, 2, {LOGINS: LOGGED_IN, VIEWERS: VIEWED, READERS: MANY_VALUES}))
 
@@ -75,7 +76,9 @@ async def test_what_takes_too_much_memory_leaves_the_others_to_be_published(
     assert found == [(LOGINS, VIEWERS, READERS), (VIEWERS, READERS), (VIEWERS,)]
 
 
-async def test_who_refers_to_what_is_refused_fails_with_it(stack: Stack, narrow: Stack, tenant: int) -> None:
+async def test_who_refers_to_what_is_refused_fails_with_it(
+    harness: MembershipHarness, narrow: MembershipHarness, tenant: int
+) -> None:
     refers = {"type": "segment", "segment_id": READERS, "negate": True}
     segments = {LOGINS: LOGGED_IN, VIEWERS: group(count("view"), refers)}
 
@@ -88,7 +91,7 @@ async def test_who_refers_to_what_is_refused_fails_with_it(stack: Stack, narrow:
     )
 
 
-async def test_a_run_that_fails_for_all_has_failed(narrow: Stack, tenant: int) -> None:
+async def test_a_run_that_fails_for_all_has_failed(narrow: MembershipHarness, tenant: int) -> None:
     await narrow.compute.run(job(tenant, 1, {READERS: MANY_VALUES, VIEWERS: NOWHERE}))
 
     done = await narrow.failed(tenant)
@@ -96,10 +99,10 @@ async def test_a_run_that_fails_for_all_has_failed(narrow: Stack, tenant: int) -
     assert (await narrow.publications.head(tenant)).number == 0
 
 
-async def test_a_lost_list_and_a_broken_reference_leave_the_others_to_be_published(stack: Stack) -> None:
+async def test_a_lost_list_and_a_broken_reference_leave_the_others_to_be_published(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("a")])
-    await stack.lists.store(
+    await harness.insert(tenant, [event("a")])
+    await harness.lists.store(
         [
             StaticMembersChanged(tenant_id=tenant, segment_id=LOST, list_version=1, base_version=0, part=1, parts=1),
             StaticMembersChanged(tenant_id=tenant, segment_id=LOST, list_version=2, base_version=1, part=2, parts=2),
@@ -109,13 +112,13 @@ async def test_a_lost_list_and_a_broken_reference_leave_the_others_to_be_publish
     told = job(tenant, 1, {LOGINS: LOGGED_IN, VIEWERS: NOWHERE, READERS: refers})
     lost = JobSegment(id=LOST, version=2, definition=group(), list_version=2)
 
-    await stack.compute.run(told.model_copy(update={"segments": (lost, *told.segments)}))
+    await harness.compute.run(told.model_copy(update={"segments": (lost, *told.segments)}))
 
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert [(each.segment_id, each.size) for each in done.segments] == [(LOGINS, 1)]
     assert failures(done) == {
         LOST: "static-list-incomplete",
         READERS: "static-list-incomplete",
         VIEWERS: "reference-broken",
     }
-    assert await stack.segments_of(tenant, "a") == (LOGINS,)
+    assert await harness.segments_of(tenant, "a") == (LOGINS,)

@@ -14,7 +14,8 @@ from segops_common.streams.loop.batches import Limits
 from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_membership.consumers.compute import ComputeJobs
-from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
+from tests.corpus.builders import NOW, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 
 def tenants_of_one_partition(count: int) -> list[int]:
@@ -28,21 +29,21 @@ def tenants_of_one_partition(count: int) -> list[int]:
     return found
 
 
-async def finished(stack: Stack, tenant: int) -> list[int]:
-    return [each.run_id for each in await stack.results(tenant) if each.status != "running"]
+async def finished(harness: MembershipHarness, tenant: int) -> list[int]:
+    return [each.run_id for each in await harness.results(tenant) if each.status != "running"]
 
 
-async def test_a_long_run_of_one_tenant_delays_no_other(stack: Stack) -> None:
+async def test_a_long_run_of_one_tenant_delays_no_other(harness: MembershipHarness) -> None:
     slow, *others = tenants_of_one_partition(3)
     for tenant in (slow, *others):
-        await stack.insert(tenant, [event("u")])
-    await stack.log.ensure_topics([COMPUTE_JOBS, COMPUTE_JOBS.dead])
+        await harness.insert(tenant, [event("u")])
+    await harness.log.ensure_topics([COMPUTE_JOBS, COMPUTE_JOBS.dead])
     loop = KeyedLoop(
-        log=stack.log,
+        log=harness.log,
         group="fair",
         topic=COMPUTE_JOBS,
-        handler=ComputeJobs(compute=stack.compute),
-        dead_letters=DeadLetterTopic(log=stack.log),
+        handler=ComputeJobs(compute=harness.compute),
+        dead_letters=DeadLetterTopic(log=harness.log),
         faults=NO_FAULTS,
         clock=SystemClock(),
         limits=Limits(max_records=100),
@@ -50,14 +51,14 @@ async def test_a_long_run_of_one_tenant_delays_no_other(stack: Stack) -> None:
     )
 
     async def ask(asked: ComputeJob) -> None:
-        await stack.log.append(COMPUTE_JOBS, tenant_key(asked.tenant_id), asked.model_dump_json().encode() + b"\n")
+        await harness.log.append(COMPUTE_JOBS, tenant_key(asked.tenant_id), asked.model_dump_json().encode() + b"\n")
 
     async def until_finished(tenant: int, runs: list[int]) -> None:
-        while await finished(stack, tenant) != runs:
+        while await finished(harness, tenant) != runs:
             await asyncio.sleep(0.02)
 
     # As long as somebody has its lease, a tenant's run goes on and on.
-    fence = await stack.leases.acquire(slow, "somebody", timedelta(seconds=60))
+    fence = await harness.leases.acquire(slow, "somebody", timedelta(seconds=60))
     definitions = {1: group(count())}
     for run, tenant in enumerate((slow, slow, *others, others[0], slow), start=1):
         await ask(job(tenant, run, definitions, as_of=NOW + timedelta(seconds=run)))
@@ -66,12 +67,12 @@ async def test_a_long_run_of_one_tenant_delays_no_other(stack: Stack) -> None:
         tasks.create_task(loop.run(stop))
         await until_finished(others[0], [3, 5])
         await until_finished(others[1], [4])
-        assert await stack.results(slow) == []
-        await stack.leases.release(slow, fence)
+        assert await harness.results(slow) == []
+        await harness.leases.release(slow, fence)
         await until_finished(slow, [1, 2, 6])
         stop.set()
 
-    numbers = [(await stack.publications.find(slow, run)) for run in (1, 2, 6)]
+    numbers = [(await harness.publications.find(slow, run)) for run in (1, 2, 6)]
     assert [each.number for each in numbers if each is not None] == [1, 2, 3]
-    positions = await stack.log.positions("fair", COMPUTE_JOBS)
+    positions = await harness.log.positions("fair", COMPUTE_JOBS)
     assert max(positions.values()) == 6

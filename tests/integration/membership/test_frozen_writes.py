@@ -20,7 +20,8 @@ from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeas
 from segops_membership.domain.publication import Attempt, Publication
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.tenant_leases import LeaseLost
-from tests.integration.membership.stack import NOW, NOW_MS, Stack, new_tenant
+from tests.corpus.builders import NOW, NOW_MS, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 TTL: Final = timedelta(seconds=0.5)
 LONG: Final = timedelta(minutes=1)
@@ -67,30 +68,32 @@ async def freezing(postgres_url: str) -> AsyncIterator[Freezing]:
 
 
 async def test_a_worker_frozen_while_it_takes_a_lease_keeps_it_no_longer_than_its_life(
-    stack: Stack, freezing: Freezing
+    harness: MembershipHarness, freezing: Freezing
 ) -> None:
     tenant = new_tenant()
     async with freezing.frozen_in(freezing.leases.acquire(tenant, "frozen", TTL)) as acquired:
         await asyncio.sleep(TTL.total_seconds() + 0.1)
-        assert await stack.leases.acquire(tenant, "other", LONG) == 2
+        assert await harness.leases.acquire(tenant, "other", LONG) == 2
     assert await acquired == 1
     with pytest.raises(LeaseLost):
         await freezing.leases.renew(tenant, 1, TTL)
 
 
 async def test_a_worker_frozen_while_it_renews_a_lease_keeps_it_no_longer_than_its_life(
-    stack: Stack, freezing: Freezing
+    harness: MembershipHarness, freezing: Freezing
 ) -> None:
     tenant = new_tenant()
-    fence = await stack.leases.acquire(tenant, "frozen", TTL)
+    fence = await harness.leases.acquire(tenant, "frozen", TTL)
     async with freezing.frozen_in(freezing.leases.renew(tenant, fence, TTL)):
         await asyncio.sleep(TTL.total_seconds() + 0.1)
-        assert await stack.leases.acquire(tenant, "other", LONG) == fence + 1
+        assert await harness.leases.acquire(tenant, "other", LONG) == fence + 1
 
 
-async def test_a_worker_frozen_while_it_publishes_has_published_nothing(stack: Stack, freezing: Freezing) -> None:
+async def test_a_worker_frozen_while_it_publishes_has_published_nothing(
+    harness: MembershipHarness, freezing: Freezing
+) -> None:
     tenant = new_tenant()
-    fence = await stack.leases.acquire(tenant, "frozen", TTL)
+    fence = await harness.leases.acquire(tenant, "frozen", TTL)
     segment = SegmentResult(segment_id=42, version=1, size=0, entered=0, exited=0)
     publication = Publication(
         tenant_id=tenant,
@@ -103,8 +106,8 @@ async def test_a_worker_frozen_while_it_publishes_has_published_nothing(stack: S
     async with freezing.frozen_in(freezing.publications.append(tenant, publication)) as append:
         await asyncio.sleep(TTL.total_seconds() + 0.1)
         # It may have to wait until PostgreSQL has given up the frozen one.
-        assert await stack.leases.acquire(tenant, "other", LONG) == fence + 1
+        assert await harness.leases.acquire(tenant, "other", LONG) == fence + 1
     with pytest.raises(EngineUnavailable):
         await append
-    assert await stack.publications.find(tenant, 1) is None
-    assert (await stack.publications.head(tenant)).run_id == 0
+    assert await harness.publications.find(tenant, 1) is None
+    assert (await harness.publications.head(tenant)).run_id == 0

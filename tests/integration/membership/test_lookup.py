@@ -26,7 +26,8 @@ from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.membership import MembershipReader
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
-from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
+from tests.corpus.builders import count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 IN, OUT = group(count()), group(logic="OR")
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -78,13 +79,13 @@ class SlowClock(SystemClock):
 
 @asynccontextmanager
 async def api(
-    stack: Stack, redis_url: str | None, *, delay_s: float = 0.0, clock: Clock | None = None
+    harness: MembershipHarness, redis_url: str | None, *, delay_s: float = 0.0, clock: Clock | None = None
 ) -> AsyncIterator[tuple[Lookup, Counted, CollectorRegistry]]:
     """Another API process on the same engines; with a Redis and a clock of its own, if given."""
     clock = clock or SystemClock()
-    redis = create_redis(redis_url) if redis_url else stack.redis
+    redis = create_redis(redis_url) if redis_url else harness.redis
     metrics = Metrics()
-    reader = Counted(ClickHouseMembershipReader(clickhouse=stack.clickhouse), delay_s=delay_s)
+    reader = Counted(ClickHouseMembershipReader(clickhouse=harness.clickhouse), delay_s=delay_s)
     lookup = Lookup(
         reader=reader,
         cache=RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1)),
@@ -97,137 +98,137 @@ async def api(
         await redis.aclose()
 
 
-async def published(stack: Stack, *, run_id: int = 1, tenant: int | None = None) -> int:
+async def published(harness: MembershipHarness, *, run_id: int = 1, tenant: int | None = None) -> int:
     """A tenant whose user `u` is in segments 1 and 2 by odd runs, in 3 by even ones."""
     chosen = tenant or new_tenant()
     if tenant is None:
-        await stack.insert(chosen, [event("u")])
+        await harness.insert(chosen, [event("u")])
     odd = run_id % 2 == 1
     definitions = {1: IN if odd else OUT, 2: IN if odd else OUT, 3: OUT if odd else IN}
-    await stack.compute.run(job(chosen, run_id, definitions))
+    await harness.compute.run(job(chosen, run_id, definitions))
     return chosen
 
 
-async def test_a_publication_is_seen_at_once(stack: Stack) -> None:
-    tenant = await published(stack)
+async def test_a_publication_is_seen_at_once(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
     for run_id in range(2, 12):
-        before = await stack.segments_of(tenant, "u")
-        await published(stack, run_id=run_id, tenant=tenant)
-        after = await stack.segments_of(tenant, "u")
+        before = await harness.segments_of(tenant, "u")
+        await published(harness, run_id=run_id, tenant=tenant)
+        after = await harness.segments_of(tenant, "u")
 
         assert (before, after) == (((1, 2), (3,)) if run_id % 2 == 0 else ((3,), (1, 2)))
 
 
-async def test_a_publication_whose_signal_is_lost_is_seen_within_a_second(stack: Stack) -> None:
-    tenant = await published(stack)
-    assert await stack.segments_of(tenant, "u") == (1, 2)
-    await published(stack, run_id=2, tenant=tenant)
+async def test_a_publication_whose_signal_is_lost_is_seen_within_a_second(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    assert await harness.segments_of(tenant, "u") == (1, 2)
+    await published(harness, run_id=2, tenant=tenant)
     # Redis came back from an older snapshot: the old number, and with it an old answer.
-    await stack.redis.set(number_key(tenant), 1)
+    await harness.redis.set(number_key(tenant), 1)
     await asyncio.sleep(1)
 
-    assert await stack.segments_of(tenant, "u") == (3,)
+    assert await harness.segments_of(tenant, "u") == (3,)
 
 
 @pytest.mark.parametrize("hint", [b"9999", b"-1", b"garbage", b"1e9", b"9" * 400, b""])
-async def test_a_wrong_number_in_redis_misleads_nobody(stack: Stack, hint: bytes) -> None:
-    tenant = await published(stack)
-    await stack.redis.set(number_key(tenant), hint)
-    assert await stack.segments_of(tenant, "u") == (1, 2)
-    assert (await stack.lookup.segments_of(tenant, "u")).cached
+async def test_a_wrong_number_in_redis_misleads_nobody(harness: MembershipHarness, hint: bytes) -> None:
+    tenant = await published(harness)
+    await harness.redis.set(number_key(tenant), hint)
+    assert await harness.segments_of(tenant, "u") == (1, 2)
+    assert (await harness.lookup.segments_of(tenant, "u")).cached
 
-    await published(stack, run_id=2, tenant=tenant)
+    await published(harness, run_id=2, tenant=tenant)
 
-    assert await stack.segments_of(tenant, "u") == (3,)
+    assert await harness.segments_of(tenant, "u") == (3,)
 
 
 @pytest.mark.parametrize(
     "garbage", [b"", b"null", b"{}", b"[2,1]", b"[1,1]", b'["1"]', b"[true]", b"[1.0]", b"\xff", b"[" * 100_000]
 )
-async def test_garbage_in_redis_is_a_miss(stack: Stack, garbage: bytes) -> None:
-    tenant = await published(stack)
-    await stack.redis.set(entry_key(tenant, 1, "u"), garbage)
+async def test_garbage_in_redis_is_a_miss(harness: MembershipHarness, garbage: bytes) -> None:
+    tenant = await published(harness)
+    await harness.redis.set(entry_key(tenant, 1, "u"), garbage)
 
-    found = await stack.lookup.segments_of(tenant, "u")
+    found = await harness.lookup.segments_of(tenant, "u")
 
     assert (found.segment_ids, found.cached) == ((1, 2), False)
-    assert (await stack.lookup.segments_of(tenant, "u")).cached
+    assert (await harness.lookup.segments_of(tenant, "u")).cached
 
 
-async def test_a_key_of_another_type_in_redis_is_no_failure(stack: Stack) -> None:
-    tenant = await published(stack)
-    await stack.redis.delete(number_key(tenant))
-    await stack.redis.rpush(entry_key(tenant, 1, "u"), "x")
+async def test_a_key_of_another_type_in_redis_is_no_failure(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    await harness.redis.delete(number_key(tenant))
+    await harness.redis.rpush(entry_key(tenant, 1, "u"), "x")
 
-    assert await stack.segments_of(tenant, "u") == (1, 2)
+    assert await harness.segments_of(tenant, "u") == (1, 2)
 
 
-async def test_entries_lapse(stack: Stack) -> None:
-    tenant = await published(stack)
+async def test_entries_lapse(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
     for user in ("u", *(f"stranger-{i}" for i in range(20))):
-        await stack.segments_of(tenant, user)
+        await harness.segments_of(tenant, user)
 
-    known = await stack.redis.pttl(entry_key(tenant, 1, "u"))
-    unknown = [await stack.redis.pttl(entry_key(tenant, 1, f"stranger-{i}")) for i in range(20)]
+    known = await harness.redis.pttl(entry_key(tenant, 1, "u"))
+    unknown = [await harness.redis.pttl(entry_key(tenant, 1, f"stranger-{i}")) for i in range(20)]
 
     assert 0.85 * TTL_S * 1000 < known <= 1.1 * TTL_S * 1000
     assert all(0.85 * NEGATIVE_TTL_S * 1000 < ttl <= 1.1 * NEGATIVE_TTL_S * 1000 for ttl in unknown)
     assert len({ttl // 100 for ttl in unknown}) > 5
 
 
-async def test_an_unknown_user_is_cached_too(stack: Stack) -> None:
-    tenant = await published(stack)
+async def test_an_unknown_user_is_cached_too(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
 
-    first, second = [await stack.lookup.segments_of(tenant, "stranger") for _ in range(2)]
+    first, second = [await harness.lookup.segments_of(tenant, "stranger") for _ in range(2)]
 
     assert (first.segment_ids, first.cached) == ((), False)
     assert (second.segment_ids, second.cached) == ((), True)
 
 
-async def test_many_cold_lookups_of_a_user_ask_once(stack: Stack) -> None:
-    tenant = await published(stack)
-    async with api(stack, None, delay_s=0.05) as (lookup, reader, _):
+async def test_many_cold_lookups_of_a_user_ask_once(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    async with api(harness, None, delay_s=0.05) as (lookup, reader, _):
         found = await asyncio.gather(*(lookup.segments_of(tenant, "u") for _ in range(1000)))
 
     assert {each.segment_ids for each in found} == {(1, 2)}
     assert reader.folds == 1
 
 
-async def test_a_process_waits_for_another_that_is_asking(stack: Stack) -> None:
-    tenant = await published(stack)
-    await stack.redis.set(entry_key(tenant, 1, "u") + ":lock", b"1", px=2000)
-    async with api(stack, None, clock=SlowClock()) as (lookup, reader, _), asyncio.TaskGroup() as tasks:
+async def test_a_process_waits_for_another_that_is_asking(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    await harness.redis.set(entry_key(tenant, 1, "u") + ":lock", b"1", px=2000)
+    async with api(harness, None, clock=SlowClock()) as (lookup, reader, _), asyncio.TaskGroup() as tasks:
         asked = tasks.create_task(lookup.segments_of(tenant, "u"))
         await reader.asked.wait()
         await asyncio.sleep(0.01)
-        await stack.redis.set(entry_key(tenant, 1, "u"), b"[1, 2]")
+        await harness.redis.set(entry_key(tenant, 1, "u"), b"[1, 2]")
 
     assert asked.result().segment_ids == (1, 2)
     assert reader.folds == 0
 
 
-async def test_a_process_that_died_while_asking_is_not_waited_for(stack: Stack) -> None:
-    tenant = await published(stack)
-    await stack.redis.set(entry_key(tenant, 1, "u") + ":lock", b"1", px=2000)
+async def test_a_process_that_died_while_asking_is_not_waited_for(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    await harness.redis.set(entry_key(tenant, 1, "u") + ":lock", b"1", px=2000)
 
-    assert await stack.segments_of(tenant, "u") == (1, 2)
+    assert await harness.segments_of(tenant, "u") == (1, 2)
 
 
-async def test_the_warehouse_is_asked_a_few_at_a_time(stack: Stack) -> None:
-    tenant = await published(stack)
-    async with api(stack, None, delay_s=0.02) as (lookup, reader, _):
+async def test_the_warehouse_is_asked_a_few_at_a_time(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    async with api(harness, None, delay_s=0.02) as (lookup, reader, _):
         await asyncio.gather(*(lookup.segments_of(tenant, f"user-{i}") for i in range(48)))
 
     assert reader.folds == 48
     assert reader.most_at_once == 16
 
 
-async def test_without_redis_answers_are_slower_and_right(stack: Stack) -> None:
-    tenant = await published(stack)
-    async with api(stack, NOWHERE) as (lookup, reader, registry):
+async def test_without_redis_answers_are_slower_and_right(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    async with api(harness, NOWHERE) as (lookup, reader, registry):
         first = await lookup.segments_of(tenant, "u")
         again = await lookup.segments_of(tenant, "u")
-        await published(stack, run_id=2, tenant=tenant)
+        await published(harness, run_id=2, tenant=tenant)
         await asyncio.sleep(1)
         after = await lookup.segments_of(tenant, "u")
 
@@ -237,10 +238,10 @@ async def test_without_redis_answers_are_slower_and_right(stack: Stack) -> None:
     assert registry.get_sample_value("segops_lookups_total", {"source": "local"}) == 1
 
 
-async def test_without_the_warehouse_redis_answers(stack: Stack) -> None:
-    tenant = await published(stack)
-    await stack.segments_of(tenant, "u")
-    async with api(stack, None) as (lookup, reader, _):
+async def test_without_the_warehouse_redis_answers(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    await harness.segments_of(tenant, "u")
+    async with api(harness, None) as (lookup, reader, _):
         reader.is_down = True
         found = await lookup.segments_of(tenant, "u")
         await lookup.check()
@@ -248,9 +249,9 @@ async def test_without_the_warehouse_redis_answers(stack: Stack) -> None:
     assert (found.segment_ids, found.cached) == ((1, 2), True)
 
 
-async def test_without_both_there_is_no_answer(stack: Stack) -> None:
-    tenant = await published(stack)
-    async with api(stack, NOWHERE) as (lookup, reader, _):
+async def test_without_both_there_is_no_answer(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    async with api(harness, NOWHERE) as (lookup, reader, _):
         reader.is_down = True
         with pytest.raises(Unavailable) as refusal:
             await lookup.segments_of(tenant, "u")
@@ -260,9 +261,9 @@ async def test_without_both_there_is_no_answer(stack: Stack) -> None:
     assert refusal.value.headers["Retry-After"] == "1"
 
 
-async def test_a_slow_warehouse_is_not_waited_for(stack: Stack) -> None:
-    tenant = await published(stack)
-    async with api(stack, None, delay_s=30) as (lookup, _, _):
+async def test_a_slow_warehouse_is_not_waited_for(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
+    async with api(harness, None, delay_s=30) as (lookup, _, _):
         started = asyncio.get_running_loop().time()
         with pytest.raises(Unavailable):
             await lookup.segments_of(tenant, "u")
@@ -270,17 +271,17 @@ async def test_a_slow_warehouse_is_not_waited_for(stack: Stack) -> None:
     assert asyncio.get_running_loop().time() - started < 3.5
 
 
-async def test_ids_are_compared_byte_by_byte(stack: Stack) -> None:
+async def test_ids_are_compared_byte_by_byte(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     users = ["é", "e\u0301", "U", "u", " u", "u ", "u'; DROP TABLE events--", "{user:String}", "\\N", "\t"]
-    await stack.insert(tenant, [event(user, "login" if i % 2 == 0 else "other") for i, user in enumerate(users)])
-    await stack.compute.run(job(tenant, 1, {1: IN}))
+    await harness.insert(tenant, [event(user, "login" if i % 2 == 0 else "other") for i, user in enumerate(users)])
+    await harness.compute.run(job(tenant, 1, {1: IN}))
 
-    assert [bool(await stack.segments_of(tenant, user)) for user in users] == [i % 2 == 0 for i in range(len(users))]
+    assert [bool(await harness.segments_of(tenant, user)) for user in users] == [i % 2 == 0 for i in range(len(users))]
 
 
-async def test_an_answer_never_mixes_runs(stack: Stack) -> None:
-    tenant = await published(stack)
+async def test_an_answer_never_mixes_runs(harness: MembershipHarness) -> None:
+    tenant = await published(harness)
     seen: set[tuple[int, ...]] = set()
 
     async def read(ask: Callable[[], Awaitable[tuple[int, ...]]], until: asyncio.Event) -> None:
@@ -289,15 +290,15 @@ async def test_an_answer_never_mixes_runs(stack: Stack) -> None:
             await asyncio.sleep(0)
 
     done = asyncio.Event()
-    async with api(stack, NOWHERE) as (uncached, _, _), asyncio.TaskGroup() as tasks:
+    async with api(harness, NOWHERE) as (uncached, _, _), asyncio.TaskGroup() as tasks:
 
         async def straight() -> tuple[int, ...]:
             return (await uncached.segments_of(tenant, "u")).segment_ids
 
-        tasks.create_task(read(lambda: stack.segments_of(tenant, "u"), done))
+        tasks.create_task(read(lambda: harness.segments_of(tenant, "u"), done))
         tasks.create_task(read(straight, done))
         for run_id in range(2, 8):
-            await published(stack, run_id=run_id, tenant=tenant)
+            await published(harness, run_id=run_id, tenant=tenant)
         done.set()
 
     assert seen == {(1, 2), (3,)}

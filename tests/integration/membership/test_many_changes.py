@@ -15,7 +15,8 @@ from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.domain.digest import Digest
 from segops_membership.domain.publication import Attempt, Publication, SegmentHead, SegmentOutcome
-from tests.integration.membership.stack import NOW, NOW_MS, Stack, event, new_tenant
+from tests.corpus.builders import NOW, NOW_MS, event, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 USERS: Final = 20
 BASE: Final = SegmentHead(Attempt(1, 1), NOW_MS - 1, Digest())
@@ -65,11 +66,11 @@ OUTCOMES: Final = [
     [(1, [[1], [2], [4]]), (9, [[1], [2, 4]]), (2_000_000, [[1, 2, 4]])],
 )
 async def test_changes_are_written_and_summed_up_in_portions(
-    stack: Stack, clickhouse_url: str, numbers_at_once: int, portions: list[list[int]]
+    harness: MembershipHarness, clickhouse_url: str, numbers_at_once: int, portions: list[list[int]]
 ) -> None:
     tenant, attempt = new_tenant(), Attempt(9, 9)
-    await stack.insert(tenant, [event(f"user-{n}") for n in range(USERS)])
-    await ClickHouseProfiles(clickhouse=stack.clickhouse).assign_numbers(tenant, 1, USERS, 1)
+    await harness.insert(tenant, [event(f"user-{n}") for n in range(USERS)])
+    await ClickHouseProfiles(clickhouse=harness.clickhouse).assign_numbers(tenant, 1, USERS, 1)
     recording = Recording(url=clickhouse_url)
     recording.inserted = []
     runs = ClickHouseRunResults(clickhouse=recording, numbers_at_once=numbers_at_once)
@@ -83,21 +84,21 @@ async def test_changes_are_written_and_summed_up_in_portions(
         "SELECT segment_id, countIf(change = 1), countIf(change = -1), uniqExact(user_key) FROM membership_changes"
         " WHERE tenant_id = {t:UInt64} AND run_id = 9 AND fence = 9 GROUP BY segment_id ORDER BY segment_id"
     )
-    found = await stack.clickhouse.query(query, {"t": tenant})
+    found = await harness.clickhouse.query(query, {"t": tenant})
     assert [tuple(map(int, row)) for row in found.rows] == [(1, 12, 0, 12), (2, 4, 4, 8), (4, 1, 0, 1)]
-    at_once = await ClickHouseRunResults(clickhouse=stack.clickhouse).digests(tenant, attempt, OUTCOMES)
+    at_once = await ClickHouseRunResults(clickhouse=harness.clickhouse).digests(tenant, attempt, OUTCOMES)
     assert digests == at_once
     assert digests[3] == Digest()
     assert digests[5] != Digest(), "what is not published is summed up whole"
 
 
 @pytest.mark.parametrize("names_at_once", [1, 5, 50_000])
-async def test_each_change_is_read_once_however_few_names_fit(stack: Stack, names_at_once: int) -> None:
+async def test_each_change_is_read_once_however_few_names_fit(harness: MembershipHarness, names_at_once: int) -> None:
     tenant, attempt = new_tenant(), Attempt(9, 9)
     names = [f"user-{n}" for n in range(USERS)]
-    await stack.insert(tenant, [event(name) for name in names])
-    await ClickHouseProfiles(clickhouse=stack.clickhouse).assign_numbers(tenant, 1, USERS, 1)
-    runs = ClickHouseRunResults(clickhouse=stack.clickhouse, names_at_once=names_at_once)
+    await harness.insert(tenant, [event(name) for name in names])
+    await ClickHouseProfiles(clickhouse=harness.clickhouse).assign_numbers(tenant, 1, USERS, 1)
+    runs = ClickHouseRunResults(clickhouse=harness.clickhouse, names_at_once=names_at_once)
     await runs.write_outcomes(tenant, attempt, OUTCOMES, NOW_MS, NOW)
     result = SucceededResult(
         run_id=9,
@@ -121,7 +122,7 @@ async def test_each_change_is_read_once_however_few_names_fit(stack: Stack, name
         for user_id in changed.user_ids
     ]
 
-    numbered = await stack.clickhouse.query(
+    numbered = await harness.clickhouse.query(
         "SELECT n, user_id FROM profiles FINAL WHERE tenant_id = {t:UInt64}", {"t": tenant}
     )
     users = {int(n): str(user_id) for n, user_id in numbered.rows}

@@ -15,7 +15,8 @@ from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
 from segops_membership.ports.evaluation import EvaluationResult, QueryRefused
-from tests.integration.membership.stack import NOW_MS, Stack, count, group, new_tenant
+from tests.corpus.builders import NOW_MS, count, group, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 USERS = 60_000
 DEFINITION = group(
@@ -27,7 +28,7 @@ DEFINITION = group(
 
 
 @pytest.fixture
-async def tenant(stack: Stack) -> AsyncIterator[int]:
+async def tenant(harness: MembershipHarness) -> AsyncIterator[int]:
     """A tenant with so many users that a statement about all of them takes some memory."""
     tenant = new_tenant()
     columns = "tenant_id, kind, event_type, user_id, message_id, timestamp, received_at, payload"
@@ -36,17 +37,17 @@ async def tenant(stack: Stack) -> AsyncIterator[int]:
         ("track", "login", "{}"),
         ("identify", "$identify", '{"plan":"pro"}'),
     ):
-        await stack.clickhouse.command(
+        await harness.clickhouse.command(
             f"INSERT INTO events ({columns}) SELECT {{t:UInt64}}, {{kind:String}}, {{type:String}},"
             " concat('a user with a long id ', toString(number)), generateUUIDv4(), fromUnixTimestamp64Milli({at:Int64}),"
             " fromUnixTimestamp64Milli({at:Int64}), {payload:String}"
             f" FROM numbers({{users:UInt64}})",
             {"t": tenant, "kind": kind, "type": event_type, "at": NOW_MS - 1000, "payload": payload, "users": USERS},
         )
-    await ClickHouseProfiles(clickhouse=stack.clickhouse).assign_numbers(tenant, 0, USERS, 1)
+    await ClickHouseProfiles(clickhouse=harness.clickhouse).assign_numbers(tenant, 0, USERS, 1)
     yield tenant
     for table in ("events", "profile_seen", "profiles"):
-        await stack.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
+        await harness.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
 
 
 async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> EvaluationResult:
@@ -119,12 +120,14 @@ async def test_queries_tell_the_rows_that_are_to_be_read(recording: Recording, t
     assert 3 * USERS <= logins.rows <= 3 * USERS + 4 * 8192
 
 
-async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(stack: Stack, tenant: int) -> None:
-    whole = await answer(stack.clickhouse, tenant, 4 * 1024**3)
-    in_parts = await answer(stack.clickhouse, tenant, 10 * 1024**2)
+async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(
+    harness: MembershipHarness, tenant: int
+) -> None:
+    whole = await answer(harness.clickhouse, tenant, 4 * 1024**3)
+    in_parts = await answer(harness.clickhouse, tenant, 10 * 1024**2)
 
     assert len(whole.universe) == USERS
     assert (in_parts.universe, in_parts.members) == (whole.universe, whole.members)
     assert in_parts.rows_read > whole.rows_read
     with pytest.raises(QueryRefused, match="memory, with its error 241"):
-        await answer(stack.clickhouse, tenant, 1024**2)
+        await answer(harness.clickhouse, tenant, 1024**2)

@@ -17,13 +17,14 @@ from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluatio
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
 from segops_membership.domain.set_algebra import members
+from tests.corpus.builders import group, new_tenant
 from tests.corpus.cases import SEGMENT
 from tests.corpus.edges import DEFINITIONS, EVENTS
 from tests.corpus.instants import NOW_MS
 from tests.corpus.killers import KILLERS
 from tests.corpus.mutants import MUTANTS, Mutant
 from tests.integration.membership.differential import number_profiles
-from tests.integration.membership.stack import group, insert_events, new_tenant
+from tests.integration.membership.harness import insert_events
 
 README = Path(__file__).parents[3] / "README.md"
 

@@ -6,7 +6,8 @@ import pytest
 
 from segops_language import Group
 from segops_language.reference.evaluate import evaluate
-from tests.integration.membership.stack import NOW_MS, Stack, count, event, group, job, new_tenant
+from tests.corpus.builders import NOW_MS, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 LOGGED_IN = group(count())
 BOUGHT = group(count("purchase"))
@@ -23,49 +24,53 @@ def member_of(segment_id: int, *, negate: bool = False) -> dict[str, object]:
     return {"type": "segment", "segment_id": segment_id, "negate": negate}
 
 
-async def test_a_job_brings_the_definitions_it_refers_to(stack: Stack) -> None:
+async def test_a_job_brings_the_definitions_it_refers_to(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, EVENTS)
+    await harness.insert(tenant, EVENTS)
     segments = {10: group(member_of(20), member_of(30, negate=True)), 11: group(member_of(40, negate=True))}
     references = {20: LOGGED_IN, 30: group(member_of(40)), 40: BOUGHT}
 
-    await stack.compute.run(job(tenant, 1, segments, references=references))
+    await harness.compute.run(job(tenant, 1, segments, references=references))
 
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert [(each.segment_id, each.size) for each in done.segments] == [(10, 1), (11, 2)]
-    assert await stack.segments_of(tenant, "logs in") == (10, 11)
-    assert await stack.segments_of(tenant, "neither") == (11,)
+    assert await harness.segments_of(tenant, "logs in") == (10, 11)
+    assert await harness.segments_of(tenant, "neither") == (11,)
     # What is only referred to is not computed: its members enter by runs of its own.
-    assert await stack.segments_of(tenant, "both") == ()
+    assert await harness.segments_of(tenant, "both") == ()
     for segment_id, definition in segments.items():
         expected = evaluate(definition, EVENTS, NOW_MS, segment_id=segment_id, references=references)
-        members = {each.profile_id for each in EVENTS if segment_id in await stack.segments_of(tenant, each.profile_id)}
+        members = {
+            each.profile_id for each in EVENTS if segment_id in await harness.segments_of(tenant, each.profile_id)
+        }
         assert members == expected
 
 
-async def test_a_segment_of_the_same_job_counts_by_the_job_even_when_it_is_superseded(stack: Stack) -> None:
+async def test_a_segment_of_the_same_job_counts_by_the_job_even_when_it_is_superseded(
+    harness: MembershipHarness,
+) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, EVENTS)
-    await stack.compute.run(job(tenant, 2, {20: LOGGED_IN}))
+    await harness.insert(tenant, EVENTS)
+    await harness.compute.run(job(tenant, 2, {20: LOGGED_IN}))
 
-    await stack.compute.run(job(tenant, 1, {10: group(member_of(20)), 20: BOUGHT}, references={20: LOGGED_IN}))
+    await harness.compute.run(job(tenant, 1, {10: group(member_of(20)), 20: BOUGHT}, references={20: LOGGED_IN}))
 
-    assert [each.segment_id for each in (await stack.succeeded(tenant)).segments] == [10]
-    assert await stack.segments_of(tenant, "buys") == (10,)
-    assert await stack.segments_of(tenant, "logs in") == (20,)
+    assert [each.segment_id for each in (await harness.succeeded(tenant)).segments] == [10]
+    assert await harness.segments_of(tenant, "buys") == (10,)
+    assert await harness.segments_of(tenant, "logs in") == (20,)
 
 
-async def test_a_changed_inner_definition_counts_from_the_next_run_on(stack: Stack) -> None:
+async def test_a_changed_inner_definition_counts_from_the_next_run_on(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, EVENTS)
+    await harness.insert(tenant, EVENTS)
     outer = {10: group(member_of(20))}
-    await stack.compute.run(job(tenant, 1, outer, references={20: LOGGED_IN}))
+    await harness.compute.run(job(tenant, 1, outer, references={20: LOGGED_IN}))
 
-    await stack.compute.run(job(tenant, 2, outer, references={20: BOUGHT}))
+    await harness.compute.run(job(tenant, 2, outer, references={20: BOUGHT}))
 
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
-    changes = {(each.user_id, each.change) for each in await stack.changes(tenant) if each.run_id == 2}
+    changes = {(each.user_id, each.change) for each in await harness.changes(tenant) if each.run_id == 2}
     assert changes == {("buys", "entered"), ("logs in", "exited")}
 
 
@@ -78,16 +83,16 @@ async def test_a_changed_inner_definition_counts_from_the_next_run_on(stack: Sta
     ],
 )
 async def test_a_job_whose_references_lead_nowhere_fails(
-    stack: Stack, references: dict[int, Group], reason: str
+    harness: MembershipHarness, references: dict[int, Group], reason: str
 ) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, EVENTS)
+    await harness.insert(tenant, EVENTS)
 
-    await stack.compute.run(job(tenant, 1, {10: group(member_of(20))}, references=references))
+    await harness.compute.run(job(tenant, 1, {10: group(member_of(20))}, references=references))
 
-    done = await stack.failed(tenant)
+    done = await harness.failed(tenant)
     assert done.problem.type == "https://segops.dev/problems/reference-broken"
     assert reason in done.problem.detail
-    assert (await stack.publications.head(tenant)).number == 0
-    await stack.compute.run(job(tenant, 2, {10: LOGGED_IN}))
-    assert await stack.segments_of(tenant, "both") == (10,)
+    assert (await harness.publications.head(tenant)).number == 0
+    await harness.compute.run(job(tenant, 2, {10: LOGGED_IN}))
+    assert await harness.segments_of(tenant, "both") == (10,)

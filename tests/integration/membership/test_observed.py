@@ -15,13 +15,14 @@ from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
 from segops_testkit.auth import FakeAuthenticator
 from segops_testkit.http import in_process
+from tests.corpus.builders import event, new_tenant
 from tests.integration.membership.analysis import SERVICE_TOKEN, use_cases_of
-from tests.integration.membership.stack import Stack, event, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 
-async def test_types_and_properties_are_those_of_the_tenant(stack: Stack) -> None:
+async def test_types_and_properties_are_those_of_the_tenant(harness: MembershipHarness) -> None:
     tenant, other = new_tenant(), new_tenant()
-    await stack.insert(
+    await harness.insert(
         tenant,
         [
             replace(event("u", "purchase"), payload={"price": 5, "a.b": "x"}),
@@ -30,9 +31,11 @@ async def test_types_and_properties_are_those_of_the_tenant(stack: Stack) -> Non
             event("v", "$identify", plan="pro"),
         ],
     )
-    await stack.insert(other, [event("u", "secret", canary=1)])
+    await harness.insert(other, [event("u", "secret", canary=1)])
 
-    seen = await ClickHouseObservedEvents(clickhouse=stack.clickhouse).read(tenant, ["purchase", "$identify", "absent"])
+    seen = await ClickHouseObservedEvents(clickhouse=harness.clickhouse).read(
+        tenant, ["purchase", "$identify", "absent"]
+    )
 
     assert (seen.event_types[0], set(seen.event_types)) == ("purchase", {"purchase", "login", "$identify"})
     assert seen.complete
@@ -48,20 +51,20 @@ async def test_types_and_properties_are_those_of_the_tenant(stack: Stack) -> Non
     }
 
 
-async def test_a_tenant_without_events_has_none(stack: Stack) -> None:
-    seen = await ClickHouseObservedEvents(clickhouse=stack.clickhouse).read(new_tenant(), ["login"])
+async def test_a_tenant_without_events_has_none(harness: MembershipHarness) -> None:
+    seen = await ClickHouseObservedEvents(clickhouse=harness.clickhouse).read(new_tenant(), ["login"])
 
     assert seen == ObservedEvents(event_types=(), complete=True, properties={})
 
 
 @pytest.mark.parametrize(("credential", "status"), [(f"Service {SERVICE_TOKEN}", 200), ("Service x", 401), (None, 401)])
-async def test_only_services_are_told(stack: Stack, credential: str | None, status: int) -> None:
+async def test_only_services_are_told(harness: MembershipHarness, credential: str | None, status: int) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u", "login")])
+    await harness.insert(tenant, [event("u", "login")])
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
-        yield Running(use_cases_of(stack), authenticator=FakeAuthenticator())
+        yield Running(use_cases_of(harness), authenticator=FakeAuthenticator())
 
     async with in_process(api_app(lifespan)) as client:
         headers = {} if credential is None else {"Authorization": credential}

@@ -12,9 +12,9 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
 from segops_membership.sql.parameters import WAREHOUSE_MIN_MS
+from tests.corpus.builders import NOW_MS, group
 from tests.corpus.cases import SEGMENT
 from tests.integration.membership.differential import members_by_sql
-from tests.integration.membership.stack import NOW_MS, group
 
 _EVENT_TYPES = ("a", "b", "ab", "abc", "$page")
 _PATTERNS = ("a", "b", "a*", "*", "ab*", "$page")

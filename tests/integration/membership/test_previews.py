@@ -23,9 +23,10 @@ from segops_membership.ports.evaluation import QueryRefused
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.previews import Preview
 from segops_membership.service.tenant_lease import LeaseHolder
+from tests.corpus.builders import NOW, NOW_MS, count, event, group, job, new_tenant
 from tests.corpus.scenario import Scenario
 from tests.integration.membership.analysis import announce, use_cases_of
-from tests.integration.membership.stack import NOW, NOW_MS, Stack, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 SEGMENT = 7
 PRO: dict[str, object] = {"type": "user_property", "property": "plan", "operator": "eq", "value": "pro"}
@@ -80,8 +81,8 @@ def listing(tenant: int, segment_id: int, version: int, users: Collection[str]) 
     )
 
 
-async def previewed(stack: Stack, tenant: int, definition: Group, **more: int) -> Preview:
-    previews = use_cases_of(stack).previews
+async def previewed(harness: MembershipHarness, tenant: int, definition: Group, **more: int) -> Preview:
+    previews = use_cases_of(harness).previews
     return await previews.preview(tenant, definition, segment_id=more.get("segment_id"), as_of=NOW)
 
 
@@ -111,42 +112,42 @@ def assert_exact(
         assert (share.kept, share.kept + share.dropped) == (len(members(alone)), found.universe), share.path
 
 
-async def test_a_preview_of_every_condition_type_is_exact(stack: Stack) -> None:
+async def test_a_preview_of_every_condition_type_is_exact(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     inner = group(count("buy"))
-    await stack.insert(tenant, EVENTS)
-    await announce(stack, tenant, {20: inner})
+    await harness.insert(tenant, EVENTS)
+    await announce(harness, tenant, {20: inner})
 
-    found = await previewed(stack, tenant, EVERY_TYPE, segment_id=SEGMENT)
+    found = await previewed(harness, tenant, EVERY_TYPE, segment_id=SEGMENT)
 
     assert_exact(found, EVERY_TYPE, EVENTS, SEGMENT, {20: inner})
     assert [share.kept for share in found.per_condition] == [3, 3, 2, 2, 1, 2, 4, 3, 1, 0, 1, 3]
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_a_preview_of_any_definition_in_any_world_is_exact(stack: Stack, seed: int) -> None:
+async def test_a_preview_of_any_definition_in_any_world_is_exact(harness: MembershipHarness, seed: int) -> None:
     scenario = Scenario(Random(seed))
     tenant = new_tenant()
-    await stack.insert(tenant, scenario.events)
-    await announce(stack, tenant, dict.fromkeys(scenario.lists, group(logic="OR")))
+    await harness.insert(tenant, scenario.events)
+    await announce(harness, tenant, dict.fromkeys(scenario.lists, group(logic="OR")))
     for static, users in scenario.lists.items():
-        await stack.lists.store([listing(tenant, static, 1, users)])
-    use_cases = use_cases_of(stack)
+        await harness.lists.store([listing(tenant, static, 1, users)])
+    use_cases = use_cases_of(harness)
     for segment_id in range(1, 4):
         references = dict(scenario.references)
         definition = scenario.definition(segment_id)
         found = await use_cases.previews.preview(tenant, definition, segment_id=segment_id, as_of=NOW)
 
         assert_exact(found, definition, scenario.events, segment_id, references, scenario.lists)
-        await announce(stack, tenant, {segment_id: definition})
+        await announce(harness, tenant, {segment_id: definition})
 
 
-async def test_an_edit_of_one_condition_reads_only_that_one(stack: Stack) -> None:
+async def test_an_edit_of_one_condition_reads_only_that_one(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     names = [f"type {index}" for index in range(6)]
     events = [event(f"u{user}", name) for index, name in enumerate(names) for user in range(index + 1)]
-    await stack.insert(tenant, events)
-    previews = use_cases_of(stack).previews
+    await harness.insert(tenant, events)
+    previews = use_cases_of(harness).previews
     before = group(*(count(name, "lt", 1) for name in names), logic="OR")
     edited = group(*(count(name, "lt", 1) for name in names[:5]), count(names[5], "gte", 2), logic="OR")
 
@@ -160,15 +161,15 @@ async def test_an_edit_of_one_condition_reads_only_that_one(stack: Stack) -> Non
     assert 0 < third.reading.rows_read < first.reading.rows_read
     assert third.members.count == len(evaluate(edited, events, NOW_MS, segment_id=1))
     (new,) = predicates_of(compile_definition(edited, NOW_MS, segment_id=1)) - first.reading.members.keys()
-    alone = await ClickHouseEvaluation(clickhouse=stack.clickhouse).evaluate(tenant, [new], NOW_MS)
+    alone = await ClickHouseEvaluation(clickhouse=harness.clickhouse).evaluate(tenant, [new], NOW_MS)
     # Everybody is known already.
     assert third.reading.rows_read < alone.rows_read
 
 
-async def test_without_an_instant_the_newest_is_shared_for_a_moment(stack: Stack) -> None:
+async def test_without_an_instant_the_newest_is_shared_for_a_moment(harness: MembershipHarness) -> None:
     tenant, other = new_tenant(), new_tenant()
-    await stack.insert(tenant, EVENTS)
-    previews = use_cases_of(stack).previews
+    await harness.insert(tenant, EVENTS)
+    previews = use_cases_of(harness).previews
     started = to_ms(SystemClock().now())
 
     first = await previews.preview(tenant, group(PRO), segment_id=None, as_of=None)
@@ -183,33 +184,33 @@ async def test_without_an_instant_the_newest_is_shared_for_a_moment(stack: Stack
     assert (elsewhere.reading.cached_predicates, elsewhere.members.count) == (0, 0)
 
 
-async def test_new_profiles_count_at_once_and_keep_their_numbers_in_the_next_run(stack: Stack) -> None:
+async def test_new_profiles_count_at_once_and_keep_their_numbers_in_the_next_run(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     bought = group(count("buy"))
-    await stack.insert(tenant, EVENTS)
-    assert (await previewed(stack, tenant, bought)).members.count == 2
-    await stack.insert(tenant, [event("new", "buy")])
+    await harness.insert(tenant, EVENTS)
+    assert (await previewed(harness, tenant, bought)).members.count == 2
+    await harness.insert(tenant, [event("new", "buy")])
 
-    found = await previewed(stack, tenant, bought)
-    await stack.compute.run(job(tenant, 1, {1: bought}))
+    found = await previewed(harness, tenant, bought)
+    await harness.compute.run(job(tenant, 1, {1: bought}))
 
     assert (found.members.count, found.reading.pending_profiles) == (3, 0)
     assert set(found.members.sample) == {"a", "b", "new"}
-    assert [await stack.segments_of(tenant, user) for user in ("a", "b", "new", "c")] == [(1,), (1,), (1,), ()]
-    rows = await stack.clickhouse.query(
+    assert [await harness.segments_of(tenant, user) for user in ("a", "b", "new", "c")] == [(1,), (1,), (1,), ()]
+    rows = await harness.clickhouse.query(
         "SELECT count(), uniqExact(n), uniqExact(user_key) FROM profiles WHERE tenant_id = {t:UInt64}", {"t": tenant}
     )
     assert [int(each) for each in rows.rows[0]] == [5, 5, 5]
 
 
-async def test_beside_a_run_that_holds_the_tenant_a_preview_says_what_it_leaves_out(stack: Stack) -> None:
+async def test_beside_a_run_that_holds_the_tenant_a_preview_says_what_it_leaves_out(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     bought = group(count("buy", "lt", 1))
-    await stack.insert(tenant, EVENTS)
-    previews = use_cases_of(stack).previews
+    await harness.insert(tenant, EVENTS)
+    previews = use_cases_of(harness).previews
     await previews.preview(tenant, bought, segment_id=None, as_of=NOW - timedelta(days=1))
-    await stack.insert(tenant, [event("new"), event("newer")])
-    leases = LeaseHolder(leases=stack.leases, holder="run", ttl=timedelta(seconds=20), clock=SystemClock())
+    await harness.insert(tenant, [event("new"), event("newer")])
+    leases = LeaseHolder(leases=harness.leases, holder="run", ttl=timedelta(seconds=20), clock=SystemClock())
 
     async with leases.hold(tenant):
         during = await previews.preview(tenant, bought, segment_id=None, as_of=NOW)
@@ -219,15 +220,15 @@ async def test_beside_a_run_that_holds_the_tenant_a_preview_says_what_it_leaves_
     assert (after.members.count, after.universe, after.reading.pending_profiles) == (4, 6, 0)
 
 
-async def test_a_plan_compares_both_definitions_as_of_one_instant(stack: Stack) -> None:
+async def test_a_plan_compares_both_definitions_as_of_one_instant(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, EVENTS)
+    await harness.insert(tenant, EVENTS)
     present, proposed = group(count("buy")), group(count("visit"))
     leads_here = group({"type": "segment", "segment_id": SEGMENT})
     through = group({"type": "segment", "segment_id": 8}, PRO)
-    await announce(stack, tenant, {SEGMENT: present, 8: leads_here, 9: through, 10: group(PRO)}, version=3)
+    await announce(harness, tenant, {SEGMENT: present, 8: leads_here, 9: through, 10: group(PRO)}, version=3)
 
-    found = await use_cases_of(stack).previews.plan([tenant], SEGMENT, proposed, as_of=NOW)
+    found = await use_cases_of(harness).previews.plan([tenant], SEGMENT, proposed, as_of=NOW)
 
     old, new = (evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in (present, proposed))
     assert (found.segment_id, found.version, found.dependents) == (SEGMENT, 3, (8, 9))
@@ -238,13 +239,13 @@ async def test_a_plan_compares_both_definitions_as_of_one_instant(stack: Stack) 
     assert set(found.leaving.sample) == old - new == {"b"}
 
 
-async def test_a_plan_compares_two_definitions_neither_of_which_is_the_present_one(stack: Stack) -> None:
+async def test_a_plan_compares_two_definitions_neither_of_which_is_the_present_one(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, EVENTS)
+    await harness.insert(tenant, EVENTS)
     first, second, present = group(count("buy")), group(count("visit")), group(PRO)
-    await announce(stack, tenant, {SEGMENT: present}, version=3)
+    await announce(harness, tenant, {SEGMENT: present}, version=3)
 
-    found = await use_cases_of(stack).previews.plan([tenant], SEGMENT, second, base=first, as_of=NOW)
+    found = await use_cases_of(harness).previews.plan([tenant], SEGMENT, second, base=first, as_of=NOW)
 
     old, new = (evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in (first, second))
     assert (found.version, found.before, found.after) == (3, len(old), len(new))
@@ -253,37 +254,37 @@ async def test_a_plan_compares_two_definitions_neither_of_which_is_the_present_o
     assert set(found.leaving.sample) == old - new == {"b"}
 
 
-async def test_a_plan_of_the_same_definition_changes_nothing_even_with_samples(stack: Stack) -> None:
+async def test_a_plan_of_the_same_definition_changes_nothing_even_with_samples(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     half = group({"type": "sample", "percent": 50})
-    await stack.insert(tenant, [event(f"u{index}") for index in range(64)])
-    await announce(stack, tenant, {SEGMENT: half})
+    await harness.insert(tenant, [event(f"u{index}") for index in range(64)])
+    await announce(harness, tenant, {SEGMENT: half})
 
-    found = await use_cases_of(stack).previews.plan([tenant], SEGMENT, half, as_of=NOW)
+    found = await use_cases_of(harness).previews.plan([tenant], SEGMENT, half, as_of=NOW)
 
     assert (found.entering.count, found.leaving.count) == (0, 0)
     assert 0 < found.before == found.after == found.staying < 64
 
 
-async def test_nobody_else_has_the_segment(stack: Stack) -> None:
+async def test_nobody_else_has_the_segment(harness: MembershipHarness) -> None:
     tenant, other = new_tenant(), new_tenant()
     segment = tenant
-    await announce(stack, tenant, {segment: group(PRO)})
-    previews = use_cases_of(stack).previews
+    await announce(harness, tenant, {segment: group(PRO)})
+    previews = use_cases_of(harness).previews
 
     for tenants in ([other], []):
         with pytest.raises(NotFound):
             await previews.plan(tenants, segment, group(PRO), as_of=NOW)
 
 
-async def test_overlaps_of_what_is_published(stack: Stack) -> None:
+async def test_overlaps_of_what_is_published(harness: MembershipHarness) -> None:
     tenant, other = new_tenant(), new_tenant()
     definitions = {1: group(count("buy")), 2: group(count("visit")), 3: group(PRO), 4: group()}
-    await stack.insert(tenant, EVENTS)
-    await announce(stack, tenant, definitions)
-    await announce(stack, other, {5: group()})
-    await stack.compute.run(job(tenant, 1, {id: each for id, each in definitions.items() if id != 4}))
-    overlaps = use_cases_of(stack).overlaps
+    await harness.insert(tenant, EVENTS)
+    await announce(harness, tenant, definitions)
+    await announce(harness, other, {5: group()})
+    await harness.compute.run(job(tenant, 1, {id: each for id, each in definitions.items() if id != 4}))
+    overlaps = use_cases_of(harness).overlaps
 
     found = await overlaps.overlap(tenant, (3, 1, 4, 2))
 
@@ -297,10 +298,10 @@ async def test_overlaps_of_what_is_published(stack: Stack) -> None:
             await overlaps.overlap(tenant, wanted)
 
 
-async def test_who_is_too_many_is_told_to_come_back(stack: Stack) -> None:
+async def test_who_is_too_many_is_told_to_come_back(harness: MembershipHarness) -> None:
     tenant, other, third = new_tenant(), new_tenant(), new_tenant()
     admission = Admission(per_tenant=1, per_process=2)
-    previews = use_cases_of(stack, admission=admission).previews
+    previews = use_cases_of(harness, admission=admission).previews
 
     with admission.admitted(tenant):
         with pytest.raises(RateLimited) as limited:
@@ -314,16 +315,16 @@ async def test_who_is_too_many_is_told_to_come_back(stack: Stack) -> None:
     assert found.members.count == 0
 
 
-async def test_a_statement_that_takes_too_long_is_refused(stack: Stack) -> None:
+async def test_a_statement_that_takes_too_long_is_refused(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event(f"u{index}", "visit", path="a" * 60) for index in range(3000)])
+    await harness.insert(tenant, [event(f"u{index}", "visit", path="a" * 60) for index in range(3000)])
     slow = group(
         *(
             count("visit", where=[{"property": "path", "operator": "matches", "value": f"(a|aa)+{index}$"}])
             for index in range(60)
         )
     )
-    previews = use_cases_of(stack, timeout_s=0.001).previews
+    previews = use_cases_of(harness, timeout_s=0.001).previews
 
     with pytest.raises(ValidationFailed) as refusal:
         await previews.preview(tenant, slow, segment_id=None, as_of=NOW)
@@ -334,20 +335,20 @@ async def test_a_statement_that_takes_too_long_is_refused(stack: Stack) -> None:
     assert isinstance(refusal.value.__cause__, QueryRefused)
 
 
-async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(stack: Stack) -> None:
+async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     refers: dict[str, object] = {"type": "segment", "segment_id": 30}
-    await stack.insert(tenant, EVENTS)
-    await announce(stack, tenant, {30: group(logic="OR"), SEGMENT: group(PRO)})
-    await stack.lists.store([listing(tenant, 30, 1, {"a", "unseen"})])
-    previews = use_cases_of(stack).previews
+    await harness.insert(tenant, EVENTS)
+    await announce(harness, tenant, {30: group(logic="OR"), SEGMENT: group(PRO)})
+    await harness.lists.store([listing(tenant, 30, 1, {"a", "unseen"})])
+    previews = use_cases_of(harness).previews
     first = await previews.preview(tenant, group(count("buy")), segment_id=None, as_of=NOW)
 
     found = await previews.preview(tenant, group(refers, {**PRO, "negate": True}), segment_id=None, as_of=NOW)
-    await announce(stack, tenant, {30: group(logic="OR")}, version=2)
+    await announce(harness, tenant, {30: group(logic="OR")}, version=2)
     with pytest.raises(Unavailable):
         await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
-    await stack.lists.store([listing(tenant, 30, 2, {"later"})])
+    await harness.lists.store([listing(tenant, 30, 2, {"later"})])
     later = await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
     with pytest.raises(ValidationFailed) as refusal:
         await previews.plan([tenant], 30, group(PRO), as_of=NOW)

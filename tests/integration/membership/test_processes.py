@@ -20,14 +20,15 @@ from segops_local.engines import ValkeyEngine
 from segops_local.ports import free_port
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.domain.segment_definition import SegmentDefinition
-from tests.integration.membership.stack import Stack, count, event, group, job, new_tenant
+from tests.corpus.builders import count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 Environment = dict[str, str]
 
 
 @pytest.fixture
 async def environment(
-    stack: Stack, clickhouse_url: str, postgres_url: str, redis_url: str, tmp_path: Path
+    harness: MembershipHarness, clickhouse_url: str, postgres_url: str, redis_url: str, tmp_path: Path
 ) -> AsyncIterator[Environment]:
     """Settings of a process, with an event log of its own."""
     engine = ValkeyEngine(tmp_path / "log")
@@ -70,8 +71,8 @@ async def _final(log: EventLog, tenant: int) -> ComputeResult:
     raise TimeoutError("the run has no result")
 
 
-async def _known(stack: Stack, tenant: int) -> SegmentDefinition:
-    definitions = PostgresSegmentDefinitions(engine=stack.engine)
+async def _known(harness: MembershipHarness, tenant: int) -> SegmentDefinition:
+    definitions = PostgresSegmentDefinitions(engine=harness.engine)
     for _ in range(300):
         if (found := await definitions.find(tenant, 42)) is not None:
             return found
@@ -79,11 +80,13 @@ async def _known(stack: Stack, tenant: int) -> SegmentDefinition:
     raise TimeoutError("the definition did not arrive")
 
 
-async def test_a_worker_process_finishes_the_job_that_another_died_with(stack: Stack, environment: Environment) -> None:
+async def test_a_worker_process_finishes_the_job_that_another_died_with(
+    harness: MembershipHarness, environment: Environment
+) -> None:
     assert (await _run(environment, "migrate"))[0] == 0
     assert (await _run(environment, "migrate", "--check"))[0] == 0
     tenant = new_tenant()
-    await stack.insert(tenant, [event("u")])
+    await harness.insert(tenant, [event("u")])
     log = open_event_log(environment["SEGOPS_EVENT_LOG_URL"], clock=SystemClock())
     await log.append(COMPUTE_JOBS, tenant_key(tenant), b"no job at all\n")
     change = SegmentChanged(
@@ -97,14 +100,14 @@ async def test_a_worker_process_finishes_the_job_that_another_died_with(stack: S
     assert (status, "crash point after_append reached" in said) == (137, True), said
     worker = await _start(environment, "worker")
     result = await _final(log, tenant)
-    known = await _known(stack, tenant)
+    known = await _known(harness, tenant)
     worker.terminate()
     await worker.wait()
 
     assert isinstance(result, SucceededResult)
     assert result.run_id == 1
     assert [(each.segment_id, each.entered) for each in result.segments] == [(42, 1)]
-    assert await stack.segments_of(tenant, "u") == (42,)
+    assert await harness.segments_of(tenant, "u") == (42,)
     assert (known.version, known.definition) == (1, group(count()))
     assert worker.returncode == 0
     await log.close()

@@ -15,8 +15,9 @@ from segops_common.security.principal import KeyPrincipal, Principal, UserPrinci
 from segops_common.web.app import Running
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
+from tests.corpus.builders import NOW, count, event, group, job, new_tenant
 from tests.integration.membership.analysis import use_cases_of
-from tests.integration.membership.stack import NOW, Stack, count, event, group, job, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 PATH = "/api/segments/membership/"
 OURS = {"Authorization": "ApiKey ours"}
@@ -58,17 +59,17 @@ class Api:
 
 
 @pytest.fixture
-async def api(stack: Stack) -> AsyncIterator[Api]:
+async def api(harness: MembershipHarness) -> AsyncIterator[Api]:
     """The app in this process, on real engines."""
     tenant, other = new_tenant(), new_tenant()
-    await stack.insert(tenant, [event("u")])
-    await stack.compute.run(job(tenant, 1, {42: group(count())}))
+    await harness.insert(tenant, [event("u")])
+    await harness.compute.run(job(tenant, 1, {42: group(count())}))
 
-    use_cases = use_cases_of(stack)
+    use_cases = use_cases_of(harness)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:
-        yield Running(use_cases, authenticator=KnownCallers(tenant, other), checks={"lookup": stack.lookup.check})
+        yield Running(use_cases, authenticator=KnownCallers(tenant, other), checks={"lookup": harness.lookup.check})
 
     app = api_app(lifespan)
     async with (

@@ -19,7 +19,8 @@ from segops_membership.consumers.static_members import StaticMembers
 from segops_membership.domain.static_list import StaticListState
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
-from tests.integration.membership.stack import NOW, Stack, count, event, group, new_tenant
+from tests.corpus.builders import NOW, count, event, group, new_tenant
+from tests.integration.membership.harness import MembershipHarness
 
 LIST = 21
 RULE = 22
@@ -54,40 +55,40 @@ def list_job(tenant_id: int, run_id: int, version: int, rule: Group | None = Non
     )
 
 
-async def test_a_list_is_its_changes_in_their_order(stack: Stack) -> None:
+async def test_a_list_is_its_changes_in_their_order(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("known")])
-    await stack.lists.store([change(tenant, 1, replace=True, add=["known", "unknown", "é\n"])])
-    await stack.compute.run(list_job(tenant, 1, 1))
-    assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "é\n", "nobody")] == [
+    await harness.insert(tenant, [event("known")])
+    await harness.lists.store([change(tenant, 1, replace=True, add=["known", "unknown", "é\n"])])
+    await harness.compute.run(list_job(tenant, 1, 1))
+    assert [await harness.segments_of(tenant, each) for each in ("known", "unknown", "é\n", "nobody")] == [
         (LIST,),
         (LIST,),
         (LIST,),
         (),
     ]
-    done = await stack.succeeded(tenant)
+    done = await harness.succeeded(tenant)
     assert done.segments[0].size == 3
 
-    await stack.lists.store([change(tenant, 2, add=["new"], remove=["known", "never"])])
-    await stack.compute.run(list_job(tenant, 2, 2))
-    assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(), (LIST,), (LIST,)]
+    await harness.lists.store([change(tenant, 2, add=["new"], remove=["known", "never"])])
+    await harness.compute.run(list_job(tenant, 2, 2))
+    assert [await harness.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(), (LIST,), (LIST,)]
 
-    await stack.lists.store([change(tenant, 3, replace=True, add=["known"])])
-    await stack.compute.run(list_job(tenant, 3, 3))
-    assert [await stack.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(LIST,), (), ()]
+    await harness.lists.store([change(tenant, 3, replace=True, add=["known"])])
+    await harness.compute.run(list_job(tenant, 3, 3))
+    assert [await harness.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(LIST,), (), ()]
 
 
-async def test_a_change_counts_when_all_its_parts_are_there(stack: Stack) -> None:
+async def test_a_change_counts_when_all_its_parts_are_there(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.lists.store([change(tenant, 1, replace=True, add=["a"])])
-    await stack.lists.store([change(tenant, 2, replace=True, part=1, parts=2, add=["b"])])
-    await stack.compute.run(list_job(tenant, 1, 1))
-    assert [await stack.segments_of(tenant, each) for each in "abc"] == [(LIST,), (), ()]
+    await harness.lists.store([change(tenant, 1, replace=True, add=["a"])])
+    await harness.lists.store([change(tenant, 2, replace=True, part=1, parts=2, add=["b"])])
+    await harness.compute.run(list_job(tenant, 1, 1))
+    assert [await harness.segments_of(tenant, each) for each in "abc"] == [(LIST,), (), ()]
     with pytest.raises(EngineUnavailable):
-        await stack.compute.run(list_job(tenant, 2, 2))
-    await stack.lists.store([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
-    await stack.compute.run(list_job(tenant, 2, 2))
-    assert [await stack.segments_of(tenant, each) for each in "abc"] == [(), (LIST,), (LIST,)]
+        await harness.compute.run(list_job(tenant, 2, 2))
+    await harness.lists.store([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
+    await harness.compute.run(list_job(tenant, 2, 2))
+    assert [await harness.segments_of(tenant, each) for each in "abc"] == [(), (LIST,), (LIST,)]
 
 
 def record(offset: int, portion: StaticMembersChanged | bytes) -> Record:
@@ -105,7 +106,7 @@ def batch(records: Sequence[Record]) -> Batch:
     )
 
 
-async def test_of_a_change_that_misses_a_part_one_record_is_bad(stack: Stack) -> None:
+async def test_of_a_change_that_misses_a_part_one_record_is_bad(harness: MembershipHarness) -> None:
     """However many parts it has: too many bad records would stop the lists of everybody."""
     tenant = new_tenant()
     whole = [change(tenant, 2, part=part, parts=50, add=[f"u{part}"]) for part in range(1, 51)]
@@ -115,7 +116,7 @@ async def test_of_a_change_that_misses_a_part_one_record_is_bad(stack: Stack) ->
         record(3, b'{"tenant_id":1}'),
     ]
     records += [record(2 + each.part, each) for each in whole[2:]]
-    handler = StaticMembers(lists=stack.lists)
+    handler = StaticMembers(lists=harness.lists)
     with pytest.raises(BadRecords) as refused:
         await handler.handle(batch(records))
     assert [(each.offset, each.code) for each in refused.value.records] == [
@@ -124,8 +125,8 @@ async def test_of_a_change_that_misses_a_part_one_record_is_bad(stack: Stack) ->
     ]
     await handler.handle(batch([each for each in records if each.offset not in (3, 5)]))
     await handler.handle(batch([record(60, change(tenant, 3, replace=True, add=["b"]))]))
-    await stack.compute.run(list_job(tenant, 1, 3))
-    assert await stack.segments_of(tenant, "b") == (LIST,)
+    await harness.compute.run(list_job(tenant, 1, 3))
+    assert await harness.segments_of(tenant, "b") == (LIST,)
 
 
 class Forgetful(StoredStaticLists):
@@ -135,35 +136,35 @@ class Forgetful(StoredStaticLists):
         raise EngineUnavailable("gone")
 
 
-async def test_a_portion_that_is_stored_again_counts_once(stack: Stack) -> None:
+async def test_a_portion_that_is_stored_again_counts_once(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     portions = [change(tenant, 1, replace=True, part=1, parts=2, add=["a"])]
     portions += [change(tenant, 1, replace=True, part=2, parts=2, add=["b"])]
     with pytest.raises(EngineUnavailable):
-        await StoreStaticLists(lists=Forgetful(clickhouse=stack.clickhouse, engine=stack.engine)).store(portions)
-    await stack.lists.store(portions)
-    await stack.lists.store(portions)
-    await stack.compute.run(list_job(tenant, 1, 1))
-    assert (await stack.succeeded(tenant)).segments[0].size == 2
+        await StoreStaticLists(lists=Forgetful(clickhouse=harness.clickhouse, engine=harness.engine)).store(portions)
+    await harness.lists.store(portions)
+    await harness.lists.store(portions)
+    await harness.compute.run(list_job(tenant, 1, 1))
+    assert (await harness.succeeded(tenant)).segments[0].size == 2
 
 
-async def test_what_no_list_holds_any_more_is_dropped(stack: Stack) -> None:
+async def test_what_no_list_holds_any_more_is_dropped(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     kept = {1: {"a"}, 2: {"a", "b"}, 3: {"b", "c"}}
     for version, name in ((1, "a"), (2, "b"), (3, "c")):
-        await stack.lists.store([change(tenant, version, replace=True, add=[name])])
-        assert await stored(stack, tenant, kept[version]) == kept[version]
-    await stack.lists.store([change(tenant, 4, replace=True, deleted=True)])
-    assert await stored(stack, tenant, set()) == set()
-    await stack.compute.run(list_job(tenant, 1, 4))
-    assert (await stack.succeeded(tenant)).segments[0].size == 0
+        await harness.lists.store([change(tenant, version, replace=True, add=[name])])
+        assert await stored(harness, tenant, kept[version]) == kept[version]
+    await harness.lists.store([change(tenant, 4, replace=True, deleted=True)])
+    assert await stored(harness, tenant, set()) == set()
+    await harness.compute.run(list_job(tenant, 1, 4))
+    assert (await harness.succeeded(tenant)).segments[0].size == 0
 
 
-async def stored(stack: Stack, tenant_id: int, expected: set[str]) -> set[str]:
+async def stored(harness: MembershipHarness, tenant_id: int, expected: set[str]) -> set[str]:
     """Whom the table has; the expected ones as soon as it has them, for dropping takes a moment."""
     found: set[str] = set()
     for _ in range(100):
-        rows = await stack.clickhouse.query(
+        rows = await harness.clickhouse.query(
             "SELECT user_id FROM static_members WHERE tenant_id = {t:UInt64}", {"t": tenant_id}
         )
         found = {str(row[0]) for row in rows.rows}
@@ -173,41 +174,41 @@ async def stored(stack: Stack, tenant_id: int, expected: set[str]) -> set[str]:
     return found
 
 
-async def test_a_run_that_was_overtaken_twice_starts_again(stack: Stack) -> None:
+async def test_a_run_that_was_overtaken_twice_starts_again(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    lists = StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine)
+    lists = StoredStaticLists(clickhouse=harness.clickhouse, engine=harness.engine)
     versions = StaticListVersions(lists=lists, clock=SystemClock())
-    await stack.lists.store([change(tenant, 1, replace=True, add=["a"])])
+    await harness.lists.store([change(tenant, 1, replace=True, add=["a"])])
     read = (await versions.at_least(tenant, {LIST: 1})).values()
     for version in (2, 3):
         await versions.check_still_stored(tenant, read)
-        await stack.lists.store([change(tenant, version, replace=True)])
+        await harness.lists.store([change(tenant, version, replace=True)])
     with pytest.raises(EngineUnavailable):
         await versions.check_still_stored(tenant, read)
 
 
-async def test_rules_refer_to_lists_and_their_universe_holds_the_ids(stack: Stack) -> None:
+async def test_rules_refer_to_lists_and_their_universe_holds_the_ids(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.insert(tenant, [event("both"), event("outside")])
-    await stack.lists.store([change(tenant, 1, replace=True, add=["both", "listed"])])
+    await harness.insert(tenant, [event("both"), event("outside")])
+    await harness.lists.store([change(tenant, 1, replace=True, add=["both", "listed"])])
     refers: dict[str, object] = {"type": "segment", "segment_id": LIST}
-    await stack.compute.run(list_job(tenant, 1, 1, group(refers, count(operator="lt", value=1))))
-    assert [await stack.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (), (RULE,)]
-    await stack.compute.run(list_job(tenant, 2, 1, group({**refers, "negate": True})))
-    assert [await stack.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (RULE,), ()]
-    await stack.compute.run(list_job(tenant, 3, 1, group()))
-    assert [await stack.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(RULE,), (RULE,), ()]
+    await harness.compute.run(list_job(tenant, 1, 1, group(refers, count(operator="lt", value=1))))
+    assert [await harness.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (), (RULE,)]
+    await harness.compute.run(list_job(tenant, 2, 1, group({**refers, "negate": True})))
+    assert [await harness.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (RULE,), ()]
+    await harness.compute.run(list_job(tenant, 3, 1, group()))
+    assert [await harness.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(RULE,), (RULE,), ()]
 
 
-async def test_a_list_with_a_missing_part_fails_its_runs_until_it_is_replaced(stack: Stack) -> None:
+async def test_a_list_with_a_missing_part_fails_its_runs_until_it_is_replaced(harness: MembershipHarness) -> None:
     tenant = new_tenant()
-    await stack.lists.store([change(tenant, 1, replace=True, add=["a"])])
+    await harness.lists.store([change(tenant, 1, replace=True, add=["a"])])
     late = change(tenant, 2, part=2, parts=2, add=["b"])
     following = change(tenant, 3, add=["c"])
-    assert await stack.lists.store([late, following]) == [late, following]
-    await stack.compute.run(list_job(tenant, 1, 2))
-    done = await stack.failed(tenant)
+    assert await harness.lists.store([late, following]) == [late, following]
+    await harness.compute.run(list_job(tenant, 1, 2))
+    done = await harness.failed(tenant)
     assert done.problem.type.endswith("/static-list-incomplete")
-    assert await stack.lists.store([change(tenant, 4, replace=True, add=["d"])]) == []
-    await stack.compute.run(list_job(tenant, 2, 4))
-    assert [await stack.segments_of(tenant, each) for each in "abcd"] == [(), (), (), (LIST,)]
+    assert await harness.lists.store([change(tenant, 4, replace=True, add=["d"])]) == []
+    await harness.compute.run(list_job(tenant, 2, 4))
+    assert [await harness.segments_of(tenant, each) for each in "abcd"] == [(), (), (), (LIST,)]

@@ -17,10 +17,10 @@ from segops_language.conditions import AggregateFunction
 from segops_language.conditions.aggregate import aggregate
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
+from tests.corpus.builders import NOW_MS, group
 from tests.corpus.cases import SEGMENT
 from tests.corpus.values import FUNCTIONS, OPERATORS
 from tests.integration.membership.differential import members_by_sql
-from tests.integration.membership.stack import NOW_MS, group
 
 MAX = 1.7976931348623157e308
 LEAST = 5e-324

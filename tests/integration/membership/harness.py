@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from pydantic import JsonValue
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import segops_ingest
 import segops_membership
 from segops_common.contracts.jobs import (
-    ComputeJob,
     ComputeResult,
     ComputeResultMessage,
     FailedResult,
-    JobSegment,
     MembershipChanged,
     SucceededResult,
 )
@@ -39,7 +35,6 @@ from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
-from segops_language import Group
 from segops_language.events import Event
 from segops_language.instants import from_ms
 from segops_membership.adapters.clickhouse.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation
@@ -55,7 +50,6 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
-from segops_membership.compiler.definitions import NO_REFERENCES
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.lookup.lookup import Lookup
@@ -66,54 +60,8 @@ from segops_membership.service.static_lists import StaticListVersions, StoreStat
 from segops_membership.service.tenant_lease import LeaseHolder
 from tests.corpus.lists import list_changes
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NOW_MS = 1_772_366_400_000
 INGEST_MIGRATIONS = Path(segops_ingest.__file__).parent / "migrations"
 MEMBERSHIP_MIGRATIONS = Path(segops_membership.__file__).parent / "migrations"
-
-_tenants = itertools.count(Random().randrange(10**9) * 1000)
-_messages = itertools.count()
-
-
-def new_tenant() -> int:
-    """A tenant that no other test has."""
-    return next(_tenants)
-
-
-def event(
-    user: str, event_type: str = "login", *, at: int = NOW_MS - 1000, id: str = "", **payload: JsonValue
-) -> Event:
-    """An event; `at` in milliseconds."""
-    return Event(user, event_type, id or f"m{next(_messages)}", at, payload)
-
-
-def count(event_type: str = "login", operator: str = "gte", value: object = 1, **more: object) -> dict[str, object]:
-    """A condition on a count."""
-    return {"type": "event_count", "event_type": event_type, "operator": operator, "value": value, **more}
-
-
-def group(*conditions: dict[str, object], logic: str = "AND", negate: bool = False) -> Group:
-    """A definition."""
-    return Group.model_validate({"logic": logic, "conditions": list(conditions), "negate": negate})
-
-
-def job(
-    tenant_id: int,
-    run_id: int,
-    segments: dict[int, Group],
-    *,
-    references: Mapping[int, Group] = NO_REFERENCES,
-    as_of: datetime = NOW,
-    version: int = 1,
-) -> ComputeJob:
-    """A compute job."""
-    parts, referred = (
-        tuple(JobSegment(id=id, version=version, definition=each) for id, each in definitions.items())
-        for definitions in (segments, references)
-    )
-    return ComputeJob(
-        run_id=run_id, tenant_id=tenant_id, segments=parts, references=referred, as_of=as_of, requested_by="user:1"
-    )
 
 
 def event_row(tenant_id: int, each: Event) -> bytes:
@@ -160,7 +108,7 @@ async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class MembershipHarness:
     """Everything a test asks for."""
 
     clickhouse: ClickHouse
@@ -222,7 +170,7 @@ async def opened(
     lease_s: float = 10,
     event_log_url: str = "",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
-) -> AsyncIterator[Stack]:
+) -> AsyncIterator[MembershipHarness]:
     """A worker and an API in this process, with an event log of their own unless one is given."""
     clock = SystemClock()
     clickhouse = ClickHouse(url=clickhouse_url, max_connections=20)
@@ -250,7 +198,7 @@ async def opened(
         faults=faults,
     )
     reader = ClickHouseMembershipReader(clickhouse=clickhouse)
-    stack = Stack(
+    harness = MembershipHarness(
         clickhouse=clickhouse,
         engine=engine,
         redis=redis,
@@ -282,7 +230,7 @@ async def opened(
         ),
     )
     try:
-        yield stack
+        yield harness
     finally:
         await redis.aclose()
         await engine.dispose()
@@ -290,11 +238,11 @@ async def opened(
         await log.close()
 
 
-def explain_on(stack: Stack) -> Explain:
-    """The use case that explains, on the engines of a stack."""
+def explain_on(harness: MembershipHarness) -> Explain:
+    """The use case that explains, on the engines of a harness."""
     return Explain(
-        definitions=PostgresSegmentDefinitions(engine=stack.engine),
-        lists=StoredStaticLists(clickhouse=stack.clickhouse, engine=stack.engine),
-        events=ClickHouseProfileEvents(clickhouse=stack.clickhouse),
+        definitions=PostgresSegmentDefinitions(engine=harness.engine),
+        lists=StoredStaticLists(clickhouse=harness.clickhouse, engine=harness.engine),
+        events=ClickHouseProfileEvents(clickhouse=harness.clickhouse),
         clock=SystemClock(),
     )
