@@ -8,7 +8,7 @@ import pytest
 from tests.integration.segments.requests import OWNER, PRICING, STARTER, Json, api_key, bearer, create, faults, slug
 
 
-async def test_the_quickstart_creates_defines_and_computes(client: httpx.AsyncClient) -> None:
+async def test_the_quickstart_creates_defines_and_computes_a_segment(client: httpx.AsyncClient) -> None:
     made = await client.post(
         "/api/segments/",
         json={"name": "Pricing Page Visitors", "tenant": 1, "segment_type": "rule"},
@@ -154,7 +154,7 @@ async def test_the_list_is_paged_and_filtered_by_tenant(client: httpx.AsyncClien
         ("?tenant=0", 422, "validation-failed"),
     ],
 )
-async def test_a_bad_query_is_refused(client: httpx.AsyncClient, query: str, status: int, kind: str) -> None:
+async def test_an_invalid_query_is_refused(client: httpx.AsyncClient, query: str, status: int, kind: str) -> None:
     answer = await client.get(f"/api/segments/{query}", headers=OWNER)
     assert (answer.status_code, slug(answer)) == (status, kind)
 
@@ -193,7 +193,7 @@ BAD_BODIES: dict[str, tuple[Json, str]] = {
 
 
 @pytest.mark.parametrize(("fields", "path"), BAD_BODIES.values(), ids=BAD_BODIES.keys())
-async def test_a_bad_body_is_refused_at_its_path(client: httpx.AsyncClient, fields: Json, path: str) -> None:
+async def test_an_invalid_body_is_refused_with_its_path(client: httpx.AsyncClient, fields: Json, path: str) -> None:
     body = {"name": "Refused", "tenant": 1, "segment_type": "rule", **fields}
     answer = await client.post("/api/segments/", json=body, headers=OWNER)
     assert (answer.status_code, slug(answer)) == (422, "validation-failed")
@@ -201,7 +201,7 @@ async def test_a_bad_body_is_refused_at_its_path(client: httpx.AsyncClient, fiel
 
 
 @pytest.mark.parametrize("body", [{"name": None}, {"definition": None}, {"tenant": 2}, {"segment_type": "rule"}, []])
-async def test_a_bad_change_is_refused(client: httpx.AsyncClient, body: object) -> None:
+async def test_an_invalid_change_is_refused(client: httpx.AsyncClient, body: object) -> None:
     path = f"/api/segments/{(await create(client))['id']}/"
     answer = await client.patch(path, json=body, headers=OWNER)
     assert (answer.status_code, slug(answer)) == (422, "validation-failed")
@@ -213,7 +213,9 @@ async def test_a_bad_change_is_refused(client: httpx.AsyncClient, body: object) 
         ({"refresh": "live"}, "refresh"),
     ],
 )
-async def test_what_is_not_available_yet_says_so(client: httpx.AsyncClient, fields: Json, path: str) -> None:
+async def test_a_feature_that_is_not_available_yet_is_refused_as_such(
+    client: httpx.AsyncClient, fields: Json, path: str
+) -> None:
     body = {"name": "Later", "tenant": 1, "segment_type": "rule", **fields}
     answer = await client.post("/api/segments/", json=body, headers=OWNER)
     assert (answer.status_code, slug(answer)) == (422, "not-available-yet")
@@ -229,7 +231,7 @@ async def test_what_is_not_available_yet_says_so(client: httpx.AsyncClient, fiel
         ({"logic": "AND", "conditions": [{"type": "median"}]}, [("definition.conditions[0].type", "not-allowed")]),
     ],
 )
-async def test_validation_says_every_fault(
+async def test_validation_returns_every_error(
     client: httpx.AsyncClient, definition: object, expected: list[tuple[str, str]]
 ) -> None:
     answer = await client.post("/api/segments/validate/", json={"definition": definition}, headers=bearer("viewer"))
@@ -239,7 +241,7 @@ async def test_validation_says_every_fault(
     assert verdict["valid"] is (not expected)
 
 
-async def test_texts_that_look_like_code_are_kept_as_they_are(client: httpx.AsyncClient) -> None:
+async def test_texts_that_look_like_code_are_stored_unchanged(client: httpx.AsyncClient) -> None:
     hostile = "'); DROP TABLE segments-- ${x} {x:String} ` \\ %s \u2028 😀"
     made = await create(
         client,
@@ -254,7 +256,7 @@ async def test_texts_that_look_like_code_are_kept_as_they_are(client: httpx.Asyn
     assert read["definition"]["conditions"][0]["value"] == 1e300
 
 
-async def test_a_repeated_creation_with_a_key_is_one_creation(client: httpx.AsyncClient) -> None:
+async def test_a_creation_that_is_repeated_with_its_key_happens_once(client: httpx.AsyncClient) -> None:
     headers = {**OWNER, "Idempotency-Key": "create-once"}
     body = {"name": "Made once", "tenant": 1, "segment_type": "rule"}
     first = await client.post("/api/segments/", json=body, headers=headers)
@@ -265,7 +267,7 @@ async def test_a_repeated_creation_with_a_key_is_one_creation(client: httpx.Asyn
     assert (other.status_code, slug(other)) == (422, "idempotency-key-reused")
 
 
-async def test_a_key_with_segment_scopes_may_do_it_all(client: httpx.AsyncClient) -> None:
+async def test_a_key_with_both_segment_scopes_can_use_all_routes(client: httpx.AsyncClient) -> None:
     body = {"name": "By a program", "tenant": 1, "segment_type": "rule", "definition": PRICING}
     made = await client.post("/api/segments/", json=body, headers=api_key("writer"))
     assert made.status_code == 201

@@ -27,7 +27,7 @@ async def static(client: httpx.AsyncClient) -> Json:
 
 
 async def published(engine: AsyncEngine, segment: Json, topic: str = "segops.static-members") -> list[str]:
-    """The messages of a topic that name the segment, oldest first."""
+    """Return the messages of a topic that name the segment, oldest first."""
     query = sa.select(outbox.c.value).where(outbox.c.topic == topic).order_by(outbox.c.id)
     async with engine.connect() as connection:
         values = [bytes(value).decode() for value in (await connection.execute(query)).scalars()]
@@ -51,7 +51,7 @@ async def changes(engine: AsyncEngine, segment: Json) -> list[StaticMembersChang
         (CSV, "user_id\n", []),
     ],
 )
-async def test_every_form_gives_the_same_list(
+async def test_every_format_gives_the_same_list(
     client: httpx.AsyncClient, engine: AsyncEngine, headers: dict[str, str], body: str, ids: list[str]
 ) -> None:
     segment = await static(client)
@@ -146,7 +146,7 @@ async def test_a_large_list_is_published_in_portions(client: httpx.AsyncClient, 
         (JSON, '{"user_ids": ["a"], "x": 1}', {("user_ids", "wrong-type")}),
     ],
 )
-async def test_a_faulty_upload_names_its_lines_and_changes_nothing(
+async def test_an_invalid_upload_is_refused_by_line_and_changes_nothing(
     client: httpx.AsyncClient, engine: AsyncEngine, headers: dict[str, str], body: str, expected: set[tuple[str, str]]
 ) -> None:
     segment = await static(client)
@@ -158,13 +158,13 @@ async def test_a_faulty_upload_names_its_lines_and_changes_nothing(
     assert read.json()["version"] == 1
 
 
-async def test_at_most_twenty_faults_are_named(client: httpx.AsyncClient) -> None:
+async def test_at_most_twenty_errors_are_returned(client: httpx.AsyncClient) -> None:
     segment = await static(client)
     put = await client.put(f"/api/segments/{segment['id']}/members/", content=b"5\n" * 100_000, headers=NDJSON)
     assert [fault["path"] for fault in put.json()["errors"]] == [f"body[line {i}]" for i in range(1, 21)]
 
 
-async def test_what_is_no_list_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_not_a_list_is_refused(client: httpx.AsyncClient) -> None:
     segment = await static(client)
     path = f"/api/segments/{segment['id']}/members/"
     for headers, content, status, kind in (
@@ -181,13 +181,15 @@ async def test_what_is_no_list_is_refused(client: httpx.AsyncClient) -> None:
     assert {code for _, code in faults(both)} == {"added-and-removed"}
 
 
-async def test_lists_and_rules_do_not_mix(client: httpx.AsyncClient) -> None:
+async def test_rule_segments_have_no_list_and_static_segments_no_definition(client: httpx.AsyncClient) -> None:
     rule, listed = await create(client, definition=PRICING), await static(client)
     for method, body in (("PUT", {"user_ids": ["a"]}), ("POST", {"user_ids": ["a"]}), ("PATCH", {"add": ["a"]})):
         refused = await client.request(method, f"/api/segments/{rule['id']}/members/", json=body, headers=OWNER)
         assert (refused.status_code, slug(refused)) == (409, "not-a-static-segment")
-    given = {"name": "x", "tenant": 1, "segment_type": "static", "definition": PRICING}
-    assert faults(await client.post("/api/segments/", json=given, headers=OWNER)) == {("definition", "not-allowed")}
+    body_with_both = {"name": "x", "tenant": 1, "segment_type": "static", "definition": PRICING}
+    assert faults(await client.post("/api/segments/", json=body_with_both, headers=OWNER)) == {
+        ("definition", "not-allowed")
+    }
     path = f"/api/segments/{listed['id']}/"
     defined = await client.patch(path, json={"definition": PRICING}, headers=OWNER)
     restored = await client.post(path + "restore/", json={"version": 1}, headers=OWNER)
@@ -207,7 +209,7 @@ async def test_a_deleted_list_is_published_as_empty_before_its_last_run(
     assert job.segments[0].list_version == 2
 
 
-async def test_a_portion_leaves_with_its_relay(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_the_text_of_a_portion_is_deleted_when_it_is_sent(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     segment = await static(client)
     relayed: list[str] = []
     while not relayed:
@@ -223,7 +225,9 @@ async def test_a_portion_leaves_with_its_relay(client: httpx.AsyncClient, engine
     assert await changes(engine, segment) == []
 
 
-async def test_an_upload_that_is_sent_again_is_stored_once(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_an_upload_that_is_repeated_with_its_key_is_stored_once(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
     segment = await static(client)
     path = f"/api/segments/{segment['id']}/members/"
     answers = [
@@ -235,7 +239,7 @@ async def test_an_upload_that_is_sent_again_is_stored_once(client: httpx.AsyncCl
     assert len(await changes(engine, segment)) == 2
 
 
-async def test_uploads_at_once_are_all_kept(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_concurrent_uploads_are_all_stored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     segment = await static(client)
     path = f"/api/segments/{segment['id']}/members/"
     answers = await asyncio.gather(

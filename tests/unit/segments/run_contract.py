@@ -206,8 +206,8 @@ class ScheduleContract(StoreContract):
             due = {owner: list(await unit.due_segments(owner, NOW, 100)) for owner in tenants}
         assert due == expected
         assert {len(segments) > 0 for segments in due.values()} == {True}
-        found = set(await stored.due_tenants(NOW, 10_000)) & set(tenants)
-        assert found == {owner for owner, segments in expected.items() if segments}
+        due_tenants = set(await stored.due_tenants(NOW, 10_000)) & set(tenants)
+        assert due_tenants == {owner for owner, segments in expected.items() if segments}
 
 
 async def silent_runs_of(stored: Stored, tenant: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Slips of the pen in a definition, seen against what a tenant's events look like."""
+"""Warnings about event types and properties that no event of the tenant has."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def count(event_type: str, **more: Any) -> dict[str, Any]:
 
 
 def where(property_path: str, operator: str, *value: Any) -> dict[str, Any]:
-    given = {"value": value[0]} if value else {}
-    return count("purchase", where=[{"property": property_path, "operator": operator, **given}])
+    operand = {"value": value[0]} if value else {}
+    return count("purchase", where=[{"property": property_path, "operator": operator, **operand}])
 
 
 def trait(property_path: str, operator: str, *value: Any) -> dict[str, Any]:
-    given = {"value": value[0]} if value else {}
-    return {"type": "user_property", "property": property_path, "operator": operator, **given}
+    operand = {"value": value[0]} if value else {}
+    return {"type": "user_property", "property": property_path, "operator": operator, **operand}
 
 
-def said(*conditions: dict[str, Any]) -> list[tuple[str, str]]:
+def warnings_of(*conditions: dict[str, Any]) -> list[tuple[str, str]]:
     return [(fault.path, fault.code) for fault in observed_warnings(definition(*conditions), OBSERVED)]
 
 
@@ -65,8 +65,8 @@ def said(*conditions: dict[str, Any]) -> list[tuple[str, str]]:
         {"type": "segment", "segment_id": 5},
     ],
 )
-def test_what_has_been_seen_is_passed_over(condition: dict[str, Any]) -> None:
-    assert said(condition) == []
+def test_observed_names_and_values_have_no_warning(condition: dict[str, Any]) -> None:
+    assert warnings_of(condition) == []
 
 
 @pytest.mark.parametrize(
@@ -120,24 +120,26 @@ def test_what_has_been_seen_is_passed_over(condition: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_nobody_has_seen_is_said_with_its_path(condition: dict[str, Any], path: str, code: str) -> None:
-    assert said(count("purchase"), condition) == [(f"definition.conditions[1].{path}", code)]
+def test_unobserved_names_and_values_have_a_warning_with_their_path(
+    condition: dict[str, Any], path: str, code: str
+) -> None:
+    assert warnings_of(count("purchase"), condition) == [(f"definition.conditions[1].{path}", code)]
 
 
-def test_a_name_that_is_nearly_right_is_guessed() -> None:
+def test_a_similar_name_is_suggested() -> None:
     event_type, property_path = observed_warnings(definition(count("purchases"), trait("plam", "eq", "a")), OBSERVED)
 
     assert "Did you mean `purchase`?" in event_type.detail
     assert "Did you mean `plan`?" in property_path.detail
-    (strange,) = observed_warnings(definition(count("zebra")), OBSERVED)
-    assert "Did you mean" not in strange.detail
+    (dissimilar,) = observed_warnings(definition(count("zebra")), OBSERVED)
+    assert "Did you mean" not in dissimilar.detail
 
 
-def test_nothing_is_unknown_while_not_every_type_is_listed() -> None:
+def test_no_type_is_unknown_if_the_list_of_types_is_incomplete() -> None:
     assert observed_warnings(definition(count("rare")), OBSERVED.model_copy(update={"complete": False})) == ()
 
 
-def test_only_exact_types_whose_properties_matter_are_asked_for() -> None:
-    asked = definition(where("price", "gt", 5), count("login"), count("p*", per="x"), trait("plan", "exists"))
+def test_only_exact_types_whose_properties_matter_are_requested() -> None:
+    group = definition(where("price", "gt", 5), count("login"), count("p*", per="x"), trait("plan", "exists"))
 
-    assert event_types_of(asked) == ("purchase", "$identify")
+    assert event_types_of(group) == ("purchase", "$identify")

@@ -23,7 +23,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class InvalidLine(Exception):
-    """The line does not have a user id; `code` and `detail` are those of a fault."""
+    """The line does not have a user id; `code` and `detail` become the fault."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)

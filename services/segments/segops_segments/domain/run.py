@@ -191,7 +191,7 @@ class Run:
         return any(part.lease_until is not None and part.lease_until <= now for part in self.open_parts)
 
     def changed_since(self, earlier: Run) -> tuple[RunPart, ...]:
-        """Return the parts that differ from those of an earlier value of the same run."""
+        """Return the parts that changed since an earlier value of the same run."""
         return tuple(now for then, now in zip(earlier.parts, self.parts, strict=True) if now is not then)
 
     def announce(self, message_id: int, lease_until: datetime) -> Run:

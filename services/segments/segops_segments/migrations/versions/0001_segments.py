@@ -34,7 +34,7 @@ def _create_segments() -> None:
         sa.Column("tenant_id", sa.BigInteger, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("segment_type", sa.Text, nullable=False),
-        # Not jsonb, which writes 1e300 as an integer of 301 digits.
+        # Not jsonb, which returns 1e300 as an integer of 301 digits.
         sa.Column("definition", sa.JSON, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("refresh", sa.Text, nullable=False),
@@ -81,14 +81,14 @@ def _create_runs() -> None:
         sa.Column("message_id", sa.BigInteger),
         sa.Column("outcome", sa.JSON),
         sa.Column("problem", sa.JSON),
-        # What a run evaluates can always be announced again.
+        # The version that a run evaluates must stay, so that the run can be announced again.
         sa.ForeignKeyConstraint(
             ["segment_id", "version"], [f"{SCHEMA}.versions.segment_id", f"{SCHEMA}.versions.number"]
         ),
         schema=SCHEMA,
     )
     op.create_index("runs_segment", "runs", ["segment_id", "id"], schema=SCHEMA)
-    # However many requests come at once, a segment has one run announced and not begun, and one waiting.
+    # However many requests come at once, a segment has one run that is announced and not started, and one that waits.
     queued = "state = 'queued' AND NOT fixed AND message_id IS"
     for name, condition in (("runs_waiting", f"{queued} NULL"), ("runs_announced", f"{queued} NOT NULL")):
         op.create_index(name, "runs", ["segment_id"], unique=True, postgresql_where=sa.text(condition), schema=SCHEMA)
@@ -114,7 +114,7 @@ def _create_outbox() -> None:
     op.create_index(
         "outbox_sent", "outbox", ["sent_at"], postgresql_where=sa.text("sent_at IS NOT NULL"), schema=SCHEMA
     )
-    # One row a tenant, for a relay to lock: whoever holds it sends the tenant's messages, in order.
+    # One row for each tenant: a relay that holds its lock sends the tenant's messages, in order.
     op.create_table(
         "outbox_lanes", sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False), schema=SCHEMA
     )

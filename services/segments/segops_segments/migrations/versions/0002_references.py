@@ -1,4 +1,4 @@
-"""Which segments the definitions refer to, and how much room they take.
+"""The references between segments, and the size of each definition.
 
 Revision ID: 0002
 """
@@ -17,7 +17,7 @@ SCHEMA = "segments"
 
 
 def upgrade() -> None:
-    """Create the graph, empty: no definition could refer to a segment before."""
+    """Create the table of references, empty: no definition could refer to a segment before."""
     op.create_table(
         "segment_references",
         sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.create_index(
         "segment_references_reverse", "segment_references", ["tenant_id", "refers_to", "segment_id"], schema=SCHEMA
     )
-    # A stored text has spaces and escapes that a message has not, so it is never the shorter of the two.
+    # The stored text has spaces and escapes that a message does not have, so this is never less than the real size.
     op.add_column("segments", sa.Column("definition_bytes", sa.Integer), schema=SCHEMA)
     segments = sa.table("segments", sa.column("definition"), sa.column("definition_bytes"), schema=SCHEMA)
     op.execute(

@@ -1,4 +1,4 @@
-"""How far a run is, and ways to find what a segment's members come from.
+"""The progress of runs, and indexes that find the run whose members a segment serves.
 
 Revision ID: 0003
 """

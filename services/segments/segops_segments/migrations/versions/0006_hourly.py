@@ -1,4 +1,4 @@
-"""Which segments are to be computed every hour, and when they were last, found without looking at all.
+"""Indexes that find the hourly segments that are due, without reading all segments and runs.
 
 Revision ID: 0006
 """
@@ -17,7 +17,7 @@ SCHEMA = "segments"
 
 
 def upgrade() -> None:
-    """Add the indexes."""
+    """Create the indexes."""
     hourly = sa.text("refresh = 'hourly' AND deleted_at IS NULL")
     op.create_index("segments_hourly", "segments", ["tenant_id"], postgresql_where=hourly, schema=SCHEMA)
     op.create_index("runs_as_of", "runs", ["as_of", "segment_id"], postgresql_where=sa.text("NOT fixed"), schema=SCHEMA)

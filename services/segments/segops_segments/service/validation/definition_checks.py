@@ -22,7 +22,7 @@ def faults_of(definition: object) -> tuple[Fault, ...]:
 
 
 def to_faults(faults: Iterable[DefinitionFault]) -> tuple[Fault, ...]:
-    """Return the language's faults or warnings as those of a problem document."""
+    """Convert the language's faults or warnings to faults of a problem document."""
     return tuple(Fault(fault.path, fault.code, fault.detail) for fault in faults)
 
 
