@@ -21,7 +21,7 @@ async def test_a_definition_and_its_text_describe_the_same(client: httpx.AsyncCl
     assert by_json.status_code == 200
     description = by_json.json()
     assert description["definition"] == PRICING
-    assert description["sentence"].startswith("The people of whom this is true: they did ")
+    assert description["sentence"].startswith('Users who did "')
 
     by_text = await describe(client, {"text": description["text"]})
 

@@ -33,7 +33,7 @@ router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 async def compute_segments(
     use_cases: UseCasesOfApp, caller: Writer, body: ComputeTogetherRequest
 ) -> ComputeTogetherAccepted:
-    """Queues as few runs as possible, usually one: the events are read once for all its segments.
+    """Queues as few runs as possible, usually one. A run reads the events once for all its segments.
 
     A segment with a queued run that has not started joins that run. Each segment has its own result: if the run fails
     for one segment, it still succeeds for the others.

@@ -23,8 +23,8 @@ class ServingStatus:
 def serving_status(served: RunPart | None, settled: RunPart | None, definition_version: int) -> ServingStatus:
     """Return the status of a segment whose present definition has the number `definition_version`.
 
-    `settled` is the newest run, at no instant of the caller's choice, that succeeded or failed. Members are served until
-    a later run publishes new ones, however many runs fail in between.
+    `settled` is the newest run that succeeded or failed and whose instant is not fixed. Members are served until a later
+    run publishes new ones, however many runs fail in between.
     """
     if settled is not None and settled.state == "failed" and (served is None or served.run_id < settled.run_id):
         return ServingStatus(served=served, reason="last-run-failed", problem=settled.problem)

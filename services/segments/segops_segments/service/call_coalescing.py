@@ -15,8 +15,8 @@ T = TypeVar("T")
 class CallCoalescer(Generic[T]):
     """Runs one call for each key at a time; calls that arrive while it runs share the next one.
 
-    The next one begins after they arrived, so however many callers there are, a key costs two calls at a time. A
-    cancelled caller does not affect the others.
+    The next one begins after they arrived. However many callers there are, a key has at most one call that runs and one
+    that waits. A cancelled caller does not affect the others.
     """
 
     def __init__(self) -> None:

@@ -59,7 +59,7 @@ class DefinitionDescription(ResponseBody):
         },
     )
 
-    definition: Group
+    definition: Group = Field(description="The definition as JSON.")
     text: str = Field(description="The text form, which can be sent instead of the definition.")
     sentence: str = Field(description="The definition as an English sentence.")
     content_hash: str = Field(description="SHA-256 of the canonical form, in hexadecimal; equal for equal definitions.")

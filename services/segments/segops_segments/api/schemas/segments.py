@@ -39,9 +39,9 @@ _SEGMENT: Final[JsonDict] = {
 }
 
 _REFRESH: Final = (
-    "`manual` (default): the segment is computed on request only. `hourly`: it is also computed at most an hour after its"
-    " last run, together with other hourly segments of the tenant; only for segments of type `rule`. `live` is not"
-    " available yet."
+    "`manual`: the segment is computed on request only; the default for a new segment. `hourly`: it is also computed at"
+    " most an hour after its last run, together with other hourly segments of the tenant; only for segments of type"
+    " `rule`. `live` is not available yet."
 )
 
 Name = Annotated[

@@ -26,7 +26,7 @@ class VersionRead(ResponseBody):
     model_config = ConfigDict(json_schema_extra={"examples": [_VERSION]})
 
     version: int
-    definition: Group
+    definition: Group = Field(description="The definition that this version introduced.")
     created_at: datetime
     created_by: str = Field(description="`user:<id>` or `key:<id>`.")
 
