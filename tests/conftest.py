@@ -51,7 +51,7 @@ async def redis_url(engines_folder: Path) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 async def clickhouse_url(engines_folder: Path) -> AsyncIterator[str]:
-    """`http://default:@…/segops`: an empty database, no migration was run."""
+    """`http://segops:…@…/segops`: an empty database, no migration was run."""
     engine = ClickHouseEngine(engines_folder / "clickhouse")
     async with _running(engine):
         yield engine.url

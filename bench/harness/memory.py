@@ -13,7 +13,7 @@ from segops_common.stores.clickhouse import ClickHouse
 
 _LOOK_S: Final = 0.02
 _MIB: Final = 1024**2
-WAREHOUSE: Final = "segops_local.clickhouse"
+WAREHOUSE: Final = "clickhouse_host.py"
 
 
 def warehouse_process() -> psutil.Process:

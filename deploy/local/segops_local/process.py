@@ -20,7 +20,7 @@ _POLL_S = 0.02
 # What tells why, best first: a program that gives up often says so once more, in general terms, after the reason.
 _TELLING = (
     ("Traceback (most recent call last):\\n", '"error": "Traceback'),
-    ("FATAL", "PANIC", "[emerg]", "ERROR", "Error", '"level": "error"', '"level": "critical"'),
+    ("FATAL", "PANIC", "[emerg]", "ERROR", "Error", "DB::Exception", '"level": "error"', '"level": "critical"'),
 )
 
 

@@ -50,6 +50,11 @@ class Server(ABC):
         """The address in the form a client takes it."""
 
     @property
+    def process(self) -> Process | None:
+        """The process that was started last; None after an ordered stop."""
+        return self._process
+
+    @property
     def pid(self) -> int | None:
         """The process id while it runs."""
         return self._process.pid if self._process is not None and self._process.running else None

@@ -57,14 +57,14 @@ class StateFolder:
         """A random text of 256 bits, made at the first call."""
         file = self._secrets / name
         if not file.exists():
-            _write_private(file, secrets.token_urlsafe(32))
+            write_private(file, secrets.token_urlsafe(32))
         return self._read_secret(file)
 
     def signing_key(self) -> Path:
         """The file of the ES256 private key (PEM), made at the first call."""
         file = self._secrets / "jwt-private-key.pem"
         if not file.exists():
-            _write_private(file, _new_signing_key())
+            write_private(file, _new_signing_key())
         if "PRIVATE KEY" not in self._read_secret(file):
             raise LocalError(_damaged(file))
         return file
@@ -118,7 +118,7 @@ def _damaged(file: Path) -> str:
     return f"{file} is damaged: restore it, or `make reset` to start afresh and delete the data."
 
 
-def _write_private(file: Path, text: str) -> None:
+def write_private(file: Path, text: str) -> None:
     """Whole or not at all, and never readable by others."""
     unfinished = file.with_name(file.name + ".new")
     unfinished.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -13,12 +14,14 @@ import asyncpg
 import pytest
 import redis.asyncio
 
+from segops_common.stores.clickhouse import ClickHouse
 from segops_local.engines import ClickHouseEngine, PostgresEngine, ValkeyEngine
 from segops_local.errors import LocalError
 from segops_local.identity import Identity, unprivileged
 from segops_local.ports import free_port
 from segops_local.process import child_setup
 
+STATES = Path(__file__).parent / "states"
 User = Literal["whoever runs the tests", "an ordinary user"]
 USERS: tuple[User, ...] = ("whoever runs the tests", "an ordinary user")
 
@@ -26,6 +29,7 @@ USERS: tuple[User, ...] = ("whoever runs the tests", "an ordinary user")
 LIFE = """
 import asyncio, sys
 from pathlib import Path
+from urllib.parse import urlsplit
 import aiokafka, aiokafka.admin, asyncpg, redis.asyncio
 from segops_local import engines
 from segops_local.probe import http
@@ -48,9 +52,11 @@ async def valkey(url, write):
     return rows
 
 async def clickhouse(url, write):
-    host, port = url.split("@")[1].split("/")[0].split(":")
+    address = urlsplit(url)
+    headers = {"X-ClickHouse-User": address.username, "X-ClickHouse-Key": address.password}
     async def run(sql):
-        answer = await http("POST", host, int(port), "/?database=segops", body=sql.encode(), timeout_s=30)
+        path = "/?database=segops"
+        answer = await http("POST", address.hostname, address.port, path, body=sql.encode(), headers=headers, timeout_s=30)
         assert answer.status == 200, answer.body
         return answer.body.decode()
     if write is not None:
@@ -204,6 +210,35 @@ async def test_valkey_starts_over_half_a_command_at_the_end_of_its_log(tmp_path:
         assert await client.get("whole") == b"yes"
     finally:
         await client.aclose()
+        await engine.stop()
+
+
+async def test_clickhouse_takes_over_a_folder_of_the_front_that_came_before_it(tmp_path: Path) -> None:
+    """The folder was left by a kill: rows were acknowledged, and so was the token of their insert."""
+    with tarfile.open(STATES / "clickhouse-front-26.9.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="tar")
+    engine = ClickHouseEngine(tmp_path / "clickhouse")
+    await engine.start()
+    try:
+        warehouse = ClickHouse(url=engine.url)
+        lines = [
+            b'{"tenant_id":1,"user_id":"a","timestamp":"2026-01-02 03:04:05.678","payload":{"price":5,"tags":["x"]}}',
+            b'{"tenant_id":1,"user_id":"b","timestamp":"2026-02-02 03:04:05.678","payload":{"price":1.5}}',
+        ]
+        await warehouse.insert_json_lines(
+            "events",
+            b"\n".join(lines) + b"\n",
+            settings={
+                "insert_deduplication_token": "first",
+                "deduplicate_insert": "enable",
+                "deduplicate_blocks_in_dependent_materialized_views": 1,
+            },
+        )
+        result = await warehouse.query("SELECT user_id, payload.price, payload.tags FROM events ORDER BY user_id")
+        assert [tuple(row) for row in result.rows] == [("a", 5, ["x"]), ("b", 1.5, None)]
+        assert (await warehouse.query("SELECT sum(n) FROM seen")).rows == [(2,)]
+        await warehouse.close()
+    finally:
         await engine.stop()
 
 

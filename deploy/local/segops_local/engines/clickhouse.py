@@ -1,7 +1,14 @@
-"""ClickHouse: chdb, the same engine in process, behind the HTTP interface of `segops_local.clickhouse`."""
+"""ClickHouse: its own server, from the library in the `chdb-core` wheel."""
 
+import fcntl
+import importlib.util
+import os
 import sys
+from pathlib import Path
 
+from segops_local.engines import clickhouse_host
+from segops_local.engines.clickhouse_config import DATABASE, OWNER, ClickHouseUser, passwords, write_config
+from segops_local.engines.clickhouse_repair import forget_tokens_without_parts
 from segops_local.errors import LocalError
 from segops_local.host import child_environment
 from segops_local.ports import HOST
@@ -9,37 +16,79 @@ from segops_local.probe import http
 from segops_local.process import Command
 from segops_local.server import Server
 
-_DATABASE = "segops"
-
 
 class ClickHouseEngine(Server):
-    """One server with the database `segops`."""
+    """One server with the database `segops`; `url` signs in as the user who may do everything."""
 
     name = "clickhouse"
     title = "ClickHouse"
 
+    def __init__(self, state_dir: Path, port: int | None = None) -> None:
+        super().__init__(state_dir, port)
+        self._data = self.state_dir / "data"
+        self._config = self.state_dir / "config"
+
     @property
     def url(self) -> str:
-        return f"http://default:@{self.address(self.port)}/{_DATABASE}"
+        return self.url_for(OWNER)
+
+    def url_for(self, user: ClickHouseUser) -> str:
+        """Return the address with the name and password of a user."""
+        password = passwords(self._password_file)[user.name]
+        return f"http://{user.name}:{password}@{self.address(self.port)}/{DATABASE}"
 
     async def start(self) -> None:
         await super().start()
-        made = await http(
-            "POST", HOST, self.port, "/", body=f"CREATE DATABASE IF NOT EXISTS {_DATABASE}".encode(), timeout_s=30
-        )
-        if made.status != 200:
-            words = made.body.decode(errors="replace").strip()[:300]
+        headers = {"X-ClickHouse-User": OWNER.name, "X-ClickHouse-Key": passwords(self._password_file)[OWNER.name]}
+        statement = f"CREATE DATABASE IF NOT EXISTS {DATABASE}".encode()
+        answer = await http("POST", HOST, self.port, "/", body=statement, headers=headers, timeout_s=30)
+        if answer.status != 200:
+            words = answer.body.decode(errors="replace").strip()[:300]
             raise LocalError(f"ClickHouse did not create its database in {self.state_dir}: {words} (log: {self.log}).")
 
+    def prepare(self) -> None:
+        self._refuse_a_second_server()
+        forget_tokens_without_parts(self._data)
+
     def command(self, port: int) -> Command:
-        data = self.state_dir / "data"
-        module = [sys.executable, "-m", "segops_local.clickhouse"]
+        write_config(self._config, data=self._data, port=port, passwords=passwords(self._password_file))
         return Command(
-            argv=[*module, "--data", str(data), "--host", HOST, "--port", str(port)],
+            argv=[sys.executable, "-I", "-S", str(clickhouse_host.__file__), str(_library()), str(port)],
             environment=child_environment(),
             log=self.log,
-            folder=self.state_dir,
+            folder=self._config,
         )
 
     async def answers(self) -> bool:
         return (await http("GET", HOST, self.port, "/ping")).status == 200
+
+    @property
+    def _password_file(self) -> Path:
+        return self.state_dir / "passwords.json"
+
+    def _refuse_a_second_server(self) -> None:
+        """Raise LocalError when a server runs on the data: it holds a lock on its status file for as long as it lives."""
+        try:
+            descriptor = os.open(self._data / "status", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:  # what keeps us from the file keeps the server from it too, and it says why
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalError(
+                f"ClickHouse's data in {self._data} is in use by another process: stop that one, "
+                "or choose another folder with STATE=."
+            ) from None
+        finally:
+            os.close(descriptor)
+
+
+def _library() -> Path:
+    """Return the extension's file; its package is located but not imported."""
+    spec = importlib.util.find_spec("chdb")
+    if spec is None or spec.origin is None:
+        raise LocalError("The package `chdb-core` is not installed: run `make setup`.")
+    library = Path(spec.origin).parent / "_chdb.abi3.so"
+    if not library.exists():
+        raise LocalError(f"ClickHouse's library is missing ({library}): remove the folder .venv and run `make setup`.")
+    return library

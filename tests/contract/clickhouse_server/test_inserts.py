@@ -10,9 +10,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.compression import get_compressor
 
-from segops_local.clickhouse.process import ClickHouseProcess
-
-from .conftest import Connect
+from .conftest import ClickHouseServer, Connect
 
 ROWS = [[number, f"it's {number}"] for number in range(5_000)]
 TABLE = (
@@ -92,9 +90,9 @@ def _large_rows(pieces: int) -> Generator[bytes, None, None]:
         yield piece
 
 
-def test_large_body_is_streamed(client: Client, front: ClickHouseProcess) -> None:
+def test_large_body_is_streamed(client: Client, server: ClickHouseServer) -> None:
     client.command("CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
-    process = _process_on(front.port)
+    process = psutil.Process(server.engine.pid)
     settings = {"min_insert_block_size_bytes": 8 << 20, "min_insert_block_size_rows": 0, "max_insert_block_size": 8192}
     peak = 0
 
@@ -109,11 +107,6 @@ def test_large_body_is_streamed(client: Client, front: ClickHouseProcess) -> Non
     client.raw_insert("t", ["a", "s"], watched(), fmt="JSONEachRow", settings=settings)
     assert client.command("SELECT count() FROM t") == 400_000
     assert peak - before < 150 << 20, "300 MB of body must not be held in memory"
-
-
-def _process_on(port: int) -> psutil.Process:
-    own = psutil.Process()
-    return next(child for child in own.children() if str(port) in child.cmdline())
 
 
 async def test_large_native_insert(async_client: AsyncClient) -> None:
@@ -172,13 +165,19 @@ def test_replacing_merge_tree_final(client: Client) -> None:
     assert client.query("SELECT s FROM t FINAL").result_rows == [("v3",)]
 
 
-def test_client_that_leaves_inserts_nothing(client: Client, front: ClickHouseProcess, database: str) -> None:
+def test_client_that_leaves_inserts_nothing(client: Client, server: ClickHouseServer, database: str) -> None:
     client.command(TABLE)
-    connection = http.client.HTTPConnection("127.0.0.1", front.port)
-    connection.putrequest("POST", f"/?database={database}")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.putrequest("POST", server.path(database=database))
     connection.putheader("Content-Length", "1000000")
     connection.endheaders()
     connection.send(b'INSERT INTO t FORMAT JSONEachRow\n{"a":1,"s":"half"}\n')
     connection.close()
     client.insert("t", [[2, "whole"]], column_names=["a", "s"])
     assert client.query("SELECT s FROM t").result_rows == [("whole",)]
+
+
+def test_insert_from_input_function(client: Client) -> None:
+    client.command("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+    client.raw_insert("", None, b"INSERT INTO t SELECT a + 1 FROM input('a UInt8') FORMAT TSV\n1\n")
+    assert client.query("SELECT a FROM t").result_rows == [(2,)]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from .conftest import Connect
 
@@ -22,7 +23,7 @@ TEXTS = [
     "{other:String} /* x */ -- y",
     "a=b&c=d+e%20f;#",
     "`ticks` $tag$ heredoc $tag$",
-    "x" * 300_000,
+    "x" * 130_000,
 ]
 
 
@@ -76,10 +77,17 @@ async def test_async_client(async_client: AsyncClient) -> None:
 
 
 async def test_large_parameter_of_async_client(async_client: AsyncClient) -> None:
-    text = "ö'" * 150_000
+    text = "ö'" * 30_000
     async_client.form_encode_query_params = True
     answer = await async_client.query("SELECT {text:String}", parameters={"text": text})
     assert answer.result_rows == [(text,)]
+
+
+def test_a_parameter_beyond_128_kib_is_refused(connect: Connect) -> None:
+    """The product cuts long lists into several parameters."""
+    client = connect(form_encode_query_params=True)
+    with pytest.raises(DatabaseError, match="Field value too long"):
+        client.query("SELECT length({text:String})", parameters={"text": "x" * 140_000})
 
 
 def test_parameter_in_insert_values(client: Client) -> None:

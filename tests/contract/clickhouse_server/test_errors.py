@@ -1,7 +1,6 @@
 """Errors carry ClickHouse's code, name, text and HTTP status, and settings end with their query."""
 
 import urllib.error
-import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -10,9 +9,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from segops_local.clickhouse.process import ClickHouseProcess
-
-from .conftest import Connect
+from .conftest import ClickHouseServer, Connect
 
 LONG = "SELECT uniqExact(number) FROM numbers(1000000000)"
 CASES: list[tuple[str, dict[str, Any], int, str, int]] = [
@@ -25,27 +22,23 @@ CASES: list[tuple[str, dict[str, Any], int, str, int]] = [
     ("SELECT 1; SELECT 2", {}, 62, "SYNTAX_ERROR", 400),
     ("SELECT 1", {"nosuch": "1"}, 115, "UNKNOWN_SETTING", 404),
     ("SELECT 1 SETTINGS nosuch = 1", {}, 115, "UNKNOWN_SETTING", 404),
-    ("SELECT 1", {"a'b": "1"}, 36, "BAD_ARGUMENTS", 400),
+    ("SELECT 1", {"a'b": "1"}, 115, "UNKNOWN_SETTING", 404),
     ("SELECT 1", {"database": "nope"}, 81, "UNKNOWN_DATABASE", 404),
     ("SELECT {x:UInt8}", {}, 456, "UNKNOWN_QUERY_PARAMETER", 500),
     ("SELECT {x:UInt8}", {"param_x": "abc"}, 457, "BAD_QUERY_PARAMETER", 500),
     (LONG, {"max_execution_time": "0.3"}, 159, "TIMEOUT_EXCEEDED", 408),
     (LONG, {"max_memory_usage": "10000000"}, 241, "MEMORY_LIMIT_EXCEEDED", 500),
-    ("CREATE TABLE d.k (a Int8) ENGINE = Kafka('h', 't', 'g', 'CSV')", {}, 48, "NOT_IMPLEMENTED", 501),
-    ("create table k (a Int8) engine/**/=/* x */`Kafka` settings a = 1", {}, 48, "NOT_IMPLEMENTED", 501),
-    ("ATTACH TABLE k (a Int8) ENGINE Kafka", {}, 48, "NOT_IMPLEMENTED", 501),
     ("CREATE TABLE x ON CLUSTER c (a Int8) ENGINE = Memory", {}, 701, "CLUSTER_DOESNT_EXIST", 500),
     ("CREATE TABLE x (a Int8) ENGINE = ReplicatedMergeTree('/a', 'b') ORDER BY a", {}, 225, "NO_ZOOKEEPER", 500),
-    ("SELECT 1", {"compress": "1"}, 48, "NOT_IMPLEMENTED", 501),
 ]
 
 
 @pytest.mark.parametrize(("query", "parameters", "code", "name", "status"), CASES, ids=lambda value: str(value)[:30])
 @pytest.mark.parametrize("wait", ["0", "1"])
 def test_over_http(
-    front: ClickHouseProcess, query: str, parameters: dict[str, str], code: int, name: str, status: int, wait: str
+    server: ClickHouseServer, query: str, parameters: dict[str, str], code: int, name: str, status: int, wait: str
 ) -> None:
-    url = f"{front.url}/?{urllib.parse.urlencode(parameters | {'wait_end_of_query': wait})}"
+    url = server.address(**parameters, wait_end_of_query=wait)
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(url, data=query.encode())
     with caught.value as answer:
@@ -56,28 +49,27 @@ def test_over_http(
     assert f"({name}) (version 2" in text
 
 
-@pytest.mark.parametrize("encoding", ["br", "nonsense"])
-def test_unknown_request_encoding(front: ClickHouseProcess, encoding: str) -> None:
-    request = urllib.request.Request(front.url, data=b"SELECT 1", headers={"Content-Encoding": encoding})
+def test_unknown_request_encoding(server: ClickHouseServer) -> None:
+    request = urllib.request.Request(server.address(), data=b"SELECT 1", headers={"Content-Encoding": "nonsense"})
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
     with caught.value as answer:
         assert answer.status == 501
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "lz4", "zstd"])
-def test_damaged_body(front: ClickHouseProcess, encoding: str) -> None:
-    request = urllib.request.Request(front.url, data=b"SELECT 1", headers={"Content-Encoding": encoding})
+@pytest.mark.parametrize(("encoding", "code"), [("gzip", 354), ("lz4", 618), ("zstd", 561), ("br", 448)])
+def test_damaged_body(server: ClickHouseServer, encoding: str, code: int) -> None:
+    request = urllib.request.Request(server.address(), data=b"SELECT 1", headers={"Content-Encoding": encoding})
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
     with caught.value as answer:
-        assert answer.headers["X-ClickHouse-Exception-Code"] == "271"
+        assert answer.headers["X-ClickHouse-Exception-Code"] == str(code)
 
 
-def test_get_is_read_only(client: Client, front: ClickHouseProcess, database: str) -> None:
+def test_get_is_read_only(client: Client, server: ClickHouseServer, database: str) -> None:
     client.command("CREATE TABLE t (a Int8) ENGINE = Memory")
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{front.url}/?database={database}&query=INSERT+INTO+t+SELECT+1")
+        urllib.request.urlopen(server.address(database=database, query="INSERT INTO t SELECT 1"))
     with caught.value as answer:
         assert answer.headers["X-ClickHouse-Exception-Code"] == "164"
 
@@ -124,12 +116,6 @@ def test_insert_that_cannot_be_stored_is_not_acknowledged(client: Client) -> Non
         assert caught.value.name == name
 
 
-def test_insert_from_input_function_is_refused(client: Client) -> None:
-    client.command("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
-    with pytest.raises(DatabaseError, match="NOT_IMPLEMENTED"):
-        client.raw_insert("", None, b"INSERT INTO t SELECT a FROM input('a UInt8') FORMAT TSV\n1\n")
-
-
 def test_insert_into_a_missing_table_reads_a_large_body_first(client: Client) -> None:
     piece = b'{"a":1}\n' * 100_000
     with pytest.raises(DatabaseError) as caught:
@@ -142,8 +128,6 @@ def test_settings_end_with_their_query(connect: Connect) -> None:
     query = "SELECT getSetting('max_threads')::String, getSetting('max_block_size')"
     default = client.query(query).result_rows
     assert client.query(query, settings={"max_threads": 7, "max_block_size": 99}).result_rows == [("7", 99)]
-    client.command("SET max_block_size = 5")
-    client.command("USE system")
     with pytest.raises(DatabaseError):
         client.query(LONG, settings={"max_memory_usage": 1_000_000})
     for _ in range(20):
@@ -159,15 +143,14 @@ def test_settings_reach_the_engine_as_they_are(client: Client) -> None:
     }).result_rows == [(text,)]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/play"])
-def test_unknown_path(front: ClickHouseProcess, path: str) -> None:
+def test_unknown_path(server: ClickHouseServer) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(front.url + path)
+        urllib.request.urlopen(server.base + "/nothing")
     with caught.value as answer:
         assert answer.status == 404
 
 
 @pytest.mark.parametrize("path", ["/ping", "/"])
-def test_health(front: ClickHouseProcess, path: str) -> None:
-    with urllib.request.urlopen(front.url + path) as answer:
+def test_health(server: ClickHouseServer, path: str) -> None:
+    with urllib.request.urlopen(server.base + path) as answer:
         assert answer.read() == b"Ok.\n"

@@ -1,30 +1,27 @@
-"""Queries run side by side, up to a limit; further ones wait in order."""
+"""Queries run side by side, from one client or many."""
 
 import asyncio
 import http.client
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import clickhouse_connect
+import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
-from segops_local.clickhouse.process import ClickHouseProcess
-
-from .conftest import Connect, Launch
+from .conftest import ClickHouseServer, Connect
 
 PATIENCE_S = 30
 ENDLESS = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000) SETTINGS max_threads = 1"
 
 
-def test_quick_query_passes_a_slow_one(front: ClickHouseProcess, connect: Connect) -> None:
+def test_quick_query_passes_a_slow_one(server: ClickHouseServer, connect: Connect) -> None:
     quick = connect()
-    with _endless(front, quick, "slow"):
+    with _endless(server, quick, "slow"):
         quick.command("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
         quick.insert("t", [[1]], column_names=["a"])
         assert quick.query("SELECT sum(sipHash64(number)) FROM numbers(1000000)").row_count == 1
@@ -41,14 +38,14 @@ async def test_one_async_client_runs_queries_side_by_side(async_client: AsyncCli
     assert all("QUERY_WAS_CANCELLED" in str(error) for error in ended)
 
 
-def test_several_processes(front: ClickHouseProcess, client: Client, database: str) -> None:
+def test_several_processes(server: ClickHouseServer, client: Client, database: str) -> None:
     client.command("CREATE TABLE t (who UInt8, n UInt64) ENGINE = MergeTree ORDER BY n")
     program = (
         "import sys, clickhouse_connect as c\n"
-        "k = c.get_client(host='127.0.0.1', port=int(sys.argv[1]), database=sys.argv[2])\n"
+        "k = c.get_client(dsn=sys.argv[1], database=sys.argv[2])\n"
         "for n in range(20): k.insert('t', [[int(sys.argv[3]), n]], column_names=['who', 'n'])\n"
     )
-    command = [sys.executable, "-c", program, str(front.port), database]
+    command = [sys.executable, "-c", program, server.engine.url, database]
     workers = [subprocess.Popen([*command, str(number)]) for number in range(3)]
     assert [worker.wait() for worker in workers] == [0, 0, 0]
     assert client.query("SELECT who, count() FROM t GROUP BY who ORDER BY who").result_rows == [
@@ -58,34 +55,23 @@ def test_several_processes(front: ClickHouseProcess, client: Client, database: s
     ]
 
 
-def test_limit_makes_queries_wait_their_turn(launch: Launch, tmp_path: Path) -> None:
-    with launch(tmp_path / "data", "--max-queries", "2") as process:
-        client, another = (clickhouse_connect.get_client(host="127.0.0.1", port=process.port) for _ in range(2))
-        answers: list[object] = []
-        queued = threading.Thread(target=lambda: answers.append(another.query("SELECT 1").row_count))
-        with _endless(process, client, "first"):
-            with _endless(process, None, "second"):
-                # Nothing tells that the second has begun: what could be asked would have to wait for it.
-                time.sleep(0.5)
-                queued.start()
-                time.sleep(0.5)
-                assert not answers
-            queued.join(timeout=PATIENCE_S)
-            assert answers == [1]
-            assert _running(client, "first") == 1
-        client.close()
-        another.close()
+def test_a_query_id_that_runs_is_refused(server: ClickHouseServer, connect: Connect) -> None:
+    client = connect(autogenerate_session_id=False)
+    with _endless(server, client, "only once", query_id="only-once"):
+        with pytest.raises(DatabaseError) as caught:
+            client.query("SELECT 1", settings={"query_id": "only-once"})
+        assert caught.value.name == "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING"
+    assert client.query("SELECT 1", settings={"query_id": "never-used"}).query_id == "never-used"
 
 
 @contextmanager
-def _endless(front: ClickHouseProcess, watching: Client | None, name: str) -> Iterator[None]:
+def _endless(server: ClickHouseServer, watching: Client, name: str, **parameters: str) -> Iterator[None]:
     """A query that runs until the block ends."""
-    connection = http.client.HTTPConnection("127.0.0.1", front.port)
-    options = f"/?cancel_http_readonly_queries_on_client_close=1&log_comment={name}"
-    connection.request("POST", options, ENDLESS.encode())
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    path = server.path(cancel_http_readonly_queries_on_client_close="1", readonly="2", log_comment=name, **parameters)
+    connection.request("POST", path, ENDLESS.encode())
     try:
-        if watching is not None:
-            _wait(lambda: _running(watching, name) == 1)
+        _wait(lambda: _running(watching, name) == 1)
         yield
     finally:
         connection.close()

@@ -15,9 +15,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 from clickhouse_connect.driver.external import ExternalData
 
-from segops_local.clickhouse.process import ClickHouseProcess
-
-from .conftest import Connect
+from .conftest import ClickHouseServer, Connect
 
 FAILS_LATE = "SELECT throwIf(number = 3000000, 'too far') FROM numbers(10000000)"
 
@@ -30,13 +28,13 @@ def test_query_compressed(connect: Connect, compress: str | bool) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["lz4", "zstd", "gzip", "deflate", "br", ""])
-def test_encoding_is_what_was_asked(front: ClickHouseProcess, encoding: str) -> None:
+def test_encoding_is_what_was_asked(server: ClickHouseServer, encoding: str) -> None:
     for enabled in ("0", "1"):
         request = urllib.request.Request(
-            f"{front.url}/?query=SELECT+1&enable_http_compression={enabled}", headers={"Accept-Encoding": encoding}
+            server.address(query="SELECT 1", enable_http_compression=enabled), headers={"Accept-Encoding": encoding}
         )
         with urllib.request.urlopen(request) as answer:
-            expected = encoding if enabled == "1" and encoding not in {"", "br"} else None
+            expected = encoding if enabled == "1" and encoding else None
             assert answer.headers["Content-Encoding"] == expected
 
 
@@ -87,8 +85,8 @@ def test_statements_that_cannot_stream(client: Client) -> None:
     assert client.query("SELECT 1 AS format, 'FORMAT CSV' AS b").result_rows == [(1, "FORMAT CSV")]
 
 
-def test_large_result_is_streamed(client: Client, front: ClickHouseProcess) -> None:
-    process = next(child for child in psutil.Process().children() if str(front.port) in child.cmdline())
+def test_large_result_is_streamed(client: Client, server: ClickHouseServer) -> None:
+    process = psutil.Process(server.engine.pid)
     before, size, peak = process.memory_info().rss, 0, 0
     stream = client.raw_stream(
         "SELECT repeat('x', 1000) FROM numbers(300000)", fmt="TSV", settings={"max_block_size": 8192}
@@ -124,9 +122,9 @@ def test_a_summary_that_waited_for_the_end_counts_every_part(connect: Connect) -
         assert set(pool.map(rows_read, range(600))) == {4}
 
 
-def test_query_id_and_headers(client: Client, front: ClickHouseProcess) -> None:
+def test_query_id_and_headers(client: Client, server: ClickHouseServer) -> None:
     assert client.query("SELECT 1", settings={"query_id": "mine-1"}).query_id == "mine-1"
-    with urllib.request.urlopen(f"{front.url}/?query=SELECT+1&default_format=JSON") as answer:
+    with urllib.request.urlopen(server.address(query="SELECT 1", default_format="JSON")) as answer:
         assert answer.headers["X-ClickHouse-Format"] == "JSON"
         assert answer.headers["X-ClickHouse-Timezone"]
         assert answer.headers["X-ClickHouse-Server-Display-Name"]
@@ -162,9 +160,9 @@ async def test_error_in_mid_stream_reaches_the_async_reader(async_client: AsyncC
         await read_all()
 
 
-def test_error_in_mid_stream_breaks_the_http_answer(front: ClickHouseProcess) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", front.port)
-    connection.request("POST", "/", FAILS_LATE.encode())
+def test_error_in_mid_stream_breaks_the_http_answer(server: ClickHouseServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("POST", server.path(), FAILS_LATE.encode())
     answer = connection.getresponse()
     assert answer.status == 200
     with pytest.raises(http.client.IncompleteRead) as caught:
@@ -181,9 +179,9 @@ def test_error_is_a_status_when_the_end_is_awaited(client: Client) -> None:
 
 
 @pytest.mark.parametrize("cancel", ["0", "1"])
-def test_stream_ends_with_its_reader(client: Client, front: ClickHouseProcess, cancel: str) -> None:
-    url = f"/?cancel_http_readonly_queries_on_client_close={cancel}&log_comment=endless{cancel}"
-    connection = http.client.HTTPConnection("127.0.0.1", front.port)
+def test_stream_ends_with_its_reader(client: Client, server: ClickHouseServer, cancel: str) -> None:
+    url = server.path(cancel_http_readonly_queries_on_client_close=cancel, log_comment=f"endless{cancel}")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
     connection.request("POST", url, b"SELECT number FROM numbers(1000000000000)")
     connection.getresponse().read(100_000)
     assert _running(client, f"endless{cancel}")
@@ -191,11 +189,11 @@ def test_stream_ends_with_its_reader(client: Client, front: ClickHouseProcess, c
     _wait_until_gone(client, f"endless{cancel}")
 
 
-def test_computation_ends_with_its_reader(client: Client, front: ClickHouseProcess) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", front.port)
+def test_computation_ends_with_its_reader(client: Client, server: ClickHouseServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
     connection.request(
         "POST",
-        "/?cancel_http_readonly_queries_on_client_close=1&log_comment=silent",
+        server.path(cancel_http_readonly_queries_on_client_close="1", readonly="2", log_comment="silent"),
         b"SELECT sum(sipHash64(number)) FROM numbers(1000000000000)",
     )
     _wait(lambda: _running(client, "silent"))

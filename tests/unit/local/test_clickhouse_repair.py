@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segops_local.clickhouse.repair import forget_tokens_without_parts
+from segops_local.engines.clickhouse_repair import forget_tokens_without_parts
 
 ADDED = "1\tall_1_1_0\ta\n1\tall_2_2_0\tb\n1\tall_3_3_0\tc\n"
 
