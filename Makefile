@@ -6,7 +6,7 @@ EXAMPLES ?= 20000
 ARGS ?=
 PY := .venv/bin/python
 SETUP := sh deploy/local/setup.sh
-LOCK := .venv/bin/uv pip compile -q --system-certs --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal --no-annotate
+LOCK := .venv/bin/uv pip compile -q --system-certs --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal --no-annotate --excludes requirements/excluded.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

