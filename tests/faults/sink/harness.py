@@ -1,10 +1,9 @@
-"""Runs sinks that crash, a producer that keeps a ledger, and the comparison of the two at the end."""
+"""Runs sinks that crash and a producer that records what was acknowledged, and compares the warehouse with it."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,22 +18,26 @@ from segops_common.core.problems import Unavailable
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
 from segops_ingest.service.accept_events import Ingest
+from segops_testkit.fork_server import ForkedProcess, ForkServer
 
 WORKER = Path(__file__).with_name("worker.py")
+WORKER_MODULE = "tests.faults.sink.worker"
 EVENTS_A_REQUEST = 40
 TENANT = 7
 _LOOK_EVERY_S = 0.3
 _QUIET_S = 2.0
-"""How long a repeated insert would still have to show itself."""
+"""How long a repeated insert has to appear."""
 
 
 @dataclass(slots=True)
 class Sinks:
-    """A few sink processes; one that ends is started again at once, until `stop`.
+    """A few sink processes. One that ends is started again at once, until `stop`.
 
     Each start crashes at one of the points, in turn, so that all are hit about equally often however slow the machine.
+    Starts are forks of a process that has imported the sink: a run consists of crashes, not of imports.
     """
 
+    forks: ForkServer
     log_url: str
     clickhouse_url: str
     crash_points: Sequence[str]
@@ -42,14 +45,15 @@ class Sinks:
     number: int = 2
     starts: int = 0
     _running: list[asyncio.Task[None]] = field(default_factory=list)
-    _processes: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
+    _processes: dict[int, ForkedProcess] = field(default_factory=dict)
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Keep `number` of them running."""
+        self.forks.preload(WORKER_MODULE)
         self._running = [group.create_task(self._keep(index)) for index in range(self.number)]
 
     async def stop(self) -> None:
-        """End them for good, in good order."""
+        """Terminate all and wait for their end."""
         for task in self._running:
             task.cancel()
         await asyncio.wait(self._running)
@@ -58,40 +62,40 @@ class Sinks:
                 process.terminate()
                 await process.wait()
 
-    def said(self) -> Counter[str]:
+    def windows_hit(self) -> Counter[str]:
         """How often each window was hit, and `replays`: batches repeated from a recorded intent."""
         text = "".join(path.read_text() for path in self.folder.glob("sink-*.err"))
-        seen = Counter(re.findall(r"crash point (\w+) reached", text))
-        seen["replays"] = text.count("repeating the batch")
-        return seen
+        hits = Counter(re.findall(r"crash point (\w+) reached", text))
+        hits["replays"] = text.count("repeating the batch")
+        return hits
 
     async def _keep(self, index: int) -> None:
         while True:
             crash_at = self.crash_points[self.starts % len(self.crash_points)]
             self.starts += 1
             with (self.folder / f"sink-{index}.err").open("ab") as errors:
-                self._processes[index] = await asyncio.create_subprocess_exec(
-                    sys.executable, str(WORKER), self.log_url, self.clickhouse_url, crash_at, stderr=errors
+                self._processes[index] = await self.forks.start(
+                    str(WORKER), self.log_url, self.clickhouse_url, crash_at, stderr=errors
                 )
             await self._processes[index].wait()
 
 
 class NoStamps:
-    """Events of a fault run carry their own instant."""
+    """Refuses: the events of a fault run carry their own timestamps."""
 
     async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
         raise AssertionError(f"{len(message_ids)} events without an instant at {now} in tenant {tenant_id}")
 
 
 class NoObserver:
-    """Nobody is watching."""
+    """Ignores everything."""
 
     def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
         """Ignored."""
 
 
 class Producer:
-    """Sends events through the use case of ingestion, repeats what was not confirmed, and writes down what was."""
+    """Sends events through ingest's use case, repeats unconfirmed ones, and records the acknowledged ids."""
 
     def __init__(self, log: EventLog, *, seed: int) -> None:
         clock = SystemClock()
@@ -105,7 +109,7 @@ class Producer:
         )
 
     async def send(self, events: int, *, over_s: float) -> None:
-        """Send that many events evenly over the time."""
+        """Send that many events, evenly over the given seconds."""
         requests = events // EVENTS_A_REQUEST
         for _ in range(requests):
             await self._send_one([self._event() for _ in range(EVENTS_A_REQUEST)])
@@ -136,8 +140,8 @@ class Producer:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The warehouse against the ledger."""
+class Comparison:
+    """The warehouse compared with the acknowledged events."""
 
     acked: int
     rows: int
@@ -147,7 +151,7 @@ class Verdict:
 
 
 async def until_drained(clickhouse: ClickHouse, acked: set[str], *, within_s: float) -> None:
-    """Return when every acknowledged id is in the warehouse and nothing more comes, or when the time is up."""
+    """Return when every acknowledged id is stored and no more arrive, or when the time is up."""
     for _ in range(round(within_s / _LOOK_EVERY_S)):
         if not acked - (await stored_ids(clickhouse)).keys():
             break
@@ -156,15 +160,15 @@ async def until_drained(clickhouse: ClickHouse, acked: set[str], *, within_s: fl
 
 
 async def stored_ids(clickhouse: ClickHouse, *, final: bool = False) -> Counter[str]:
-    """Every message id in `events`, as often as it is there."""
+    """Return each message id in `events` with its number of rows."""
     result = await clickhouse.query(f"SELECT message_id, count() FROM events {'FINAL' * final} GROUP BY message_id")
     return Counter({str(message_id): int(count) for message_id, count in result.rows})
 
 
-async def verdict(clickhouse: ClickHouse, acked: set[str], *, final: bool = False) -> Verdict:
-    """Compare by difference of ids, never by numbers alone."""
+async def compare(clickhouse: ClickHouse, acked: set[str], *, final: bool = False) -> Comparison:
+    """Compare by ids, never by counts alone."""
     stored = await stored_ids(clickhouse, final=final)
-    return Verdict(
+    return Comparison(
         acked=len(acked),
         rows=stored.total(),
         lost=frozenset(acked - stored.keys()),

@@ -22,10 +22,12 @@ from segops_common.streams.log import APPEND_DEADLINE_S, EventLog
 from segops_common.streams.open import open_event_log
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE
 from segops_local.engines import ClickHouseEngine, KafkaEngine, ValkeyEngine
-from tests.faults.sink.harness import Producer, Sinks, Verdict, until_drained, verdict
+from segops_testkit.fork_server import ForkServer
+from tests.faults.sink.harness import Comparison, Producer, Sinks, compare, until_drained
 
 EVENT_COUNT = 20_000
 """The least that a run sends."""
+SENDING_S = 8
 LONGER_THAN_AN_APPEND_WAITS_S = APPEND_DEADLINE_S + 1
 WINDOWS = ("after_intent", "mid_insert", "after_insert", "after_commit")
 CRASH_POINTS = [f"{window}:0.12" for window in WINDOWS]
@@ -34,8 +36,8 @@ PLAIN_TABLE = {**SINGLE_NODE, "replacing_merge_tree": "MergeTree"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Engines of a run's own, free to kill."""
+class Engines:
+    """The engines of one run, which it may kill."""
 
     warehouse: ClickHouseEngine
     journal: ValkeyEngine | KafkaEngine
@@ -49,9 +51,9 @@ def log_url(journal: ValkeyEngine | KafkaEngine) -> str:
 
 
 @asynccontextmanager
-async def placed(
+async def started_engines(
     folder: Path, tables: Mapping[str, str], journal: ValkeyEngine | KafkaEngine | None = None
-) -> AsyncIterator[Place]:
+) -> AsyncIterator[Engines]:
     """Engines with the tables and topics of ingest; the log is on Valkey streams unless another one is given."""
     warehouse = ClickHouseEngine(folder / "clickhouse")
     journal = journal or ValkeyEngine(folder / "valkey")
@@ -65,17 +67,18 @@ async def placed(
         stack.push_async_callback(log.close)
         await migrate(clickhouse, SERVICE, MIGRATIONS, tables)
         await log.ensure_topics([EVENTS, EVENTS.dead])
-        yield Place(warehouse, journal, clickhouse, log, folder)
+        yield Engines(warehouse, journal, clickhouse, log, folder)
 
 
 def windows_were_hit(sinks: Sinks, *, each: int, replays: int) -> bool:
-    said = sinks.said()
-    return all(said[window] >= each for window in WINDOWS) and said["replays"] >= replays
+    hits = sinks.windows_hit()
+    return all(hits[window] >= each for window in WINDOWS) and hits["replays"] >= replays
 
 
-def assert_exactly_once(found: Verdict) -> None:
-    assert found.acked >= EVENT_COUNT
-    assert found == Verdict(acked=found.acked, rows=found.acked, lost=frozenset(), invented=frozenset(), duplicated=0)
+def assert_exactly_once(comparison: Comparison) -> None:
+    assert comparison.acked >= EVENT_COUNT
+    assert (comparison.lost, comparison.invented, comparison.duplicated) == (frozenset(), frozenset(), 0)
+    assert comparison.rows == comparison.acked
 
 
 async def kill(
@@ -89,66 +92,69 @@ async def kill(
         await engine.start()
 
 
-async def run(place: Place, *troubles: Coroutine[Any, Any, None], each: int, replays: int) -> Producer:
-    """Send everything through sinks that crash, amid the troubles, and wait until it has arrived.
+async def run(
+    engines: Engines, forks: ForkServer, *troubles: Coroutine[Any, Any, None], each: int, replays: int
+) -> Producer:
+    """Send everything through crashing sinks while the troubles happen, and wait until it is stored.
 
-    A slow machine starts sinks slowly: more is sent until each window was hit and batches were repeated as often as
-    the run has to show, for two minutes at most; a run that does not reach them fails.
+    More is sent until each window was hit and batches were repeated as often as required, for two minutes at most: the
+    time to get there depends on the machine. A run that does not get there fails.
     """
-    sinks = Sinks(log_url(place.journal), place.warehouse.url, CRASH_POINTS, place.folder)
-    producer = Producer(place.log, seed=1)
+    sinks = Sinks(forks, log_url(engines.journal), engines.warehouse.url, CRASH_POINTS, engines.folder)
+    producer = Producer(engines.log, seed=1)
     async with asyncio.TaskGroup() as group:
         sinks.start(group)
         async with asyncio.TaskGroup() as meanwhile:
-            meanwhile.create_task(producer.send(EVENT_COUNT, over_s=15))
+            meanwhile.create_task(producer.send(EVENT_COUNT, over_s=SENDING_S))
             for trouble in troubles:
                 meanwhile.create_task(trouble)
-        for _ in range(120):
+        for _ in range(240):
             if windows_were_hit(sinks, each=each, replays=replays):
                 break
-            await producer.send(EVENT_COUNT // 15, over_s=1)
-        await until_drained(place.clickhouse, producer.acked, within_s=120)
+            await producer.send(EVENT_COUNT // 20, over_s=0.5)
+        await until_drained(engines.clickhouse, producer.acked, within_s=120)
         await sinks.stop()
-    hit = dict(sinks.said())
-    assert windows_were_hit(sinks, each=each, replays=replays), f"the run proves nothing, windows hit: {hit}"
+    hits = dict(sinks.windows_hit())
+    assert windows_were_hit(sinks, each=each, replays=replays), f"the run proves nothing, windows hit: {hits}"
     return producer
 
 
-async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path) -> None:
-    async with placed(tmp_path, PLAIN_TABLE) as place:
-        producer = await run(place, kill(place.warehouse, after_s=(3, 4, 4)), each=2, replays=10)
-        assert_exactly_once(await verdict(place.clickhouse, producer.acked))
-        await assert_every_profile_was_seen(place.clickhouse)
+async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path, forks: ForkServer) -> None:
+    async with started_engines(tmp_path, PLAIN_TABLE) as engines:
+        producer = await run(engines, forks, kill(engines.warehouse, after_s=(1.5, 2, 2)), each=2, replays=10)
+        assert_exactly_once(await compare(engines.clickhouse, producer.acked))
+        await assert_every_profile_was_seen(engines.clickhouse)
 
 
-async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path) -> None:
-    async with placed(tmp_path, SINGLE_NODE) as place:
+async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path, forks: ForkServer) -> None:
+    async with started_engines(tmp_path, SINGLE_NODE) as engines:
         producer = await run(
-            place,
-            kill(place.journal, after_s=(4,), down_s=LONGER_THAN_AN_APPEND_WAITS_S),
-            kill(place.warehouse, after_s=(8,)),
+            engines,
+            forks,
+            kill(engines.journal, after_s=(2,), down_s=LONGER_THAN_AN_APPEND_WAITS_S),
+            kill(engines.warehouse, after_s=(6,)),
             each=2,
             replays=5,
         )
         assert producer.repeats >= 1, "no append failed while the log was killed"
-        assert_exactly_once(await verdict(place.clickhouse, producer.acked, final=True))
+        assert_exactly_once(await compare(engines.clickhouse, producer.acked, final=True))
 
 
 @pytest.mark.kafka
-async def test_on_kafka(tmp_path: Path, kafka_possible: None) -> None:
-    async with placed(tmp_path, SINGLE_NODE, KafkaEngine(tmp_path / "kafka")) as place:
-        troubles = kill(place.journal, after_s=(5,)), kill(place.warehouse, after_s=(9,))
-        producer = await run(place, *troubles, each=1, replays=3)
-        assert_exactly_once(await verdict(place.clickhouse, producer.acked, final=True))
+async def test_on_kafka(tmp_path: Path, forks: ForkServer, kafka_possible: None) -> None:
+    async with started_engines(tmp_path, SINGLE_NODE, KafkaEngine(tmp_path / "kafka")) as engines:
+        troubles = kill(engines.journal, after_s=(3,)), kill(engines.warehouse, after_s=(6,))
+        producer = await run(engines, forks, *troubles, each=1, replays=3)
+        assert_exactly_once(await compare(engines.clickhouse, producer.acked, final=True))
 
 
-async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Path) -> None:
-    async with placed(tmp_path, PLAIN_TABLE) as place:
-        await place.clickhouse.command("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
-        producer = await run(place, each=2, replays=5)
-        found = await verdict(place.clickhouse, producer.acked)
-        assert (found.lost, found.invented) == (frozenset(), frozenset())
-        assert found.duplicated > 0
+async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Path, forks: ForkServer) -> None:
+    async with started_engines(tmp_path, PLAIN_TABLE) as engines:
+        await engines.clickhouse.command("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
+        producer = await run(engines, forks, each=2, replays=5)
+        comparison = await compare(engines.clickhouse, producer.acked)
+        assert (comparison.lost, comparison.invented) == (frozenset(), frozenset())
+        assert comparison.duplicated > 0
 
 
 async def assert_every_profile_was_seen(clickhouse: ClickHouse) -> None:

@@ -1,6 +1,6 @@
 """A sink that ends itself at named points: `worker.py <event log> <clickhouse> <crash points>`.
 
-It is the sink of the product with short leases, so that a run of a minute holds many crashes.
+It is the product's sink with short leases, so that a short run has many crashes.
 """
 
 import asyncio
