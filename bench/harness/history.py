@@ -7,7 +7,7 @@ from typing import Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
 from segops_common.stores.clickhouse import ClickHouse
-from segops_language.instants import to_ms
+from segops_language.values.instants import to_ms
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 
 TENANT: Final = 1

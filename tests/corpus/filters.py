@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segops_language.json_values import instant
+from segops_language.values.json import instant
 
 BY_FAMILY: dict[str, tuple[str, ...]] = {
     "equality": ("eq", "neq"),

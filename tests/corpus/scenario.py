@@ -11,8 +11,8 @@ from typing import Any
 from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
 from segops_language import Group, format_instant
 from segops_language.events import Event
-from segops_language.instants import from_ms
-from segops_language.json_values import instant, number
+from segops_language.values.instants import from_ms
+from segops_language.values.json import instant, number
 from tests.corpus.filters import BY_FAMILY, families, walk
 from tests.corpus.instants import DAY_MS, NOW_MS
 from tests.corpus.order import held_for, sequence_condition, set_again

@@ -12,8 +12,8 @@ from pydantic import JsonValue
 from segops_language.conditions import AggregateFunction, CountOperator
 from segops_language.conditions.aggregate import aggregate
 from segops_language.events import Event
-from segops_language.json_values import count_each, look_up
 from segops_language.values import path_keys
+from segops_language.values.json import count_each, look_up
 
 FUNCTIONS: tuple[AggregateFunction, ...] = get_args(AggregateFunction)
 OPERATORS: tuple[CountOperator, ...] = get_args(CountOperator)

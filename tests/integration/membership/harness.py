@@ -36,7 +36,7 @@ from segops_common.streams.memory import MemoryEventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_language.events import Event
-from segops_language.instants import from_ms
+from segops_language.values.instants import from_ms
 from segops_membership.adapters.clickhouse.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents

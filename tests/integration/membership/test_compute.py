@@ -10,7 +10,7 @@ import pytest
 from segops_common.contracts.jobs import SucceededResult
 from segops_common.core.clock import SystemClock
 from segops_common.stores.postgres import create_engine
-from segops_language.instants import to_ms
+from segops_language.values.instants import to_ms
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.domain.publication import Attempt, Publication

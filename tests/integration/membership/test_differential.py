@@ -11,8 +11,8 @@ from pydantic import JsonValue
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import format_instant
 from segops_language.events import Event
-from segops_language.instants import from_ms
 from segops_language.reference.evaluate import evaluate
+from segops_language.values.instants import from_ms
 from tests.corpus.builders import NOW_MS, count, group
 from tests.corpus.cases import SEGMENT
 from tests.corpus.instants import DAY_MS

@@ -12,9 +12,9 @@ from pydantic import JsonValue
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import EventPattern
 from segops_language.events import Event
-from segops_language.json_values import equal
 from segops_language.reference.evaluate import Profile
 from segops_language.reference.explain import explain
+from segops_language.values.json import equal
 from segops_language.walk import Needs, needs_of
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.domain.predicates import StaticListPredicate

@@ -14,8 +14,8 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.problems import NotFound, RateLimited, Unavailable, ValidationFailed
 from segops_language import Group, walk
 from segops_language.events import Event
-from segops_language.instants import from_ms, to_ms
 from segops_language.reference.evaluate import NO_USERS, evaluate
+from segops_language.values.instants import from_ms, to_ms
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from segops_language.conditions.sequence import has_chain
 from segops_language.conditions.trait import kept_since
-from segops_language.json_values import same
+from segops_language.values.json import same
 
 
 def test_a_chain_is_any_choice_of_rising_times() -> None:

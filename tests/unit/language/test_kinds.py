@@ -15,7 +15,6 @@ from pydantic import JsonValue
 from segops_language import Group, content_hash, format_instant, parse_definition, to_json
 from segops_language.conditions.base import Condition, Kind
 from segops_language.events import IDENTIFY_EVENT, Event
-from segops_language.instants import from_ms
 from segops_language.lint import static_warnings
 from segops_language.operators import OPERATORS
 from segops_language.reference.evaluate import Profile
@@ -27,6 +26,7 @@ from segops_language.text.render import render_text
 from segops_language.text.sentence import sentence_of
 from segops_language.text.tokens import TokenReader
 from segops_language.values import path_keys
+from segops_language.values.instants import from_ms
 from segops_language.walk import event_types_of, filters_of, needs_of, parts_of
 
 NOW_MS = 1_772_366_400_000

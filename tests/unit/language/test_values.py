@@ -1,6 +1,6 @@
 """Durations, instants, paths, event names and patterns, one by one."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,11 +15,7 @@ from segops_language.values import parse_duration
 )
 def test_a_duration_keeps_its_unit_and_knows_its_length(text: str, milliseconds: int) -> None:
     duration = parse_duration(text)
-    assert (str(duration), duration.milliseconds, duration.delta) == (
-        text,
-        milliseconds,
-        timedelta(milliseconds=milliseconds),
-    )
+    assert (str(duration), duration.milliseconds) == (text, milliseconds)
 
 
 def test_durations_of_one_length_in_two_units_differ() -> None:

@@ -20,13 +20,13 @@ from segops_language.conditions.base import (
 )
 from segops_language.conditions.shared import compared_evidence, constant_range, values_at, window_ages
 from segops_language.filters import Where
-from segops_language.json_values import count_each, number
 from segops_language.model import Negate, Optional
 from segops_language.operators import NUMERIC, SCALAR, CountOperator, compare
 from segops_language.text.parts import operator_text, quoted, where_text, window_text
 from segops_language.text.phrases import name_phrase, operator_phrase, where_phrase, window_phrase
 from segops_language.text.tokens import TokenReader
 from segops_language.values import EventTypeText, PathText, Threshold
+from segops_language.values.json import count_each, number
 from segops_language.windows import Window
 
 AggregateFunction = Literal["sum", "avg", "min", "max", "distinct"]

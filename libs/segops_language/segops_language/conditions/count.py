@@ -17,13 +17,13 @@ from segops_language.conditions.base import (
 )
 from segops_language.conditions.shared import compared_evidence, constant_range, values_at, window_ages
 from segops_language.filters import Where
-from segops_language.json_values import count_each
 from segops_language.model import Negate, Optional
 from segops_language.operators import COUNT_OPERATORS, SCALAR, CountOperator, compare
 from segops_language.text.parts import operator_text, quoted, where_text, window_text
 from segops_language.text.phrases import name_phrase, number_phrase, times_phrase, where_phrase, window_phrase
 from segops_language.text.tokens import TokenReader
 from segops_language.values import EventTypeText, PathText, Threshold
+from segops_language.values.json import count_each
 from segops_language.windows import Window
 
 

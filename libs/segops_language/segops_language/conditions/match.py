@@ -20,12 +20,12 @@ from segops_language.conditions.base import (
 )
 from segops_language.conditions.shared import chosen_event, starts_occurrence
 from segops_language.filters import Filters, Where
-from segops_language.json_values import look_up, shortened
 from segops_language.model import Negate
 from segops_language.text.parts import filters_text, quoted, where_text
 from segops_language.text.phrases import filters_phrase, where_phrase
 from segops_language.text.tokens import TokenReader
 from segops_language.values import EventTypeText, path_keys
+from segops_language.values.json import look_up, shortened
 
 
 class EventMatch(EventSelector, Condition):

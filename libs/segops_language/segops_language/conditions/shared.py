@@ -10,10 +10,10 @@ from pydantic import JsonValue
 
 from segops_language.conditions.base import Evidence, Occurrence
 from segops_language.events import Event, in_order
-from segops_language.json_values import look_up
 from segops_language.operators import COUNT_OPERATORS, CountOperator
 from segops_language.text.tokens import TokenReader
 from segops_language.values import Duration, path_keys
+from segops_language.values.json import look_up
 from segops_language.windows import AnyWindow, LastWindow
 
 Threshold = float | tuple[float, ...]

@@ -20,7 +20,6 @@ from segops_language.conditions.base import (
 )
 from segops_language.conditions.shared import chosen_event, starts_occurrence
 from segops_language.filters import Where
-from segops_language.instants import from_ms, to_ms
 from segops_language.model import Negate, fault_at
 from segops_language.operators import TimeOperator
 from segops_language.text.parts import operator_text, quoted, where_text
@@ -33,6 +32,7 @@ from segops_language.values import (
     format_instant,
     format_instant_or_duration,
 )
+from segops_language.values.instants import from_ms, to_ms
 
 
 class EventTime(EventSelector, Condition):

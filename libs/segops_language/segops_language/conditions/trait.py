@@ -26,13 +26,13 @@ from segops_language.filters import (
     PresenceFilter,
     RecencyFilter,
 )
-from segops_language.instants import from_ms
-from segops_language.json_values import look_up, same, shortened
 from segops_language.model import LanguageModel, Negate, Optional
 from segops_language.text.parts import filter_text
 from segops_language.text.phrases import duration_phrase, name_phrase, operator_phrase
 from segops_language.text.tokens import TokenReader
 from segops_language.values import DurationText, format_instant, path_keys
+from segops_language.values.instants import from_ms
+from segops_language.values.json import look_up, same, shortened
 
 
 class HeldFor(LanguageModel):

@@ -13,10 +13,10 @@ import re2
 from pydantic import JsonValue
 
 from segops_language.filters import AnyFilter
-from segops_language.instants import to_ms
-from segops_language.json_values import equal, instant, look_up, number
 from segops_language.operators import OPERATORS, compare
 from segops_language.values import Duration, path_keys
+from segops_language.values.instants import to_ms
+from segops_language.values.json import equal, instant, look_up, number
 
 Meaning = Callable[[JsonValue, Any, int], bool]
 """Whether a property's value satisfies an operator with its operand, as of an instant in milliseconds."""

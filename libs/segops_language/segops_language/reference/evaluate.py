@@ -17,11 +17,11 @@ from segops_language.conditions.base import Condition
 from segops_language.events import IDENTIFY_EVENT, Event, in_order
 from segops_language.filters import AnyFilter
 from segops_language.groups import Group
-from segops_language.instants import to_ms
-from segops_language.json_values import look_up
 from segops_language.reference.checks import passes
 from segops_language.registry import kind_of
 from segops_language.values import Duration, EventPattern, parse_instant, path_keys
+from segops_language.values.instants import to_ms
+from segops_language.values.json import look_up
 from segops_language.walk import segments_in
 from segops_language.windows import AnyWindow, LastWindow
 

@@ -12,10 +12,10 @@ from segops_language.conditions.base import Condition
 from segops_language.events import Event
 from segops_language.filters import RecencyFilter
 from segops_language.groups import Group
-from segops_language.json_values import instant, look_up
 from segops_language.reference.evaluate import Profile
 from segops_language.registry import kind_of
 from segops_language.values import path_keys
+from segops_language.values.json import instant, look_up
 from segops_language.walk import filters_of
 
 MAX_CHANGE_POINTS: Final = 2_000

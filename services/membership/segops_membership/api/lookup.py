@@ -10,7 +10,7 @@ from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
 from segops_language import InstantText
-from segops_language.instants import to_ms
+from segops_language.values.instants import to_ms
 from segops_membership.api.dependencies import MembershipReader, TenantId, UseCasesOfApp
 from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, MAX_USER_ID_CHARS
 from segops_membership.api.schemas.lookup import FROM_CACHE, FROM_WAREHOUSE, IN_NO_SEGMENT, Membership

@@ -13,8 +13,8 @@ from typing import Final, assert_never
 import re2
 from pydantic import JsonValue
 
-from segops_language.instants import to_ms
 from segops_language.values import parse_instant
+from segops_language.values.instants import to_ms
 from segops_membership.domain.predicates import (
     Affix,
     Between,

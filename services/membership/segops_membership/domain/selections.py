@@ -19,9 +19,9 @@ from segops_language.filters import (
     PresenceFilter,
     RecencyFilter,
 )
-from segops_language.instants import to_ms
 from segops_language.operators import OPERATORS
 from segops_language.values import Duration, EventPattern, path_keys
+from segops_language.values.instants import to_ms
 from segops_language.windows import AnyWindow, LastWindow, RangeWindow
 from segops_membership.domain.predicates import (
     Affix,

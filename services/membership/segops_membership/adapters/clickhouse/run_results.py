@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 from pyroaring import BitMap
 
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
-from segops_language.instants import from_ms, to_ms
+from segops_language.values.instants import from_ms, to_ms
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state, state_as_json
 from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.domain.digest import Digest

@@ -10,10 +10,10 @@ from pydantic.config import JsonDict
 
 from segops_language import EXAMPLE, Definition, InstantText, Optional
 from segops_language.events import Event
-from segops_language.instants import from_ms
 from segops_language.model import fault_at
 from segops_language.reference.explain import Explained
 from segops_language.values import parse_text
+from segops_language.values.instants import from_ms
 from segops_membership.api.schemas.bases import MAX_USER_ID_CHARS, Id, RequestBody, Response
 from segops_membership.service.analysis.explain import MembershipExplanation
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.config import JsonDict
 
 from segops_language import EXAMPLE, Definition, InstantText, Optional
-from segops_language.instants import from_ms
+from segops_language.values.instants import from_ms
 from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, Id, RequestBody, Response
 from segops_membership.ports.evaluation import Query
 from segops_membership.service.analysis.previews import Preview, Selection

@@ -11,9 +11,9 @@ from typing import Final
 from segops_common.core.clock import Clock
 from segops_common.core.problems import ValidationFailed
 from segops_language import Group, SegmentMembership
-from segops_language.instants import to_ms
 from segops_language.reference.evaluate import Profile
 from segops_language.reference.explain import Explanation, TooManyEvaluations, explain
+from segops_language.values.instants import to_ms
 from segops_language.walk import needs_of, segments_in
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.segment_graph import dependency_order

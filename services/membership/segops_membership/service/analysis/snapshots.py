@@ -11,7 +11,7 @@ from pyroaring import BitMap
 
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Fault, ValidationFailed
-from segops_language.instants import to_ms
+from segops_language.values.instants import to_ms
 from segops_membership.domain.predicates import Predicate, StaticListPredicate
 from segops_membership.ports.evaluation import Evaluation, Query
 from segops_membership.ports.ingest_watermark import IngestWatermark

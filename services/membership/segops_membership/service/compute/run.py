@@ -18,7 +18,7 @@ from segops_common.contracts.jobs import (
     RunProgress,
 )
 from segops_common.core.clock import Clock
-from segops_language.instants import to_ms
+from segops_language.values.instants import to_ms
 from segops_membership.domain.predicates import Expression, Predicate, StaticListPredicate, predicates_of
 from segops_membership.domain.publication import (
     Disposition,

@@ -12,8 +12,7 @@ from typing import Final
 from pydantic import JsonValue
 from pydantic_core import PydanticCustomError
 
-from segops_language.instants import to_ms
-from segops_language.values import parse_instant
+from segops_language.values.instants import parse_instant, to_ms
 
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_TEXT: Final = 200

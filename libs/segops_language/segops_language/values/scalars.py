@@ -1,0 +1,94 @@
+"""Scalars: numbers, booleans, strings, and pairs of numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Final
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from segops_language.values.texts import parse_text
+
+MAX_INTEGER: Final = 2**63 - 1
+
+
+def parse_number(value: object) -> int | float:
+    """Accept a finite JSON number; a boolean is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("wrong-type", "The value is a number.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError("wrong-type", "The value is a finite number.")
+    if isinstance(value, int) and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        raise PydanticCustomError("out-of-range", "An integer is at most 2^63 - 1.")
+    return value
+
+
+def parse_bounds(value: object) -> tuple[int | float, ...]:
+    """Accept [low, high]: two numbers, the first not above the second."""
+    if not isinstance(value, list | tuple):
+        raise PydanticCustomError("wrong-type", "The value is a list of two numbers.")
+    if len(value) != 2:
+        raise PydanticCustomError("wrong-length", "The value is a list of two numbers.")
+    bounds = tuple(parse_number(bound) for bound in value)
+    if bounds[0] > bounds[1]:
+        raise PydanticCustomError("bounds-order", "The lower bound is not above the upper one.")
+    return bounds
+
+
+def parse_threshold(value: object) -> int | float | tuple[int | float, ...]:
+    """Accept a number, or [low, high]."""
+    return parse_bounds(value) if isinstance(value, list | tuple) else parse_number(value)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def parse_scalar(value: object) -> bool | int | float | str:
+    """Accept a JSON string, number or boolean."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return parse_text(value)
+    if isinstance(value, int | float):
+        return parse_number(value)
+    raise PydanticCustomError("wrong-type", "The value is a string, a number or a boolean.")
+
+
+_SCALAR_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+Scalar = TypeAliasType(
+    "Scalar",
+    Annotated[
+        bool | int | float | str,
+        PlainValidator(parse_scalar),
+        WithJsonSchema({**_SCALAR_SCHEMA, "description": "A string, a number or a boolean.", "examples": ["starter"]}),
+    ],
+)
+Number = Annotated[int | float, PlainValidator(parse_number), WithJsonSchema({"type": "number", "examples": [1]})]
+_BOUNDS_SCHEMA = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+Bounds = TypeAliasType(
+    "Bounds",
+    Annotated[
+        tuple[int | float, ...],
+        PlainValidator(parse_bounds),
+        PlainSerializer(_plain, return_type=object),
+        WithJsonSchema({**_BOUNDS_SCHEMA, "description": "[low, high], both included.", "examples": [[1, 5]]}),
+    ],
+)
+Threshold = TypeAliasType(
+    "Threshold",
+    Annotated[
+        int | float | tuple[int | float, ...],
+        PlainValidator(parse_threshold),
+        PlainSerializer(_plain, return_type=object),
+        WithJsonSchema(
+            {
+                "oneOf": [{"type": "number"}, _BOUNDS_SCHEMA],
+                "description": "A number; [low, high] for `between`.",
+                "examples": [1],
+            }
+        ),
+    ],
+)
