@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from random import Random
+from types import MappingProxyType
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -16,6 +18,7 @@ from segops_membership.compiler.definitions import NO_REFERENCES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = 1_772_366_400_000
+NO_LISTS: Final[Mapping[int, int]] = MappingProxyType({})
 
 _tenants = itertools.count(Random().randrange(10**9) * 1000)
 _messages = itertools.count()
@@ -49,14 +52,24 @@ def job(
     segments: dict[int, Group],
     *,
     references: Mapping[int, Group] = NO_REFERENCES,
+    lists: Mapping[int, int] = NO_LISTS,
     as_of: datetime = NOW,
     version: int = 1,
 ) -> ComputeJob:
-    """Return a compute job."""
+    """Return a compute job; `lists` are static segments to compute, with the versions of their lists."""
     own, referenced = (
         tuple(JobSegment(id=id, version=version, definition=definition) for id, definition in definitions.items())
         for definitions in (segments, references)
     )
+    static = tuple(
+        JobSegment(id=id, version=version, definition=group(), list_version=list_version)
+        for id, list_version in lists.items()
+    )
     return ComputeJob(
-        run_id=run_id, tenant_id=tenant_id, segments=own, references=referenced, as_of=as_of, requested_by="user:1"
+        run_id=run_id,
+        tenant_id=tenant_id,
+        segments=(*own, *static),
+        references=referenced,
+        as_of=as_of,
+        requested_by="user:1",
     )

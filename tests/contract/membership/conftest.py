@@ -18,6 +18,7 @@ from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_language.events import Event
+from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
@@ -26,6 +27,7 @@ from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResul
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
@@ -42,6 +44,7 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.ports.evaluation import Evaluation
 from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
 from segops_membership.ports.ingest_watermark import IngestWatermark
 from segops_membership.ports.membership import MembershipCache, MembershipReader
@@ -79,6 +82,7 @@ class Ports:
     watermark: IngestWatermark
     profile_events: ProfileEvents
     observed_events: ObservedEventsReader
+    evaluation: Evaluation
     store_events: StoreEvents
 
 
@@ -109,6 +113,7 @@ def memory_ports() -> Ports:
         watermark=MemoryIngestWatermark(),
         profile_events=MemoryProfileEvents(warehouse=warehouse, max_events=MAX_EVENTS),
         observed_events=MemoryObservedEvents(warehouse=warehouse),
+        evaluation=MemoryEvaluation(warehouse=warehouse),
         store_events=store_events,
     )
 
@@ -156,6 +161,7 @@ async def engine_ports(clickhouse: ClickHouse, postgres: AsyncEngine, redis_url:
         watermark=LogIngestWatermark(log=log, clock=clock),
         profile_events=ClickHouseProfileEvents(clickhouse=clickhouse, max_events=MAX_EVENTS),
         observed_events=ClickHouseObservedEvents(clickhouse=clickhouse),
+        evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
         store_events=store_events,
     )
     await redis.aclose()

@@ -12,6 +12,7 @@ import pytest
 
 import segops_membership.adapters.memory
 import segops_membership.ports
+from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
@@ -24,6 +25,7 @@ from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 
 ADAPTERS: dict[str, type] = {
+    "Evaluation": MemoryEvaluation,
     "IngestWatermark": MemoryIngestWatermark,
     "MembershipCache": MemoryMembershipCache,
     "MembershipReader": MemoryMembershipReader,
@@ -56,7 +58,7 @@ def ports() -> dict[str, type]:
 
 
 def test_every_port_has_a_memory_adapter() -> None:
-    assert set(ports()) - {"Evaluation"} == set(ADAPTERS)
+    assert set(ports()) == set(ADAPTERS)
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))

@@ -1,0 +1,269 @@
+"""Membership in memory: use cases over memory adapters, a manual clock, and faults on request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from pyroaring import BitMap
+
+from segops_common.contracts.jobs import (
+    ComputeResult,
+    FailedResult,
+    SegmentChanged,
+    StaticMembersChanged,
+    SucceededResult,
+)
+from segops_common.telemetry.metrics import Metrics
+from segops_language import Group
+from segops_language.events import Event
+from segops_membership.adapters.memory.evaluation import MemoryEvaluation
+from segops_membership.adapters.memory.events import MemoryProfileEvents
+from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
+from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
+from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
+from segops_membership.adapters.memory.reporter import MemoryReporter
+from segops_membership.adapters.memory.run_results import MemoryRunResults
+from segops_membership.adapters.memory.segment_definitions import MemorySegmentDefinitions
+from segops_membership.adapters.memory.static_lists import MemoryStaticLists
+from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
+from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.domain.predicates import Predicate
+from segops_membership.ports.evaluation import (
+    EvaluationResult,
+    ProgressCallback,
+    Query,
+    QueryRefused,
+    ignore_progress,
+)
+from segops_membership.service.analysis.admission import Admission
+from segops_membership.service.analysis.explain import Explain
+from segops_membership.service.analysis.overlaps import Overlaps
+from segops_membership.service.analysis.previews import Previews
+from segops_membership.service.analysis.snapshot_cache import SnapshotCache
+from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.compute.run import ComputeRun
+from segops_membership.service.lookup.lookup import Lookup
+from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.profile_numbering import ProfileNumbering
+from segops_membership.service.publish.publisher import Publisher
+from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
+from segops_membership.service.tenant_lease import LeaseHolder
+from segops_testkit.clock import ManualClock
+from tests.corpus.builders import NOW
+
+TENANT = 1
+LEASE = timedelta(seconds=30)
+REFUSED_CODE = 241
+
+
+class Crash(Exception):
+    """The process ended here."""
+
+
+class CrashPoints:
+    """Raises Crash at one named point, once."""
+
+    def __init__(self) -> None:
+        self.armed: str | None = None
+        self.reached: list[str] = []
+
+    def reach(self, name: str) -> None:
+        self.reached.append(name)
+        if name == self.armed:
+            self.armed = None
+            raise Crash(name)
+
+
+class ControlledEvaluation:
+    """The memory evaluation, which refuses some predicates and calls `before` first."""
+
+    def __init__(self, evaluation: MemoryEvaluation) -> None:
+        self._evaluation = evaluation
+        self.refused: Collection[Predicate] = ()
+        self.refuses_universe = False
+        self.before: Callable[[], Awaitable[None]] | None = None
+        self.evaluated: list[Collection[Predicate]] = []
+
+    async def evaluate(
+        self,
+        tenant_id: int,
+        predicates: Collection[Predicate],
+        as_of_ms: int,
+        on_progress: ProgressCallback = ignore_progress,
+        *,
+        universe: BitMap | None = None,
+        isolate_refusals: bool = False,
+    ) -> EvaluationResult:
+        if self.before is not None:
+            await self.before()
+        self.evaluated.append(predicates)
+        refused = {
+            predicate: QueryRefused(REFUSED_CODE, "memory") for predicate in predicates if predicate in self.refused
+        }
+        if self.refuses_universe or (refused and not isolate_refusals):
+            raise QueryRefused(REFUSED_CODE, "memory")
+        accepted = [predicate for predicate in predicates if predicate not in refused]
+        result = await self._evaluation.evaluate(tenant_id, accepted, as_of_ms, on_progress, universe=universe)
+        return EvaluationResult(
+            universe=result.universe,
+            members=result.members,
+            rows_read=result.rows_read,
+            bytes_read=result.bytes_read,
+            refused=refused,
+        )
+
+    async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
+        return await self._evaluation.queries(tenant_id, predicates, as_of_ms)
+
+
+class MembershipInMemory:
+    """All use cases of membership in one process."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.faults = CrashPoints()
+        self.warehouse = MemoryWarehouse()
+        self.leases = MemoryTenantLeases(clock=self.clock)
+        self.publications = MemoryPublicationLog(leases=self.leases)
+        self.reporter = MemoryReporter()
+        self.run_results = MemoryRunResults(warehouse=self.warehouse)
+        self.reader = MemoryMembershipReader(results=self.run_results)
+        self.cache = MemoryMembershipCache(clock=self.clock)
+        self.definitions = MemorySegmentDefinitions()
+        self.profiles = MemoryProfiles(warehouse=self.warehouse)
+        self.evaluation = ControlledEvaluation(MemoryEvaluation(warehouse=self.warehouse))
+        self.admission = Admission()
+        self.holder = LeaseHolder(leases=self.leases, holder="test", ttl=LEASE, clock=self.clock)
+        stored = MemoryStaticLists(warehouse=self.warehouse)
+        self.lists = StoreStaticLists(lists=stored)
+        self.list_versions = StaticListVersions(lists=stored, clock=self.clock)
+        self.numbering = ProfileNumbering(
+            leases=self.holder, sequence=MemoryProfileNumberSequence(), profiles=self.profiles, faults=self.faults
+        )
+        self.publisher = Publisher(
+            publications=self.publications,
+            results=self.run_results,
+            reporter=self.reporter,
+            signal=self.cache,
+            faults=self.faults,
+        )
+        watermark = MemoryIngestWatermark()
+        self.compute = ComputeRun(
+            leases=self.holder,
+            publications=self.publications,
+            watermark=watermark,
+            lists=self.list_versions,
+            numbering=self.numbering,
+            evaluation=self.evaluation,
+            results=self.run_results,
+            publisher=self.publisher,
+            clock=self.clock,
+        )
+        self.snapshots = Snapshots(
+            cache=SnapshotCache(clock=self.clock),
+            watermark=watermark,
+            lists=self.list_versions,
+            numbering=self.numbering,
+            evaluation=self.evaluation,
+            clock=self.clock,
+        )
+        self.previews = Previews(
+            definitions=self.definitions,
+            lists=self.list_versions,
+            snapshots=self.snapshots,
+            profiles=self.profiles,
+            admission=self.admission,
+        )
+        self.overlaps = Overlaps(
+            definitions=self.definitions,
+            publications=self.publications,
+            results=self.run_results,
+            admission=self.admission,
+        )
+        self.explain = Explain(
+            definitions=self.definitions,
+            lists=stored,
+            events=MemoryProfileEvents(warehouse=self.warehouse, max_events=100),
+            clock=self.clock,
+        )
+        self.lookup = self.new_lookup()
+
+    def new_lookup(self) -> Lookup:
+        """Return the lookup of another API process."""
+        return Lookup(
+            reader=self.reader,
+            cache=self.cache,
+            watermark=PublicationWatermark(reader=self.reader, clock=self.clock),
+            clock=self.clock,
+            metrics=Metrics(),
+        )
+
+    def store(self, *events: Event) -> None:
+        """Store events of the tenant."""
+        self.warehouse.tenant(TENANT).add_events(events)
+
+    async def define(self, definitions: Mapping[int, Group], *, version: int = 1) -> None:
+        """Let these be the current definitions."""
+        changes = [
+            SegmentChanged(
+                tenant_id=TENANT, segment_id=id, version=version, definition=group, refresh="manual", deleted=False
+            )
+            for id, group in definitions.items()
+        ]
+        await self.definitions.apply(changes)
+
+    async def replace_list(self, segment_id: int, version: int, users: Sequence[str]) -> None:
+        """Replace the list of a static segment."""
+        portion = StaticMembersChanged(
+            tenant_id=TENANT,
+            segment_id=segment_id,
+            list_version=version,
+            base_version=version - 1,
+            part=1,
+            parts=1,
+            replace=True,
+            add=tuple(users),
+        )
+        assert await self.lists.store([portion]) == []
+
+    async def segments_of(self, *users: str) -> list[tuple[int, ...]]:
+        """Return what the warehouse says of each user."""
+        number = (await self.publications.head(TENANT)).number
+        return [await self.reader.segments_of(TENANT, user, number, None) for user in users]
+
+    async def until_asleep(self, *, sleepers: int = 1) -> None:
+        """Let other tasks run until that many of them wait for the clock."""
+        async with asyncio.timeout(60):
+            while self.clock.sleepers < sleepers:
+                await asyncio.sleep(0)
+
+    @property
+    def last_result(self) -> ComputeResult:
+        """The newest report of a run."""
+        return self.reporter.results[-1]
+
+    def succeeded(self) -> SucceededResult:
+        """Return the newest report, which must be a success."""
+        assert isinstance(self.last_result, SucceededResult), self.last_result
+        return self.last_result
+
+    def failed(self) -> FailedResult:
+        """Return the newest report, which must be a failure."""
+        assert isinstance(self.last_result, FailedResult), self.last_result
+        return self.last_result
+
+    @contextmanager
+    def crash_at(self, point: str) -> Iterator[None]:
+        """Crash at the point while the block runs; the block must reach it."""
+        self.faults.armed = point
+        yield
+        assert self.faults.armed is None, f"{point} was not reached"
+
+
+def failures_of(result: SucceededResult | FailedResult) -> dict[int, str]:
+    """Return the slug of each segment's problem."""
+    return {failure.segment_id: failure.problem.type.rsplit("/", 1)[1] for failure in result.failures}
