@@ -98,7 +98,7 @@ async def test_batch_answers_for_each_item(api: Api) -> None:
     body = answer.json()
     assert (body["accepted"], body["duplicates"], body["message_ids"]) == (2, 1, ["m-1", "m-1"])
     assert [(error["index"], error["code"]) for error in body["errors"]] == [(1, "missing"), (3, "event-too-large")]
-    assert body["errors"][0]["detail"] == "event_type: is required"
+    assert body["errors"][0]["detail"] == "event_type: must be present"
 
 
 async def test_every_refused_item_of_a_batch_is_named(api: Api) -> None:
@@ -201,6 +201,6 @@ async def test_without_the_log_nothing_is_accepted(redis_url: str, free_port: in
     async with opened(f"valkey://127.0.0.1:{free_port}/5", redis_url) as api:
         answer = await api.http.post(f"{PREFIX}/track/", json=TRACK)
         assert problem(answer) == (503, "upstream-unavailable")
-        assert "same message_id" in answer.json()["detail"]
+        assert "same `message_id`" in answer.json()["detail"]
         assert 1 <= int(answer.headers["Retry-After"]) <= 5
         assert (await api.http.get("/readyz")).status_code == 503

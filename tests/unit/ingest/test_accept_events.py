@@ -162,6 +162,6 @@ async def test_the_size_of_an_event_is_that_of_its_compact_json(world: World, si
 
 async def test_nothing_is_accepted_while_the_log_is_away(world: World) -> None:
     world.log.reachable = False
-    with pytest.raises(Unavailable, match="same message_id") as refused:
+    with pytest.raises(Unavailable, match="same `message_id`") as refused:
         await world.service.accept_one(7, "track", {"user_id": "u", "event_type": "e"}, idempotency_key=None)
     assert 1 <= int(refused.value.headers["Retry-After"]) <= 5

@@ -6,7 +6,7 @@ import pytest
 from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecords, Batch, DataError
 from segops_ingest.consumers.sink import Sink
-from segops_ingest.ports import InsertRefused
+from segops_ingest.ports.warehouse import InsertRefused
 
 
 class MemoryWarehouse:

@@ -1,1 +1,1 @@
-"""The outside, behind the ports."""
+"""Adapters of ingestion, by engine."""

@@ -1,4 +1,4 @@
-"""What ingestion does, in the product's metrics."""
+"""Metrics of ingestion."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from segops_common.telemetry.metrics import Metric, Metrics
 
 
 class IngestMetrics:
-    """Counts events by what became of them."""
+    """Counts accepted, duplicate and refused events."""
 
     def __init__(self, metrics: Metrics) -> None:
         events = metrics.counter(Metric.INGEST_EVENTS)
@@ -16,7 +16,7 @@ class IngestMetrics:
         self._unstamped = metrics.counter(Metric.INGEST_UNSTAMPED)
 
     def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
-        """See IngestObserver."""
+        """Count the events of one request, see `IngestObserver`."""
         if accepted > duplicates:
             self._accepted.inc(accepted - duplicates)
         if duplicates:
@@ -25,5 +25,5 @@ class IngestMetrics:
             self._refused.inc(refused)
 
     def unstamped(self, events: int) -> None:
-        """So many events were dated without the stamp memory."""
+        """Count events that got a timestamp while the first-seen timestamps could not be read."""
         self._unstamped.inc(events)

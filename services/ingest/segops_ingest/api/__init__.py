@@ -1,1 +1,1 @@
-"""HTTP in and out."""
+"""HTTP routes and schemas of ingestion."""

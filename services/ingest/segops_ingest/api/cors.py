@@ -1,6 +1,6 @@
-"""Cross-origin requests: a page of any origin may send, and may read the answer; the key decides whose events are taken.
+"""Cross-origin requests. Pages of any origin may send events and read the response: the API key decides what is accepted.
 
-Nothing that was sent is repeated, so every page gets the same headers. Cookies and the like are never asked for.
+A response never repeats what was sent, so every page gets the same headers. Cookies are not used.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER, INGESTION_PREFIX, REQUEST_ID_HEADER
 
-PREFLIGHT_KEPT_S: Final = 7200
-"""As long as any browser keeps the answer to a preflight."""
+PREFLIGHT_MAX_AGE_S: Final = 7200
+"""The longest time that any browser caches a preflight response."""
 
 _ANY_PAGE: Final = "*"
 _ALLOWED_HEADERS: Final = ("Authorization", "Content-Type", "Content-Encoding", IDEMPOTENCY_KEY_HEADER)
@@ -21,9 +21,9 @@ _PREFLIGHT: Final = {
     "Access-Control-Allow-Origin": _ANY_PAGE,
     "Access-Control-Allow-Methods": "POST",
     "Access-Control-Allow-Headers": ", ".join(_ALLOWED_HEADERS),
-    "Access-Control-Max-Age": str(PREFLIGHT_KEPT_S),
+    "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE_S),
 }
-_ANSWER: Final = [
+_RESPONSE_HEADERS: Final = [
     (b"access-control-allow-origin", _ANY_PAGE.encode()),
     (b"access-control-expose-headers", f"Retry-After, {REQUEST_ID_HEADER}".encode()),
     (b"vary", b"Origin"),
@@ -31,9 +31,9 @@ _ANSWER: Final = [
 
 
 class Cors:
-    """Answers preflights, and lets pages read all other answers, refusals of the layers inside included.
+    """Answers preflight requests, and lets pages read every other response, including refusals.
 
-    A request without an Origin passes for 0.4 microseconds, where Starlette's middleware takes over ten times as long.
+    For a request without an Origin header this takes 0.4 microseconds; Starlette's middleware takes ten times as long.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -45,7 +45,7 @@ class Cors:
         elif _is_preflight(scope):
             await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
         else:
-            await self._app(scope, receive, _readable(send))
+            await self._app(scope, receive, _with_cors_headers(send))
 
 
 def _comes_from_a_page(scope: Scope) -> bool:
@@ -56,17 +56,17 @@ def _is_preflight(scope: Scope) -> bool:
     return scope["method"] == "OPTIONS" and _has_header(scope, b"access-control-request-method")
 
 
-def _has_header(scope: Scope, wanted: bytes) -> bool:
+def _has_header(scope: Scope, header: bytes) -> bool:
     for name, _ in scope["headers"]:  # noqa: SIM110 `any` over a generator takes twice as long
-        if name == wanted:
+        if name == header:
             return True
     return False
 
 
-def _readable(send: Send) -> Send:
-    async def answer(message: Message) -> None:
+def _with_cors_headers(send: Send) -> Send:
+    async def respond(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *_ANSWER]
+            message["headers"] = [*message["headers"], *_RESPONSE_HEADERS]
         await send(message)
 
-    return answer
+    return respond

@@ -1,4 +1,4 @@
-"""Examples for the documentation: every call, and what it is answered."""
+"""Examples of calls and responses for the OpenAPI document."""
 
 import json
 from typing import Any
@@ -28,16 +28,16 @@ _ACCEPTED: dict[str, Any] = {
     "errors": [],
 }
 _PARTLY = _ACCEPTED | {
-    "errors": [{"index": 1, "code": "missing", "detail": "user_id: user_id or anonymous_id is required"}]
+    "errors": [{"index": 1, "code": "missing", "detail": "user_id: `user_id` or `anonymous_id` must be present"}]
 }
 
 CALL_EXAMPLES: dict[str, dict[str, Any]] = {
-    name: {"usual": {"summary": "A usual call", "value": call}} for name, call in _CALLS.items()
+    name: {"usual": {"summary": "A typical call", "value": call}} for name, call in _CALLS.items()
 }
 TEXT_EXAMPLES: dict[str, str] = {
     name: json.dumps({"api_key": _PUBLISHABLE_KEY, **call}) for name, call in _CALLS.items()
 }
-ANSWER_EXAMPLES: dict[str, dict[str, Any]] = {
+RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
     name: {"accepted": {"summary": "All accepted", "value": _ACCEPTED}} for name in _CALLS
 }
-ANSWER_EXAMPLES["batch"]["partly"] = {"summary": "One item refused", "value": _PARTLY}
+RESPONSE_EXAMPLES["batch"]["partly"] = {"summary": "One item refused", "value": _PARTLY}

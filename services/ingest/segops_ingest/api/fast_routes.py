@@ -1,9 +1,9 @@
-"""The route class of the hot paths: FastAPI documents them and stays out of their way.
+"""Fast routes: FastAPI documents them, but does not handle their requests.
 
-A page that is being left cannot wait for a preflight: its JSON comes as text/plain, which browsers send without asking, with
-the key in the body instead of a header.
+Resolving dependencies and validating a model for each event would take several times as long as the rest of a request.
 
-Solving dependencies and validating a model per event would cost several times the rest of a request.
+A page that the user leaves cannot wait for a preflight. It sends JSON as text/plain, for which browsers need no preflight,
+with the API key in the body instead of a header.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,7 +35,7 @@ KEY_FIELD: Final = "api_key"
 
 @dataclass(frozen=True, slots=True)
 class DocumentedAs:
-    """Any JSON value for the code, a named model for the documentation."""
+    """Accepts any JSON value, and documents it as a model."""
 
     model: type[BaseModel]
 
@@ -47,9 +47,9 @@ class DocumentedAs:
 
 
 class FastRoute(StrictRoute):
-    """Hands its endpoint (request, caller, call, idempotency_key): an API key that may write events, and any JSON value.
+    """Calls its endpoint with (request, caller, call, idempotency_key): the caller may write events, the call is any JSON.
 
-    An Idempotency-Key names messages here, it keeps no answers: sending the same events again is harmless.
+    Here an Idempotency-Key determines message ids, so repeated events count once. No response is stored for it.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
@@ -62,15 +62,15 @@ class FastRoute(StrictRoute):
         return self.serve
 
     async def serve(self, request: Request) -> Response:
-        """The endpoint's answer; raises Problem."""
+        """Return the endpoint's response. Raises Problem."""
         as_text = request.headers.get("content-type", "").partition(";")[0].strip().lower() == TEXT
         caller, call = await (_with_key_in_body(request) if as_text else _with_key_in_header(request))
-        answer: Response = await self.endpoint(request, caller, call, idempotency_key(request))
-        return answer
+        response: Response = await self.endpoint(request, caller, call, idempotency_key(request))
+        return response
 
 
 class FastPathDispatch:
-    """Serves hot routes from a look-up of the path, where a router tries one pattern after the other."""
+    """Finds fast routes by their exact path. A router would try one pattern after the other."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
         self._app = app
@@ -82,8 +82,8 @@ class FastPathDispatch:
             await self._app(scope, receive, send)
             return
         scope["route"] = route
-        answer = await route.serve(Request(scope, receive, send))
-        await answer(scope, receive, send)
+        response = await route.serve(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 async def _with_key_in_header(request: Request) -> tuple[KeyPrincipal, Any]:
@@ -94,19 +94,19 @@ async def _with_key_in_header(request: Request) -> tuple[KeyPrincipal, Any]:
 
 
 async def _with_key_in_body(request: Request) -> tuple[KeyPrincipal, Any]:
-    """The caller, and the call without the key, so that nothing further on can show it."""
+    """Return the caller, and the call without the key, so that no later step can reveal it."""
     if "authorization" in request.headers:
         raise MalformedRequest(
-            f"Send one credential: with {TEXT} the key is in the body, with an Authorization header the body is JSON."
+            f"A request must have one credential: with {TEXT} the key in the body, otherwise an Authorization header and a JSON body."
         )
     check_query(request)
     call = _parsed(await read_body(request))
     key = call.pop(KEY_FIELD, None) if type(call) is dict else None
     if key is None:
-        raise Unauthenticated(f"Send a publishable key as {KEY_FIELD} in the body.")
+        raise Unauthenticated(f"The body must contain a publishable key as `{KEY_FIELD}`.")
     if type(key) is not str:
         fault = Fault(KEY_FIELD, "wrong-type", "must be text")
-        raise ValidationFailed("The key is not valid.", errors=[fault])
+        raise ValidationFailed(f"`{KEY_FIELD}` must be text.", errors=[fault])
     authenticator: Authenticator = request.app.state.authenticator
     caller = _key(await authenticator.authenticate(f"ApiKey {key}"))
     caller.require_publishable()
@@ -120,7 +120,7 @@ def _key(caller: Principal) -> KeyPrincipal:
 
 
 def _admitted(caller: KeyPrincipal, request: Request) -> KeyPrincipal:
-    """The caller, when it may send events from where the request comes from; raises Forbidden."""
+    """Return the caller if it may send events from the page of this request. Raises Forbidden."""
     origin = request.headers.get("origin")
     if origin is not None:
         caller.require_page(origin)

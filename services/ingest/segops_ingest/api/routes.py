@@ -1,4 +1,4 @@
-"""The ingestion calls: one route per kind of event, and the batch."""
+"""Routes of ingestion: one per kind of event, and the batch."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, get_args
@@ -16,7 +16,7 @@ from segops_common.security.principal import KeyPrincipal
 from segops_common.web.dependencies import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
-from segops_ingest.api.examples import ANSWER_EXAMPLES, CALL_EXAMPLES, TEXT_EXAMPLES
+from segops_ingest.api.examples import CALL_EXAMPLES, RESPONSE_EXAMPLES, TEXT_EXAMPLES
 from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute
 from segops_ingest.api.schemas import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
@@ -24,7 +24,7 @@ from segops_ingest.domain.refusal import EventRefused
 from segops_ingest.service.accept_events import Ingest, Receipt
 
 OWN_SLUGS = ("too-complex", "timestamp-out-of-range")
-"""Codes that are also a problem type of their own, as they call for another reaction than a typing error."""
+"""Codes that also have a problem type of their own, because callers should react to them differently."""
 
 Caller = Annotated[KeyPrincipal, require(Scope.EVENTS_WRITE, users=False)]
 IdempotencyKey = Annotated[
@@ -34,33 +34,33 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=MAX_KEY_CHARS,
         pattern=r"^[ -~]+$",
-        description="Makes the message ids of events that have none, so that the request can be repeated.",
+        description="Determines the message ids of events that have none, so that the request can be repeated safely.",
     ),
 ]
 Endpoint = Callable[..., Awaitable[Response]]
 
 OPERATIONS: dict[EventKind, tuple[str, str]] = {
-    "track": ("Track an event", "Something a user did."),
-    "identify": ("Identify a user", "Set or, with null, remove traits of a user."),
-    "page": ("Record a page view", "A user saw a page of a web site."),
-    "screen": ("Record a screen view", "A user saw a screen of an app."),
-    "group": ("Put a user into a group", "A user belongs to a company, a team, an account."),
-    "alias": ("Join two ids of a user", "The user known by one id is the one known by another."),
+    "track": ("Track an event", "Record something that a user did."),
+    "identify": ("Identify a user", "Set traits of a user, or remove them with null."),
+    "page": ("Record a page view", "Record that a user saw a page of a website."),
+    "screen": ("Record a screen view", "Record that a user saw a screen of an app."),
+    "group": ("Add a user to a group", "Record that a user belongs to a group, such as a company or a team."),
+    "alias": ("Link two ids of a user", "Record that two ids belong to the same user."),
 }
 _STORED = (
-    " When the answer is 202 the event is stored durably and will count exactly once; send it again after any other "
-    "answer or none, with the same `message_id` or `Idempotency-Key`."
+    " The response 202 means that the event is stored durably and will count exactly once. After any other response, or "
+    "none, send it again with the same `message_id` or `Idempotency-Key`."
 )
 _AS_TEXT = {
     "type": "string",
     "contentMediaType": "application/json",
-    "description": "The same call as JSON text with a publishable key in `api_key`, in place of the Authorization header: "
-    "browsers send it without a preflight, so also while a page is left.",
+    "description": "The same call as JSON text, with a publishable key in `api_key` instead of the Authorization header. "
+    "Browsers send it without a preflight, even while the user leaves the page.",
 }
 
 
 def router() -> APIRouter:
-    """All routes under the public prefix."""
+    """Return all routes, under the public prefix."""
     routes = APIRouter(prefix=INGESTION_PREFIX, route_class=FastRoute, tags=["ingestion"])
     for kind in get_args(EventKind):
         summary, description = OPERATIONS[kind]
@@ -70,8 +70,8 @@ def router() -> APIRouter:
         "batch",
         _batch,
         "Send a batch of calls",
-        "Calls are judged one by one: the answer is 202 when at least one is accepted, and `errors` names every "
-        "refused one by its index. When all are refused it is 422 `no-valid-event`, which says why for the first twenty."
+        "Each call is validated on its own. The response is 202 if at least one call is accepted; `errors` lists the "
+        "refused calls by index. If all are refused, the response is 422 `no-valid-event` with the first twenty errors."
         + _STORED,
     )
     return routes
@@ -91,7 +91,7 @@ def _add(routes: APIRouter, name: str, endpoint: Endpoint, summary: str, descrip
             202: {
                 "model": Accepted,
                 "description": "Accepted and stored.",
-                "content": {"application/json": {"examples": ANSWER_EXAMPLES[name]}},
+                "content": {"application/json": {"examples": RESPONSE_EXAMPLES[name]}},
             },
             **problems(400, 401, 403, 413, 415, 422, 503),
         },
@@ -100,7 +100,7 @@ def _add(routes: APIRouter, name: str, endpoint: Endpoint, summary: str, descrip
 
 
 def _documented(endpoint: Endpoint, model: type[BaseModel], examples: dict[str, Any]) -> Endpoint:
-    """The endpoint under a signature that tells FastAPI what the body looks like."""
+    """Wrap the endpoint in a signature from which FastAPI documents the body."""
 
     async def documented(
         request: Request,
@@ -132,8 +132,10 @@ async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_
             Fault(f"batch[{index}].{refusal.path}".rstrip("."), refusal.code, refusal.detail)
             for index, refusal in receipt.refused
         ]
-        # A problem names twenty faults at most; its type says that there is no item without one.
-        raise ValidationFailed(f"None of the {len(items)} items is valid.", slug="no-valid-event", errors=faults)
+        # A problem lists at most twenty faults. Its type tells that every item has one.
+        raise ValidationFailed(
+            f"At least one of the {len(items)} items must be valid: see `errors`.", slug="no-valid-event", errors=faults
+        )
     return _accepted(receipt)
 
 
@@ -143,36 +145,39 @@ def _service(request: Request) -> Ingest:
 
 
 def _items(call: Any) -> list[Any]:
-    """The items of a batch that is one; raises ValidationFailed or PayloadTooLarge."""
+    """Return the items of a batch. Raises ValidationFailed or PayloadTooLarge."""
     if type(call) is not dict:
         raise _invalid("", "wrong-type", "must be an object")
     unknown = sorted(call.keys() - {"batch", "sent_at"})
     if unknown:
-        raise _invalid(unknown[0], "unknown-field", "there is no such field")
+        raise _invalid(unknown[0], "unknown-field", "must be left out: there is no such field")
     if type(call.get("sent_at", "")) is not str:
         raise _invalid("sent_at", "wrong-type", "must be text")
     items = call.get("batch")
     if type(items) is not list or not items:
         raise _invalid("batch", "missing" if items is None else "wrong-type", "must be a list of at least one call")
     if len(items) > MAX_BATCH_EVENTS:
-        raise PayloadTooLarge(f"A batch has at most {MAX_BATCH_EVENTS} items.", slug="batch-too-large")
+        raise PayloadTooLarge(
+            f"A batch must have at most {MAX_BATCH_EVENTS} items. Send the rest in another batch.",
+            slug="batch-too-large",
+        )
     return items
 
 
 def _invalid(path: str, code: str, detail: str) -> ValidationFailed:
-    return ValidationFailed("The batch is not valid.", errors=[Fault(path, code, detail)])
+    return ValidationFailed("The batch must be valid: see `errors`.", errors=[Fault(path, code, detail)])
 
 
 def _problem(refusal: EventRefused) -> Problem:
     fault = Fault(refusal.path, refusal.code, refusal.detail)
     if refusal.code == "event-too-large":
-        return PayloadTooLarge(refusal.detail, slug=refusal.code, errors=[fault])
+        return PayloadTooLarge(f"The event {refusal.detail}.", slug=refusal.code, errors=[fault])
     slug = refusal.code if refusal.code in OWN_SLUGS else None
-    return ValidationFailed("The event is not valid.", slug=slug, errors=[fault])
+    return ValidationFailed("The event must be valid: see `errors`.", slug=slug, errors=[fault])
 
 
 def _accepted(receipt: Receipt) -> Response:
-    answer = {
+    body = {
         "status": "accepted",
         "accepted": len(receipt.message_ids),
         "duplicates": receipt.duplicates,
@@ -181,4 +186,4 @@ def _accepted(receipt: Receipt) -> Response:
             {"index": index, "code": refusal.code, "detail": str(refusal)} for index, refusal in receipt.refused
         ],
     }
-    return Response(orjson.dumps(answer), 202, media_type="application/json")
+    return Response(orjson.dumps(body), 202, media_type="application/json")

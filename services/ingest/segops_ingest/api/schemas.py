@@ -1,6 +1,6 @@
-"""The calls and answers of ingestion as documentation: OpenAPI is made from these.
+"""Models of calls and responses, from which the OpenAPI document is made.
 
-The service checks events by hand (`domain/event.py`); a property test holds the two to the same verdicts.
+The service does not validate with them, see `domain/event.py`. A property test checks that both accept the same calls.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from segops_ingest.domain.limits import (
 _NOT_BLANK = r"\S"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 _TIMESTAMP = (
-    f"When it happened, RFC 3339 with zone, kept to the millisecond; at most {OLDEST.days} days ago and "
-    f"{LATEST.days * 24} hours ahead. Without it: the time inside a UUIDv7 `message_id`, else when the message was "
-    "first seen. Clocks are not corrected, so that a retry has the time it had before."
+    f"When it happened: RFC 3339 with a zone, stored with milliseconds, at most {OLDEST.days} days in the past and "
+    f"{LATEST.days * 24} hours in the future. Default: the time in a UUIDv7 `message_id`, else when the message id was first "
+    "seen. Clocks of clients are not corrected, so that a retry has the same time."
 )
 _MESSAGE_ID = (
-    "Counts once, however often it is sent, as long as it comes with the same user, type and time. "
-    "Made here when absent, from `Idempotency-Key` if there is one."
+    "An event with the same message id, user, type and time counts once, however often it is sent. "
+    "Default: derived from `Idempotency-Key` if there is one, else a new id."
 )
-_OBJECT = f"At most {MAX_KEYS} keys and {MAX_DEPTH} levels; no empty key and none that contains `%2E`."
-_TYPE = "No control characters; names that begin with `$` are reserved."
+_OBJECT = f"At most {MAX_KEYS} keys and {MAX_DEPTH} levels. Keys must not be empty or contain `%2E`."
+_TYPE = "Must not contain control characters or begin with `$`."
 
 ProfileId = Annotated[str, Field(min_length=1, max_length=MAX_PROFILE_ID_CHARS, pattern=_NOT_BLANK)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS, pattern=_NOT_BLANK)]
@@ -49,14 +49,12 @@ EventTypeName = Annotated[
     ),
 ]
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-Properties = Annotated[dict[str, JsonValue], Field(description=f"What is known of the event. {_OBJECT}")]
-Traits = Annotated[
-    dict[str, JsonValue], Field(description=f"What is known of the user; null removes a trait. {_OBJECT}")
-]
+Properties = Annotated[dict[str, JsonValue], Field(description=f"Properties of the event. {_OBJECT}")]
+Traits = Annotated[dict[str, JsonValue], Field(description=f"Traits of the user. Null removes a trait. {_OBJECT}")]
 
 
 def _drop_defaults(schema: dict[str, Any]) -> None:
-    """An absent field is absent: no value in the schema says so, and null is refused."""
+    """Remove defaults: a field without a value must be left out, and null is refused."""
     for field in schema.get("properties", {}).values():
         field.pop("default", None)
         field.pop("title", None)
@@ -65,58 +63,60 @@ def _drop_defaults(schema: dict[str, Any]) -> None:
 class _Call(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_drop_defaults)
 
-    user_id: ProfileId = Field(default="", description="Who did it; `user_id` or `anonymous_id` is required.")
-    anonymous_id: ProfileId = Field(default="", description="Who did it, while they are not known.")
+    user_id: ProfileId = Field(default="", description="The user. `user_id` or `anonymous_id` is required.")
+    anonymous_id: ProfileId = Field(default="", description="The user, until their id is known.")
     timestamp: Instant = Field(default="", description=_TIMESTAMP)
     message_id: MessageId = Field(default="", description=_MESSAGE_ID)
-    context: dict[str, JsonValue] = Field(default={}, description=f"Circumstances: page, device, library. {_OBJECT}")
+    context: dict[str, JsonValue] = Field(
+        default={}, description=f"Context of the event, such as page, device and library. {_OBJECT}"
+    )
 
     @model_validator(mode="after")
     def _has_profile(self) -> Self:
         if not self.user_id and not self.anonymous_id:
-            raise ValueError("user_id or anonymous_id is required")
+            raise ValueError("`user_id` or `anonymous_id` must be present")
         return self
 
 
 class TrackCall(_Call):
-    """Something a user did."""
+    """Something that a user did."""
 
     event_type: EventTypeName
     payload: Properties = {}
 
 
 class IdentifyCall(_Call):
-    """What is known of a user: merged into the profile trait by trait."""
+    """Traits of a user, merged into the profile."""
 
     traits: Traits = {}
 
 
 class PageCall(_Call):
-    """A user saw a page of a web site; stored as event type `$page`, `name` beside the payload."""
+    """A page view. Stored with event type `$page` and `name` in the payload."""
 
     name: Name = ""
     payload: Properties = {}
 
 
 class ScreenCall(_Call):
-    """A user saw a screen of an app; stored as event type `$screen`, `name` beside the payload."""
+    """A screen view in an app. Stored with event type `$screen` and `name` in the payload."""
 
     name: Name = ""
     payload: Properties = {}
 
 
 class GroupCall(_Call):
-    """A user belongs to a group; stored as event type `$group`, `group_id` beside the group's traits."""
+    """A user belongs to a group. Stored with event type `$group`, with `group_id` among the traits."""
 
     group_id: ProfileId
-    traits: Annotated[dict[str, JsonValue], Field(description=f"What is known of the group. {_OBJECT}")] = {}
+    traits: Annotated[dict[str, JsonValue], Field(description=f"Traits of the group. {_OBJECT}")] = {}
 
 
 class AliasCall(_Call):
-    """Two ids are one user; stored as event type `$alias`."""
+    """Two ids belong to the same user. Stored with event type `$alias`."""
 
-    user_id: ProfileId = Field(description="The id from now on.")
-    previous_id: ProfileId = Field(description="The id before.")
+    user_id: ProfileId = Field(description="The new id.")
+    previous_id: ProfileId = Field(description="The previous id.")
 
 
 class TrackItem(TrackCall):
@@ -161,35 +161,37 @@ BatchItem = Annotated[
 
 
 class BatchCall(BaseModel):
-    """Independent calls of any kind: the bad ones are reported, the good ones accepted."""
+    """Independent calls of any kind. Valid calls are accepted, also if others are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_drop_defaults)
 
     batch: list[BatchItem] = Field(
         min_length=1,
         max_length=MAX_BATCH_EVENTS,
-        description=f"Calls with their kind in `type`, each at most {MAX_EVENT_BYTES} bytes as compact JSON.",
+        description=f"Calls with their kind in `type`. Each must be at most {MAX_EVENT_BYTES} bytes as compact JSON.",
     )
-    sent_at: Instant = Field(default="", description="When the client sent it. Taken and not used: see `timestamp`.")
+    sent_at: Instant = Field(
+        default="", description="When the client sent the batch. Accepted but not used, see `timestamp`."
+    )
 
 
 class ItemError(BaseModel):
-    """Why one item of a batch was refused."""
+    """The reason why an item of a batch was refused."""
 
-    index: int = Field(ge=0, description="Its place in the batch, from 0.")
+    index: int = Field(ge=0, description="Index of the item in the batch, starting at 0.")
     code: str
     detail: str
 
 
 class Accepted(BaseModel):
-    """Stored durably: every accepted event will be in the warehouse exactly once."""
+    """The accepted events are stored durably and will count exactly once."""
 
     status: Literal["accepted"]
-    accepted: int = Field(ge=1, description="Events accepted, repeated ones included.")
+    accepted: int = Field(ge=1, description="Number of accepted events, including duplicates.")
     duplicates: int = Field(
-        ge=0, description="How many of the accepted were seen to repeat a message id; none of them counts twice."
+        ge=0, description="Number of accepted events whose message id was seen before. They count once."
     )
-    message_ids: list[str] = Field(description="Of the accepted events, in their order.")
+    message_ids: list[str] = Field(description="Message ids of the accepted events, in their order.")
     errors: list[ItemError] = Field(description="The refused items of a batch.")
 
 

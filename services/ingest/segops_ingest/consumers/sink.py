@@ -1,26 +1,31 @@
-"""From the log into the warehouse: what the consumer loop asks of each batch."""
+"""The sink: moves events from the log into the warehouse, and skips lines that the warehouse refuses."""
 
 from __future__ import annotations
 
 from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, DataError
 from segops_ingest.domain.rows import dead_row, rows_of, with_source
-from segops_ingest.ports import EventWarehouse, InsertRefused
+from segops_ingest.ports.warehouse import EventWarehouse, InsertRefused
 
 
 class Sink:
-    """Inserts each batch once, under a token that depends on nothing but the records.
+    """Inserts each batch once, with a token that depends on the records only.
 
-    When the warehouse refuses the data, the loop halves the batch down to the record, and the record's events are then
-    inserted one by one: the good ones are stored, the bad ones are shown in `dead_letters`, and the whole record goes to
-    the dead topic. Replaying it later stores no event twice, since its events have the identity they had before.
+    If the warehouse refuses a batch, the consumer loop halves it until one record is left. The lines of that record are
+    then inserted one by one. A bad line is skipped: it goes to the table `dead_letters`, the good lines are stored, and the
+    whole record goes to the dead-letter topic. Replaying the record later stores no event twice, because its events keep
+    their message ids and times.
     """
 
     def __init__(self, *, warehouse: EventWarehouse) -> None:
         self._warehouse = warehouse
 
     async def handle(self, batch: Batch) -> None:
-        """Insert the batch. Raises InsertFailed for the loop to repeat it with equal bytes, or names the bad record."""
+        """Insert the batch.
+
+        Raises InsertFailed, after which the loop repeats the same bytes, DataError, after which it halves the batch, or
+        BadRecords for a record with bad lines.
+        """
         rows = rows_of([(record.offset, record.value) for record in batch.records], batch.partition)
         if not rows:
             return
@@ -29,17 +34,19 @@ class Sink:
         except InsertRefused as refusal:
             if len(batch.records) > 1:
                 raise DataError(str(refusal.code), refusal.reason) from refusal
-            await self._salvage(batch, batch.records[0])
+            await self._insert_line_by_line(batch, batch.records[0])
 
-    async def _salvage(self, batch: Batch, record: Record) -> None:
-        bad: list[InsertRefused] = []
+    async def _insert_line_by_line(self, batch: Batch, record: Record) -> None:
+        refusals: list[InsertRefused] = []
         for number, line in enumerate(record.value.rstrip(b"\n").split(b"\n")):
             row = with_source(line, batch.partition, record.offset)
             try:
                 await self._warehouse.insert(row, f"{batch.token()}#{number}")
             except InsertRefused as refusal:
-                bad.append(refusal)
+                refusals.append(refusal)
                 letter = dead_row(line, refusal.code, refusal.reason, batch.partition, record.offset)
                 await self._warehouse.insert_dead(letter, f"{batch.token()}#{number}")
-        if bad:
-            raise BadRecords([BadRecord(record.offset, str(bad[0].code), f"{len(bad)} of its events were refused")])
+        if refusals:
+            raise BadRecords(
+                [BadRecord(record.offset, str(refusals[0].code), f"{len(refusals)} of its events were refused")]
+            )

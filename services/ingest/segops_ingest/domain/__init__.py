@@ -1,1 +1,1 @@
-"""What an event is: rules without input or output."""
+"""Rules of events, and their rows."""

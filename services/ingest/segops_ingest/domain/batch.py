@@ -1,4 +1,4 @@
-"""The calls of a batch, each with its kind."""
+"""The kind of each call in a batch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _KINDS: Final = ", ".join(CALL_SHAPES)
 
 
 def kind_of(item: Any) -> EventKind:
-    """The kind that an item of a batch names in `type`; EventRefused when it names none."""
+    """Return the kind of call that the item's `type` names. Raises EventRefused if it names none."""
     if type(item) is not dict:
-        raise EventRefused("", "wrong-type", "an event must be an object")
+        raise EventRefused("", "wrong-type", "must be an object")
     kind = item.get("type")
     if kind is None:
-        raise EventRefused("type", "missing", f"is required, one of {_KINDS}")
+        raise EventRefused("type", "missing", f"must be present: one of {_KINDS}")
     if type(kind) is not str or kind not in CALL_SHAPES:
         raise EventRefused("type", "wrong-type", f"must be one of {_KINDS}")
     return kind

@@ -1,6 +1,7 @@
-"""From a caller's event to its row: validated by hand, because a model per event costs ten times as much.
+"""Validates an event and builds its row.
 
-`api/models.py` says the same in pydantic for the documentation; a property test holds the two together.
+Written by hand, because a pydantic model per event takes ten times as long. `api/schemas.py` documents the same rules as
+models; a property test compares the two.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from segops_ingest.domain.limits import (
 from segops_ingest.domain.refusal import EventRefused, quoted
 
 Row = dict[str, Any]
-"""A row in the form of contracts.events.EventRow; its `timestamp` is '' while only the stamp memory knows it."""
+"""A row as in `contracts.events.EventRow`. `timestamp` is '' until the first-seen timestamp of its message id is known."""
 
 _COMMON: Final = frozenset({"user_id", "anonymous_id", "message_id", "timestamp", "context"})
 
 
 @dataclass(frozen=True, slots=True)
 class CallShape:
-    """What a kind of call is made of: all its fields, its object, and the texts that are stored beside that object."""
+    """The fields of a kind of call: `merged_texts` are stored within the payload, with their greatest lengths."""
 
     fields: frozenset[str]
     payload_name: str = "payload"
@@ -56,37 +57,37 @@ CALL_SHAPES: Final[dict[EventKind, CallShape]] = {
 
 
 ITEM_SHAPES: Final[dict[EventKind, CallShape]] = {
-    kind: replace(form, fields=form.fields | {"type"}) for kind, form in CALL_SHAPES.items()
+    kind: replace(shape, fields=shape.fields | {"type"}) for kind, shape in CALL_SHAPES.items()
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowBuilder:
-    """The circumstances that all events of one request share."""
+    """Builds the rows of the events of one request."""
 
     tenant_id: int
     span: TimestampRange
     ids: Ids
     idempotency_key: str | None
 
-    def row(self, call: Any, kind: EventKind, index: int, forms: Mapping[EventKind, CallShape] = CALL_SHAPES) -> Row:
-        """The row of one event; EventRefused names the first rule it breaks.
+    def row(self, call: Any, kind: EventKind, index: int, shapes: Mapping[EventKind, CallShape] = CALL_SHAPES) -> Row:
+        """Return the row of one event. Raises EventRefused for the first rule that the event breaks.
 
-        `forms` is ITEM_SHAPES for a call in a batch, which names its kind itself.
+        Pass ITEM_SHAPES for a call in a batch, which has a field `type`.
         """
-        form = forms[kind]
-        _check_fields(call, form)
+        shape = shapes[kind]
+        _check_fields(call, shape)
         user_id = _text(call, "user_id", MAX_PROFILE_ID_CHARS)
         anonymous_id = _text(call, "anonymous_id", MAX_PROFILE_ID_CHARS)
         if not user_id and not anonymous_id:
-            raise EventRefused("user_id", "missing", "user_id or anonymous_id is required")
+            raise EventRefused("user_id", "missing", "`user_id` or `anonymous_id` must be present")
         event_type = _event_type(call) if kind == "track" else RESERVED_EVENT_TYPES[kind]
         message_id, timestamp = self._identity(call, index)
-        payload = _object(call, form.payload_name)
+        payload = _object(call, shape.payload_name)
         removed = [key for key, value in payload.items() if value is None] if kind == "identify" else []
-        for name, longest in form.merged_texts:
+        for name, max_chars in shape.merged_texts:
             if name in call:
-                payload = {**payload, name: _text(call, name, longest)}
+                payload = {**payload, name: _text(call, name, max_chars)}
         return {
             "tenant_id": self.tenant_id,
             "kind": kind,
@@ -102,13 +103,13 @@ class RowBuilder:
         }
 
     def _identity(self, call: dict[str, Any], index: int) -> tuple[str, str]:
-        """The message id, and the instant that a retry of the same message will have too ('' when none is known yet)."""
+        """Return the message id, and a timestamp that every retry of the message will have too ('' if none is known yet)."""
         message_id = _text(call, "message_id", MAX_MESSAGE_ID_CHARS)
         if "timestamp" in call:
             return message_id or self._own_message_id(index), self._timestamp(call["timestamp"])
         if message_id:
             made_at = uuid7_time(message_id)
-            return message_id, self.span.checked(warehouse_text(made_at), "message_id") if made_at else ""
+            return message_id, self.span.check(warehouse_text(made_at), "message_id") if made_at else ""
         return self._own_message_id(index), "" if self.idempotency_key is not None else self.span.received_at
 
     def _own_message_id(self, index: int) -> str:
@@ -118,60 +119,62 @@ class RowBuilder:
 
     def _timestamp(self, value: Any) -> str:
         if type(value) is not str:
-            raise EventRefused("timestamp", "wrong-type", "must be text, an RFC 3339 instant")
+            raise EventRefused("timestamp", "wrong-type", "must be text: an RFC 3339 time")
         try:
             instant = from_rfc3339(value)
         except ValueError:
-            raise EventRefused("timestamp", "invalid-timestamp", "must be an RFC 3339 instant with its zone") from None
-        return self.span.checked(instant, "timestamp")
+            raise EventRefused(
+                "timestamp", "invalid-timestamp", "must be an RFC 3339 time with a zone, such as `2026-05-20T12:00:00Z`"
+            ) from None
+        return self.span.check(instant, "timestamp")
 
 
-def _check_fields(call: Any, form: CallShape) -> None:
+def _check_fields(call: Any, shape: CallShape) -> None:
     if type(call) is not dict:
-        raise EventRefused("", "wrong-type", "an event must be an object")
-    if not call.keys() <= form.fields:
-        unknown = min(call.keys() - form.fields)
-        raise EventRefused(unknown, "unknown-field", f"there is no field {quoted(unknown)} in this call")
-    for name in form.required:
+        raise EventRefused("", "wrong-type", "must be an object")
+    if not call.keys() <= shape.fields:
+        unknown = min(call.keys() - shape.fields)
+        raise EventRefused(unknown, "unknown-field", f"must be left out: this call has no field {quoted(unknown)}")
+    for name in shape.required:
         if name not in call:
-            raise EventRefused(name, "missing", "is required")
+            raise EventRefused(name, "missing", "must be present")
 
 
-def _text(call: dict[str, Any], name: str, longest: int) -> str:
-    """The field, or '' when the call has none."""
+def _text(call: dict[str, Any], name: str, max_chars: int) -> str:
+    """Return the field, or '' if the call does not have it."""
     value = call.get(name)
-    if type(value) is str and 0 < len(value) <= longest and "\0" not in value and not value.isspace():
+    if type(value) is str and 0 < len(value) <= max_chars and "\0" not in value and not value.isspace():
         return value
     if name not in call:
         return ""
-    raise _refused_text(value, name, longest)
+    raise _refused_text(value, name, max_chars)
 
 
-def _refused_text(value: Any, name: str, longest: int) -> EventRefused:
+def _refused_text(value: Any, name: str, max_chars: int) -> EventRefused:
     if type(value) is not str:
-        return EventRefused(name, "wrong-type", "must be text; leave the field out when there is none")
-    if not 0 < len(value) <= longest:
-        return EventRefused(name, "wrong-length", f"must have 1 to {longest} characters")
+        return EventRefused(name, "wrong-type", "must be text: leave the field out if there is no value")
+    if not 0 < len(value) <= max_chars:
+        return EventRefused(name, "wrong-length", f"must be 1 to {max_chars} characters")
     if "\0" in value:
-        return EventRefused(name, "nul-character", "text may not contain U+0000")
-    return EventRefused(name, "blank", "may not be blank")
+        return EventRefused(name, "nul-character", "must not contain U+0000")
+    return EventRefused(name, "blank", "must not be blank")
 
 
 def _event_type(call: dict[str, Any]) -> str:
     name = _text(call, "event_type", MAX_EVENT_TYPE_CHARS)
     if not name:
-        raise EventRefused("event_type", "missing", "is required")
+        raise EventRefused("event_type", "missing", "must be present")
     if name[0] == "$":
-        raise EventRefused("event_type", "reserved-name", "names that begin with '$' are reserved")
+        raise EventRefused("event_type", "reserved-name", "must not begin with `$`: such names are reserved")
     if not name.isprintable() and any(ord(char) < 32 or 127 <= ord(char) < 160 for char in name):
-        raise EventRefused("event_type", "control-character", "may not contain control characters")
+        raise EventRefused("event_type", "control-character", "must not contain control characters")
     return name
 
 
 def _object(call: dict[str, Any], name: str) -> dict[str, Any]:
     value = call.get(name, _EMPTY)
     if type(value) is not dict:
-        raise EventRefused(name, "wrong-type", "must be an object; leave the field out when there is none")
+        raise EventRefused(name, "wrong-type", "must be an object: leave the field out if there is no value")
     return value
 
 

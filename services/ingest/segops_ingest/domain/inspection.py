@@ -1,7 +1,8 @@
-"""What a payload may contain: a cheap look at the serialised event, and a walk only when there is something to find.
+"""Refuses payloads that the warehouse would refuse or distort.
 
-ClickHouse's JSON type refuses or distorts some legal JSON: a whole insert fails on two keys that become the same path,
-and integers beyond 64 signed bits would be stored under a third number type. So nothing of that kind passes here.
+ClickHouse's JSON type does not take all JSON: a whole insert fails if two keys become the same path, and integers beyond
+64 signed bits would be stored as a third number type. A cheap test of the serialised event comes first; only a suspect
+event is walked.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from segops_ingest.domain.limits import MAX_DEPTH, MAX_KEYS
 from segops_ingest.domain.refusal import EventRefused, quoted
 
 ESCAPED_DOT = "%2E"
-"""How the warehouse spells a dot inside a key; a key that spells it so itself would merge with a dotted one."""
+"""How the warehouse writes a dot inside a key. A key that contains this text would merge with a dotted one."""
 
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
 _SUSPECT_BYTES = 6 * MAX_KEYS
-"""A key with its value takes at least six bytes (`"a":1,`), so a shorter event has not too many of them."""
+"""A key with its value takes at least six bytes (`"a":1,`), so a shorter event cannot have too many keys."""
 _ROW_BRACKETS = 4
-"""Opening brackets every row has: the row, its payload, its context and its list of removed traits."""
+"""Opening brackets that every row has: of the row, its payload, its context and its list of removed traits."""
 
 
 def is_suspect(line: bytes) -> bool:
-    """Whether a serialised row may hold what `inspect` refuses; false positives cost time, there are no false negatives.
+    """Return whether `inspect` may refuse or change the row. False positives only cost time; there are no false negatives.
 
-    Integers that need repair are found by the serialiser itself (see `serialise`).
+    Integers beyond 53 bits are not tested here: the serialiser refuses them (see `serialise`).
     """
     return (
         (92 in line and b"\\u0000" in line)
@@ -39,14 +40,14 @@ def is_suspect(line: bytes) -> bool:
 
 
 def serialise(row: dict[str, Any], payload_name: str) -> bytes:
-    """The row as one line of JSON without its line feed; EventRefused when the warehouse would not keep it as it is.
+    """Return the row as one line of JSON, without a line feed. Raises EventRefused if the warehouse would change it.
 
-    `payload_name` is what callers of this kind of event call the column `payload`.
+    `payload_name` is the name that callers of this kind of event use for the column `payload`.
     """
     try:
         line = orjson.dumps(row, option=orjson.OPT_STRICT_INTEGER)
     except orjson.JSONEncodeError:
-        # An integer beyond 53 bits, or nesting beyond what the serialiser walks.
+        # An integer beyond 53 bits, or deeper nesting than the serialiser supports.
         line = None
     if line is not None and not is_suspect(line):
         return line
@@ -56,7 +57,7 @@ def serialise(row: dict[str, Any], payload_name: str) -> bytes:
 
 
 def inspect(value: Any, path: str) -> Any:
-    """The value with integers beyond 64 signed bits as doubles; EventRefused with the path of the first fault."""
+    """Return the value with integers beyond 64 signed bits as doubles. Raises EventRefused with the path of the first fault."""
     keys = 0
 
     def visit(value: Any, path: str, depth: int) -> Any:
@@ -87,23 +88,23 @@ def inspect(value: Any, path: str) -> Any:
 
 def _check_key(key: str, path: str) -> None:
     if not key:
-        raise EventRefused(path, "empty-key", "a key may not be empty")
+        raise EventRefused(path, "empty-key", "must not contain an empty key")
     if "\0" in key:
-        raise EventRefused(path, "nul-character", "a key may not contain U+0000")
+        raise EventRefused(path, "nul-character", "must not contain U+0000 in a key")
     if ESCAPED_DOT in key:
-        raise EventRefused(path, "reserved-key", f"key {quoted(key)} may not contain '{ESCAPED_DOT}'")
+        raise EventRefused(path, "reserved-key", f"must not contain `{ESCAPED_DOT}` in a key: {quoted(key)}")
 
 
 def _refuse_nul(text: str, path: str) -> None:
     if "\0" in text:
-        raise EventRefused(path, "nul-character", "text may not contain U+0000")
+        raise EventRefused(path, "nul-character", "must not contain U+0000")
 
 
 def _refuse_depth(depth: int, path: str) -> None:
     if depth > MAX_DEPTH:
-        raise EventRefused(path, "too-complex", f"nested deeper than {MAX_DEPTH} levels")
+        raise EventRefused(path, "too-complex", f"must not be nested deeper than {MAX_DEPTH} levels")
 
 
 def _refuse_count(keys: int, path: str) -> None:
     if keys > MAX_KEYS:
-        raise EventRefused(path, "too-complex", f"more than {MAX_KEYS} keys")
+        raise EventRefused(path, "too-complex", f"must not have more than {MAX_KEYS} keys")

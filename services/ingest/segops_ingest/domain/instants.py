@@ -1,4 +1,4 @@
-"""Instants as callers write them and as the warehouse stores them: UTC text to the millisecond, which sorts as time does."""
+"""Timestamps in RFC 3339, as callers send them, and as warehouse text: UTC with milliseconds, which sorts by time."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _USUAL_MARKS = _marks(_USUAL)
 
 
 def warehouse_text(instant: datetime) -> str:
-    """The instant in UTC, cut (not rounded) to milliseconds."""
+    """Return the instant in UTC, cut (not rounded) to milliseconds."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{instant.microsecond // 1000:03d}"
 
 
 def from_rfc3339(text: str) -> str:
-    """Warehouse text of an RFC 3339 instant; ValueError when it is none or lies outside the years 1 to 9999."""
+    """Convert an RFC 3339 time to warehouse text. Raises ValueError if it is malformed or outside the years 1 to 9999."""
     if len(text) == len(_USUAL) and _marks(text) == _USUAL_MARKS:
-        # What JavaScript's toISOString makes needs no arithmetic: with these marks, fromisoformat takes nothing else.
+        # The form of JavaScript's toISOString needs no arithmetic. With these marks, fromisoformat accepts no other form.
         datetime.fromisoformat(text)
         return f"{text[:10]} {text[11:23]}"
-    found = _RFC3339.fullmatch(text)
-    if found is None:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
         raise ValueError("not RFC 3339")
-    fraction = (found["fraction"] or "")[:_MICROSECOND_DIGITS]
-    zone = found["zone"].upper().replace("Z", "+00:00")
+    fraction = (match["fraction"] or "")[:_MICROSECOND_DIGITS]
+    zone = match["zone"].upper().replace("Z", "+00:00")
     try:
         return warehouse_text(datetime.fromisoformat(f"{text[:19]}{fraction}{zone}"))
     except OverflowError as error:
@@ -44,7 +44,7 @@ def from_rfc3339(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TimestampRange:
-    """The span of instants an event may have, seen from the moment it was received; all are warehouse text."""
+    """The timestamps that an event may have, relative to its receipt. All are warehouse text."""
 
     received_at: str
     oldest: str
@@ -52,19 +52,19 @@ class TimestampRange:
 
     @classmethod
     def around(cls, now: datetime) -> Self:
-        """The span around our clock."""
+        """Return the range around the current time."""
         return cls(
             received_at=warehouse_text(now),
             oldest=warehouse_text(now - OLDEST),
             latest=warehouse_text(now + LATEST),
         )
 
-    def checked(self, instant: str, path: str) -> str:
-        """The instant itself; EventRefused when it lies outside the span."""
+    def check(self, instant: str, path: str) -> str:
+        """Return the instant. Raises EventRefused if it is outside the range."""
         if self.oldest <= instant <= self.latest:
             return instant
         raise EventRefused(
             path,
             "timestamp-out-of-range",
-            f"must lie at most {OLDEST.days} days in the past and {LATEST.days * 24} hours in the future",
+            f"must be at most {OLDEST.days} days in the past and {LATEST.days * 24} hours in the future",
         )

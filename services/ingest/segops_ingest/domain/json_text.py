@@ -1,4 +1,4 @@
-"""Bytes to JSON values: one strict parser, and one repair that saves customers' events."""
+"""Parses JSON strictly, except that unpaired surrogates are repaired: refusing them would lose customers' events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 import orjson
+
+from segops_ingest.domain.limits import MAX_DEPTH
 
 _ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -20,14 +22,14 @@ class MalformedJson(ValueError):
 
 
 class TooDeep(MalformedJson):
-    """The text nests deeper than the parser goes."""
+    """The text is nested deeper than the parser supports."""
 
 
 def parse(text: bytes) -> Any:
-    """The value of a JSON text; unpaired surrogate escapes become U+FFFD, as JSON.stringify of a cut emoji makes them.
+    """Parse a JSON text. Of duplicate keys, the last one wins.
 
-    NaN, Infinity, numbers beyond a double, a byte order mark and bytes that are not UTF-8 raise MalformedJson.
-    The last of duplicate keys wins.
+    Unpaired surrogate escapes become U+FFFD: JSON.stringify writes them for an emoji that was cut in half. Raises
+    MalformedJson, also for NaN, Infinity, numbers beyond a double, a byte order mark and bytes that are not UTF-8.
     """
     try:
         return orjson.loads(text)
@@ -43,10 +45,10 @@ def parse(text: bytes) -> Any:
 
 
 def _with_lone_surrogates_replaced(text: bytes) -> bytes:
-    return _ESCAPES.sub(lambda found: rb"\ufffd" if found["lone"] else found[0], text)
+    return _ESCAPES.sub(lambda match: rb"\ufffd" if match["lone"] else match[0], text)
 
 
 def _problem(error: orjson.JSONDecodeError) -> MalformedJson:
     if "depth" in error.msg or "ecursion" in error.msg:
-        return TooDeep("the JSON text nests too deep")
-    return MalformedJson(f"not JSON at byte {error.pos}" if error.pos else "not JSON")
+        return TooDeep(f"Objects and arrays must not be nested deeper than {MAX_DEPTH} levels.")
+    return MalformedJson(f"The body must be JSON: there is an error at byte {error.pos}.")

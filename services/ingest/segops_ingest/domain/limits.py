@@ -1,4 +1,4 @@
-"""What one event and one request may hold. Lengths of text are in characters, sizes in bytes of compact JSON."""
+"""Limits of one event and one request. Text is measured in characters, sizes in bytes of compact JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 MAX_EVENT_BYTES: Final = 32 * 1024
 MAX_BATCH_EVENTS: Final = 1000
 MAX_KEYS: Final = 2000
-"""Keys of `payload`, `traits` or `context`, all levels together."""
+"""Keys of `payload`, `traits` or `context`, over all levels."""
 MAX_DEPTH: Final = 16
 """Levels of objects and arrays in `payload`, `traits` or `context`, itself included."""
 
@@ -18,9 +18,9 @@ MAX_MESSAGE_ID_CHARS: Final = 128
 MAX_NAME_CHARS: Final = 200
 
 OLDEST: Final = timedelta(days=400)
-"""How far back an event may lie: one insert may touch at most 100 monthly partitions of the warehouse."""
+"""How old an event may be: one insert may touch at most 100 monthly partitions of the warehouse."""
 LATEST: Final = timedelta(hours=24)
-"""How far ahead of our clock an event may lie: clients' clocks are wrong."""
+"""How far an event may be in the future: clocks of clients are wrong."""
 
 MAX_MESSAGE_BYTES: Final = 512 * 1024
-"""Bytes of one log record: half of what Kafka takes by default, whatever compression does."""
+"""Bytes of one log record before compression: half of Kafka's default limit."""

@@ -1,4 +1,4 @@
-"""Rows grouped into log records: one per partition touches the log nine times less than one per event."""
+"""Groups rows into log records. One record per partition needs nine times fewer appends than one per event."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from segops_ingest.domain.limits import MAX_MESSAGE_BYTES
 
 
 class SerializedRow(NamedTuple):
-    """A row with its text: one line of NDJSON, without its line feed."""
+    """A row with its text: one line of NDJSON, without a line feed."""
 
     row: Row
     text: bytes
 
 
-def pack(drafts: Iterable[SerializedRow], headers: Sequence[Header]) -> list[Message]:
-    """The drafts as NDJSON in as few messages as their partitions and the largest record allow, in their order.
+def pack(lines: Iterable[SerializedRow], headers: Sequence[Header]) -> list[Message]:
+    """Pack the rows as NDJSON, in their order, into as few messages as partitions and the record limit allow.
 
-    A message's key is that of its first row.
+    The key of a message is the key of its first row.
     """
     groups: dict[int, list[SerializedRow]] = {}
-    for draft in drafts:
-        groups.setdefault(partition_of(EVENTS, _key(draft.row)), []).append(draft)
+    for line in lines:
+        groups.setdefault(partition_of(EVENTS, _key(line.row)), []).append(line)
     return [
         Message(
             key=_key(part[0].row),
-            value=b"\n".join([draft.text for draft in part]) + b"\n",
+            value=b"\n".join([line.text for line in part]) + b"\n",
             headers=tuple(headers),
             partition=partition,
         )
@@ -44,9 +44,9 @@ def _key(row: Row) -> bytes:
 
 def _cut(group: list[SerializedRow]) -> Iterator[list[SerializedRow]]:
     start = size = 0
-    for index, draft in enumerate(group):
-        size += len(draft.text) + 1
+    for index, line in enumerate(group):
+        size += len(line.text) + 1
         if size > MAX_MESSAGE_BYTES and index > start:
             yield group[start:index]
-            start, size = index, len(draft.text) + 1
+            start, size = index, len(line.text) + 1
     yield group[start:]

@@ -26,7 +26,7 @@ MAX_PATH_CHARS = 200
 
 
 class EventRefused(Exception):
-    """One event breaks one rule; `path` leads to the value inside the event and is '' for the event itself."""
+    """An event breaks a rule. `path` leads to the value within the event; it is '' for the event itself."""
 
     def __init__(self, path: str, code: Code, detail: str) -> None:
         self.path = _cut(path, MAX_PATH_CHARS)
@@ -36,9 +36,9 @@ class EventRefused(Exception):
 
 
 def quoted(name: str) -> str:
-    """A caller's own name in a message, short enough never to echo a hostile body."""
+    """Quote a name that the caller sent, cut so that a hostile body is never repeated."""
     return f"'{_cut(name, MAX_QUOTED_CHARS)}'"
 
 
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}…"
+def _cut(text: str, max_chars: int) -> str:
+    return text if len(text) <= max_chars else f"{text[:max_chars]}…"

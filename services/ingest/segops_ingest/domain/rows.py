@@ -1,4 +1,4 @@
-"""Log records as the rows that are inserted: the same bytes each time, whoever makes them."""
+"""Converts log records to the rows to insert. The same record always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import orjson
 
 
 def with_source(value: bytes, partition: int, offset: int) -> bytes:
-    """A record's NDJSON with its place in the log in every row.
+    """Return the record's NDJSON with its partition and offset added to every row.
 
-    Compact JSON has no raw line feed inside a row, so a brace before one always ends a row.
+    Compact JSON has no line feed within a row, so a brace before a line feed always ends a row.
     """
     if not value.endswith(b"\n"):
         value += b"\n"
@@ -19,15 +19,15 @@ def with_source(value: bytes, partition: int, offset: int) -> bytes:
 
 
 def rows_of(records: Iterable[tuple[int, bytes]], partition: int) -> bytes:
-    """The rows of consecutive records, given as (offset, value)."""
+    """Return the rows of consecutive records, given as (offset, value)."""
     return b"".join([with_source(value, partition, offset) for offset, value in records])
 
 
 def dead_row(line: bytes, code: int, reason: str, partition: int, offset: int) -> bytes:
-    """A row of `dead_letters`, without line feed: a line that no table takes, with as much as can be said of it."""
-    seen = _readable(line)
-    tenant_id = seen.get("tenant_id")
-    message_id = seen.get("message_id")
+    """Return a row of `dead_letters`, without a line feed, for a line that the warehouse refused."""
+    event = _parsed(line)
+    tenant_id = event.get("tenant_id")
+    message_id = event.get("message_id")
     return orjson.dumps(
         {
             "tenant_id": tenant_id if type(tenant_id) is int and tenant_id >= 0 else 0,
@@ -41,7 +41,7 @@ def dead_row(line: bytes, code: int, reason: str, partition: int, offset: int) -
     )
 
 
-def _readable(line: bytes) -> dict[str, Any]:
+def _parsed(line: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""The use case of ingestion: every accepted event is in the log before the caller hears so."""
+"""Accepts events: every accepted event is stored in the event log before the caller gets a response."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from segops_ingest.domain.instants import TimestampRange
 from segops_ingest.domain.limits import MAX_EVENT_BYTES
 from segops_ingest.domain.messages import SerializedRow, pack
 from segops_ingest.domain.refusal import EventRefused
-from segops_ingest.ports import FirstSeenTimestamps, IngestObserver
+from segops_ingest.ports.first_seen import FirstSeenTimestamps
+from segops_ingest.ports.observer import IngestObserver
 
 SCHEMA_VERSION: Final = b"1"
-"""Of the rows in `segops.events`; a reader that does not know it reads on, since fields are only ever added."""
+"""Version of the rows in `segops.events`. Fields are only ever added, so readers accept versions that they do not know."""
 
 RETRY_AFTER_S = (1, 5)
-"""A refused caller comes back after a random number of seconds in this span, so that callers do not come together."""
+"""Retry-After is a random number of seconds in this range, so that callers do not all return at the same time."""
 
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of the events of one request, in their order. `duplicates` are among the accepted."""
+    """The outcome of one request: accepted message ids in their order, and refusals by index. `duplicates` are accepted too."""
 
     message_ids: list[str] = field(default_factory=list)
     duplicates: int = 0
@@ -42,7 +43,7 @@ class Receipt:
 
 
 class Ingest:
-    """Accepts events for a tenant; 2xx is due only after a method here has returned."""
+    """Accepts events of a tenant. A response must not be 2xx before a method of this class has returned."""
 
     def __init__(
         self,
@@ -62,33 +63,33 @@ class Ingest:
         self._observer = observer
 
     async def accept_one(self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None) -> Receipt:
-        """Store one event. Raises EventRefused, or Unavailable when the log did not confirm it."""
+        """Store one event. Raises EventRefused, or Unavailable if the log did not confirm it."""
         builder = self._row_builder(tenant_id, idempotency_key)
         try:
-            draft = _draft(builder, call, kind, 0, CALL_SHAPES)
+            line = _serialized(builder, call, kind, 0, CALL_SHAPES)
         except EventRefused:
             self._observer.received(accepted=0, duplicates=0, refused=1)
             raise
-        return await self._store(builder, [draft], Receipt([draft.row["message_id"]]))
+        return await self._store(builder, [line], Receipt([line.row["message_id"]]))
 
     async def accept_batch(self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None) -> Receipt:
-        """Store the good items, each with its kind in `type`; the receipt says why the others were refused.
+        """Store the valid items, each with its kind in `type`. The receipt contains the refusals of the others.
 
-        Raises Unavailable when the log did not confirm all of them; some may have been stored then.
+        Raises Unavailable if the log did not confirm all of them. Some may be stored.
         """
         builder = self._row_builder(tenant_id, idempotency_key)
         receipt = Receipt()
-        drafts: list[SerializedRow] = []
+        lines: list[SerializedRow] = []
         for index, item in enumerate(items):
             try:
                 kind = kind_of(item)
-                draft = _draft(builder, item, kind, index, ITEM_SHAPES)
+                line = _serialized(builder, item, kind, index, ITEM_SHAPES)
             except EventRefused as refusal:
                 receipt.refused.append((index, refusal))
             else:
-                drafts.append(draft)
-                receipt.message_ids.append(draft.row["message_id"])
-        return await self._store(builder, drafts, receipt)
+                lines.append(line)
+                receipt.message_ids.append(line.row["message_id"])
+        return await self._store(builder, lines, receipt)
 
     def _row_builder(self, tenant_id: int, idempotency_key: str | None) -> RowBuilder:
         return RowBuilder(
@@ -98,47 +99,47 @@ class Ingest:
             idempotency_key=idempotency_key,
         )
 
-    async def _store(self, builder: RowBuilder, drafts: list[SerializedRow], receipt: Receipt) -> Receipt:
+    async def _store(self, builder: RowBuilder, lines: list[SerializedRow], receipt: Receipt) -> Receipt:
         unique: dict[str, SerializedRow] = {}
-        for draft in drafts:
-            unique.setdefault(draft.row["message_id"], draft)
-        known = await self._date_rows(builder, unique)
-        receipt.duplicates = len(drafts) - len(unique) + known
+        for line in lines:
+            unique.setdefault(line.row["message_id"], line)
+        seen_before = await self._date_rows(builder, unique)
+        receipt.duplicates = len(lines) - len(unique) + seen_before
         if unique:
             await self._append(unique.values())
-        self._observer.received(accepted=len(drafts), duplicates=receipt.duplicates, refused=len(receipt.refused))
+        self._observer.received(accepted=len(lines), duplicates=receipt.duplicates, refused=len(receipt.refused))
         return receipt
 
-    async def _append(self, drafts: Iterable[SerializedRow]) -> None:
-        messages = pack(drafts, _headers())
+    async def _append(self, lines: Iterable[SerializedRow]) -> None:
+        messages = pack(lines, _headers())
         try:
             await self._log.append_many(EVENTS, messages)
         except LogUnavailable as error:
             raise Unavailable(
-                "The events may have been stored: send them again with the same message_id.",
+                "The event log did not confirm the events, which may be stored. Send them again with the same `message_id`.",
                 retry_after_s=self._random.randint(*RETRY_AFTER_S),
             ) from error
 
     async def _date_rows(self, builder: RowBuilder, unique: dict[str, SerializedRow]) -> int:
-        """Give every event without an instant of its own the first one its message id ever had; how many were known."""
-        waiting = [message_id for message_id, draft in unique.items() if not draft.row["timestamp"]]
-        if not waiting:
+        """Set the missing timestamps to the first-seen timestamps of the message ids. Return how many ids were seen before."""
+        undated = [message_id for message_id, line in unique.items() if not line.row["timestamp"]]
+        if not undated:
             return 0
         now = builder.span.received_at
-        known = await self._first_seen.first_seen(builder.tenant_id, waiting, now)
-        for message_id in waiting:
-            row = {**unique[message_id].row, "timestamp": known.get(message_id, now)}
-            unique[message_id] = SerializedRow(row, orjson.dumps(row))
-        return len(known)
+        first_seen = await self._first_seen.first_seen(builder.tenant_id, undated, now)
+        for message_id in undated:
+            dated = {**unique[message_id].row, "timestamp": first_seen.get(message_id, now)}
+            unique[message_id] = SerializedRow(dated, orjson.dumps(dated))
+        return len(first_seen)
 
 
-def _draft(
-    builder: RowBuilder, call: Any, kind: EventKind, index: int, forms: Mapping[EventKind, CallShape]
+def _serialized(
+    builder: RowBuilder, call: Any, kind: EventKind, index: int, shapes: Mapping[EventKind, CallShape]
 ) -> SerializedRow:
-    row = builder.row(call, kind, index, forms)
-    text = serialise(row, forms[kind].payload_name)
+    row = builder.row(call, kind, index, shapes)
+    text = serialise(row, shapes[kind].payload_name)
     if len(text) > MAX_EVENT_BYTES and len(orjson.dumps(call)) > MAX_EVENT_BYTES:
-        raise EventRefused("", "event-too-large", f"an event has at most {MAX_EVENT_BYTES} bytes as compact JSON")
+        raise EventRefused("", "event-too-large", f"must be at most {MAX_EVENT_BYTES} bytes as compact JSON")
     return SerializedRow(row, text)
 
 

@@ -1,4 +1,4 @@
-"""The warehouse on ClickHouse's HTTP interface."""
+"""Inserts events into ClickHouse."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
 from segops_common.core.faults import FaultPoints
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError
-from segops_ingest.ports import InsertFailed, InsertRefused
+from segops_ingest.ports.warehouse import InsertFailed, InsertRefused
 
 SERVICE: Final = "ingest"
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
-"""The tables that this service owns, under the service's name."""
+"""The migrations of the tables that this service owns."""
 
 DEAD_LETTERS_TABLE: Final = "dead_letters"
 INSERT_TIMEOUT_S: Final = 10.0
@@ -22,22 +22,22 @@ ONCE_SETTINGS: Final[dict[str, str | int]] = {
     "deduplicate_insert": "enable",
     "deduplicate_blocks_in_dependent_materialized_views": 1,
 }
-"""An insert repeated with its token changes nothing, and completes what a crash left out of `profile_seen`."""
+"""Repeating an insert with the same token has no effect, except that it adds rows of `profile_seen` that a crash left out."""
 
 
 class ClickHouseWarehouse:
-    """Inserts with a deduplication token, in two pieces, so that a test can cut one in its middle."""
+    """Inserts with a deduplication token. Sends the rows in two halves, so that tests can crash in the middle."""
 
     def __init__(self, *, clickhouse: ClickHouse, faults: FaultPoints) -> None:
         self._clickhouse = clickhouse
         self._faults = faults
 
     async def insert(self, rows: bytes, token: str) -> None:
-        """See EventWarehouse."""
+        """See `EventWarehouse`."""
         await self._insert(EVENTS_TABLE, rows, {**JSON_INSERT_SETTINGS, **ONCE_SETTINGS}, token)
 
     async def insert_dead(self, rows: bytes, token: str) -> None:
-        """See EventWarehouse."""
+        """See `EventWarehouse`."""
         try:
             await self._insert(DEAD_LETTERS_TABLE, rows, ONCE_SETTINGS, token)
         except InsertRefused as refusal:

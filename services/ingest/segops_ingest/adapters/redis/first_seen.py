@@ -1,4 +1,4 @@
-"""The stamp memory in Redis."""
+"""First-seen timestamps in Redis."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ KEPT: Final = timedelta(days=7)
 
 
 class RedisFirstSeen:
-    """One `SET … NX GET` per id, all in one round trip."""
+    """Sends one `SET … NX GET` per message id, all in one round trip."""
 
     def __init__(self, *, redis: RedisBreaker, metrics: IngestMetrics) -> None:
         self._redis = redis
         self._metrics = metrics
 
     async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
-        """See FirstSeenTimestamps."""
+        """See `FirstSeenTimestamps`."""
 
-        async def stamp(redis: Redis) -> list[bytes | None]:
+        async def exchange(redis: Redis) -> list[bytes | None]:
             pipeline = redis.pipeline(transaction=False)
             for message_id in message_ids:
                 _ = pipeline.set(f"segops:stamp:{tenant_id}:{message_id}", now, nx=True, get=True, ex=KEPT)
@@ -32,8 +32,8 @@ class RedisFirstSeen:
             return answers
 
         try:
-            known = await self._redis.run(stamp)
+            timestamps = await self._redis.run(exchange)
         except RedisUnavailable:
             self._metrics.unstamped(len(message_ids))
             return {}
-        return {message_id: was.decode() for message_id, was in zip(message_ids, known, strict=True) if was}
+        return {id_: first.decode() for id_, first in zip(message_ids, timestamps, strict=True) if first}
