@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
 from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
 from segops_auth.ports.cache_invalidation import CacheInvalidation
-from segops_common.contracts.http import AUTH_PURGE_CHANNEL
+from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
 from segops_common.core.clock import SystemClock
 from segops_common.stores.redis import RedisBreaker
 
@@ -43,7 +43,7 @@ def memory_harness() -> InvalidationHarness:
 async def redis_harness(redis: Redis) -> AsyncIterator[InvalidationHarness]:
     breaker = RedisBreaker(redis=redis, clock=SystemClock())
     async with redis.pubsub() as channel:
-        await channel.subscribe(AUTH_PURGE_CHANNEL)
+        await channel.subscribe(AUTH_INVALIDATION_CHANNEL)
         await channel.get_message(timeout=TIMEOUT_S)
 
         async def next_message() -> str:

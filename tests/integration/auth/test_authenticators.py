@@ -10,7 +10,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from segops_common.contracts.http import AUTH_PURGE_CHANNEL
+from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated
@@ -52,7 +52,7 @@ async def listening(auth: AuthHarness, redis: Redis) -> None:
     async def is_heard() -> bool:
         # Lets the listener try again, should its first try have failed.
         auth.clock.advance(0.01)
-        return bool(dict(await redis.pubsub_numsub(AUTH_PURGE_CHANNEL)).get(AUTH_PURGE_CHANNEL.encode()))
+        return bool(dict(await redis.pubsub_numsub(AUTH_INVALIDATION_CHANNEL)).get(AUTH_INVALIDATION_CHANNEL.encode()))
 
     await soon(is_heard, within_s=30.0)
 

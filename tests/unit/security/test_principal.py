@@ -35,7 +35,7 @@ def test_a_tenant_of_others_and_none_are_refused_alike(caller: UserPrincipal | K
         with pytest.raises(Forbidden) as refused:
             caller.require(tenant, Scope.EVENTS_WRITE)
         texts.add((refused.value.slug, refused.value.detail))
-    assert texts == {("tenant-mismatch", "The credential is not of this tenant.")}
+    assert texts == {("tenant-mismatch", "The credential must belong to this tenant.")}
 
 
 def test_a_key_does_what_its_scopes_say() -> None:

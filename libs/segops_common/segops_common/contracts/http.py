@@ -1,4 +1,4 @@
-"""Names of the HTTP contract that more than one process relies on."""
+"""Paths, headers and messages of HTTP that more than one service relies on."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MEMBERSHIP_PREFIX = "/api/segments/membership"
 JWKS_PATH = "/api/auth/.well-known/jwks.json"
 INTROSPECT_PATH = "/internal/introspect/"
 OBSERVED_PATH = "/internal/observed/"
-"""Where membership answers what a tenant's events look like."""
-AUTH_PURGE_CHANNEL = "segops:auth:purge"
-"""Redis channel on which auth says which credential (`key:<key id>`) or user (`user:<id>`) has changed."""
+"""Where membership describes a tenant's events."""
+AUTH_INVALIDATION_CHANNEL = "segops:auth:purge"
+"""The Redis channel on which auth publishes changed credentials (`key:<key id>`) and users (`user:<id>`)."""
 
 
 def memberships_path(user_id: int) -> str:
-    """Where auth answers which tenants a user belongs to, and in which role."""
+    """Return the path at which auth lists a user's tenants and roles."""
     return f"/internal/users/{user_id}/memberships/"
 
 
@@ -47,13 +47,13 @@ class Memberships(_Message):
 
 
 class IntrospectRequest(_Message):
-    """An API key in the clear, over the internal network only."""
+    """An API key in plain text, for the internal network only."""
 
     key: str
 
 
 class KeyIntrospection(_Message):
-    """What auth knows of an API key; only `active` is there when it is unknown or revoked."""
+    """What auth knows about an API key. Only `active` is set when it is unknown or revoked."""
 
     active: bool
     key_id: int | None = None
@@ -68,20 +68,20 @@ PropertyKind = Literal["string", "number", "boolean", "array", "object"]
 
 
 class ObservedRequest(_Message):
-    """Asks for the properties of events of these types; of `$identify`, they are traits."""
+    """Asks for the properties of events of these types. Those of `$identify` are traits."""
 
     tenant_id: int
     event_types: tuple[str, ...] = Field(max_length=200)
 
 
 class ObservedEvents(_Message):
-    """What a tenant's events look like: which types there are, and what kinds of values their properties have.
+    """The event types of a tenant, and the kinds of values that their properties have.
 
-    Properties are those of a sample of each type; a dot within a key is written as in a path, with a backslash.
+    Properties come from a sample of each type. A dot within a key is escaped by a backslash, as in a path.
     """
 
     event_types: tuple[str, ...]
     """The most frequent first."""
     complete: bool
-    """Whether these are all; a tenant may have more types than are listed."""
+    """Whether all types are listed; a tenant may have more."""
     properties: Mapping[str, Mapping[str, tuple[PropertyKind, ...]]]

@@ -1,4 +1,4 @@
-"""API keys: a prefix such as `sk_live_` or `pk_test_`, 256 random bits and a checksum that tells a typing error before any look-up."""
+"""API keys: a prefix such as `sk_live_` or `pk_test_`, 256 random bits, and a checksum that reveals typing errors."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SHAPE = re.compile(r"[sp]k_(?:live|test)_[0-9A-Za-z]{49}", re.ASCII)
 
 
 def key_prefix(kind: KeyKind, *, is_test: bool = False) -> str:
-    """What every key of that kind begins with; `is_test` for one of a test tenant."""
+    """Return the prefix of keys of that kind; `is_test` for those of a test tenant."""
     return f"{_KINDS[kind]}_{'test' if is_test else 'live'}_"
 
 
 def new_key(kind: KeyKind, ids: Ids, *, is_test: bool = False) -> str:
-    """A fresh key, in the clear: show it once and store only its hash."""
+    """Return a new key in plain text: show it once, and store only its hash."""
     text = ids.token(_SECRET_BYTES)
     secret = int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
     body = key_prefix(kind, is_test=is_test) + _base62(secret, _SECRET_DIGITS)
@@ -34,17 +34,17 @@ def new_key(kind: KeyKind, ids: Ids, *, is_test: bool = False) -> str:
 
 
 def looks_valid(key: str) -> bool:
-    """Whether shape and checksum are right; costs a microsecond and no input or output."""
+    """Return whether form and checksum are right, without any lookup."""
     return _SHAPE.fullmatch(key) is not None and _checksum(key[:-_CHECK_DIGITS]) == key[-_CHECK_DIGITS:]
 
 
 def hash_key(pepper: str, key: str) -> str:
-    """What is stored: HMAC-SHA256 in hexadecimal. A secret of 256 bits needs no slow hash."""
+    """Return the HMAC-SHA256 to store, in hexadecimal. A secret of 256 bits needs no slow hash."""
     return hmac.new(pepper.encode(), key.encode(), hashlib.sha256).hexdigest()
 
 
 def fingerprint(key: str) -> str:
-    """SHA-256 in hexadecimal: names a key in a cache without holding it."""
+    """Return the SHA-256 in hexadecimal, which identifies a key in a cache without containing it."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

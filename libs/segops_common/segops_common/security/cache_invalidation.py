@@ -1,4 +1,4 @@
-"""Listens on Redis for what auth says has changed."""
+"""Cache invalidation: listens on Redis for the credentials and users that auth reports as changed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import re
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from segops_common.contracts.http import AUTH_PURGE_CHANNEL
+from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
 from segops_common.core.clock import Clock
 from segops_common.core.retry import full_jitter
 from segops_common.core.tasks import spawn
-from segops_common.security.introspection_cache import KnownAnswers
+from segops_common.security.introspection_cache import IntrospectionCache
 from segops_common.security.principal import Principal, UserPrincipal
 
 POLL_S = 1.0
@@ -21,22 +21,22 @@ _MESSAGE = re.compile(r"(key|user):([0-9]{1,19})", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
-class PurgeListener:
-    """Makes known answers forget what auth names; while Redis is away, answers grow at most 30 s old by themselves."""
+class InvalidationListener:
+    """Invalidates cached introspections. While Redis is unreachable, they are still at most 30 s old."""
 
-    def __init__(self, *, redis: Redis, clock: Clock, known: KnownAnswers[Principal]) -> None:
+    def __init__(self, *, redis: Redis, clock: Clock, cache: IntrospectionCache[Principal]) -> None:
         self._redis = redis
         self._clock = clock
-        self._known = known
+        self._cache = cache
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to listen, until `stop`; nothing more when it has begun."""
+        """Listen until `stop`. No effect when already listening."""
         if self._task is None:
-            self._task = spawn(self._run(), name="auth purge listener")
+            self._task = spawn(self._run(), name="auth cache invalidation")
 
     async def stop(self) -> None:
-        """Returns when the listener is gone."""
+        """Return when the listener has ended."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -47,33 +47,33 @@ class PurgeListener:
             try:
                 await self._listen()
             except (RedisError, OSError, TimeoutError) as error:
-                _log.debug("not listening for changes of credentials: %s", error)
+                _log.debug("cannot listen for changed credentials: %s", error)
             await self._clock.sleep(next(delays))
 
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=False) as channel:
-            await channel.subscribe(AUTH_PURGE_CHANNEL)
+            await channel.subscribe(AUTH_INVALIDATION_CHANNEL)
             while True:
                 message = await channel.get_message(timeout=POLL_S)
                 if message is not None and message["type"] == "subscribe":
-                    self._known.doubt_all()
+                    self._cache.expire_all()
                 elif message is not None and message["type"] == "message":
-                    self._forget(bytes(message["data"]).decode("ascii", "replace"))
+                    self._invalidate(bytes(message["data"]).decode("ascii", "replace"))
 
-    def _forget(self, message: str) -> None:
+    def _invalidate(self, message: str) -> None:
         changed = _MESSAGE.fullmatch(message)
         if changed is not None:
             name = (changed[1], int(changed[2]))
-            self._known.forget(lambda principal: _name(principal) == name)
+            self._cache.invalidate(lambda principal: _name(principal) == name)
 
 
 def key_changed(key_id: int) -> str:
-    """The message that a key was revoked or replaced."""
+    """Return the message that a key was revoked or replaced."""
     return f"key:{key_id}"
 
 
 def user_changed(user_id: int) -> str:
-    """The message that a person's roles have changed."""
+    """Return the message that a user's roles have changed."""
     return f"user:{user_id}"
 
 

@@ -1,7 +1,7 @@
-"""Authenticating a request: the one seam that every service uses, and the implementation that asks auth.
+"""Authenticates requests: the port that every service uses, and the implementation that asks auth.
 
-`Authorization: Bearer <access token>` is a person: the token is verified here, roles are asked for.
-`Authorization: ApiKey <key>` is a program: the checksum is verified here, the rest is asked for.
+`Authorization: Bearer <access token>` is a user: the token is verified here, and auth knows the roles.
+`Authorization: ApiKey <key>` is a program: the checksum is verified here, and auth knows the key.
 `Authorization: Service <token>` is another service, on /internal/ only: see `require_service_token`.
 """
 
@@ -20,8 +20,8 @@ from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection, Memb
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.api_keys import fingerprint, looks_valid
-from segops_common.security.cache_invalidation import PurgeListener
-from segops_common.security.introspection_cache import AuthDown, Found, KnownAnswers, Outcome, Refused
+from segops_common.security.cache_invalidation import InvalidationListener
+from segops_common.security.introspection_cache import Active, AuthDown, Introspection, IntrospectionCache, Rejected
 from segops_common.security.key_set import KeySet
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
@@ -33,17 +33,17 @@ _log = logging.getLogger(__name__)
 
 
 class Authenticator(Protocol):
-    """Finds out who sends a request."""
+    """Identifies the caller of a request."""
 
     async def authenticate(self, authorization: str | None) -> Principal:
-        """The caller; raises Unauthenticated, or Unavailable when it cannot be found out now."""
+        """Return the caller. Raises Unauthenticated, or Unavailable when auth is needed and down."""
         ...
 
 
 class RemoteAuthenticator:
-    """Asks auth and remembers its answers for 30 s, or until auth says on Redis that something has changed.
+    """Asks auth, and caches what it says for 30 s or until auth reports a change on Redis.
 
-    While auth does not answer, what was known serves for five minutes more. Close it at the end; `async with` does.
+    While auth is down, cached results serve for five more minutes. Use it as a context manager, or close it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RemoteAuthenticator:
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Without `redis` a revocation bites after 30 s at the latest; `transport` replaces the network."""
+        """Without `redis`, a revocation takes effect within 30 s. `transport` replaces the network."""
         self._client = httpx.AsyncClient(
             base_url=auth_url,
             headers={"Authorization": f"Service {service_token}"},
@@ -64,8 +64,10 @@ class RemoteAuthenticator:
             trust_env=False,
         )
         self._key_set = KeySet(client=self._client, clock=clock)
-        self._known: KnownAnswers[Principal] = KnownAnswers(clock=clock)
-        self._listener = PurgeListener(redis=redis, clock=clock, known=self._known) if redis is not None else None
+        self._cache: IntrospectionCache[Principal] = IntrospectionCache(clock=clock)
+        self._listener = (
+            InvalidationListener(redis=redis, clock=clock, cache=self._cache) if redis is not None else None
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,7 +78,7 @@ class RemoteAuthenticator:
         await self.close()
 
     async def close(self) -> None:
-        """Stop to listen and close the connections; leaves `redis` to its owner."""
+        """Stop listening and close the connections. `redis` stays open."""
         if self._listener is not None:
             await self._listener.stop()
         await self._client.aclose()
@@ -92,91 +94,95 @@ class RemoteAuthenticator:
             return await self._ask(f"key:{fingerprint(credential)}", lambda: self._fetch_key(credential))
         raise invalid_credential(scheme)
 
-    async def _ask(self, name: str, fetch: Callable[[], Coroutine[Any, Any, Outcome[Principal]]]) -> Principal:
-        match await self._known.get(name, fetch):
-            case Found(principal):
+    async def _ask(self, name: str, fetch: Callable[[], Coroutine[Any, Any, Introspection[Principal]]]) -> Principal:
+        match await self._cache.get(name, fetch):
+            case Active(principal):
                 return principal
-            case Refused():
+            case Rejected():
                 raise invalid_credential("apikey" if name.startswith("key:") else "bearer")
             case AuthDown():
-                raise Unavailable("Credentials cannot be checked at the moment.", slug="auth-unavailable")
+                raise Unavailable(
+                    "The credential cannot be checked now. Retry after `Retry-After` seconds.", slug="auth-unavailable"
+                )
 
-    async def _fetch_user(self, user_id: int) -> Outcome[Principal]:
-        answer = await self._send("GET", memberships_path(user_id))
-        if answer is None:
+    async def _fetch_user(self, user_id: int) -> Introspection[Principal]:
+        response = await self._send("GET", memberships_path(user_id))
+        if response is None:
             return AuthDown()
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return Refused()
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return Rejected()
         try:
-            return Found(user_principal(user_id, Memberships.model_validate_json(answer.content)))
+            return Active(user_principal(user_id, Memberships.model_validate_json(response.content)))
         except ValueError:
-            return _nonsense(answer)
+            return _unreadable(response)
 
-    async def _fetch_key(self, key: str) -> Outcome[Principal]:
-        answer = await self._send("POST", INTROSPECT_PATH, {"key": key})
-        if answer is None or answer.status_code != httpx.codes.OK:
+    async def _fetch_key(self, key: str) -> Introspection[Principal]:
+        response = await self._send("POST", INTROSPECT_PATH, {"key": key})
+        if response is None or response.status_code != httpx.codes.OK:
             return AuthDown()
         try:
-            principal = key_principal(KeyIntrospection.model_validate_json(answer.content))
+            principal = key_principal(KeyIntrospection.model_validate_json(response.content))
         except ValueError:
-            return _nonsense(answer)
-        return Refused() if principal is None else Found(principal)
+            return _unreadable(response)
+        return Rejected() if principal is None else Active(principal)
 
     async def _send(self, method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response | None:
-        """The answer of auth; None when it has none that can be used."""
+        """Return the response of auth; None when there is none or an unexpected one."""
         try:
-            answer = await self._client.request(method, path, json=body)
+            response = await self._client.request(method, path, json=body)
         except httpx.HTTPError:
             return None
-        return answer if answer.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND) else None
+        return response if response.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND) else None
 
 
-def _nonsense(answer: httpx.Response) -> AuthDown:
-    _log.error("what answers %s is not auth, or another version of it", answer.request.url.path)
+def _unreadable(response: httpx.Response) -> AuthDown:
+    _log.error(
+        "the response to %s is not auth's, or of a different version: check SEGOPS_AUTH_URL", response.request.url.path
+    )
     return AuthDown()
 
 
-def user_principal(user_id: int, found: Memberships) -> UserPrincipal:
-    """The person whom auth describes; a role that this version does not know gives nothing."""
-    known = set(Role)
-    roles = {item.tenant_id: Role(item.role) for item in found.memberships if item.role in known}
+def user_principal(user_id: int, response: Memberships) -> UserPrincipal:
+    """Return the user that auth describes, without the roles that this version does not know."""
+    role_names = set(Role)
+    roles = {item.tenant_id: Role(item.role) for item in response.memberships if item.role in role_names}
     return UserPrincipal(user_id=user_id, roles=roles)
 
 
-def key_principal(found: KeyIntrospection) -> KeyPrincipal | None:
-    """The key that auth describes, None when it is not active; a scope that this version does not know gives nothing."""
-    if not found.active or found.key_id is None or found.tenant_id is None or found.kind is None:
+def key_principal(response: KeyIntrospection) -> KeyPrincipal | None:
+    """Return the key that auth describes, without the scopes that this version does not know; None when not active."""
+    if not response.active or response.key_id is None or response.tenant_id is None or response.kind is None:
         return None
-    known = set(Scope)
+    scope_names = set(Scope)
     return KeyPrincipal(
-        key_id=found.key_id,
-        tenant_id=found.tenant_id,
-        scopes=frozenset(Scope(scope) for scope in found.scopes if scope in known),
-        kind=KeyKind(found.kind),
-        allowed_origins=frozenset(found.allowed_origins),
+        key_id=response.key_id,
+        tenant_id=response.tenant_id,
+        scopes=frozenset(Scope(scope) for scope in response.scopes if scope in scope_names),
+        kind=KeyKind(response.kind),
+        allowed_origins=frozenset(response.allowed_origins),
     )
 
 
 def split_authorization(authorization: str | None) -> tuple[str, str]:
-    """Scheme in lower case and credential of the header; raises Unauthenticated without a usable one."""
+    """Return the header's scheme, in lower case, and its credential. Raises Unauthenticated without a usable one."""
     if not authorization or len(authorization) > MAX_HEADER_CHARS:
-        raise Unauthenticated("Send a credential in the Authorization header.")
+        raise Unauthenticated("`Authorization` must be `Bearer <access token>` or `ApiKey <key>`.")
     scheme, _, credential = authorization.partition(" ")
     credential = credential.strip(" ")
     if scheme.lower() not in ("bearer", "apikey") or not credential:
-        raise Unauthenticated("Send `Bearer <access token>` or `ApiKey <key>`.")
+        raise Unauthenticated("`Authorization` must be `Bearer <access token>` or `ApiKey <key>`.")
     return scheme.lower(), credential
 
 
 def invalid_credential(scheme: str) -> Unauthenticated:
-    """One answer for every credential of that scheme that is not good."""
+    """Return the same error for every invalid credential of that scheme."""
     if scheme == "apikey":
-        return Unauthenticated("The API key is not valid.", slug="invalid-api-key")
-    return Unauthenticated("The access token is not valid.", slug="invalid-token")
+        return Unauthenticated("The API key is unknown or revoked.", slug="invalid-api-key")
+    return Unauthenticated("The access token is not valid: refresh it or sign in again.", slug="invalid-token")
 
 
 def require_service_token(authorization: str | None, service_token: str) -> None:
-    """Raises Unauthenticated unless the header is `Service <token>`; takes the same time for every wrong one."""
+    """Raise Unauthenticated unless the header is `Service <token>`. It takes the same time for every wrong header."""
     expected = f"Service {service_token}".encode()
     if not hmac.compare_digest((authorization or "").encode(), expected):
-        raise Unauthenticated("This is for services only.")
+        raise Unauthenticated("This route is for services only.")

@@ -1,112 +1,112 @@
-"""What auth has answered lately: fresh for 30 s, and five minutes more for as long as auth does not answer."""
+"""Caches what auth says about credentials: fresh for 30 s, and usable for five more minutes while auth is down."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from cachetools import TTLCache
 
 from segops_common.core.clock import Clock
 from segops_common.core.tasks import spawn
 
-FRESH_S = 30.0
-STALE_S = 300.0
-MAX_FOUND = 10_000
-# Apart from the others, so that made-up credentials cannot push out good ones.
-MAX_REFUSED = 1_000
+FRESH_S: Final = 30.0
+STALE_S: Final = 300.0
+MAX_ACTIVE: Final = 10_000
+# A separate limit, so that invented credentials cannot evict real ones.
+MAX_REJECTED: Final = 1_000
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
-    """Auth knows the credential."""
+class Active(Generic[T]):
+    """Auth accepts the credential."""
 
     value: T
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Auth says that the credential is not good."""
+class Rejected:
+    """Auth rejects the credential."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthDown:
-    """Auth does not answer."""
+    """Auth does not respond."""
 
 
-Outcome = Found[T] | Refused | AuthDown
+Introspection = Active[T] | Rejected | AuthDown
+Fetch = Callable[[], Coroutine[Any, Any, Introspection[T]]]
 
 
-class KnownAnswers(Generic[T]):
-    """Answers by name; callers that ask for the same name at once share one question."""
+@dataclass(slots=True)
+class _Entry(Generic[T]):
+    result: Active[T]
+    fresh_until: float
+
+
+class IntrospectionCache(Generic[T]):
+    """Caches results by name. Concurrent calls for the same name share one request to auth."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._found: OrderedDict[str, tuple[float, Found[T]]] = OrderedDict()
-        self._refused: OrderedDict[str, tuple[float, Refused]] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[Outcome[T]]] = {}
+        self._active: TTLCache[str, _Entry[T]] = TTLCache(MAX_ACTIVE, FRESH_S + STALE_S, clock.monotonic)
+        self._rejected: TTLCache[str, Rejected] = TTLCache(MAX_REJECTED, FRESH_S, clock.monotonic)
+        self._requests: dict[str, asyncio.Task[Introspection[T]]] = {}
 
-    async def get(self, name: str, ask: Callable[[], Coroutine[Any, Any, Outcome[T]]]) -> Outcome[T]:
-        """The known answer, else a new one; a known one, not forgotten meanwhile, when auth does not answer."""
+    async def get(self, name: str, fetch: Fetch[T]) -> Introspection[T]:
+        """Return the fresh result, else a fetched one. While auth is down, return a stale result if there is one."""
         now = self._clock.monotonic()
-        for answers in (self._found, self._refused):
-            kept = answers.get(name)
-            if kept is not None and now < kept[0] + FRESH_S:
-                return kept[1]
-        answer = await self._ask_once(name, ask)
-        if isinstance(answer, AuthDown):
-            last = self._found.get(name)
-            if last is not None and now < last[0] + FRESH_S + STALE_S:
-                return last[1]
-        return answer
+        entry = self._active.get(name)
+        if entry is not None and now < entry.fresh_until:
+            return entry.result
+        rejected = self._rejected.get(name)
+        if rejected is not None:
+            return rejected
+        result = await self._fetch_once(name, fetch)
+        if isinstance(result, AuthDown):
+            entry = self._active.get(name)
+            if entry is not None and now < entry.fresh_until + STALE_S:
+                return entry.result
+        return result
 
-    def forget(self, concerns: Callable[[T], bool]) -> None:
-        """The next caller who is concerned asks auth anew; questions under way may bring an old answer: not kept."""
-        for name in [name for name, (_, found) in self._found.items() if concerns(found.value)]:
-            del self._found[name]
-        self._asking.clear()
+    def invalidate(self, matches: Callable[[T], bool]) -> None:
+        """Remove matching results. Running requests may return an old result, so theirs are not stored."""
+        for name in [name for name, entry in self._active.items() if matches(entry.result.value)]:
+            del self._active[name]
+        self._requests.clear()
 
-    def doubt_all(self) -> None:
-        """Nothing is fresh any more: changes may have gone unheard. It still serves while auth does not answer."""
-        past = self._clock.monotonic() - FRESH_S
-        for name, (learned, answer) in self._found.items():
-            self._found[name] = (min(learned, past), answer)
-        self._refused.clear()
-        self._asking.clear()
-
-    async def _ask_once(self, name: str, ask: Callable[[], Coroutine[Any, Any, Outcome[T]]]) -> Outcome[T]:
-        asking = self._asking.get(name)
-        if asking is None:
-            asking = self._asking[name] = spawn(ask(), name=f"ask auth for {name[:12]}")
-            asking.add_done_callback(lambda task: self._learn(name, task))
-        # One caller that goes away does not take the answer from the others.
-        return await asyncio.shield(asking)
-
-    def _learn(self, name: str, task: asyncio.Task[Outcome[T]]) -> None:
-        if self._asking.get(name) is not task:
-            return
-        del self._asking[name]
-        if task.cancelled() or task.exception() is not None:
-            return
+    def expire_all(self) -> None:
+        """Make every result stale, because invalidations may have been missed. It still serves while auth is down."""
         now = self._clock.monotonic()
-        match task.result():
-            case Found() as found:
-                self._refused.pop(name, None)
-                _keep(self._found, name, (now, found), MAX_FOUND)
-            case Refused() as refused:
-                self._found.pop(name, None)
-                _keep(self._refused, name, (now, refused), MAX_REFUSED)
+        # The entries change in place: assigning new ones would restart their time to live.
+        for entry in self._active.values():
+            entry.fresh_until = min(entry.fresh_until, now)
+        self._rejected.clear()
+        self._requests.clear()
+
+    async def _fetch_once(self, name: str, fetch: Fetch[T]) -> Introspection[T]:
+        request = self._requests.get(name)
+        if request is None:
+            request = self._requests[name] = spawn(fetch(), name=f"introspect {name[:12]}")
+            request.add_done_callback(lambda task: self._store(name, task))
+        # A caller that is cancelled must not cancel the request of the others.
+        return await asyncio.shield(request)
+
+    def _store(self, name: str, request: asyncio.Task[Introspection[T]]) -> None:
+        if self._requests.get(name) is not request:
+            return
+        del self._requests[name]
+        if request.cancelled() or request.exception() is not None:
+            return
+        match request.result():
+            case Active() as active:
+                self._rejected.pop(name, None)
+                self._active[name] = _Entry(active, self._clock.monotonic() + FRESH_S)
+            case Rejected() as rejected:
+                self._active.pop(name, None)
+                self._rejected[name] = rejected
             case AuthDown():
                 pass
-
-
-_A = TypeVar("_A")
-
-
-def _keep(answers: OrderedDict[str, _A], name: str, answer: _A, most: int) -> None:
-    answers[name] = answer
-    answers.move_to_end(name)
-    while len(answers) > most:
-        answers.popitem(last=False)

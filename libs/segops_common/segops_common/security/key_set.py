@@ -1,4 +1,4 @@
-"""The public keys of auth: fetched when first needed, and again when a token names another one."""
+"""Auth's public keys: fetched on first use, and again when a token names an unknown one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segops_common.core.clock import Clock
 from segops_common.core.problems import Unavailable
 from segops_common.security.tokens import AccessToken, TokenVerifier, UnknownSigningKey
 
-# However many unknown keys are named: at most one fetch in this time.
+# At most one fetch in this time, however many unknown keys tokens name.
 MIN_FETCH_INTERVAL_S = 10.0
 AFTER_FAILURE_S = 1.0
 
@@ -28,7 +28,7 @@ class KeySet:
         self._lock = asyncio.Lock()
 
     async def verify(self, token: str) -> AccessToken:
-        """What the token says; raises Unauthenticated, or Unavailable while no key was ever fetched."""
+        """Return the verified token. Raises Unauthenticated, or Unavailable until keys have been fetched once."""
         try:
             return await self._verify(token)
         except UnknownSigningKey:
@@ -38,11 +38,13 @@ class KeySet:
 
     async def _verify(self, token: str) -> AccessToken:
         if self._verifier is None:
-            # A token that no key could make good is refused without asking for keys.
+            # A malformed token is refused without fetching keys.
             self._refuse_malformed(token)
             await self._fetch()
         if self._verifier is None:
-            raise Unavailable("Access tokens cannot be checked at the moment.", slug="auth-unavailable")
+            raise Unavailable(
+                "The access token cannot be checked now. Retry after `Retry-After` seconds.", slug="auth-unavailable"
+            )
         return self._verifier.verify(token)
 
     def _refuse_malformed(self, token: str) -> None:
@@ -52,15 +54,15 @@ class KeySet:
             return
 
     async def _fetch(self) -> bool:
-        """Whether the keys were fetched just now."""
+        """Fetch the keys, unless that was attempted recently. Return whether they were fetched."""
         async with self._lock:
             now = self._clock.monotonic()
             if now < self._next_fetch_at:
                 return False
             try:
-                answer = await self._client.get(JWKS_PATH)
-                answer.raise_for_status()
-                self._verifier = TokenVerifier(jwks=orjson.loads(answer.content)["keys"], clock=self._clock)
+                response = await self._client.get(JWKS_PATH)
+                response.raise_for_status()
+                self._verifier = TokenVerifier(jwks=orjson.loads(response.content)["keys"], clock=self._clock)
             except (httpx.HTTPError, ValueError, KeyError, TypeError):
                 self._next_fetch_at = now + AFTER_FAILURE_S
                 return False

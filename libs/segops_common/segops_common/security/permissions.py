@@ -1,4 +1,4 @@
-"""What may be done (scopes), by whom in a tenant (roles), and what an API key may hold."""
+"""Who may do what: scopes, the scopes of each role in a tenant, and the scopes that an API key may have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 
 class Scope(StrEnum):
-    """One kind of act on one kind of thing."""
+    """A permission for one kind of action on one kind of resource."""
 
     EVENTS_WRITE = "events:write"
     EVENTS_READ = "events:read"
@@ -22,7 +22,7 @@ class Scope(StrEnum):
 
 
 class Role(StrEnum):
-    """A person's place in a tenant, the most powerful first."""
+    """A user's role in a tenant, the most powerful first."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -30,12 +30,12 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
     def covers(self, other: Role) -> bool:
-        """Whether this role may do all that the other may."""
+        """Return whether this role has all scopes of the other."""
         return ROLE_SCOPES[self] >= ROLE_SCOPES[other]
 
 
 class KeyKind(StrEnum):
-    """`secret` is for servers, `publishable` may be seen in a browser."""
+    """`secret` keys are for servers only; `publishable` keys may be visible in a browser."""
 
     SECRET = "secret"
     PUBLISHABLE = "publishable"
@@ -48,6 +48,7 @@ _ADMIN = _MEMBER | {Scope.KEYS_MANAGE, Scope.MEMBERS_MANAGE, Scope.AUDIT_READ}
 ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = MappingProxyType(
     {Role.VIEWER: _VIEWER, Role.MEMBER: _MEMBER, Role.ADMIN: _ADMIN, Role.OWNER: _ADMIN | {Scope.TENANT_MANAGE}}
 )
+"""What each role may do in its tenant."""
 
 KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
     {
@@ -55,7 +56,7 @@ KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
         KeyKind.PUBLISHABLE: frozenset({Scope.EVENTS_WRITE}),
     }
 )
-"""What a key of that kind may hold at most."""
+"""The scopes that a key of each kind may have at most."""
 
 DEFAULT_KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
     {
@@ -63,4 +64,4 @@ DEFAULT_KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
         KeyKind.PUBLISHABLE: frozenset({Scope.EVENTS_WRITE}),
     }
 )
-"""What a key of that kind holds when nothing was asked for."""
+"""The scopes of a new key when none are requested."""

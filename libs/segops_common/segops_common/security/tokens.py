@@ -1,9 +1,9 @@
 """Access tokens: ES256 JWTs of one issuer, signed and verified here and nowhere else.
 
-The only module that imports jose, so that another library can take its place. The library is lenient: it
-takes tokens without an expiry, unknown critical headers, keys of the wrong kind. What makes a token good is therefore
-spelled out here: a flat header with the one algorithm, a key
-object built beforehand for its kid (never from what the token says), and every claim with its exact type.
+Only this module imports jose, so that another library can replace it. The library is lenient: it accepts tokens without
+an expiry, unknown critical headers and keys of the wrong kind. Therefore the rules are spelled out here: a flat header
+with the one algorithm, a key object that was built for its kid beforehand (never from the token), and every claim with
+its exact type.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AUDIENCE = "segops"
 TYPE = "at+jwt"
 MAX_TOKEN_BYTES = 4096
 MAX_USER_ID = 2**63 - 1
-# Clocks of two machines may differ by this much.
+# The clocks of two machines may differ by this much.
 MAX_SKEW_S = 30
 _HEADER_NAMES = {"alg", "kid", "typ"}
 _SEGMENT = r"[A-Za-z0-9_-]"
@@ -43,12 +43,12 @@ Jwk = Mapping[str, str]
 
 
 class UnknownSigningKey(Unauthenticated):
-    """The token may be good, but is signed with a key that is not at hand."""
+    """The token is signed with a key that is not available here."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What a verified token says."""
+    """The claims of a verified token."""
 
     user_id: int
     expires_at_s: int
@@ -56,11 +56,11 @@ class AccessToken:
 
 
 class TokenSigner:
-    """Signs with one private key; its public half is in `jwk`."""
+    """Signs with one private key. Its public key is in `jwk`."""
 
     def __init__(self, *, private_key_pem: str, clock: Clock, ids: Ids, lifetime_s: int) -> None:
-        """Raises ValueError when the text is not a P-256 private key in PEM."""
-        # Built once: from text it would cost a parse for each token.
+        """Raise ValueError when the text is not a P-256 private key in PEM."""
+        # Built once: parsing the text for each token is slow.
         self._key = _private_key(private_key_pem)
         self._clock = clock
         self._ids = ids
@@ -68,7 +68,7 @@ class TokenSigner:
         self.jwk: Jwk = _public_jwk(self._key)
 
     def sign(self, user_id: int) -> str:
-        """An access token for that user, good for `lifetime_s` from now."""
+        """Return an access token for the user that expires in `lifetime_s`."""
         now_s = int(self._clock.now().timestamp())
         claims = {
             "iss": ISSUER,
@@ -82,24 +82,26 @@ class TokenSigner:
 
 
 class TokenVerifier:
-    """Verifies with the public keys of a JWKS; knows no other key and fetches nothing."""
+    """Verifies tokens with the public keys of one JWKS, and fetches no others."""
 
     def __init__(self, *, jwks: Iterable[Jwk], clock: Clock) -> None:
-        """Raises ValueError when a key is not a P-256 public key."""
+        """Raise ValueError when a key is not a P-256 public key."""
         self._keys = {thumbprint(entry): _public_key(entry) for entry in jwks}
         self._clock = clock
 
     def verify(self, token: str) -> AccessToken:
-        """What the token says; raises UnknownSigningKey, or Unauthenticated (invalid-token) for any other fault."""
+        """Return the claims. Raises UnknownSigningKey, or Unauthenticated for any other reason."""
         try:
             kid = _checked_kid(token)
             if kid not in self._keys:
-                raise UnknownSigningKey("The access token is not valid.", slug="invalid-token")
+                raise UnknownSigningKey(
+                    "The access token is not valid: refresh it or sign in again.", slug="invalid-token"
+                )
             payload = jws.verify(token, self._keys[kid], algorithms=[ALGORITHM])
             return self._checked_claims(_strict_object(payload))
         except Unauthenticated:
             raise
-        # The library raises more than its own errors on hostile input (RecursionError among them).
+        # On hostile input the library also raises errors of other kinds, such as RecursionError.
         except Exception as error:
             raise _invalid() from error
 
@@ -113,12 +115,12 @@ class TokenVerifier:
         if not_before_s is not None and not_before_s > now_s + MAX_SKEW_S:
             raise _invalid()
         if expires_s <= now_s:
-            raise Unauthenticated("The access token has expired.", slug="token-expired")
+            raise Unauthenticated("The access token has expired: refresh it.", slug="token-expired")
         return AccessToken(user_id=_subject(claims), expires_at_s=expires_s)
 
 
 def thumbprint(entry: Jwk) -> str:
-    """The key id: RFC 7638, SHA-256 over the members that make the key."""
+    """Return the key id of RFC 7638: SHA-256 over the members that define the key."""
     members = {name: entry[name] for name in ("crv", "kty", "x", "y")}
     digest = hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -138,18 +140,18 @@ def _checked_kid(token: str) -> str:
 
 
 def _strict_object(raw: bytes) -> dict[str, Any]:
-    """A JSON object without duplicate names; the first parser refuses NaN, deep nesting and bad UTF-8."""
+    """Return a JSON object without duplicate names. The first parser refuses NaN, deep nesting and invalid UTF-8."""
     if not isinstance(orjson.loads(raw), dict):
         raise _invalid()
-    found: dict[str, Any] = json.loads(raw, object_pairs_hook=_without_duplicates)
-    return found
+    value: dict[str, Any] = json.loads(raw, object_pairs_hook=_without_duplicates)
+    return value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         raise _invalid()
-    return found
+    return value
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> int | None:
@@ -167,7 +169,7 @@ def _subject(claims: Mapping[str, Any]) -> int:
 
 
 def _invalid() -> Unauthenticated:
-    return Unauthenticated("The access token is not valid.", slug="invalid-token")
+    return Unauthenticated("The access token is not valid: refresh it or sign in again.", slug="invalid-token")
 
 
 def _private_key(pem: str) -> Key:
@@ -193,4 +195,4 @@ def _public_key(entry: Jwk) -> Key:
             raise ValueError("not a P-256 key")
         return jwk.construct({name: entry[name] for name in ("kty", "crv", "x", "y")}, ALGORITHM)
     except Exception as error:
-        raise ValueError("the key set holds a key that is not a P-256 public key") from error
+        raise ValueError("the key set contains a key that is not a P-256 public key") from error

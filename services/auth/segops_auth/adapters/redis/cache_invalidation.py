@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from segops_common.contracts.http import AUTH_PURGE_CHANNEL
+from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
 from segops_common.security.cache_invalidation import key_changed, user_changed
 from segops_common.stores.redis import RedisBreaker, RedisUnavailable
 
@@ -25,6 +25,6 @@ class RedisCacheInvalidation:
 
     async def _publish(self, message: str) -> None:
         try:
-            await self._redis.run(lambda redis: redis.publish(AUTH_PURGE_CHANNEL, message))
+            await self._redis.run(lambda redis: redis.publish(AUTH_INVALIDATION_CHANNEL, message))
         except RedisUnavailable:
             _log.warning("Redis is down: the change of %s was not published; services see it within 30 s", message)

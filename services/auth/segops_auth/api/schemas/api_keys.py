@@ -13,7 +13,7 @@ from segops_auth.domain import values
 from segops_common.core.pagination import Page
 from segops_common.security.api_keys import key_prefix
 from segops_common.security.permissions import KeyKind, Scope
-from segops_language import Optional
+from segops_common.web.fields import Optional
 
 DEFAULT_OVERLAP = timedelta(days=1)
 MAX_OVERLAP_S = 7 * 86_400

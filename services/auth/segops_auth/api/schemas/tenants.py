@@ -12,7 +12,7 @@ from segops_auth.api.schemas.fields import Name, NewRole, RequestBody, ResponseB
 from segops_auth.domain import values
 from segops_common.core.pagination import Page
 from segops_common.security.permissions import Role
-from segops_language import Optional
+from segops_common.web.fields import Optional
 
 
 class CreateTenant(RequestBody):
