@@ -1,0 +1,137 @@
+"""Generated requests meet no 5xx, and no answer that its document does not name; planted faults are found."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segops_local.stack import Stack
+from tests.e2e.definitions import CONDITIONS
+from tests.e2e.fuzzing import Service, for_fuzzing, fuzz, load, schemathesis
+
+PROBLEM = json.dumps(
+    {
+        "type": "https://segops.dev/problems/validation-failed",
+        "title": "Refused",
+        "status": 422,
+        "detail": "x",
+        "instance": "/",
+        "errors": [],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        pytest.param(name, marks=pytest.mark.xdist_group(f"generated requests to {name}"))
+        for name in ("segments", "membership", "auth", "ingest")
+    ],
+)
+async def test_no_5xx_and_nothing_undocumented(stack: Stack, tmp_path: Path, service: Service) -> None:
+    await fuzz(stack, service, tmp_path)
+
+
+@pytest.mark.parametrize("service", ["segments", "membership"])
+def test_the_pool_has_every_condition_type(service: Service) -> None:
+    schemas = load(service)["components"]["schemas"]
+    assert set(CONDITIONS) == set(schemas["Condition"]["discriminator"]["mapping"])
+
+
+def step_with_filter(body: Any) -> bool:
+    """A field three levels down in the grammar: a filter of a step of a sequence."""
+    return any(
+        isinstance(step, dict) and isinstance(step.get("where"), list) and step["where"]
+        for condition in body.get("definition", {}).get("conditions", [])
+        if isinstance(condition, dict) and isinstance(condition.get("steps"), list)
+        for step in condition["steps"]
+    )
+
+
+def big_sample(body: Any) -> bool:
+    """A definition of the pool that must be refused."""
+    return '"percent": 101' in json.dumps(body)
+
+
+def long_id(body: Any) -> bool:
+    """A value at its bound, outside of definitions."""
+    return any(isinstance(user, str) and len(user) >= 256 for user in body.get("add", []))
+
+
+FAULTS = [
+    ("segments", "describeDefinition", step_with_filter, "500 Internal Server Error", "Server error: 1"),
+    ("segments", "createSegment", big_sample, "500 Internal Server Error", "Server error: 1"),
+    ("segments", "changeMembers", long_id, "418 I'm a teapot", "Undocumented status code: 1"),
+    ("membership", "planDefinition", big_sample, "500 Internal Server Error", "Server error: 1"),
+    ("membership", "showSql", step_with_filter, "500 Internal Server Error", "Server error: 1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "is_hit", "answer", "finding"), FAULTS, ids=[name for _, name, *_ in FAULTS]
+)
+async def test_a_planted_fault_is_found(
+    tmp_path: Path, service: Service, operation: str, is_hit: Callable[[Any], bool], answer: str, finding: str
+) -> None:
+    async with refusing(is_hit, answer) as url:
+        status, output = await schemathesis(
+            for_fuzzing(load(service)),
+            url,
+            tmp_path,
+            "Bearer x",
+            f"--include-operation-id={operation}",
+            "--max-failures=1",
+        )
+    assert status == 1, output
+    assert finding in output
+
+
+async def test_without_a_fault_nothing_is_found(tmp_path: Path) -> None:
+    async with refusing(lambda _: False, "") as url:
+        status, output = await schemathesis(
+            for_fuzzing(load("segments")), url, tmp_path, "Bearer x", "--include-operation-id=changeMembers"
+        )
+    assert status == 0, output
+
+
+@asynccontextmanager
+async def refusing(is_hit: Callable[[Any], bool], answer: str) -> AsyncIterator[str]:
+    """A server that refuses everything with 422, as documented, but gives a planted answer to some bodies."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                status = answer if is_planted(await _body(reader), is_hit) else "422 Unprocessable Entity"
+                head = f"HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(PROBLEM)}"
+                writer.write(f"{head}\r\n\r\n{PROBLEM}".encode())
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**20) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+
+
+def is_planted(body: bytes, is_hit: Callable[[Any], bool]) -> bool:
+    with suppress(ValueError):
+        parsed = json.loads(body)
+        return isinstance(parsed, dict) and is_readable(parsed) and is_hit(parsed)
+    return False
+
+
+def is_readable(body: dict[str, Any]) -> bool:
+    """Whether the parts that a fault looks at have their documented types."""
+    definition = body.get("definition", {})
+    conditions = definition.get("conditions", []) if isinstance(definition, dict) else None
+    return isinstance(conditions, list) and isinstance(body.get("add", []), list)
+
+
+async def _body(reader: asyncio.StreamReader) -> bytes:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    _, found, rest = head.partition(b"content-length:")
+    return await reader.readexactly(int(rest.split(b"\r\n")[0])) if found else b""
