@@ -1,25 +1,59 @@
-"""Real engines for the whole test session: each starts when the first test asks for it and stops at the end."""
+"""Real engines for a run: PostgreSQL, ClickHouse and the stacks are shared by all test processes, see `tests/shared`."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
+from segops_common.stores.clickhouse import ClickHouse
+from segops_local.engines import KafkaEngine, ValkeyEngine
 from segops_local.engines.kafka_jars import missing
 from segops_local.server import Server
-from segops_local.stack import Stack
 from segops_testkit.fork_server import ForkServer, fork_server
 from tests.runtimes import Runtimes, installed, lacking
+from tests.shared.client import RunningStack, Shared
+from tests.shared.plugin import (
+    SHARED,
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_configure_node,
+    pytest_runtest_teardown,
+    pytest_unconfigure,
+)
+from tests.shared.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.typescript_sdk import ROOT, TypescriptSdk, prepared
+
+__all__ = [
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_runtest_teardown",
+    "pytest_unconfigure",
+    "pytest_xdist_make_scheduler",
+]
+
+
+@pytest.fixture(scope="session")
+def shared(pytestconfig: pytest.Config) -> Shared:
+    """What all test processes of the run share; each part starts when the first test asks for it."""
+    return pytestconfig.stash[SHARED]
+
+
+@pytest.fixture(scope="session")
+def worker_database(pytestconfig: pytest.Config) -> str:
+    """The name of this test process's database on each shared engine."""
+    return f"segops_{getattr(pytestconfig, 'workerinput', {}).get('workerid', 'main')}"
 
 
 @pytest.fixture(scope="session")
 def engines_folder() -> Iterator[Path]:
-    """Where the session's engines keep their data; removed at the end."""
+    """Where engines of this test process keep their data; removed at the end."""
     with tempfile.TemporaryDirectory(prefix="segops-tests-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
@@ -34,27 +68,31 @@ async def _running(engine: Server) -> AsyncIterator[None]:
 
 
 @pytest.fixture(scope="session")
-async def postgres_url(engines_folder: Path) -> AsyncIterator[str]:
-    """`postgresql+asyncpg://…/segops`: an empty database, no migration was run."""
-    engine = PostgresEngine(engines_folder / "postgres")
-    async with _running(engine):
-        yield engine.url
+async def postgres_url(shared: Shared, worker_database: str) -> str:
+    """`postgresql+asyncpg://…/segops_…`: an empty database of this test process, no migration was run."""
+    url = (await asyncio.to_thread(shared.engine, "postgres")).rpartition("/")[0]
+    connection = await asyncpg.connect(url.replace("+asyncpg", "") + "/segops")
+    await connection.execute(f"CREATE DATABASE {worker_database}")
+    await connection.close()
+    return f"{url}/{worker_database}"
 
 
 @pytest.fixture(scope="session")
 async def redis_url(engines_folder: Path) -> AsyncIterator[str]:
-    """`redis://…/0`; other tests use the same server, so a test names its own keys."""
+    """`redis://…/0`, a server of this test process: channels know no database number. A test names its own keys."""
     engine = ValkeyEngine(engines_folder / "valkey")
     async with _running(engine):
         yield engine.url
 
 
 @pytest.fixture(scope="session")
-async def clickhouse_url(engines_folder: Path) -> AsyncIterator[str]:
-    """`http://segops:…@…/segops`: an empty database, no migration was run."""
-    engine = ClickHouseEngine(engines_folder / "clickhouse")
-    async with _running(engine):
-        yield engine.url
+async def clickhouse_url(shared: Shared, worker_database: str) -> str:
+    """`http://segops:…@…/segops_…`: an empty database of this test process, no migration was run."""
+    url = await asyncio.to_thread(shared.engine, "clickhouse")
+    clickhouse = ClickHouse(url=url)
+    await clickhouse.command(f"CREATE DATABASE {worker_database}")
+    await clickhouse.close()
+    return f"{url.rpartition('/')[0]}/{worker_database}"
 
 
 @pytest.fixture(scope="session")
@@ -75,29 +113,16 @@ async def kafka_bootstrap(engines_folder: Path, kafka_possible: None) -> AsyncIt
         yield engine.bootstrap
 
 
-@asynccontextmanager
-async def _standing(stack: Stack) -> AsyncIterator[None]:
-    await stack.start()
-    try:
-        yield
-    finally:
-        await stack.stop()
+@pytest.fixture(scope="session")
+async def valkey_stack(shared: Shared) -> RunningStack:
+    """The whole product behind its gateway, with the event log on Valkey streams."""
+    return await asyncio.to_thread(shared.stack, "valkey_stack")
 
 
 @pytest.fixture(scope="session")
-async def stack(engines_folder: Path) -> AsyncIterator[Stack]:
-    """The whole product behind its gateway, with the event log on Valkey streams; shared, so a test makes its own tenant."""
-    running = Stack(engines_folder / "stack")
-    async with _standing(running):
-        yield running
-
-
-@pytest.fixture(scope="session")
-async def kafka_stack(engines_folder: Path, kafka_possible: None) -> AsyncIterator[Stack]:
+async def kafka_stack(shared: Shared, kafka_possible: None) -> RunningStack:
     """The same with the event log on a real Apache Kafka."""
-    running = Stack(engines_folder / "kafka-stack", event_log="kafka")
-    async with _standing(running):
-        yield running
+    return await asyncio.to_thread(shared.stack, "kafka_stack")
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from segops_local.stack import Stack
+from tests.shared.client import RunningStack
 
 
-@pytest.fixture(scope="session", params=["stack", pytest.param("kafka_stack", marks=pytest.mark.kafka)])
-def either_stack(request: pytest.FixtureRequest) -> Stack:
+@pytest.fixture(scope="session", params=["valkey_stack", pytest.param("kafka_stack", marks=pytest.mark.kafka)])
+def either_stack(request: pytest.FixtureRequest) -> RunningStack:
     """A running stack, once with its events on Valkey streams and once on Apache Kafka."""
-    stack: Stack = request.getfixturevalue(request.param)
+    stack: RunningStack = request.getfixturevalue(request.param)
     return stack

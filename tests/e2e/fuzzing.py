@@ -16,10 +16,10 @@ from typing import Any, Final, Literal
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.definitions import pool
 from tests.e2e.people import sign_up
 from tests.e2e.routes import METHODS
+from tests.shared.client import RunningStack
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -60,7 +60,7 @@ def _draw_from_pool(content: dict[str, Any], schemas: dict[str, Any]) -> None:
             medium["schema"] = schema
 
 
-async def fuzz(stack: Stack, service: Service, folder: Path) -> None:
+async def fuzz(stack: RunningStack, service: Service, folder: Path) -> None:
     """Send a service what its document allows and what it does not; fails for a 5xx or an answer without a name."""
     async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
         person = await sign_up(client, "fuzz")

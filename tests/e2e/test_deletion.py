@@ -6,8 +6,8 @@ import asyncio
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.people import memberships, send, sign_up
+from tests.shared.client import RunningStack
 
 VISITED = {
     "logic": "AND",
@@ -15,7 +15,7 @@ VISITED = {
 }
 
 
-async def test_a_deleted_segment_leaves_the_lookups(either_stack: Stack) -> None:
+async def test_a_deleted_segment_leaves_the_lookups(either_stack: RunningStack) -> None:
     async with httpx.AsyncClient(base_url=either_stack.url, timeout=20) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]

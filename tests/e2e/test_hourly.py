@@ -7,12 +7,12 @@ import secrets
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.people import memberships, send, sign_up
+from tests.shared.client import RunningStack
 
 
-async def test_an_hourly_segment_has_members_by_itself(stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+async def test_an_hourly_segment_has_members_by_itself(valkey_stack: RunningStack) -> None:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         await send(client, key, "track", {"user_id": "user-123", "event_type": "page_viewed"})

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from segops_common.security.permissions import KEY_SCOPES, KeyKind, Role, Scope
-from segops_local.stack import Stack
 from tests.e2e.people import Person, sign_up
 from tests.e2e.routes import Operation, operations, role_without
+from tests.shared.client import RunningStack
 
 SECRET_SCOPES = KEY_SCOPES[KeyKind.SECRET]
 OPEN = {"signUp", "createToken", "refreshToken", "revokeToken", "getJwks", "acceptInvite"}
@@ -33,7 +33,7 @@ def by_id(operation: Operation) -> str:
 
 
 @pytest.fixture(scope="module")
-async def client(either_stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def client(either_stack: RunningStack) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=either_stack.url, timeout=20) as client:
         yield client
 

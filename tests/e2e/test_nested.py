@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.people import memberships, send, sign_up
+from tests.shared.client import RunningStack
 
 
 def did(event_type: str) -> dict[str, Any]:
@@ -18,8 +18,8 @@ def did(event_type: str) -> dict[str, Any]:
     }
 
 
-async def test_a_segment_of_a_segment_follows_its_definition(stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+async def test_a_segment_of_a_segment_follows_its_definition(valkey_stack: RunningStack) -> None:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         for user, event_type in (("reads", "page_viewed"), ("buys", "purchase")):

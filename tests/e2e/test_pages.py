@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from segops_local.stack import Stack
 from tests.e2e.people import Person, memberships, sign_up
+from tests.shared.client import RunningStack
 
 PAGE = "https://shop.example.com"
 EVIL = "https://evil.example"
@@ -21,8 +21,8 @@ BOUGHT = {
 
 
 @pytest.fixture
-async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+async def client(valkey_stack: RunningStack) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         yield client
 
 
@@ -82,7 +82,9 @@ async def test_a_page_asks_before_it_sends_and_its_origin_decides(client: httpx.
     assert slug_of(await send(PAGE)) == "origin-not-allowed"
 
 
-async def test_no_log_shows_a_key_that_came_in_a_body(stack: Stack, client: httpx.AsyncClient, ada: Person) -> None:
+async def test_no_log_shows_a_key_that_came_in_a_body(
+    valkey_stack: RunningStack, client: httpx.AsyncClient, ada: Person
+) -> None:
     page, secret = await ada.new_key(kind="publishable", allowed_origins=[PAGE]), await ada.new_key()
     event = {"user_id": "u", "event_type": "bought"}
 
@@ -98,14 +100,14 @@ async def test_no_log_shows_a_key_that_came_in_a_body(stack: Stack, client: http
     await send(event | {"api_key": page["key"]}, EVIL)
     await send(event | {"api_key": secret["key"]}, PAGE)
     last = await send(event | {"api_key": [page["key"]]}, PAGE)
-    gateway = stack.process("gateway")
-    access = gateway.state_dir / "access.log"
+    gateway = valkey_stack.process("gateway")
+    access = gateway.folder / "access.log"
     for _ in range(100):
         if last in access.read_text():
             break
         await asyncio.sleep(0.1)
     assert last in access.read_text(), "the log has all requests"
-    for log in (access, gateway.log, stack.process("ingest.api").log, stack.process("auth.api").log):
+    for log in (access, gateway.log, valkey_stack.process("ingest.api").log, valkey_stack.process("auth.api").log):
         text = log.read_text()
         assert page["key"] not in text
         assert secret["key"] not in text

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from segops_local.stack import Stack
 from tests.e2e.commands import Answer, curl_commands, localise, run_curl
 from tests.e2e.people import PASSWORD, Person, memberships, send, sign_up
 from tests.e2e.typescript import compiled, run_until_sigterm
+from tests.shared.client import RunningStack
 from tests.typescript_sdk import TypescriptSdk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ WITH_AND_WITHOUT_SLASH = pytest.mark.parametrize("slash", [True, False], ids=["s
 
 
 @pytest.fixture
-def url(either_stack: Stack) -> str:
+def url(either_stack: RunningStack) -> str:
     """The gateway of a running stack, once on each event log."""
     return either_stack.url
 
@@ -154,11 +154,11 @@ async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, documen
     "document", [RECORD, ROOT / "docs/quickstart.md", ROOT / "README.md"], ids=lambda path: path.name
 )
 async def test_the_typescript_of_a_quickstart(
-    stack: Stack, typescript_sdk: TypescriptSdk, document: Path, tmp_path: Path
+    valkey_stack: RunningStack, typescript_sdk: TypescriptSdk, document: Path, tmp_path: Path
 ) -> None:
     """It compiles as it is written, and its events reach a segment."""
-    program = compiled(typescript_sdk, document, stack.url, tmp_path)
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+    program = compiled(typescript_sdk, document, valkey_stack.url, tmp_path)
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         await run_until_sigterm(typescript_sdk, program, {"SEGOPS_API_KEY": key})

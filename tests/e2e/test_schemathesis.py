@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from segops_local.stack import Stack
 from tests.e2e.definitions import CONDITIONS
 from tests.e2e.fuzzing import Service, for_fuzzing, fuzz, load, schemathesis
+from tests.shared.client import RunningStack
 
 PROBLEM = json.dumps(
     {
@@ -27,15 +27,9 @@ PROBLEM = json.dumps(
 )
 
 
-@pytest.mark.parametrize(
-    "service",
-    [
-        pytest.param(name, marks=pytest.mark.xdist_group(f"generated requests to {name}"))
-        for name in ("segments", "membership", "auth", "ingest")
-    ],
-)
-async def test_no_5xx_and_nothing_undocumented(stack: Stack, tmp_path: Path, service: Service) -> None:
-    await fuzz(stack, service, tmp_path)
+@pytest.mark.parametrize("service", ["segments", "membership", "auth", "ingest"])
+async def test_no_5xx_and_nothing_undocumented(valkey_stack: RunningStack, tmp_path: Path, service: Service) -> None:
+    await fuzz(valkey_stack, service, tmp_path)
 
 
 @pytest.mark.parametrize("service", ["segments", "membership"])

@@ -7,22 +7,22 @@ from typing import Any
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.conformance.running import said_by
 from tests.e2e.people import sign_up
 from tests.runtimes import Runtimes
+from tests.shared.client import RunningStack
 
 SENT = 30
 
 
-async def test_events_of_a_page_reach_a_segment(stack: Stack, runtimes: Runtimes) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=60) as http:
+async def test_events_of_a_page_reach_a_segment(valkey_stack: RunningStack, runtimes: Runtimes) -> None:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as http:
         person = await sign_up(http)
 
         async def outcome(origin: str) -> dict[str, Any]:
             key = await person.new_key(kind="publishable", allowed_origins=[origin])
             options = json.dumps({"apiKey": key["key"]})
-            command = [*runtimes.script("page.mjs"), str(runtimes.as_script), options, str(SENT), stack.url]
+            command = [*runtimes.script("page.mjs"), str(runtimes.as_script), options, str(SENT), valkey_stack.url]
             outcomes: list[dict[str, Any]] = json.loads(await said_by(command))
             return outcomes[0]
 

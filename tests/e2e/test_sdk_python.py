@@ -7,8 +7,8 @@ import asyncio
 import httpx
 
 from segops import AsyncSegOps, Result
-from segops_local.stack import Stack
 from tests.e2e.people import sign_up
+from tests.shared.client import RunningStack
 
 VISITED = {
     "logic": "AND",
@@ -19,10 +19,10 @@ VISITED = {
 }
 
 
-async def test_events_reach_a_segment(stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=60) as http:
+async def test_events_reach_a_segment(valkey_stack: RunningStack) -> None:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as http:
         person = await sign_up(http)
-        client = AsyncSegOps(api_url=stack.url + "/", api_key=(await person.new_key())["key"])
+        client = AsyncSegOps(api_url=valkey_stack.url + "/", api_key=(await person.new_key())["key"])
         client.track(user_id="user-123", event_type="page_viewed", payload={"path": "/pricing"})
         client.identify(user_id="user-123", traits={"email": "user@example.com", "plan": "starter"})
         client.page(user_id="user-123", name="Pricing")

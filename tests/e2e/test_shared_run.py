@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.people import memberships, send, sign_up
+from tests.shared.client import RunningStack
 
 SEGMENTS: Final = 40
 USERS: Final = 5
@@ -21,8 +21,8 @@ def at_least(count: int) -> dict[str, Any]:
     }
 
 
-async def test_all_segments_are_computed_by_one_request(stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+async def test_all_segments_are_computed_by_one_request(valkey_stack: RunningStack) -> None:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         for user in range(1, USERS + 1):

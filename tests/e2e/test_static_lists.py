@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.people import Person, memberships, send, sign_up
+from tests.shared.client import RunningStack
 
 IDS = 20_000
 MILLION = 1_000_000
@@ -38,7 +38,7 @@ async def _is_in(client: httpx.AsyncClient, key: str, user_id: str, segments: li
             await asyncio.sleep(0.1)
 
 
-async def test_a_list_is_uploaded_replaced_and_changed(either_stack: Stack) -> None:
+async def test_a_list_is_uploaded_replaced_and_changed(either_stack: RunningStack) -> None:
     async with httpx.AsyncClient(base_url=either_stack.url, timeout=60) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
@@ -77,26 +77,26 @@ async def test_a_list_is_uploaded_replaced_and_changed(either_stack: Stack) -> N
         await _is_in(client, key, "partner-7", [])
 
 
-async def test_a_million_ids_pass_in_bounded_memory(stack: Stack) -> None:
+async def test_a_million_ids_pass_in_bounded_memory(valkey_stack: RunningStack) -> None:
     """As Python's strings they would take 65 MB, and twice that where they are also serialized.
 
     They are of few users, for a million who enter are announced one by one, which takes others' time.
     """
-    async with httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as client:
         person = await sign_up(client)
         body = {"name": "Everybody", "tenant": person.tenant, "segment_type": "static"}
         segment = (await person.ask("POST", "/api/segments/", 201, body))["id"]
-        before = {name: _resident(stack, name) for name in PASSED}
+        before = {name: _resident(valkey_stack, name) for name in PASSED}
         queued = await _upload(person, f"/api/segments/{segment}/members/", _lines(0, MILLION, users=FEW))
         assert queued["accepted"] == MILLION
         assert (await person.run_succeeds(segment, queued["run_id"]))["size"] == FEW
-        grown = {name: _resident(stack, name) - before[name] for name in PASSED}
+        grown = {name: _resident(valkey_stack, name) - before[name] for name in PASSED}
         assert all(size < 64 << 20 for size in grown.values()), grown
 
 
-def _resident(stack: Stack, name: str) -> int:
+def _resident(valkey_stack: RunningStack, name: str) -> int:
     """The most memory that a process has held, in bytes."""
-    status = Path(f"/proc/{stack.process(name).pid}/status").read_text()
+    status = Path(f"/proc/{valkey_stack.process(name).pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 

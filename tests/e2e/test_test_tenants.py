@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.people import memberships, send, sign_up
+from tests.shared.client import RunningStack
 
 VISITED = {
     "logic": "AND",
@@ -16,8 +16,8 @@ VISITED = {
 }
 
 
-async def test_what_tests_send_is_counted_among_tests_only(stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+async def test_what_tests_send_is_counted_among_tests_only(valkey_stack: RunningStack) -> None:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         live = await sign_up(client)
         wish = {"name": "Tests", "slug": f"tests-{secrets.token_hex(6)}", "is_test": True}
         test = replace(live, tenant=(await live.ask("POST", "/api/auth/tenants/", 201, wish))["id"])

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 
-from segops_local.stack import Stack
 from tests.e2e.people import send, sign_up
+from tests.shared.client import RunningStack
 
 
-async def test_a_definition_is_held_against_the_events_of_its_tenant(stack: Stack) -> None:
+async def test_a_definition_is_held_against_the_events_of_its_tenant(valkey_stack: RunningStack) -> None:
     wrong = {
         "type": "event_count",
         "event_type": "purchases",
@@ -23,7 +23,7 @@ async def test_a_definition_is_held_against_the_events_of_its_tenant(stack: Stac
         "logic": "AND",
         "conditions": [wrong, {"type": "user_property", "property": "plan", "operator": "exists"}],
     }
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         person = await sign_up(client, "validator")
         key = (await person.new_key())["key"]
         bought = {"user_id": "u", "event_type": "purchase", "payload": {"price": "cheap"}}

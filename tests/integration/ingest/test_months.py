@@ -27,7 +27,7 @@ async def table(warehouse: ClickHouse) -> AsyncIterator[str]:
 async def parts(warehouse: ClickHouse) -> dict[str, int]:
     """Of each month, how many."""
     found = await warehouse.query(
-        "SELECT partition, count() FROM system.parts WHERE active AND table = {t:String} GROUP BY partition",
+        "SELECT partition, count() FROM system.parts WHERE active AND database = currentDatabase() AND table = {t:String} GROUP BY partition",
         {"t": TABLE},
     )
     return {str(month): int(count) for month, count in found.rows}
@@ -47,6 +47,8 @@ async def test_months_become_one_part_each(warehouse: ClickHouse, table: str) ->
 
 
 async def test_a_week_is_waited_for(warehouse: ClickHouse) -> None:
-    found = await warehouse.query("SELECT create_table_query FROM system.tables WHERE name = 'events'")
+    found = await warehouse.query(
+        "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = 'events'"
+    )
 
     assert f"{AGE} = 604800, min_age_to_force_merge_on_partition_only = 1" in str(found.rows[0][0])

@@ -1,0 +1,62 @@
+"""Engines and stacks as what the host of a run starts, describes and stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from segops_local.engines import ClickHouseEngine, PostgresEngine
+from segops_local.server import Server
+from segops_local.stack import Stack
+
+Reply = dict[str, Any]
+
+
+class Engine:
+    """One engine as a resource."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def stop(self) -> None:
+        await self._server.stop()
+
+    def describe(self) -> Reply:
+        return {"url": self._server.url}
+
+
+class Product:
+    """The whole product as a resource."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    async def start(self) -> None:
+        await self._stack.start()
+
+    async def stop(self) -> None:
+        await self._stack.stop()
+
+    def describe(self) -> Reply:
+        return {"url": self._stack.url}
+
+    def process(self, name: str) -> Reply:
+        server = self._stack.process(name)
+        return {"pid": server.pid, "folder": str(server.state_dir), "log": str(server.log)}
+
+
+Resource = Engine | Product
+
+
+def in_folder(folder: Path) -> Mapping[str, Resource]:
+    """Everything that can be shared, by name."""
+    return {
+        "postgres": Engine(PostgresEngine(folder / "postgres")),
+        "clickhouse": Engine(ClickHouseEngine(folder / "clickhouse")),
+        "valkey_stack": Product(Stack(folder / "valkey-stack")),
+        "kafka_stack": Product(Stack(folder / "kafka-stack", event_log="kafka")),
+    }

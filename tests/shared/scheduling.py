@@ -1,0 +1,57 @@
+"""Which tests stay together, and in which order: a worker takes a whole file, the longest files first.
+
+A file shares migrated databases and modules of fixtures. The files in `SEPARATE` share nothing between their tests and
+take long, so each of their tests goes to the next free worker.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+SEPARATE: Final = frozenset(
+    {
+        "tests/e2e/test_schemathesis.py",
+        "tests/faults/sink/test_exactly_once.py",
+        "tests/integration/local/test_run.py",
+        "tests/integration/local/test_stack.py",
+    }
+)
+LONGEST_FIRST: Final = (
+    "tests/faults/",
+    "tests/e2e/",
+    "tests/conformance/",
+    "tests/contract/event_log/",
+    "tests/integration/local/",
+    "tests/integration/membership/",
+    "tests/integration/",
+    "tests/contract/",
+)
+"""By the table of times in docs/testing.md; what comes last should be short, so that no worker waits for another."""
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out files, and single tests of some files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file in SEPARATE else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Called in the first process."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    for rank, folder in enumerate(LONGEST_FIRST):
+        if item.nodeid.startswith(folder):
+            return rank
+    return len(LONGEST_FIRST)
