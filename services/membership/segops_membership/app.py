@@ -45,7 +45,7 @@ async def run_api(bootstrap: Bootstrap) -> None:
 
 
 async def run_worker(bootstrap: Bootstrap) -> None:
-    """Run the worker until SIGTERM. A job in flight is finished or left to the next owner."""
+    """Run the worker until SIGTERM. A job in progress is finished or left to the next owner."""
     async with bootstrap.worker() as loops:
         checks = {name: loop.check for name, loop in loops.items()}
         await bootstrap.serve_worker(

@@ -1,1 +1,1 @@
-"""The HTTP door."""
+"""HTTP routes and schemas."""

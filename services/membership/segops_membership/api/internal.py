@@ -19,4 +19,4 @@ async def read_observed_events(use_cases: UseCasesOfApp, body: ObservedRequest) 
     try:
         return await use_cases.observed.read(body.tenant_id, body.event_types)
     except EngineUnavailable as error:
-        raise Unavailable("Events cannot be read at the moment. Retry.", retry_after_s=1) from error
+        raise Unavailable("Events cannot be read now. Retry.", retry_after_s=1) from error

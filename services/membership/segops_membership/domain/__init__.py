@@ -1,1 +1,1 @@
-"""What a definition means: compiled to a plan, evaluated as set algebra, and what may be published of it."""
+"""Decisions: predicates and set algebra, what may be published, and how segments refer to each other."""

@@ -1,8 +1,9 @@
-"""The digest of a set of members: the same for the same user ids on any machine, in any order, under any numbering.
+"""The digest of a set of members. Equal sets of user ids have equal digests on any machine and with any numbering.
 
-Two sums modulo 2^64 over the members, of XXH64 and of XXH3 (64 bits), both with seed 0, of the user id in UTF-8; written
-as 32 hexadecimal digits, XXH64 first. Sums can be updated by who entered and who exited. It finds differences, not
-forgers: whoever may choose user ids can make two sets with one digest.
+A digest is two sums modulo 2^64 over the members: of XXH64 and of XXH3 (64 bits), both with seed 0, of the user id in
+UTF-8. It is written as 32 hexadecimal digits, XXH64 first. A sum can be updated by the users who entered and exited.
+
+A digest finds accidental differences. It is not secure: a caller who chooses user ids can make two sets with one digest.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ _MODULUS: Final = 2**64
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Sums of hashes, each from 0 to 2^64 - 1; of nobody, zeros."""
+    """Two sums of hashes, each from 0 to 2^64 - 1; zero for the empty set."""
 
     xxh64: int = 0
     xxh3: int = 0
 
     def __add__(self, other: Digest) -> Digest:
-        """Of both sets, which have nobody in common."""
+        """Return the digest of the union of two disjoint sets."""
         return Digest((self.xxh64 + other.xxh64) % _MODULUS, (self.xxh3 + other.xxh3) % _MODULUS)
 
     def __sub__(self, other: Digest) -> Digest:
-        """Of what is left without a part."""
+        """Return the digest of the set without a subset."""
         return Digest((self.xxh64 - other.xxh64) % _MODULUS, (self.xxh3 - other.xxh3) % _MODULUS)
 
     def __str__(self) -> str:
@@ -33,5 +34,5 @@ class Digest:
 
     @classmethod
     def parse(cls, text: str) -> Digest:
-        """The digest that is written so."""
+        """Return the digest from its 32 hexadecimal digits."""
         return cls(int(text[:16], 16), int(text[16:], 16))

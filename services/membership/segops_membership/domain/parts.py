@@ -1,4 +1,4 @@
-"""Which part of a compiled definition belongs to which node of its tree."""
+"""Pairs the nodes of a definition with the parts of its compiled expression."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from segops_membership.domain.predicates import AllOf, AnyOf, Expression, Not
 
 
 def parts_of(group: Group, expression: Expression, *, at: str = "definition") -> Iterator[tuple[str, Expression]]:
-    """Every node below the group with its path and what it was compiled to, parents first, as they are written."""
+    """Yield the path and the expression of every node below the group, parents first, in the written order."""
     inner = expression.part if isinstance(expression, Not) and group.negate else expression
     if not isinstance(inner, AllOf | AnyOf):
-        raise TypeError("not what the group was compiled to")
+        raise TypeError("the expression is not that of the group")
     for index, (node, part) in enumerate(zip(group.conditions, inner.parts, strict=True)):
         path = f"{at}.conditions[{index}]"
         yield path, part

@@ -104,7 +104,7 @@ class SegmentOutcome:
 def outcome_of(
     segment: JobSegment, members: BitMap, base: SegmentHead | None, before: BitMap, disposition: Disposition
 ) -> SegmentOutcome:
-    """Compare with the published members. In a run that is only recorded nobody enters or exits."""
+    """Compare with the published members. A run that is only recorded has no changes."""
     published = disposition is Disposition.PUBLISH
     return SegmentOutcome(
         segment_id=segment.id,

@@ -14,10 +14,10 @@ from segops_membership.domain.predicates import Predicate
 class QueryRefused(Exception):
     """The warehouse will not evaluate a predicate: it costs too much, or the warehouse cannot express it."""
 
-    def __init__(self, code: int, lacking: str = "") -> None:
-        """`code` is the warehouse's error code; `lacking` names the resource that ran out, if one did."""
-        why = f" for want of {lacking}" if lacking else ""
-        super().__init__(f"The warehouse gave up on a query{why}, with its error {code}.")
+    def __init__(self, code: int, limit: str = "") -> None:
+        """`code` is the warehouse's error code; `limit` names the limit that the query exceeds, if it exceeds one."""
+        reason = f"exceeds the limit on {limit}" if limit else "cannot be evaluated"
+        super().__init__(f"A query {reason} (ClickHouse error {code}).")
         self.code = code
 
 

@@ -1,4 +1,4 @@
-"""Reading events: those of one profile, and what a tenant's events look like."""
+"""Reading events: the events of one profile, and the types and properties that a tenant sends."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from segops_membership.domain.publication import Attempt, MemberChanges, Publica
 
 
 class RunResults(Protocol):
-    """Stores results by attempt; lookups see those of an attempt once its publication is visible."""
+    """Stores results by attempt. Lookups see the results of an attempt once its publication is visible."""
 
     async def published_members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
         """Return the members of each segment as its head says. Raises EngineUnavailable when one cannot be read."""

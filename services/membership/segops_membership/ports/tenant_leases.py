@@ -15,10 +15,10 @@ class LeaseTaken(Exception):
 
 
 class TenantLeases(Protocol):
-    """Grants one lease a tenant. Expiry is decided by the store's clock, not by those of workers."""
+    """Grants one lease a tenant. The store's clock decides when a lease expires, because workers' clocks differ."""
 
     async def acquire(self, tenant_id: int, holder: str, ttl: timedelta) -> int:
-        """Take the lease and return its fencing number, greater than those of all leases before.
+        """Take the lease and return its fencing number, greater than that of every lease before.
 
         Raises LeaseTaken; never waits for the holder.
         """

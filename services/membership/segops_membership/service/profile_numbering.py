@@ -27,7 +27,7 @@ class ProfileNumbering:
         self._faults = faults
 
     async def number_pending(self, lease: Lease, lists: Collection[StaticListPredicate]) -> None:
-        """Number all pending profiles under the lease. Profiles that arrive meanwhile stay pending. Raises LeaseLost."""
+        """Number all pending profiles under the lease. Profiles that arrive later stay pending. Raises LeaseLost."""
         count = await self._profiles.count_pending(lease.tenant_id, lists)
         if count:
             first = await self._sequence.reserve(lease.tenant_id, count)

@@ -1,1 +1,1 @@
-"""Evaluation, run results and readers on ClickHouse."""
+"""Evaluation, results of runs and lookups on ClickHouse."""

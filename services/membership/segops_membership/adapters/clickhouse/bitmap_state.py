@@ -1,7 +1,7 @@
-"""ClickHouse's state of `groupBitmap` over UInt32 as a roaring bitmap, and back.
+"""Converts ClickHouse's state of `groupBitmap` over UInt32 to a roaring bitmap and back.
 
-Up to 32 members the state is a list (0, count, members); beyond that, or when written so, it is the portable roaring
-form (1, length, bytes).
+A state of at most 32 members may be a list (0, count, members). Any state may be the portable roaring form (1, length,
+bytes).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _JSON_SPECIAL: Final = re.compile(rb'["\\\x00-\x1f]')
 
 
 def decode_state(state: bytes) -> BitMap:
-    """Raises ValueError when the bytes are no such state."""
+    """Return the bitmap. Raises ValueError when the bytes are not a state."""
     if not state:
         raise ValueError("an empty bitmap state")
     size, start = _read_varint(state, 1)
@@ -31,7 +31,7 @@ def decode_state(state: bytes) -> BitMap:
 
 
 def encode_state(bitmap: BitMap) -> bytes:
-    """The state in its roaring form, whatever the size."""
+    """Return the state in its roaring form."""
     body = bitmap.serialize()
     return bytes((_ROARING,)) + _varint(len(body)) + body
 
@@ -57,6 +57,9 @@ def _varint(value: int) -> bytes:
 
 
 def state_as_json(bitmap: BitMap) -> bytes:
-    """The state as a JSON string for JSONEachRow: ClickHouse takes any bytes in it, only JSON's own must be escaped."""
-    escaped = _JSON_SPECIAL.sub(lambda found: b"\\u%04x" % found[0][0], encode_state(bitmap))
+    """Return the state as a JSON string for JSONEachRow.
+
+    ClickHouse accepts any bytes in a string, so only those that JSON itself reserves are escaped.
+    """
+    escaped = _JSON_SPECIAL.sub(lambda match: b"\\u%04x" % match[0][0], encode_state(bitmap))
     return b'"' + escaped + b'"'

@@ -31,8 +31,8 @@ DEFAULT_MEMORY_BYTES: Final = 4 * 1024**3
 _NEVER_MS: Final = 2**60
 """Later than any instant of a run; bound as the last one that the warehouse can hold."""
 _MEMORY_CODE: Final = 241
-_LACKING: Final = {158: "rows that it may read", 159: "time", _MEMORY_CODE: "memory", 396: "rows that it may give"}
-"""By the codes of limits: a statement that ran into one would run into it again."""
+_LIMITS: Final = {158: "rows read", 159: "time", _MEMORY_CODE: "memory", 396: "rows returned"}
+"""By ClickHouse's error codes. A statement that exceeds a limit would exceed it again, so it is not retried."""
 _PARTS: Final = (1, 4, 16)
 _TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
@@ -151,7 +151,7 @@ class ClickHouseEvaluation:
                     found = await self._ask_in_parts(statement, parts)
                     on_progress(len(statement.predicates))
                     return found
-        raise QueryRefused(_MEMORY_CODE, _LACKING[_MEMORY_CODE])
+        raise QueryRefused(_MEMORY_CODE, _LIMITS[_MEMORY_CODE])
 
     async def _parts_for(self, statement: Statement, most: Counter[str]) -> Sequence[int]:
         """In how many parts to try; the index is asked only if the rows of all tenants would not fit."""
@@ -199,8 +199,8 @@ def _translated() -> Iterator[None]:
     except ClickHouseUnavailable as error:
         if error.code == _MEMORY_CODE:
             raise _OutOfMemory from error
-        if error.code in _LACKING:
-            raise QueryRefused(error.code, _LACKING[error.code]) from error
+        if error.code in _LIMITS:
+            raise QueryRefused(error.code, _LIMITS[error.code]) from error
         raise EngineUnavailable(str(error)) from error
     except ClickHouseError as error:
         raise QueryRefused(error.code) from error

@@ -34,7 +34,7 @@ _FORGET: Final = (
     " WHERE tenant_id = {tenant:UInt64} AND segment_id = {segment:UInt64} AND list_version < {before:UInt64}"
 )
 
-# Nothing reads the deleted rows any more, so nobody waits until they are gone.
+# Nothing reads the deleted rows any more, so the deletion need not be awaited.
 _FORGET_SETTINGS: Final = {"lightweight_deletes_sync": 0}
 
 

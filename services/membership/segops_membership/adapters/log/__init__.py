@@ -1,1 +1,1 @@
-"""What membership reads from and writes to the event log."""
+"""The ingest watermark and reports on the event log."""

@@ -73,7 +73,7 @@ class PostgresPublicationLog:
         return [_publication(row) for row in rows]
 
     async def append(self, tenant_id: int, publication: Publication) -> Publication:
-        """See the port. One transaction: while it locks the lease's row, nobody can take the lease."""
+        """See the port. One transaction: it locks the lease's row, so the lease cannot be taken meanwhile."""
         values = {
             "tenant_id": tenant_id,
             "run_id": publication.attempt.run_id,

@@ -1,4 +1,4 @@
-"""The digest of each segment's published members, from which the next run's is counted on.
+"""The digest of each segment's published members, which the next run updates.
 
 Revision ID: 0002
 """
@@ -15,5 +15,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; what was published before has no digest, and the next run sums over all members."""
+    """Add the column. For members that were published before, the next run sums over all of them."""
     op.add_column("segment_heads", sa.Column("digest", sa.Text))

@@ -1,4 +1,4 @@
-"""How far the list of each static segment is known.
+"""The state of the list of each static segment.
 
 Revision ID: 0003
 """
@@ -20,11 +20,11 @@ def upgrade() -> None:
         "static_lists",
         sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("segment_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        # The list is what the changes from `since` to `version` have made; rows of changes before `kept` are gone.
+        # The list is what the changes from `since` to `version` make; rows of changes before `kept` are deleted.
         sa.Column("since", sa.BigInteger, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("kept", sa.BigInteger, nullable=False),
-        # The change that is coming in, how many of its parts are there, and whether one was missing.
+        # The change that is arriving, how many of its parts are stored, and whether one is missing.
         sa.Column("coming", sa.BigInteger, nullable=False),
         sa.Column("parts", sa.BigInteger, nullable=False),
         sa.Column("lost", sa.Boolean, nullable=False),

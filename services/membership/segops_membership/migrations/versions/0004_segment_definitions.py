@@ -1,4 +1,4 @@
-"""The present definition of every segment, as the segments service tells it.
+"""The current definition of every segment, as the segments service publishes it.
 
 Revision ID: 0004
 """
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table; a deleted segment keeps its row, so that no late message brings it back."""
+    """Create the table. A deleted segment keeps its row, so that a late message cannot bring it back."""
     op.create_table(
         "segment_definitions",
         sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),

@@ -1,4 +1,4 @@
-"""Where the log of changes ended before a publication's first change was told.
+"""Where the log of changes ended before the first change of a publication was reported.
 
 Revision ID: 0005
 """

@@ -1,4 +1,4 @@
-"""Limits how many previews run at once, so that those of one tenant do not hold up all others."""
+"""Limits how many previews run at once, so that one tenant's previews do not block all others."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def errors_mapped() -> Iterator[None]:
     try:
         yield
     except (EngineUnavailable, LeaseLost, TimeoutError) as error:
-        raise Unavailable("Membership cannot be evaluated at the moment. Retry.", retry_after_s=1) from error
+        raise Unavailable("Membership cannot be evaluated now. Retry.", retry_after_s=1) from error
     except BrokenReference as error:
         raise Unavailable(
             "The definition of a referenced segment has not arrived yet. Retry.", retry_after_s=1

@@ -130,7 +130,7 @@ class ComputeRun:
         return _Task(job, lease, to_ms(job.as_of), head, reports)
 
     async def _compute(self, task: _Task) -> None:
-        segments = [each for each in task.job.segments if task.disposition(each) is not Disposition.SUPERSEDED]
+        segments = [segment for segment in task.job.segments if task.disposition(segment) is not Disposition.SUPERSEDED]
         if not segments:
             await self._publisher.report_result(task.reports.superseded())
             return

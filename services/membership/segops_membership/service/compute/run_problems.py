@@ -17,12 +17,12 @@ UNREADABLE = RunProblem(
 
 def broken_reference(error: BrokenReference) -> RunProblem:
     """Return the problem of a segment that refers to what is not there."""
-    return _problem("reference-broken", "A reference leads nowhere", error)
+    return _problem("reference-broken", "A reference is broken", error)
 
 
 def refused(error: QueryRefused) -> RunProblem:
     """Return the problem of a segment that the warehouse will not evaluate."""
-    return _problem("evaluation-refused", "The warehouse refused", error)
+    return _problem("evaluation-refused", "The evaluation was refused", error)
 
 
 def incomplete_list(error: StaticListIncomplete) -> RunProblem:

@@ -173,4 +173,4 @@ class Lookup:
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("Membership cannot be read at the moment. Retry.", retry_after_s=1)
+    return Unavailable("Membership cannot be read now. Retry.", retry_after_s=1)

@@ -74,7 +74,7 @@ class PublicationWatermark:
     async def _refresh(self) -> None:
         now = self._clock.monotonic()
         if now - self._failed_at < _PAUSE_AFTER_FAILURE_S:
-            raise EngineUnavailable("the warehouse did not answer a moment ago")
+            raise EngineUnavailable("the warehouse did not answer shortly before")
         self._used_at = {tenant: at for tenant, at in self._used_at.items() if now - at < _ACTIVE_S}
         self._entries = {tenant: entry for tenant, entry in self._entries.items() if tenant in self._used_at}
         tenant_ids = list(self._used_at)
