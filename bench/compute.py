@@ -18,7 +18,7 @@ import httpx
 from bench.harness.pairs import in_turn, milliseconds
 from bench.harness.product import bearer, call, running
 from bench.report import Ratio
-from segops_local.account import Account
+from segops_local.cli.account import Account
 
 ROUNDS = 3
 SEGMENTS = 50

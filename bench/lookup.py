@@ -23,8 +23,8 @@ from bench.harness.serving import Connection, Served, request, served
 from bench.report import Ratio, at_most
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.redis import create_redis
-from segops_local.account import Account
-from segops_local.server import Server
+from segops_local.cli.account import Account
+from segops_local.processes.server import Server
 
 ROUNDS = 5
 WARM_REQUESTS = 1_200

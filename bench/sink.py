@@ -23,7 +23,7 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_ingest.adapters.clickhouse.warehouse import INSERT_TIMEOUT_S, ONCE_SETTINGS, ClickHouseWarehouse
 from segops_ingest.domain.instants import warehouse_text
 from segops_ingest.domain.rows import rows_of
-from segops_local.demo import PAGES, PRODUCTS
+from segops_local.cli.demo import PAGES, PRODUCTS
 
 ROUNDS = 5
 BATCHES = (2_000, 20_000)

@@ -13,7 +13,7 @@ import pytest
 from segops_common.stores.clickhouse import ClickHouse
 from segops_local.engines import KafkaEngine, ValkeyEngine
 from segops_local.engines.kafka_jars import missing
-from segops_local.server import Server
+from segops_local.processes.server import Server
 from segops_testkit.fork_server import ForkServer, fork_server
 from tests.runtimes import Runtimes, installed, lacking
 from tests.shared.client import RunningStack, Shared

@@ -15,7 +15,7 @@ from segops_common.stores.postgres import create_engine
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS as INGEST_MIGRATIONS
 from segops_local.engines import ClickHouseEngine, PostgresEngine
-from segops_local.server import Server
+from segops_local.processes.server import Server
 from segops_membership.bootstrap import MIGRATIONS as MEMBERSHIP_MIGRATIONS
 
 

@@ -9,15 +9,15 @@ from typing import Any
 import httpx
 
 from bench.harness.engines import folder
-from segops_local.account import Account, first_account
-from segops_local.stack import Stack
+from segops_local.cli.account import Account, first_account
+from segops_local.supervisor.local_stack import LocalStack
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[tuple[Stack, Account]]:
+async def running() -> AsyncIterator[tuple[LocalStack, Account]]:
     """A stack on engines of its own, and its first account."""
     with folder() as state:
-        stack = Stack(state)
+        stack = LocalStack(state)
         await stack.start()
         try:
             yield stack, await first_account(stack.url, stack.state)

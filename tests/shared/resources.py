@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from segops_local.engines import ClickHouseEngine, PostgresEngine
-from segops_local.server import Server
-from segops_local.stack import Stack
+from segops_local.processes.server import Server
+from segops_local.supervisor.local_stack import LocalStack
 
 Reply = dict[str, Any]
 
@@ -32,7 +32,7 @@ class Engine:
 class Product:
     """The whole product as a resource."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
 
     async def start(self) -> None:
@@ -57,6 +57,6 @@ def in_folder(folder: Path) -> Mapping[str, Resource]:
     return {
         "postgres": Engine(PostgresEngine(folder / "postgres")),
         "clickhouse": Engine(ClickHouseEngine(folder / "clickhouse")),
-        "valkey_stack": Product(Stack(folder / "valkey-stack")),
-        "kafka_stack": Product(Stack(folder / "kafka-stack", event_log="kafka")),
+        "valkey_stack": Product(LocalStack(folder / "valkey-stack")),
+        "kafka_stack": Product(LocalStack(folder / "kafka-stack", event_log="kafka")),
     }

@@ -5,11 +5,11 @@ import asyncio
 import sys
 from pathlib import Path
 
+from segops_local.cli.run import run
+from segops_local.cli.terminal import complain, say
 from segops_local.errors import LocalError
-from segops_local.ports import HOST
-from segops_local.state import StateFolder
-from segops_local.supervisor import run
-from segops_local.terminal import complain, say
+from segops_local.state.folder import StateFolder
+from segops_local.state.ports import HOST
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from segops_local.demo import seed  # here, so that `run` does not wait for what only the demo imports
+    from segops_local.cli.demo import seed  # here, so that `run` does not wait for what only the demo imports
 
     async def show() -> None:
         async for line in seed(f"http://{HOST}:{arguments.port}"):

@@ -48,7 +48,7 @@ def slug_value(node: ast.AST) -> ast.AST | None:
 
 
 def gateway_slugs() -> set[str]:
-    text = (ROOT / "deploy/local/segops_local/gateway.py").read_text()
+    text = (ROOT / "deploy/local/segops_local/gateway/nginx.py").read_text()
     return set(re.findall(r'^    \(\d{3}, "([a-z-]+)",', text, flags=re.MULTILINE))
 
 

@@ -39,7 +39,7 @@ note("ended")
 
 @pytest.fixture
 def stand_ins(tmp_path: Path) -> dict[str, dict[str, str]]:
-    """The `env` of a Stack that runs stand-ins; they write what happens to them into the file STAND_IN_NOTES."""
+    """The `env` of a LocalStack that runs stand-ins; they write what happens to them into the file STAND_IN_NOTES."""
     folder = tmp_path / "stand-ins"
     for service in ("auth", "ingest", "segments", "membership"):
         package = folder / f"segops_{service}"

@@ -17,9 +17,9 @@ import redis.asyncio
 from segops_common.stores.clickhouse import ClickHouse
 from segops_local.engines import ClickHouseEngine, PostgresEngine, ValkeyEngine
 from segops_local.errors import LocalError
-from segops_local.identity import Identity, unprivileged
-from segops_local.ports import free_port
-from segops_local.process import child_setup
+from segops_local.processes.identity import Identity, unprivileged
+from segops_local.processes.process import child_setup
+from segops_local.state.ports import free_port
 
 STATES = Path(__file__).parent / "states"
 User = Literal["whoever runs the tests", "an ordinary user"]
@@ -32,7 +32,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 import aiokafka, aiokafka.admin, asyncpg, redis.asyncio
 from segops_local import engines
-from segops_local.probe import http
+from segops_local.processes.probe import http
 
 async def postgres(url, write):
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
@@ -107,12 +107,12 @@ asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
 WHOLE = """
 import asyncio, json, os, sys
 from pathlib import Path
-from segops_local.probe import http
-from segops_local.stack import Stack
+from segops_local.processes.probe import http
+from segops_local.supervisor.local_stack import LocalStack
 
 async def main():
     assert os.geteuid() != 0
-    stack = Stack(Path(sys.argv[1]), env=json.loads(sys.argv[2]))
+    stack = LocalStack(Path(sys.argv[1]), env=json.loads(sys.argv[2]))
     await stack.start()
     answer = await http("GET", "127.0.0.1", int(stack.url.rpartition(":")[2]), "/readyz", timeout_s=10)
     assert answer.status == 200, answer

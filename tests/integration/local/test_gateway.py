@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from segops_local.errors import LocalError
-from segops_local.gateway import Gateway, load_routes
-from segops_local.ports import free_port
+from segops_local.gateway.nginx import Gateway, load_routes
+from segops_local.state.ports import free_port
 
 SERVICES = ("auth", "ingest", "membership", "segments", "status")
 

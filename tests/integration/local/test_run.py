@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from segops_local.ports import free_port
+from segops_local.state.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 SECOND_START_IMPORTS = 10

@@ -15,7 +15,7 @@ from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.web.app import Running
-from segops_local.ports import free_port
+from segops_local.state.ports import free_port
 from segops_membership.app import api_app
 from segops_membership.bootstrap import Bootstrap
 from segops_membership.service.use_cases import UseCases

@@ -17,7 +17,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_local.engines import ValkeyEngine
-from segops_local.ports import free_port
+from segops_local.state.ports import free_port
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.domain.segment_definition import SegmentDefinition
 from tests.corpus.builders import count, event, group, job, new_tenant

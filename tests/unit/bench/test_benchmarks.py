@@ -24,7 +24,7 @@ from bench.harness.serving import request
 from bench.log import per_event, per_request
 from segops_common.contracts.topics import EVENTS
 from segops_ingest.domain.rows import rows_of
-from segops_local.account import Account
+from segops_local.cli.account import Account
 from segops_testkit.http import in_process
 
 PERFORMANCE = Path(bench.__file__).parents[1] / "docs" / "performance.md"

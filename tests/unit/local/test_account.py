@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from segops_local.account import Account, next_steps
+from segops_local.cli.account import Account, next_steps
 
 
 def test_the_printed_commands_are_whole() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segops_local.errors import LocalError
-from segops_local.gateway import load_routes, render
+from segops_local.gateway.nginx import load_routes, render
 
 UPSTREAMS = {"auth": 1, "ingest": 2, "membership": 3, "segments": 4, "status": 5}
 

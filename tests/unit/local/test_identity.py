@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segops_local.errors import LocalError
-from segops_local.identity import choose
+from segops_local.processes.identity import choose
 
 
 def test_an_ordinary_user_stays_itself(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import socket
 from pathlib import Path
 
-from segops_local.ports import is_free, remembered_port, remembered_ports
+from segops_local.state.ports import is_free, remembered_port, remembered_ports
 
 
 def test_a_port_is_remembered_until_somebody_takes_it(tmp_path: Path) -> None:

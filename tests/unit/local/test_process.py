@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segops_local.process import descendants, last_words
+from segops_local.processes.process import descendants, last_words
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from segops_local.terminal import LogFollower
+from segops_local.cli.terminal import LogFollower
 
 
 def entry(level: str, message: str) -> str:

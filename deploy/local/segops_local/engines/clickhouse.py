@@ -10,11 +10,11 @@ from segops_local.engines import clickhouse_host
 from segops_local.engines.clickhouse_config import DATABASE, OWNER, ClickHouseUser, passwords, write_config
 from segops_local.engines.clickhouse_repair import forget_tokens_without_parts
 from segops_local.errors import LocalError
-from segops_local.host import child_environment
-from segops_local.ports import HOST
-from segops_local.probe import http
-from segops_local.process import Command
-from segops_local.server import Server
+from segops_local.processes.host import child_environment
+from segops_local.processes.probe import http
+from segops_local.processes.process import Command
+from segops_local.processes.server import Server
+from segops_local.state.ports import HOST
 
 
 class ClickHouseEngine(Server):

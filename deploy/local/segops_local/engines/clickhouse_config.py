@@ -12,8 +12,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from segops_local.errors import LocalError
-from segops_local.ports import HOST
-from segops_local.state import write_private
+from segops_local.state.folder import write_private
+from segops_local.state.ports import HOST
 
 DATABASE = "segops"
 

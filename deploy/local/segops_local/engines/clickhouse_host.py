@@ -52,7 +52,7 @@ def _serve(engine: ModuleType, reader: int, stopping: threading.Event) -> None:
         # The second argument becomes the default format of every answer over HTTP.
         engine.query(statements, "TabSeparated")
     except RuntimeError as error:
-        _fail(str(error).partition(", Stack trace")[0])
+        _fail(str(error).partition(", LocalStack trace")[0])
     if not stopping.is_set():
         _fail("The server ended by itself.")
     # The pipe has ended the server in good order; an ordinary exit would unload the library under its last threads.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from segops_local.engines.kafka_jars import fetch, java
 from segops_local.errors import LocalError
-from segops_local.host import child_environment
-from segops_local.ports import HOST, remembered_port
-from segops_local.process import Command, child_setup
-from segops_local.server import Server
+from segops_local.processes.host import child_environment
+from segops_local.processes.process import Command, child_setup
+from segops_local.processes.server import Server
+from segops_local.state.ports import HOST, remembered_port
 
 _STARTED = b"Kafka Server started"
 # Nothing is flushed by force: what the broker acknowledged is in the page cache, which survives kill -9 of the process.

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from segops_local.errors import LocalError
-from segops_local.host import find_program, maven_environment
+from segops_local.processes.host import find_program, maven_environment
 
 _POM = Path(__file__).resolve().parents[2] / "kafka" / "pom.xml"
 _CACHE = Path(__file__).resolve().parents[4] / ".segops-cache" / "kafka"

@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 
 from segops_local.errors import LocalError
-from segops_local.host import child_environment
-from segops_local.identity import Identity, unprivileged
-from segops_local.ports import HOST
-from segops_local.process import Command, child_setup
-from segops_local.server import Server
+from segops_local.processes.host import child_environment
+from segops_local.processes.identity import Identity, unprivileged
+from segops_local.processes.process import Command, child_setup
+from segops_local.processes.server import Server
+from segops_local.state.ports import HOST
 
 _USER = "segops"
 _DATABASE = "segops"

@@ -5,11 +5,11 @@ import platform
 from pathlib import Path
 
 from segops_local.errors import LocalError
-from segops_local.host import child_environment
-from segops_local.ports import HOST
-from segops_local.probe import ask
-from segops_local.process import Command
-from segops_local.server import Server
+from segops_local.processes.host import child_environment
+from segops_local.processes.probe import ask
+from segops_local.processes.process import Command
+from segops_local.processes.server import Server
+from segops_local.state.ports import HOST
 
 _SETTINGS = {
     "bind": HOST,

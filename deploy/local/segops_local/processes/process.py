@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segops_local.identity import Identity, become
+from segops_local.processes.identity import Identity, become
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02

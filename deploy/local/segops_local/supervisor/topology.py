@@ -6,18 +6,18 @@ from typing import Literal
 
 from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
 from segops_local.errors import LocalError
-from segops_local.gateway import Gateway, load_routes
-from segops_local.guardian import Guardian
-from segops_local.ports import HOST, is_free, remembered_ports
-from segops_local.roles import ROLES, SERVICES, Addresses, ServiceProcess, environment
-from segops_local.server import Server
-from segops_local.state import StateFolder
+from segops_local.gateway.nginx import Gateway, load_routes
+from segops_local.processes.orphan_reaper import OrphanReaper
+from segops_local.processes.server import Server
+from segops_local.state.folder import StateFolder
+from segops_local.state.ports import HOST, is_free, remembered_ports
+from segops_local.supervisor.services import ROLES, SERVICES, Addresses, ServiceProcess, environment
 
 EventLogKind = Literal["valkey", "kafka"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Options:
     """What the caller asked for; `env` adds variables by process name, or to all under `*`."""
 
     port: int
@@ -29,19 +29,19 @@ class Wishes:
 
 
 @dataclass(slots=True, kw_only=True)
-class Parts:
+class Topology:
     """Everything that runs. The state folder must be held before it is made."""
 
     state: StateFolder
-    wishes: Wishes
-    guardian: Guardian
+    options: Options
+    orphan_reaper: OrphanReaper
     engines: dict[str, Server] = field(init=False)
     services: dict[str, ServiceProcess] = field(default_factory=dict)
     gateway: Gateway | None = None
     ports: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        _check_event_log(self.state, self.wishes.event_log)
+        _check_event_log(self.state, self.options.event_log)
         self.engines = {engine.name: self._guarded(engine) for engine in self._make_engines()}
         self._choose_ports()
 
@@ -75,7 +75,7 @@ class Parts:
         self._choose_ports()
         settings = self.settings()
         for role in ROLES:
-            told = {**settings[role.service], **self.wishes.added(role.name)}
+            told = {**settings[role.service], **self.options.added(role.name)}
             self.services[role.name] = ServiceProcess(role, port=self.ports[role.name], told=told, state=self.state)
             self._guarded(self.services[role.name])
         upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
@@ -87,7 +87,7 @@ class Parts:
     def _choose_ports(self) -> None:
         names = ["gateway", "status", *(role.name for role in ROLES)]
         self.ports = remembered_ports(self.state.root / "ports.json", names)
-        self.ports["gateway"] = self.wishes.port or self.ports["gateway"]
+        self.ports["gateway"] = self.options.port or self.ports["gateway"]
 
     def _make_engines(self) -> tuple[Server, ...]:
         root = self.state.root
@@ -96,10 +96,10 @@ class Parts:
             ValkeyEngine(root / "valkey"),
             ClickHouseEngine(root / "clickhouse"),
         )
-        return (*engines, KafkaEngine(root / "kafka")) if self.wishes.event_log == "kafka" else engines
+        return (*engines, KafkaEngine(root / "kafka")) if self.options.event_log == "kafka" else engines
 
     def _guarded(self, server: Server) -> Server:
-        server.guardian = self.guardian
+        server.orphan_reaper = self.orphan_reaper
         server.log = self.state.logs / f"{server.name}.log"
         return server
 

@@ -5,9 +5,9 @@ import contextlib
 import json
 from collections.abc import Sequence
 
-from segops_local.ports import HOST
-from segops_local.roles import ServiceProcess
-from segops_local.server import Server
+from segops_local.processes.server import Server
+from segops_local.state.ports import HOST
+from segops_local.supervisor.services import ServiceProcess
 
 _ANSWER = "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
 

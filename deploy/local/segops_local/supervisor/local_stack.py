@@ -9,13 +9,13 @@ from typing import Any
 
 from segops_common.core.tasks import spawn
 from segops_local.errors import LocalError
-from segops_local.guardian import Guardian
-from segops_local.migrations import Migrations
-from segops_local.parts import EventLogKind, Parts, Wishes, check_port
-from segops_local.roles import SERVICES
-from segops_local.server import Server
-from segops_local.state import StateFolder
-from segops_local.status import StatusServer
+from segops_local.processes.orphan_reaper import OrphanReaper
+from segops_local.processes.server import Server
+from segops_local.state.folder import StateFolder
+from segops_local.supervisor.migrations import Migrations
+from segops_local.supervisor.services import SERVICES
+from segops_local.supervisor.status import StatusServer
+from segops_local.supervisor.topology import EventLogKind, Options, Topology, check_port
 
 _FIRST_DELAY_S = 0.2
 _STEADY_S = 30.0
@@ -25,7 +25,7 @@ def silent(_line: str) -> None:
     """Say nothing."""
 
 
-class Stack:
+class LocalStack:
     """All engines, services and the gateway over one state folder.
 
     `port` is the gateway's, 0 for a free one. `env` adds variables to processes, by name (`ingest.sink`), or to all
@@ -43,12 +43,12 @@ class Stack:
         say: Callable[[str], None] = silent,
     ) -> None:
         self.state = StateFolder(state_dir)
-        self._wishes = Wishes(port=port, event_log=event_log, env=env or {})
+        self._options = Options(port=port, event_log=event_log, env=env or {})
         self._restart_max_delay_s = restart_max_delay_s
         self._say = say
         self._held = contextlib.ExitStack()
         self._keepers: list[asyncio.Task[None]] = []
-        self._made: Parts | None = None
+        self._made: Topology | None = None
         self._status: StatusServer | None = None
 
     @property
@@ -58,11 +58,11 @@ class Stack:
 
     def process(self, name: str) -> Server:
         """A service's process such as `ingest.sink`, or `gateway`."""
-        return {server.name: server for server in self._parts.all()}[name]
+        return {server.name: server for server in self._topology.all()}[name]
 
     def engine(self, name: str) -> Server:
         """`postgres`, `valkey`, `clickhouse`, or `kafka` when the event log is there."""
-        return self._parts.engines[name]
+        return self._topology.engines[name]
 
     async def start(self) -> None:
         """Return when everything answers; on failure nothing is left running and LocalError says why in one line."""
@@ -87,17 +87,17 @@ class Stack:
         await self._release()
 
     @property
-    def _parts(self) -> Parts:
+    def _topology(self) -> Topology:
         if self._made is None:
             raise LocalError("The stack was not started yet.")
         return self._made
 
     async def _start(self) -> None:
-        check_port(self._wishes.port)
+        check_port(self._options.port)
         self._held.enter_context(self.state.hold())
-        guardian = Guardian()
-        self._held.callback(guardian.dismiss)
-        self._made = parts = Parts(state=self.state, wishes=self._wishes, guardian=guardian)
+        orphan_reaper = OrphanReaper()
+        self._held.callback(orphan_reaper.dismiss)
+        self._made = parts = Topology(state=self.state, options=self._options, orphan_reaper=orphan_reaper)
         self._say(f"Starting {_listed(engine.title for engine in parts.engines.values())}")
         await _together(engine.start() for engine in parts.engines.values())
         migrations = Migrations(parts)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from segops_common.core.tasks import spawn
-from segops_local.account import first_account, next_steps
+from segops_local.cli.account import first_account, next_steps
+from segops_local.cli.terminal import LogFollower, say
 from segops_local.errors import LocalError
-from segops_local.parts import EventLogKind
-from segops_local.stack import Stack
-from segops_local.terminal import LogFollower, say
+from segops_local.supervisor.local_stack import LocalStack
+from segops_local.supervisor.topology import EventLogKind
 
 # A signal to our process group reaches us twice: once from its sender, once from make, which passes it on.
 _ECHO_S = 1.0
@@ -19,7 +19,7 @@ _ECHO_S = 1.0
 
 async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
     """Return after an orderly stop. A second signal during the stop kills what is left. Raises LocalError."""
-    stack = Stack(state_dir, port, event_log, say=say)
+    stack = LocalStack(state_dir, port, event_log, say=say)
     signals = _Signals()
     starting = spawn(_failure_of(stack.start()), name="start")
     try:
@@ -29,7 +29,7 @@ async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
         await signals.stop_or_kill(stack)
 
 
-async def _serve(stack: Stack, signals: "_Signals") -> None:
+async def _serve(stack: LocalStack, signals: "_Signals") -> None:
     follower = spawn(LogFollower(stack.state.logs).run(), name="follow the logs")
     try:
         await _greet(stack)
@@ -38,7 +38,7 @@ async def _serve(stack: Stack, signals: "_Signals") -> None:
         follower.cancel()
 
 
-async def _greet(stack: Stack) -> None:
+async def _greet(stack: LocalStack) -> None:
     try:
         account = await first_account(stack.url, stack.state)
         say(next_steps(stack.url, account))
@@ -85,7 +85,7 @@ class _Signals:
         await asyncio.gather(starting, return_exceptions=True)
         return False
 
-    async def stop_or_kill(self, stack: Stack) -> None:
+    async def stop_or_kill(self, stack: LocalStack) -> None:
         stopping = spawn(stack.stop(), name="stop")
         asked = spawn(self._second.wait(), name="second signal")
         await asyncio.wait({stopping, asked}, return_when=asyncio.FIRST_COMPLETED)

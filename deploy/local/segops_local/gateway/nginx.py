@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segops_local.errors import LocalError
-from segops_local.host import child_environment, find_program
-from segops_local.ports import HOST
-from segops_local.probe import http
-from segops_local.process import Command
-from segops_local.server import Server
+from segops_local.processes.host import child_environment, find_program
+from segops_local.processes.probe import http
+from segops_local.processes.process import Command
+from segops_local.processes.server import Server
+from segops_local.state.ports import HOST
 
-_FOLDER = Path(__file__).resolve().parents[2] / "gateway"
+_FOLDER = Path(__file__).resolve().parents[3] / "gateway"
 _STATUS = "status"
 # What nginx answers by itself: status, slug, title, what the caller can do.
 _PROBLEMS = (

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from segops_local.errors import LocalError
-from segops_local.parts import Parts
-from segops_local.process import Process, last_words
-from segops_local.roles import SERVICES, migration
-from segops_local.server import Server
+from segops_local.processes.process import Process, last_words
+from segops_local.processes.server import Server
+from segops_local.supervisor.services import SERVICES, migration
+from segops_local.supervisor.topology import Topology
 
 _TIMEOUT_S = 120.0
 _STAMP = "migrated"
@@ -19,8 +19,8 @@ _STAMP = "migrated"
 class Migrations:
     """`python -m segops_<service> migrate` for every service, at once."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Topology) -> None:
+        self._topology = parts
 
     async def run(self, settings: Mapping[str, Mapping[str, str]]) -> None:
         """Raises LocalError with the last words of the one that failed."""
@@ -44,12 +44,12 @@ class Migrations:
         return all(stamp.exists() and stamp.read_text() == wanted for stamp in self._stamps())
 
     def _begin(self, service: str, settings: Mapping[str, str]) -> Process:
-        told = {**settings, **self._parts.wishes.added(f"{service}.migrate")}
-        return Process(migration(service, told=told, state=self._parts.state))
+        told = {**settings, **self._topology.options.added(f"{service}.migrate")}
+        return Process(migration(service, told=told, state=self._topology.state))
 
     def _stamps(self) -> Iterable[Path]:
         """One beside the data of each engine, so that a folder put back or deleted takes its stamp along."""
-        engines: Iterable[Server] = self._parts.engines.values()
+        engines: Iterable[Server] = self._topology.engines.values()
         return [engine.state_dir / _STAMP for engine in engines]
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 
-class Guardian:
+class OrphanReaper:
     """The supervisor's end. Groups that were stopped in good order must be forgotten, for their numbers are used anew."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Guardian:
                 self._child.stdin.flush()
 
 
-def stand_guard() -> None:
+def reap_orphans() -> None:
     """Follow the pipe to its end, then kill."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -57,4 +57,4 @@ def stand_guard() -> None:
 
 
 if __name__ == "__main__":
-    stand_guard()
+    reap_orphans()

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from segops_local.host import child_environment
-from segops_local.ports import HOST
-from segops_local.probe import Answer, http
-from segops_local.process import Command
-from segops_local.server import Server
-from segops_local.state import StateFolder
+from segops_local.processes.host import child_environment
+from segops_local.processes.probe import Answer, http
+from segops_local.processes.process import Command
+from segops_local.processes.server import Server
+from segops_local.state.folder import StateFolder
+from segops_local.state.ports import HOST
 
 SERVICES = ("auth", "ingest", "segments", "membership")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from segops_local.errors import LocalError
-from segops_local.guardian import Guardian
-from segops_local.ports import HOST, is_free, remembered_port
-from segops_local.process import Command, Process, last_words
+from segops_local.processes.orphan_reaper import OrphanReaper
+from segops_local.processes.process import Command, Process, last_words
+from segops_local.state.ports import HOST, is_free, remembered_port
 
 _POLL_S = 0.03
 _ATTEMPTS = 3
@@ -31,7 +31,7 @@ class Server(ABC):
         self.state_dir = state_dir.absolute()
         self.log = self.state_dir / f"{self.name}.log"
         self.wanted = False
-        self.guardian: Guardian | None = None
+        self.orphan_reaper: OrphanReaper | None = None
         self._given_port = port
         self._port: int | None = port
         self._process: Process | None = None
@@ -118,10 +118,6 @@ class Server(ABC):
         """Freeze it as it is (SIGSTOP): its connections stay open and nobody answers."""
         self._send(signal.SIGSTOP)
 
-    def resume(self) -> None:
-        """Let it go on after `suspend`."""
-        self._send(signal.SIGCONT)
-
     @abstractmethod
     def command(self, port: int) -> Command:
         """The program on that port, in the foreground."""
@@ -192,13 +188,13 @@ class Server(ABC):
             self._forget()
 
     def _watch(self, pid: int) -> None:
-        if self.guardian is not None:
-            self.guardian.watch(pid)
+        if self.orphan_reaper is not None:
+            self.orphan_reaper.watch(pid)
 
     def _forget(self) -> None:
         """Done with the process; its number may be used anew."""
-        if self.guardian is not None and self._process is not None:
-            self.guardian.forget(self._process.pid)
+        if self.orphan_reaper is not None and self._process is not None:
+            self.orphan_reaper.forget(self._process.pid)
         self._process = None
 
     def _send(self, number: signal.Signals) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from segops_local.errors import LocalError
-from segops_local.probe import http
-from segops_local.state import StateFolder
+from segops_local.processes.probe import http
+from segops_local.state.folder import StateFolder
 
 _EMAIL = "demo@example.com"
 
