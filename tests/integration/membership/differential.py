@@ -12,7 +12,7 @@ from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluatio
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.compiler.definitions import NO_REFERENCES, compile_definition
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of
-from segops_membership.domain.set_algebra import Referred, members
+from segops_membership.domain.set_algebra import ReferencedSegment, members
 from tests.corpus.builders import new_tenant
 from tests.corpus.cases import SEGMENT
 from tests.corpus.lists import FIRST_VERSION, LAST_VERSION
@@ -44,7 +44,7 @@ async def members_by_sql(
     ]
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     result = await evaluation.evaluate(tenant, predicates_of(*expressions), as_of_ms)
-    referred: dict[int, Referred] = {}
+    referred: dict[int, ReferencedSegment] = {}
     bitmaps = [members(each, result.members, result.universe, referred) for each in expressions]
     return [frozenset(names[n] for n in bitmap) for bitmap in bitmaps]
 

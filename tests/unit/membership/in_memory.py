@@ -11,7 +11,7 @@ from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.compiler.definitions import NO_REFERENCES, compile_definition
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of
-from segops_membership.domain.set_algebra import Referred, members
+from segops_membership.domain.set_algebra import ReferencedSegment, members
 from tests.corpus.cases import SEGMENT
 from tests.corpus.lists import FIRST_VERSION, LAST_VERSION, list_changes
 from tests.corpus.scenario import LISTED
@@ -41,6 +41,6 @@ async def members_in_memory(
         for each in definitions
     ]
     result = await MemoryEvaluation(warehouse=warehouse).evaluate(_TENANT, predicates_of(*expressions), as_of_ms)
-    referred: dict[int, Referred] = {}
+    referred: dict[int, ReferencedSegment] = {}
     bitmaps = [members(each, result.members, result.universe, referred) for each in expressions]
     return [frozenset(profile_ids[n - 1000] for n in bitmap) for bitmap in bitmaps]

@@ -14,7 +14,7 @@ from segops_language.reference.evaluate import evaluate
 from segops_membership.compiler.definitions import compile_definition, compile_definitions
 from segops_membership.domain.predicates import Predicate, StaticListPredicate, predicates_of
 from segops_membership.domain.segment_graph import BrokenReference
-from segops_membership.domain.set_algebra import Referred, members
+from segops_membership.domain.set_algebra import ReferencedSegment, members
 from segops_membership.questions.sample import SamplePredicate
 
 NOW_MS = 1_772_366_400_000
@@ -105,7 +105,7 @@ def test_a_long_chain_is_looked_at_link_by_link() -> None:
     }
     lists = {7_000: StaticListPredicate(7_000, 1, 1)}
     compiled = compile_definition(group(2), NOW_MS, segment_id=1, references=references, lists=lists)
-    known: dict[int, Referred] = {}
+    known: dict[int, ReferencedSegment] = {}
 
     assert members(compiled, {lists[7_000]: BitMap((1, 99))}, UNIVERSE, known) == BitMap((1, 99))
     assert len(known) == length
@@ -117,10 +117,10 @@ def test_segments_of_one_job_use_the_definitions_of_the_job() -> None:
 
     expressions = compile_definitions(definitions, NOW_MS, references={2: group(trait("old")), 9: group(99)})
 
-    known: dict[int, Referred] = {}
+    known: dict[int, ReferencedSegment] = {}
     odd = [members(expressions[each], answered("a"), UNIVERSE, known) for each in (1, 2)]
     assert odd == [BitMap((1, 3, 5, 7))] * 2
-    assert known == {2: Referred(odd[0], UNIVERSE)}
+    assert known == {2: ReferencedSegment(odd[0], UNIVERSE)}
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
@@ -134,5 +134,5 @@ def test_a_circle_is_refused(length: int) -> None:
 
 
 def test_a_missing_definition_is_refused() -> None:
-    with pytest.raises(BrokenReference, match="segment 3"):
+    with pytest.raises(BrokenReference, match="Segment 3"):
         compile_definition(group(2), NOW_MS, segment_id=1, references={2: group(3)})

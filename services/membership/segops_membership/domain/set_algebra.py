@@ -1,4 +1,4 @@
-"""Expressions over answered atoms, as set algebra on bitmaps of profile numbers."""
+"""Evaluates expressions by set algebra: bitmaps of profile numbers, one for each predicate, become the members."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from segops_membership.domain.predicates import (
 
 
 @dataclass(frozen=True, slots=True)
-class Referred:
-    """The members of a segment that others refer to, and the universe that it has by itself."""
+class ReferencedSegment:
+    """The members of a segment that others refer to, and the universe of that segment itself."""
 
     members: BitMap
     universe: BitMap
@@ -29,80 +29,86 @@ class Referred:
 
 def members(
     expression: Expression,
-    answers: Mapping[Predicate, BitMap],
+    bitmaps: Mapping[Predicate, BitMap],
     universe: BitMap,
-    known: dict[int, Referred] | None = None,
+    referenced: dict[int, ReferencedSegment] | None = None,
 ) -> BitMap:
-    """Who satisfies the expression; nobody outside of its universe does, whatever an answer says.
+    """Return who satisfies the expression; nobody outside of its universe does, whatever a bitmap says.
 
-    `universe` are the profiles with events; that of an expression is `universe_of` it, of a segment that it refers to
-    that segment's own.
-    `known` are the segments that were referred to before, under the same answers; those met here are added.
+    `universe` has the profiles with events; the expression's own universe is `universe_of` it, and each segment that it
+    refers to has one of its own.
+    `referenced` are segments that were evaluated before, with the same bitmaps; segments evaluated here are added.
     """
-    found = {} if known is None else known
-    for reference in _unknown(expression, found):
-        own = universe_of(reference.expression, answers, universe, found)
-        found[reference.segment_id] = Referred(_members(reference.expression, answers, own, found), own)
-    return _members(expression, answers, universe_of(expression, answers, universe, found), found)
+    segments = {} if referenced is None else referenced
+    for reference in _not_evaluated(expression, segments):
+        own = universe_of(reference.expression, bitmaps, universe, segments)
+        segments[reference.segment_id] = ReferencedSegment(_members(reference.expression, bitmaps, own, segments), own)
+    return _members(expression, bitmaps, universe_of(expression, bitmaps, universe, segments), segments)
 
 
 def universe_of(
-    expression: Expression, answers: Mapping[Predicate, BitMap], universe: BitMap, known: Mapping[int, Referred]
+    expression: Expression,
+    bitmaps: Mapping[Predicate, BitMap],
+    universe: BitMap,
+    referenced: Mapping[int, ReferencedSegment],
 ) -> BitMap:
-    """The profiles with events, and those in the static lists that the expression leads to, events or not.
+    """Return the profiles with events, and those in the static lists that the expression leads to, events or not.
 
-    All segments that it refers to are `known`. Raises KeyError for one that is not.
+    Raises KeyError when `referenced` lacks a segment that the expression refers to.
     """
-    found = universe
+    own = universe
     for leaf in leaves_of(expression):
         if isinstance(leaf, StaticListPredicate):
-            found = _with(found, answers[leaf])
+            own = _union(own, bitmaps[leaf])
         elif isinstance(leaf, Reference):
-            found = _with(found, known[leaf.segment_id].universe)
-    return found
+            own = _union(own, referenced[leaf.segment_id].universe)
+    return own
 
 
-def _with(universe: BitMap, more: BitMap) -> BitMap:
-    """Both together: one of the two where that is enough, so that the links of a long chain share what they have."""
+def _union(universe: BitMap, more: BitMap) -> BitMap:
+    """Return one of the two where that is enough, so that the segments of a long chain share one bitmap."""
     if more.issubset(universe):
         return universe
     return more if universe.issubset(more) else universe | more
 
 
 def _members(
-    expression: Expression, answers: Mapping[Predicate, BitMap], universe: BitMap, known: Mapping[int, Referred]
+    expression: Expression,
+    bitmaps: Mapping[Predicate, BitMap],
+    universe: BitMap,
+    referenced: Mapping[int, ReferencedSegment],
 ) -> BitMap:
     match expression:
         case Reference(segment_id):
-            return known[segment_id].members
+            return referenced[segment_id].members
         case AllOf(parts):
-            found = universe.copy()
+            result = universe.copy()
             for part in parts:
-                found &= _members(part, answers, universe, known)
-            return found
+                result &= _members(part, bitmaps, universe, referenced)
+            return result
         case AnyOf(parts):
-            found = BitMap()
+            result = BitMap()
             for part in parts:
-                found |= _members(part, answers, universe, known)
-            return found
+                result |= _members(part, bitmaps, universe, referenced)
+            return result
         case Not(part):
-            return universe - _members(part, answers, universe, known)
-        case atom:
-            return answers[atom] & universe
+            return universe - _members(part, bitmaps, universe, referenced)
+        case predicate:
+            return bitmaps[predicate] & universe
 
 
-def _unknown(expression: Expression, known: Mapping[int, Referred]) -> list[Reference]:
-    """The references that an expression leads to, those that one depends on before it; without the known ones."""
+def _not_evaluated(expression: Expression, referenced: Mapping[int, ReferencedSegment]) -> list[Reference]:
+    """Return the references that an expression leads to and that are not evaluated, each after those it depends on."""
     ordered: list[Reference] = []
-    done = set(known)
-    waiting = _references_in(expression)
-    while waiting:
-        reference = waiting[-1]
+    done = set(referenced)
+    pending = _references_in(expression)
+    while pending:
+        reference = pending[-1]
         if reference.segment_id in done:
-            waiting.pop()
+            pending.pop()
             continue
-        needed = [each for each in _references_in(reference.expression) if each.segment_id not in done]
-        waiting += needed
+        needed = [inner for inner in _references_in(reference.expression) if inner.segment_id not in done]
+        pending += needed
         if not needed:
             done.add(reference.segment_id)
             ordered.append(reference)
@@ -110,5 +116,5 @@ def _unknown(expression: Expression, known: Mapping[int, Referred]) -> list[Refe
 
 
 def _references_in(expression: Expression) -> list[Reference]:
-    """Those of the expression itself, not through others; each once."""
+    """Return the references of the expression itself, each once; they are not followed."""
     return list({leaf.segment_id: leaf for leaf in leaves_of(expression) if isinstance(leaf, Reference)}.values())

@@ -24,16 +24,15 @@ from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
 from segops_membership.sql.selections import JSON_READ_SETTINGS
 
 QUERY_TIMEOUT_S: Final = 900
-_STATEMENTS_AT_ONCE: Final = 4
+_CONCURRENT_STATEMENTS: Final = 4
 STATEMENTS_OF_A_RUN: Final = 3
-"""Less than all: beside a run that asks much, others come to ask."""
+"""Fewer than all, so that one run with many statements leaves room for others."""
 DEFAULT_MEMORY_BYTES: Final = 4 * 1024**3
-_NEVER_MS: Final = 2**60
-"""Later than any instant of a run; bound as the last one that the warehouse can hold."""
 _MEMORY_CODE: Final = 241
 _LIMITS: Final = {158: "rows read", 159: "time", _MEMORY_CODE: "memory", 396: "rows returned"}
 """By ClickHouse's error codes. A statement that exceeds a limit would exceed it again, so it is not retried."""
 _PARTS: Final = (1, 4, 16)
+"""Into how many parts the users of a statement are split, in the order of the attempts."""
 _TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **JSON_READ_SETTINGS,
@@ -44,35 +43,35 @@ _READ_SETTINGS: Final[dict[str, str | int | float]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The bitmaps of a statement, in its order, and what reading them took."""
+class _Row:
+    """The bitmaps of a statement, in its order, and the cost of reading them."""
 
     bitmaps: Sequence[BitMap]
     rows_read: int
     bytes_read: int
 
 
-_NOTHING: Final = _Found((), 0, 0)
+_NO_ROW: Final = _Row((), 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A statement and what it found, or why it was refused."""
+class _Outcome:
+    """A statement and its row, or why it was refused."""
 
     statement: Statement
-    found: _Found
+    row: _Row
     refusal: QueryRefused | None = None
 
 
 class _OutOfMemory(EngineUnavailable):
-    """The statement would need more than it may have."""
+    """The statement needs more memory than it may use."""
 
 
 class ClickHouseEvaluation:
     """See the port `Evaluation`. Sends a few statements at a time.
 
-    A statement may hold `memory_bytes` in ClickHouse and spills from half of it. What will not fit by its estimate, or does
-    not, is asked of the users part by part. It may take `timeout_s`.
+    A statement may use `memory_bytes` in ClickHouse and spills to disk from half of it. If it does not fit, by its
+    estimate or when it runs, its users are split by key into 4, then 16 parts. It may take `timeout_s`.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class ClickHouseEvaluation:
             "max_memory_usage": memory_bytes,
             "max_bytes_before_external_group_by": memory_bytes // 2,
         }
-        self._slots = asyncio.Semaphore(_STATEMENTS_AT_ONCE)
+        self._slots = asyncio.Semaphore(_CONCURRENT_STATEMENTS)
 
     async def evaluate(
         self,
@@ -103,59 +102,54 @@ class ClickHouseEvaluation:
         universe: BitMap | None = None,
         isolate_refusals: bool = False,
     ) -> EvaluationResult:
-        """See the port `Evaluation`."""
+        """See the port."""
         with _translated():
-            most = await all_rows(self._clickhouse)
+            most_rows = await all_rows(self._clickhouse)
         own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
 
-        async def ask(statement: Statement) -> list[_Asked]:
+        async def send(statement: Statement) -> list[_Outcome]:
             try:
-                return [_Asked(statement, await self._in_turn(statement, most, own_slots, on_progress))]
+                return [_Outcome(statement, await self._in_turn(statement, most_rows, own_slots, on_progress))]
             except QueryRefused as refusal:
                 if not (isolate_refusals and statement.predicates):
                     raise
                 if len(statement.predicates) == 1:
-                    return [_Asked(statement, _NOTHING, refusal)]
-            return [asked for half in _halves(statement) for each in statements(half) for asked in await ask(each)]
+                    return [_Outcome(statement, _NO_ROW, refusal)]
+            smaller = (each for half in _halves(statement) for each in statements_for(tenant_id, half, as_of_ms))
+            return [outcome for each in smaller for outcome in await send(each)]
 
-        def statements(wanted: Collection[Predicate]) -> Iterator[Statement]:
-            return statements_for(tenant_id, wanted, as_of_ms)
-
-        everyone = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
-        asked = [
-            each
-            for some in await _all_of([ask(each) for each in (*everyone, *statements(predicates))])
-            for each in some
-        ]
-        return _answers(asked, asked[0].found.bitmaps[0] if universe is None else universe)
+        statements = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
+        statements += statements_for(tenant_id, predicates, as_of_ms)
+        outcomes = [outcome for some in await _all_of([send(each) for each in statements]) for outcome in some]
+        return _result(outcomes, outcomes[0].row.bitmaps[0] if universe is None else universe)
 
     async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
         """See the port."""
-        # Atoms are a set; whoever reads the statements sees them in an order of their own.
-        others = sorted(
+        # Predicates are a set; the statements must not appear in another order each time.
+        statements = sorted(
             statements_for(tenant_id, predicates, as_of_ms),
             key=lambda each: (each.sql, sorted(map(str, each.parameters.values()))),
         )
         queries = []
-        for each in (universe_statement(tenant_id, as_of_ms), *others):
-            rows = await self._rows_of(each)
-            queries.append(Query(each.sql, each.parameters, len(each.predicates), rows.total()))
+        for statement in (universe_statement(tenant_id, as_of_ms), *statements):
+            rows = await self._rows_of(statement)
+            queries.append(Query(statement.sql, statement.parameters, len(statement.predicates), rows.total()))
         return queries
 
     async def _in_turn(
-        self, statement: Statement, most: Counter[str], own_slots: asyncio.Semaphore, on_progress: ProgressCallback
-    ) -> _Found:
+        self, statement: Statement, most_rows: Counter[str], own_slots: asyncio.Semaphore, on_progress: ProgressCallback
+    ) -> _Row:
         async with own_slots, self._slots:
-            for parts in await self._parts_for(statement, most):
+            for parts in await self._attempts_for(statement, most_rows):
                 with suppress(_OutOfMemory):
-                    found = await self._ask_in_parts(statement, parts)
+                    row = await self._run_in_parts(statement, parts)
                     on_progress(len(statement.predicates))
-                    return found
+                    return row
         raise QueryRefused(_MEMORY_CODE, _LIMITS[_MEMORY_CODE])
 
-    async def _parts_for(self, statement: Statement, most: Counter[str]) -> Sequence[int]:
-        """In how many parts to try; the index is asked only if the rows of all tenants would not fit."""
-        if memory_bytes(statement, most, 1) <= self._memory_bytes:
+    async def _attempts_for(self, statement: Statement, most_rows: Counter[str]) -> Sequence[int]:
+        """Return how many parts to try; the index is consulted only if the rows of all tenants would not fit."""
+        if memory_bytes(statement, most_rows, 1) <= self._memory_bytes:
             return _PARTS
         rows = await self._rows_of(statement)
         return [n for n in _PARTS if n == _PARTS[-1] or memory_bytes(statement, rows, n) <= self._memory_bytes]
@@ -164,23 +158,23 @@ class ClickHouseEvaluation:
         with _translated():
             return await rows_of(self._clickhouse, statement, _READ_SETTINGS)
 
-    async def _ask_in_parts(self, statement: Statement, parts: int) -> _Found:
-        """Users are apart by ranges of their key, which the sort keys of all tables that are read begin or go on with."""
+    async def _run_in_parts(self, statement: Statement, parts: int) -> _Row:
+        """Split the users by ranges of their key: it is in the sort key of every table that is read."""
         if parts == 1:
             return await self._run(statement, {})
-        founds = []
+        rows = []
         for part in range(parts):
             of_part = f"user_key BETWEEN {part * 2**64 // parts} AND {(part + 1) * 2**64 // parts - 1}"
             filters = ", ".join(f"'{table}': '{of_part}'" for table in _TABLES_BY_USER)
-            founds.append(await self._run(statement, {"additional_table_filters": f"{{{filters}}}"}))
-        columns = zip(*(found.bitmaps for found in founds), strict=True)
-        return _Found(
+            rows.append(await self._run(statement, {"additional_table_filters": f"{{{filters}}}"}))
+        columns = zip(*(row.bitmaps for row in rows), strict=True)
+        return _Row(
             [BitMap.union(*column) for column in columns],
-            sum(found.rows_read for found in founds),
-            sum(found.bytes_read for found in founds),
+            sum(row.rows_read for row in rows),
+            sum(row.bytes_read for row in rows),
         )
 
-    async def _run(self, statement: Statement, more: Settings) -> _Found:
+    async def _run(self, statement: Statement, more: Settings) -> _Row:
         with _translated():
             result = await self._clickhouse.query(
                 statement.sql,
@@ -189,7 +183,7 @@ class ClickHouseEvaluation:
                 timeout_s=self._timeout_s + 10,
             )
         bitmaps = [decode_state(base64.b64decode(text)) for text in result.rows[0]]
-        return _Found(bitmaps, result.rows_read, result.bytes_read)
+        return _Row(bitmaps, result.rows_read, result.bytes_read)
 
 
 @contextmanager
@@ -212,29 +206,30 @@ def _halves(statement: Statement) -> Iterator[Collection[Predicate]]:
     yield statement.predicates[middle:]
 
 
-def _answers(asked: Sequence[_Asked], universe: BitMap) -> EvaluationResult:
-    answered: dict[Predicate, BitMap] = {}
+def _result(outcomes: Sequence[_Outcome], universe: BitMap) -> EvaluationResult:
+    members: dict[Predicate, BitMap] = {}
     refused: dict[Predicate, QueryRefused] = {}
-    for each in asked:
-        if each.refusal is None and each.statement.predicates:
-            answered.update(zip(each.statement.predicates, each.found.bitmaps, strict=True))
-        if each.refusal is not None:
-            refused.update(dict.fromkeys(each.statement.predicates, each.refusal))
+    for outcome in outcomes:
+        predicates = outcome.statement.predicates
+        if outcome.refusal is not None:
+            refused.update(dict.fromkeys(predicates, outcome.refusal))
+        elif predicates:
+            members.update(zip(predicates, outcome.row.bitmaps, strict=True))
     return EvaluationResult(
         universe=universe,
-        members=answered,
-        rows_read=sum(each.found.rows_read for each in asked),
-        bytes_read=sum(each.found.bytes_read for each in asked),
+        members=members,
+        rows_read=sum(outcome.row.rows_read for outcome in outcomes),
+        bytes_read=sum(outcome.row.bytes_read for outcome in outcomes),
         refused=refused,
     )
 
 
-async def _all_of(calls: Sequence[Coroutine[None, None, list[_Asked]]]) -> list[list[_Asked]]:
-    """Wait for every call, then raise the first error as it is, not in a group."""
+async def _all_of(calls: Sequence[Coroutine[None, None, list[_Outcome]]]) -> list[list[_Outcome]]:
+    """Wait for every call, then raise the first error itself, not a group."""
     results = await asyncio.gather(*calls, return_exceptions=True)
-    found = []
+    outcomes = []
     for result in results:
         if isinstance(result, BaseException):
             raise result
-        found.append(result)
-    return found
+        outcomes.append(result)
+    return outcomes

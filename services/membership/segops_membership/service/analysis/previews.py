@@ -16,9 +16,9 @@ from segops_language.text.diff import TextDiff, text_diff
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.parts import parts_of
 from segops_membership.domain.predicates import Expression, StaticListPredicate, predicates_of
-from segops_membership.domain.references import dependents_of, reachable_from
 from segops_membership.domain.segment_definition import SegmentDefinition
-from segops_membership.domain.set_algebra import Referred, members, universe_of
+from segops_membership.domain.segment_graph import dependents_of, reachable_from
+from segops_membership.domain.set_algebra import ReferencedSegment, members, universe_of
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.evaluation import Query
 from segops_membership.ports.profiles import Profiles
@@ -219,7 +219,7 @@ class _Counted:
 
 
 def _counted(definition: Group, expression: Expression, reading: Reading) -> _Counted:
-    referred: dict[int, Referred] = {}
+    referred: dict[int, ReferencedSegment] = {}
     # The whole first: it fills `referred` with the segments that its parts refer to.
     selected = members(expression, reading.members, reading.universe, referred)
     universe = universe_of(expression, reading.members, reading.universe, referred)
@@ -233,7 +233,7 @@ def _counted(definition: Group, expression: Expression, reading: Reading) -> _Co
 
 def _both(old: Expression, new: Expression, reading: Reading) -> tuple[BitMap, BitMap]:
     """Return the members of both. A segment that both refer to is evaluated once."""
-    referred: dict[int, Referred] = {}
+    referred: dict[int, ReferencedSegment] = {}
     before = members(old, reading.members, reading.universe, referred)
     return before, members(new, reading.members, reading.universe, referred)
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from segops_common.core.problems import NotFound, ValidationFailed
 from segops_language import Group
-from segops_membership.domain.references import reference_faults
+from segops_membership.domain.segment_graph import reference_faults
 
 T = TypeVar("T")
 

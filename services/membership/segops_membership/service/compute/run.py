@@ -28,7 +28,7 @@ from segops_membership.domain.publication import (
     disposition_of,
     outcome_of,
 )
-from segops_membership.domain.set_algebra import Referred, members
+from segops_membership.domain.set_algebra import ReferencedSegment, members
 from segops_membership.ports.evaluation import Evaluation, EvaluationResult, QueryRefused
 from segops_membership.ports.ingest_watermark import IngestWatermark
 from segops_membership.ports.publication_log import PublicationLog
@@ -205,7 +205,7 @@ class ComputeRun:
         segments = [segment for segment in compiled.segments if segment.id not in compiled.failures]
         heads = {segment.id: task.head.segments[segment.id] for segment in segments if segment.id in task.head.segments}
         before = await self._results.published_members(task.job.tenant_id, heads) if heads else {}
-        referred: dict[int, Referred] = {}
+        referred: dict[int, ReferencedSegment] = {}
         return [
             outcome_of(
                 segment,
