@@ -134,5 +134,5 @@ def test_a_circle_is_refused(length: int) -> None:
 
 
 def test_a_missing_definition_is_refused() -> None:
-    with pytest.raises(BrokenReference, match="Segment 3"):
+    with pytest.raises(BrokenReference, match="segment 3"):
         compile_definition(group(2), NOW_MS, segment_id=1, references={2: group(3)})

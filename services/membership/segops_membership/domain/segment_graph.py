@@ -36,7 +36,7 @@ def dependency_order(segment_ids: Iterable[int], definitions: Mapping[int, Group
 
 def _references_of(segment_id: int, definitions: Mapping[int, Group]) -> frozenset[int]:
     if segment_id not in definitions:
-        raise BrokenReference(f"Segment {segment_id} is referred to, but its definition is not known.")
+        raise BrokenReference(f"Another segment refers to segment {segment_id}, whose definition is not known.")
     return frozenset(referenced for _, referenced in segments_in(definitions[segment_id]))
 
 
