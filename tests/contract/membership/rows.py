@@ -79,7 +79,7 @@ async def publish(
     """Store outcomes with their changes and make them visible."""
     await ports.results.write_outcomes(tenant_id, attempt, outcomes, as_of_ms, NOW)
     await ports.results.write_changes(tenant_id, attempt, outcomes, NOW)
-    segments = [segment_result(each.segment_id) for each in outcomes]
+    segments = [segment_result(outcome.segment_id) for outcome in outcomes]
     visible = publication(tenant_id, attempt, segments=segments, number=number, as_of_ms=as_of_ms)
     await ports.results.make_visible(tenant_id, visible)
 

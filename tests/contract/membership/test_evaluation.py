@@ -15,7 +15,7 @@ LOGGED_IN, BOUGHT = group(count()), group(count("purchase"))
 
 
 def predicates(*definitions: Group) -> frozenset[Predicate]:
-    return predicates_of(*(compile_definition(each, NOW_MS, segment_id=1) for each in definitions))
+    return predicates_of(*(compile_definition(definition, NOW_MS, segment_id=1) for definition in definitions))
 
 
 async def test_members_are_given_by_their_numbers(ports: Ports) -> None:

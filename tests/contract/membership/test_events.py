@@ -20,8 +20,8 @@ ALL = Needs(frozenset({EventPattern("", False), EventPattern("$identify", True)}
 async def test_a_profile_has_events_from_its_first_on(ports: Ports) -> None:
     tenant = new_tenant()
     await ports.store_events(tenant, [event("u", at=NOW_MS), event("u", at=NOW_MS - 10)])
-    seen = [await ports.profile_events.has_events(tenant, "u", NOW_MS - 10 + ms) for ms in (-1, 0, 1)]
-    assert seen == [False, True, True]
+    has_events = [await ports.profile_events.has_events(tenant, "u", NOW_MS - 10 + ms) for ms in (-1, 0, 1)]
+    assert has_events == [False, True, True]
     assert not await ports.profile_events.has_events(tenant, "v", NOW_MS)
     assert not await ports.profile_events.has_events(new_tenant(), "u", NOW_MS)
 
@@ -33,7 +33,7 @@ async def test_events_up_to_the_instant_are_read_once(ports: Ports) -> None:
     await ports.store_events(tenant, [first, last, later, event("v", "view")])
     await ports.store_events(tenant, [first])
     events = await ports.profile_events.read(tenant, "ü", ALL, NOW_MS)
-    assert sorted(events, key=lambda each: each.timestamp_ms) == [first, last]
+    assert sorted(events, key=lambda item: item.timestamp_ms) == [first, last]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ async def test_only_the_types_needed_are_read(ports: Ports, pattern: EventPatter
     tenant = new_tenant()
     await ports.store_events(tenant, [event("u", name) for name in ("view", "viewed", "$identify")])
     events = await ports.profile_events.read(tenant, "u", Needs(frozenset({pattern}), payloads=False), NOW_MS)
-    assert {each.event_type for each in events} == types
+    assert {stored_event.event_type for stored_event in events} == types
     assert await ports.profile_events.read(tenant, "u", Needs(frozenset(), payloads=True), NOW_MS) in ((), [])
 
 

@@ -19,9 +19,9 @@ async def test_nobody_sees_an_attempt_before_its_publication(ports: Ports) -> No
     numbers = await number_users(ports, tenant, "ada")
     outcomes = [outcome(1, [numbers["ada"]], entered=[numbers["ada"]])]
     attempt, crashed = Attempt(1, 2), Attempt(1, 1)
-    for each in (crashed, attempt):
-        await ports.results.write_outcomes(tenant, each, outcomes, NOW_MS, NOW)
-        await ports.results.write_changes(tenant, each, outcomes, NOW)
+    for item in (crashed, attempt):
+        await ports.results.write_outcomes(tenant, item, outcomes, NOW_MS, NOW)
+        await ports.results.write_changes(tenant, item, outcomes, NOW)
     assert await ports.reader.publication_numbers([tenant]) == {}
     assert await segments_of(ports, tenant, "ada", 1) == ()
     for _ in range(2):
@@ -48,8 +48,8 @@ async def test_an_instant_leaves_later_publications_out(ports: Ports) -> None:
     ada = (await number_users(ports, tenant, "ada"))["ada"]
     await publish(ports, tenant, Attempt(1, 1), [outcome(1, [ada], entered=[ada])], number=1, as_of_ms=NOW_MS)
     await publish(ports, tenant, Attempt(2, 1), [outcome(1, [], exited=[ada])], number=2, as_of_ms=NOW_MS + 10)
-    seen = [await segments_of(ports, tenant, "ada", 2, NOW_MS + ms) for ms in (-1, 0, 9, 10)]
-    assert seen == [(), (1,), (1,), ()]
+    segments = [await segments_of(ports, tenant, "ada", 2, NOW_MS + ms) for ms in (-1, 0, 9, 10)]
+    assert segments == [(), (1,), (1,), ()]
 
 
 async def test_the_warehouse_answers(ports: Ports) -> None:

@@ -25,7 +25,7 @@ async def test_an_empty_chain_has_head_zero(ports: Ports) -> None:
 async def test_publications_are_numbered_from_one(ports: Ports) -> None:
     tenant = new_tenant()
     appended = [await append(ports, tenant, 11), await append(ports, tenant, 12, base=11)]
-    assert [each.number for each in appended] == [1, 2]
+    assert [item.number for item in appended] == [1, 2]
     head = await ports.publications.head(tenant)
     assert (head.run_id, head.number) == (12, 2)
 

@@ -29,7 +29,7 @@ class Deliveries:
     started: list[Process] = field(default_factory=list)
 
     async def start(self, job: ComputeJob, point: str, how: str) -> Process:
-        """A process under way."""
+        """Start a process and return it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(WORKER),
@@ -47,7 +47,7 @@ class Deliveries:
 
 @pytest.fixture(scope="session")
 async def migrated(clickhouse_url: str, postgres_url: str) -> None:
-    """All tables, made once."""
+    """Create all tables, once."""
     clickhouse = ClickHouse(url=clickhouse_url)
     try:
         await migrate_all(clickhouse, postgres_url)
@@ -57,7 +57,7 @@ async def migrated(clickhouse_url: str, postgres_url: str) -> None:
 
 @pytest.fixture
 def event_log_url(redis_url: str) -> str:
-    """A log that outlives its writers."""
+    """Return the address of a log that outlives its writers."""
     return redis_url.replace("redis://", "valkey://").removesuffix("/0") + "/7"
 
 
@@ -65,7 +65,7 @@ def event_log_url(redis_url: str) -> str:
 async def harness(
     migrated: None, clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str
 ) -> AsyncIterator[MembershipHarness]:
-    """The worker that comes after, and the readers; all worker processes share the log."""
+    """The worker that comes next, and the readers; all worker processes share the log."""
     async with opened(
         clickhouse_url=clickhouse_url,
         postgres_url=postgres_url,
@@ -80,7 +80,7 @@ async def harness(
 async def deliveries(
     clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str
 ) -> AsyncIterator[Deliveries]:
-    """Processes on the same engines; a test that fails leaves none behind, not even a frozen one."""
+    """Processes on the same engines; all of them end with the test, frozen ones too."""
     deliveries = Deliveries((clickhouse_url, postgres_url, redis_url, event_log_url))
     yield deliveries
     for process in deliveries.started:

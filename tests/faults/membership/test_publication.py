@@ -1,4 +1,4 @@
-"""A worker that dies or freezes at any point of a publication: the job is finished once, and nobody sees half of it."""
+"""A worker that dies or freezes at any point of a publication: the job is finished once, and no reader sees half of it."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ BEFORE, AFTER = (1, 2), (3, 4)
 
 @asynccontextmanager
 async def watched(harness: MembershipHarness, tenant: int, user: str) -> AsyncIterator[set[tuple[int, ...]]]:
-    """Everything that a reader without cache, and one with, saw meanwhile."""
-    seen: set[tuple[int, ...]] = set()
-    done = asyncio.Event()
+    """Collect every answer to the user's lookups while the block runs."""
+    observed: set[tuple[int, ...]] = set()
+    stopped = asyncio.Event()
 
     async def watch() -> None:
-        while not done.is_set():
-            seen.add(await harness.segments_of(tenant, user))
+        while not stopped.is_set():
+            observed.add(await harness.segments_of(tenant, user))
             await asyncio.sleep(0.02)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(watch())
         try:
-            yield seen
+            yield observed
         finally:
-            done.set()
+            stopped.set()
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -72,7 +72,7 @@ async def test_a_crash_is_made_good_by_the_next_delivery(
     await harness.insert(tenant, [event("new")])
     second = job(tenant, 2, {1: OUT, 2: OUT, 3: IN, 4: IN})
 
-    async with watched(harness, tenant, "u") as seen:
+    async with watched(harness, tenant, "u") as observed:
         process = await deliveries.start(second, point, "crash")
         _, errors = await process.communicate()
         assert process.returncode == CRASHED, errors.decode()
@@ -82,7 +82,7 @@ async def test_a_crash_is_made_good_by_the_next_delivery(
         await harness.insert(tenant, [event("late")])
         await harness.compute.run(second)
 
-    assert seen <= {BEFORE, AFTER}
+    assert observed <= {BEFORE, AFTER}
     assert (decided is not None) == (point in DECIDED)
     members = {"u", "new"} if decided else {"u", "new", "late"}
     everyone = ("u", "new", "late")
@@ -91,17 +91,19 @@ async def test_a_crash_is_made_good_by_the_next_delivery(
     publication = await harness.publications.find(tenant, 2)
     assert publication is not None
     assert publication.reported
-    sizes = [(each.segment_id, each.entered, each.exited) for each in publication.result.segments]
+    sizes = [(segment.segment_id, segment.entered, segment.exited) for segment in publication.result.segments]
     assert sizes == [(1, 0, 1), (2, 0, 1), (3, len(members), 0), (4, len(members), 0)]
     assert await _balance(harness, tenant) == [(1, 0), (2, 0), (3, len(members)), (4, len(members))]
-    assert [each.digest for each in publication.result.segments] == [_digest(())] * 2 + [_digest(members)] * 2
-    told = Counter(
-        (each.segment_id, each.user_id, each.change) for each in await harness.changes(tenant) if each.run_id == 2
+    assert [segment.digest for segment in publication.result.segments] == [_digest(())] * 2 + [_digest(members)] * 2
+    reported = Counter(
+        (change.segment_id, change.user_id, change.change)
+        for change in await harness.changes(tenant)
+        if change.run_id == 2
     )
-    assert set(told) == {(s, "u", "exited") for s in (1, 2)} | {
+    assert set(reported) == {(s, "u", "exited") for s in (1, 2)} | {
         (s, user, "entered") for s in (3, 4) for user in members
     }
-    assert set(told.values()) == {1}
+    assert set(reported.values()) == {1}
 
 
 async def test_a_worker_frozen_past_its_lease_publishes_nothing(
@@ -157,7 +159,7 @@ def _digest(users: Collection[str]) -> str:
 
 
 async def _balance(harness: MembershipHarness, tenant: int) -> list[tuple[int, int]]:
-    """Entered less exited of each segment over all published rows: its size, if every change was counted once."""
+    """Return, for each segment, entered minus exited over all published rows: its size if no change counts twice."""
     rows = await harness.clickhouse.query(
         "SELECT segment_id, sum(change) FROM membership_changes FINAL WHERE tenant_id = {t:UInt64} AND (run_id, fence) IN"
         " (SELECT run_id, fence FROM publications WHERE tenant_id = {t:UInt64}) GROUP BY segment_id ORDER BY segment_id",

@@ -21,7 +21,7 @@ LEASE_S = 1.0
 
 
 class FreezeAt:
-    """Stops the process at a point, as a stalled machine would, until somebody continues it."""
+    """Freezes the process at a point, as a stalled machine would, until SIGCONT."""
 
     def __init__(self, point: str) -> None:
         self._point = point
@@ -32,7 +32,7 @@ class FreezeAt:
 
 
 async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints) -> str:
-    """What came of the delivery."""
+    """Deliver the job and return its outcome."""
     clickhouse_url, postgres_url, redis_url, event_log_url = addresses
     async with opened(
         clickhouse_url=clickhouse_url,
@@ -50,7 +50,7 @@ async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints
 
 
 def main() -> None:
-    """Say what came of it."""
+    """Deliver the job and print its outcome."""
     *addresses, text, point, how = sys.argv[1:]
     faults = CrashAt(point) if how == "crash" else FreezeAt(point)
     job = ComputeJob.model_validate_json(text)

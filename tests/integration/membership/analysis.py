@@ -31,7 +31,7 @@ SERVICE_TOKEN = "service"
 def use_cases_of(
     harness: MembershipHarness, *, admission: Admission | None = None, timeout_s: float = PREVIEW_TIMEOUT_S
 ) -> UseCases:
-    """All use cases, as an API process has them; its cache is new."""
+    """Return the use cases of a new API process, whose cache is empty."""
     clock = SystemClock()
     definitions = PostgresSegmentDefinitions(engine=harness.engine)
     profiles = ClickHouseProfiles(clickhouse=harness.clickhouse)
@@ -60,8 +60,8 @@ def use_cases_of(
     )
 
 
-async def announce(harness: MembershipHarness, tenant: int, segments: dict[int, Group], *, version: int = 1) -> None:
-    """Let the present definitions be these."""
+async def define(harness: MembershipHarness, tenant: int, segments: dict[int, Group], *, version: int = 1) -> None:
+    """Make these the current definitions."""
     changes = [
         SegmentChanged(
             tenant_id=tenant, segment_id=id, version=version, definition=each, refresh="manual", deleted=False

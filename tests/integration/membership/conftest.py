@@ -12,7 +12,7 @@ from tests.integration.membership.harness import MembershipHarness, migrate_all,
 
 @pytest.fixture(scope="session")
 async def migrated(clickhouse_url: str, postgres_url: str) -> None:
-    """All tables, made once."""
+    """Create all tables, once."""
     clickhouse = ClickHouse(url=clickhouse_url)
     try:
         await migrate_all(clickhouse, postgres_url)

@@ -1,4 +1,4 @@
-"""Membership on real engines: events go in, jobs run, users are looked up."""
+"""Membership on real engines: stores events, runs jobs and looks users up."""
 
 from __future__ import annotations
 
@@ -64,21 +64,21 @@ INGEST_MIGRATIONS = Path(segops_ingest.__file__).parent / "migrations"
 MEMBERSHIP_MIGRATIONS = Path(segops_membership.__file__).parent / "migrations"
 
 
-def event_row(tenant_id: int, each: Event) -> bytes:
-    """The event as ingestion stores it."""
-    at = from_ms(each.timestamp_ms).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    kind = "identify" if each.event_type == "$identify" else "track"
-    removed = [key for key, value in each.payload.items() if value is None] if kind == "identify" else []
+def event_row(tenant_id: int, event: Event) -> bytes:
+    """Return the event as ingestion stores it."""
+    at = from_ms(event.timestamp_ms).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    kind = "identify" if event.event_type == "$identify" else "track"
+    removed = [key for key, value in event.payload.items() if value is None] if kind == "identify" else []
     row = {
         "tenant_id": tenant_id,
         "kind": kind,
-        "event_type": each.event_type,
-        "user_id": each.profile_id,
+        "event_type": event.event_type,
+        "user_id": event.profile_id,
         "anonymous_id": "",
-        "message_id": each.message_id,
+        "message_id": event.message_id,
         "timestamp": at,
         "received_at": at,
-        "payload": each.payload,
+        "payload": event.payload,
         "context": {},
         "removed": removed,
     }
@@ -87,7 +87,7 @@ def event_row(tenant_id: int, each: Event) -> bytes:
 
 async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Event]]) -> None:
     """Store events of tenants in one insert."""
-    lines = b"".join(event_row(tenant_id, each) for tenant_id, each in events)
+    lines = b"".join(event_row(tenant_id, stored_event) for tenant_id, stored_event in events)
     if lines:
         await clickhouse.insert_json_lines("events", lines, settings=JSON_INSERT_SETTINGS)
 
@@ -95,13 +95,13 @@ async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Even
 async def insert_lists(
     clickhouse: ClickHouse, tenant_id: int, lists: Mapping[int, frozenset[str]], others: Iterable[str]
 ) -> None:
-    """Store lists as changes 2 and 3 make them; what is before and after, and what the two take back, is of others."""
+    """Store changes of lists, of which versions 2 and 3 make the given lists; `others` are in other versions only."""
     columns = ("tenant_id", "segment_id", "list_version", "user_id", "present")
     await clickhouse.insert("static_members", [(tenant_id, *change) for change in list_changes(lists, others)], columns)
 
 
 async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:
-    """All tables that membership writes or reads."""
+    """Create all tables that membership writes or reads."""
     await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)
     await migrate(clickhouse, "membership", MEMBERSHIP_MIGRATIONS)
     await migrate_postgres(postgres_url, "membership", MEMBERSHIP_MIGRATIONS)
@@ -109,7 +109,7 @@ async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipHarness:
-    """Everything a test asks for."""
+    """A worker and an API in this process, on real engines."""
 
     clickhouse: ClickHouse
     engine: AsyncEngine
@@ -127,12 +127,12 @@ class MembershipHarness:
 
     async def insert(self, tenant_id: int, events: Sequence[Event]) -> None:
         """Store events of one tenant."""
-        await insert_events(self.clickhouse, ((tenant_id, each) for each in events))
+        await insert_events(self.clickhouse, ((tenant_id, stored_event) for stored_event in events))
 
     async def results(self, tenant_id: int) -> list[ComputeResult]:
-        """What was reported of the tenant's runs, oldest first."""
-        found = [ComputeResultMessage.model_validate_json(line).root for line in await self._lines(COMPUTE_RESULTS)]
-        return [result for result in found if result.tenant_id == tenant_id]
+        """Return the reports of the tenant's runs, oldest first."""
+        messages = [ComputeResultMessage.model_validate_json(line).root for line in await self._lines(COMPUTE_RESULTS)]
+        return [result for result in messages if result.tenant_id == tenant_id]
 
     async def succeeded(self, tenant_id: int) -> SucceededResult:
         """Return the newest report of the tenant's runs, which must be a success."""
@@ -147,16 +147,16 @@ class MembershipHarness:
         return result
 
     async def changes(self, tenant_id: int) -> list[MembershipChanged]:
-        """Who was said to enter and exit."""
-        found = [MembershipChanged.model_validate_json(line) for line in await self._lines(MEMBERSHIP_CHANGES)]
-        return [change for change in found if change.tenant_id == tenant_id]
+        """Return the reported changes of the tenant."""
+        messages = [MembershipChanged.model_validate_json(line) for line in await self._lines(MEMBERSHIP_CHANGES)]
+        return [change for change in messages if change.tenant_id == tenant_id]
 
     async def _lines(self, topic: Topic) -> list[bytes]:
         tails = [await self.log.tail(topic, partition, 10_000) for partition in range(topic.partitions)]
         return [line for records in tails for record in records for line in record.value.splitlines()]
 
     async def segments_of(self, tenant_id: int, user_id: str) -> tuple[int, ...]:
-        """A lookup's segments."""
+        """Look up the segments of a user."""
         return (await self.lookup.segments_of(tenant_id, user_id)).segment_ids
 
 
@@ -171,7 +171,7 @@ async def opened(
     event_log_url: str = "",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
 ) -> AsyncIterator[MembershipHarness]:
-    """A worker and an API in this process, with an event log of their own unless one is given."""
+    """Open a worker and an API, with an event log in memory unless one is given."""
     clock = SystemClock()
     clickhouse = ClickHouse(url=clickhouse_url, max_connections=20)
     engine = create_engine(postgres_url)
@@ -239,7 +239,7 @@ async def opened(
 
 
 def explain_on(harness: MembershipHarness) -> Explain:
-    """The use case that explains, on the engines of a harness."""
+    """Return the explain use case on the engines of a harness."""
     return Explain(
         definitions=PostgresSegmentDefinitions(engine=harness.engine),
         lists=StoredStaticLists(clickhouse=harness.clickhouse, engine=harness.engine),

@@ -21,7 +21,7 @@ from segops_membership.bootstrap import Bootstrap
 from segops_membership.service.use_cases import UseCases
 from segops_membership.settings import Settings
 from tests.corpus.builders import NOW, count, event, group, job, new_tenant
-from tests.integration.membership.analysis import announce, use_cases_of
+from tests.integration.membership.analysis import define, use_cases_of
 from tests.integration.membership.harness import MembershipHarness
 
 AT = "2026-03-01T12:00:00Z"
@@ -53,7 +53,7 @@ class KnownCallers:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The running API and a tenant with two segments, of which the first, `u`'s, is published."""
+    """The running API and a tenant with two segments, the first of which is published and contains `u`."""
 
     http: httpx.AsyncClient
     tenant: int
@@ -81,8 +81,8 @@ async def api(harness: MembershipHarness) -> AsyncIterator[Api]:
     segment, foreign = tenant * 10, other * 10
     refers = {"type": "segment", "segment_id": segment}
     await harness.insert(tenant, [event("u"), event("v", "other")])
-    await announce(harness, tenant, {segment: group(count()), segment + 1: group(refers)})
-    await announce(harness, other, {foreign: group()})
+    await define(harness, tenant, {segment: group(count()), segment + 1: group(refers)})
+    await define(harness, other, {foreign: group()})
     await harness.compute.run(job(tenant, 1, {segment: group(count())}))
     use_cases = use_cases_of(harness)
 
@@ -251,11 +251,11 @@ async def test_lookups_do_without_postgresql_and_previews_say_that_they_cannot(
     async with Bootstrap(settings).api() as running:
         for check in running.checks.values():
             await check()
-        found = await running.state.lookup.segments_of(tenant, "u")
+        segments = await running.state.lookup.segments_of(tenant, "u")
         with pytest.raises(Unavailable) as refusal:
             await running.state.previews.preview(tenant, group(count()), segment_id=None, as_of=NOW)
 
-    assert found.segment_ids == (42,)
+    assert segments.segment_ids == (42,)
     assert refusal.value.headers["Retry-After"] == "1"
 
 
@@ -269,14 +269,14 @@ async def test_the_sql_of_a_definition_is_what_a_run_would_send(api: Api) -> Non
     assert answer.status_code == 200, answer.text
     queries = answer.json()["queries"]
     # What the index leaves to be read changes as parts are merged.
-    rows = [each.pop("rows") for each in queries]
+    rows = [query.pop("rows") for query in queries]
     assert rows[0] > 0
     assert queries[0]["predicates"] == 0
-    assert sorted(each["predicates"] for each in queries[1:]) == [1, 2]
-    assert all("tenant_id = {" in each["sql"] and "DROP" not in each["sql"] for each in queries)
-    assert all(api.tenant in each["parameters"].values() for each in queries)
-    assert all(hostile in each["parameters"].values() for each in queries[1:])
+    assert sorted(query["predicates"] for query in queries[1:]) == [1, 2]
+    assert all("tenant_id = {" in query["sql"] and "DROP" not in query["sql"] for query in queries)
+    assert all(api.tenant in query["parameters"].values() for query in queries)
+    assert all(hostile in query["parameters"].values() for query in queries[1:])
     again = await api.ask("sql", {"tenant": api.tenant, "definition": definition, "as_of": answer.json()["as_of"]})
-    assert [each | {"rows": 0} for each in queries] == [each | {"rows": 0} for each in again.json()["queries"]]
+    assert [query | {"rows": 0} for query in queries] == [query | {"rows": 0} for query in again.json()["queries"]]
     refused = await api.ask("sql", {"tenant": api.tenant, "definition": {"logic": "XOR", "conditions": []}})
     assert refused.status_code == 422

@@ -1,4 +1,4 @@
-"""Jobs on real engines: what is published, what is told, and what is left alone."""
+"""Jobs on real engines: what is published, what is reported, and what is left unchanged."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ async def test_a_job_becomes_membership(harness: MembershipHarness) -> None:
     assert (second.segment_ids, second.cached) == ((SEGMENT,), True)
     assert await harness.segments_of(tenant, "other") == ()
     # A run that takes a while says more than once that it goes on.
-    *running, done = await harness.results(tenant)
-    assert {each.status for each in running} == {"running"}
-    assert isinstance(done, SucceededResult)
-    assert [(each.segment_id, each.size, each.entered, each.exited) for each in done.segments] == [(SEGMENT, 1, 1, 0)]
-    assert done.counts.universe == 2
-    assert done.counts.rows_read > 0
+    *running, result = await harness.results(tenant)
+    assert {item.status for item in running} == {"running"}
+    assert isinstance(result, SucceededResult)
+    assert [(segment.segment_id, segment.size, segment.entered, segment.exited) for segment in result.segments] == [
+        (SEGMENT, 1, 1, 0)
+    ]
+    assert result.counts.universe == 2
+    assert result.counts.rows_read > 0
     changes = await harness.changes(tenant)
-    assert [(each.user_id, each.change, each.run_id) for each in changes] == [("user-123", "entered", 1)]
+    assert [(change.user_id, change.change, change.run_id) for change in changes] == [("user-123", "entered", 1)]
 
 
 async def test_a_run_is_compared_with_the_one_published_before(harness: MembershipHarness) -> None:
@@ -56,9 +58,9 @@ async def test_a_run_is_compared_with_the_one_published_before(harness: Membersh
 
     await harness.compute.run(job(tenant, 2, {SEGMENT: recent}, as_of=LATER))
 
-    done = await harness.succeeded(tenant)
-    assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
-    changes = {(each.user_id, each.change) for each in await harness.changes(tenant) if each.run_id == 2}
+    result = await harness.succeeded(tenant)
+    assert [(segment.size, segment.entered, segment.exited) for segment in result.segments] == [(2, 1, 1)]
+    changes = {(change.user_id, change.change) for change in await harness.changes(tenant) if change.run_id == 2}
     assert changes == {("comes", "entered"), ("leaves", "exited")}
     assert [await harness.segments_of(tenant, user) for user in ("stays", "comes", "leaves")] == [
         (SEGMENT,),
@@ -70,15 +72,15 @@ async def test_a_run_is_compared_with_the_one_published_before(harness: Membersh
 async def test_a_job_delivered_again_changes_nothing(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     await harness.insert(tenant, [event("u")])
-    asked = job(tenant, 1, {SEGMENT: LOGGED_IN})
-    await harness.compute.run(asked)
-    told = await harness.results(tenant), await harness.changes(tenant)
+    compute_job = job(tenant, 1, {SEGMENT: LOGGED_IN})
+    await harness.compute.run(compute_job)
+    reported = await harness.results(tenant), await harness.changes(tenant)
     # What happens between the deliveries is another run's business.
     await harness.insert(tenant, [event("late")])
 
-    await harness.compute.run(asked)
+    await harness.compute.run(compute_job)
 
-    assert (await harness.results(tenant), await harness.changes(tenant)) == told
+    assert (await harness.results(tenant), await harness.changes(tenant)) == reported
     assert (await harness.publications.head(tenant)).number == 1
     assert await harness.segments_of(tenant, "late") == ()
 
@@ -101,8 +103,8 @@ async def test_an_older_run_still_publishes_the_segments_that_no_later_run_had(h
 
     await harness.compute.run(job(tenant, 1, {1: group(logic="OR"), 2: LOGGED_IN}))
 
-    done = await harness.succeeded(tenant)
-    assert [each.segment_id for each in done.segments] == [2]
+    result = await harness.succeeded(tenant)
+    assert [segment.segment_id for segment in result.segments] == [2]
     assert await harness.segments_of(tenant, "u") == (1, 2)
 
 
@@ -116,7 +118,7 @@ async def test_a_profile_is_known_from_its_first_event_on_however_late_that_came
     await harness.compute.run(job(tenant, 2, {1: everyone}, as_of=EARLIER))
     await harness.compute.run(job(tenant, 3, {1: everyone}, as_of=EARLIER - timedelta(milliseconds=1)))
 
-    sizes = [each.segments[0].size for each in await harness.results(tenant) if isinstance(each, SucceededResult)]
+    sizes = [result.segments[0].size for result in await harness.results(tenant) if isinstance(result, SucceededResult)]
     assert sizes == [1, 2, 1]
 
 
@@ -127,8 +129,8 @@ async def test_a_run_as_of_the_past_is_recorded_and_not_shown(harness: Membershi
 
     await harness.compute.run(job(tenant, 2, {SEGMENT: LOGGED_IN}, as_of=EARLIER))
 
-    done = await harness.succeeded(tenant)
-    assert [(each.size, each.entered, each.exited) for each in done.segments] == [(1, 0, 0)]
+    result = await harness.succeeded(tenant)
+    assert [(segment.size, segment.entered, segment.exited) for segment in result.segments] == [(1, 0, 0)]
     assert await harness.segments_of(tenant, "new") == (SEGMENT,)
     rows = await harness.clickhouse.query(
         "SELECT run_id, published, bitmapCardinality(members) FROM segment_runs FINAL WHERE tenant_id = {t:UInt64} ORDER BY run_id",
@@ -157,7 +159,7 @@ async def test_a_job_that_no_version_can_read_is_reported(harness: MembershipHar
 
     await harness.compute.refuse(tenant, 9)
 
-    assert [(each.run_id, each.status) for each in await harness.results(tenant)] == [(9, "failed")]
+    assert [(result.run_id, result.status) for result in await harness.results(tenant)] == [(9, "failed")]
 
 
 async def test_a_tenant_without_events_has_empty_segments(harness: MembershipHarness) -> None:
@@ -165,8 +167,8 @@ async def test_a_tenant_without_events_has_empty_segments(harness: MembershipHar
 
     await harness.compute.run(job(tenant, 1, {SEGMENT: group()}))
 
-    done = await harness.succeeded(tenant)
-    assert [(each.size, each.entered) for each in done.segments] == [(0, 0)]
+    result = await harness.succeeded(tenant)
+    assert [(segment.size, segment.entered) for segment in result.segments] == [(0, 0)]
     assert await harness.segments_of(tenant, "u") == ()
 
 
@@ -198,8 +200,8 @@ async def test_tenants_with_equal_names_stay_apart(harness: MembershipHarness) -
 async def test_what_an_abandoned_attempt_wrote_counts_for_nobody(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     await harness.insert(tenant, [event("u")])
-    asked = job(tenant, 1, {SEGMENT: LOGGED_IN})
-    await harness.compute.run(asked)
+    compute_job = job(tenant, 1, {SEGMENT: LOGGED_IN})
+    await harness.compute.run(compute_job)
     # The attempt before the published one let everybody into another segment, and died.
     columns = ("tenant_id", "user_key", "segment_id", "run_id", "fence", "change", "at")
     key = (await harness.clickhouse.query("SELECT xxHash64('u')")).rows[0][0]
@@ -218,7 +220,7 @@ async def test_workers_take_turns_on_a_tenant(
     jobs = [job(tenant, run, odd if run % 2 else even) for run in range(1, 7)]
 
     async with opened(clickhouse_url=clickhouse_url, postgres_url=postgres_url, redis_url=redis_url) as other:
-        await asyncio.gather(*((harness, other)[run % 2].compute.run(each) for run, each in enumerate(jobs)))
+        await asyncio.gather(*((harness, other)[run % 2].compute.run(one_job) for run, one_job in enumerate(jobs)))
 
     published = await harness.clickhouse.query(
         "SELECT run_id, base_run_id, number FROM publications FINAL WHERE tenant_id = {t:UInt64} ORDER BY number",

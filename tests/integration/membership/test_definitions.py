@@ -54,10 +54,10 @@ async def test_in_any_order_the_highest_version_stands(definitions: PostgresSegm
         for version in (*order, order[0]):
             await definitions.apply([change(tenant, version)])
 
-        found = await definitions.find(tenant, 1)
+        definition = await definitions.find(tenant, 1)
 
-        assert found is not None
-        assert (found.version, found.definition, found.refresh) == (3, VERSIONS[3], "hourly")
+        assert definition is not None
+        assert (definition.version, definition.definition, definition.refresh) == (3, VERSIONS[3], "hourly")
 
 
 async def test_a_deletion_is_final_wherever_it_comes(definitions: PostgresSegmentDefinitions) -> None:
@@ -79,7 +79,10 @@ async def test_every_tenant_has_its_own(definitions: PostgresSegmentDefinitions)
     mine, other = ours * 10, ours * 10 + 1
     await definitions.apply([change(ours, 1, segment=mine), change(ours, 2, segment=other)])
 
-    assert {id: each.version for id, each in (await definitions.of_tenant(ours)).items()} == {mine: 1, other: 2}
+    assert {id: definition.version for id, definition in (await definitions.of_tenant(ours)).items()} == {
+        mine: 1,
+        other: 2,
+    }
     assert await definitions.of_tenant(theirs) == {}
     assert await definitions.find(theirs, mine) is None
     assert await definitions.owner([theirs, ours], mine) == ours
@@ -92,10 +95,10 @@ async def test_numbers_stay_as_they_were_written(definitions: PostgresSegmentDef
     odd = group(*(count(value=value) for value in (1e300, 5e-324, -0.0, 5.0, 2**53 + 1, 0.1)))
     await definitions.apply([change(tenant, 1, definition=odd)])
 
-    found = await definitions.find(tenant, 1)
+    definition = await definitions.find(tenant, 1)
 
-    assert found is not None
-    assert found.definition.model_dump_json() == odd.model_dump_json()
+    assert definition is not None
+    assert definition.definition.model_dump_json() == odd.model_dump_json()
 
 
 async def test_bad_records_do_not_keep_the_others_out(definitions: PostgresSegmentDefinitions) -> None:
@@ -113,8 +116,8 @@ async def test_bad_records_do_not_keep_the_others_out(definitions: PostgresSegme
             )
         )
 
-    assert [(each.offset, each.code) for each in refusal.value.records] == [
+    assert [(item.offset, item.code) for item in refusal.value.records] == [
         (0, "not-a-segment-change"),
         (2, "not-storable"),
     ]
-    assert {id: each.version for id, each in (await definitions.of_tenant(tenant)).items()} == {1: 3, 2: 2}
+    assert {id: definition.version for id, definition in (await definitions.of_tenant(tenant)).items()} == {1: 3, 2: 2}

@@ -26,8 +26,8 @@ USERS = [f"user-{i}" for i in range(60)] + ["ünï", "日本語", "a b", "'", "x
 def recomputed(users: Iterable[str]) -> str:
     """The formula of the documentation."""
     ids = [user.encode() for user in users]
-    first = sum(xxhash.xxh64_intdigest(each) for each in ids) % 2**64
-    second = sum(xxhash.xxh3_64_intdigest(each) for each in ids) % 2**64
+    first = sum(xxhash.xxh64_intdigest(user_id) for user_id in ids) % 2**64
+    second = sum(xxhash.xxh3_64_intdigest(user_id) for user_id in ids) % 2**64
     return f"{first:016x}{second:016x}"
 
 
@@ -43,13 +43,13 @@ async def digests(
     harness: MembershipHarness, tenant: int, run: int, segments: dict[int, Group], *, minutes: int = 0
 ) -> list[str]:
     await harness.compute.run(job(tenant, run, segments, as_of=NOW + timedelta(minutes=minutes)))
-    done = await harness.succeeded(tenant)
-    assert done.run_id == run
-    return [each.digest or "" for each in done.segments]
+    result = await harness.succeeded(tenant)
+    assert result.run_id == run
+    return [segment.digest or "" for segment in result.segments]
 
 
 async def test_a_digest_is_the_same_for_any_order_of_arrival_and_any_numbering(harness: MembershipHarness) -> None:
-    found = []
+    result = []
     for seed in range(3):
         random, tenant, events = Random(seed), new_tenant(), history()
         # The numbers of profiles follow the order in which runs find them.
@@ -58,12 +58,12 @@ async def test_a_digest_is_the_same_for_any_order_of_arrival_and_any_numbering(h
         await harness.insert(tenant, events[:cut])
         await digests(harness, tenant, 1, {9: group()})
         await harness.insert(tenant, events[cut:] + events[: cut // 2])
-        found.append(await digests(harness, tenant, 2, SEGMENTS))
+        result.append(await digests(harness, tenant, 2, SEGMENTS))
 
-    assert found[0] == found[1] == found[2]
-    bought = {each.profile_id for each in history() if each.event_type == "purchase"}
-    logged_in = {each.profile_id for each in history() if each.event_type == "login"}
-    assert found[0] == [recomputed(logged_in), recomputed(bought), recomputed(set(USERS) - bought)]
+    assert result[0] == result[1] == result[2]
+    bought = {item.profile_id for item in history() if item.event_type == "purchase"}
+    logged_in = {item.profile_id for item in history() if item.event_type == "login"}
+    assert result[0] == [recomputed(logged_in), recomputed(bought), recomputed(set(USERS) - bought)]
 
 
 async def test_a_digest_is_counted_on_by_who_enters_and_exits(harness: MembershipHarness) -> None:
@@ -99,7 +99,7 @@ async def test_what_was_published_without_a_digest_is_summed_up_as_a_whole(harne
 async def test_a_large_change_is_summed_up_alike(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     await harness.insert(tenant, [event(user) for user in USERS])
-    found = await digests(harness, tenant, 1, {1: LOGGED_IN, 2: BUYERS})
+    computed = await digests(harness, tenant, 1, {1: LOGGED_IN, 2: BUYERS})
     heads = (await harness.publications.head(tenant)).segments
     somebody = BitMap([1])
     outcomes = [
@@ -117,7 +117,7 @@ async def test_a_large_change_is_summed_up_alike(harness: MembershipHarness) -> 
     for numbers_in_memory in (0, 10):
         runs = ClickHouseRunResults(clickhouse=harness.clickhouse, numbers_in_memory=numbers_in_memory)
         again = await runs.digests(tenant, heads[1].attempt, outcomes)
-        assert [str(again[segment]) for segment in (1, 2)] == found == [recomputed(USERS), recomputed(())]
+        assert [str(again[segment]) for segment in (1, 2)] == computed == [recomputed(USERS), recomputed(())]
 
 
 async def test_one_member_more_is_another_digest(harness: MembershipHarness) -> None:

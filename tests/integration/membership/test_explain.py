@@ -43,13 +43,13 @@ def _crowd(random: Random, events: list[Event]) -> list[Event]:
     """More users, to whom the same things happened in part, at other times."""
     return [
         replace(
-            each,
+            stored_event,
             profile_id=f"{random.choice(USERS)}-{i}",
-            message_id=f"{each.message_id}-{i}",
+            message_id=f"{stored_event.message_id}-{i}",
             timestamp_ms=NOW_MS + random.choice(OFFSETS),
         )
         for i in range(CROWD)
-        for each in events
+        for stored_event in events
         if random.random() < 0.8
     ]
 
@@ -59,29 +59,31 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
     random = Random(seed)
     scenario = Scenario(random)
     events = [*scenario.events, *_crowd(random, scenario.events)]
-    wanted = [scenario.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
+    expected = [scenario.definition(SEGMENT + 1 + i) for i in range(DEFINITIONS)]
     tenant = new_tenant()
 
     by_run = await members_by_sql(
-        clickhouse, events, wanted, NOW_MS, references=scenario.references, lists=scenario.lists, tenant=tenant
+        clickhouse, events, expected, NOW_MS, references=scenario.references, lists=scenario.lists, tenant=tenant
     )
 
     reader = ClickHouseProfileEvents(clickhouse=clickhouse)
-    needs = needs_of((*wanted, *scenario.references.values()))
-    atoms = [StaticListPredicate(each, 2, 3) for each in scenario.lists]
+    needs = needs_of((*expected, *scenario.references.values()))
+    predicates = [StaticListPredicate(segment_id, 2, 3) for segment_id in scenario.lists]
     users = (*LISTED, *(f"{user}-{i}" for user in USERS for i in range(CROWD)))
-    explained: list[set[str]] = [set() for _ in wanted]
+    explained: list[set[str]] = [set() for _ in expected]
     for user in users:
-        seen = await reader.has_events(tenant, user, NOW_MS)
-        assert seen == any(each.profile_id == user and each.timestamp_ms <= NOW_MS for each in events)
-        known = await reader.read(tenant, user, needs, NOW_MS)
-        inside = await reader.static_segments_of(tenant, user, atoms)
-        lists = {each: frozenset((user,) if each in inside else ()) for each in scenario.lists}
-        profile = Profile(user, known, NOW_MS, SEGMENT, scenario.references, lists, seen)
-        for members, definition in zip(explained, wanted, strict=True):
+        has_events = await reader.has_events(tenant, user, NOW_MS)
+        assert has_events == any(
+            stored_event.profile_id == user and stored_event.timestamp_ms <= NOW_MS for stored_event in events
+        )
+        observed = await reader.read(tenant, user, needs, NOW_MS)
+        inside = await reader.static_segments_of(tenant, user, predicates)
+        lists = {segment_id: frozenset((user,) if segment_id in inside else ()) for segment_id in scenario.lists}
+        profile = Profile(user, observed, NOW_MS, SEGMENT, scenario.references, lists, has_events)
+        for members, definition in zip(explained, expected, strict=True):
             if explain(profile, definition).forecast.holds:
                 members.add(user)
-    assert explained == [set(each) for each in by_run]
+    assert explained == [set(item) for item in by_run]
 
 
 PAYLOAD: dict[str, JsonValue] = {
@@ -104,13 +106,13 @@ async def test_a_payload_comes_back_as_it_was_sent(clickhouse: ClickHouse) -> No
         Event("other", "buy", "theirs", NOW_MS, {}),
     ]
     for part in (sent, sent[:1]):
-        await insert_events(clickhouse, [(tenant, each) for each in part])
+        await insert_events(clickhouse, [(tenant, item) for item in part])
     needs = Needs(frozenset({EventPattern("", False), EventPattern("$identify", True)}), payloads=True)
 
-    found = await ClickHouseProfileEvents(clickhouse=clickhouse).read(tenant, "ü", needs, NOW_MS)
+    events = await ClickHouseProfileEvents(clickhouse=clickhouse).read(tenant, "ü", needs, NOW_MS)
 
-    identify, bought = sorted(found, key=lambda each: each.timestamp_ms)
-    assert (len(found), identify) == (2, sent[1])
+    identify, bought = sorted(events, key=lambda item: item.timestamp_ms)
+    assert (len(events), identify) == (2, sent[1])
     assert (bought.message_id, bought.payload) == ("m1", PAYLOAD)
     assert equal(bought.payload["large"], 2**63)
 
@@ -122,7 +124,7 @@ async def test_only_what_is_asked_for_is_read_and_not_too_much(clickhouse: Click
 
     bought = await reader.read(tenant, "u", needs_of([group(count("bu*"))]), NOW_MS)
 
-    assert [each.event_type for each in bought] == ["buy", "buy"]
+    assert [item.event_type for item in bought] == ["buy", "buy"]
     assert not await reader.has_events(tenant, "u", NOW_MS - 10_000)
     with pytest.raises(TooManyEvents):
         await reader.read(tenant, "u", needs_of([group(count("*"))]), NOW_MS)

@@ -58,9 +58,9 @@ class Api:
     other: int
 
     async def explain(self, credential: str = "ApiKey ours", **body: Any) -> httpx.Response:
-        asked = {"tenant": self.tenant, "user_id": "u", "as_of": NOW.isoformat(), **body}
+        requested = {"tenant": self.tenant, "user_id": "u", "as_of": NOW.isoformat(), **body}
         headers = {"Authorization": credential}
-        return await self.http.post("/api/segments/membership/explain/", json=asked, headers=headers)
+        return await self.http.post("/api/segments/membership/explain/", json=requested, headers=headers)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_a_saved_segment_is_explained(api: Api) -> None:
         "next_change_at": "2026-03-02T11:59:59Z",
     }
     assert (leaf["path"], leaf["evidence"], leaf["holds"]) == ("definition.conditions[0]", "2 of 2", True)
-    assert [each["message_id"] for each in leaf["events"]] == ["m1", "m2"]
+    assert [stored_event["message_id"] for stored_event in leaf["events"]] == ["m1", "m2"]
 
 
 async def test_a_definition_of_the_request_may_refer_to_segments(api: Api) -> None:

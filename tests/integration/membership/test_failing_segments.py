@@ -30,7 +30,7 @@ LOGINS, VIEWERS, READERS, LOST = 10, 20, 30, 40
 
 
 def failures(result: SucceededResult | FailedResult) -> dict[int, str]:
-    return {each.segment_id: each.problem.type.rsplit("/", 1)[1] for each in result.failures}
+    return {item.segment_id: item.problem.type.rsplit("/", 1)[1] for item in result.failures}
 
 
 @pytest.fixture
@@ -69,11 +69,11 @@ async def test_what_takes_too_much_memory_leaves_the_others_to_be_published(
 
     await narrow.compute.run(job(tenant, 2, {LOGINS: LOGGED_IN, VIEWERS: VIEWED, READERS: MANY_VALUES}))
 
-    done = await narrow.succeeded(tenant)
-    assert {each.segment_id: each.size for each in done.segments} == {LOGINS: 1, VIEWERS: 3}
-    assert failures(done) == {READERS: "evaluation-refused"}
-    found = [await narrow.segments_of(tenant, each) for each in ("few", "many", "new")]
-    assert found == [(LOGINS, VIEWERS, READERS), (VIEWERS, READERS), (VIEWERS,)]
+    result = await narrow.succeeded(tenant)
+    assert {segment.segment_id: segment.size for segment in result.segments} == {LOGINS: 1, VIEWERS: 3}
+    assert failures(result) == {READERS: "evaluation-refused"}
+    segments = [await narrow.segments_of(tenant, user) for user in ("few", "many", "new")]
+    assert segments == [(LOGINS, VIEWERS, READERS), (VIEWERS, READERS), (VIEWERS,)]
 
 
 async def test_who_refers_to_what_is_refused_fails_with_it(
@@ -84,8 +84,8 @@ async def test_who_refers_to_what_is_refused_fails_with_it(
 
     await narrow.compute.run(job(tenant, 1, segments, references={READERS: MANY_VALUES}))
 
-    done = await narrow.succeeded(tenant)
-    assert ([each.segment_id for each in done.segments], failures(done)) == (
+    result = await narrow.succeeded(tenant)
+    assert ([segment.segment_id for segment in result.segments], failures(result)) == (
         [LOGINS],
         {VIEWERS: "evaluation-refused"},
     )
@@ -94,8 +94,8 @@ async def test_who_refers_to_what_is_refused_fails_with_it(
 async def test_a_run_that_fails_for_all_has_failed(narrow: MembershipHarness, tenant: int) -> None:
     await narrow.compute.run(job(tenant, 1, {READERS: MANY_VALUES, VIEWERS: NOWHERE}))
 
-    done = await narrow.failed(tenant)
-    assert failures(done) == {READERS: "evaluation-refused", VIEWERS: "reference-broken"}
+    result = await narrow.failed(tenant)
+    assert failures(result) == {READERS: "evaluation-refused", VIEWERS: "reference-broken"}
     assert (await narrow.publications.head(tenant)).number == 0
 
 
@@ -109,14 +109,14 @@ async def test_a_lost_list_and_a_broken_reference_leave_the_others_to_be_publish
         ]
     )
     refers = group({"type": "segment", "segment_id": LOST})
-    told = job(tenant, 1, {LOGINS: LOGGED_IN, VIEWERS: NOWHERE, READERS: refers})
+    compute_job = job(tenant, 1, {LOGINS: LOGGED_IN, VIEWERS: NOWHERE, READERS: refers})
     lost = JobSegment(id=LOST, version=2, definition=group(), list_version=2)
 
-    await harness.compute.run(told.model_copy(update={"segments": (lost, *told.segments)}))
+    await harness.compute.run(compute_job.model_copy(update={"segments": (lost, *compute_job.segments)}))
 
-    done = await harness.succeeded(tenant)
-    assert [(each.segment_id, each.size) for each in done.segments] == [(LOGINS, 1)]
-    assert failures(done) == {
+    result = await harness.succeeded(tenant)
+    assert [(segment.segment_id, segment.size) for segment in result.segments] == [(LOGINS, 1)]
+    assert failures(result) == {
         LOST: "static-list-incomplete",
         READERS: "static-list-incomplete",
         VIEWERS: "reference-broken",

@@ -1,4 +1,4 @@
-"""A tenant whose run takes long, in the same partition as others: nobody waits for it, and its own order holds."""
+"""A tenant whose run takes long, in the same partition as others: no tenant waits for it, and its own order holds."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.integration.membership.harness import MembershipHarness
 def tenants_of_one_partition(count: int) -> list[int]:
     first = new_tenant()
     partition = partition_of(COMPUTE_JOBS, tenant_key(first))
-    found = [first]
-    while len(found) < count:
+    result = [first]
+    while len(result) < count:
         tenant = new_tenant()
         if partition_of(COMPUTE_JOBS, tenant_key(tenant)) == partition:
-            found.append(tenant)
-    return found
+            result.append(tenant)
+    return result
 
 
 async def finished(harness: MembershipHarness, tenant: int) -> list[int]:
-    return [each.run_id for each in await harness.results(tenant) if each.status != "running"]
+    return [result.run_id for result in await harness.results(tenant) if result.status != "running"]
 
 
 async def test_a_long_run_of_one_tenant_delays_no_other(harness: MembershipHarness) -> None:
@@ -73,6 +73,6 @@ async def test_a_long_run_of_one_tenant_delays_no_other(harness: MembershipHarne
         stop.set()
 
     numbers = [(await harness.publications.find(slow, run)) for run in (1, 2, 6)]
-    assert [each.number for each in numbers if each is not None] == [1, 2, 3]
+    assert [number.number for number in numbers if number is not None] == [1, 2, 3]
     positions = await harness.log.positions("fair", COMPUTE_JOBS)
     assert max(positions.values()) == 6

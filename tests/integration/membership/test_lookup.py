@@ -1,4 +1,4 @@
-"""Lookups: what the cache may do to them, and what it may not."""
+"""Lookups on real engines: what the cache may change, and what it may not."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 class Counted:
-    """The warehouse, slow enough for callers to meet, with its questions counted; it may be out of order."""
+    """A warehouse that counts its reads; it may be slow or down."""
 
     def __init__(self, reader: MembershipReader, *, delay_s: float = 0.0) -> None:
         self._reader = reader
         self._delay_s = delay_s
-        self.folds = 0
+        self.reads = 0
         self.asked = asyncio.Event()
         self.at_once = 0
         self.most_at_once = 0
@@ -47,13 +47,13 @@ class Counted:
 
     async def publication_numbers(self, tenant_ids: Collection[int]) -> Mapping[int, int]:
         self._stand()
-        found = await self._reader.publication_numbers(tenant_ids)
+        result = await self._reader.publication_numbers(tenant_ids)
         self.asked.set()
-        return found
+        return result
 
     async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
         self._stand()
-        self.folds += 1
+        self.reads += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -71,7 +71,7 @@ class Counted:
 
 
 class SlowClock(SystemClock):
-    """Time goes a hundred times as slowly, so that a wait of the lookup is long on a busy machine too."""
+    """A clock that runs a hundred times slower, so that waits of the lookup are long on a busy machine too."""
 
     def monotonic(self) -> float:
         return super().monotonic() / 100
@@ -81,7 +81,7 @@ class SlowClock(SystemClock):
 async def api(
     harness: MembershipHarness, redis_url: str | None, *, delay_s: float = 0.0, clock: Clock | None = None
 ) -> AsyncIterator[tuple[Lookup, Counted, CollectorRegistry]]:
-    """Another API process on the same engines; with a Redis and a clock of its own, if given."""
+    """Return the lookup of another API process on the same engines, with its own Redis and clock if given."""
     clock = clock or SystemClock()
     redis = create_redis(redis_url) if redis_url else harness.redis
     metrics = Metrics()
@@ -99,7 +99,7 @@ async def api(
 
 
 async def published(harness: MembershipHarness, *, run_id: int = 1, tenant: int | None = None) -> int:
-    """A tenant whose user `u` is in segments 1 and 2 by odd runs, in 3 by even ones."""
+    """Return a tenant whose user `u` is in segments 1 and 2 by odd runs, and in 3 by even runs."""
     chosen = tenant or new_tenant()
     if tenant is None:
         await harness.insert(chosen, [event("u")])
@@ -149,9 +149,9 @@ async def test_garbage_in_redis_is_a_miss(harness: MembershipHarness, garbage: b
     tenant = await published(harness)
     await harness.redis.set(entry_key(tenant, 1, "u"), garbage)
 
-    found = await harness.lookup.segments_of(tenant, "u")
+    segments = await harness.lookup.segments_of(tenant, "u")
 
-    assert (found.segment_ids, found.cached) == ((1, 2), False)
+    assert (segments.segment_ids, segments.cached) == ((1, 2), False)
     assert (await harness.lookup.segments_of(tenant, "u")).cached
 
 
@@ -168,10 +168,10 @@ async def test_entries_lapse(harness: MembershipHarness) -> None:
     for user in ("u", *(f"stranger-{i}" for i in range(20))):
         await harness.segments_of(tenant, user)
 
-    known = await harness.redis.pttl(entry_key(tenant, 1, "u"))
+    existing = await harness.redis.pttl(entry_key(tenant, 1, "u"))
     unknown = [await harness.redis.pttl(entry_key(tenant, 1, f"stranger-{i}")) for i in range(20)]
 
-    assert 0.85 * TTL_S * 1000 < known <= 1.1 * TTL_S * 1000
+    assert 0.85 * TTL_S * 1000 < existing <= 1.1 * TTL_S * 1000
     assert all(0.85 * NEGATIVE_TTL_S * 1000 < ttl <= 1.1 * NEGATIVE_TTL_S * 1000 for ttl in unknown)
     assert len({ttl // 100 for ttl in unknown}) > 5
 
@@ -188,23 +188,23 @@ async def test_an_unknown_user_is_cached_too(harness: MembershipHarness) -> None
 async def test_many_cold_lookups_of_a_user_ask_once(harness: MembershipHarness) -> None:
     tenant = await published(harness)
     async with api(harness, None, delay_s=0.05) as (lookup, reader, _):
-        found = await asyncio.gather(*(lookup.segments_of(tenant, "u") for _ in range(1000)))
+        segments = await asyncio.gather(*(lookup.segments_of(tenant, "u") for _ in range(1000)))
 
-    assert {each.segment_ids for each in found} == {(1, 2)}
-    assert reader.folds == 1
+    assert {item.segment_ids for item in segments} == {(1, 2)}
+    assert reader.reads == 1
 
 
 async def test_a_process_waits_for_another_that_is_asking(harness: MembershipHarness) -> None:
     tenant = await published(harness)
     await harness.redis.set(entry_key(tenant, 1, "u") + ":lock", b"1", px=2000)
     async with api(harness, None, clock=SlowClock()) as (lookup, reader, _), asyncio.TaskGroup() as tasks:
-        asked = tasks.create_task(lookup.segments_of(tenant, "u"))
+        requested = tasks.create_task(lookup.segments_of(tenant, "u"))
         await reader.asked.wait()
         await asyncio.sleep(0.01)
         await harness.redis.set(entry_key(tenant, 1, "u"), b"[1, 2]")
 
-    assert asked.result().segment_ids == (1, 2)
-    assert reader.folds == 0
+    assert requested.result().segment_ids == (1, 2)
+    assert reader.reads == 0
 
 
 async def test_a_process_that_died_while_asking_is_not_waited_for(harness: MembershipHarness) -> None:
@@ -219,7 +219,7 @@ async def test_the_warehouse_is_asked_a_few_at_a_time(harness: MembershipHarness
     async with api(harness, None, delay_s=0.02) as (lookup, reader, _):
         await asyncio.gather(*(lookup.segments_of(tenant, f"user-{i}") for i in range(48)))
 
-    assert reader.folds == 48
+    assert reader.reads == 48
     assert reader.most_at_once == 16
 
 
@@ -232,9 +232,9 @@ async def test_without_redis_answers_are_slower_and_right(harness: MembershipHar
         await asyncio.sleep(1)
         after = await lookup.segments_of(tenant, "u")
 
-    assert [each.segment_ids for each in (first, again, after)] == [(1, 2), (1, 2), (3,)]
-    assert not any(each.cached for each in (first, again, after))
-    assert reader.folds == 2
+    assert [answer.segment_ids for answer in (first, again, after)] == [(1, 2), (1, 2), (3,)]
+    assert not any(answer.cached for answer in (first, again, after))
+    assert reader.reads == 2
     assert registry.get_sample_value("segops_lookups_total", {"source": "local"}) == 1
 
 
@@ -243,10 +243,10 @@ async def test_without_the_warehouse_redis_answers(harness: MembershipHarness) -
     await harness.segments_of(tenant, "u")
     async with api(harness, None) as (lookup, reader, _):
         reader.is_down = True
-        found = await lookup.segments_of(tenant, "u")
+        segments = await lookup.segments_of(tenant, "u")
         await lookup.check()
 
-    assert (found.segment_ids, found.cached) == ((1, 2), True)
+    assert (segments.segment_ids, segments.cached) == ((1, 2), True)
 
 
 async def test_without_both_there_is_no_answer(harness: MembershipHarness) -> None:
@@ -282,23 +282,23 @@ async def test_ids_are_compared_byte_by_byte(harness: MembershipHarness) -> None
 
 async def test_an_answer_never_mixes_runs(harness: MembershipHarness) -> None:
     tenant = await published(harness)
-    seen: set[tuple[int, ...]] = set()
+    observed: set[tuple[int, ...]] = set()
 
     async def read(ask: Callable[[], Awaitable[tuple[int, ...]]], until: asyncio.Event) -> None:
         while not until.is_set():
-            seen.add(await ask())
+            observed.add(await ask())
             await asyncio.sleep(0)
 
-    done = asyncio.Event()
+    stopped = asyncio.Event()
     async with api(harness, NOWHERE) as (uncached, _, _), asyncio.TaskGroup() as tasks:
 
         async def straight() -> tuple[int, ...]:
             return (await uncached.segments_of(tenant, "u")).segment_ids
 
-        tasks.create_task(read(lambda: harness.segments_of(tenant, "u"), done))
-        tasks.create_task(read(straight, done))
+        tasks.create_task(read(lambda: harness.segments_of(tenant, "u"), stopped))
+        tasks.create_task(read(straight, stopped))
         for run_id in range(2, 8):
             await published(harness, run_id=run_id, tenant=tenant)
-        done.set()
+        stopped.set()
 
-    assert seen == {(1, 2), (3,)}
+    assert observed == {(1, 2), (3,)}

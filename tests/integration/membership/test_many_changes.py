@@ -84,8 +84,8 @@ async def test_changes_are_written_and_summed_up_in_portions(
         "SELECT segment_id, countIf(change = 1), countIf(change = -1), uniqExact(user_key) FROM membership_changes"
         " WHERE tenant_id = {t:UInt64} AND run_id = 9 AND fence = 9 GROUP BY segment_id ORDER BY segment_id"
     )
-    found = await harness.clickhouse.query(query, {"t": tenant})
-    assert [tuple(map(int, row)) for row in found.rows] == [(1, 12, 0, 12), (2, 4, 4, 8), (4, 1, 0, 1)]
+    rows = await harness.clickhouse.query(query, {"t": tenant})
+    assert [tuple(map(int, row)) for row in rows.rows] == [(1, 12, 0, 12), (2, 4, 4, 8), (4, 1, 0, 1)]
     at_once = await ClickHouseRunResults(clickhouse=harness.clickhouse).digests(tenant, attempt, OUTCOMES)
     assert digests == at_once
     assert digests[3] == Digest()
@@ -104,7 +104,7 @@ async def test_each_change_is_read_once_however_few_names_fit(harness: Membershi
         run_id=9,
         tenant_id=tenant,
         at=NOW,
-        segments=tuple(each.result(Digest()) for each in OUTCOMES),
+        segments=tuple(outcome.result(Digest()) for outcome in OUTCOMES),
     )
     publication = Publication(
         tenant_id=tenant,
@@ -116,7 +116,7 @@ async def test_each_change_is_read_once_however_few_names_fit(harness: Membershi
         result=result,
     )
 
-    found = [
+    outcome_found = [
         (changed.segment_id, changed.change, user_id)
         async for changed in runs.changes(tenant, publication)
         for user_id in changed.user_ids
@@ -127,9 +127,9 @@ async def test_each_change_is_read_once_however_few_names_fit(harness: Membershi
     )
     users = {int(n): str(user_id) for n, user_id in numbered.rows}
     assert set(users.values()) == set(names)
-    assert sorted(found) == sorted(
-        (each.segment_id, change, users[n])
-        for each in OUTCOMES
-        for change, numbers in (("entered", each.entered), ("exited", each.exited))
+    assert sorted(outcome_found) == sorted(
+        (outcome.segment_id, change, users[n])
+        for outcome in OUTCOMES
+        for change, numbers in (("entered", outcome.entered), ("exited", outcome.exited))
         for n in numbers
     )

@@ -32,8 +32,8 @@ async def test_a_job_brings_the_definitions_it_refers_to(harness: MembershipHarn
 
     await harness.compute.run(job(tenant, 1, segments, references=references))
 
-    done = await harness.succeeded(tenant)
-    assert [(each.segment_id, each.size) for each in done.segments] == [(10, 1), (11, 2)]
+    result = await harness.succeeded(tenant)
+    assert [(segment.segment_id, segment.size) for segment in result.segments] == [(10, 1), (11, 2)]
     assert await harness.segments_of(tenant, "logs in") == (10, 11)
     assert await harness.segments_of(tenant, "neither") == (11,)
     # What is only referred to is not computed: its members enter by runs of its own.
@@ -41,7 +41,9 @@ async def test_a_job_brings_the_definitions_it_refers_to(harness: MembershipHarn
     for segment_id, definition in segments.items():
         expected = evaluate(definition, EVENTS, NOW_MS, segment_id=segment_id, references=references)
         members = {
-            each.profile_id for each in EVENTS if segment_id in await harness.segments_of(tenant, each.profile_id)
+            stored_event.profile_id
+            for stored_event in EVENTS
+            if segment_id in await harness.segments_of(tenant, stored_event.profile_id)
         }
         assert members == expected
 
@@ -55,7 +57,7 @@ async def test_a_segment_of_the_same_job_counts_by_the_job_even_when_it_is_super
 
     await harness.compute.run(job(tenant, 1, {10: group(member_of(20)), 20: BOUGHT}, references={20: LOGGED_IN}))
 
-    assert [each.segment_id for each in (await harness.succeeded(tenant)).segments] == [10]
+    assert [segment.segment_id for segment in (await harness.succeeded(tenant)).segments] == [10]
     assert await harness.segments_of(tenant, "buys") == (10,)
     assert await harness.segments_of(tenant, "logs in") == (20,)
 
@@ -68,9 +70,9 @@ async def test_a_changed_inner_definition_counts_from_the_next_run_on(harness: M
 
     await harness.compute.run(job(tenant, 2, outer, references={20: BOUGHT}))
 
-    done = await harness.succeeded(tenant)
-    assert [(each.size, each.entered, each.exited) for each in done.segments] == [(2, 1, 1)]
-    changes = {(each.user_id, each.change) for each in await harness.changes(tenant) if each.run_id == 2}
+    result = await harness.succeeded(tenant)
+    assert [(segment.size, segment.entered, segment.exited) for segment in result.segments] == [(2, 1, 1)]
+    changes = {(change.user_id, change.change) for change in await harness.changes(tenant) if change.run_id == 2}
     assert changes == {("buys", "entered"), ("logs in", "exited")}
 
 
@@ -90,9 +92,9 @@ async def test_a_job_whose_references_lead_nowhere_fails(
 
     await harness.compute.run(job(tenant, 1, {10: group(member_of(20))}, references=references))
 
-    done = await harness.failed(tenant)
-    assert done.problem.type == "https://segops.dev/problems/reference-broken"
-    assert reason in done.problem.detail
+    result = await harness.failed(tenant)
+    assert result.problem.type == "https://segops.dev/problems/reference-broken"
+    assert reason in result.problem.detail
     assert (await harness.publications.head(tenant)).number == 0
     await harness.compute.run(job(tenant, 2, {10: LOGGED_IN}))
     assert await harness.segments_of(tenant, "both") == (10,)

@@ -1,4 +1,4 @@
-"""What a tenant's events look like, read from real ClickHouse, and told to other services only."""
+"""Observed events, read from real ClickHouse and served to other services only."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ async def test_types_and_properties_are_those_of_the_tenant(harness: MembershipH
     )
     await harness.insert(other, [event("u", "secret", canary=1)])
 
-    seen = await ClickHouseObservedEvents(clickhouse=harness.clickhouse).read(
+    events = await ClickHouseObservedEvents(clickhouse=harness.clickhouse).read(
         tenant, ["purchase", "$identify", "absent"]
     )
 
-    assert (seen.event_types[0], set(seen.event_types)) == ("purchase", {"purchase", "login", "$identify"})
-    assert seen.complete
-    assert seen.properties == {
+    assert (events.event_types[0], set(events.event_types)) == ("purchase", {"purchase", "login", "$identify"})
+    assert events.complete
+    assert events.properties == {
         "purchase": {
             "a\\.b": ("string",),
             "gift": ("boolean",),
@@ -52,9 +52,9 @@ async def test_types_and_properties_are_those_of_the_tenant(harness: MembershipH
 
 
 async def test_a_tenant_without_events_has_none(harness: MembershipHarness) -> None:
-    seen = await ClickHouseObservedEvents(clickhouse=harness.clickhouse).read(new_tenant(), ["login"])
+    events = await ClickHouseObservedEvents(clickhouse=harness.clickhouse).read(new_tenant(), ["login"])
 
-    assert seen == ObservedEvents(event_types=(), complete=True, properties={})
+    assert events == ObservedEvents(event_types=(), complete=True, properties={})
 
 
 @pytest.mark.parametrize(("credential", "status"), [(f"Service {SERVICE_TOKEN}", 200), ("Service x", 401), (None, 401)])

@@ -1,4 +1,4 @@
-"""Previews and plans on real engines: exact, read once for all edits, and exact again when profiles are new."""
+"""Previews and plans on real engines: exact, cached between edits, and exact again when profiles are new."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from segops_membership.service.analysis.previews import Preview
 from segops_membership.service.tenant_lease import LeaseHolder
 from tests.corpus.builders import NOW, NOW_MS, count, event, group, job, new_tenant
 from tests.corpus.scenario import Scenario
-from tests.integration.membership.analysis import announce, use_cases_of
+from tests.integration.membership.analysis import define, use_cases_of
 from tests.integration.membership.harness import MembershipHarness
 
 SEGMENT = 7
@@ -68,7 +68,7 @@ EVERY_TYPE = group(
 
 
 def listing(tenant: int, segment_id: int, version: int, users: Collection[str]) -> StaticMembersChanged:
-    """A static segment's list of exactly these users."""
+    """Return a change that makes these users the list of a static segment."""
     return StaticMembersChanged(
         tenant_id=tenant,
         segment_id=segment_id,
@@ -87,41 +87,41 @@ async def previewed(harness: MembershipHarness, tenant: int, definition: Group, 
 
 
 def assert_exact(
-    found: Preview,
+    preview: Preview,
     definition: Group,
     events: Collection[Event],
     segment_id: int,
     references: Mapping[int, Group],
     lists: Mapping[int, frozenset[str]] = NO_USERS,
 ) -> None:
-    """By the oracle, the whole and every node by itself, over the universe of the whole."""
+    """Compare the whole and every single node with the reference, over the universe of the whole."""
 
-    def members(wanted: Group) -> frozenset[str]:
-        return evaluate(wanted, events, NOW_MS, segment_id=segment_id, references=references, lists=lists)
+    def members(group: Group) -> frozenset[str]:
+        return evaluate(group, events, NOW_MS, segment_id=segment_id, references=references, lists=lists)
 
     expected = members(definition)
     everyone = Group(logic="OR", conditions=(Group(logic="AND", conditions=()), definition))
-    assert found.universe == len(members(everyone))
-    assert found.members.count == len(expected)
-    assert set(found.members.sample) <= expected
-    assert len(found.members.sample) == len(set(found.members.sample)) == min(10, len(expected))
+    assert preview.universe == len(members(everyone))
+    assert preview.members.count == len(expected)
+    assert set(preview.members.sample) <= expected
+    assert len(preview.members.sample) == len(set(preview.members.sample)) == min(10, len(expected))
     nodes = dict(list(walk(definition))[1:])
-    assert [share.path for share in found.per_condition] == list(nodes)
-    for share in found.per_condition:
+    assert [share.path for share in preview.per_condition] == list(nodes)
+    for share in preview.per_condition:
         alone = Group(logic="AND", conditions=(nodes[share.path], everyone))
-        assert (share.kept, share.kept + share.dropped) == (len(members(alone)), found.universe), share.path
+        assert (share.kept, share.kept + share.dropped) == (len(members(alone)), preview.universe), share.path
 
 
 async def test_a_preview_of_every_condition_type_is_exact(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     inner = group(count("buy"))
     await harness.insert(tenant, EVENTS)
-    await announce(harness, tenant, {20: inner})
+    await define(harness, tenant, {20: inner})
 
-    found = await previewed(harness, tenant, EVERY_TYPE, segment_id=SEGMENT)
+    result = await previewed(harness, tenant, EVERY_TYPE, segment_id=SEGMENT)
 
-    assert_exact(found, EVERY_TYPE, EVENTS, SEGMENT, {20: inner})
-    assert [share.kept for share in found.per_condition] == [3, 3, 2, 2, 1, 2, 4, 3, 1, 0, 1, 3]
+    assert_exact(result, EVERY_TYPE, EVENTS, SEGMENT, {20: inner})
+    assert [share.kept for share in result.per_condition] == [3, 3, 2, 2, 1, 2, 4, 3, 1, 0, 1, 3]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -129,17 +129,17 @@ async def test_a_preview_of_any_definition_in_any_world_is_exact(harness: Member
     scenario = Scenario(Random(seed))
     tenant = new_tenant()
     await harness.insert(tenant, scenario.events)
-    await announce(harness, tenant, dict.fromkeys(scenario.lists, group(logic="OR")))
+    await define(harness, tenant, dict.fromkeys(scenario.lists, group(logic="OR")))
     for static, users in scenario.lists.items():
         await harness.lists.store([listing(tenant, static, 1, users)])
     use_cases = use_cases_of(harness)
     for segment_id in range(1, 4):
         references = dict(scenario.references)
         definition = scenario.definition(segment_id)
-        found = await use_cases.previews.preview(tenant, definition, segment_id=segment_id, as_of=NOW)
+        preview = await use_cases.previews.preview(tenant, definition, segment_id=segment_id, as_of=NOW)
 
-        assert_exact(found, definition, scenario.events, segment_id, references, scenario.lists)
-        await announce(harness, tenant, {segment_id: definition})
+        assert_exact(preview, definition, scenario.events, segment_id, references, scenario.lists)
+        await define(harness, tenant, {segment_id: definition})
 
 
 async def test_an_edit_of_one_condition_reads_only_that_one(harness: MembershipHarness) -> None:
@@ -155,8 +155,8 @@ async def test_an_edit_of_one_condition_reads_only_that_one(harness: MembershipH
     again = await previews.preview(tenant, before, segment_id=None, as_of=NOW)
     third = await previews.preview(tenant, edited, segment_id=None, as_of=NOW)
 
-    readings = [each.reading for each in (first, again, third)]
-    assert [(len(each.members), each.cached_predicates) for each in readings] == [(6, 0), (6, 6), (6, 5)]
+    readings = [answer.reading for answer in (first, again, third)]
+    assert [(len(answer.members), answer.cached_predicates) for answer in readings] == [(6, 0), (6, 6), (6, 5)]
     assert (again.reading.rows_read, again.members) == (0, first.members)
     assert 0 < third.reading.rows_read < first.reading.rows_read
     assert third.members.count == len(evaluate(edited, events, NOW_MS, segment_id=1))
@@ -191,16 +191,16 @@ async def test_new_profiles_count_at_once_and_keep_their_numbers_in_the_next_run
     assert (await previewed(harness, tenant, bought)).members.count == 2
     await harness.insert(tenant, [event("new", "buy")])
 
-    found = await previewed(harness, tenant, bought)
+    result = await previewed(harness, tenant, bought)
     await harness.compute.run(job(tenant, 1, {1: bought}))
 
-    assert (found.members.count, found.reading.pending_profiles) == (3, 0)
-    assert set(found.members.sample) == {"a", "b", "new"}
+    assert (result.members.count, result.reading.pending_profiles) == (3, 0)
+    assert set(result.members.sample) == {"a", "b", "new"}
     assert [await harness.segments_of(tenant, user) for user in ("a", "b", "new", "c")] == [(1,), (1,), (1,), ()]
     rows = await harness.clickhouse.query(
         "SELECT count(), uniqExact(n), uniqExact(user_key) FROM profiles WHERE tenant_id = {t:UInt64}", {"t": tenant}
     )
-    assert [int(each) for each in rows.rows[0]] == [5, 5, 5]
+    assert [int(row) for row in rows.rows[0]] == [5, 5, 5]
 
 
 async def test_beside_a_run_that_holds_the_tenant_a_preview_says_what_it_leaves_out(harness: MembershipHarness) -> None:
@@ -226,50 +226,50 @@ async def test_a_plan_compares_both_definitions_as_of_one_instant(harness: Membe
     present, proposed = group(count("buy")), group(count("visit"))
     leads_here = group({"type": "segment", "segment_id": SEGMENT})
     through = group({"type": "segment", "segment_id": 8}, PRO)
-    await announce(harness, tenant, {SEGMENT: present, 8: leads_here, 9: through, 10: group(PRO)}, version=3)
+    await define(harness, tenant, {SEGMENT: present, 8: leads_here, 9: through, 10: group(PRO)}, version=3)
 
-    found = await use_cases_of(harness).previews.plan([tenant], SEGMENT, proposed, as_of=NOW)
+    plan = await use_cases_of(harness).previews.plan([tenant], SEGMENT, proposed, as_of=NOW)
 
-    old, new = (evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in (present, proposed))
-    assert (found.segment_id, found.version, found.dependents) == (SEGMENT, 3, (8, 9))
-    assert (found.before, found.after, found.staying) == (len(old), len(new), len(old & new))
-    assert found.entering.count + found.staying == found.after
-    assert found.leaving.count + found.staying == found.before
-    assert set(found.entering.sample) == new - old == {"c", "d"}
-    assert set(found.leaving.sample) == old - new == {"b"}
+    old, new = (evaluate(stored_event, EVENTS, NOW_MS, segment_id=SEGMENT) for stored_event in (present, proposed))
+    assert (plan.segment_id, plan.version, plan.dependents) == (SEGMENT, 3, (8, 9))
+    assert (plan.before, plan.after, plan.staying) == (len(old), len(new), len(old & new))
+    assert plan.entering.count + plan.staying == plan.after
+    assert plan.leaving.count + plan.staying == plan.before
+    assert set(plan.entering.sample) == new - old == {"c", "d"}
+    assert set(plan.leaving.sample) == old - new == {"b"}
 
 
 async def test_a_plan_compares_two_definitions_neither_of_which_is_the_present_one(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     await harness.insert(tenant, EVENTS)
     first, second, present = group(count("buy")), group(count("visit")), group(PRO)
-    await announce(harness, tenant, {SEGMENT: present}, version=3)
+    await define(harness, tenant, {SEGMENT: present}, version=3)
 
-    found = await use_cases_of(harness).previews.plan([tenant], SEGMENT, second, base=first, as_of=NOW)
+    plan = await use_cases_of(harness).previews.plan([tenant], SEGMENT, second, base=first, as_of=NOW)
 
-    old, new = (evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in (first, second))
-    assert (found.version, found.before, found.after) == (3, len(old), len(new))
-    assert (found.diff.removed, found.diff.added) == (('count "buy" gte 1',), ('count "visit" gte 1',))
-    assert set(found.entering.sample) == new - old == {"c", "d"}
-    assert set(found.leaving.sample) == old - new == {"b"}
+    old, new = (evaluate(item, EVENTS, NOW_MS, segment_id=SEGMENT) for item in (first, second))
+    assert (plan.version, plan.before, plan.after) == (3, len(old), len(new))
+    assert (plan.diff.removed, plan.diff.added) == (('count "buy" gte 1',), ('count "visit" gte 1',))
+    assert set(plan.entering.sample) == new - old == {"c", "d"}
+    assert set(plan.leaving.sample) == old - new == {"b"}
 
 
 async def test_a_plan_of_the_same_definition_changes_nothing_even_with_samples(harness: MembershipHarness) -> None:
     tenant = new_tenant()
     half = group({"type": "sample", "percent": 50})
     await harness.insert(tenant, [event(f"u{index}") for index in range(64)])
-    await announce(harness, tenant, {SEGMENT: half})
+    await define(harness, tenant, {SEGMENT: half})
 
-    found = await use_cases_of(harness).previews.plan([tenant], SEGMENT, half, as_of=NOW)
+    plan = await use_cases_of(harness).previews.plan([tenant], SEGMENT, half, as_of=NOW)
 
-    assert (found.entering.count, found.leaving.count) == (0, 0)
-    assert 0 < found.before == found.after == found.staying < 64
+    assert (plan.entering.count, plan.leaving.count) == (0, 0)
+    assert 0 < plan.before == plan.after == plan.staying < 64
 
 
 async def test_nobody_else_has_the_segment(harness: MembershipHarness) -> None:
     tenant, other = new_tenant(), new_tenant()
     segment = tenant
-    await announce(harness, tenant, {segment: group(PRO)})
+    await define(harness, tenant, {segment: group(PRO)})
     previews = use_cases_of(harness).previews
 
     for tenants in ([other], []):
@@ -281,21 +281,21 @@ async def test_overlaps_of_what_is_published(harness: MembershipHarness) -> None
     tenant, other = new_tenant(), new_tenant()
     definitions = {1: group(count("buy")), 2: group(count("visit")), 3: group(PRO), 4: group()}
     await harness.insert(tenant, EVENTS)
-    await announce(harness, tenant, definitions)
-    await announce(harness, other, {5: group()})
-    await harness.compute.run(job(tenant, 1, {id: each for id, each in definitions.items() if id != 4}))
+    await define(harness, tenant, definitions)
+    await define(harness, other, {5: group()})
+    await harness.compute.run(job(tenant, 1, {id: definition for id, definition in definitions.items() if id != 4}))
     overlaps = use_cases_of(harness).overlaps
 
-    found = await overlaps.overlap(tenant, (3, 1, 4, 2))
+    overlap = await overlaps.overlap(tenant, (3, 1, 4, 2))
 
     members = {id: evaluate(definitions[id], EVENTS, NOW_MS, segment_id=id) for id in (1, 2, 3)} | {4: frozenset()}
-    assert list(found.sizes.items()) == [(id, len(members[id])) for id in (3, 1, 4, 2)]
-    assert list(found.intersections) == [(3, 1), (3, 4), (3, 2), (1, 4), (1, 2), (4, 2)]
-    for pair, size in found.intersections.items():
+    assert list(overlap.sizes.items()) == [(id, len(members[id])) for id in (3, 1, 4, 2)]
+    assert list(overlap.intersections) == [(3, 1), (3, 4), (3, 2), (1, 4), (1, 2), (4, 2)]
+    for pair, size in overlap.intersections.items():
         assert size == len(members[pair[0]] & members[pair[1]])
-    for wanted in permutations((1, 5)):
+    for expected in permutations((1, 5)):
         with pytest.raises(NotFound):
-            await overlaps.overlap(tenant, wanted)
+            await overlaps.overlap(tenant, expected)
 
 
 async def test_who_is_too_many_is_told_to_come_back(harness: MembershipHarness) -> None:
@@ -308,11 +308,11 @@ async def test_who_is_too_many_is_told_to_come_back(harness: MembershipHarness) 
             await previews.preview(tenant, group(PRO), segment_id=None, as_of=NOW)
         with admission.admitted(other), pytest.raises(Unavailable) as overloaded:
             await previews.preview(third, group(PRO), segment_id=None, as_of=NOW)
-    found = await previews.preview(tenant, group(PRO), segment_id=None, as_of=NOW)
+    preview = await previews.preview(tenant, group(PRO), segment_id=None, as_of=NOW)
 
     assert (limited.value.slug, limited.value.headers["Retry-After"]) == ("rate-limited", "1")
     assert (overloaded.value.slug, overloaded.value.headers["Retry-After"]) == ("overloaded", "1")
-    assert found.members.count == 0
+    assert preview.members.count == 0
 
 
 async def test_a_statement_that_takes_too_long_is_refused(harness: MembershipHarness) -> None:
@@ -331,7 +331,7 @@ async def test_a_statement_that_takes_too_long_is_refused(harness: MembershipHar
 
     assert refusal.value.slug == "evaluation-refused"
     assert refusal.value.errors[0].path == "definition"
-    assert "for want of time" in refusal.value.errors[0].detail
+    assert "exceeds the limit on time" in refusal.value.errors[0].detail
     assert isinstance(refusal.value.__cause__, QueryRefused)
 
 
@@ -339,13 +339,13 @@ async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(
     tenant = new_tenant()
     refers: dict[str, object] = {"type": "segment", "segment_id": 30}
     await harness.insert(tenant, EVENTS)
-    await announce(harness, tenant, {30: group(logic="OR"), SEGMENT: group(PRO)})
+    await define(harness, tenant, {30: group(logic="OR"), SEGMENT: group(PRO)})
     await harness.lists.store([listing(tenant, 30, 1, {"a", "unseen"})])
     previews = use_cases_of(harness).previews
     first = await previews.preview(tenant, group(count("buy")), segment_id=None, as_of=NOW)
 
-    found = await previews.preview(tenant, group(refers, {**PRO, "negate": True}), segment_id=None, as_of=NOW)
-    await announce(harness, tenant, {30: group(logic="OR")}, version=2)
+    preview = await previews.preview(tenant, group(refers, {**PRO, "negate": True}), segment_id=None, as_of=NOW)
+    await define(harness, tenant, {30: group(logic="OR")}, version=2)
     with pytest.raises(Unavailable):
         await previews.preview(tenant, group(refers), segment_id=None, as_of=NOW)
     await harness.lists.store([listing(tenant, 30, 2, {"later"})])
@@ -353,8 +353,8 @@ async def test_a_list_that_was_changed_is_waited_for_and_its_users_are_profiles(
     with pytest.raises(ValidationFailed) as refusal:
         await previews.plan([tenant], 30, group(PRO), as_of=NOW)
 
-    assert (first.universe, found.universe) == (4, 5)
-    assert set(found.members.sample) == {"a", "unseen"}
-    assert [(share.kept, share.dropped) for share in found.per_condition] == [(2, 3), (4, 1)]
+    assert (first.universe, preview.universe) == (4, 5)
+    assert set(preview.members.sample) == {"a", "unseen"}
+    assert [(share.kept, share.dropped) for share in preview.per_condition] == [(2, 3), (4, 1)]
     assert later.members.sample == ("later",)
     assert refusal.value.errors[0].path == "segment_id"

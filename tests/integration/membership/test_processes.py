@@ -74,8 +74,8 @@ async def _final(log: EventLog, tenant: int) -> ComputeResult:
 async def _known(harness: MembershipHarness, tenant: int) -> SegmentDefinition:
     definitions = PostgresSegmentDefinitions(engine=harness.engine)
     for _ in range(300):
-        if (found := await definitions.find(tenant, 42)) is not None:
-            return found
+        if (definition := await definitions.find(tenant, 42)) is not None:
+            return definition
         await asyncio.sleep(0.1)
     raise TimeoutError("the definition did not arrive")
 
@@ -93,22 +93,22 @@ async def test_a_worker_process_finishes_the_job_that_another_died_with(
         tenant_id=tenant, segment_id=42, version=1, definition=group(count()), refresh="manual", deleted=False
     )
     await log.append(SEGMENTS, tenant_key(tenant), change.model_dump_json().encode() + b"\n")
-    asked = job(tenant, 1, {42: group(count())})
-    await log.append(COMPUTE_JOBS, tenant_key(tenant), asked.model_dump_json().encode() + b"\n")
+    compute_job = job(tenant, 1, {42: group(count())})
+    await log.append(COMPUTE_JOBS, tenant_key(tenant), compute_job.model_dump_json().encode() + b"\n")
 
     status, said = await _run(environment | {"SEGOPS_CRASH_AT": "after_append"}, "worker")
     assert (status, "crash point after_append reached" in said) == (137, True), said
     worker = await _start(environment, "worker")
     result = await _final(log, tenant)
-    known = await _known(harness, tenant)
+    existing = await _known(harness, tenant)
     worker.terminate()
     await worker.wait()
 
     assert isinstance(result, SucceededResult)
     assert result.run_id == 1
-    assert [(each.segment_id, each.entered) for each in result.segments] == [(42, 1)]
+    assert [(segment.segment_id, segment.entered) for segment in result.segments] == [(42, 1)]
     assert await harness.segments_of(tenant, "u") == (42,)
-    assert (known.version, known.definition) == (1, group(count()))
+    assert (existing.version, existing.definition) == (1, group(count()))
     assert worker.returncode == 0
     await log.close()
 

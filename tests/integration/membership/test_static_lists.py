@@ -1,4 +1,4 @@
-"""Static lists on real engines: changes come in, runs evaluate them, users are looked up."""
+"""Static lists on real engines: changes are stored, runs evaluate them, users are looked up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOBODY = Group(logic="OR", conditions=())
 def change(
     tenant_id: int, version: int, *, base: int | None = None, part: int = 1, parts: int = 1, **more: object
 ) -> StaticMembersChanged:
-    """A portion of a change of the list."""
+    """Return a portion of a change of the list."""
     return StaticMembersChanged.model_validate(
         {
             "tenant_id": tenant_id,
@@ -45,7 +45,7 @@ def change(
 
 
 def list_job(tenant_id: int, run_id: int, version: int, rule: Group | None = None) -> ComputeJob:
-    """A run of the list, or of a rule that refers to it."""
+    """Return a job for the list, or for a rule that refers to it."""
     static = JobSegment(id=LIST, version=version, definition=NOBODY, list_version=version)
     segments = (static,) if rule is None else (JobSegment(id=RULE, version=1, definition=rule),)
     references = () if rule is None else (static,)
@@ -60,22 +60,22 @@ async def test_a_list_is_its_changes_in_their_order(harness: MembershipHarness) 
     await harness.insert(tenant, [event("known")])
     await harness.lists.store([change(tenant, 1, replace=True, add=["known", "unknown", "é\n"])])
     await harness.compute.run(list_job(tenant, 1, 1))
-    assert [await harness.segments_of(tenant, each) for each in ("known", "unknown", "é\n", "nobody")] == [
+    assert [await harness.segments_of(tenant, user) for user in ("known", "unknown", "é\n", "nobody")] == [
         (LIST,),
         (LIST,),
         (LIST,),
         (),
     ]
-    done = await harness.succeeded(tenant)
-    assert done.segments[0].size == 3
+    result = await harness.succeeded(tenant)
+    assert result.segments[0].size == 3
 
     await harness.lists.store([change(tenant, 2, add=["new"], remove=["known", "never"])])
     await harness.compute.run(list_job(tenant, 2, 2))
-    assert [await harness.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(), (LIST,), (LIST,)]
+    assert [await harness.segments_of(tenant, user) for user in ("known", "unknown", "new")] == [(), (LIST,), (LIST,)]
 
     await harness.lists.store([change(tenant, 3, replace=True, add=["known"])])
     await harness.compute.run(list_job(tenant, 3, 3))
-    assert [await harness.segments_of(tenant, each) for each in ("known", "unknown", "new")] == [(LIST,), (), ()]
+    assert [await harness.segments_of(tenant, user) for user in ("known", "unknown", "new")] == [(LIST,), (), ()]
 
 
 async def test_a_change_counts_when_all_its_parts_are_there(harness: MembershipHarness) -> None:
@@ -83,12 +83,12 @@ async def test_a_change_counts_when_all_its_parts_are_there(harness: MembershipH
     await harness.lists.store([change(tenant, 1, replace=True, add=["a"])])
     await harness.lists.store([change(tenant, 2, replace=True, part=1, parts=2, add=["b"])])
     await harness.compute.run(list_job(tenant, 1, 1))
-    assert [await harness.segments_of(tenant, each) for each in "abc"] == [(LIST,), (), ()]
+    assert [await harness.segments_of(tenant, user) for user in "abc"] == [(LIST,), (), ()]
     with pytest.raises(EngineUnavailable):
         await harness.compute.run(list_job(tenant, 2, 2))
     await harness.lists.store([change(tenant, 2, replace=True, part=2, parts=2, add=["c"])])
     await harness.compute.run(list_job(tenant, 2, 2))
-    assert [await harness.segments_of(tenant, each) for each in "abc"] == [(), (LIST,), (LIST,)]
+    assert [await harness.segments_of(tenant, user) for user in "abc"] == [(), (LIST,), (LIST,)]
 
 
 def record(offset: int, portion: StaticMembersChanged | bytes) -> Record:
@@ -107,7 +107,7 @@ def batch(records: Sequence[Record]) -> Batch:
 
 
 async def test_of_a_change_that_misses_a_part_one_record_is_bad(harness: MembershipHarness) -> None:
-    """However many parts it has: too many bad records would stop the lists of everybody."""
+    """Only one, however many parts are missing: too many bad records would stop the lists of all tenants."""
     tenant = new_tenant()
     whole = [change(tenant, 2, part=part, parts=50, add=[f"u{part}"]) for part in range(1, 51)]
     records = [
@@ -115,22 +115,22 @@ async def test_of_a_change_that_misses_a_part_one_record_is_bad(harness: Members
         record(2, whole[0]),
         record(3, b'{"tenant_id":1}'),
     ]
-    records += [record(2 + each.part, each) for each in whole[2:]]
+    records += [record(2 + number.part, number) for number in whole[2:]]
     handler = StaticMembers(lists=harness.lists)
     with pytest.raises(BadRecords) as refused:
         await handler.handle(batch(records))
-    assert [(each.offset, each.code) for each in refused.value.records] == [
+    assert [(item.offset, item.code) for item in refused.value.records] == [
         (3, "not-a-list-portion"),
         (5, "portion-missing"),
     ]
-    await handler.handle(batch([each for each in records if each.offset not in (3, 5)]))
+    await handler.handle(batch([item for item in records if item.offset not in (3, 5)]))
     await handler.handle(batch([record(60, change(tenant, 3, replace=True, add=["b"]))]))
     await harness.compute.run(list_job(tenant, 1, 3))
     assert await harness.segments_of(tenant, "b") == (LIST,)
 
 
 class Forgetful(StoredStaticLists):
-    """Dies before it has noted what it stored."""
+    """Crashes before it saves the state of what it stored."""
 
     async def save_state(self, tenant_id: int, segment_id: int, state: StaticListState) -> None:
         raise EngineUnavailable("gone")
@@ -161,17 +161,17 @@ async def test_what_no_list_holds_any_more_is_dropped(harness: MembershipHarness
 
 
 async def stored(harness: MembershipHarness, tenant_id: int, expected: set[str]) -> set[str]:
-    """Whom the table has; the expected ones as soon as it has them, for dropping takes a moment."""
-    found: set[str] = set()
+    """Return the users in the table, at the latest when they are the expected ones: rows are deleted in the background."""
+    observed: set[str] = set()
     for _ in range(100):
         rows = await harness.clickhouse.query(
             "SELECT user_id FROM static_members WHERE tenant_id = {t:UInt64}", {"t": tenant_id}
         )
-        found = {str(row[0]) for row in rows.rows}
-        if found == expected:
+        observed = {str(row[0]) for row in rows.rows}
+        if observed == expected:
             break
         await asyncio.sleep(0.05)
-    return found
+    return observed
 
 
 async def test_a_run_that_was_overtaken_twice_starts_again(harness: MembershipHarness) -> None:
@@ -193,11 +193,11 @@ async def test_rules_refer_to_lists_and_their_universe_holds_the_ids(harness: Me
     await harness.lists.store([change(tenant, 1, replace=True, add=["both", "listed"])])
     refers: dict[str, object] = {"type": "segment", "segment_id": LIST}
     await harness.compute.run(list_job(tenant, 1, 1, group(refers, count(operator="lt", value=1))))
-    assert [await harness.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (), (RULE,)]
+    assert [await harness.segments_of(tenant, user) for user in ("both", "outside", "listed")] == [(), (), (RULE,)]
     await harness.compute.run(list_job(tenant, 2, 1, group({**refers, "negate": True})))
-    assert [await harness.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(), (RULE,), ()]
+    assert [await harness.segments_of(tenant, user) for user in ("both", "outside", "listed")] == [(), (RULE,), ()]
     await harness.compute.run(list_job(tenant, 3, 1, group()))
-    assert [await harness.segments_of(tenant, each) for each in ("both", "outside", "listed")] == [(RULE,), (RULE,), ()]
+    assert [await harness.segments_of(tenant, user) for user in ("both", "outside", "listed")] == [(RULE,), (RULE,), ()]
 
 
 async def test_a_list_with_a_missing_part_fails_its_runs_until_it_is_replaced(harness: MembershipHarness) -> None:
@@ -207,8 +207,8 @@ async def test_a_list_with_a_missing_part_fails_its_runs_until_it_is_replaced(ha
     following = change(tenant, 3, add=["c"])
     assert await harness.lists.store([late, following]) == [late, following]
     await harness.compute.run(list_job(tenant, 1, 2))
-    done = await harness.failed(tenant)
-    assert done.problem.type.endswith("/static-list-incomplete")
+    result = await harness.failed(tenant)
+    assert result.problem.type.endswith("/static-list-incomplete")
     assert await harness.lists.store([change(tenant, 4, replace=True, add=["d"])]) == []
     await harness.compute.run(list_job(tenant, 2, 4))
-    assert [await harness.segments_of(tenant, each) for each in "abcd"] == [(), (), (), (LIST,)]
+    assert [await harness.segments_of(tenant, user) for user in "abcd"] == [(), (), (), (LIST,)]

@@ -66,7 +66,7 @@ async def test_a_run_numbers_new_profiles_and_publishes_their_segments(membershi
     started, result = membership.reporter.results
     assert isinstance(started, RunningResult)
     assert isinstance(result, SucceededResult)
-    assert [(each.segment_id, each.size, each.entered, each.exited) for each in result.segments] == [
+    assert [(segment.segment_id, segment.size, segment.entered, segment.exited) for segment in result.segments] == [
         (10, 1, 1, 0),
         (20, 1, 1, 0),
     ]
@@ -95,8 +95,8 @@ async def test_a_digest_does_not_depend_on_the_way_to_the_members(membership: Me
     membership.store(event("cyd"))
     await membership.compute.run(job(TENANT, 2, {10: LOGGED_IN}))
     await membership.compute.run(job(TENANT, 3, {20: LOGGED_IN}))
-    results = [each for each in membership.reporter.results if isinstance(each, SucceededResult)]
-    stepwise, at_once = (each.segments[0].digest for each in results[1:])
+    results = [result for result in membership.reporter.results if isinstance(result, SucceededResult)]
+    stepwise, at_once = (result.segments[0].digest for result in results[1:])
     assert stepwise is not None
     assert stepwise == at_once
 
@@ -118,7 +118,7 @@ async def test_a_broken_reference_fails_its_segment_alone(
     await membership.compute.run(job(TENANT, 1, {10: LOGGED_IN, 11: group(member_of(20))}, references=references))
     result = membership.succeeded()
     assert failures_of(result) == {11: "reference-broken"}
-    assert [each.segment_id for each in result.segments] == [10]
+    assert [segment.segment_id for segment in result.segments] == [10]
     assert await membership.segments_of("ada") == [(10,)]
 
 
@@ -145,7 +145,7 @@ async def test_a_refused_predicate_fails_the_segments_that_need_it(membership: M
     await membership.compute.run(job(TENANT, 1, segments))
     result = membership.succeeded()
     assert failures_of(result) == dict.fromkeys((20, 30, 40), "evaluation-refused")
-    assert [each.segment_id for each in result.segments] == [10]
+    assert [segment.segment_id for segment in result.segments] == [10]
 
 
 async def test_a_refused_universe_fails_the_run(membership: MembershipInMemory) -> None:
@@ -167,7 +167,7 @@ async def test_only_the_segments_of_later_runs_are_superseded(membership: Member
     membership.store(event("ada"))
     await membership.compute.run(job(TENANT, 2, {10: LOGGED_IN}))
     await membership.compute.run(job(TENANT, 1, {10: NOBODY, 20: group(member_of(10, negate=True))}))
-    assert [each.segment_id for each in membership.succeeded().segments] == [20]
+    assert [segment.segment_id for segment in membership.succeeded().segments] == [20]
     # The superseded segment counts by its definition in the job.
     assert await membership.segments_of("ada") == [(10, 20)]
 
@@ -186,7 +186,7 @@ async def test_a_repeated_job_publishes_once(membership: MembershipInMemory) -> 
     membership.store(event("ada"))
     for _ in range(2):
         await membership.compute.run(job(TENANT, 1, {10: LOGGED_IN}))
-    assert [type(each) for each in membership.reporter.results] == [RunningResult, SucceededResult]
+    assert [type(result) for result in membership.reporter.results] == [RunningResult, SucceededResult]
     assert len(membership.reporter.changes) == 1
 
 
@@ -225,7 +225,7 @@ async def test_a_run_makes_visible_first_what_a_crashed_one_has_decided(membersh
     assert await membership.segments_of("ada") == [()]
     await membership.compute.run(job(TENANT, 2, {2: LOGGED_IN}))
     assert await membership.segments_of("ada") == [(1, 2)]
-    visible = sorted(each.number for each in membership.run_results.visible.values())
+    visible = sorted(result.number for result in membership.run_results.visible.values())
     assert visible == [1, 2]
 
 
@@ -298,7 +298,7 @@ async def test_a_run_whose_result_cannot_be_reported_is_reported_by_the_next_del
         await membership.compute.run(job(TENANT, 1, {10: LOGGED_IN}))
     membership.reporter.reachable = True
     await membership.compute.run(job(TENANT, 1, {10: LOGGED_IN}))
-    assert [type(each) for each in membership.reporter.results] == [RunningResult, SucceededResult]
+    assert [type(result) for result in membership.reporter.results] == [RunningResult, SucceededResult]
     assert changes(membership, 1) == [(10, "ada", "entered")]
 
 
@@ -314,9 +314,9 @@ async def test_progress_is_reported_while_a_run_takes_long(membership: Membershi
     membership.evaluation.before = take_long
     await membership.compute.run(job(TENANT, 1, {10: LOGGED_IN}))
     phases = [
-        each.progress.phase
-        for each in membership.reporter.results
-        if isinstance(each, RunningResult) and each.progress is not None
+        result.progress.phase
+        for result in membership.reporter.results
+        if isinstance(result, RunningResult) and result.progress is not None
     ]
     assert phases == ["evaluating"]
 

@@ -17,7 +17,7 @@ IN, OUT = group(count()), group(logic="OR")
 
 
 async def publish(membership: MembershipInMemory, run_id: int, segment_id: int) -> None:
-    """Publish a segment with `ada` as its only member, a moment after what happened before."""
+    """Publish a segment with `ada` as its only member, a millisecond later."""
     membership.clock.advance(0.001)
     membership.store(event("ada"))
     await membership.compute.run(job(TENANT, run_id, {segment_id: IN}))
@@ -167,8 +167,8 @@ async def test_a_process_that_waits_too_long_reads_itself(membership: Membership
 
 async def test_a_past_instant_is_read_from_the_warehouse(membership: MembershipInMemory) -> None:
     await publish(membership, 1, 10)
-    seen = [await membership.lookup.segments_as_of(TENANT, "ada", NOW_MS + ms) for ms in (-1, 0)]
-    assert [(each.segment_ids, each.cached) for each in seen] == [((), False), ((10,), False)]
+    segments = [await membership.lookup.segments_as_of(TENANT, "ada", NOW_MS + ms) for ms in (-1, 0)]
+    assert [(answer.segment_ids, answer.cached) for answer in segments] == [((), False), ((10,), False)]
     membership.reader.reachable = False
     membership.clock.advance(STALE_S)
     with pytest.raises(Unavailable):

@@ -67,7 +67,7 @@ async def test_profiles_are_numbered_unless_a_run_holds_the_tenant(membership: M
     during = await waiting
     await membership.leases.release(TENANT, fence)
     after = await preview(membership, LOGGED_IN)
-    assert [(each.members.count, each.reading.pending_profiles) for each in (during, after)] == [(0, 1), (1, 0)]
+    assert [(answer.members.count, answer.reading.pending_profiles) for answer in (during, after)] == [(0, 1), (1, 0)]
 
 
 async def test_users_of_a_list_are_in_the_universe(membership: MembershipInMemory) -> None:

@@ -1,4 +1,4 @@
-"""How far a run is: told twice a second at most, and nothing about it hurts the run."""
+"""Progress of a run is reported at most twice a second, and a failing report does not fail the run."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ async def settle() -> None:
 
 
 async def test_the_newest_state_is_told_now_and_then() -> None:
-    clock, told = ManualClock(NOW), list[tuple[str, int, int]]()
+    clock, reported = ManualClock(NOW), list[tuple[str, int, int]]()
 
     async def tell(progress: RunProgress) -> None:
-        told.append((progress.phase, progress.done, progress.total))
+        reported.append((progress.phase, progress.done, progress.total))
 
     async with progress_reported(tell, clock, total=200) as progress:
         progress.enter("numbering")
         await settle()
-        assert told == []
+        assert reported == []
         for _ in range(100):
             progress.evaluated(1)
         clock.advance(REPORT_EVERY_S)
         await settle()
         clock.advance(REPORT_EVERY_S)
         await settle()
-        assert told == [("evaluating", 100, 200)]
+        assert reported == [("evaluating", 100, 200)]
         progress.evaluated(100)
         progress.enter("comparing")
     clock.advance(10 * REPORT_EVERY_S)
     await settle()
-    assert told == [("evaluating", 100, 200)]
+    assert reported == [("evaluating", 100, 200)]
 
 
 async def test_word_that_cannot_be_given_is_left_out() -> None:
-    clock, told = ManualClock(NOW), list[int]()
+    clock, reported = ManualClock(NOW), list[int]()
 
     async def tell(progress: RunProgress) -> None:
-        if not told:
-            told.append(-1)
+        if not reported:
+            reported.append(-1)
             raise EngineUnavailable("the log is away")
-        told.append(progress.done)
+        reported.append(progress.done)
 
     async with progress_reported(tell, clock, total=2) as progress:
         for _ in range(2):
@@ -57,4 +57,4 @@ async def test_word_that_cannot_be_given_is_left_out() -> None:
             await settle()
             clock.advance(REPORT_EVERY_S)
             await settle()
-    assert told == [-1, 2]
+    assert reported == [-1, 2]

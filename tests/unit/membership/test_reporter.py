@@ -1,4 +1,4 @@
-"""Lines of changes are those of their model, whatever a user is called."""
+"""Lines of changes are read back as they were reported, whatever the user's id."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ async def test_many_lines_become_several_records() -> None:
     records = [r for p in range(MEMBERSHIP_CHANGES.partitions) for r in await log.tail(MEMBERSHIP_CHANGES, p, 1_000)]
     assert all(record.size < MAX_RECORD_BYTES for record in records)
     assert sum(len(record.value) for record in records) > MEMBERSHIP_CHANGES.partitions * 512 * 1024
-    found = [MembershipChanged.model_validate_json(line) for r in records for line in r.value.splitlines()]
-    assert sorted(each.user_id for each in found) == sorted(users)
+    messages = [MembershipChanged.model_validate_json(line) for r in records for line in r.value.splitlines()]
+    assert sorted(item.user_id for item in messages) == sorted(users)
 
 
 async def test_nobody_is_no_record() -> None:

@@ -55,9 +55,9 @@ def test_the_newest_instant_of_a_tenant_is_one_that_is_neither_old_nor_in_the_fu
 def test_the_least_recently_used_goes_when_there_are_too_many_bytes() -> None:
     clock = ManualClock(START)
     cache = SnapshotCache(clock=clock, max_bytes=3 * BYTES)
-    first, second, third = (snapshot(clock, 1, each, MANY) for each in (1, 2, 3))
-    for each in (first, second, third):
-        cache.keep(each)
+    first, second, third = (snapshot(clock, 1, number, MANY) for number in (1, 2, 3))
+    for item in (first, second, third):
+        cache.keep(item)
     assert cache.get(1, 1) is first
 
     cache.add(third, {PREDICATE: BitMap([1])})

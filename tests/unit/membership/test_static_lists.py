@@ -21,15 +21,15 @@ NOBODY = Group(logic="OR", conditions=())
 
 
 def portion(version: int, part: int = 1, parts: int = 1, **more: object) -> StaticMembersChanged:
-    told = {"tenant_id": 1, "segment_id": 2, "list_version": version, "base_version": version - 1} | more
-    return StaticMembersChanged.model_validate(told | {"part": part, "parts": parts})
+    common = {"tenant_id": 1, "segment_id": 2, "list_version": version, "base_version": version - 1} | more
+    return StaticMembersChanged.model_validate(common | {"part": part, "parts": parts})
 
 
 def after(*portions: StaticMembersChanged) -> StaticListState:
-    found = StaticListState()
-    for each in portions:
-        found = found.after(each)
-    return found
+    state = StaticListState()
+    for item in portions:
+        state = state.after(item)
+    return state
 
 
 CHANGES = [
@@ -45,32 +45,32 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(
-    ("told", "since", "version", "kept"),
+    ("count", "since", "version", "kept"),
     [(1, 1, 1, 0), (2, 1, 1, 0), (3, 1, 2, 0), (5, 1, 2, 0), (6, 4, 4, 1), (7, 4, 5, 1), (8, 6, 6, 4)],
 )
-def test_a_change_counts_with_its_last_part(told: int, since: int, version: int, kept: int) -> None:
-    found = after(*CHANGES[:told])
-    assert (found.since, found.version, found.kept, found.lost) == (since, version, kept, False)
+def test_a_change_counts_with_its_last_part(count: int, since: int, version: int, kept: int) -> None:
+    result = after(*CHANGES[:count])
+    assert (result.since, result.version, result.kept, result.lost) == (since, version, kept, False)
 
 
 def test_what_comes_again_changes_nothing() -> None:
     random = Random(1)
     for _ in range(200):
-        told: list[StaticMembersChanged] = []
-        for each in CHANGES:
-            told += [each, *random.sample(told, min(len(told), 2))]
-        assert after(*told) == after(*CHANGES)
+        delivered: list[StaticMembersChanged] = []
+        for item in CHANGES:
+            delivered += [item, *random.sample(delivered, min(len(delivered), 2))]
+        assert after(*delivered) == after(*CHANGES)
 
 
-@pytest.mark.parametrize("missing", [0, 1, 2, 6])
-def test_without_a_portion_nothing_after_it_counts_until_a_replacement(missing: int) -> None:
-    told = [each for i, each in enumerate(CHANGES) if i != missing]
-    until = {0: 3, 1: 3, 2: 3, 6: 6}[missing]
-    whole = after(*CHANGES[:missing])
-    for end in range(missing, until):
-        assert after(*told[:end]).version <= whole.version
-    assert after(*told).version == 6
-    assert not after(*told).lost
+@pytest.mark.parametrize("lost", [0, 1, 2, 6])
+def test_without_a_portion_nothing_after_it_counts_until_a_replacement(lost: int) -> None:
+    arrived = [item for i, item in enumerate(CHANGES) if i != lost]
+    until = {0: 3, 1: 3, 2: 3, 6: 6}[lost]
+    whole = after(*CHANGES[:lost])
+    for end in range(lost, until):
+        assert after(*arrived[:end]).version <= whole.version
+    assert after(*arrived).version == 6
+    assert not after(*arrived).lost
 
 
 def test_a_portion_that_follows_nothing_loses_the_list() -> None:
@@ -81,8 +81,8 @@ def test_a_portion_that_follows_nothing_loses_the_list() -> None:
 
 
 def test_a_deleted_list_keeps_nothing() -> None:
-    found = after(*CHANGES, portion(7, replace=True, deleted=True))
-    assert (found.since, found.version, found.kept) == (7, 7, 7)
+    result = after(*CHANGES, portion(7, replace=True, deleted=True))
+    assert (result.since, result.version, result.kept) == (7, 7, 7)
 
 
 def refers(segment_id: int, *, negate: bool = False) -> dict[str, object]:
@@ -120,9 +120,9 @@ ATOMS: Mapping[Predicate, BitMap] = {
 )
 def test_a_definition_has_the_universe_of_the_lists_it_leads_to(definition: Group, expected: str) -> None:
     references = {2: NOBODY, 3: NOBODY, 4: rule(refers(2)), 5: rule(refers(2, negate=True)), 6: rule(refers(5))}
-    lists = {atom.segment_id: atom for atom in ATOMS if isinstance(atom, StaticListPredicate)}
+    lists = {predicate.segment_id: predicate for predicate in ATOMS if isinstance(predicate, StaticListPredicate)}
     compiled = compile_definition(definition, 0, segment_id=1, references=references, lists=lists)
-    found = members(compiled, ATOMS, BitMap([NUMBERS["e"]]))
-    assert {name for name, number in NUMBERS.items() if number in found} == set(expected)
+    result = members(compiled, ATOMS, BitMap([NUMBERS["e"]]))
+    assert {name for name, number in NUMBERS.items() if number in result} == set(expected)
     events = [Event("e", "login", "m", 0, {})]
     assert evaluate(definition, events, 0, segment_id=1, references=references, lists=LISTS) == set(expected)

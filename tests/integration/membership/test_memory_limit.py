@@ -51,12 +51,12 @@ async def tenant(harness: MembershipHarness) -> AsyncIterator[int]:
 
 
 async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> EvaluationResult:
-    atoms = predicates_of(compile_definition(DEFINITION, NOW_MS, segment_id=1))
+    predicates = predicates_of(compile_definition(DEFINITION, NOW_MS, segment_id=1))
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes)
     watched: list[int] = []
-    found = await evaluation.evaluate(tenant, atoms, NOW_MS, watched.append)
-    assert sum(watched) == len(atoms)
-    return found
+    result = await evaluation.evaluate(tenant, predicates, NOW_MS, watched.append)
+    assert sum(watched) == len(predicates)
+    return result
 
 
 class Recording(ClickHouse):
@@ -102,19 +102,19 @@ SEQUENCE = group({"type": "event_sequence", "steps": [{"event_type": "login"}] *
 async def test_what_will_not_fit_is_asked_part_by_part_at_once(
     recording: Recording, tenant: int, definition: Group, memory_mib: int, sent: list[tuple[str, bool]]
 ) -> None:
-    atoms = predicates_of(compile_definition(definition, NOW_MS, segment_id=1))
+    predicates = predicates_of(compile_definition(definition, NOW_MS, segment_id=1))
     universe = BitMap(range(USERS))
     evaluation = ClickHouseEvaluation(clickhouse=recording, memory_bytes=memory_mib * 1024**2)
 
-    found = await evaluation.evaluate(tenant, atoms, NOW_MS, universe=universe)
+    result = await evaluation.evaluate(tenant, predicates, NOW_MS, universe=universe)
 
-    assert [len(members) for members in found.members.values()] == [USERS if definition is LOGINS else 0]
+    assert [len(members) for members in result.members.values()] == [USERS if definition is LOGINS else 0]
     assert recording.sent == sent
 
 
 async def test_queries_tell_the_rows_that_are_to_be_read(recording: Recording, tenant: int) -> None:
-    atoms = predicates_of(compile_definition(LOGINS, NOW_MS, segment_id=1))
-    universe, logins = await ClickHouseEvaluation(clickhouse=recording).queries(tenant, atoms, NOW_MS)
+    predicates = predicates_of(compile_definition(LOGINS, NOW_MS, segment_id=1))
+    universe, logins = await ClickHouseEvaluation(clickhouse=recording).queries(tenant, predicates, NOW_MS)
     # Whole granules of 8,192 rows, in which other events may lie.
     assert USERS <= universe.rows <= USERS + 2 * 8192
     assert 3 * USERS <= logins.rows <= 3 * USERS + 4 * 8192
