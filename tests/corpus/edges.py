@@ -1,4 +1,4 @@
-"""A small fixed corpus: events at the edges of the language, and conditions on which those edges decide."""
+"""A small fixed corpus: events at the edges of the language, and conditions that those edges decide."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
 }
 
 _ASKED_ALONE = ("ping", "beat")
-"""Types of which one thing is asked, so that nothing else decides how they are read."""
+"""Event types with a single condition each, so that no other condition decides how they are read."""
 
 EVENTS: list[Event] = [
     *(

@@ -1,4 +1,4 @@
-"""Which operators a value can satisfy, and what there is in a payload to ask about."""
+"""Which operators a value can satisfy, and which paths a payload has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_FAMILY: dict[str, tuple[str, ...]] = {
 
 
 def families(value: Any) -> tuple[str, ...]:
-    """The families of operators that such a value can satisfy, the sharp ones more often; now and then, any."""
+    """Return families of operators: those that can tell such a value apart are repeated, so that they are drawn more often."""
     if isinstance(value, bool):
         return ("equality", "membership", "containment", *BY_FAMILY)
     if isinstance(value, int | float):
@@ -40,7 +40,7 @@ def families(value: Any) -> tuple[str, ...]:
 
 
 def walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every place in a payload with what is there; keys that no path can spell are left out."""
+    """Yield every path in a payload with its value; keys that no path can spell are left out."""
     inside: Sequence[tuple[str, Any]] = ()
     if isinstance(value, dict):
         inside = [(key, each) for key, each in value.items() if not key.endswith("\\")]

@@ -189,7 +189,7 @@ SQL_MUTANTS = (
         "if False and any(kind_of(predicate).merges",
     ),
     Mutant(
-        "duplicates counted beside none",
+        "duplicates counted with none",
         statements,
         "if any(kind_of(predicate).merges",
         "if all(kind_of(predicate).merges",
@@ -202,7 +202,7 @@ SQL_MUTANTS = (
         "predicate.count > 1 or ",
         "",
     ),
-    Mutant("what one atom checks is asked of all", statements, "frozenset.intersection(", "frozenset().union("),
+    Mutant("what one predicate checks is asked of all", statements, "frozenset.intersection(", "frozenset().union("),
     Mutant("window includes its start", statements, "timestamp > ", "timestamp >= "),
     Mutant("window excludes its end", statements, "timestamp <= ", "timestamp < "),
     Mutant(

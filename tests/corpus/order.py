@@ -1,4 +1,4 @@
-"""Conditions on the order of events and on how long a trait is held, with durations at or just beside what there is."""
+"""Conditions on the order of events and on how long a trait was held, with durations at or near those in the events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Where = Callable[[Event], list[dict[str, Any]]]
 def sequence_condition(
     random: Random, events: Sequence[Event], as_of_ms: int, patterns: Sequence[str], where: Where
 ) -> dict[str, Any]:
-    """Steps that events of one profile take, mostly in their order, in about the time that they took."""
+    """Return a sequence of one profile's events, mostly in their order, within about the time that they took."""
     own = _busy(random, [each for each in events if each.timestamp_ms <= as_of_ms] or events)
     times = {each.timestamp_ms: each for each in own}
     chosen = list(times.values())
@@ -32,7 +32,7 @@ def sequence_condition(
 
 
 def _busy(random: Random, events: Sequence[Event]) -> list[Event]:
-    """The events of a profile, mostly of one with events of several times."""
+    """Return the events of a profile, mostly of one with events at several times."""
     by_profile: dict[str, list[Event]] = {}
     for each in events:
         by_profile.setdefault(each.profile_id, []).append(each)
@@ -41,7 +41,7 @@ def _busy(random: Random, events: Sequence[Event]) -> list[Event]:
 
 
 def set_again(calls: Sequence[Event]) -> list[Event]:
-    """The identify calls that say something of a trait of which another call of the profile does, too."""
+    """Return the identify calls that set a trait which another call of the same profile sets, too."""
     return [
         each
         for each in calls
@@ -53,7 +53,7 @@ def set_again(calls: Sequence[Event]) -> list[Event]:
 
 
 def held_for(random: Random, calls: Sequence[Event], subject: Event, as_of_ms: int) -> dict[str, Any]:
-    """About as long as it is since something was set, mostly for the subject's profile."""
+    """Return a duration near the age of an identify call, mostly of the subject's profile."""
     own = [each for each in calls if each.profile_id == subject.profile_id]
     ages_s = [(as_of_ms - each.timestamp_ms) // 1000 for each in (*own, *own, *calls)]
     age_s = max(0, random.choice([*ages_s, 0, 1]) + random.choice((-1, 0, 0, 1)))

@@ -242,7 +242,7 @@ class Scenario:
         }
 
     def _subject(self, event_type: str) -> Event:
-        """An event to ask about, of the type if there is one."""
+        """Return an event to ask about, of the type if there is one."""
         return self._random.choice([each for each in self._fresh if each.event_type == event_type] or self._fresh)
 
     def _event_count(self) -> dict[str, Any]:
@@ -260,7 +260,7 @@ class Scenario:
         return condition if pick((True, False)) else {**condition, "window": pick(WINDOWS)}
 
     def _event_time(self) -> dict[str, Any]:
-        """A condition on the time of an event, at or just beside a time at which there is one."""
+        """Return a condition with an instant at or next to that of an event."""
         pick = self._random.choice
         subject = pick(self._fresh)
         operator = pick(("before", "after", "within_last", "not_within_last"))
@@ -329,25 +329,25 @@ class Scenario:
         return {"type": "sample", "percent": pick((0, 5.5, 50, 50, 75.25, 100)), **seed}
 
     def _segment(self) -> dict[str, Any]:
-        """A static segment, or one that was defined before."""
+        """Return a condition on a static segment, or on one that was defined before."""
         return {"type": "segment", "segment_id": self._random.choice(tuple(self.references))}
 
     def _path(self, subject: Event) -> tuple[str, Any]:
-        """A path, mostly to something in the event, and what is there."""
+        """Return a path, mostly one that the event has, and the value there."""
         path, value = self._random.choice([*walk(subject.payload, ()), ((), None)])
         if not path or self._random.random() < 0.1:
             return self._random.choice(PATHS), value
         return ".".join(key.replace(".", "\\.") for key in path), value
 
     def _filter(self, subject: Event) -> dict[str, Any]:
-        """A test of something in the event that it passes, or nearly."""
+        """Return a test of a property of the event that it passes or nearly passes."""
         spelled, value = self._path(subject)
         family = self._random.choice(families(value))
         test = {"property": spelled, "operator": self._random.choice(BY_FAMILY[family])}
         return test if family == "presence" else {**test, "value": self._wanted(family, value)}
 
     def _wanted(self, family: str, value: Any) -> Any:
-        """A value for the operator, the given one if it can be that."""
+        """Return a value for the operator, the given one if the operator accepts it."""
         if family in ("equality", "membership", "containment"):
             return self._equal(family, value)
         if family in ("comparison", "between"):
@@ -370,10 +370,10 @@ class Scenario:
 
     def _bound(self, family: str, value: Any) -> Any:
         pick = self._random.choice
-        found = number(value)
-        found = 5.0 if found is None or math.isinf(found) else found
-        near = pick((found, found, found + 1, found - 1))
-        return near if family == "comparison" else sorted((near, pick((found, 0, -1, 1e300))))
+        parsed = number(value)
+        middle = 5.0 if parsed is None or math.isinf(parsed) else parsed
+        near = pick((middle, middle, middle + 1, middle - 1))
+        return near if family == "comparison" else sorted((near, pick((middle, 0, -1, 1e300))))
 
     def _other(self, family: str, value: Any) -> Any:
         pick = self._random.choice

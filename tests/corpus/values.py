@@ -1,4 +1,4 @@
-"""Conditions on the values of a property over events, with thresholds at or just beside what some profile has."""
+"""Conditions on the values of a property over events, with thresholds at or next to a value that some profile has."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def _values_like(events: Sequence[Event], subject: Event, path: str) -> list[Jso
     return [look_up(each.payload, path_keys(path)) for each in alike]
 
 
-def _compared(random: Random, found: float | None) -> dict[str, Any]:
-    """An operator on which it depends whether the value is a little larger or smaller."""
+def _compared(random: Random, value: float | None) -> dict[str, Any]:
+    """Return an operator and a threshold so close to the value that the least change decides."""
     operator = random.choice(OPERATORS)
-    ends = sorted(beside(random, found) for _ in range(2))
+    ends = sorted(near(random, value) for _ in range(2))
     return {"operator": operator, "value": ends if operator == "between" else ends[0]}
 
 
-def beside(random: Random, found: float | None) -> float:
-    """The value itself, or one that is the least bit or a unit from it; it is always finite."""
-    if found is None or not math.isfinite(found):
-        return random.choice((0.0, 1.0, -1.0, math.copysign(1.7976931348623157e308, found or 1.0)))
-    near = random.choice(
-        (found, found, math.nextafter(found, math.inf), math.nextafter(found, -math.inf), found + 1, found - 1)
+def near(random: Random, value: float | None) -> float:
+    """Return the value itself, a neighbouring double, or one that is 1 away; always finite."""
+    if value is None or not math.isfinite(value):
+        return random.choice((0.0, 1.0, -1.0, math.copysign(1.7976931348623157e308, value or 1.0)))
+    drawn = random.choice(
+        (value, value, math.nextafter(value, math.inf), math.nextafter(value, -math.inf), value + 1, value - 1)
     )
-    return near if math.isfinite(near) else found
+    return drawn if math.isfinite(drawn) else value

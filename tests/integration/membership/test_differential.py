@@ -1,4 +1,4 @@
-"""The compiler on ClickHouse and the evaluator in Python give the same members at every edge of the language."""
+"""The compiler on ClickHouse and the language's reference give the same members at every edge of the language."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ TESTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize(("keys", "path"), [(("a",), "a"), (("k'`", "a"), "k'`.a")])
 async def test_every_operator_on_every_value(clickhouse: ClickHouse, keys: tuple[str, ...], path: str) -> None:
-    """Once where the property is a column of its own, and once where its name is no safe identifier."""
+    """Once with a property that is a column, and once with a name that is not a safe identifier."""
     events = [Event(f"{i}: {value!r}", "e", f"m{i}", NOW_MS, _nested(keys, value)) for i, value in enumerate(VALUES)]
     tests = [test for test in TESTS if len(keys) == 1 or TESTS.index(test) % 3 == 0]
-    wanted = [group(count("e", where=[{"property": path, **test}])) for test in tests]
+    definitions = [group(count("e", where=[{"property": path, **test}])) for test in tests]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    for test, found, each in zip(tests, by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), test
+    for test, members, definition in zip(tests, by_sql, definitions, strict=True):
+        assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), test
 
 
 async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
@@ -76,32 +76,32 @@ async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
         {"operator": "not_in", "value": ["pro", 5, "5"]},
         {"operator": "contains", "value": 5},
     ]
-    wanted = [group({"type": "user_property", "property": path, **test}) for path in paths for test in tests]
+    definitions = [group({"type": "user_property", "property": path, **test}) for path in paths for test in tests]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+    for members, definition in zip(by_sql, definitions, strict=True):
+        assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), definition
 
 
 async def test_every_window_at_its_edges(clickhouse: ClickHouse) -> None:
-    """All in one job, whose single statement must read as far back as the longest window, and no further than now."""
+    """All in one job: its single statement must read as far back as the longest window, and no further than now."""
     events = [
         Event(f"u{i % 4}", event_type, f"{event_type}{i}", NOW_MS + offset, {})
         for i, offset in enumerate(OFFSETS * 2)
         for event_type in ("login", "login_x")
     ]
     for windows in ((None, *WINDOWS), ({"last": "1s"}, {"last": "1d"}), ({"to": "-1d"},)):
-        wanted = [
+        definitions = [
             group(count(event_type, operator, value, **({"window": window} if window else {})))
             for event_type in ("login", "login*", "*")
             for window in windows
             for operator, value in (("eq", 0), ("eq", 1), ("eq", 2), ("gte", 3), ("between", [2, 4]))
         ]
 
-        by_sql = await members_by_sql(clickhouse, [*events, *events[::3]], wanted, NOW_MS)
+        by_sql = await members_by_sql(clickhouse, [*events, *events[::3]], definitions, NOW_MS)
 
-        assert by_sql == [evaluate(each, events, NOW_MS, segment_id=SEGMENT) for each in wanted]
+        assert by_sql == [evaluate(definition, events, NOW_MS, segment_id=SEGMENT) for definition in definitions]
 
 
 async def test_every_occurrence_at_its_edges(clickhouse: ClickHouse) -> None:
@@ -116,37 +116,37 @@ async def test_every_occurrence_at_its_edges(clickhouse: ClickHouse) -> None:
         *((name, each) for name in ("before", "after") for each in (*instants, *INSTANTS)),
         *((name, each) for name in ("within_last", "not_within_last") for each in DURATIONS),
     ]
-    wanted = [
+    definitions = [
         group({"type": "event_time", "event_type": name, "occurrence": each, "operator": test, "value": value})
         for name in ("login", "none")
         for each in ("first", "last")
         for test, value in tests
     ]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+    for members, definition in zip(by_sql, definitions, strict=True):
+        assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), definition
 
 
 async def test_every_sample(clickhouse: ClickHouse) -> None:
-    """Of enough profiles that each percentage but the ends cuts them, and that no other hash gives the same."""
+    """Use enough profiles for every percentage to divide them, and for no other hash to choose the same ones."""
     events = [Event(f"{user}{i}", "login", f"m{user}{i}", NOW_MS, {}) for user in USERS for i in range(60)]
-    wanted = [
+    definitions = [
         group({"type": "sample", "percent": percent, **seed})
         for percent in (0, 0.00001, 0.3, 4.35, 33.3333, 50, 99.7, 100)
         for seed in ({}, {"seed": "7"}, {"seed": ""}, {"seed": "a:b'\\{p0:String}"}, {"seed": "é"})
     ]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    assert by_sql == [evaluate(each, events, NOW_MS, segment_id=SEGMENT) for each in wanted]
+    assert by_sql == [evaluate(definition, events, NOW_MS, segment_id=SEGMENT) for definition in definitions]
     assert by_sql[0] == frozenset()
     assert len(by_sql[-1]) == len(events)
 
 
 async def test_every_match_of_a_first_or_last_event(clickhouse: ClickHouse) -> None:
-    """Ties go to the message_id, as bytes, and `where` chooses before `has` decides."""
+    """Break ties by message_id, as bytes; `where` selects before `has` decides."""
     ids = ("Z", "a", "é", "😀", "\uffff", "aa")
     events = [
         Event(f"u{seed}", "login", f"{id}-{seed}", NOW_MS - (seed >> i & 1), {"p": i, "q": (seed + i) % 2})
@@ -154,7 +154,7 @@ async def test_every_match_of_a_first_or_last_event(clickhouse: ClickHouse) -> N
         for i, id in enumerate(ids)
         if (seed + i) % 3
     ]
-    wanted = [
+    definitions = [
         group({"type": "event_match", "event_type": name, "occurrence": each, "has": has, "where": where})
         for name in ("login", "log*", "none")
         for each in ("first", "last")
@@ -166,14 +166,14 @@ async def test_every_match_of_a_first_or_last_event(clickhouse: ClickHouse) -> N
         )
     ]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+    for members, definition in zip(by_sql, definitions, strict=True):
+        assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), definition
 
 
 async def test_every_regularity_at_its_edges(clickhouse: ClickHouse) -> None:
-    """Each event on an edge of days back from now, or one millisecond beside it."""
+    """Put each event on an edge of days back from now, or one millisecond away from it."""
     edges = [-day * DAY_MS + beside for day in (0, 1, 2, 3, 60) for beside in (-1, 0, 1)]
     events = [
         Event(f"u{user}", "login", f"m{user}-{i}", NOW_MS + at, {})
@@ -181,7 +181,7 @@ async def test_every_regularity_at_its_edges(clickhouse: ClickHouse) -> None:
         for i, at in enumerate(edges * 2)
         if (user * 7 + i * i) % 5 < 1 + user % 3
     ]
-    wanted = [
+    definitions = [
         group({"type": "event_regularity", "event_type": name, "period": period, "of": of, "at_least": least, **more})
         for name in ("login", "lo*", "none")
         for period in ("1d", "2d", "36525d")
@@ -190,10 +190,10 @@ async def test_every_regularity_at_its_edges(clickhouse: ClickHouse) -> None:
         for more in ({}, {"count": 0}, {"count": 2})
     ]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+    for members, definition in zip(by_sql, definitions, strict=True):
+        assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), definition
 
 
 HISTORIES: dict[str, list[tuple[int, str, dict[str, JsonValue]]]] = {
@@ -222,7 +222,7 @@ async def test_traits_are_what_they_were_then(clickhouse: ClickHouse) -> None:
         for name, history in HISTORIES.items()
         for at, id, payload in history
     ]
-    wanted = [
+    definitions = [
         group({"type": "user_property", "property": path, **test})
         for path in ("plan", "plan.city", "plan.0", "other")
         for test in (
@@ -232,9 +232,9 @@ async def test_traits_are_what_they_were_then(clickhouse: ClickHouse) -> None:
         )
     ]
     for as_of_ms in (NOW_MS, NOW_MS - 8, NOW_MS - 9, NOW_MS - 10):
-        by_sql = await members_by_sql(clickhouse, events, wanted, as_of_ms)
+        by_sql = await members_by_sql(clickhouse, events, definitions, as_of_ms)
 
-        assert by_sql == [evaluate(each, events, as_of_ms, segment_id=SEGMENT) for each in wanted]
+        assert by_sql == [evaluate(definition, events, as_of_ms, segment_id=SEGMENT) for definition in definitions]
 
 
 def _nested(keys: tuple[str, ...], value: Any) -> Any:

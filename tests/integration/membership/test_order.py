@@ -1,4 +1,4 @@
-"""Sequences and held traits where they are hard: many events of one time, and values that are nearly equal."""
+"""Sequences with many events of one time, and held traits with values that are nearly equal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AGES_MS = (0, 1, 2, 999, 1000, 1001, 2000, 2001, 86_400_000)
 
 
 async def test_every_chain_of_crowded_times(clickhouse: ClickHouse) -> None:
-    """Prefixes let an event be several steps, and most profiles have several events of one time."""
+    """With prefixes an event can be several steps, and most profiles have several events of one time."""
     random = Random(5)
     pick = random.choice
     events = [
@@ -30,7 +30,7 @@ async def test_every_chain_of_crowded_times(clickhouse: ClickHouse) -> None:
         for user in range(800)
         for i in range(random.randint(0, 9))
     ]
-    wanted = [
+    definitions = [
         group(
             {
                 "type": "event_sequence",
@@ -41,15 +41,15 @@ async def test_every_chain_of_crowded_times(clickhouse: ClickHouse) -> None:
         for _ in range(30)
     ]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
-    assert sum(len(found) > 0 for found in by_sql) > 15
+    for members, definition in zip(by_sql, definitions, strict=True):
+        assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), definition
+    assert sum(len(members) > 0 for members in by_sql) > 15
 
 
 async def test_a_sequence_over_a_century(clickhouse: ClickHouse) -> None:
-    """Long before 1970, too, where times count down to nothing."""
+    """Including times long before 1970, where milliseconds are negative."""
     century = 36_525 * 86_400_000
     ages_ms = {"just": 1000, "late": 1001, "a century": century, "more": century + 1}
     first_ms = {**{name: NOW_MS - age for name, age in ages_ms.items()}, "1900": WAREHOUSE_MIN_MS}
@@ -58,15 +58,15 @@ async def test_a_sequence_over_a_century(clickhouse: ClickHouse) -> None:
         for name, first in first_ms.items()
         for event_type, at in (("a", first), ("b", first + 999), ("c", NOW_MS))
     ]
-    wanted = [
+    definitions = [
         group({"type": "event_sequence", "steps": [{"event_type": each} for each in steps], "within": within})
         for steps in ("ab", "ac", "abc", "cb")
         for within in ("0s", "1s", "36525d")
     ]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    assert by_sql == [evaluate(each, events, NOW_MS, segment_id=SEGMENT) for each in wanted]
+    assert by_sql == [evaluate(definition, events, NOW_MS, segment_id=SEGMENT) for definition in definitions]
     assert by_sql[1] == frozenset(first_ms)
     assert by_sql[5] == {"just", "late", "a century"}
 
@@ -104,28 +104,28 @@ _NEARLY_EQUAL: list[Any] = [
 
 @pytest.mark.parametrize("keys", [("p",), ("p", "q"), ("p", "q'`"), ("p", "0")])
 async def test_every_value_after_every_other(clickhouse: ClickHouse, keys: tuple[str, ...]) -> None:
-    """The clock restarts exactly where the second value differs from the first."""
+    """The time that a value was held restarts exactly when the second value differs from the first."""
     events = [
         Event(f"{one!r} then {other!r}", "$identify", f"{id}{i}-{j}", NOW_MS + at, _at(keys, value))
         for i, one in enumerate(_NEARLY_EQUAL)
         for j, other in enumerate(_NEARLY_EQUAL)
         for id, at, value in (("a", -5000, one), ("b", -2000, other))
     ]
-    wanted = [
+    definitions = [
         group({"type": "user_property", "property": path, **test, "held_for": {"operator": operator, "duration": age}})
         for path in {".".join(keys), "p"}
         for test in ({"operator": "exists"}, {"operator": "neq", "value": 5})
         for operator, age in (("gte", "5s"), ("gte", "6s"), ("gte", "2s"), ("lt", "5s"))
     ]
 
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
-    for found, each in zip(by_sql, wanted, strict=True):
-        assert found == evaluate(each, events, NOW_MS, segment_id=SEGMENT), each
+    for members, definition in zip(by_sql, definitions, strict=True):
+        assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), definition
 
 
 def _at(keys: tuple[str, ...], value: JsonValue) -> Any:
-    """The value at the keys, beside another trait and another key; a key of digits is the index of an array."""
+    """Return the value at the keys, with another trait and another key around it; digits are the index of an array."""
     first, *inner = keys
     for key in reversed(inner):
         value = [value, "z"] if key == "0" else {key: value, "z": 1}

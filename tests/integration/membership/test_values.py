@@ -1,4 +1,4 @@
-"""Sums, means and counts of values at the edges of doubles, where SQL and Python must agree to the last bit."""
+"""Sums, means and counts of values at the edges of doubles: SQL and Python must agree to the last bit."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ LISTS: dict[str, list[JsonValue]] = {
 
 
 def events_of(lists: dict[str, list[JsonValue]], random: Random) -> list[Event]:
-    """One profile for each list, and all of them with an event of another type."""
+    """Return events for one profile per list; every profile also has an event of another type."""
     events = [Event(name, "other", f"other {name}", NOW_MS, {}) for name in lists]
     events += [
         Event(name, "buy", f"{name} {i}", NOW_MS - random.randrange(9), {"p": value, "where": i % 2})
@@ -83,12 +83,12 @@ def events_of(lists: dict[str, list[JsonValue]], random: Random) -> list[Event]:
     return events
 
 
-def near(found: float | None) -> list[float]:
-    """Finite thresholds: the value, both doubles beside it, and the ends."""
-    if found is None or math.isnan(found):
+def near(value: float | None) -> list[float]:
+    """Return finite thresholds: the value, its two neighbouring doubles, and the ends."""
+    if value is None or math.isnan(value):
         return [0.0]
-    beside = (found, math.nextafter(found, math.inf), math.nextafter(found, -math.inf), MAX, -MAX)
-    return [each for each in beside if math.isfinite(each)]
+    thresholds = (value, math.nextafter(value, math.inf), math.nextafter(value, -math.inf), MAX, -MAX)
+    return [threshold for threshold in thresholds if math.isfinite(threshold)]
 
 
 def asking(function: str, operator: str, value: Any, **more: Any) -> Group:
@@ -96,22 +96,22 @@ def asking(function: str, operator: str, value: Any, **more: Any) -> Group:
     return group({**condition, "operator": operator, "value": value, **more})
 
 
-async def assert_agreement(clickhouse: ClickHouse, events: Sequence[Event], wanted: Sequence[Group]) -> None:
-    by_sql = await members_by_sql(clickhouse, events, wanted, NOW_MS)
-    for found, each in zip(by_sql, wanted, strict=True):
-        expected = evaluate(each, events, NOW_MS, segment_id=SEGMENT)
-        assert found == expected, (each, found ^ expected)
+async def assert_agreement(clickhouse: ClickHouse, events: Sequence[Event], definitions: Sequence[Group]) -> None:
+    by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
+    for members, definition in zip(by_sql, definitions, strict=True):
+        expected = evaluate(definition, events, NOW_MS, segment_id=SEGMENT)
+        assert members == expected, (definition, members ^ expected)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 async def test_every_aggregate_to_the_last_bit(clickhouse: ClickHouse, function: AggregateFunction) -> None:
     bounds = {each: None for values in LISTS.values() for each in near(aggregate(function, values))}
     bounds |= {0.0: None, LEAST: None, -LEAST: None}
-    wanted = [asking(function, name, each) for each in bounds for name in OPERATORS if name != "between"]
-    wanted += [asking(function, "between", sorted((a, b))) for a, b in list(combinations(bounds, 2))[::23]]
-    wanted += [asking(function, "eq", 0, where=[{"property": "where", "operator": "eq", "value": 1}])]
+    definitions = [asking(function, name, each) for each in bounds for name in OPERATORS if name != "between"]
+    definitions += [asking(function, "between", sorted((a, b))) for a, b in list(combinations(bounds, 2))[::23]]
+    definitions += [asking(function, "eq", 0, where=[{"property": "where", "operator": "eq", "value": 1}])]
 
-    await assert_agreement(clickhouse, events_of(LISTS, Random(1)), wanted)
+    await assert_agreement(clickhouse, events_of(LISTS, Random(1)), definitions)
 
 
 async def test_random_sums_of_all_magnitudes(clickhouse: ClickHouse) -> None:
@@ -130,17 +130,17 @@ async def test_random_sums_of_all_magnitudes(clickhouse: ClickHouse) -> None:
         for function in functions[i % 2 :][:1]
         for each in near(aggregate(function, values))[:3]
     ]
-    wanted = [asking(function, name, each) for function, each in bounds for name in ("eq", "gte")]
+    definitions = [asking(function, name, each) for function, each in bounds for name in ("eq", "gte")]
 
-    await assert_agreement(clickhouse, events_of(lists, random), wanted)
+    await assert_agreement(clickhouse, events_of(lists, random), definitions)
 
 
 async def test_every_count_of_a_value(clickhouse: ClickHouse) -> None:
-    """Among scalars that are nearly equal, and values that are no scalars."""
+    """Count scalars that are nearly equal, among values that are not scalars."""
     alphabet: list[JsonValue] = [5, 5.0, "5", True, 1, "true", 0, -0.0, False, None, [5], {"a": 5}, "", "é"]
     random = Random(3)
     lists = {f"u{i}": [random.choice(alphabet[i % 7 :]) for _ in range(i % 9)] for i in range(60)}
-    wanted = [
+    definitions = [
         group({"type": "event_count", "event_type": name, "operator": operator, "value": value, "per": path})
         for name in ("buy", "b*", "none")
         for path in ("p", "p.0", "p.a", "missing")
@@ -148,9 +148,9 @@ async def test_every_count_of_a_value(clickhouse: ClickHouse) -> None:
         for value in (-1, 0, 0.5, 1, 1.5, 2, 3)
         if operator != "between"
     ]
-    wanted += [
+    definitions += [
         group({"type": "event_count", "event_type": "buy", "operator": "between", "value": ends, "per": "p"})
         for ends in ([0, 0], [0, 1], [1, 1], [2, 3], [2.1, 2.9], [-3, -1], [3, 90])
     ]
 
-    await assert_agreement(clickhouse, events_of(lists, random), wanted)
+    await assert_agreement(clickhouse, events_of(lists, random), definitions)

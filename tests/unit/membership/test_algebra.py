@@ -1,4 +1,4 @@
-"""Set algebra over a universe: its laws hold whatever the answers are."""
+"""Set algebra over a universe: its laws hold whatever the bitmaps are."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from segops_membership.domain.predicates import EVERYONE, NO_ONE, AllOf, AnyOf, 
 from segops_membership.domain.set_algebra import members
 from segops_membership.questions.trait import TraitPredicate
 
-ATOMS: tuple[Predicate, ...] = tuple(TraitPredicate((key,), Present()) for key in "abc")
+PREDICATES: tuple[Predicate, ...] = tuple(TraitPredicate((key,), Present()) for key in "abc")
 numbers = st.frozensets(st.integers(0, 50), max_size=20)
-answers = st.fixed_dictionaries({atom: numbers.map(BitMap) for atom in ATOMS})
+bitmaps_by_predicate = st.fixed_dictionaries({predicate: numbers.map(BitMap) for predicate in PREDICATES})
 expressions: st.SearchStrategy[Expression] = st.recursive(
-    st.sampled_from((*ATOMS, EVERYONE, NO_ONE)),
+    st.sampled_from((*PREDICATES, EVERYONE, NO_ONE)),
     lambda inner: st.one_of(
         inner.map(Not),
         st.lists(inner, max_size=3).map(lambda parts: AllOf(tuple(parts))),
@@ -25,10 +25,10 @@ expressions: st.SearchStrategy[Expression] = st.recursive(
 )
 
 
-@given(expressions, expressions, answers, numbers.map(BitMap))
-def test_laws(left: Expression, right: Expression, found: dict[Predicate, BitMap], universe: BitMap) -> None:
+@given(expressions, expressions, bitmaps_by_predicate, numbers.map(BitMap))
+def test_laws(left: Expression, right: Expression, bitmaps: dict[Predicate, BitMap], universe: BitMap) -> None:
     def of(expression: Expression) -> BitMap:
-        return members(expression, found, universe)
+        return members(expression, bitmaps, universe)
 
     assert of(left) <= universe
     assert of(Not(left)) == universe - of(left)
@@ -37,13 +37,13 @@ def test_laws(left: Expression, right: Expression, found: dict[Predicate, BitMap
     assert of(AnyOf((left, NO_ONE))) == of(left) == of(AllOf((left, EVERYONE)))
 
 
-@given(answers, numbers.map(BitMap))
-def test_answers_are_not_changed(found: dict[Predicate, BitMap], universe: BitMap) -> None:
-    kept = {atom: bitmap.copy() for atom, bitmap in found.items()}
+@given(bitmaps_by_predicate, numbers.map(BitMap))
+def test_bitmaps_are_not_changed(bitmaps: dict[Predicate, BitMap], universe: BitMap) -> None:
+    kept = {predicate: bitmap.copy() for predicate, bitmap in bitmaps.items()}
 
-    members(AnyOf((AllOf(ATOMS), Not(ATOMS[0]))), found, universe)
+    members(AnyOf((AllOf(PREDICATES), Not(PREDICATES[0]))), bitmaps, universe)
 
-    assert found == kept
+    assert bitmaps == kept
 
 
 @given(st.frozensets(st.integers(0, 2**32 - 1), max_size=200).map(BitMap))

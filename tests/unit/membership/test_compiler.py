@@ -1,4 +1,4 @@
-"""Definitions and the plans that they become."""
+"""Definitions and the expressions that they compile to."""
 
 from __future__ import annotations
 
@@ -58,8 +58,7 @@ def count(operator: str, value: Any, **more: Any) -> dict[str, Any]:
 
 
 def trait(operator: str, value: Any = None, **more: Any) -> dict[str, Any]:
-    given = {} if value is None else {"value": value}
-    return {"type": "user_property", "property": "plan", "operator": operator, **given, **more}
+    return {"type": "user_property", "property": "plan", "operator": operator, **_given(value), **more}
 
 
 @pytest.mark.parametrize(
@@ -108,10 +107,10 @@ def test_counts(operator: str, value: Any, expected: Expression) -> None:
     ],
 )
 def test_windows(window: dict[str, str], start_ms: int | None, end_ms: int) -> None:
-    atom = only(count("gte", 1, window=window))
+    predicate = only(count("gte", 1, window=window))
 
-    assert isinstance(atom, CountPredicate)
-    assert (atom.selection.start_ms, atom.selection.end_ms) == (start_ms, end_ms)
+    assert isinstance(predicate, CountPredicate)
+    assert (predicate.selection.start_ms, predicate.selection.end_ms) == (start_ms, end_ms)
 
 
 @pytest.mark.parametrize(
@@ -163,12 +162,12 @@ def _given(value: Any) -> dict[str, Any]:
 
 def test_negate_complements_any_node() -> None:
     inner = {"logic": "OR", "conditions": [count("gte", 1, negate=True)], "negate": True}
-    atom = CountPredicate(ALL_LOGINS, 1, None)
+    predicate = CountPredicate(ALL_LOGINS, 1, None)
 
-    assert compiled(inner, negate=True) == Not(AllOf((Not(AnyOf((Not(atom),))),)))
+    assert compiled(inner, negate=True) == Not(AllOf((Not(AnyOf((Not(predicate),))),)))
 
 
-def test_equal_questions_are_one_atom() -> None:
+def test_equal_conditions_are_one_predicate() -> None:
     first = {"property": "a", "operator": "eq", "value": 1}
     second = {"property": "b", "operator": "neq", "value": True}
     expression = compiled(
@@ -178,7 +177,7 @@ def test_equal_questions_are_one_atom() -> None:
     assert len(predicates_of(expression)) == 2
 
 
-def test_values_that_python_calls_equal_are_different_atoms() -> None:
+def test_values_that_python_calls_equal_are_different_predicates() -> None:
     assert len(predicates_of(compiled(trait("eq", 1), trait("eq", True), trait("eq", "1")))) == 3
 
 
@@ -197,7 +196,7 @@ def test_samples(fields: dict[str, Any], expected: SamplePredicate) -> None:
 
 
 def test_checks_of_one_path_keep_their_test() -> None:
-    atom = only(count("gte", 1, where=[{"property": "a.0", "operator": "exists"}]))
+    predicate = only(count("gte", 1, where=[{"property": "a.0", "operator": "exists"}]))
 
-    assert isinstance(atom, CountPredicate)
-    assert atom.selection.where == {PropertyCheck(("a", "0"), Present())}
+    assert isinstance(predicate, CountPredicate)
+    assert predicate.selection.where == {PropertyCheck(("a", "0"), Present())}

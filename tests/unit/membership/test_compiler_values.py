@@ -123,8 +123,8 @@ def test_no_value_is_0_distinct_ones() -> None:
 
 def test_windows_and_filters_select_what_is_aggregated() -> None:
     where = [{"property": "sku", "operator": "exists"}]
-    (atom,) = predicates_of(aggregate("avg", "eq", 1, where=where, window={"last": "1s"}, negate=True))
+    (predicate,) = predicates_of(aggregate("avg", "eq", 1, where=where, window={"last": "1s"}, negate=True))
 
-    assert isinstance(atom, AggregatePredicate)
-    assert atom.selection.start_ms == NOW_MS - 1000
-    assert {check.keys for check in atom.selection.where} == {("sku",)}
+    assert isinstance(predicate, AggregatePredicate)
+    assert predicate.selection.start_ms == NOW_MS - 1000
+    assert {check.keys for check in predicate.selection.where} == {("sku",)}

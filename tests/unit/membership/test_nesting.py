@@ -1,4 +1,4 @@
-"""Segments that refer to segments: the plan shares what is referred to, and a job that cannot be right is refused."""
+"""Segments that refer to segments: a referenced segment is evaluated once, and broken references are refused."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def trait(name: str) -> dict[str, Any]:
     return {"type": "user_property", "property": name, "operator": "exists"}
 
 
-def found(definition: Group, references: Mapping[int, Group], answers: Mapping[Predicate, BitMap]) -> set[int]:
+def members_of(definition: Group, references: Mapping[int, Group], bitmaps: Mapping[Predicate, BitMap]) -> set[int]:
     expression = compile_definition(definition, NOW_MS, segment_id=1, references=references)
-    assert predicates_of(expression) == set(answers)
-    return set(members(expression, answers, UNIVERSE))
+    assert predicates_of(expression) == set(bitmaps)
+    return set(members(expression, bitmaps, UNIVERSE))
 
 
-def answered(*traits: str) -> dict[Predicate, BitMap]:
-    """The first trait holds for odd numbers, the second for those with the next bit, and so on."""
-    (atoms,) = [compile_definition(group(*map(trait, traits)), NOW_MS, segment_id=1)]
-    by_name = {each.keys[0]: each for each in predicates_of(atoms) if hasattr(each, "keys")}
+def bitmaps_for(*traits: str) -> dict[Predicate, BitMap]:
+    """Return bitmaps: the first trait has the odd numbers, the second the numbers with the next bit, and so on."""
+    (expression,) = [compile_definition(group(*map(trait, traits)), NOW_MS, segment_id=1)]
+    by_name = {each.keys[0]: each for each in predicates_of(expression) if hasattr(each, "keys")}
     return {by_name[name]: BitMap(n for n in UNIVERSE if n >> bit & 1) for bit, name in enumerate(traits)}
 
 
@@ -49,8 +49,8 @@ def test_a_reference_is_the_members_of_the_segment() -> None:
     references = {2: group(trait("a"), 3), 3: group(trait("a"), trait("b"), logic="OR")}
     outside = {"type": "segment", "segment_id": 2, "negate": True}
 
-    assert found(group(2), references, answered("a", "b")) == {1, 3, 5, 7}
-    assert found(group(outside, 3), references, answered("a", "b")) == {2, 6}
+    assert members_of(group(2), references, bitmaps_for("a", "b")) == {1, 3, 5, 7}
+    assert members_of(group(outside, 3), references, bitmaps_for("a", "b")) == {2, 6}
 
 
 def test_a_sample_is_seeded_by_the_segment_that_it_stands_in() -> None:
@@ -68,14 +68,14 @@ def test_a_sample_is_seeded_by_the_segment_that_it_stands_in() -> None:
 def test_a_diamond_is_evaluated_by_its_parts() -> None:
     references = {2: group(4, trait("b")), 3: group(4, trait("c")), 4: group(trait("a"))}
 
-    assert found(group(2, 3, logic="OR"), references, answered("a", "b", "c")) == {3, 5, 7}
+    assert members_of(group(2, 3, logic="OR"), references, bitmaps_for("a", "b", "c")) == {3, 5, 7}
 
 
 def test_sixty_levels_that_each_double_are_evaluated_at_once() -> None:
     """Anything that looks at a reference as often as it is made would take 2 ** 60 steps."""
     references = {level: group(level + 1, group_of(level + 1)) for level in range(2, 62)} | {62: group(trait("a"))}
 
-    assert found(group(2, group_of(2)), references, answered("a")) == {1, 3, 5, 7}
+    assert members_of(group(2, group_of(2)), references, bitmaps_for("a")) == {1, 3, 5, 7}
     expression = compile_definition(group(2), NOW_MS, segment_id=1, references=references)
     assert len({expression, compile_definition(group(2), NOW_MS, segment_id=1, references=references)}) == 1
     assert len(repr(expression)) < 1000
@@ -93,7 +93,7 @@ def group_of(segment_id: int) -> dict[str, Any]:
 def test_a_chain_longer_than_any_stack_is_evaluated() -> None:
     references = {level: group(level + 1) for level in range(2, 5000)} | {5000: group(trait("a"))}
 
-    assert found(group(2), references, answered("a")) == {1, 3, 5, 7}
+    assert members_of(group(2), references, bitmaps_for("a")) == {1, 3, 5, 7}
 
 
 def test_a_long_chain_is_looked_at_link_by_link() -> None:
@@ -105,11 +105,11 @@ def test_a_long_chain_is_looked_at_link_by_link() -> None:
     }
     lists = {7_000: StaticListPredicate(7_000, 1, 1)}
     compiled = compile_definition(group(2), NOW_MS, segment_id=1, references=references, lists=lists)
-    known: dict[int, ReferencedSegment] = {}
+    referenced: dict[int, ReferencedSegment] = {}
 
-    assert members(compiled, {lists[7_000]: BitMap((1, 99))}, UNIVERSE, known) == BitMap((1, 99))
-    assert len(known) == length
-    assert len({id(each.universe) for each in known.values()}) == 1
+    assert members(compiled, {lists[7_000]: BitMap((1, 99))}, UNIVERSE, referenced) == BitMap((1, 99))
+    assert len(referenced) == length
+    assert len({id(each.universe) for each in referenced.values()}) == 1
 
 
 def test_segments_of_one_job_use_the_definitions_of_the_job() -> None:
@@ -117,10 +117,10 @@ def test_segments_of_one_job_use_the_definitions_of_the_job() -> None:
 
     expressions = compile_definitions(definitions, NOW_MS, references={2: group(trait("old")), 9: group(99)})
 
-    known: dict[int, ReferencedSegment] = {}
-    odd = [members(expressions[each], answered("a"), UNIVERSE, known) for each in (1, 2)]
+    referenced: dict[int, ReferencedSegment] = {}
+    odd = [members(expressions[each], bitmaps_for("a"), UNIVERSE, referenced) for each in (1, 2)]
     assert odd == [BitMap((1, 3, 5, 7))] * 2
-    assert known == {2: ReferencedSegment(odd[0], UNIVERSE)}
+    assert referenced == {2: ReferencedSegment(odd[0], UNIVERSE)}
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])

@@ -1,4 +1,4 @@
-"""Statements: what a user wrote is never part of the text."""
+"""Statements: nothing that a user wrote is part of their text."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _OUR_STRINGS = {
 
 def statement_texts(*conditions: dict[str, Any]) -> list[str]:
     definition = Group.model_validate({"logic": "AND", "conditions": list(conditions)})
-    atoms = sorted(predicates_of(compile_definition(definition, NOW_MS, segment_id=7)), key=repr)
-    return [statement.sql for statement in statements_for(1, atoms, NOW_MS)]
+    predicates = sorted(predicates_of(compile_definition(definition, NOW_MS, segment_id=7)), key=repr)
+    return [statement.sql for statement in statements_for(1, predicates, NOW_MS)]
 
 
 @given(texts, texts, texts)
@@ -114,17 +114,17 @@ def test_one_statement_for_each_event_type_and_one_for_all_traits() -> None:
     assert len(texts) == 4
 
 
-def test_much_that_is_asked_of_one_event_type_is_shared_out() -> None:
-    asked = {
+def test_many_predicates_on_one_event_type_take_several_statements() -> None:
+    definition = {
         "logic": "AND",
         "conditions": [
             {"type": "event_count", "event_type": "a", "operator": "gte", "value": n} for n in range(1, 131)
         ],
     }
-    atoms = list(predicates_of(compile_definition(Group.model_validate(asked), NOW_MS, segment_id=7)))
+    predicates = list(predicates_of(compile_definition(Group.model_validate(definition), NOW_MS, segment_id=7)))
 
-    statements = list(statements_for(1, atoms, NOW_MS))
+    statements = list(statements_for(1, predicates, NOW_MS))
 
     assert [len(each.predicates) for each in statements] == [44, 44, 42]
-    assert {atom for each in statements for atom in each.predicates} == set(atoms)
-    assert statements == list(statements_for(1, atoms[::-1], NOW_MS))
+    assert {predicate for each in statements for predicate in each.predicates} == set(predicates)
+    assert statements == list(statements_for(1, predicates[::-1], NOW_MS))
