@@ -92,7 +92,7 @@ async def database(clickhouse_url: str) -> str:
     await clickhouse.command("DROP DATABASE IF EXISTS ingest_processes")
     await clickhouse.command("CREATE DATABASE ingest_processes")
     await clickhouse.close()
-    return clickhouse_url.removesuffix("segops") + "ingest_processes"
+    return clickhouse_url.rpartition("/")[0] + "/ingest_processes"
 
 
 @pytest.fixture
