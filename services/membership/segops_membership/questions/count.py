@@ -124,7 +124,7 @@ def _verdict(predicate: CountPredicate, column: str, bind: Bindings) -> str:
 
 
 def _merges(predicate: CountPredicate) -> bool:
-    """A second delivery, perhaps with another payload, adds to a count; it cannot add a first event of a type."""
+    """Return False for "at least one" without filters only: a second delivery of an event cannot be the first."""
     return not (predicate.low == 1 and predicate.high is None) or bool(predicate.selection.where)
 
 
@@ -142,7 +142,7 @@ def _measure_per_value(predicate: PerValueCountPredicate, selected: str, bind: B
 
 
 def _verdict_per_value(predicate: PerValueCountPredicate, column: str, bind: Bindings) -> str:
-    """More values occur `low` times than occur `high` + 1 times."""
+    """Return the condition that more values occur `low` times than occur `high` + 1 times."""
     high = predicate.high
     more = "0" if high is None else f"countEqual({column}, {bind.integer(high + 1)})"
     return f"countEqual({column}, {bind.integer(predicate.low)}) > {more}"

@@ -47,7 +47,7 @@ def _verdict(predicate: RegularityPredicate, column: str, bind: Bindings) -> str
 
 
 def _merges(predicate: RegularityPredicate) -> bool:
-    """A second delivery, perhaps with another payload, adds to a count; it cannot add a first event of a type."""
+    """Return False for "at least one in a period" without filters only, as for counts."""
     return predicate.count > 1 or bool(predicate.selection.where)
 
 

@@ -24,7 +24,7 @@ class SamplePredicate(Predicate):
 
 
 def _compile(condition: Sample, context: Context) -> Expression:
-    """A hash is whole, so less than a fraction is less than the next whole number; no double has an exact tenth."""
+    """Round the share of a million up: hashes are whole. As decimals, because no double has an exact tenth."""
     below = math.ceil(Decimal(str(condition.percent)) * 10_000)
     return SamplePredicate(str(context.segment_id) if condition.seed is None else condition.seed, below)
 

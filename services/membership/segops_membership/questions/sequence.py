@@ -109,7 +109,7 @@ def _within(predicate: SequencePredicate) -> int:
 
 
 def _merges(predicate: SequencePredicate) -> bool:
-    """Both deliveries of an event have one time, so they are no two steps; only the payload must be the merged one."""
+    """Return whether payloads matter: both deliveries of an event have one time, so they are never two steps."""
     return any(step.where for step in predicate.steps)
 
 

@@ -12,7 +12,7 @@ from segops_membership.questions.question import Context, Question
 
 
 def _compile(condition: EventTime, context: Context) -> Expression:
-    """The first event is before a time when any event is; the last event is after a time when any event is."""
+    """Ask for counts: the first event is before a time if any event is, the last one is after it if any event is."""
     selection = context.selection(condition.event_type, condition.where)
     some = CountPredicate(selection, 1, None)
     # Milliseconds are whole, so before a time means up to the millisecond before it.
