@@ -38,7 +38,7 @@ class MemoryProfileEvents:
         events = [
             event if needs.payloads else replace(event, payload={})
             for event in stored
-            if event.timestamp_ms <= as_of_ms and any(each.matches(event.event_type) for each in needs.patterns)
+            if event.timestamp_ms <= as_of_ms and any(pattern.matches(event.event_type) for pattern in needs.patterns)
         ]
         if len(events) > self._max_events:
             raise TooManyEvents

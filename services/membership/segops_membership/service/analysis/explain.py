@@ -101,7 +101,7 @@ class Explain:
         """Return the profile and the definition to explain; that of a static segment is its list."""
         needs = needs_of((subject.definition, *subject.references.values()))
         own = () if subject.version is None else (subject.segment_id,)
-        seen, events, lists = await asyncio.gather(
+        has_events, events, lists = await asyncio.gather(
             self._events.has_events(tenant_id, user_id, as_of_ms),
             self._events.read(tenant_id, user_id, needs, as_of_ms),
             self._lists_of(tenant_id, user_id, {*own, *subject.references}),
@@ -110,7 +110,7 @@ class Explain:
         if subject.version is not None and subject.segment_id in lists:
             in_list = SegmentMembership(type="segment", segment_id=subject.segment_id)
             definition = Group(logic="AND", conditions=(in_list,))
-        profile = Profile(user_id, events, as_of_ms, subject.segment_id, subject.references, lists, seen)
+        profile = Profile(user_id, events, as_of_ms, subject.segment_id, subject.references, lists, has_events)
         return profile, definition
 
     async def _lists_of(self, tenant_id: int, user_id: str, segment_ids: Collection[int]) -> dict[int, frozenset[str]]:

@@ -8,10 +8,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
+
+from cachetools import TTLCache
 
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unavailable
@@ -57,7 +58,7 @@ class Lookup:
         self._clock = clock
         self._sources = metrics.counter(Metric.LOOKUPS)
         self._calls: SingleFlight[UserSegments] = SingleFlight()
-        self._local: OrderedDict[_Key, tuple[float, tuple[int, ...]]] = OrderedDict()
+        self._local: TTLCache[_Key, tuple[int, ...]] = TTLCache(LOCAL_ENTRIES, LOCAL_TTL_S, timer=clock.monotonic)
         self._slots = asyncio.Semaphore(MAX_WAREHOUSE_QUERIES)
 
     async def segments_of(self, tenant_id: int, user_id: str) -> UserSegments:
@@ -150,12 +151,10 @@ class Lookup:
             raise EngineUnavailable("neither Redis nor the warehouse answers")
         key = (tenant_id, number, user_id)
         kept = self._local.get(key)
-        if kept is not None and self._clock.monotonic() - kept[0] < LOCAL_TTL_S:
-            return self._counted("local", UserSegments(kept[1], cached=False))
+        if kept is not None:
+            return self._counted("local", UserSegments(kept, cached=False))
         segment_ids = await self._query_warehouse(tenant_id, user_id, number, None)
-        self._local[key] = (self._clock.monotonic(), segment_ids)
-        while len(self._local) > LOCAL_ENTRIES:
-            self._local.popitem(last=False)
+        self._local[key] = segment_ids
         return self._counted("warehouse", UserSegments(segment_ids, cached=False))
 
     async def _query_warehouse(
