@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-from types import ModuleType
-from typing import Protocol
-
 import pytest
 
 import segops_auth.adapters.memory
@@ -19,6 +13,7 @@ from segops_auth.adapters.memory.reader import MemoryReadUnit
 from segops_auth.adapters.memory.store import MemoryStore
 from segops_auth.adapters.memory.throttle import MemoryThrottle
 from segops_auth.adapters.memory.writer import MemoryWriteUnit
+from tests.contract.port_coverage import classes_in, ports_in
 
 ADAPTERS: dict[str, type] = {
     "AccessTokens": MemoryAccessTokens,
@@ -42,22 +37,8 @@ ADAPTERS: dict[str, type] = {
 }
 
 
-def classes_in(package: ModuleType) -> dict[str, type]:
-    """Return the classes that the package's modules define."""
-    classes: dict[str, type] = {}
-    for module_info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        module = importlib.import_module(module_info.name)
-        members = inspect.getmembers(module, inspect.isclass)
-        classes |= {name: member for name, member in members if member.__module__ == module.__name__}
-    return classes
-
-
-def ports() -> dict[str, type]:
-    return {name: port for name, port in classes_in(segops_auth.ports).items() if Protocol in port.__mro__}
-
-
 def test_every_port_has_a_memory_adapter() -> None:
-    assert set(ports()) == set(ADAPTERS)
+    assert set(ports_in(segops_auth.ports)) == set(ADAPTERS)
 
 
 def test_every_memory_adapter_is_of_a_port() -> None:
@@ -67,5 +48,7 @@ def test_every_memory_adapter_is_of_a_port() -> None:
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_adapter_has_every_method_of_its_port(name: str) -> None:
-    methods = {method for method in dir(ports()[name]) if not method.startswith("_")} - {"lifetime_s"}
+    methods = {method for method in dir(ports_in(segops_auth.ports)[name]) if not method.startswith("_")} - {
+        "lifetime_s"
+    }
     assert methods <= set(dir(ADAPTERS[name]))

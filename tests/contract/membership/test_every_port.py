@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-from types import ModuleType
-from typing import Protocol
-
 import pytest
 
 import segops_membership.adapters.memory
@@ -23,6 +17,7 @@ from segops_membership.adapters.memory.run_results import MemoryRunResults
 from segops_membership.adapters.memory.segment_definitions import MemorySegmentDefinitions
 from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
+from tests.contract.port_coverage import ports_in
 
 ADAPTERS: dict[str, type] = {
     "Evaluation": MemoryEvaluation,
@@ -43,25 +38,11 @@ ADAPTERS: dict[str, type] = {
 }
 
 
-def classes_in(package: ModuleType) -> dict[str, type]:
-    """Return the classes that the package's modules define."""
-    classes: dict[str, type] = {}
-    for module_info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        module = importlib.import_module(module_info.name)
-        members = inspect.getmembers(module, inspect.isclass)
-        classes |= {name: member for name, member in members if member.__module__ == module.__name__}
-    return classes
-
-
-def ports() -> dict[str, type]:
-    return {name: port for name, port in classes_in(segops_membership.ports).items() if Protocol in port.__mro__}
-
-
 def test_every_port_has_a_memory_adapter() -> None:
-    assert set(ports()) == set(ADAPTERS)
+    assert set(ports_in(segops_membership.ports)) == set(ADAPTERS)
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_adapter_has_every_method_of_its_port(name: str) -> None:
-    methods = {method for method in dir(ports()[name]) if not method.startswith("_")}
+    methods = {method for method in dir(ports_in(segops_membership.ports)[name]) if not method.startswith("_")}
     assert methods <= set(dir(ADAPTERS[name]))

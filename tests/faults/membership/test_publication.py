@@ -17,28 +17,10 @@ import xxhash
 from segops_common.runtime.crash_points import CRASHED
 from segops_membership.domain.digest import Digest
 from tests.corpus.builders import count, event, group, job, new_tenant
+from tests.corpus.crash_points import DECIDED, POINTS
 from tests.faults.membership.conftest import Deliveries
 from tests.integration.membership.harness import MembershipHarness
 
-POINTS = (
-    "before_numbers",
-    "after_numbers",
-    "before_outcomes",
-    "after_outcomes",
-    "before_changes",
-    "after_changes",
-    "before_append",
-    "after_append",
-    "before_show",
-    "after_show",
-    "after_signal",
-    "before_result",
-    "after_result",
-    "before_announce",
-    "amid_announce",
-    "after_announce",
-)
-DECIDED = frozenset(POINTS[POINTS.index("after_append") :])
 IN, OUT = group(count()), group(logic="OR")
 BEFORE, AFTER = (1, 2), (3, 4)
 

@@ -21,29 +21,12 @@ from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.tenant_leases import LeaseLost, LeaseTaken
 from segops_membership.service.static_lists import WAIT_S
 from tests.corpus.builders import NOW, NOW_MS, count, event, group, job
+from tests.corpus.crash_points import DECIDED, POINTS
 from tests.unit.membership.harness import LEASE, TENANT, Crash, MembershipInMemory, failures_of
 
 LOGGED_IN, BOUGHT, NOBODY = group(count()), group(count("purchase")), group(logic="OR")
 NOWHERE = group({"type": "segment", "segment_id": 99})
 EARLIER = NOW - timedelta(hours=1)
-POINTS = (
-    "before_numbers",
-    "after_numbers",
-    "before_outcomes",
-    "after_outcomes",
-    "before_changes",
-    "after_changes",
-    "before_append",
-    "after_append",
-    "before_show",
-    "after_show",
-    "after_signal",
-    "before_result",
-    "after_result",
-    "before_announce",
-    "amid_announce",
-    "after_announce",
-)
 
 
 def member_of(segment_id: int, *, negate: bool = False) -> dict[str, object]:
@@ -207,9 +190,11 @@ async def test_the_next_delivery_finishes_what_a_crash_interrupted(membership: M
     with membership.crash_at(point), pytest.raises(Crash):
         await membership.compute.run(second)
     before = await membership.segments_of("u")
+    decided = await membership.publications.find(TENANT, 2)
     await membership.compute.run(second)
 
     assert before in ([(1,)], [(2,)])
+    assert (decided is not None) == (point in DECIDED)
     assert await membership.segments_of("u", "new") == [(2,), (2,)]
     assert (await membership.publications.head(TENANT)).number == 2
     publication = await membership.publications.find(TENANT, 2)
