@@ -1,1 +1,1 @@
-"""What crosses a process boundary: pydantic models and the names both sides agree on."""
+"""Messages and names that cross a process boundary."""

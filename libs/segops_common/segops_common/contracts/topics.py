@@ -1,6 +1,6 @@
 """The topics of the event log: their names, their partitions and what they are keyed by.
 
-Values are NDJSON in UTF-8. Readers ignore fields they do not know, so a writer may be newer.
+Values are NDJSON in UTF-8. Readers ignore unknown fields, so a writer may be newer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Topic:
 
     @property
     def dead(self) -> Topic:
-        """Where records of this topic go that nobody can process, partition by partition."""
+        """The dead-letter topic: records of this topic that cannot be processed, in the same partition."""
         return Topic(f"{self.name}.dead", self.partitions)
 
 
@@ -32,14 +32,14 @@ COMPUTE_RESULTS = Topic("segops.compute-results", 6)
 MEMBERSHIP_CHANGES = Topic("segops.membership-changes", 12)
 
 SINK_GROUP = "segops-sink"
-"""The group that brings EVENTS into the warehouse: what it has committed can be read there."""
+"""The group that moves EVENTS into the warehouse: what it has committed can be read there."""
 
 
 def tenant_key(tenant_id: int) -> bytes:
-    """The key of everything that concerns a whole tenant."""
+    """Return the key of records about a whole tenant."""
     return b"%d" % tenant_id
 
 
 def profile_key(tenant_id: int, profile_id: str) -> bytes:
-    """The key of everything that concerns one profile of a tenant."""
+    """Return the key of records about one profile of a tenant."""
     return b"%d:%s" % (tenant_id, profile_id.encode())

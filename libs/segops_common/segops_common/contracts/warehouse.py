@@ -1,6 +1,6 @@
-"""Names in the warehouse that a service other than the table's writer reads.
+"""Tables that a service other than their writer reads.
 
-A service reads no table of another, with one exception: membership evaluates segments over what ingest writes.
+Services do not read each other's tables, with one exception: membership evaluates segments over ingest's events.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ MERGED_READ_SETTINGS: Final[dict[str, int]] = {
     "do_not_merge_across_partitions_select_final": 1,
     "optimize_move_to_prewhere": 0,
 }
-"""What a FINAL read of `events` sets, whatever a server's profile says: duplicates share their month, so partitions need no
-merging with each other; what a duplicate replaces is filtered after it was replaced."""
+"""Settings of every FINAL read of `events`. Duplicates share their month, so partitions are not merged with each other.
+Filters apply after duplicates have been replaced."""
 
 JSON_INSERT_SETTINGS: Final[dict[str, int]] = {
     "input_format_try_infer_dates": 0,
@@ -28,4 +28,4 @@ JSON_INSERT_SETTINGS: Final[dict[str, int]] = {
     "input_format_json_read_numbers_as_strings": 0,
     "json_type_escape_dots_in_keys": 1,
 }
-"""What every insert into a JSON column sets, so that a value keeps its JSON type and a dotted key its name."""
+"""Settings of every insert into a JSON column, so that values keep their JSON type and dotted keys their name."""

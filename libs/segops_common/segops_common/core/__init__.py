@@ -1,1 +1,1 @@
-"""Small pieces that everything may use; the standard library only."""
+"""Basics that every module may use; only the standard library is imported here."""

@@ -1,4 +1,4 @@
-"""Time as a collaborator: nothing else in the product reads the machine's clock."""
+"""The clock as a collaborator: nothing else in the product reads the machine's time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """Tells the time."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """Return the current instant, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start; never goes back."""
+        """Return the seconds since an arbitrary start, which never decrease."""
         ...
 
     async def sleep(self, seconds: float) -> None:

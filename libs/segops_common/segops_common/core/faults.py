@@ -1,4 +1,4 @@
-"""Named points at which a test may end the process; in production nothing happens there."""
+"""Named points at which a test may end the process. In production they have no effect."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Protocol
 
 
 class FaultPoints(Protocol):
-    """What is told of every named point as it is reached."""
+    """Is called at every named point."""
 
     def reach(self, name: str) -> None:
-        """Called when the point is reached; in a test it may never return."""
+        """Pass the named point. In a test this may never return."""
         ...
 
 
 class _NoFaults:
     def reach(self, name: str) -> None:
-        """Nothing happens."""
+        """Do nothing."""
 
 
 NO_FAULTS: FaultPoints = _NoFaults()

@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeated call with the same key is answered as the first one was, and done once."""
+"""Idempotency keys: a repeated call takes effect once and gets the first response again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class IdempotentCall:
-    """A call that carries a key. `scope` is the caller, the method and the path; `digest` the body."""
+    """A call with a key. `scope` is the caller, the method and the path; `digest` identifies the body."""
 
     scope: str
     key: str
@@ -17,27 +17,27 @@ class IdempotentCall:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What the first call was answered; `body` is None when it was a secret, which is not kept."""
+    """The response to the first call. `body` is None when it contained a secret, which is not stored."""
 
     status: int
     body: bytes | None
 
 
 class IdempotencyStore(Protocol):
-    """Remembers calls for a day."""
+    """Stores the responses of calls for a day."""
 
     async def reserve(self, call: IdempotentCall) -> StoredAnswer | None:
-        """None when the call is the first and now in flight; else the stored answer.
+        """Reserve the key and return None for the first call; return the stored response for a later one.
 
-        Raises Conflict (idempotency-in-progress) while the first is in flight, and ValidationFailed
-        (idempotency-key-reused) for another body.
+        Raises Conflict (idempotency-in-progress) while the first call runs, and ValidationFailed
+        (idempotency-key-reused) for a different body.
         """
         ...
 
     async def complete(self, call: IdempotentCall, answer: StoredAnswer) -> None:
-        """Keep the answer of the call that was reserved."""
+        """Store the response to the reserved call."""
         ...
 
     async def release(self, call: IdempotentCall) -> None:
-        """Forget a reserved call that did nothing."""
+        """Free the key of a reserved call that had no effect."""
         ...

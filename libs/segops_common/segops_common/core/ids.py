@@ -16,14 +16,14 @@ _RANDOM_BITS = (1 << 80) - 1 - ((0xF << 76) | (0b11 << 62))
 
 
 class Ids(Protocol):
-    """Where new identifiers come from."""
+    """Makes new identifiers."""
 
     def uuid7(self) -> str:
-        """A UUIDv7 of the present millisecond, in lower-case text."""
+        """Return a UUIDv7 of the current millisecond, in lower case."""
         ...
 
     def token(self, nbytes: int) -> str:
-        """That many random bytes from the system's secure source, URL-safe."""
+        """Return that many random bytes of the system's secure source as URL-safe text."""
         ...
 
 
@@ -37,7 +37,7 @@ class SystemIds:
         milliseconds = int(self._clock.now().timestamp() * 1000)
         chance = int.from_bytes(secrets.token_bytes(10), "big")
         value = (milliseconds << 80) | (chance & _RANDOM_BITS) | _VERSION_AND_VARIANT
-        # Text from the number at once: every request gets an id, and uuid.UUID takes three times as long.
+        # Formatted directly: every request needs an id, and uuid.UUID takes three times as long.
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
@@ -46,7 +46,7 @@ class SystemIds:
 
 
 def uuid7_time(text: str) -> datetime | None:
-    """The instant inside a UUIDv7, to the millisecond; None for any other text."""
+    """Return the instant inside a UUIDv7, to the millisecond; None for any other text."""
     try:
         value = uuid.UUID(text)
     except ValueError:
@@ -60,5 +60,5 @@ def uuid7_time(text: str) -> datetime | None:
 
 
 def message_id_from(tenant_id: int, idempotency_key: str, index: int) -> str:
-    """The message id of the index-th event of a request with an Idempotency-Key: the same for every retry."""
+    """Return the message id of an event of a request with an Idempotency-Key: the same for every retry."""
     return str(uuid.uuid5(_MESSAGE_NAMESPACE, f"{tenant_id}:{index}:{idempotency_key}"))

@@ -1,4 +1,4 @@
-"""Expected failures, as RFC 9457 problems: each class is one cause and carries its status.
+"""Expected failures, as RFC 9457 problems. Each class is one cause and has its status.
 
 Problem
 ├── MalformedRequest    400   ├── Conflict            409   ├── NotAvailableYet     422
@@ -20,7 +20,7 @@ PROBLEM_TYPE_PREFIX = "https://segops.dev/problems/"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one part of a request; `path` as in `definition.conditions[2].value`."""
+    """An error in one part of a request; `path` is its place, such as `definition.conditions[2].value`."""
 
     path: str
     code: str
@@ -28,7 +28,7 @@ class Fault:
 
 
 class Problem(Exception):
-    """A refusal that a caller can understand: `slug` is stable, `detail` is for this occurrence."""
+    """An error that a caller can understand. `slug` is stable; `detail` describes this occurrence."""
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
@@ -50,7 +50,7 @@ class Problem(Exception):
 
     @property
     def type(self) -> str:
-        """The problem type's stable address."""
+        """The stable URL of the problem type."""
         return PROBLEM_TYPE_PREFIX + self.slug
 
 
@@ -63,7 +63,7 @@ class MalformedRequest(Problem):
 
 
 class Unauthenticated(Problem):
-    """No credential, or one that is not valid."""
+    """There is no credential, or an invalid one."""
 
     status = 401
     title = "Authentication is required"
@@ -71,7 +71,7 @@ class Unauthenticated(Problem):
 
 
 class Forbidden(Problem):
-    """The caller is known and may not do this."""
+    """The caller is authenticated and may not do this."""
 
     status = 403
     title = "The credential does not allow this"
@@ -79,7 +79,7 @@ class Forbidden(Problem):
 
 
 class NotFound(Problem):
-    """There is no such thing, or the caller may not know of it."""
+    """The resource does not exist, or the caller may not know that it does."""
 
     status = 404
     title = "Not found"
@@ -95,15 +95,15 @@ class RequestTimeout(Problem):
 
 
 class Conflict(Problem):
-    """The request does not fit the present state."""
+    """The request conflicts with the current state."""
 
     status = 409
-    title = "The present state does not allow this"
+    title = "The current state does not allow this"
     default_slug = "conflict"
 
 
 class Gone(Problem):
-    """It was there and is no longer."""
+    """The resource existed and no longer does."""
 
     status = 410
     title = "No longer available"
@@ -111,15 +111,15 @@ class Gone(Problem):
 
 
 class PreconditionFailed(Problem):
-    """The caller's If-Match names another version."""
+    """The caller's If-Match names a different version."""
 
     status = 412
-    title = "The precondition does not hold"
+    title = "The precondition failed"
     default_slug = "precondition-failed"
 
 
 class PayloadTooLarge(Problem):
-    """The body, or a part of it, is over a limit."""
+    """The body, or a part of it, exceeds a limit."""
 
     status = 413
     title = "The payload is too large"
@@ -127,7 +127,7 @@ class PayloadTooLarge(Problem):
 
 
 class UnsupportedMedia(Problem):
-    """The body's media type or encoding is not one that is read here."""
+    """The body's media type or encoding is not supported."""
 
     status = 415
     title = "The media type or encoding is not supported"
@@ -135,7 +135,7 @@ class UnsupportedMedia(Problem):
 
 
 class ValidationFailed(Problem):
-    """The request was read and does not say something valid; `errors` names each fault."""
+    """The request can be read and is not valid; `errors` lists each error."""
 
     status = 422
     title = "The request is not valid"
@@ -143,7 +143,7 @@ class ValidationFailed(Problem):
 
 
 class NotAvailableYet(Problem):
-    """The request is valid and asks for what this version cannot do yet."""
+    """The request is valid, and this version does not support it yet."""
 
     status = 422
     title = "Not available yet"
@@ -151,7 +151,7 @@ class NotAvailableYet(Problem):
 
 
 class RateLimited(Problem):
-    """Too many requests; `retry_after_s` says when to come back."""
+    """There are too many requests; `retry_after_s` says when to retry."""
 
     status = 429
     title = "Too many requests"
@@ -162,7 +162,7 @@ class RateLimited(Problem):
 
 
 class Unavailable(Problem):
-    """Something this service needs does not answer; the same request may succeed later."""
+    """A dependency does not respond. The same request may succeed later."""
 
     status = 503
     title = "Temporarily unavailable"

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 
 def full_jitter(*, base_s: float = 0.1, cap_s: float = 10.0, source: random.Random | None = None) -> Iterator[float]:
-    """Endless delays in seconds."""
-    chosen = source or random.Random()
+    """Yield delays in seconds, without end."""
+    random_source = source or random.Random()
     ceiling = base_s
     while True:
-        yield chosen.uniform(0.0, ceiling)
+        yield random_source.uniform(0.0, ceiling)
         ceiling = min(cap_s, ceiling * 2)

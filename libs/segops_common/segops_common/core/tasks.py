@@ -1,4 +1,4 @@
-"""Background tasks that nobody awaits: kept alive by a reference, their failures logged."""
+"""Background tasks that are not awaited: references keep them alive, and their failures are logged."""
 
 from __future__ import annotations
 

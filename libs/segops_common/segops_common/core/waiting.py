@@ -1,7 +1,7 @@
-"""Waiting that always ends.
+"""Bounded waiting, and ending tasks reliably.
 
-`asyncio.wait_for` of Python 3.11 returns a result that came together with a cancellation and swallows the cancellation;
-redis-py uses it in every command. So one `cancel()` is not enough to end a task.
+If a result arrives together with a cancellation, `asyncio.wait_for` of Python 3.11 returns the result and drops the
+cancellation. redis-py uses it in every command, so one `cancel()` may not end a task.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _CANCEL_AGAIN_S = 0.2
 
 
 async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    """Return when the event is set, or the time is over."""
+    """Return when the event is set or the time is up."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
 
 
 async def end(tasks: Collection[asyncio.Task[Any]], *, within_s: float) -> None:
-    """Cancel the tasks until they are done, or the time is over."""
+    """Cancel the tasks again and again until they are done or the time is up."""
     deadline = asyncio.get_running_loop().time() + within_s
     while any(not task.done() for task in tasks) and asyncio.get_running_loop().time() < deadline:
         for task in tasks:

@@ -1,4 +1,4 @@
-"""ClickHouse over HTTP: values are always bound parameters, and a failure says whether a retry can help."""
+"""ClickHouse over HTTP. Values are always bound parameters, and errors say whether a retry can help."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
-# What a row itself can be refused for: the same bytes fail for ever.
+# The row itself is refused: the same bytes can never succeed.
 DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 190, 252, 321, 349, 467})
-# The server is there and short of something: the same statement may succeed later.
+# The server lacks a resource: the same statement may succeed later.
 TRANSIENT_CODES = frozenset({159, 202, 203, 209, 210, 241, 242, 243, 319, 425, 439, 999})
 _CODE = re.compile(r"[Cc]ode:? (\d+)")
 _SILENCE_S = 3_600
-"""Longer than any deadline of a call: a server says nothing while it computes, and that is no reason to hang up."""
+"""Longer than the deadline of any call: a server is silent while it computes, and the connection must stay open."""
 
 Settings = Mapping[str, str | int | float]
 NO_SETTINGS: Settings = {}
@@ -40,12 +40,12 @@ class ClickHouseDataError(ClickHouseError):
 
 
 class ClickHouseUnavailable(ClickHouseError):
-    """ClickHouse does not answer, or is short of something; the statement may or may not have been carried out."""
+    """ClickHouse does not respond or lacks a resource. The statement may or may not have taken effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultSet:
-    """Rows in the order of the statement, and what reading them took."""
+    """Rows in the order of the statement, and the rows and bytes that were read for them."""
 
     rows: Sequence[Sequence[Any]]
     rows_read: int
@@ -53,9 +53,9 @@ class ResultSet:
 
 
 class ClickHouse:
-    """A client of one database. Connects when first used, so a service starts while ClickHouse is down.
+    """A client of one database. It connects on first use, so a service can start while ClickHouse is down.
 
-    A call ends after `timeout_s`, its own if it has one, whatever comes from the server meanwhile.
+    Every call ends after `timeout_s`, of the call or of the client, whatever the server sends until then.
     """
 
     def __init__(self, *, url: str, max_connections: int = 16, timeout_s: float = 30.0) -> None:
@@ -73,8 +73,8 @@ class ClickHouse:
         settings: Settings = NO_SETTINGS,
         timeout_s: float | None = None,
     ) -> ResultSet:
-        """Rows of a statement with `{name:Type}` parameters; raises ClickHouseError."""
-        async with self._translated(timeout_s) as client:
+        """Return the rows of a statement with `{name:Type}` parameters. Raises ClickHouseError."""
+        async with self._mapped_errors(timeout_s) as client:
             result = await client.query(sql, parameters=dict(parameters or {}), settings=dict(settings))
         summary = result.summary
         return ResultSet(result.result_rows, int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
@@ -87,8 +87,8 @@ class ClickHouse:
         settings: Settings = NO_SETTINGS,
         timeout_s: float | None = None,
     ) -> None:
-        """Carry out a statement without rows; raises ClickHouseError."""
-        async with self._translated(timeout_s) as client:
+        """Run a statement without rows. Raises ClickHouseError."""
+        async with self._mapped_errors(timeout_s) as client:
             await client.command(sql, parameters=dict(parameters or {}), settings=dict(settings))
 
     async def insert(
@@ -100,8 +100,8 @@ class ClickHouse:
         settings: Settings = NO_SETTINGS,
         timeout_s: float | None = None,
     ) -> None:
-        """Insert rows in the Native format; acknowledged when stored. Raises ClickHouseError."""
-        async with self._translated(timeout_s) as client:
+        """Insert rows in the Native format, and return when they are stored. Raises ClickHouseError."""
+        async with self._mapped_errors(timeout_s) as client:
             await client.insert(table, rows, column_names=list(columns), settings=dict(settings))
 
     async def insert_json_lines(
@@ -112,16 +112,16 @@ class ClickHouse:
         settings: Settings = NO_SETTINGS,
         timeout_s: float | None = None,
     ) -> None:
-        """Insert NDJSON as it is, sent piece by piece when given so; acknowledged when stored. Raises ClickHouseError."""
-        async with self._translated(timeout_s) as client:
+        """Insert NDJSON, streamed if given in pieces, and return when it is stored. Raises ClickHouseError."""
+        async with self._mapped_errors(timeout_s) as client:
             await client.raw_insert(table, insert_block=lines, fmt="JSONEachRow", settings=dict(settings))
 
     async def check(self) -> None:
-        """Raises ClickHouseError when ClickHouse does not answer a query."""
+        """Raise ClickHouseError unless ClickHouse answers a query."""
         await self.query("SELECT 1", timeout_s=2)
 
     async def close(self) -> None:
-        """Close the connections; the object connects again when used."""
+        """Close the connections. The next call connects again."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -138,26 +138,26 @@ class ClickHouse:
                     connect_timeout=2,
                     send_receive_timeout=_SILENCE_S,
                     compress=False,
-                    # A statement of many segments has more values than fit into a URL.
+                    # The values of a statement about many segments do not fit into a URL.
                     form_encode_query_params=True,
                 )
             return self._client
 
     @asynccontextmanager
-    async def _translated(self, timeout_s: float | None) -> AsyncIterator[AsyncClient]:
+    async def _mapped_errors(self, timeout_s: float | None) -> AsyncIterator[AsyncClient]:
         try:
             async with asyncio.timeout(timeout_s or self._timeout_s):
                 yield await self._connected()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ClickHouseUnavailable(f"ClickHouse does not answer: {type(error).__name__}", 0) from error
+            raise ClickHouseUnavailable(f"ClickHouse does not respond: {type(error).__name__}", 0) from error
         except DriverError as error:
-            raise _translate(error) from error
+            raise _mapped(error) from error
 
 
-def _translate(error: DriverError) -> ClickHouseError:
+def _mapped(error: DriverError) -> ClickHouseError:
     message = str(error)
-    found = _CODE.search(message)
-    code = int(found.group(1)) if found else int(getattr(error, "code", 0) or 0)
+    match = _CODE.search(message)
+    code = int(match[1]) if match else int(getattr(error, "code", 0) or 0)
     if code in DATA_ERROR_CODES:
         return ClickHouseDataError(message, code)
     if code in TRANSIENT_CODES or (code == 0 and isinstance(error, OperationalError | DatabaseError)):

@@ -15,11 +15,11 @@ from segops_common.stores.postgres import WriteSession, write_session
 
 KEEP = timedelta(hours=24)
 IN_FLIGHT = timedelta(seconds=60)
-"""After this long without an answer, the process that held the call is taken for dead."""
+"""A call that has not completed after this time is assumed to belong to a process that died."""
 
 
 def idempotency_table(schema: str) -> sa.Table:
-    """The table; its migration is `idempotency_table(schema).create(op.get_bind())`."""
+    """Return the table. Its migration is `idempotency_table(schema).create(op.get_bind())`."""
     return sa.Table(
         "idempotency_keys",
         sa.MetaData(schema=schema),
@@ -33,7 +33,7 @@ def idempotency_table(schema: str) -> sa.Table:
 
 
 class PostgresIdempotency:
-    """IdempotencyStore in one schema."""
+    """An `IdempotencyStore` in one schema."""
 
     def __init__(self, *, engine: AsyncEngine, schema: str, clock: Clock) -> None:
         self._engine = engine
@@ -46,14 +46,17 @@ class PostgresIdempotency:
             await session.execute(sa.delete(self._table).where(self._table.c.reserved_at < now - KEEP))
             if await self._insert(session, call, now):
                 return None
-            found = await session.execute(
+            result = await session.execute(
                 sa.select(self._table.c.digest, self._table.c.status, self._table.c.body).where(*self._same(call))
             )
-            digest, status, body = found.one()
+            digest, status, body = result.one()
         if digest != call.digest:
-            raise ValidationFailed("This Idempotency-Key was used with another body.", slug="idempotency-key-reused")
+            raise ValidationFailed("`Idempotency-Key` must be new for a different body.", slug="idempotency-key-reused")
         if status is None:
-            raise Conflict("The first call with this Idempotency-Key is in flight.", slug="idempotency-in-progress")
+            raise Conflict(
+                "The first request with this `Idempotency-Key` is in progress. Retry later.",
+                slug="idempotency-in-progress",
+            )
         return StoredAnswer(status, body)
 
     async def complete(self, call: IdempotentCall, answer: StoredAnswer) -> None:
@@ -68,11 +71,11 @@ class PostgresIdempotency:
 
     async def _insert(self, session: WriteSession, call: IdempotentCall, now: datetime) -> bool:
         values = {"scope": call.scope, "key": call.key, "digest": call.digest, "reserved_at": now}
-        abandoned = sa.and_(self._table.c.status.is_(None), self._table.c.reserved_at < now - IN_FLIGHT)
+        is_abandoned = sa.and_(self._table.c.status.is_(None), self._table.c.reserved_at < now - IN_FLIGHT)
         statement = (
             insert(self._table)
             .values(**values)
-            .on_conflict_do_update(index_elements=["scope", "key"], set_=values, where=abandoned)
+            .on_conflict_do_update(index_elements=["scope", "key"], set_=values, where=is_abandoned)
             .returning(self._table.c.key)
         )
         return (await session.execute(statement)).first() is not None

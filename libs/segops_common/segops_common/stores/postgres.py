@@ -1,4 +1,4 @@
-"""PostgreSQL through SQLAlchemy and asyncpg: one engine a process, sessions whose type says what they may do."""
+"""PostgreSQL through SQLAlchemy and asyncpg. The type of a session says whether it may write."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from segops_common.core.problems import Fault, Unavailable, ValidationFailed
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_S = 5.0
 IDLE_TIMEOUT_S = 10.0
-"""How long a transaction may wait for its client: one that froze, or its machine, must not keep locks from the others.
+"""How long a transaction may wait for its client: a frozen process or machine must not keep its locks.
 
-More than anything may take that is done within a transaction, such as an append to the event log.
+It is longer than any step within a transaction may take, such as an append to the event log.
 """
 
-# Cancelled or shut down (57), out of something (53), deadlocked (40): the same transaction may succeed later.
-_PASSING = (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.TransactionRollbackError)
+# Cancelled or shut down (57), out of a resource (53), deadlocked (40): the same transaction may succeed later.
+_TRANSIENT = (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.TransactionRollbackError)
 
 
 class ReadSession(AsyncSession):
-    """A session whose transaction is read only; PostgreSQL refuses a write in it."""
+    """A session with a read-only transaction, in which PostgreSQL refuses writes."""
 
 
 class WriteSession(AsyncSession):
-    """A session whose transaction is committed once, at the end of its block."""
+    """A session whose transaction commits at the end of its block."""
 
 
 def create_engine(
@@ -39,7 +39,7 @@ def create_engine(
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
     idle_timeout_s: float = IDLE_TIMEOUT_S,
 ) -> AsyncEngine:
-    """An engine for `postgresql+asyncpg://…`; connects when first used."""
+    """Return an engine for `postgresql+asyncpg://…`, which connects on first use."""
     settings = {
         "statement_timeout": str(int(statement_timeout_s * 1000)),
         "idle_in_transaction_session_timeout": str(int(idle_timeout_s * 1000)),
@@ -53,7 +53,7 @@ def create_engine(
         pool_pre_ping=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
-            # The server ends a statement first; this is for a server that has stopped answering.
+            # The server ends a statement earlier. This limit is for a server that no longer responds.
             "command_timeout": statement_timeout_s + 1,
             "server_settings": settings,
         },
@@ -62,51 +62,51 @@ def create_engine(
 
 @asynccontextmanager
 async def read_session(engine: AsyncEngine) -> AsyncIterator[ReadSession]:
-    """A read-only transaction; raises Unavailable when PostgreSQL does not answer."""
+    """Run a read-only transaction. Raises Unavailable when PostgreSQL does not respond."""
     read_only = engine.execution_options(postgresql_readonly=True)
-    async with _translated_errors(), ReadSession(read_only, expire_on_commit=False) as session:
+    async with _mapped_errors(), ReadSession(read_only, expire_on_commit=False) as session:
         yield session
 
 
 @asynccontextmanager
 async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
-    """A transaction that commits when the block ends and is undone when it raises.
+    """Run a transaction that commits at the end of the block, or rolls back on an error.
 
-    Raises Unavailable when PostgreSQL does not answer, ValidationFailed for a value that it cannot hold.
+    Raises Unavailable when PostgreSQL does not respond, and ValidationFailed for a value that it cannot store.
     """
-    async with _translated_errors(), WriteSession(engine, expire_on_commit=False) as session, session.begin():
+    async with _mapped_errors(), WriteSession(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @asynccontextmanager
 async def statement_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
-    """Each statement is a transaction that the server ends by itself: a client that freezes keeps no lock.
+    """Run each statement as its own transaction, so that a frozen client keeps no lock.
 
-    Raises as `write_session`.
+    Raises the errors of `write_session`.
     """
     by_itself = engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with _translated_errors(), WriteSession(by_itself, expire_on_commit=False) as session:
+    async with _mapped_errors(), WriteSession(by_itself, expire_on_commit=False) as session:
         yield session
 
 
 async def check_postgres(engine: AsyncEngine) -> None:
-    """Raises when PostgreSQL does not answer a query."""
+    """Raise an error unless PostgreSQL answers a query."""
     async with engine.connect() as connection:
         await connection.execute(sa.text("SELECT 1"))
 
 
 @asynccontextmanager
-async def _translated_errors() -> AsyncIterator[None]:
+async def _mapped_errors() -> AsyncIterator[None]:
     try:
         yield
     except DBAPIError as error:
         cause = error.orig.__cause__ if error.orig is not None else None
         if isinstance(error, DataError) or isinstance(cause, asyncpg.DataError):
-            fault = Fault("", "not-storable", "a value is outside of what can be stored")
-            raise ValidationFailed("A value cannot be stored.", errors=[fault]) from error
+            fault = Fault("", "not-storable", "must be a value that can be stored")
+            raise ValidationFailed("Every value must be storable: see `errors`.", errors=[fault]) from error
         lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-        if lost or isinstance(cause, _PASSING):
-            raise Unavailable("The database does not answer.") from error
+        if lost or isinstance(cause, _TRANSIENT):
+            raise Unavailable("The database does not respond. Retry after `Retry-After` seconds.") from error
         raise
     except (TimeoutError, OSError, sa.exc.TimeoutError) as error:
-        raise Unavailable("The database does not answer.") from error
+        raise Unavailable("The database does not respond. Retry after `Retry-After` seconds.") from error

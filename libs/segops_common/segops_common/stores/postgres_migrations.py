@@ -1,4 +1,4 @@
-"""Alembic for a service's own schema, run under a lock so that two `migrate` roles do not race."""
+"""Alembic migrations of a service's own schema, under a lock so that concurrent `migrate` roles do not conflict."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ VERSION_TABLE = "alembic_version"
 
 
 async def migrate_postgres(url: str, schema: str, folder: Path, *, check: bool = False) -> list[str]:
-    """Bring the schema to the newest revision of `folder/versions`; the revisions that were pending, oldest first.
+    """Upgrade the schema to the newest revision of `folder/versions`, and return the pending revisions, oldest first.
 
-    With `check` nothing is changed. Everything happens in one transaction: a failure leaves the schema as it was.
+    With `check`, change nothing. One transaction contains everything, so a failure leaves the schema unchanged.
     """
     engine = create_async_engine(url)
     try:

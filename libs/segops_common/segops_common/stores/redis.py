@@ -1,6 +1,6 @@
-"""Redis for caches: a dead or frozen server costs one short time-out, then nothing until it may be back.
+"""Redis for caches, with a circuit breaker: a dead or frozen server costs a few short time-outs, not every call.
 
-The client's own defaults turn an outage of the cache into one of its users: seconds a call on a dead server.
+With the client's defaults, each call to a dead server takes seconds, so an outage of the cache becomes one of its users.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ T = TypeVar("T")
 
 
 class RedisUnavailable(Exception):
-    """Redis does not answer, or has not lately; go on without it."""
+    """Redis does not respond, or the breaker is open: continue without it."""
 
 
 def create_redis(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
-    """A client that waits `timeout_s` at most and never retries by itself; answers are bytes."""
+    """Return a client that waits at most `timeout_s` and does not retry. Values are bytes."""
     return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
 
 
 class RedisBreaker:
-    """Runs commands until five in a row fail; then refuses for a second before it tries one again."""
+    """A circuit breaker: after 5 consecutive failures it refuses all commands for a second, then tries the next."""
 
     def __init__(self, *, redis: Redis, clock: Clock) -> None:
         self.redis = redis
         self._clock = clock
         self._failures = 0
-        self._closed_again_at = 0.0
+        self._open_until = 0.0
 
     async def run(self, command: Callable[[Redis], Awaitable[T]]) -> T:
-        """The command's answer; raises RedisUnavailable at once while open."""
-        if self._failures >= FAILURES_TO_OPEN and self._clock.monotonic() < self._closed_again_at:
-            raise RedisUnavailable("Redis did not answer lately")
+        """Return the command's result. Raises RedisUnavailable, without a call while the breaker is open."""
+        if self._failures >= FAILURES_TO_OPEN and self._clock.monotonic() < self._open_until:
+            raise RedisUnavailable("Redis has not responded recently")
         try:
-            answer = await command(self.redis)
+            result = await command(self.redis)
         except (RedisError, OSError, TimeoutError) as error:
             self._failures += 1
-            self._closed_again_at = self._clock.monotonic() + OPEN_S
+            self._open_until = self._clock.monotonic() + OPEN_S
             raise RedisUnavailable(str(error)) from error
         self._failures = 0
-        return answer
+        return result

@@ -1,1 +1,1 @@
-"""What SegOps says about itself: log lines, metrics, trace context."""
+"""Log lines, metrics and trace context."""

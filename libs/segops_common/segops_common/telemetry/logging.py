@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 
 from segops_common.telemetry.tracing import current_request_id
 
-# API keys, JSON Web Tokens, and passwords inside addresses: an error's text may quote any of them.
+# API keys, JSON Web Tokens, and passwords inside URLs: an error's text may quote any of them.
 _CREDENTIAL = re.compile(r"[sp]k_(?:live|test)_\w+|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
 
 
 class JsonFormatter(logging.Formatter):
-    """One line an event: time (RFC 3339, UTC), level, service, role, logger, message, request id, fields, error.
+    """Formats each record as one line: time (RFC 3339, UTC), level, service, role, logger, message, request id, fields, error.
 
-    `fields` is what a caller passed as `extra={"fields": {…}}`. Whatever looks like a credential is struck out.
+    `fields` comes from `extra={"fields": {…}}`. Everything that looks like a credential is replaced by `[secret]`.
     """
 
     def __init__(self, *, service: str, role: str) -> None:
@@ -43,7 +43,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(*, service: str, role: str, level: str = "INFO") -> None:
-    """Send every logger of this process to standard output as JSON lines."""
+    """Write the records of every logger to standard output as JSON lines, from `level` on."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service=service, role=role))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. The names are a closed set; each says what it means and what to do about it."""
+"""Prometheus metrics: a closed list. Each has its meaning, and a remedy for operators."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 _M = TypeVar("_M", Counter, Gauge, Histogram)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
-"""Upper bounds of the histograms' buckets: from a cached lookup to a large computation."""
+"""Upper bounds of histogram buckets in seconds: from a cached lookup to a large computation."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Kind(StrEnum):
-    """A counter only grows, a gauge goes up and down, a histogram counts seconds by size."""
+    """A counter only increases, a gauge goes up and down, a histogram counts durations by bucket."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A metric: what it counts, in which unit, and what somebody does who sees it move."""
+    """A metric: what it measures, in which unit, and what an operator should do when it changes."""
 
     kind: Kind
     name: str
@@ -36,109 +36,109 @@ class Definition:
 
 
 class Metric(Enum):
-    """Every metric that a SegOps process may show."""
+    """Every metric that a SegOps process may export."""
 
     HTTP_SECONDS = Definition(
         Kind.HISTOGRAM,
         "segops_http_request_seconds",
-        "Seconds from the request's head to the end of its answer.",
-        "Look for the route whose high buckets grow, then at the dependency it waits for.",
+        "Seconds from the headers of a request to the end of its response.",
+        "Find the route whose high buckets grow, then check the dependency that it waits for.",
         ("method", "route", "status"),
     )
     CONSUMER_LAG = Definition(
         Kind.GAUGE,
         "segops_consumer_lag_records",
-        "Records of a partition that its group has not committed yet.",
-        "Add a replica, or look in the log for a batch that is retried.",
+        "Records of a partition that its consumer group has not committed yet.",
+        "Add a replica, or look in the logs for a batch that is being retried.",
         ("topic", "partition"),
     )
     CONSUMER_BATCHES = Definition(
         Kind.HISTOGRAM,
         "segops_consumer_batch_seconds",
-        "Seconds to handle one batch.",
-        "Compare with the engine's own latency.",
+        "Seconds to process one batch, including its retries.",
+        "Compare it with the latency of the engine behind the consumer.",
         ("topic",),
     )
     CONSUMER_RECORDS = Definition(
         Kind.COUNTER,
         "segops_consumer_records_total",
-        "Records handled.",
-        "None: the rate is the throughput.",
+        "Records processed.",
+        "Nothing to do: its rate is the throughput.",
         ("topic",),
     )
     CONSUMER_RETRIES = Definition(
         Kind.COUNTER,
         "segops_consumer_retries_total",
-        "Batches that failed and were tried again.",
-        "Read the error in the log; the engine behind the handler is down or slow.",
+        "Attempts of batches that failed and were retried.",
+        "Read the error in the logs: the engine behind the consumer is down or slow.",
         ("topic",),
     )
     DEAD_LETTERS = Definition(
         Kind.COUNTER,
         "segops_dead_letters_total",
-        "Records that nobody could process.",
-        "Read the reason on the dead topic, mend the cause, replay.",
+        "Records that could not be processed and were moved to the dead-letter topic.",
+        "Read the reason in the record's headers, fix the cause, then replay the topic.",
         ("topic", "code"),
     )
     INGEST_EVENTS = Definition(
         Kind.COUNTER,
         "segops_ingest_events_total",
-        "Events by outcome of their request: accepted, duplicate or refused.",
-        "A rise of `refused` is a sender's bug; the answers say which.",
+        "Events by outcome: accepted, duplicate or refused.",
+        "If `refused` rises, a sender has a bug: the error responses say which.",
         ("outcome",),
     )
     INGEST_UNSTAMPED = Definition(
         Kind.COUNTER,
         "segops_ingest_unstamped_total",
-        "Events dated by this server although Redis could not remember the stamp.",
-        "Bring Redis back: a retry of such an event is only merged when its sender dates it.",
+        "Events that got the server's time although Redis could not store it.",
+        "Restore Redis: retries of such events are only deduplicated if the sender sets their time.",
     )
     LOOKUPS = Definition(
         Kind.COUNTER,
         "segops_lookups_total",
-        "Membership lookups by where the answer came from: cache, local, warehouse.",
-        "A fall of the cache's share means Redis is slow, or publications are very frequent.",
+        "Membership lookups by source: cache, local or warehouse.",
+        "If the share of the cache falls, Redis is slow or down, or runs publish very often.",
         ("source",),
     )
     RUNS = Definition(
         Kind.COUNTER,
         "segops_runs_total",
-        "Runs by how they ended.",
-        "For `failed`, read the run's problem.",
+        "Runs by final status.",
+        "If `failed` rises, read the `problem` of the runs.",
         ("status",),
     )
 
 
 class Metrics:
-    """The metrics of one process, in a registry of their own."""
+    """The metrics of one process, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._made: dict[Metric, Counter | Gauge | Histogram] = {}
+        self._instruments: dict[Metric, Counter | Gauge | Histogram] = {}
 
     def counter(self, metric: Metric) -> Counter:
-        """The counter of that name, made when first asked for."""
+        """Return the counter, which is created on first use."""
         return self._get(metric, Counter)
 
     def gauge(self, metric: Metric) -> Gauge:
-        """The gauge of that name, made when first asked for."""
+        """Return the gauge, which is created on first use."""
         return self._get(metric, Gauge)
 
     def histogram(self, metric: Metric) -> Histogram:
-        """The histogram of that name, in seconds, made when first asked for."""
+        """Return the histogram of seconds, which is created on first use."""
         return self._get(metric, Histogram)
 
     def render(self) -> bytes:
-        """All of them in the Prometheus text format."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
     def _get(self, metric: Metric, kind: type[_M]) -> _M:
-        made = self._made.get(metric)
-        if made is None:
-            made = self._made[metric] = self._make(metric.value)
-        if not isinstance(made, kind):
+        instrument = self._instruments.get(metric)
+        if instrument is None:
+            instrument = self._instruments[metric] = self._make(metric.value)
+        if not isinstance(instrument, kind):
             raise TypeError(f"{metric.value.name} is a {metric.value.kind}")
-        return made
+        return instrument
 
     def _make(self, definition: Definition) -> Counter | Gauge | Histogram:
         text = f"{definition.meaning} {definition.remedy}"
@@ -152,16 +152,16 @@ class Metrics:
 
 
 class HttpMetrics:
-    """What the HTTP layer reports of each request."""
+    """Measures HTTP requests."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._seconds = metrics.histogram(Metric.HTTP_SECONDS)
-        self._known: dict[tuple[str, str, int], Histogram] = {}
+        self._children: dict[tuple[str, str, int], Histogram] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One finished request; `route` is the route's template, so that its values are few."""
+        """Record a finished request. `route` is the route's template, so that there are few label values."""
         label = (method if method in _METHODS else "other", route, status)
-        found = self._known.get(label)
-        if found is None:
-            found = self._known[label] = self._seconds.labels(label[0], route, str(status))
-        found.observe(seconds)
+        child = self._children.get(label)
+        if child is None:
+            child = self._children[label] = self._seconds.labels(label[0], route, str(status))
+        child.observe(seconds)

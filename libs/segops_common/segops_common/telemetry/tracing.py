@@ -1,4 +1,4 @@
-"""Trace context (W3C, level 1): taken from a request, carried into log records and messages."""
+"""W3C trace context (level 1): taken from a request, and passed on in log lines and messages."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _current: ContextVar[tuple[str | None, str | None]] = ContextVar("trace_context"
 
 
 def enter_trace(traceparent: str | None, request_id: str | None) -> Token[tuple[str | None, str | None]]:
-    """From now on `current_traceparent` and `current_request_id` answer these; an invalid traceparent is none."""
+    """Make these the current trace and request id. An invalid traceparent is ignored."""
     valid = traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None
     return _current.set((valid, request_id))
 
 
 def leave_trace(token: Token[tuple[str | None, str | None]]) -> None:
-    """Back to what held before `enter_trace` gave this token."""
+    """Restore what was current before the `enter_trace` that returned this token."""
     _current.reset(token)
 
 
 @contextmanager
 def trace_context(traceparent: str | None, request_id: str | None) -> Iterator[None]:
-    """The two as a block: for work that continues a trace, such as one batch of a consumer."""
+    """Make these current for a block that continues a trace, such as a batch of a consumer."""
     token = enter_trace(traceparent, request_id)
     try:
         yield
@@ -34,10 +34,10 @@ def trace_context(traceparent: str | None, request_id: str | None) -> Iterator[N
 
 
 def current_traceparent() -> str | None:
-    """The trace that the present work belongs to."""
+    """Return the trace of the current work, or None."""
     return _current.get()[0]
 
 
 def current_request_id() -> str | None:
-    """The request that the present work belongs to."""
+    """Return the request id of the current work, or None."""
     return _current.get()[1]
