@@ -148,21 +148,21 @@ def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
     later = select("user_key", "profiles FINAL", f"{of_tenant} AND NOT first_seen {by_then}")
     tail = f"GROUP BY user_key HAVING min(first_seen) {by_then}"
     earlier_since = select("user_key", PROFILE_SEEN_TABLE, f"{of_tenant} AND user_key IN ({later})", tail)
-    known = f"{of_tenant} AND (first_seen {by_then} OR user_key IN ({earlier_since}))"
-    return Statement(select("base64Encode(toString(groupBitmapState(n)))", "profiles FINAL", known), bind.values, ())
+    existing = f"{of_tenant} AND (first_seen {by_then} OR user_key IN ({earlier_since}))"
+    return Statement(select("base64Encode(toString(groupBitmapState(n)))", "profiles FINAL", existing), bind.values, ())
 
 
-def _event_statement(tenant_id: int, pattern: EventPattern, asked: Sequence[_OfEvents]) -> Statement:
+def _event_statement(tenant_id: int, pattern: EventPattern, items: Sequence[_OfEvents]) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
-    scan = _Scan.of([each.selection for each in asked])
-    predicates = [each.predicate for each in asked]
+    scan = _Scan.of([item.selection for item in items])
+    predicates = [item.predicate for item in items]
     measures = [
-        kind_of(each.predicate).measure(each.predicate, scan.condition(each.selection, bind), bind) for each in asked
+        kind_of(item.predicate).measure(item.predicate, scan.condition(item.selection, bind), bind) for item in items
     ]
     # Predicates that measure the same share a column: bound values are equal when their placeholders are.
     columns = {measure: f"c{i}" for i, measure in enumerate(dict.fromkeys(measures))}
-    measured = ", ".join(f"{measure} AS {name}" for measure, name in columns.items())
+    measures_sql = ", ".join(f"{measure} AS {name}" for measure, name in columns.items())
     of_type = [f"tenant_id = {tenant}", pattern_sql(pattern, bind)]
     conditions = " AND ".join([*of_type, *window_sql(scan.window, bind), *checks_sql(scan.where, bind)])
     verdicts = [
@@ -171,7 +171,7 @@ def _event_statement(tenant_id: int, pattern: EventPattern, asked: Sequence[_OfE
     ]
     # Merging takes up to two thirds of the time while parts are young.
     source = _MERGED_EVENTS if any(kind_of(predicate).merges(predicate) for predicate in predicates) else EVENTS_TABLE
-    sql = _by_user(measured, verdicts, source, conditions, tenant, bind)
+    sql = _by_user(measures_sql, verdicts, source, conditions, tenant, bind)
     by_column = dict(zip(measures, predicates, strict=True)).values()
     return Statement(sql, bind.values, tuple(predicates), _width(by_column))
 
@@ -181,22 +181,22 @@ def _own_statement(tenant_id: int, predicate: Predicate, rows: OwnRows) -> State
     kind, tenant = kind_of(predicate), bind.integer(tenant_id)
     events = _MERGED_EVENTS if kind.merges(predicate) else EVENTS_TABLE
     subquery = f"({rows.subquery(tenant, events, bind)})"
-    measured = f"{kind.measure(predicate, EVERY_ROW, bind)} AS c0"
-    sql = _by_user(measured, [kind.verdict(predicate, "c0", bind)], subquery, "", tenant, bind)
+    measures_sql = f"{kind.measure(predicate, EVERY_ROW, bind)} AS c0"
+    sql = _by_user(measures_sql, [kind.verdict(predicate, "c0", bind)], subquery, "", tenant, bind)
     return Statement(sql, bind.values, (predicate,), kind.width)
 
 
 def _identify_statement(tenant_id: int, predicates: Sequence[Predicate], as_of_ms: int) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
-    measured = ", ".join(
+    measures_sql = ", ".join(
         f"{kind_of(predicate).measure(predicate, EVERY_ROW, bind)} AS t{i}" for i, predicate in enumerate(predicates)
     )
     calls = (
         f"tenant_id = {tenant} AND event_type = {bind.text(IDENTIFY_EVENT)} AND timestamp <= {bind.instant(as_of_ms)}"
     )
     verdicts = [kind_of(predicate).verdict(predicate, f"t{i}", bind) for i, predicate in enumerate(predicates)]
-    sql = _by_user(measured, verdicts, _MERGED_EVENTS, calls, tenant, bind)
+    sql = _by_user(measures_sql, verdicts, _MERGED_EVENTS, calls, tenant, bind)
     return Statement(sql, bind.values, tuple(predicates), _width(predicates))
 
 
@@ -228,13 +228,13 @@ def _width(predicates: Collection[Predicate]) -> Width:
     return Width(sum(width.of_profile for width in widths), sum(width.of_event for width in widths))
 
 
-def _by_user(measured: str, verdicts: list[str], source: str, where: str, tenant: str, bind: Bindings) -> str:
-    """Return the bitmaps of verdicts on what is measured of each profile; a profile without a verdict is not looked up.
+def _by_user(measures_sql: str, verdicts: list[str], source: str, where: str, tenant: str, bind: Bindings) -> str:
+    """Return the bitmaps of verdicts on the measures of each profile; a profile that passes none is not looked up.
 
     Verdicts are a query of their own: in the same query as the measures, as columns or as HAVING, they take up to twice
     the time.
     """
-    measures = bind.definitions + select(f"user_key, {measured}", source, where, "GROUP BY user_key")
+    measures = bind.definitions + select(f"user_key, {measures_sql}", source, where, "GROUP BY user_key")
     named = {f"v{i}": verdict for i, verdict in enumerate(verdicts)}
     columns = ", ".join(["user_key", *(f"{verdict} AS {name}" for name, verdict in named.items())])
     passing = select(columns, f"({measures})", " OR ".join(named))
