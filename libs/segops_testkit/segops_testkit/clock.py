@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that only moves when a test advances it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from datetime import datetime, timedelta
 
 
 class ManualClock:
-    """Both its clocks move by `advance` only; sleepers wake when their time has come, the earliest first."""
+    """A clock that only `advance` moves. Sleepers wake in the order of their times."""
 
     def __init__(self, start: datetime) -> None:
         if start.tzinfo is None:
-            raise ValueError("the start is an aware instant")
+            raise ValueError("the start must be an aware instant")
         self._start = start
         self._elapsed = 0.0
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        """The start plus what the clock was advanced by."""
+        """Return the start plus the time by which the clock was advanced."""
         return self._start + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
-        """Return once the clock was advanced that far; at once, but not before others ran, for nothing to wait for."""
+        """Return when the clock has advanced that far. With nothing to wait for, let other tasks run once."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -38,13 +38,13 @@ class ManualClock:
 
     @property
     def sleepers(self) -> int:
-        """How many tasks are asleep on this clock."""
+        """The number of tasks that sleep on this clock."""
         return sum(not woken.done() for _, _, woken in self._sleepers)
 
     def advance(self, seconds: float) -> None:
-        """Move on and wake who is due; they run when the caller next awaits something."""
+        """Advance the clock and wake the sleepers that are due; they run when the caller next awaits."""
         if seconds < 0:
-            raise ValueError("time does not go back")
+            raise ValueError("time must not go back")
         self._elapsed += seconds
         while self._sleepers and self._sleepers[0][0] <= self._elapsed:
             woken = heapq.heappop(self._sleepers)[2]

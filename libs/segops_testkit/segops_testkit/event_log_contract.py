@@ -44,8 +44,8 @@ from segops_testkit.event_log_tools import (
     numbers,
     read,
     running,
-    until,
 )
+from segops_testkit.polling import forever, until
 
 
 class EventLogContract:
@@ -254,7 +254,7 @@ class EventLogContract:
             async with (await harness.connect()).consumer("g", [topic]) as second:
                 with pytest.raises(TimeoutError):
                     async with first.lock.shared(give_up_s=0.2):
-                        await asyncio.sleep(30)
+                        await forever()
                 await until(lambda: len(first.assignment()) == len(second.assignment()) == 1)
 
     async def test_a_dead_engine_is_refused_in_time(self, harness: LogHarness) -> None:
@@ -307,13 +307,15 @@ class EventLogContract:
             assert loop.health.ok
         assert second.values == numbers(3, 5)
 
-    @pytest.mark.parametrize("names_culprits", [True, False])
-    async def test_bad_records_leave_once_and_the_rest_goes_on(self, harness: LogHarness, names_culprits: bool) -> None:
+    @pytest.mark.parametrize("names_bad_records", [True, False])
+    async def test_bad_records_leave_once_and_the_rest_goes_on(
+        self, harness: LogHarness, names_bad_records: bool
+    ) -> None:
         log, topic = await harness.connect(), new_topic(1)
         await fill(log, topic, numbers(0, 9))
         bad = frozenset((b"value-2", b"value-7"))
-        first = Collector(bad=bad, names_culprits=names_culprits)
-        second = Collector(bad=bad, names_culprits=names_culprits)
+        first = Collector(bad=bad, names_bad_records=names_bad_records)
+        second = Collector(bad=bad, names_bad_records=names_bad_records)
         async with running(log, topic, first, faults=CrashOnce("after_insert")):
             await until(lambda: len(first.values) == 7)
         async with running(log, topic, second):
@@ -323,7 +325,7 @@ class EventLogContract:
         letters = await log.tail(topic.dead, 0, 10)
         assert [letter.value for letter in letters] == [b"value-2", b"value-7"]
         assert [dict(letter.headers)[OFFSET_HEADER] for letter in letters] == [b"2", b"7"]
-        code = b"unreadable" if names_culprits else b"refused"
+        code = b"unreadable" if names_bad_records else b"refused"
         assert {dict(letter.headers)[CODE_HEADER] for letter in letters} == {code}
 
     async def test_dead_letters_are_replayed_once(self, harness: LogHarness) -> None:

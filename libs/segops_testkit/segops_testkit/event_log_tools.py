@@ -1,4 +1,4 @@
-"""What the event log's contract is written with, and other tests of consumers may use."""
+"""Harness protocol, handlers and helpers for tests of event logs and consumers."""
 
 from __future__ import annotations
 
@@ -38,29 +38,29 @@ CLOSE_S = 7.0
 
 
 class LogHarness(Protocol):
-    """An engine of the suite's own, and lines to it that can be disturbed."""
+    """An engine of its own, and connections to it that can be disturbed."""
 
     takeover_s: float
-    """How long the group may take to notice that a member is gone and to move its partitions."""
+    """How long a group may take to detect a lost member and move its partitions."""
 
     async def connect(self) -> EventLog:
-        """Another client, with a line of its own; the harness closes it."""
+        """Return another client with its own connection, which the harness closes."""
         ...
 
     def isolate(self, log: EventLog) -> None:
-        """Nothing of this client gets through any more."""
+        """Block everything from and to this client."""
         ...
 
     def reunite(self, log: EventLog) -> None:
-        """Its line works again."""
+        """Unblock the client."""
         ...
 
     async def kill_engine(self) -> None:
-        """End the engine without warning."""
+        """Kill the engine."""
         ...
 
     async def start_engine(self) -> None:
-        """Start it again on what it stored."""
+        """Start the engine again on its stored data."""
         ...
 
 
@@ -68,16 +68,16 @@ class NetworkHarness(LogHarness, Protocol):
     """A harness whose engine is another process."""
 
     def lose_answer_to(self, log: EventLog, marker: bytes) -> Callable[[], int]:
-        """The next request with the marker arrives, its answer does not; the result counts the losses so far."""
+        """Deliver the next request with the marker and drop its response. The returned function counts the drops."""
         ...
 
 
 class Crashed(Exception):
-    """Stands for the end of the process at a fault point."""
+    """Simulates the end of the process at a fault point."""
 
 
 class CrashOnce:
-    """Fault points of which one ends the loop, the first time it is reached."""
+    """Ends the loop the first time that one fault point is reached."""
 
     def __init__(self, name: str) -> None:
         self._name: str | None = name
@@ -90,47 +90,39 @@ class CrashOnce:
 
 
 class Collector:
-    """A handler that keeps the batches it was given, and refuses values on request."""
+    """A handler that records its batches and refuses some values."""
 
-    def __init__(self, *, bad: frozenset[bytes] = frozenset(), names_culprits: bool = True) -> None:
+    def __init__(self, *, bad: frozenset[bytes] = frozenset(), names_bad_records: bool = True) -> None:
         self.batches: list[Batch] = []
         self._bad = bad
-        self._names_culprits = names_culprits
+        self._names_bad_records = names_bad_records
 
     @property
     def values(self) -> list[bytes]:
-        """Every value handled, in the order of handling."""
+        """Every handled value, in order."""
         return [record.value for batch in self.batches for record in batch.records]
 
     async def handle(self, batch: Batch) -> None:
         """See `BatchHandler`."""
         bad = [record for record in batch.records if record.value in self._bad]
-        if bad and self._names_culprits:
+        if bad and self._names_bad_records:
             raise BadRecords([BadRecord(record.offset, "unreadable", "not what was expected") for record in bad])
         if bad:
-            raise DataError("refused", "the store did not say which")
+            raise DataError("refused", "the store names no record")
         self.batches.append(batch)
 
 
 def new_topic(partitions: int = 3) -> Topic:
-    """A topic no other test uses."""
+    """Return a topic that no other test uses."""
     return Topic(f"test.{uuid.uuid4().hex[:12]}", partitions)
 
 
-async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
-    """Wait for the condition; fails the test when it does not come."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)
-
-
 async def read(consumer: LogConsumer, count: int, within_s: float = 20.0) -> dict[int, list[Record]]:
-    """So many records, by partition."""
+    """Read that many records, and return them by partition."""
     records: dict[int, list[Record]] = defaultdict(list)
     deadline = time.monotonic() + within_s
     while sum(map(len, records.values())) < count:
-        assert time.monotonic() < deadline, f"only {sum(map(len, records.values()))} of {count} records came"
+        assert time.monotonic() < deadline, f"only {sum(map(len, records.values()))} of {count} records arrived"
         for fetched in await consumer.poll(max_records=1000, max_bytes=1 << 20, wait_s=0.2):
             records[fetched.source.partition] += fetched.records
     return records
@@ -143,7 +135,7 @@ async def fill(log: EventLog, topic: Topic, values: Sequence[bytes], *, partitio
 
 
 def numbers(start: int, end: int) -> list[bytes]:
-    """Values that differ."""
+    """Return distinct values."""
     return [b"value-%d" % number for number in range(start, end)]
 
 
@@ -157,7 +149,7 @@ async def running(
     limits: Limits | None = None,
     observer: SilentObserver | None = None,
 ) -> AsyncIterator[ConsumerLoop]:
-    """A loop that records intents, stopped at the end; a crash in it is not an error here."""
+    """Run a loop that records intents, and stop it at the end. A crash in it is not an error here."""
     loop = ConsumerLoop(
         log=log,
         group="loop",
@@ -187,7 +179,7 @@ async def _until_crash(loop: ConsumerLoop, stop: asyncio.Event) -> None:
 
 
 class CountingReplays(SilentObserver):
-    """Keeps which partitions had a batch repeated."""
+    """Records the partitions that had a batch repeated."""
 
     def __init__(self) -> None:
         self.replays: list[TopicPartition] = []

@@ -11,16 +11,8 @@ from segops_common.streams.log import (
     TopicPartition,
 )
 from segops_testkit.event_log_contract import EventLogContract
-from segops_testkit.event_log_tools import (
-    Collector,
-    NetworkHarness,
-    fill,
-    new_topic,
-    numbers,
-    read,
-    running,
-    until,
-)
+from segops_testkit.event_log_tools import Collector, NetworkHarness, fill, new_topic, numbers, read, running
+from segops_testkit.polling import until
 
 
 class NetworkedEventLogContract(EventLogContract):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from segops_testkit.clock import ManualClock
+from segops_testkit.polling import settled
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -36,10 +37,10 @@ async def test_sleepers_wake_in_the_order_of_their_times() -> None:
     async with asyncio.TaskGroup() as group:
         for seconds in (3, 1, 2, 0):
             group.create_task(sleeper(seconds))
-        await asyncio.sleep(0.01)
+        await settled()
         assert (woken, clock.sleepers) == ([0], 3)
         clock.advance(2)
-        await asyncio.sleep(0.01)
+        await settled()
         assert woken == [0, 1, 2]
         clock.advance(1)
     assert woken == [0, 1, 2, 3]

@@ -24,7 +24,7 @@ class FakeAuth:
         self.jwks: list[dict[str, str]] = []
         self.keys: dict[str, dict[str, Any]] = {}
         self.users: dict[int, list[dict[str, Any]]] = {}
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.down = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -41,19 +41,19 @@ class FakeAuth:
         return httpx.ASGITransport(app=self._app)
 
     async def _jwks(self, _request: Request) -> Response:
-        self.asked["jwks"] += 1
+        self.requests["jwks"] += 1
         return Response(status_code=503) if self.down else JSONResponse({"keys": self.jwks})
 
     async def _introspect(self, request: Request) -> Response:
         assert request.headers["authorization"] == f"Service {SERVICE_TOKEN}"
-        self.asked["key"] += 1
+        self.requests["key"] += 1
         found = self.keys.get((await request.json())["key"], {"active": False})
         await self.gate.wait()
         return Response(status_code=503) if self.down else JSONResponse(found)
 
     async def _memberships(self, request: Request) -> Response:
         assert request.headers["authorization"] == f"Service {SERVICE_TOKEN}"
-        self.asked["user"] += 1
+        self.requests["user"] += 1
         found = self.users.get(request.path_params["user_id"])
         if self.down:
             return Response(status_code=500)

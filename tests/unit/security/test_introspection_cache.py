@@ -17,6 +17,7 @@ from segops_common.security.introspection_cache import (
     Rejected,
 )
 from segops_testkit.clock import ManualClock
+from segops_testkit.polling import settled
 
 
 class Auth:
@@ -48,7 +49,7 @@ async def test_a_result_from_before_an_invalidation_is_not_stored() -> None:
     auth = Auth(Active(1))
     auth.gate.clear()
     asking = asyncio.gather(cache.get("a", auth.fetch()))
-    await asyncio.sleep(0.01)
+    await settled()
     cache.invalidate(lambda value: value == 1)
     auth.answer = Rejected()
     auth.gate.set()
@@ -62,11 +63,11 @@ async def test_no_call_joins_a_request_from_before_an_invalidation() -> None:
     auth = Auth(Active(1))
     auth.gate.clear()
     before = asyncio.gather(cache.get("a", auth.fetch()))
-    await asyncio.sleep(0.01)
+    await settled()
     cache.invalidate(lambda value: value == 1)
     auth.answer = Rejected()
     after = asyncio.gather(cache.get("a", auth.fetch()))
-    await asyncio.sleep(0.01)
+    await settled()
     auth.gate.set()
     assert (await before)[0] == Active(1)
     assert (await after)[0] == Rejected()

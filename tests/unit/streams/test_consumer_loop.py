@@ -17,7 +17,8 @@ from segops_common.streams.log import Committed, LogUnavailable, Message, Positi
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch, ConsumerLoop, Limits, SilentObserver
 from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
-from segops_testkit.event_log_tools import fill, numbers, until
+from segops_testkit.event_log_tools import fill, numbers
+from segops_testkit.polling import forever, until
 
 TOPIC = Topic("t", 1)
 SOURCE = TopicPartition("t", 0)
@@ -37,8 +38,8 @@ class Handler:
         await self._work(batch)
 
 
-class Seen(SilentObserver):
-    """Keeps what it was told."""
+class Recorder(SilentObserver):
+    """Records what the loop reports."""
 
     def __init__(self) -> None:
         self.lags: list[int] = []
@@ -104,7 +105,7 @@ async def committed(engine: MemoryEngine) -> Committed | None:
 
 
 async def test_a_failing_batch_is_retried_and_told() -> None:
-    log, seen = new_log(), Seen()
+    log, seen = new_log(), Recorder()
     await fill(log, TOPIC, numbers(0, 2))
     failing = True
 
@@ -128,7 +129,7 @@ async def test_the_loop_is_not_ready_before_it_has_joined() -> None:
     log = new_log()
     log.reachable = False
     async with running(log, Handler(nothing)) as loop:
-        await asyncio.sleep(0.05)
+        await until(lambda: "does not respond" in loop.health.problem)
         assert not loop.health.ok
         log.reachable = True
         await until(lambda: loop.health.ok)
@@ -144,7 +145,7 @@ async def test_a_hanging_handler_does_not_hold_up_the_shutdown_and_keeps_its_int
     await fill(log, TOPIC, numbers(0, 3))
 
     async def hang(batch: Batch) -> None:
-        await asyncio.sleep(60)
+        await forever()
 
     handler = Handler(hang)
     async with running(log, handler, record_intent=True):
@@ -222,7 +223,7 @@ async def test_letters_written_before_an_outage_are_not_written_again() -> None:
                 raise LogUnavailable("the answer was lost")
             return positions
 
-    log, seen = LosesOneAnswer(clock=SystemClock(), times=TIMES), Seen()
+    log, seen = LosesOneAnswer(clock=SystemClock(), times=TIMES), Recorder()
     await fill(log, TOPIC, numbers(0, 2))
 
     async def blame_first(batch: Batch) -> None:
@@ -290,7 +291,7 @@ async def test_batches_that_a_rebalance_cannot_wait_for_are_repeated_by_whoever_
         await log.append(topic, b"", b"%d" % partition, partition=partition)
 
     async def hang(batch: Batch) -> None:
-        await asyncio.sleep(60)
+        await forever()
 
     stuck, heir = Handler(hang), Handler(nothing)
     async with running(log, stuck, topic=topic, record_intent=True):
@@ -303,12 +304,12 @@ async def test_batches_that_a_rebalance_cannot_wait_for_are_repeated_by_whoever_
     assert given_up == {batch.source: batch.token() for batch in again}
 
 
-async def test_lag_is_told() -> None:
-    log, seen = new_log(), Seen()
+async def test_lag_is_reported() -> None:
+    log, seen = new_log(), Recorder()
     await fill(log, TOPIC, numbers(0, 7))
 
     async def hang(batch: Batch) -> None:
-        await asyncio.sleep(60)
+        await forever()
 
     async with running(log, Handler(hang), observer=seen):
         await until(lambda: bool(seen.lags))

@@ -16,7 +16,7 @@ from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, Lim
 from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
-from segops_testkit.event_log_tools import until
+from segops_testkit.polling import forever, until
 
 TOPIC = Topic("t", 1)
 SOURCE = TopicPartition("t", 0)
@@ -119,7 +119,7 @@ async def test_order_holds_within_a_key_also_over_failures() -> None:
     failures = {("a", 3): 2, ("b", 0): 3, ("c", 19): 1}
 
     async def work(key: str, number: int) -> None:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
         if failures.get((key, number)):
             failures[key, number] -= 1
             raise ConnectionError("away")
@@ -137,7 +137,7 @@ async def test_only_so_many_keys_at_once_and_each_gets_its_turn() -> None:
     order: list[str] = []
 
     async def work(key: str, number: int) -> None:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0)
         order.append(key)
 
     handler = Handler(work)
@@ -153,7 +153,7 @@ async def test_what_a_process_left_open_comes_again_from_there() -> None:
 
     async def stuck(key: str, number: int) -> None:
         if key == "b" and number == 0:
-            await asyncio.sleep(60)
+            await forever()
 
     first = Handler(stuck)
     async with running(engine, first):

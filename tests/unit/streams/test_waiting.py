@@ -4,14 +4,15 @@ import asyncio
 import time
 
 from segops_common.core.waiting import end, wait_at_most
+from segops_testkit.polling import forever
 
 
 async def test_a_task_that_swallows_a_cancellation_is_ended() -> None:
     async def deaf() -> None:
         try:
-            await asyncio.sleep(60)
+            await forever()
         except asyncio.CancelledError:
-            await asyncio.sleep(60)
+            await forever()
 
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(deaf())
