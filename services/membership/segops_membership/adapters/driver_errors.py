@@ -7,15 +7,16 @@ from contextlib import contextmanager
 
 from segops_common.core.problems import Unavailable
 from segops_common.stores.clickhouse import ClickHouseError
+from segops_common.streams.log import LogError
 from segops_membership.ports.errors import EngineUnavailable
 
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Raise EngineUnavailable for what a session of PostgreSQL or a call to ClickHouse raises."""
+    """Raise EngineUnavailable for what PostgreSQL sessions, ClickHouse calls and the event log raise."""
     try:
         yield
     except Unavailable as error:
         raise EngineUnavailable("PostgreSQL does not answer") from error
-    except ClickHouseError as error:
+    except (ClickHouseError, LogError) as error:
         raise EngineUnavailable(str(error)) from error

@@ -16,17 +16,17 @@ from segops_common.contracts.topics import (
     profile_key,
     tenant_key,
 )
-from segops_common.streams.log import EventLog, Header, LogError, Message, partition_of
+from segops_common.streams.log import EventLog, Header, Message, partition_of
 from segops_common.telemetry.metrics import Metric, Metrics
+from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.domain.publication import MemberChanges, Publication
-from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.reporter import ReportedChange
 
 SCHEMA_VERSION: Final = b"1"
 _HEADERS: Final[tuple[Header, ...]] = ((SCHEMA_VERSION_HEADER, SCHEMA_VERSION),)
 _MAX_RECORDS_READ_BACK: Final = 10_000
 """Records of a partition that are read after a crash in the middle of a report."""
-_MAX_RECORDS_MEANWHILE: Final = 100
+_MAX_RECORDS_SINCE: Final = 100
 _MAX_VALUE_BYTES: Final = 512 * 1024
 """Half of the largest record the log takes."""
 
@@ -40,15 +40,9 @@ class LogReporter:
 
     async def report_result(self, result: ComputeResult) -> None:
         """See the port."""
-        try:
-            await self._log.append(
-                COMPUTE_RESULTS,
-                tenant_key(result.tenant_id),
-                result.model_dump_json().encode() + b"\n",
-                headers=_HEADERS,
-            )
-        except LogError as error:
-            raise EngineUnavailable(str(error)) from error
+        value = result.model_dump_json().encode() + b"\n"
+        with driver_errors():
+            await self._log.append(COMPUTE_RESULTS, tenant_key(result.tenant_id), value, headers=_HEADERS)
         if result.status != "running":
             self._runs.labels(result.status).inc()
 
@@ -67,17 +61,13 @@ class LogReporter:
             for partition, grouped in lines.items()
             for value in _values(grouped)
         ]
-        try:
+        with driver_errors():
             await self._log.append_many(MEMBERSHIP_CHANGES, messages)
-        except LogError as error:
-            raise EngineUnavailable(str(error)) from error
 
     async def change_ends(self) -> Mapping[int, int]:
         """See the port."""
-        try:
+        with driver_errors():
             return await self._log.ends(MEMBERSHIP_CHANGES)
-        except LogError as error:
-            raise EngineUnavailable(str(error)) from error
 
     async def reported_since(
         self, tenant_id: int, run_id: int, starts: Mapping[int, int]
@@ -93,11 +83,9 @@ class LogReporter:
         return reported
 
     async def _reported(self, tenant_id: int, run_id: int, partition: int, part: range) -> Iterator[ReportedChange]:
-        try:
+        with driver_errors():
             # The tail is counted from the end, which may have moved on since.
-            records = await self._log.tail(MEMBERSHIP_CHANGES, partition, len(part) + _MAX_RECORDS_MEANWHILE)
-        except LogError as error:
-            raise EngineUnavailable(str(error)) from error
+            records = await self._log.tail(MEMBERSHIP_CHANGES, partition, len(part) + _MAX_RECORDS_SINCE)
         lines = (line for record in records if record.offset in part for line in record.value.splitlines())
         changes = (MembershipChanged.model_validate_json(line) for line in lines)
         return (
