@@ -23,7 +23,7 @@ from segops_common.streams.log import EventLog, Message
 from segops_common.streams.open import open_event_log
 from segops_ingest.domain.messages import SerializedRow, pack
 from segops_local.engines import KafkaEngine, ValkeyEngine
-from segops_local.engines.kafka_jars import missing
+from segops_local.engines.kafka_jars import missing_programs
 
 ROUNDS = 5
 BATCH_EVENTS = 100
@@ -65,7 +65,7 @@ async def run() -> list[Ratio]:
     with folder() as state:
         async with valkey(state) as log:
             found = await _measured("Valkey", log)
-        lacking = missing()
+        lacking = missing_programs()
         if lacking is not None:
             print(f"  not measured on Kafka: {lacking}")
             return found

@@ -12,7 +12,7 @@ import pytest
 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_local.engines import KafkaEngine, ValkeyEngine
-from segops_local.engines.kafka_jars import missing
+from segops_local.engines.kafka_jars import missing_programs
 from segops_local.processes.server import Server
 from segops_testkit.fork_server import ForkServer, fork_server
 from tests.runtimes import Runtimes, installed, lacking
@@ -98,7 +98,7 @@ async def clickhouse_url(shared: Shared, worker_database: str) -> str:
 @pytest.fixture(scope="session")
 def kafka_possible() -> None:
     """Skips without Java and Maven; fails instead where SEGOPS_REQUIRE_KAFKA=1 says that they must be there."""
-    lacking = missing()
+    lacking = missing_programs()
     if lacking is not None and os.environ.get("SEGOPS_REQUIRE_KAFKA") == "1":
         pytest.fail(f"{lacking} SEGOPS_REQUIRE_KAFKA=1 forbids to skip.", pytrace=False)
     if lacking is not None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from segops_local.cli.run import run
-from segops_local.cli.terminal import complain, say
+from segops_local.cli.terminal import print_error, say
 from segops_local.errors import LocalError
 from segops_local.state.folder import StateFolder
 from segops_local.state.ports import HOST
@@ -15,9 +15,9 @@ from segops_local.state.ports import HOST
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        arguments.act(arguments)
+        arguments.command(arguments)
     except LocalError as error:
-        complain(str(error))
+        print_error(str(error))
         return 2
     return 0
 
@@ -27,7 +27,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from segops_local.cli.demo import seed  # here, so that `run` does not wait for what only the demo imports
+    from segops_local.cli.demo import seed  # imported here, because only the demo needs it and it would slow down `run`
 
     async def show() -> None:
         async for line in seed(f"http://{HOST}:{arguments.port}"):
@@ -38,30 +38,36 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def _reset(arguments: argparse.Namespace) -> None:
     removed = StateFolder(arguments.state).remove()
-    say(f"Deleted {arguments.state}." if removed else f"There is no folder {arguments.state}; nothing to delete.")
+    say(
+        f"Deleted {arguments.state}."
+        if removed
+        else f"The folder {arguments.state} does not exist; there is nothing to delete."
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m segops_local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    running = commands.add_parser("run", help="start everything and stay until Ctrl-C")
+    running = commands.add_parser("run", help="start everything and run until Ctrl-C")
     running.add_argument("--kafka", action="store_true", help="keep the event log in Apache Kafka")
-    running.set_defaults(act=_run)
-    demo = commands.add_parser("demo", help="fill a new tenant of the running stack with a generated history")
-    demo.set_defaults(act=_demo)
+    running.set_defaults(command=_run)
+    demo = commands.add_parser("demo", help="create a tenant on the running stack and fill it with generated events")
+    demo.set_defaults(command=_demo)
     for command in (running, demo):
-        command.add_argument("--port", type=_port, default=8080, help="of the gateway (default 8080)")
+        command.add_argument("--port", type=_port, default=8080, help="port of the gateway (default 8080)")
     resetting = commands.add_parser("reset", help="delete the state folder")
-    resetting.set_defaults(act=_reset)
+    resetting.set_defaults(command=_reset)
     for command in (running, resetting):
-        command.add_argument("--state", type=Path, default=Path(".segops"), help="folder of all data (default .segops)")
+        command.add_argument(
+            "--state", type=Path, default=Path(".segops"), help="folder for all data (default .segops)"
+        )
     return parser
 
 
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port < 65_536:
-        raise argparse.ArgumentTypeError(f"{text} is not a port between 0 and 65535")
+        raise argparse.ArgumentTypeError(f"must be between 0 and 65535, not {text}")
     return port
 
 

@@ -268,7 +268,7 @@ async def test_a_damaged_log_is_one_clear_line_and_no_process(tmp_path: Path) ->
 
 async def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LocalError, match="cannot be made"):
+    with pytest.raises(LocalError, match="cannot be created"):
         await ValkeyEngine(tmp_path / "file" / "valkey").start()
 
 

@@ -172,7 +172,7 @@ async def test_a_folder_has_one_stack_at_a_time(tmp_path: Path, stack: LocalStac
 async def test_the_event_log_of_a_folder_does_not_change(tmp_path: Path, stand_ins: Env) -> None:
     state = StateFolder(tmp_path / "state")
     with state.hold():
-        state.settle("event-log", "kafka")
+        state.first_value("event-log", "kafka")
     with pytest.raises(LocalError, match="keeps its event log in kafka: run with KAFKA=1"):
         await LocalStack(tmp_path / "state", env=stand_ins).start()
 
@@ -234,7 +234,7 @@ async def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
 async def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     for command in ("run", "reset"):
-        assert "holds files that are not a SegOps stack's" in await refused(command, "--state", str(tmp_path))
+        assert "contains files that do not belong to SegOps" in await refused(command, "--state", str(tmp_path))
     assert os.listdir(tmp_path) == ["thesis.txt"]
 
 
@@ -253,8 +253,8 @@ def _break_format(state: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_break_postgres, "is not one of PostgreSQL"),
-        (_break_secret, "service-token is damaged: restore it, or `make reset`"),
+        (_break_postgres, "must be of PostgreSQL"),
+        (_break_secret, "service-token is damaged: restore it, or delete all data with `make reset`"),
         (_break_format, "was written by another version of SegOps"),
     ],
 )

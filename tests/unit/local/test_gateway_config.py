@@ -26,7 +26,7 @@ def test_a_folder_that_would_break_the_configuration_is_refused() -> None:
 
 
 def test_a_route_to_a_service_nobody_runs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="nothing serves: membership, status"):
+    with pytest.raises(LocalError, match="without a port: membership, status"):
         render(load_routes(), port=1, upstreams={"auth": 1, "ingest": 2, "segments": 3}, folder=tmp_path)
 
 

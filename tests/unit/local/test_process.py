@@ -1,4 +1,4 @@
-"""Which line of a log tells why a program ended, and who its descendants are."""
+"""The line of a log that explains why a program ended, and the descendants of a process."""
 
 import os
 import subprocess
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from segops_local.processes.process import descendants, last_words
+from segops_local.processes.process import descendants, failure_line
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "it wrote nothing"),
+        ("", "the log is empty"),
         ("starting\nstopped\n\n", "stopped"),
         ("FATAL: no room\nshutting down\n", "FATAL: no room"),
         ("Traceback\nValueError: bad\n", "ValueError: bad"),
@@ -28,15 +28,15 @@ from segops_local.processes.process import descendants, last_words
         ),
     ],
 )
-def test_the_last_words_are_the_line_that_tells_most(tmp_path: Path, text: str, words: str) -> None:
+def test_the_failure_line_is_the_one_that_explains_most(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "log").write_text(text)
-    assert last_words(tmp_path / "log") == words
+    assert failure_line(tmp_path / "log") == words
 
 
-def test_last_words_may_be_sought_from_a_place_on(tmp_path: Path) -> None:
+def test_the_search_starts_at_a_given_byte(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("ERROR of yesterday\nfine today\n")
-    assert last_words(tmp_path / "log", 19) == "fine today"
-    assert last_words(tmp_path / "no such log") == "it wrote no log"
+    assert failure_line(tmp_path / "log", 19) == "fine today"
+    assert failure_line(tmp_path / "no such log") == "there is no log"
 
 
 def test_descendants_are_found_over_generations() -> None:

@@ -1,4 +1,4 @@
-"""The first account, made through the public API at the first run and kept for the next ones."""
+"""The first account, created through the public API at the first run and kept for later runs."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _EMAIL = "demo@example.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A person who owns a tenant, and a key that may send events and read membership."""
+    """A user who owns a tenant, and a key that may send events and read membership."""
 
     email: str
     password: str
@@ -26,12 +26,12 @@ class Account:
 
 
 async def first_account(url: str, state: StateFolder) -> Account:
-    """The account of the folder, signed up at the first call; raises LocalError when the services refuse."""
+    """Return the folder's account, signed up at the first call. Raises LocalError when the services refuse."""
     if state.account_file.exists():
         return _read(state)
     password = secrets.token_urlsafe(12)
-    wish = {"email": _EMAIL, "password": password, "tenant_name": "Demo", "tenant_slug": "demo"}
-    signed_up = await _post(url, "/api/auth/signup/", wish)
+    signup = {"email": _EMAIL, "password": password, "tenant_name": "Demo", "tenant_slug": "demo"}
+    signed_up = await _post(url, "/api/auth/signup/", signup)
     tenant_id = int(signed_up["tenant"]["id"])
     bearer = f"Bearer {signed_up['tokens']['access_token']}"
     key = await _post(url, "/api/auth/api-keys/", {"tenant": tenant_id, "name": "first key"}, bearer)
@@ -41,7 +41,7 @@ async def first_account(url: str, state: StateFolder) -> Account:
 
 
 def next_steps(url: str, account: Account) -> str:
-    """The key and three commands, ready to be copied."""
+    """Return the key and three commands, ready to copy."""
     key, json_type = f'-H "Authorization: ApiKey {account.api_key}"', '-H "Content-Type: application/json"'
     event = '{"user_id": "user-123", "event_type": "page_viewed", "payload": {"path": "/pricing"}}'
     login = shlex.quote(json.dumps({"email": account.email, "password": account.password}))
@@ -75,12 +75,12 @@ def _write(state: StateFolder, account: Account) -> None:
 async def _post(url: str, path: str, body: dict[str, Any], authorization: str | None = None) -> dict[str, Any]:
     address = urlsplit(url)
     headers = {"Content-Type": "application/json"} | ({"Authorization": authorization} if authorization else {})
-    given = json.dumps(body).encode()
+    content = json.dumps(body).encode()
     answer = await http(
-        "POST", str(address.hostname), int(address.port or 80), path, body=given, headers=headers, timeout_s=15
+        "POST", str(address.hostname), int(address.port or 80), path, body=content, headers=headers, timeout_s=15
     )
     if answer.status != 201:
-        said = " ".join(answer.body.decode(errors="replace").split())[:300]
-        raise LocalError(f"The first account could not be made: POST {path} was answered {answer.status}: {said}")
-    made: dict[str, Any] = json.loads(answer.body)
-    return made
+        detail = " ".join(answer.body.decode(errors="replace").split())[:300]
+        raise LocalError(f"The first account could not be created: POST {path} returned {answer.status}: {detail}")
+    result: dict[str, Any] = json.loads(answer.body)
+    return result

@@ -13,12 +13,12 @@ from segops_local.errors import LocalError
 from segops_local.supervisor.local_stack import LocalStack
 from segops_local.supervisor.topology import EventLogKind
 
-# A signal to our process group reaches us twice: once from its sender, once from make, which passes it on.
+# A signal to our process group arrives twice: from its sender, and from make, which passes it on.
 _ECHO_S = 1.0
 
 
 async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
-    """Return after an orderly stop. A second signal during the stop kills what is left. Raises LocalError."""
+    """Return after an orderly stop. A second signal during the stop kills what still runs. Raises LocalError."""
     stack = LocalStack(state_dir, port, event_log, say=say)
     signals = _Signals()
     starting = spawn(_failure_of(stack.start()), name="start")
@@ -32,13 +32,13 @@ async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
 async def _serve(stack: LocalStack, signals: "_Signals") -> None:
     follower = spawn(LogFollower(stack.state.logs).run(), name="follow the logs")
     try:
-        await _greet(stack)
+        await _show_next_steps(stack)
         await signals.wait()
     finally:
         follower.cancel()
 
 
-async def _greet(stack: LocalStack) -> None:
+async def _show_next_steps(stack: LocalStack) -> None:
     try:
         account = await first_account(stack.url, stack.state)
         say(next_steps(stack.url, account))
@@ -48,7 +48,7 @@ async def _greet(stack: LocalStack) -> None:
 
 
 async def _failure_of(start: Coroutine[Any, Any, None]) -> LocalError | None:
-    """The line for the person, as a value: a task that raises would be logged as a fault of the program."""
+    """Return the error as a value: a task that raises would be logged as a fault of this program."""
     try:
         await start
     except LocalError as error:
@@ -57,12 +57,12 @@ async def _failure_of(start: Coroutine[Any, Any, None]) -> LocalError | None:
 
 
 class _Signals:
-    """Counts the requests to end: the first is obeyed in order, the second at once."""
+    """Counts stop signals: the first stops in order, the second kills."""
 
     def __init__(self) -> None:
         self._first = asyncio.Event()
         self._second = asyncio.Event()
-        self._obeyed_from = 0.0
+        self._first_at = 0.0
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._received)
@@ -71,13 +71,13 @@ class _Signals:
         await self._first.wait()
 
     async def first_or(self, starting: "asyncio.Task[LocalError | None]") -> bool:
-        """Whether the start was finished before anybody asked to end; a start cut short has cleaned up after itself."""
-        asked = spawn(self._first.wait(), name="first signal")
-        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
+        """Return whether the start completed before the first signal. A cancelled start has cleaned up after itself."""
+        signalled = spawn(self._first.wait(), name="first signal")
+        await asyncio.wait({starting, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        signalled.cancel()
         if starting.done():
             failure = starting.result()
-            # What fails because it was told to end has not failed.
+            # A start that fails because it is being stopped is not an error.
             if failure is not None and not self._first.is_set():
                 raise failure
             return failure is None
@@ -87,9 +87,9 @@ class _Signals:
 
     async def stop_or_kill(self, stack: LocalStack) -> None:
         stopping = spawn(stack.stop(), name="stop")
-        asked = spawn(self._second.wait(), name="second signal")
-        await asyncio.wait({stopping, asked}, return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
+        signalled = spawn(self._second.wait(), name="second signal")
+        await asyncio.wait({stopping, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        signalled.cancel()
         if not stopping.done():
             stopping.cancel()
             await asyncio.gather(stopping, return_exceptions=True)
@@ -98,8 +98,8 @@ class _Signals:
     def _received(self) -> None:
         now = asyncio.get_running_loop().time()
         if not self._first.is_set():
-            self._obeyed_from = now
-            say("Stopping; once more to kill")
+            self._first_at = now
+            say("Stopping. Press Ctrl-C again to kill.")
             self._first.set()
-        elif now - self._obeyed_from > _ECHO_S:
+        elif now - self._first_at > _ECHO_S:
             self._second.set()

@@ -1,4 +1,4 @@
-"""What a person sees while the stack runs: one short line for each warning that a process logs."""
+"""Output in the terminal while the stack runs: one short line for each warning that a process logs."""
 
 import asyncio
 import json
@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 
 _POLL_S = 0.5
-_SHOWN = frozenset({"warning", "error", "critical"})
+_LEVELS = frozenset({"warning", "error", "critical"})
 
 
 def say(line: str) -> None:
-    """Print at once, also into a pipe."""
+    """Print a line and flush it, so that it also passes a pipe at once."""
     print(line, flush=True)
 
 
 class LogFollower:
-    """Follows the services' logs, prints `ingest.sink | message` for warnings, and starts a file anew when it is full."""
+    """Prints warnings from the processes' logs as `ingest.sink | message`. Empties a log that exceeds `max_bytes`."""
 
     def __init__(self, folder: Path, *, max_bytes: int = 16 * 1024 * 1024) -> None:
         self._folder = folder
@@ -30,8 +30,8 @@ class LogFollower:
                 say(line)
 
     def new_lines(self) -> list[str]:
-        """What is worth a line since the last call."""
-        found: list[str] = []
+        """Return a line for each warning since the last call."""
+        lines: list[str] = []
         for file in sorted(self._folder.glob("*.log")):
             start = self._read_to.get(file, 0)
             with file.open("rb") as log:
@@ -39,13 +39,13 @@ class LogFollower:
                 text = log.read()
             whole = text[: text.rfind(b"\n") + 1]
             self._read_to[file] = start + len(whole)
-            found += [shown for line in whole.splitlines() if (shown := _short(file.stem, line)) is not None]
+            lines += [short for line in whole.splitlines() if (short := _short(file.stem, line)) is not None]
             if self._read_to[file] > self._max_bytes:
-                self._start_anew(file)
-        return found
+                self._empty(file)
+        return lines
 
-    def _start_anew(self, file: Path) -> None:
-        """The writer keeps its handle, which appends, so the file is emptied rather than moved."""
+    def _empty(self, file: Path) -> None:
+        """Copy the log and truncate it: the writer keeps its open file, so it cannot be moved."""
         shutil.copyfile(file, file.with_suffix(".log.1"))
         with file.open("r+b") as log:
             log.truncate(0)
@@ -57,13 +57,13 @@ def _short(name: str, line: bytes) -> str | None:
         entry = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(entry, dict) or str(entry.get("level", "")).lower() not in _SHOWN:
+    if not isinstance(entry, dict) or str(entry.get("level", "")).lower() not in _LEVELS:
         return None
     return f"{name} | {entry.get('message') or entry.get('event') or entry}"[
         : max(shutil.get_terminal_size().columns, 100)
     ]
 
 
-def complain(line: str) -> None:
-    """One line for a person, where errors belong."""
+def print_error(line: str) -> None:
+    """Print a line to standard error and flush it."""
     print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The engines a stack stands on, each a real server in one folder of state."""
+"""The engines of a stack, each a real server with its data in one folder."""
 
 from segops_local.engines.clickhouse import ClickHouseEngine
 from segops_local.engines.kafka import KafkaEngine

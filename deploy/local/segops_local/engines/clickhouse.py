@@ -18,7 +18,7 @@ from segops_local.state.ports import HOST
 
 
 class ClickHouseEngine(Server):
-    """One server with the database `segops`; `url` signs in as the user who may do everything."""
+    """One server with the database `segops`. `url` signs in as the user who may do everything."""
 
     name = "clickhouse"
     title = "ClickHouse"
@@ -33,7 +33,7 @@ class ClickHouseEngine(Server):
         return self.url_for(OWNER)
 
     def url_for(self, user: ClickHouseUser) -> str:
-        """Return the address with the name and password of a user."""
+        """Return the address with the name and the password of a user."""
         password = passwords(self._password_file)[user.name]
         return f"http://{user.name}:{password}@{self.address(self.port)}/{DATABASE}"
 
@@ -43,8 +43,8 @@ class ClickHouseEngine(Server):
         statement = f"CREATE DATABASE IF NOT EXISTS {DATABASE}".encode()
         answer = await http("POST", HOST, self.port, "/", body=statement, headers=headers, timeout_s=30)
         if answer.status != 200:
-            words = answer.body.decode(errors="replace").strip()[:300]
-            raise LocalError(f"ClickHouse did not create its database in {self.state_dir}: {words} (log: {self.log}).")
+            reason = answer.body.decode(errors="replace").strip()[:300]
+            raise LocalError(f"ClickHouse did not create its database in {self.state_dir}: {reason} (log: {self.log}).")
 
     def prepare(self) -> None:
         self._refuse_a_second_server()
@@ -67,10 +67,10 @@ class ClickHouseEngine(Server):
         return self.state_dir / "passwords.json"
 
     def _refuse_a_second_server(self) -> None:
-        """Raise LocalError when a server runs on the data: it holds a lock on its status file for as long as it lives."""
+        """Raise LocalError when a server runs on the data: it locks its status file as long as it runs."""
         try:
             descriptor = os.open(self._data / "status", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:  # what keeps us from the file keeps the server from it too, and it says why
+        except OSError:  # there is no server; other errors will also stop ours, which gives the reason
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,7 +84,7 @@ class ClickHouseEngine(Server):
 
 
 def _library() -> Path:
-    """Return the extension's file; its package is located but not imported."""
+    """Return the extension's file. Its package is located but not imported."""
     spec = importlib.util.find_spec("chdb")
     if spec is None or spec.origin is None:
         raise LocalError("The package `chdb-core` is not installed: run `make setup`.")

@@ -20,7 +20,7 @@ DATABASE = "segops"
 
 @dataclass(frozen=True, slots=True)
 class ClickHouseUser:
-    """A user of the server; without `grants` it may do everything. `profile` names its settings."""
+    """A user of the server. Without `grants` it may do everything. `profile` names its settings."""
 
     name: str
     profile: str
@@ -37,7 +37,7 @@ _CONFIG = """\
 <clickhouse>
   <logger>
     <console>true</console>
-    <!-- The client is told why its query failed; the log is about the server. -->
+    <!-- The error of a query goes to its client; the log is about the server. -->
     <levels>
       <logger><name>DynamicQueryHandler</name><level>none</level></logger>
       <logger><name>executeQuery</name><level>none</level></logger>
@@ -55,9 +55,9 @@ _CONFIG = """\
   <mark_cache_size>268435456</mark_cache_size>
 </clickhouse>
 """
-# The first four settings of `default` are those of a server; clickhouse-local has others.
-# `default` is the user of the one query that keeps the server up. Its password must be empty, and no second session of
-# it is accepted, so nobody can sign in with it over HTTP.
+# The settings of the profile `default` undo what clickhouse-local changes, so that they are a server's.
+# `default` is the user of the query that keeps the server up. Its password must be empty. It may have one session,
+# which is taken before the listener opens, so a client cannot sign in as this user.
 _USERS = """\
 <clickhouse>
   <profiles>
@@ -100,14 +100,14 @@ _USER = """\
 
 
 def passwords(file: Path) -> dict[str, str]:
-    """Return the password of each user by name, made at the first call; raise LocalError when the file is damaged."""
+    """Return the password of each user by name, generated at the first call. Raises LocalError for a damaged file."""
     if not file.exists():
         write_private(file, json.dumps({user.name: secrets.token_urlsafe(24) for user in USERS}))
     try:
         entries = json.loads(file.read_text())
         return {user.name: str(entries[user.name]) for user in USERS}
     except (ValueError, LookupError, TypeError):
-        raise LocalError(f"{file} is damaged: delete it, and new passwords are made at the next start.") from None
+        raise LocalError(f"{file} is damaged: delete it to generate new passwords at the next start.") from None
 
 
 def write_config(folder: Path, *, data: Path, port: int, passwords: Mapping[str, str]) -> None:

@@ -21,7 +21,10 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def host(library: str, port: int) -> None:
-    """Serve on the port, which the configuration names too, until a stop signal, then exit with 0; exit with 1 and one line when the server ends by itself."""
+    """Serve until a stop signal, then exit with 0. Exit with 1 and the reason when the server ends before.
+
+    The port must be the one in the configuration.
+    """
     # Threads inherit the mask, so the signals reach only the `sigwait` below and none of the server's threads.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     engine = _load(library)
@@ -37,7 +40,7 @@ def host(library: str, port: int) -> None:
 
 
 def _load(library: str) -> ModuleType:
-    """Load the extension alone: its package would import numpy and more, none of which a server needs."""
+    """Load the extension without its package, which would import pandas and pyarrow."""
     spec = importlib.util.spec_from_file_location("_chdb", library)
     if spec is None or spec.loader is None:
         _fail(f"{library} is not a Python extension")
@@ -54,7 +57,7 @@ def _serve(engine: ModuleType, reader: int, stopping: threading.Event) -> None:
     except RuntimeError as error:
         _fail(str(error).partition(", LocalStack trace")[0])
     if not stopping.is_set():
-        _fail("The server ended by itself.")
+        _fail("The server ended without a stop signal.")
     # The pipe has ended the server in good order; an ordinary exit would unload the library under its last threads.
     os._exit(0)
 

@@ -1,7 +1,7 @@
-"""Repair of deduplication logs after a kill, before the engine opens the folder.
+"""Repairs deduplication logs after a kill, before the server opens the folder.
 
-The engine writes the token of an insert to its table's log before it puts the part in place. A kill between the two
-leaves a token without data, and the client's retry would be acknowledged and dropped as a duplicate.
+The server writes the token of an insert to the table's log before it moves the part into place. A kill between the two
+leaves a token without data: the client's retry would be acknowledged and dropped as a duplicate.
 """
 
 import re
@@ -12,7 +12,7 @@ _ADDED, _DROPPED = "1", "2"
 
 
 def forget_tokens_without_parts(data: Path) -> None:
-    """Withdraw every token whose part is neither there nor merged into another. Nothing else may use the folder."""
+    """Revoke each token whose part does not exist, alone or merged. Nothing else may use the folder."""
     for logs in (data / "store").glob("*/*/deduplication_logs"):
         files = sorted(logs.glob("deduplication_log_*.txt"), key=lambda file: int(file.stem.rsplit("_", 1)[1]))
         if files:
@@ -21,21 +21,21 @@ def forget_tokens_without_parts(data: Path) -> None:
 
 def _repair(files: list[Path], *, parts: list[str]) -> None:
     lines = [line for file in files for line in _complete_lines(file)]
-    known: dict[str, str] = {}
+    part_by_token: dict[str, str] = {}
     for operation, part, token in (line.split("\t") for line in lines):
         if operation == _ADDED:
-            known[token] = part
+            part_by_token[token] = part
         else:
-            known.pop(token, None)
-    ranges = [found for found in map(_PART.fullmatch, parts) if found is not None]
-    orphans = [(part, token) for token, part in known.items() if not _is_there(part, ranges)]
+            part_by_token.pop(token, None)
+    ranges = [match for match in map(_PART.fullmatch, parts) if match is not None]
+    orphans = [(part, token) for token, part in part_by_token.items() if not _exists(part, ranges)]
     if orphans:
         with files[-1].open("a") as log:
             log.writelines(f"{_DROPPED}\t{part}\t{token}\n" for part, token in orphans)
 
 
 def _complete_lines(file: Path) -> list[str]:
-    """The lines of a log; a last line cut by the kill is taken out of the file."""
+    """Return the lines of a log. An incomplete last line is removed from the file."""
     text = file.read_text()
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
@@ -43,7 +43,7 @@ def _complete_lines(file: Path) -> list[str]:
     return whole.splitlines()
 
 
-def _is_there(part: str, ranges: list[re.Match[str]]) -> bool:
+def _exists(part: str, ranges: list[re.Match[str]]) -> bool:
     own = _PART.fullmatch(part)
     return own is None or any(
         own["partition"] == other["partition"] and int(other["first"]) <= int(own["first"]) <= int(other["last"])

@@ -1,4 +1,4 @@
-"""Apache Kafka, one KRaft node, from the jars that Maven brings."""
+"""Apache Kafka, one KRaft node, from jars that Maven downloads."""
 
 import base64
 import subprocess
@@ -13,7 +13,7 @@ from segops_local.processes.server import Server
 from segops_local.state.ports import HOST, remembered_port
 
 _STARTED = b"Kafka Server started"
-# Nothing is flushed by force: what the broker acknowledged is in the page cache, which survives kill -9 of the process.
+# No forced flushes: acknowledged records are in the page cache, which survives kill -9 of the process.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -35,7 +35,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 num.recovery.threads.per.data.dir=2
 log.retention.hours=-1
-# A broker restarted after kill -9 waits until its former self is fenced; the default is 9 s.
+# After kill -9 a broker waits until its previous session has expired, by default for 9 s.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 """
@@ -53,7 +53,7 @@ logger.server.level = info
 
 
 class KafkaEngine(Server):
-    """One broker and controller; needs Java 17 and Maven. `url` is the event log's address."""
+    """One node that is broker and controller. Needs Java 17 and Maven. `url` is the event log's address."""
 
     name = "kafka"
     title = "Apache Kafka"
@@ -62,7 +62,7 @@ class KafkaEngine(Server):
     def __init__(self, state_dir: Path, port: int | None = None) -> None:
         super().__init__(state_dir, port)
         self._data = self.state_dir / "data"
-        self._said = 0
+        self._log_start = 0
 
     @property
     def url(self) -> str:
@@ -70,7 +70,7 @@ class KafkaEngine(Server):
 
     @property
     def bootstrap(self) -> str:
-        """host:port for a Kafka client."""
+        """The address for a Kafka client, as host:port."""
         return self.address(self.port)
 
     def prepare(self) -> None:
@@ -80,7 +80,7 @@ class KafkaEngine(Server):
             self._format()
 
     def command(self, port: int) -> Command:
-        self._said = self.log.stat().st_size if self.log.exists() else 0
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         return Command(
             argv=[*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configure(port))],
             environment=child_environment(),
@@ -90,9 +90,9 @@ class KafkaEngine(Server):
         )
 
     async def answers(self) -> bool:
-        """The broker opens its port before it serves; this line comes when it is registered and unfenced."""
+        """Return whether the log says that the broker serves: it opens its port earlier."""
         with self.log.open("rb") as log:
-            log.seek(self._said)
+            log.seek(self._log_start)
             return _STARTED in log.read()
 
     def _java(self, *options: str) -> list[str]:
@@ -111,7 +111,7 @@ class KafkaEngine(Server):
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         config = self._configure(self._given_port or remembered_port(self.state_dir / "port"))
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted", "-t", f"A{cluster[1:]}"]
-        done = subprocess.run(
+        process = subprocess.run(
             [*self._java("-Xmx128m"), *tool, "-c", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -121,6 +121,6 @@ class KafkaEngine(Server):
             start_new_session=True,
             preexec_fn=child_setup(None),
         )
-        if done.returncode != 0:
-            words = done.stdout.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise LocalError(f"Kafka's storage in {self.state_dir} could not be made: {words[-1]}")
+        if process.returncode != 0:
+            lines = process.stdout.decode(errors="replace").strip().splitlines() or ["no output"]
+            raise LocalError(f"Kafka's storage in {self.state_dir} could not be created: {lines[-1]}")

@@ -1,4 +1,4 @@
-"""The broker's jars: resolved once by Maven, kept beside the checkout, keyed by the list that names them."""
+"""The broker's jars, downloaded once by Maven into the checkout's `.segops-cache`, by the digest of their list."""
 
 import fcntl
 import hashlib
@@ -14,8 +14,8 @@ _POM = Path(__file__).resolve().parents[2] / "kafka" / "pom.xml"
 _CACHE = Path(__file__).resolve().parents[4] / ".segops-cache" / "kafka"
 
 
-def missing() -> str | None:
-    """What this machine lacks to run Kafka, in one line; None when it lacks nothing."""
+def missing_programs() -> str | None:
+    """Return in one line which programs Kafka needs and this machine does not have, None if it has all."""
     absent = [title for title, program in (("Java 17", "java"), ("Maven", "mvn")) if find_program(program) is None]
     return f"Apache Kafka needs {' and '.join(absent)} on PATH." if absent else None
 
@@ -29,10 +29,10 @@ def java() -> Path:
 
 @lru_cache(maxsize=1)
 def fetch() -> Path:
-    """The folder with the jars, brought by Maven at the first call; raises LocalError with Maven's words."""
-    lacking = missing()
-    if lacking is not None:
-        raise LocalError(f"{lacking} Install them, or run without KAFKA=1.")
+    """Return the folder with the jars, downloaded at the first call. Raises LocalError with Maven's error."""
+    reason = missing_programs()
+    if reason is not None:
+        raise LocalError(f"{reason} Install them, or run without KAFKA=1.")
     folder = _CACHE / hashlib.sha256(_POM.read_bytes()).hexdigest()[:16]
     _CACHE.mkdir(parents=True, exist_ok=True)
     with (_CACHE / "lock").open("w") as lock:
@@ -45,7 +45,7 @@ def fetch() -> Path:
 def _resolve(folder: Path) -> None:
     unfinished = folder.with_suffix(".new")
     shutil.rmtree(unfinished, ignore_errors=True)
-    done = subprocess.run(
+    process = subprocess.run(
         [
             str(find_program("mvn")),
             "-q",
@@ -61,9 +61,8 @@ def _resolve(folder: Path) -> None:
         env=maven_environment(),
         check=False,
     )
-    if done.returncode != 0 or not any(unfinished.glob("kafka_*.jar")):
-        errors = [line for line in done.stdout.decode(errors="replace").splitlines() if "ERROR" in line] or [
-            "no jar came"
-        ]
-        raise LocalError(f"Maven could not bring Kafka's jars: {errors[0][:300]}")
+    if process.returncode != 0 or not any(unfinished.glob("kafka_*.jar")):
+        lines = process.stdout.decode(errors="replace").splitlines()
+        errors = [line for line in lines if "ERROR" in line] or ["no jar was downloaded"]
+        raise LocalError(f"Maven could not download Kafka's jars: {errors[0][:300]}")
     unfinished.rename(folder)

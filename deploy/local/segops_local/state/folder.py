@@ -1,4 +1,4 @@
-"""The folder that holds everything a stack knows: one owner at a time, secrets made once and closed to others."""
+"""The folder with all data of a stack: one owner at a time, secrets generated once and readable by their owner only."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _FORMAT = "segops state 1\n"
 
 
 class StateFolder:
-    """Paths below one folder. Everything but `hold` and `remove` expects that the caller holds it."""
+    """Paths in one folder. All methods except `hold` and `remove` require that the caller holds it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -26,11 +26,11 @@ class StateFolder:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Own the folder until the block ends; raises LocalError when another supervisor does, or it is not ours."""
+        """Lock the folder until the block ends. Raises LocalError when another stack holds it, or it is not a stack's."""
         self._check_is_ours()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self._close()
+            self._restrict_access()
             descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise LocalError(
@@ -46,7 +46,7 @@ class StateFolder:
             os.close(descriptor)
 
     def remove(self) -> bool:
-        """Delete the folder with all data; False when there was none."""
+        """Delete the folder with all data. Return False when there was none."""
         if not self.root.exists():
             return False
         with self.hold():
@@ -54,14 +54,14 @@ class StateFolder:
         return True
 
     def secret(self, name: str) -> str:
-        """A random text of 256 bits, made at the first call."""
+        """Return a random text of 256 bits, generated at the first call."""
         file = self._secrets / name
         if not file.exists():
             write_private(file, secrets.token_urlsafe(32))
         return self._read_secret(file)
 
     def signing_key(self) -> Path:
-        """The file of the ES256 private key (PEM), made at the first call."""
+        """Return the file with the ES256 private key (PEM), generated at the first call."""
         file = self._secrets / "jwt-private-key.pem"
         if not file.exists():
             write_private(file, _new_signing_key())
@@ -69,8 +69,8 @@ class StateFolder:
             raise LocalError(_damaged(file))
         return file
 
-    def settle(self, name: str, value: str) -> str:
-        """What the folder was first used with under this name: `value` at the first call."""
+    def first_value(self, name: str, value: str) -> str:
+        """Return the value that was given for this name at the first call."""
         file = self.root / name
         if not file.exists():
             file.write_text(value + "\n")
@@ -90,7 +90,7 @@ class StateFolder:
         marker = self._marker.read_text() if self._marker.exists() else None
         if marker is None and any(entry.name != "lock" for entry in self.root.iterdir()):
             raise LocalError(
-                f"{self.root} holds files that are not a SegOps stack's: choose an empty or new folder with STATE=."
+                f"{self.root} contains files that do not belong to SegOps: choose an empty or new folder with STATE=."
             )
         if marker not in (None, _FORMAT):
             raise LocalError(
@@ -109,17 +109,17 @@ class StateFolder:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
 
-    def _close(self) -> None:
-        """Closed to others; as root, PostgreSQL's user must be able to walk through to its own part."""
+    def _restrict_access(self) -> None:
+        """Close the folder to others. As root, leave it enterable: PostgreSQL's user must reach its own folder."""
         self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _damaged(file: Path) -> str:
-    return f"{file} is damaged: restore it, or `make reset` to start afresh and delete the data."
+    return f"{file} is damaged: restore it, or delete all data with `make reset`."
 
 
 def write_private(file: Path, text: str) -> None:
-    """Whole or not at all, and never readable by others."""
+    """Write a file that only its owner can read. It appears whole or not at all."""
     unfinished = file.with_name(file.name + ".new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -15,7 +15,7 @@ _COUNT = 12_000
 
 
 def is_free(port: int, host: str = HOST) -> bool:
-    """Whether a server could listen on the port now."""
+    """Return whether a server could listen on the port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -27,7 +27,7 @@ def is_free(port: int, host: str = HOST) -> bool:
 
 
 def free_port() -> int:
-    """Some port nobody listens on."""
+    """Return a port without a listener, chosen at random. Raises LocalError when it finds none."""
     for _ in range(200):
         port = _FIRST + secrets.randbelow(_COUNT)
         if is_free(port):
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def remembered_port(file: Path) -> int:
-    """The port written in `file` if it is still free, else a new one, written there."""
+    """Return the port written in `file` if it is still free, else write a new one there."""
     port = _read(file)
     if port is None or not is_free(port):
         port = free_port()
@@ -45,12 +45,11 @@ def remembered_port(file: Path) -> int:
 
 
 def remembered_ports(file: Path, names: Iterable[str]) -> dict[str, int]:
-    """A port for each name, all different, the same as last time where they are still free."""
-    wanted = tuple(names)
-    known = _read_all(file)
+    """Return a different port for each name, the same as last time where it is still free."""
+    former = _read_all(file)
     ports: dict[str, int] = {}
-    for name in wanted:
-        port = known.get(name)
+    for name in names:
+        port = former.get(name)
         while port is None or port in ports.values() or not is_free(port):
             port = free_port()
         ports[name] = port
@@ -60,10 +59,10 @@ def remembered_ports(file: Path, names: Iterable[str]) -> dict[str, int]:
 
 def _read_all(file: Path) -> dict[str, int]:
     try:
-        known = json.loads(file.read_text())
+        content = json.loads(file.read_text())
     except (OSError, ValueError):
         return {}
-    entries = known.items() if isinstance(known, dict) else ()
+    entries = content.items() if isinstance(content, dict) else ()
     return {name: port for name, port in entries if isinstance(port, int) and 0 < port < 65_536}
 
 

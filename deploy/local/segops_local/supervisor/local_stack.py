@@ -1,4 +1,4 @@
-"""The whole product on one machine: started in parallel, kept running, stopped in order."""
+"""The whole product on one machine: started in parallel, restarted on failure, stopped in order."""
 
 import asyncio
 import contextlib
@@ -22,14 +22,14 @@ _STEADY_S = 30.0
 
 
 def silent(_line: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 class LocalStack:
-    """All engines, services and the gateway over one state folder.
+    """All engines, services and the gateway, with their data in one state folder.
 
-    `port` is the gateway's, 0 for a free one. `env` adds variables to processes, by name (`ingest.sink`), or to all
-    under `*`. What ends by itself is started again, after a delay that doubles up to `restart_max_delay_s`.
+    `port` is the gateway's; 0 picks a free one. `env` adds variables to processes, by name (`ingest.sink`), or to all
+    under `*`. A process that ends unexpectedly is restarted after a delay, which doubles up to `restart_max_delay_s`.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class LocalStack:
         self._restart_max_delay_s = restart_max_delay_s
         self._say = say
         self._held = contextlib.ExitStack()
-        self._keepers: list[asyncio.Task[None]] = []
-        self._made: Topology | None = None
+        self._restarters: list[asyncio.Task[None]] = []
+        self._built: Topology | None = None
         self._status: StatusServer | None = None
 
     @property
@@ -57,15 +57,15 @@ class LocalStack:
         return self.process("gateway").url
 
     def process(self, name: str) -> Server:
-        """A service's process such as `ingest.sink`, or `gateway`."""
+        """Return the process of a service, such as `ingest.sink`, or the gateway."""
         return {server.name: server for server in self._topology.all()}[name]
 
     def engine(self, name: str) -> Server:
-        """`postgres`, `valkey`, `clickhouse`, or `kafka` when the event log is there."""
+        """Return `postgres`, `valkey`, `clickhouse`, or `kafka` if it has the event log."""
         return self._topology.engines[name]
 
     async def start(self) -> None:
-        """Return when everything answers; on failure nothing is left running and LocalError says why in one line."""
+        """Return when everything answers. Raises LocalError with the reason in one line, after stopping what had started."""
         try:
             await self._start()
         except BaseException:
@@ -73,56 +73,60 @@ class LocalStack:
             raise
 
     async def stop(self) -> None:
-        """End everything in order: no new request, then the services, then what they stand on."""
-        await self._end_keepers()
-        for group in self._made.stopping_order() if self._made is not None else ():
+        """Stop everything in order: the gateway, the APIs, the workers, the engines."""
+        await self._cancel_restarters()
+        for group in self._built.stopping_order() if self._built is not None else ():
             await asyncio.gather(*(server.stop() for server in group))
         await self._release()
 
     async def kill(self) -> None:
-        """SIGKILL to everything, for those who cannot wait."""
-        await self._end_keepers()
-        for server in self._made.all() if self._made is not None else ():
+        """Send SIGKILL to everything."""
+        await self._cancel_restarters()
+        for server in self._built.all() if self._built is not None else ():
             server.kill(stay_down=True)
         await self._release()
 
     @property
     def _topology(self) -> Topology:
-        if self._made is None:
-            raise LocalError("The stack was not started yet.")
-        return self._made
+        if self._built is None:
+            raise LocalError("The stack has not been started yet.")
+        return self._built
 
     async def _start(self) -> None:
         check_port(self._options.port)
         self._held.enter_context(self.state.hold())
         orphan_reaper = OrphanReaper()
         self._held.callback(orphan_reaper.dismiss)
-        self._made = parts = Topology(state=self.state, options=self._options, orphan_reaper=orphan_reaper)
-        self._say(f"Starting {_listed(engine.title for engine in parts.engines.values())}")
-        await _together(engine.start() for engine in parts.engines.values())
-        migrations = Migrations(parts)
+        self._built = topology = Topology(state=self.state, options=self._options, orphan_reaper=orphan_reaper)
+        self._say(f"Starting {_joined(engine.title for engine in topology.engines.values())}")
+        await _together(engine.start() for engine in topology.engines.values())
+        migrations = Migrations(topology)
         if not await asyncio.to_thread(migrations.are_done):
             self._say("Bringing the tables up to date")
-            await migrations.run(parts.settings())
-        self._say(f"Starting the services {_listed(SERVICES)}")
-        parts.make_services()
-        self._status = StatusServer(engines=tuple(parts.engines.values()), services=tuple(parts.services.values()))
-        await self._status.start(parts.ports["status"])
-        await _together(server.start() for server in parts.all())
-        self._keepers = [spawn(self._keep(server), name=f"keep {server.name}") for server in parts.all()]
+            await migrations.run(topology.settings())
+        self._say(f"Starting the services {_joined(SERVICES)}")
+        topology.make_services()
+        self._status = StatusServer(
+            engines=tuple(topology.engines.values()), services=tuple(topology.services.values())
+        )
+        await self._status.start(topology.ports["status"])
+        await _together(server.start() for server in topology.all())
+        self._restarters = [
+            spawn(self._restart_when_down(server), name=f"restart {server.name}") for server in topology.all()
+        ]
 
-    async def _keep(self, server: Server) -> None:
-        """Start the server again whenever it ended although it is wanted."""
+    async def _restart_when_down(self, server: Server) -> None:
+        """Restart the server whenever it is down although it should run."""
         delay = _FIRST_DELAY_S
         while True:
             began = time.monotonic()
-            await server.missed()
+            await server.wait_until_down()
             if time.monotonic() - began > _STEADY_S:
                 delay = _FIRST_DELAY_S
-            self._say(f"{server.name} ended: {server.last_words}; starting it again in {delay:.1f} s")
+            self._say(f"{server.name} ended: {server.failure}; restarting it in {delay:.1f} s")
             await asyncio.sleep(delay)
             delay = min(delay * 2, self._restart_max_delay_s)
-            if server.wanted:
+            if server.should_run:
                 await self._try(server)
 
     async def _try(self, server: Server) -> None:
@@ -131,11 +135,11 @@ class LocalStack:
         except LocalError as error:
             self._say(str(error))
 
-    async def _end_keepers(self) -> None:
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
-        self._keepers = []
+    async def _cancel_restarters(self) -> None:
+        for restarter in self._restarters:
+            restarter.cancel()
+        await asyncio.gather(*self._restarters, return_exceptions=True)
+        self._restarters = []
 
     async def _release(self) -> None:
         if self._status is not None:
@@ -145,7 +149,7 @@ class LocalStack:
 
 
 async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all at once; the first failure ends the others and is raised as itself."""
+    """Run all at once. The first failure cancels the others and is raised itself, not in a group."""
     try:
         async with asyncio.TaskGroup() as group:
             for coroutine in work:
@@ -154,5 +158,5 @@ async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         raise failures.exceptions[0] from None
 
 
-def _listed(names: Iterable[str]) -> str:
+def _joined(names: Iterable[str]) -> str:
     return ", ".join(names)

@@ -1,4 +1,4 @@
-"""Brings the tables of all services up to date, and remembers for which code that was done: it takes seconds."""
+"""Migrations of all services. They take seconds, so they are skipped when this code has already run them."""
 
 import asyncio
 import hashlib
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from segops_local.errors import LocalError
-from segops_local.processes.process import Process, last_words
+from segops_local.processes.process import Process, failure_line
 from segops_local.processes.server import Server
 from segops_local.supervisor.services import SERVICES, migration
 from segops_local.supervisor.topology import Topology
@@ -17,14 +17,14 @@ _STAMP = "migrated"
 
 
 class Migrations:
-    """`python -m segops_<service> migrate` for every service, at once."""
+    """Runs `python -m segops_<service> migrate` for every service at once."""
 
-    def __init__(self, parts: Topology) -> None:
-        self._topology = parts
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
 
     async def run(self, settings: Mapping[str, Mapping[str, str]]) -> None:
-        """Raises LocalError with the last words of the one that failed."""
-        processes = {service: self._begin(service, settings[service]) for service in SERVICES}
+        """Bring all tables up to date. Raises LocalError with the reason when a migration fails."""
+        processes = {service: self._start(service, settings[service]) for service in SERVICES}
         try:
             await asyncio.gather(*(process.wait(_TIMEOUT_S) for process in processes.values()))
         finally:
@@ -34,21 +34,21 @@ class Migrations:
         failed = [service for service, code in codes.items() if code != 0]
         if failed:
             log = processes[failed[0]].command.log
-            raise LocalError(f"The migrations of {failed[0]} failed: {last_words(log)} (all they said is in {log}).")
+            raise LocalError(f"The migrations of {failed[0]} failed: {failure_line(log)} (full log: {log}).")
         for stamp in self._stamps():
             stamp.write_text(_fingerprint())
 
     def are_done(self) -> bool:
-        """Whether they ran with this very code on the data of every engine."""
-        wanted = _fingerprint()
-        return all(stamp.exists() and stamp.read_text() == wanted for stamp in self._stamps())
+        """Return whether this version of the code has migrated the data of every engine."""
+        fingerprint = _fingerprint()
+        return all(stamp.exists() and stamp.read_text() == fingerprint for stamp in self._stamps())
 
-    def _begin(self, service: str, settings: Mapping[str, str]) -> Process:
-        told = {**settings, **self._topology.options.added(f"{service}.migrate")}
-        return Process(migration(service, told=told, state=self._topology.state))
+    def _start(self, service: str, settings: Mapping[str, str]) -> Process:
+        environment = {**settings, **self._topology.options.variables(f"{service}.migrate")}
+        return Process(migration(service, environment=environment, state=self._topology.state))
 
     def _stamps(self) -> Iterable[Path]:
-        """One beside the data of each engine, so that a folder put back or deleted takes its stamp along."""
+        """Return a stamp file for each engine, in its folder: a folder that is restored or deleted takes its stamp along."""
         engines: Iterable[Server] = self._topology.engines.values()
         return [engine.state_dir / _STAMP for engine in engines]
 

@@ -1,11 +1,11 @@
-"""The processes of the product: what runs, in which order it ends, and what each is told."""
+"""The processes of the four services, and their settings."""
 
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from segops_local.processes.host import child_environment
-from segops_local.processes.probe import Answer, http
+from segops_local.processes.probe import HttpAnswer, http
 from segops_local.processes.process import Command
 from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
@@ -44,7 +44,7 @@ ROLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where the engines and the neighbours are."""
+    """The addresses of the engines and of the services that others call."""
 
     postgres: str
     redis: str
@@ -54,46 +54,46 @@ class Addresses:
     membership: str
 
 
-def environment(service: str, *, at: Addresses, state: StateFolder) -> dict[str, str]:
-    """The settings of a service's processes; only auth gets the secrets that are only auth's."""
-    told = {
+def environment(service: str, *, addresses: Addresses, state: StateFolder) -> dict[str, str]:
+    """Return the environment of a service's processes. Auth's own secrets go to auth only."""
+    settings = {
         "SEGOPS_ENV": "production",
         "SEGOPS_HTTP_HOST": HOST,
-        # Draining is for balancers that still send requests; our gateway ends first.
+        # Draining helps load balancers that still send requests; our gateway stops first.
         "SEGOPS_DRAIN_S": "0",
-        "SEGOPS_POSTGRES_URL": at.postgres,
-        "SEGOPS_REDIS_URL": at.redis,
-        "SEGOPS_CLICKHOUSE_URL": at.clickhouse,
-        "SEGOPS_EVENT_LOG_URL": at.event_log,
-        "SEGOPS_AUTH_URL": at.auth,
-        "SEGOPS_MEMBERSHIP_URL": at.membership,
+        "SEGOPS_POSTGRES_URL": addresses.postgres,
+        "SEGOPS_REDIS_URL": addresses.redis,
+        "SEGOPS_CLICKHOUSE_URL": addresses.clickhouse,
+        "SEGOPS_EVENT_LOG_URL": addresses.event_log,
+        "SEGOPS_AUTH_URL": addresses.auth,
+        "SEGOPS_MEMBERSHIP_URL": addresses.membership,
         "SEGOPS_SERVICE_TOKEN": state.secret("service-token"),
     }
     if service == "auth":
-        told["SEGOPS_API_KEY_PEPPER"] = state.secret("api-key-pepper")
-        told["SEGOPS_JWT_PRIVATE_KEY_FILE"] = str(state.signing_key())
-    return child_environment() | told
+        settings["SEGOPS_API_KEY_PEPPER"] = state.secret("api-key-pepper")
+        settings["SEGOPS_JWT_PRIVATE_KEY_FILE"] = str(state.signing_key())
+    return child_environment() | settings
 
 
-def migration(service: str, *, told: Mapping[str, str], state: StateFolder) -> Command:
-    """The command that brings a service's tables up to date, and ends."""
+def migration(service: str, *, environment: Mapping[str, str], state: StateFolder) -> Command:
+    """Return the command that brings a service's tables up to date and exits."""
     return Command(
         argv=[sys.executable, "-m", f"segops_{service}", "migrate"],
-        environment=told,
+        environment=environment,
         log=state.logs / f"{service}.migrate.log",
         folder=state.root,
     )
 
 
 class ServiceProcess(Server):
-    """One role, ready when it says so itself. Its settings may be changed between two starts."""
+    """One role, ready when its `/readyz` says so. Its environment may be changed between two starts."""
 
-    ready_poll_s = 0.1  # it needs a second of this machine's time to start; questions would take it away
+    ready_poll_s = 0.1  # starting takes a second of processor time, which frequent requests would prolong
 
-    def __init__(self, role: Role, *, port: int, told: Mapping[str, str], state: StateFolder) -> None:
+    def __init__(self, role: Role, *, port: int, environment: Mapping[str, str], state: StateFolder) -> None:
         self.role = role
         self.name = self.title = role.name
-        self.environment = dict(told)
+        self.environment = dict(environment)
         super().__init__(state.root, port)
         self.log = state.logs / f"{role.name}.log"
 
@@ -110,8 +110,8 @@ class ServiceProcess(Server):
             stop_timeout_s=40.0,
         )
 
-    async def readiness(self) -> Answer:
-        """What it says about itself."""
+    async def readiness(self) -> HttpAnswer:
+        """Return its answer to `/readyz`."""
         return await http("GET", HOST, self.port, "/readyz", timeout_s=2.0)
 
     async def answers(self) -> bool:

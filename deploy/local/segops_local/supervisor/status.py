@@ -1,4 +1,4 @@
-"""`GET /readyz` of the whole stack: asks every process when it is asked, and says which one is not ready."""
+"""`GET /readyz` of the whole stack: each request asks every process, and the answer names those that are not ready."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ _ANSWER = "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r
 
 
 class StatusServer:
-    """One route for the gateway; any path gives the same answer."""
+    """An HTTP server for the gateway. Every path gives the same answer."""
 
     def __init__(self, *, engines: Sequence[Server], services: Sequence[ServiceProcess]) -> None:
         self._engines = engines
@@ -29,7 +29,7 @@ class StatusServer:
             await self._server.wait_closed()
 
     async def report(self) -> dict[str, str]:
-        """Each process with `ready`, `not-ready` or `down`."""
+        """Return `ready`, `not-ready` or `down` for each process."""
         states = {engine.name: "ready" if engine.running else "down" for engine in self._engines}
         answers = await asyncio.gather(*(service.readiness() for service in self._services))
         for service, answer in zip(self._services, answers, strict=True):

@@ -1,4 +1,4 @@
-"""Builds the parts of a stack: which engines, which processes, and what each is told."""
+"""The topology of a stack: its engines, services and gateway, with their ports and settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ EventLogKind = Literal["valkey", "kafka"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the caller asked for; `env` adds variables by process name, or to all under `*`."""
+    """The caller's choices. `env` adds variables by process name, or to all processes under `*`."""
 
     port: int
     event_log: EventLogKind
     env: Mapping[str, Mapping[str, str]]
 
-    def added(self, name: str) -> dict[str, str]:
+    def variables(self, name: str) -> dict[str, str]:
         return {**self.env.get("*", {}), **self.env.get(name, {})}
 
 
 @dataclass(slots=True, kw_only=True)
 class Topology:
-    """Everything that runs. The state folder must be held before it is made."""
+    """Everything that runs. The caller must hold the state folder before constructing it."""
 
     state: StateFolder
     options: Options
@@ -42,23 +42,23 @@ class Topology:
 
     def __post_init__(self) -> None:
         _check_event_log(self.state, self.options.event_log)
-        self.engines = {engine.name: self._guarded(engine) for engine in self._make_engines()}
+        self.engines = {engine.name: self._supervised(engine) for engine in self._make_engines()}
         self._choose_ports()
 
     def all(self) -> tuple[Server, ...]:
         return tuple(server for group in self.stopping_order() for server in group)
 
     def stopping_order(self) -> tuple[tuple[Server, ...], ...]:
-        """No new request, then the services, then what they stand on."""
+        """Return the groups to stop one after the other: the gateway, the APIs, the workers, the engines."""
         apis = tuple(service for service in self.services.values() if service.role.is_api)
         workers = tuple(service for service in self.services.values() if not service.role.is_api)
         gateways = (self.gateway,) if self.gateway is not None else ()
         return (gateways, apis, workers, tuple(self.engines.values()))
 
     def settings(self) -> dict[str, dict[str, str]]:
-        """The environment of each service; the engines must run, for their addresses are in it."""
+        """Return the environment of each service. It contains the engines' addresses, so they must run."""
         valkey = self.engines["valkey"]
-        at = Addresses(
+        addresses = Addresses(
             postgres=self.engines["postgres"].url,
             redis=valkey.url,
             clickhouse=self.engines["clickhouse"].url,
@@ -68,21 +68,22 @@ class Topology:
             auth=f"http://{HOST}:{self.ports['auth.api']}",
             membership=f"http://{HOST}:{self.ports['membership.api']}",
         )
-        return {service: environment(service, at=at, state=self.state) for service in SERVICES}
+        return {service: environment(service, addresses=addresses, state=self.state) for service in SERVICES}
 
     def make_services(self) -> None:
-        """All processes and the gateway, on ports that are free now: the engines took their time since the first look."""
+        """Add all processes and the gateway, on ports that are still free after the engines have started."""
         self._choose_ports()
         settings = self.settings()
         for role in ROLES:
-            told = {**settings[role.service], **self.options.added(role.name)}
-            self.services[role.name] = ServiceProcess(role, port=self.ports[role.name], told=told, state=self.state)
-            self._guarded(self.services[role.name])
+            environment = {**settings[role.service], **self.options.variables(role.name)}
+            service = ServiceProcess(role, port=self.ports[role.name], environment=environment, state=self.state)
+            self.services[role.name] = service
+            self._supervised(service)
         upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
         self.gateway = Gateway(
             self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=load_routes()
         )
-        self._guarded(self.gateway)
+        self._supervised(self.gateway)
 
     def _choose_ports(self) -> None:
         names = ["gateway", "status", *(role.name for role in ROLES)]
@@ -98,24 +99,24 @@ class Topology:
         )
         return (*engines, KafkaEngine(root / "kafka")) if self.options.event_log == "kafka" else engines
 
-    def _guarded(self, server: Server) -> Server:
+    def _supervised(self, server: Server) -> Server:
         server.orphan_reaper = self.orphan_reaper
         server.log = self.state.logs / f"{server.name}.log"
         return server
 
 
 def check_port(port: int) -> None:
-    """Raises LocalError when a server could not listen there; 0 means any."""
+    """Raise LocalError when a server could not listen there; 0 means any port."""
     if port and not is_free(port):
         raise LocalError(
             f"Port {port} is already taken: stop the program that listens there, or choose another with `make run PORT={port + 1}`."
         )
 
 
-def _check_event_log(state: StateFolder, wanted: EventLogKind) -> None:
-    """Events that were acknowledged but not yet stored wait in the log, so another log would hide them."""
-    first = state.settle("event-log", wanted)
-    if first != wanted:
+def _check_event_log(state: StateFolder, event_log: EventLogKind) -> None:
+    """Refuse to change the event log: acknowledged events that are not stored yet would stay in the other one."""
+    first = state.first_value("event-log", event_log)
+    if first != event_log:
         way = "without KAFKA=1" if first == "valkey" else "with KAFKA=1"
         raise LocalError(
             f"The state folder {state.root} keeps its event log in {first}: run {way}, or choose another folder with STATE=."
