@@ -1,4 +1,4 @@
-"""The canonical form of a definition: equal meaning in equal spelling, for hashes and comparisons."""
+"""The canonical form of a definition, for hashes and comparisons."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _EXACT_IN_DOUBLE: Final = 2**53
 
 
 def to_json(model: LanguageModel) -> dict[str, JsonValue]:
-    """The definition as it is stored and answered: fields that were left out stay out."""
+    """Return the definition as it is stored and answered; omitted fields stay omitted."""
     dumped: dict[str, JsonValue] = model.model_dump(mode="json")
     return dumped
 
 
 def canonical(model: LanguageModel) -> dict[str, JsonValue]:
-    """The JSON form with sorted keys, and with numbers that are equal written equally (5.0 as 5)."""
+    """Return the JSON form with sorted keys, in which equal numbers are written equally (5.0 as 5)."""
     return {key: _canonical(value) for key, value in sorted(to_json(model).items())}
 
 
@@ -35,6 +35,6 @@ def _canonical(value: JsonValue) -> JsonValue:
 
 
 def content_hash(model: LanguageModel) -> str:
-    """SHA-256 (hex) of the canonical form; equal for definitions or parts that mean the same letter by letter."""
+    """Return the SHA-256 (hex) of the canonical form."""
     text = json.dumps(canonical(model), ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Filters: what must hold of one property of an event, a model for each family of operators."""
+"""Filters: a test of one property of an event, a model for each family of operators."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_IN_VALUES: Final = 1000
 
 def _check_in_length(values: object) -> object:
     if isinstance(values, list | tuple) and not 1 <= len(values) <= MAX_IN_VALUES:
-        raise PydanticCustomError("wrong-length", "The value is a list of 1 to 1000 items.")
+        raise PydanticCustomError("wrong-length", "must have 1 to 1000 items")
     return values
 
 
@@ -56,49 +56,49 @@ class PropertyTest(LanguageModel):
 
 
 class EqualityFilter(PropertyTest):
-    """Equal in JSON type and value; 5 and 5.0 are equal."""
+    """The property is equal in JSON type and value; 5 and 5.0 are equal."""
 
     operator: EqualityOperator
     value: Scalar
 
 
 class OneOfFilter(PropertyTest):
-    """Equal to one of a list."""
+    """The property is equal to one of a list."""
 
     operator: OneOfOperator
     value: ScalarList
 
 
 class ComparisonFilter(PropertyTest):
-    """A number, or a string that is a JSON number, compares so; as IEEE doubles."""
+    """The property is a number, or a string that is a JSON number, and compares so, as IEEE doubles."""
 
     operator: ComparisonOperator
     value: Number
 
 
 class BetweenFilter(PropertyTest):
-    """A number, or a string that is a JSON number, lies between two, inclusive."""
+    """The property is a number, or a string that is a JSON number, between two numbers, both included."""
 
     operator: BetweenOperator
     value: Bounds
 
 
 class ContainmentFilter(PropertyTest):
-    """A string holds the substring, or an array has an equal element."""
+    """The property is a string that contains the value, or an array with an equal element."""
 
     operator: ContainmentOperator
     value: Scalar
 
 
 class AffixFilter(PropertyTest):
-    """A string begins or ends with another, byte by byte."""
+    """The property is a string that starts or ends with the value, compared byte by byte."""
 
     operator: AffixOperator
     value: Text
 
 
 class PatternFilter(PropertyTest):
-    """An RE2 pattern matches somewhere in a string."""
+    """The property is a string in which an RE2 pattern matches anywhere."""
 
     operator: PatternOperator
     value: PatternText
@@ -118,7 +118,7 @@ class InstantFilter(PropertyTest):
 
 
 class RecencyFilter(PropertyTest):
-    """The property is an instant within the last so long before the evaluation instant."""
+    """The property is an instant in the time from a duration before the evaluation instant until that instant."""
 
     operator: RecencyOperator
     value: DurationText
@@ -138,5 +138,5 @@ AnyFilter = (
 )
 Filter = TypeAliasType("Filter", Annotated[AnyFilter, Field(discriminator="operator")])
 
-Filters = Annotated[Items[Filter], Field(description="All of them must hold.")]
+Filters = Annotated[Items[Filter], Field(description="Every filter must hold.")]
 Where = Annotated[Filters, Field(exclude_if=lambda filters: not filters, json_schema_extra=without_default)]

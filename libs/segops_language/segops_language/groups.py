@@ -1,4 +1,4 @@
-"""Groups: conditions and groups joined by AND or OR, down to eight levels."""
+"""Groups: conditions and groups joined by AND or OR, at most eight levels deep."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ class Group(LanguageModel):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     logic: Literal["AND", "OR"]
-    conditions: Annotated[Items[Node], Field(description="Conditions, and groups up to 8 levels deep.")]
+    conditions: Annotated[Items[Node], Field(description="Conditions and groups, at most 8 levels deep.")]
     negate: Negate = False

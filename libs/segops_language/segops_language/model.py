@@ -1,4 +1,4 @@
-"""What every model of the language shares: immutable, strict, and closed to unknown fields."""
+"""The base of every model of the language: immutable, strict, and without unknown fields."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 class LanguageModel(BaseModel):
     """A part of a definition.
 
-    Python calls `1`, `1.0` and `True` equal, so models that hold them do too: to tell definitions apart, compare
-    `content_hash`.
+    Models compare as Python does, where `1`, `1.0` and `True` are equal: compare `content_hash` to tell definitions apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True)
 
 
 class _NotNull:
-    """Validates a `T | None` as T: None is only what the field is when it was left out."""
+    """Validates a `T | None` as T: None means that the field was omitted, and null is refused."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
         if schema["type"] != "nullable":
-            raise TypeError("Optional is for a type that may be None")
+            raise TypeError("Optional must be used with a type that may be None")
         inner: CoreSchema = schema["schema"]
         return inner
 
@@ -35,7 +34,7 @@ def _absent(value: object) -> bool:
 
 
 def without_default(schema: JsonDict) -> None:
-    """Leave the default to the description: a generated type would take the field for one that is always given."""
+    """Remove the default from a schema: client generators would make the field required in answers."""
     schema.pop("default", None)
 
 
@@ -50,7 +49,7 @@ Optional = Annotated[
     _NotNull(),
     Field(exclude_if=_absent, json_schema_extra=without_default),
 ]
-"""A field that may be left out. Null is refused, and an absent one is left out again when the model is dumped."""
+"""A field that may be omitted. Null is refused, and an omitted field is omitted again when the model is dumped."""
 
 Items = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
 """A JSON array, kept as a tuple so that models stay hashable."""
@@ -59,13 +58,13 @@ Negate = Annotated[
     bool,
     Field(
         exclude_if=_absent,
-        description="True complements the node over the universe; false when left out.",
+        description="Whether to complement the node over the universe. Default: false.",
         json_schema_extra=without_default,
     ),
 ]
 
 
 def fault_at(field: str, code: str, message: str) -> ValidationError:
-    """Make the error of one field for a rule that looks at several."""
+    """Return the error of one field for a validator that looks at several."""
     details = InitErrorDetails(type=PydanticCustomError(code, message), loc=(field,), input=None)
     return ValidationError.from_exception_data("definition", [details], hide_input=True)

@@ -1,4 +1,4 @@
-"""Reading a definition: from any JSON value to a Group, or to faults that name their paths."""
+"""Parses a definition: any JSON value becomes a Group, or faults that name their paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segops_language.registry import KINDS
 MAX_LEVELS: Final = 8
 MAX_CONDITIONS: Final = 200
 MAX_FAULTS: Final = 20
-"""Faults said at once, so that a refusal stays small whatever was sent."""
+"""The most faults that one refusal names, so that it stays small whatever was sent."""
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
@@ -41,7 +41,7 @@ _RANGES: Final = {
 
 
 def parse_definition(obj: object, *, at: str = "definition") -> Group:
-    """Read a definition; `at` is the path of `obj` in what the caller was given.
+    """Return the definition; `at` is the path of `obj` in the caller's input.
 
     Raises InvalidDefinition, whose faults have paths like `definition.conditions[2].value` and never repeat a value.
     """
@@ -57,12 +57,12 @@ def _as_fault(details: ErrorDetails, at: str) -> DefinitionFault:
 
 
 def format_path(root: str, keys: tuple[int | str, ...]) -> str:
-    """Write a path as `root.conditions[2].value`."""
+    """Return a path as `root.conditions[2].value`."""
     return root + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
 
 
 def _read(value: object, handler: ValidatorFunctionWrapHandler) -> Group:
-    """Check the limits before anything recursive looks at the value, and word every fault of the models."""
+    """Check the limits before any recursive validation, and translate the errors of the models."""
     _check_limits(value)
     try:
         group: Group = handler(value)
@@ -73,7 +73,7 @@ def _read(value: object, handler: ValidatorFunctionWrapHandler) -> Group:
 
 
 def _check_limits(root: object) -> None:
-    """Count levels and conditions without recursion."""
+    """Check the numbers of levels and conditions without recursion."""
     conditions = 0
     pending = list(_children(root, 1))
     while pending:
@@ -108,7 +108,7 @@ def _translate(details: ErrorDetails) -> InitErrorDetails:
             code, message = _MESSAGES["missing"]
     if kind == "extra_forbidden" and not _PLAIN_KEY.fullmatch(str(path[-1])):
         path = path[:-1]
-    # The input is left out: it belongs in no message, no log and no answer.
+    # The input is omitted: it must not reach a message, a log or an answer.
     return InitErrorDetails(type=PydanticCustomError(code, _literal(message)), loc=path, input=None)
 
 
@@ -126,12 +126,12 @@ def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
 
 
 def _literal(message: str) -> str:
-    """Keep braces of a message from being read as places to fill in."""
+    """Return the message without braces, which pydantic would take for placeholders."""
     return message.replace("{", "(").replace("}", ")")
 
 
 def _without_tags(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Drop what pydantic adds for each member of a union it went into, which is not part of the document."""
+    """Remove the tags of unions, which pydantic adds to the path and the document does not have."""
     kept: list[int | str] = []
     skip = 0
     for index, key in enumerate(path):
@@ -158,6 +158,6 @@ def _tags_after(kept: list[int | str], rest: tuple[int | str, ...]) -> int:
 
 
 Definition = TypeAliasType("Definition", Annotated[Group, WrapValidator(_read)])
-"""A whole definition, as a field of a request: limits and faults as in `parse_definition`."""
+"""A whole definition as a field of a request, with the limits and faults of `parse_definition`."""
 
 _DEFINITION: Final[TypeAdapter[Group]] = TypeAdapter(Definition)

@@ -1,4 +1,4 @@
-"""Windows: which stretch of time a condition looks at, open at its start and closed at its end."""
+"""Windows: the interval of time that a condition looks at, excluding its start and including its end."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from segops_language.values import Duration, Period, TimePoint
 
 
 class LastWindow(LanguageModel):
-    """The last so long before the evaluation instant."""
+    """The time from a duration before the evaluation instant until that instant."""
 
     last: Period
 
 
 class RangeWindow(LanguageModel):
-    """From one time to another; either end may be left out, not both."""
+    """The time between two points; one of them may be omitted."""
 
-    from_: Optional[TimePoint] = Field(default=None, alias="from", description="Excluded.")
-    to: Optional[TimePoint] = Field(default=None, description="Included; cut at the evaluation instant.")
+    from_: Optional[TimePoint] = Field(default=None, alias="from", description="Start, excluded.")
+    to: Optional[TimePoint] = Field(default=None, description="End, included; at most the evaluation instant.")
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.from_ is None and self.to is None:
-            raise fault_at("from", "required", "A window has `last`, or one of `from` and `to`.")
+            raise fault_at("from", "required", "must have `last`, or at least one of `from` and `to`")
         if _is_empty(self.from_, self.to):
-            raise fault_at("to", "window-order", "A window starts before its end.")
+            raise fault_at("to", "window-order", "must be after `from`")
         return self
 
 
 def _is_empty(start: datetime | Duration | None, end: datetime | Duration | None) -> bool:
-    """Say whether no evaluation instant makes the start come before the end; ends of two kinds may, at some instant."""
+    """Return whether the window is empty at every evaluation instant; a duration and an instant may be in order at some."""
     match start, end:
         case Duration(), Duration():
             return start.milliseconds <= end.milliseconds

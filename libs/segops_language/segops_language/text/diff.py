@@ -1,4 +1,4 @@
-"""What changed from one definition to another, line by line of its text form."""
+"""Compares two definitions line by line in their text form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segops_language.text.render import render_text
 
 @dataclass(frozen=True, slots=True)
 class TextDiff:
-    """A unified diff, empty when nothing changed, and the lines that came and went without their indentation."""
+    """A unified diff, empty when nothing changed, and the added and removed lines without indentation."""
 
     text: str
     added: tuple[str, ...]
@@ -20,13 +20,13 @@ class TextDiff:
 
 
 def text_diff(before: Group, after: Group, *, names: tuple[str, str]) -> TextDiff:
-    """From one to the other, with the names that head the diff."""
+    """Return the difference; `names` are shown in the head of the diff."""
     lines = list(unified_diff(_lines(before), _lines(after), *names))
     return TextDiff("".join(lines), _marked("+", lines[2:]), _marked("-", lines[2:]))
 
 
 def _lines(definition: Group) -> list[str]:
-    """Each with its line feed; a name may hold other separators."""
+    """Return lines with their line feeds; `splitlines` would also split at other separators inside of names."""
     return [f"{line}\n" for line in render_text(definition).split("\n")[:-1]]
 
 

@@ -21,24 +21,24 @@ _INSTANT: Final = re.compile(
 
 
 def to_ms(instant: datetime) -> int:
-    """Cut an aware instant to milliseconds, towards the past."""
+    """Return an aware instant in milliseconds, rounded down."""
     return (instant - _EPOCH) // _MILLISECOND
 
 
 def from_ms(milliseconds: int) -> datetime:
-    """Raises OverflowError outside the years 1 to 9999."""
+    """Return the instant in UTC; raises OverflowError outside of the years 1 to 9999."""
     return _EPOCH + milliseconds * _MILLISECOND
 
 
 def parse_instant(value: object) -> datetime:
-    """Read an RFC 3339 instant into UTC, cut to the millisecond, at which times compare."""
+    """Parse an RFC 3339 instant; return it in UTC, rounded down to milliseconds."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return _to_milliseconds(value.astimezone(UTC))
     match = _INSTANT.fullmatch(require_text(value))
     if match is None:
         raise _not_an_instant()
     date, minutes, seconds, fraction, zulu, sign, hours, rest = match.groups()
-    # A leap second has no name of its own in POSIX time: it is the start of the next minute.
+    # POSIX time has no leap seconds: one is read as the start of the next minute.
     leap = seconds == "60"
     try:
         local = datetime.fromisoformat(f"{date}T{minutes}:{'59' if leap else seconds}").replace(tzinfo=UTC)
@@ -51,13 +51,13 @@ def parse_instant(value: object) -> datetime:
 
 def _offset(sign: str, hours: int, minutes: int) -> timedelta:
     if hours > 23 or minutes > 59:
-        raise ValueError("no such offset")
+        raise ValueError("invalid offset")
     offset = timedelta(hours=hours, minutes=minutes)
     return -offset if sign == "-" else offset
 
 
 def _not_an_instant() -> PydanticCustomError:
-    return PydanticCustomError("invalid-instant", "An instant is written as in RFC 3339, with an offset or Z.")
+    return PydanticCustomError("invalid-instant", "must be an RFC 3339 instant with an offset or Z")
 
 
 def _to_milliseconds(instant: datetime) -> datetime:
@@ -65,12 +65,12 @@ def _to_milliseconds(instant: datetime) -> datetime:
 
 
 def format_instant(instant: datetime) -> str:
-    """The one spelling of an instant: UTC, milliseconds, Z."""
+    """Return the canonical text of an instant: UTC, milliseconds, Z."""
     return instant.strftime("%Y-%m-%dT%H:%M:%S.").rjust(20, "0") + f"{instant.microsecond // 1000:03d}Z"
 
 
 def parse_time_point(value: object) -> datetime | Duration:
-    """Read an instant, or a duration back from `as_of` (`-60d`), which becomes that Duration."""
+    """Parse an instant, or a duration before `as_of` (`-60d`), which is returned as a Duration."""
     if isinstance(value, Duration):
         return value
     if isinstance(value, str) and value.startswith("-"):
@@ -79,19 +79,19 @@ def parse_time_point(value: object) -> datetime | Duration:
 
 
 def format_time_point(point: datetime | Duration) -> str:
-    """The inverse of `parse_time_point`."""
+    """Return the text that `parse_time_point` reads."""
     return f"-{point}" if isinstance(point, Duration) else format_instant(point)
 
 
 def parse_instant_or_duration(value: object) -> datetime | Duration:
-    """Read an instant or a duration, told apart by their form."""
+    """Parse an instant or a duration, whichever the text looks like."""
     if isinstance(value, Duration) or (isinstance(value, str) and DURATION.fullmatch(value)):
         return parse_duration(value)
     return parse_instant(value)
 
 
 def format_instant_or_duration(value: datetime | Duration) -> str:
-    """The inverse of `parse_instant_or_duration`."""
+    """Return the text that `parse_instant_or_duration` reads."""
     return str(value) if isinstance(value, Duration) else format_instant(value)
 
 

@@ -1,4 +1,4 @@
-"""How the language reads JSON values: where a path leads, what is equal, and what counts as a number or an instant."""
+"""Reads JSON values: looks up paths, compares, and converts to numbers and instants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIRST_MILLISECONDS: Final = 100_000_000_000
 
 
 def look_up(value: JsonValue, keys: tuple[str, ...]) -> JsonValue:
-    """What the keys lead to, None when nothing is there."""
+    """Return what the keys lead to; None when nothing is there."""
     for key in keys:
         if isinstance(value, Mapping):
             value = value.get(key)
@@ -33,17 +33,17 @@ def look_up(value: JsonValue, keys: tuple[str, ...]) -> JsonValue:
     return value
 
 
-def equal(value: object, wanted: object) -> bool:
-    """As under `eq`: in JSON type and value."""
-    if isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
-    if isinstance(value, int | float) and isinstance(wanted, int | float):
-        return float(value) == float(wanted)
-    return isinstance(value, str) and value == wanted
+def equal(value: object, other: object) -> bool:
+    """Return whether values are equal in JSON type and value, as under `eq`."""
+    if isinstance(value, bool) or isinstance(other, bool):
+        return value is other
+    if isinstance(value, int | float) and isinstance(other, int | float):
+        return float(value) == float(other)
+    return isinstance(value, str) and value == other
 
 
 def same(one: JsonValue, other: JsonValue) -> bool:
-    """Whether values are equal in JSON type and value, all that is in them too; a null in an object is as good as none."""
+    """Return whether values are deeply equal in JSON type and value; a null in an object counts as absent."""
     if isinstance(one, dict) and isinstance(other, dict):
         left, right = _without_nulls(one), _without_nulls(other)
         return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
@@ -61,7 +61,7 @@ def _without_nulls(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def count_each(values: Iterable[JsonValue]) -> Counter[tuple[str, object]]:
-    """How often each scalar occurs, those that are equal under `eq` together; all else is left out."""
+    """Return how often each scalar occurs; scalars that are equal under `eq` count together, other values not at all."""
     counts: Counter[tuple[str, object]] = Counter()
     for value in values:
         if isinstance(value, bool):
@@ -74,7 +74,7 @@ def count_each(values: Iterable[JsonValue]) -> Counter[tuple[str, object]]:
 
 
 def number(value: JsonValue) -> float | None:
-    """A number, or a string that is a JSON number, as a double; None for anything else."""
+    """Return a number, or a string that is a JSON number, as a double; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -83,7 +83,10 @@ def number(value: JsonValue) -> float | None:
 
 
 def instant(value: JsonValue) -> float | None:
-    """Milliseconds since 1970; seconds are rounded to microseconds first, as a double has no exact tenth."""
+    """Return an RFC 3339 text or epoch number in milliseconds since 1970; None for anything else.
+
+    Seconds are rounded to microseconds first, because most fractions of a second have no exact double.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):

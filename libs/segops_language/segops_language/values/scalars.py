@@ -15,30 +15,30 @@ MAX_INTEGER: Final = 2**63 - 1
 
 
 def parse_number(value: object) -> int | float:
-    """Accept a finite JSON number; a boolean is none."""
+    """Return a finite JSON number; raises for a boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PydanticCustomError("wrong-type", "The value is a number.")
+        raise PydanticCustomError("wrong-type", "must be a number")
     if isinstance(value, float) and not math.isfinite(value):
-        raise PydanticCustomError("wrong-type", "The value is a finite number.")
+        raise PydanticCustomError("wrong-type", "must be a finite number")
     if isinstance(value, int) and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
-        raise PydanticCustomError("out-of-range", "An integer is at most 2^63 - 1.")
+        raise PydanticCustomError("out-of-range", "must be from -2^63 to 2^63 - 1")
     return value
 
 
 def parse_bounds(value: object) -> tuple[int | float, ...]:
-    """Accept [low, high]: two numbers, the first not above the second."""
+    """Return [low, high] as a tuple; raises when `low` exceeds `high`."""
     if not isinstance(value, list | tuple):
-        raise PydanticCustomError("wrong-type", "The value is a list of two numbers.")
+        raise PydanticCustomError("wrong-type", "must be a list of two numbers")
     if len(value) != 2:
-        raise PydanticCustomError("wrong-length", "The value is a list of two numbers.")
+        raise PydanticCustomError("wrong-length", "must be a list of two numbers")
     bounds = tuple(parse_number(bound) for bound in value)
     if bounds[0] > bounds[1]:
-        raise PydanticCustomError("bounds-order", "The lower bound is not above the upper one.")
+        raise PydanticCustomError("bounds-order", "the lower bound must not exceed the upper bound")
     return bounds
 
 
 def parse_threshold(value: object) -> int | float | tuple[int | float, ...]:
-    """Accept a number, or [low, high]."""
+    """Return a number, or [low, high] as a tuple."""
     return parse_bounds(value) if isinstance(value, list | tuple) else parse_number(value)
 
 
@@ -47,14 +47,14 @@ def _plain(value: object) -> object:
 
 
 def parse_scalar(value: object) -> bool | int | float | str:
-    """Accept a JSON string, number or boolean."""
+    """Return a JSON string, number or boolean."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
         return parse_text(value)
     if isinstance(value, int | float):
         return parse_number(value)
-    raise PydanticCustomError("wrong-type", "The value is a string, a number or a boolean.")
+    raise PydanticCustomError("wrong-type", "must be a string, a number or a boolean")
 
 
 _SCALAR_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}

@@ -5,74 +5,79 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+import re2
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from segops_language.re2 import PatternError, check_pattern
-
 MAX_NAME_CHARS: Final = 1024
 MAX_PATTERN_CHARS: Final = 256
+_PATTERN_OPTIONS: Final = re2.Options()
+_PATTERN_OPTIONS.log_errors = False
+# The warehouse compiles the pattern with a prefix of its own, and with RE2's default of 8 MiB.
+_PATTERN_OPTIONS.max_mem = (8 << 20) - (64 << 10)
 
 
 def parse_text(value: object) -> str:
-    """Accept a string that every store can keep: valid Unicode without the NUL character."""
+    """Return a string that every store can keep: valid Unicode without U+0000."""
     text = require_text(value)
     if "\0" in text:
-        raise PydanticCustomError("nul-character", "The text holds a NUL character.")
+        raise PydanticCustomError("nul-character", "must not contain U+0000")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise PydanticCustomError("invalid-text", "The text holds a lone surrogate.") from None
+        raise PydanticCustomError("invalid-text", "must not contain a lone surrogate") from None
     return text
 
 
 def parse_name(value: object) -> str:
-    """Accept a non-empty text of at most 1024 characters."""
+    """Return a string of 1 to 1024 characters."""
     text = parse_text(value)
     if not 1 <= len(text) <= MAX_NAME_CHARS:
-        raise PydanticCustomError("wrong-length", "The name has 1 to 1024 characters.")
+        raise PydanticCustomError("wrong-length", "must have 1 to 1024 characters")
     return text
 
 
 def parse_path(value: object) -> str:
-    """Accept a property path; its keys, by `path_keys`, are not empty."""
+    """Return a property path; raises when a key of it, by `path_keys`, is empty."""
     text = parse_name(value)
     if not all(path_keys(text)):
-        raise PydanticCustomError("invalid-path", "A path has no empty key; a literal dot is written \\. in it.")
+        raise PydanticCustomError("invalid-path", "must not have an empty key: write a literal dot as `\\.`")
     return text
 
 
 def parse_pattern(value: object) -> str:
-    """Accept an RE2 pattern of at most 256 characters."""
+    """Return an RE2 pattern of at most 256 characters."""
     text = parse_text(value)
     if len(text) > MAX_PATTERN_CHARS:
-        raise PydanticCustomError("wrong-length", "A pattern has at most 256 characters.")
+        raise PydanticCustomError("wrong-length", "must have at most 256 characters")
     try:
-        check_pattern(text)
-    except PatternError as error:
-        raise PydanticCustomError("invalid-regex", "Not an RE2 pattern: {reason}.", {"reason": error.reason}) from None
+        re2.compile(text, _PATTERN_OPTIONS)
+    except re2.error as error:
+        # After a colon, RE2 quotes the pattern, which a fault must not repeat.
+        reason = error.args[0].decode(errors="replace").partition(":")[0]
+        raise PydanticCustomError("invalid-regex", "must be an RE2 pattern ({reason})", {"reason": reason}) from None
     return text
 
 
 def require_text(value: object) -> str:
     if not isinstance(value, str):
-        raise PydanticCustomError("wrong-type", "The value is a string.")
+        raise PydanticCustomError("wrong-type", "must be a string")
     return value
 
 
 def path_keys(path: str) -> tuple[str, ...]:
-    """The keys of a property path: split at dots, `\\.` being a dot within a key.
+    """Return the keys of a property path: it is split at dots, and `\\.` is a dot inside of a key.
 
-    A backslash before anything but a dot stands for itself.
+    A backslash before any other character is a backslash.
     """
     return tuple(part.replace("\0", ".") for part in path.replace("\\.", "\0").split("."))
 
 
 @dataclass(frozen=True, slots=True)
 class EventPattern:
-    """Which event types a condition names: one, those that begin with a prefix, or (an empty prefix) all tracked ones.
+    """The event types that a condition names: one type, or all types with a prefix, which may be empty.
 
-    Types that begin with `$` match only when `exact`.
+    Types that begin with `$` match an exact name only.
     """
 
     text: str
@@ -80,13 +85,13 @@ class EventPattern:
 
     @classmethod
     def parse(cls, event_type: str) -> EventPattern:
-        """Read the field `event_type`: a trailing `*` makes a prefix, `\\*` is a literal star."""
+        """Parse the field `event_type`: a trailing `*` makes it a prefix, and `\\*` is a literal star."""
         exact = not event_type.endswith("*") or event_type.endswith("\\*")
         text = event_type if exact else event_type[:-1]
         return cls(text.replace("\\*", "*"), exact)
 
     def matches(self, event_type: str) -> bool:
-        """Say whether an event of this type is meant."""
+        """Return whether an event type is one of them."""
         if self.exact:
             return event_type == self.text
         return event_type.startswith(self.text) and not event_type.startswith("$")
@@ -98,7 +103,7 @@ EventTypeText = Annotated[
     PlainValidator(parse_name),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS}),
     Field(
-        description="An event type; a trailing * makes it a prefix, * alone is every tracked event, \\* is a star.",
+        description="An event type. A trailing * makes it a prefix, * alone means every tracked event, \\* is a literal star.",
         examples=["page_viewed"],
     ),
 ]

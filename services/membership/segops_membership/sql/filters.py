@@ -30,6 +30,14 @@ _MAX_LIST_CHARS: Final = 8_000
 _JSON_NUMBER: Final = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\z"
 # RE2's own dot stops at a line feed; ClickHouse sets its flag to the contrary.
 _RE2_DOT: Final = "(?-s)"
+# Before it runs RE2, ClickHouse searches for a literal that every match must contain, and takes bytes of an optional
+# character for a part of it: `café?` would not match "caf". An alternative that matches nothing turns the search off.
+_NO_LITERAL_SEARCH: Final = r"[^\s\S]|"
+
+
+def clickhouse_pattern(pattern: str) -> str:
+    """Return a pattern with which ClickHouse matches what RE2 alone matches with the given one."""
+    return _RE2_DOT + (pattern if pattern.isascii() else _NO_LITERAL_SEARCH + pattern)
 
 
 def check_sql(check: PropertyCheck, bind: Bindings) -> str:
@@ -51,7 +59,7 @@ def condition_sql(keys: tuple[str, ...], test: Test, bind: Bindings) -> str:
         case Affix(end, text):
             condition = f"{_AFFIXES[end]}({value.text}, {bind.text(text)})"
         case Matches(pattern):
-            condition = f"match({value.text}, {bind.text(_RE2_DOT + pattern)})"
+            condition = f"match({value.text}, {bind.text(clickhouse_pattern(pattern))})"
         case Compares() | Between():
             condition = _compares(value, test, bind)
         case InstantIn():
