@@ -2,7 +2,6 @@
 
 from segops_language.canonical import canonical, content_hash, to_json
 from segops_language.conditions import (
-    AnyCondition,
     Condition,
     EventAggregate,
     EventCount,
@@ -65,7 +64,6 @@ __all__ = [
     "IDENTIFY_EVENT",
     "AffixFilter",
     "AffixTrait",
-    "AnyCondition",
     "AnyFilter",
     "AnyTrait",
     "AnyWindow",

@@ -14,17 +14,12 @@ from segops_language.conditions.time import EventTime
 from segops_language.conditions.trait import AnyTrait, HeldFor, TraitCondition, UserProperty
 from segops_language.operators import CountOperator
 
-EventCondition = EventCount | EventAggregate | EventTime | EventMatch | EventSequence | EventRegularity
-AnyCondition = Condition
-
 __all__ = [
     "AggregateFunction",
-    "AnyCondition",
     "AnyTrait",
     "Condition",
     "CountOperator",
     "EventAggregate",
-    "EventCondition",
     "EventCount",
     "EventMatch",
     "EventRegularity",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from segops_language.conditions import AnyCondition
+from segops_language.conditions import Condition
 from segops_language.groups import Group
 from segops_membership.domain.predicates import (
     AllOf,
@@ -63,7 +63,7 @@ def _group(group: Group, context: Context) -> Expression:
     return negated_if(group.negate, AllOf(parts) if group.logic == "AND" else AnyOf(parts))
 
 
-def _node(node: Group | AnyCondition, context: Context) -> Expression:
+def _node(node: Group | Condition, context: Context) -> Expression:
     if isinstance(node, Group):
         return _group(node, context)
     return negated_if(node.negate, QUESTIONS[node.type].compile(node, context))

@@ -63,7 +63,7 @@ class ValidationReportRead(ResponseBody):
                         {
                             "path": "definition.conditions[0].event_type",
                             "code": "unknown-event-type",
-                            "detail": "No event of this type has been seen. Did you mean `purchase`?",
+                            "detail": "No event of this type has been received. Did you mean `purchase`?",
                         }
                     ],
                     "observed": True,
