@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_auth.adapters.argon2.passwords import ArgonPasswords
+from segops_auth.adapters.argon2.passwords import OWASP_MINIMUM, ArgonPasswords, HashCost
 from segops_auth.adapters.authenticator import LocalAuthenticator
 from segops_auth.adapters.idempotency import PepperedIdempotency
 from segops_auth.adapters.postgres.tables import SCHEMA
@@ -65,8 +65,11 @@ class _Parts:
 class Bootstrap(ServiceBootstrap[Settings]):
     """Makes the collaborators of every role of auth."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, password_cost: HashCost = OWASP_MINIMUM
+    ) -> None:
         super().__init__(settings, clock=clock)
+        self._password_cost = password_cost
         self._ids = SystemIds(self._clock)
 
     @property
@@ -79,7 +82,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
         """Open what the API needs. Raises OSError or ValueError when the signing key cannot be used."""
         settings = self._settings
         async with opened_postgres(settings.postgres_url) as engine, opened_redis(settings.redis_url) as redis:
-            passwords = ArgonPasswords()
+            passwords = ArgonPasswords(cost=self._password_cost)
             parts = _Parts(
                 store=PostgresStore(engine=engine),
                 passwords=passwords,

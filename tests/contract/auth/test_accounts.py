@@ -22,7 +22,7 @@ async def test_an_account_is_returned_by_id_and_by_email(store: Store) -> None:
 async def test_an_unknown_account_is_none(store: Store) -> None:
     async with store.read() as unit:
         assert await unit.account(2**62) is None
-        assert await unit.account_by_email(f"{unique('nobody')}@example.com") is None
+        assert await unit.account_by_email(f"{unique('unknown')}@example.com") is None
 
 
 async def test_an_email_belongs_to_one_account(store: Store) -> None:

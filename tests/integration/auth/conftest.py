@@ -1,4 +1,4 @@
-"""Auth over a real PostgreSQL and a real Redis, with a clock that the tests move."""
+"""Auth on a real PostgreSQL and a real Redis, with a manual clock and cheap password hashes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def signing_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 async def auth_settings(postgres_url: str, redis_url: str, signing_key_file: Path) -> Settings:
-    """Settings of an auth whose limits are out of the way; its tables are there."""
+    """Settings with limits that no test reaches. The tables are migrated."""
     settings = Settings(
         postgres_url=postgres_url,
-        # On a busy machine 50 ms may pass without an answer, and then each process counts by itself.
+        # On a busy machine Redis may take longer than 50 ms, and then each process would count on its own.
         redis_url=f"{redis_url}?socket_timeout=5&socket_connect_timeout=5",
         service_token=SecretStr(SERVICE_TOKEN),
         api_key_pepper=SecretStr(PEPPER),
@@ -44,12 +44,12 @@ async def auth_settings(postgres_url: str, redis_url: str, signing_key_file: Pat
 
 @pytest.fixture(scope="session")
 def auth_clock() -> ManualClock:
-    """The clock of `auth`; it only moves forward."""
+    """The clock of `auth`, which tests advance."""
     return ManualClock(SystemClock().now())
 
 
 @pytest.fixture(scope="session")
 async def auth(auth_settings: Settings, auth_clock: ManualClock) -> AsyncIterator[AuthHarness]:
     """The running auth."""
-    async with opened(Bootstrap(auth_settings, clock=auth_clock), auth_clock) as auth:
+    async with opened(auth_settings, auth_clock) as auth:
         yield auth

@@ -10,7 +10,7 @@ import pytest
 
 from segops_auth.app import openapi_document
 from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
-from tests.integration.auth.harness import AuthHarness, Person, problem_of, unique
+from tests.integration.auth.harness import AuthHarness, SignedInUser, problem_of, unique
 
 PUBLIC = {"signUp", "createToken", "refreshToken", "revokeToken", "acceptInvite", "getJwks"}
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -41,13 +41,13 @@ class Operation:
 
 def operations() -> list[Operation]:
     document = openapi_document()
-    found = []
+    operations = []
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
                 operation = item[method]
                 scope = operation.get("x-required-scope")
-                found.append(
+                operations.append(
                     Operation(
                         operation["operationId"],
                         method.upper(),
@@ -56,7 +56,7 @@ def operations() -> list[Operation]:
                         example(document, operation),
                     )
                 )
-    return found
+    return operations
 
 
 def example(document: dict[str, Any], operation: dict[str, Any]) -> Any:
@@ -73,11 +73,11 @@ GUARDED = [operation for operation in ALL if operation.id not in PUBLIC]
 SCOPED = [operation for operation in GUARDED if operation.scope is not None]
 
 
-def bearer(person: Person) -> dict[str, str]:
+def bearer(person: SignedInUser) -> dict[str, str]:
     return {"Authorization": f"Bearer {person.tokens['access_token']}"}
 
 
-async def ids_of(owner: Person) -> dict[str, int]:
+async def ids_of(owner: SignedInUser) -> dict[str, int]:
     invite = await owner.invite(f"{unique('guest')}@example.com", "viewer")
     key = await owner.new_key()
     return {"tenant_id": owner.tenant, "user_id": owner.id, "invite_id": invite["id"], "key_id": key["id"]}

@@ -24,7 +24,7 @@ async def test_a_key_is_shown_once(auth: AuthHarness) -> None:
     assert (made["prefix"], made["last_four"], made["kind"]) == ("sk_live_", secret[-4:], "secret")
     assert made["scopes"] == ["events:write", "membership:read"]
     assert (made["tenant"], made["created_by"], made["last_used_at"]) == (ada.tenant, ada.id, None)
-    listed = await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)})
+    listed = await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)})
     assert body_of(listed, 200) == {"items": [made], "next_cursor": None}
     assert secret not in listed.text
     assert await auth.introspect(secret) == {
@@ -78,24 +78,24 @@ async def test_what_is_not_allowed_makes_no_key(
 ) -> None:
     ada = await auth.sign_up()
     body = {"tenant": ada.tenant, "name": "key"} | change
-    problem_of(await ada.ask("POST", "api-keys/", body), status, slug)
-    assert body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+    problem_of(await ada.request("POST", "api-keys/", body), status, slug)
+    assert body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
 
 
 async def test_an_admin_cannot_give_what_only_owners_may(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     bob = await auth.join(ada, "admin")
     body = {"tenant": ada.tenant, "name": "key", "scopes": ["tenant:manage"]}
-    problem_of(await bob.ask("POST", "api-keys/", body), 403, "insufficient-role")
-    body_of(await bob.ask("POST", "api-keys/", body | {"scopes": ["events:read"]}), 201)
+    problem_of(await bob.request("POST", "api-keys/", body), 403, "insufficient-role")
+    body_of(await bob.request("POST", "api-keys/", body | {"scopes": ["events:read"]}), 201)
 
 
 async def test_a_tenant_of_others_and_none_are_refused_alike(auth: AuthHarness) -> None:
     ada, eve = await auth.sign_up(), await auth.sign_up("eve")
     texts = set()
     for tenant in (ada.tenant, 2**62):
-        made = await eve.ask("POST", "api-keys/", {"tenant": tenant, "name": "key"})
-        listed = await eve.ask("GET", "api-keys/", params={"tenant": str(tenant)})
+        made = await eve.request("POST", "api-keys/", {"tenant": tenant, "name": "key"})
+        listed = await eve.request("GET", "api-keys/", params={"tenant": str(tenant)})
         texts |= {problem_of(answer, 403, "tenant-mismatch")["detail"] for answer in (made, listed)}
     assert len(texts) == 1
 
@@ -104,8 +104,8 @@ async def test_a_key_of_others_looks_absent(auth: AuthHarness) -> None:
     ada, eve = await auth.sign_up(), await auth.sign_up("eve")
     made = await ada.new_key()
     for key_id in (made["id"], 2**62, 0, -1):
-        problem_of(await eve.ask("DELETE", f"api-keys/{key_id}/"), 404, "not-found")
-        problem_of(await eve.ask("POST", f"api-keys/{key_id}/rotate/"), 404, "not-found")
+        problem_of(await eve.request("DELETE", f"api-keys/{key_id}/"), 404, "not-found")
+        problem_of(await eve.request("POST", f"api-keys/{key_id}/rotate/"), 404, "not-found")
     assert (await auth.introspect(made["key"]))["active"]
 
 
@@ -113,17 +113,17 @@ async def test_a_low_role_in_the_keys_tenant_is_refused(auth: AuthHarness) -> No
     ada = await auth.sign_up()
     bob = await auth.join(ada, "member")
     made = await ada.new_key()
-    body_of(await bob.ask("POST", "tenants/", {"name": "Own", "slug": f"own-{bob.id}"}), 201)
-    problem_of(await bob.ask("DELETE", f"api-keys/{made['id']}/"), 403, "insufficient-role")
-    problem_of(await bob.ask("POST", f"api-keys/{made['id']}/rotate/"), 403, "insufficient-role")
-    answer = await bob.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)})
+    body_of(await bob.request("POST", "tenants/", {"name": "Own", "slug": f"own-{bob.id}"}), 201)
+    problem_of(await bob.request("DELETE", f"api-keys/{made['id']}/"), 403, "insufficient-role")
+    problem_of(await bob.request("POST", f"api-keys/{made['id']}/rotate/"), 403, "insufficient-role")
+    answer = await bob.request("GET", "api-keys/", params={"tenant": str(ada.tenant)})
     problem_of(answer, 403, "insufficient-role")
 
 
 async def test_a_revoked_key_is_gone(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     made = await ada.new_key()
-    body_of(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 204)
+    body_of(await ada.request("DELETE", f"api-keys/{made['id']}/"), 204)
     assert await auth.introspect(made["key"]) == {
         "active": False,
         "key_id": None,
@@ -132,9 +132,9 @@ async def test_a_revoked_key_is_gone(auth: AuthHarness) -> None:
         "scopes": [],
         "allowed_origins": [],
     }
-    problem_of(await ada.ask("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
-    problem_of(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")
-    assert body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+    problem_of(await ada.request("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
+    problem_of(await ada.request("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")
+    assert body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
 
 
 async def is_active(auth: AuthHarness, key: str) -> bool:
@@ -144,7 +144,7 @@ async def is_active(auth: AuthHarness, key: str) -> bool:
 async def test_a_rotated_key_works_on_for_a_day(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     made = await ada.new_key(scopes=["events:read"])
-    rotated = body_of(await ada.ask("POST", f"api-keys/{made['id']}/rotate/"), 200)
+    rotated = body_of(await ada.request("POST", f"api-keys/{made['id']}/rotate/"), 200)
     assert rotated["key"] != made["key"]
     assert (rotated["id"], rotated["scopes"], rotated["last_four"]) == (
         made["id"],
@@ -163,7 +163,7 @@ async def test_a_rotated_key_works_on_for_a_day(auth: AuthHarness) -> None:
 async def test_without_an_overlap_the_present_secret_ends_at_once(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     made = await ada.new_key()
-    rotated = body_of(await ada.ask("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": 0}), 200)
+    rotated = body_of(await ada.request("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": 0}), 200)
     assert not await is_active(auth, made["key"])
     assert await is_active(auth, rotated["key"])
 
@@ -172,11 +172,11 @@ async def test_a_second_rotation_ends_the_first_secret(auth: AuthHarness) -> Non
     ada = await auth.sign_up()
     first = await ada.new_key()
     path = f"api-keys/{first['id']}/rotate/"
-    second = body_of(await ada.ask("POST", path, {}), 200)
-    third = body_of(await ada.ask("POST", path, {"overlap_seconds": 60}), 200)
+    second = body_of(await ada.request("POST", path, {}), 200)
+    third = body_of(await ada.request("POST", path, {"overlap_seconds": 60}), 200)
     active = [await is_active(auth, key["key"]) for key in (first, second, third)]
     assert active == [False, True, True]
-    body_of(await ada.ask("DELETE", f"api-keys/{first['id']}/"), 204)
+    body_of(await ada.request("DELETE", f"api-keys/{first['id']}/"), 204)
     assert not any([await is_active(auth, key["key"]) for key in (first, second, third)])
 
 
@@ -184,7 +184,7 @@ async def test_a_second_rotation_ends_the_first_secret(auth: AuthHarness) -> Non
 async def test_an_overlap_has_limits(auth: AuthHarness, overlap: object) -> None:
     ada = await auth.sign_up()
     made = await ada.new_key()
-    answer = await ada.ask("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": overlap})
+    answer = await ada.request("POST", f"api-keys/{made['id']}/rotate/", {"overlap_seconds": overlap})
     problem_of(answer, 422, "validation-failed")
     assert await is_active(auth, made["key"])
 
@@ -203,7 +203,7 @@ async def test_the_last_use_is_written_once_a_minute(auth: AuthHarness) -> None:
     used, unused = await ada.new_key(), await ada.new_key()
 
     async def last_uses() -> dict[int, str | None]:
-        listed = body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]
+        listed = body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]
         return {item["id"]: item["last_used_at"] for item in listed}
 
     auth.clock.advance(5)
@@ -211,25 +211,25 @@ async def test_the_last_use_is_written_once_a_minute(auth: AuthHarness) -> None:
     at = auth.clock.now()
     assert await last_uses() == {used["id"]: None, unused["id"]: None}
     auth.clock.advance(60)
-    found: str | None = None
+    last_used_at: str | None = None
     for _ in range(250):
         await asyncio.sleep(0.02)
-        if (found := (await last_uses())[used["id"]]) is not None:
+        if (last_used_at := (await last_uses())[used["id"]]) is not None:
             break
-    assert datetime.fromisoformat(str(found)) == at
+    assert datetime.fromisoformat(str(last_used_at)) == at
     assert (await last_uses())[unused["id"]] is None
 
 
 async def test_keys_are_listed_in_parts(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     made = [(await ada.new_key(name=f"key {number}"))["id"] for number in range(5)]
-    seen: list[int] = []
+    listed: list[int] = []
     cursor = ""
     while True:
         params = {"tenant": str(ada.tenant), "limit": "2"} | ({"cursor": cursor} if cursor else {})
-        part = body_of(await ada.ask("GET", "api-keys/", params=params), 200)
-        seen += [item["id"] for item in part["items"]]
+        part = body_of(await ada.request("GET", "api-keys/", params=params), 200)
+        listed += [item["id"] for item in part["items"]]
         if part["next_cursor"] is None:
             break
         cursor = part["next_cursor"]
-    assert seen == made
+    assert listed == made

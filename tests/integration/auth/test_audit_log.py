@@ -1,4 +1,4 @@
-"""The audit log: every act is there, nobody can change it, and whoever tampers is found out."""
+"""The audit log: every event is recorded, entries cannot be changed, and tampering can be detected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import create_engine, read_session
-from tests.integration.auth.harness import AuthHarness, Person, body_of, unique
+from tests.integration.auth.harness import AuthHarness, SignedInUser, body_of, unique
 
 
 @pytest.fixture
@@ -41,29 +41,29 @@ def documented_hash(tenant: int, entry: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-async def whole_log(person: Person) -> list[dict[str, Any]]:
+async def whole_log(person: SignedInUser) -> list[dict[str, Any]]:
     """All entries, oldest first, read in parts."""
     entries: list[dict[str, Any]] = []
     cursor = ""
     while True:
         params = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
-        part = body_of(await person.ask("GET", f"tenants/{person.tenant}/audit-log/", params=params), 200)
+        part = body_of(await person.request("GET", f"tenants/{person.tenant}/audit-log/", params=params), 200)
         entries += part["items"]
         if part["next_cursor"] is None:
             return entries[::-1]
         cursor = part["next_cursor"]
 
 
-async def busy_tenant(auth: AuthHarness) -> Person:
+async def busy_tenant(auth: AuthHarness) -> SignedInUser:
     ada = await auth.sign_up()
     bob = await auth.join(ada, "member")
     key = await ada.new_key(name='wéb "server" \u2028')
-    body_of(await ada.ask("POST", f"api-keys/{key['id']}/rotate/"), 200)
-    body_of(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+    body_of(await ada.request("POST", f"api-keys/{key['id']}/rotate/"), 200)
+    body_of(await ada.request("DELETE", f"api-keys/{key['id']}/"), 204)
     invite = await ada.invite(f"{unique('guest')}@example.com", "viewer")
-    body_of(await ada.ask("DELETE", f"tenants/{ada.tenant}/invites/{invite['id']}/"), 204)
-    body_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/members/{bob.id}/", {"role": "viewer"}), 200)
-    body_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"name": "Renamed"}), 200)
+    body_of(await ada.request("DELETE", f"tenants/{ada.tenant}/invites/{invite['id']}/"), 204)
+    body_of(await ada.request("PATCH", f"tenants/{ada.tenant}/members/{bob.id}/", {"role": "viewer"}), 200)
+    body_of(await ada.request("PATCH", f"tenants/{ada.tenant}/", {"name": "Renamed"}), 200)
     return ada
 
 
@@ -93,8 +93,8 @@ async def test_every_act_is_in_the_chain(auth: AuthHarness) -> None:
 async def test_a_refused_act_leaves_no_entry(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     before = await whole_log(ada)
-    await ada.ask("DELETE", f"tenants/{ada.tenant}/members/{ada.id}/")
-    await ada.ask("POST", "api-keys/", {"tenant": ada.tenant, "name": "x", "scopes": ["keys:manage"]})
+    await ada.request("DELETE", f"tenants/{ada.tenant}/members/{ada.id}/")
+    await ada.request("POST", "api-keys/", {"tenant": ada.tenant, "name": "x", "scopes": ["keys:manage"]})
     assert await whole_log(ada) == before
 
 

@@ -20,12 +20,12 @@ from segops_common.security.permissions import KeyKind, Role
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.tokens import TokenSigner
 from segops_common.stores.redis import create_redis
-from tests.integration.auth.harness import SERVICE_TOKEN, AuthHarness, Person, body_of
+from tests.integration.auth.harness import SERVICE_TOKEN, AuthHarness, SignedInUser, body_of
 from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
 from tests.unit.security.keys import new_private_key
 
-# Users are promised a second. The clock of these tests stands still: what is not announced is never learnt, however long
-# a busy machine takes.
+# Users are promised one second. These tests use a manual clock, so a cached answer never expires, however slow the
+# machine is: only an invalidation removes it.
 SOON_S = 20.0
 
 
@@ -47,32 +47,38 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 async def listening(auth: AuthHarness, redis: Redis) -> None:
-    """Return when somebody listens to what auth announces."""
+    """Return when a service listens to cache invalidation."""
 
     async def is_heard() -> bool:
-        # Lets the listener try again, should its first try have failed.
+        # The listener tries again later if its first attempt failed.
         auth.clock.advance(0.01)
         return bool(dict(await redis.pubsub_numsub(AUTH_INVALIDATION_CHANNEL)).get(AUTH_INVALIDATION_CHANNEL.encode()))
 
     await soon(is_heard, within_s=30.0)
 
 
-async def soon(what: Callable[[], Awaitable[bool]], *, within_s: float = SOON_S) -> None:
-    """Fail unless it is true in time."""
+async def soon(condition: Callable[[], Awaitable[bool]], *, within_s: float = SOON_S) -> None:
+    """Wait until the condition holds. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
         for pause_s in itertools.repeat(0.01):
-            if await what():
+            if await condition():
                 return
             await asyncio.sleep(pause_s)
 
 
 @pytest.fixture
 async def remote(auth: AuthHarness, redis: Redis) -> AsyncIterator[RemoteAuthenticator]:
-    """It listens already, so that what it learns from now on is forgotten only because auth says so."""
+    """An authenticator that listens already: from now on its cache forgets only what auth invalidates."""
     async with remote_of(auth, redis) as authenticator:
         assert await refuses(authenticator, "ApiKey " + new_key(KeyKind.SECRET, SystemIds(SystemClock())))
         await listening(auth, redis)
-        await asyncio.sleep(0.1)
+        # A listener doubts everything when its subscription begins. An invalidation that arrives shows that it has.
+        ada = await auth.sign_up()
+        key = await ada.new_key()
+        header = f"ApiKey {key['key']}"
+        await authenticator.authenticate(header)
+        body_of(await ada.request("DELETE", f"api-keys/{key['id']}/"), 204)
+        await soon(lambda: refuses(authenticator, header))
         yield authenticator
 
 
@@ -97,7 +103,7 @@ class RealAuthContract(AuthenticatorContract):
 
         async def revoke(key: str) -> None:
             assert key == secret["key"]
-            body_of(await ada.ask("DELETE", f"api-keys/{secret['id']}/"), 204)
+            body_of(await ada.request("DELETE", f"api-keys/{secret['id']}/"), 204)
             await soon(lambda: refuses(authenticator, f"ApiKey {key}"))
 
         stranger = TokenSigner(private_key_pem=new_private_key(), clock=auth.clock, ids=ids, lifetime_s=900)
@@ -127,7 +133,7 @@ class TestLocalAuthenticator(RealAuthContract):
         return authenticator
 
 
-async def role_of(authenticator: Authenticator, person: Person) -> Role | None:
+async def role_of(authenticator: Authenticator, person: SignedInUser) -> Role | None:
     caller = await authenticator.authenticate(f"Bearer {person.tokens['access_token']}")
     assert isinstance(caller, UserPrincipal)
     return caller.roles.get(person.tenant)
@@ -145,9 +151,9 @@ async def test_changes_of_members_are_seen_within_a_second(auth: AuthHarness, re
     async def is_out() -> bool:
         return await role_of(remote, bob) is None
 
-    body_of(await ada.ask("PATCH", path, {"role": "admin"}), 200)
+    body_of(await ada.request("PATCH", path, {"role": "admin"}), 200)
     await soon(is_admin)
-    body_of(await ada.ask("DELETE", path), 204)
+    body_of(await ada.request("DELETE", path), 204)
     await soon(is_out)
 
 
@@ -158,7 +164,7 @@ async def test_a_rotated_key_without_overlap_is_refused_within_a_second(
     key = await ada.new_key()
     header = f"ApiKey {key['key']}"
     await remote.authenticate(header)
-    rotated = body_of(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
+    rotated = body_of(await ada.request("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
     await soon(lambda: refuses(remote, header))
     await remote.authenticate(f"ApiKey {rotated['key']}")
 
@@ -176,7 +182,9 @@ async def test_another_list_of_origins_counts_within_a_second(auth: AuthHarness,
         return await origins() == {"https://other.example.com"}
 
     assert await origins() == set(ORIGINS)
-    body_of(await ada.ask("PATCH", f"api-keys/{key['id']}/", {"allowed_origins": ["https://other.example.com"]}), 200)
+    body_of(
+        await ada.request("PATCH", f"api-keys/{key['id']}/", {"allowed_origins": ["https://other.example.com"]}), 200
+    )
     await soon(is_changed)
 
 
@@ -185,7 +193,7 @@ async def test_without_redis_a_revocation_counts_after_thirty_seconds(auth: Auth
     key = await ada.new_key()
     async with remote_of(auth, None) as alone:
         await alone.authenticate(f"ApiKey {key['key']}")
-        body_of(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+        body_of(await ada.request("DELETE", f"api-keys/{key['id']}/"), 204)
         assert not await refuses(alone, f"ApiKey {key['key']}"), "this shows that it remembers"
         auth.clock.advance(30)
         assert await refuses(alone, f"ApiKey {key['key']}")
@@ -200,10 +208,10 @@ async def test_what_is_missed_while_not_listening_is_doubted_on_return(
     await remote.authenticate(header)
     for client in await redis.client_list(_type="pubsub"):
         await redis.client_kill_filter(_id=client["id"])
-    body_of(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+    body_of(await ada.request("DELETE", f"api-keys/{key['id']}/"), 204)
 
     async def refused_after_the_clock_moved() -> bool:
-        # The listener waits a moment before it listens again; far less than what makes answers old.
+        # The listener waits before it listens again, for far less than the lifetime of a cached answer.
         auth.clock.advance(0.1)
         return await refuses(remote, header)
 

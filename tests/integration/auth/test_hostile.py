@@ -79,8 +79,8 @@ HOSTILE_TEXTS = ["'); DROP TABLE auth.accounts; --", "\\", "%s%n", "${jndi:ldap:
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
 async def test_a_hostile_name_is_only_a_name(auth: AuthHarness, text: str) -> None:
     ada = await auth.sign_up()
-    assert body_of(await ada.ask("PATCH", f"tenants/{ada.tenant}/", {"name": text}), 200)["name"] == text
-    assert body_of(await ada.ask("GET", f"tenants/{ada.tenant}/"), 200)["name"] == text
+    assert body_of(await ada.request("PATCH", f"tenants/{ada.tenant}/", {"name": text}), 200)["name"] == text
+    assert body_of(await ada.request("GET", f"tenants/{ada.tenant}/"), 200)["name"] == text
     assert (await ada.new_key(name=text))["name"] == text
 
 
@@ -99,14 +99,14 @@ async def test_a_hostile_password_is_only_a_password(auth: AuthHarness, text: st
 async def test_a_hostile_query_is_not_valid(auth: AuthHarness, query: str) -> None:
     ada = await auth.sign_up()
     for path in (f"tenants/{ada.tenant}/members/", f"tenants/{ada.tenant}/audit-log/"):
-        answer = await ada.ask("GET", f"{path}?{query}")
+        answer = await ada.request("GET", f"{path}?{query}")
         assert answer.status_code == 422, answer.text
 
 
 @pytest.mark.parametrize("tenant", ["", "tenant=x", "tenant=0", "tenant=9223372036854775808", "tenant=1&tenant=2"])
 async def test_a_list_of_keys_is_of_one_tenant(auth: AuthHarness, tenant: str) -> None:
     ada = await auth.sign_up()
-    assert (await ada.ask("GET", f"api-keys/?{tenant}")).status_code == 422
+    assert (await ada.request("GET", f"api-keys/?{tenant}")).status_code == 422
 
 
 async def test_other_methods_are_not_allowed(auth: AuthHarness) -> None:

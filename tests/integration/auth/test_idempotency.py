@@ -24,19 +24,19 @@ async def test_a_key_is_made_once(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     body = {"tenant": ada.tenant, "name": "once"}
     headers = {"Idempotency-Key": unique("once")}
-    body_of(await ada.ask("POST", "api-keys/", body, headers=headers), 201)
-    problem_of(await ada.ask("POST", "api-keys/", body, headers=headers), 409, "idempotency-replayed")
-    other = await ada.ask("POST", "api-keys/", body | {"name": "other"}, headers=headers)
+    body_of(await ada.request("POST", "api-keys/", body, headers=headers), 201)
+    problem_of(await ada.request("POST", "api-keys/", body, headers=headers), 409, "idempotency-replayed")
+    other = await ada.request("POST", "api-keys/", body | {"name": "other"}, headers=headers)
     problem_of(other, 422, "idempotency-key-reused")
-    assert len(body_of(await ada.ask("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]) == 1
+    assert len(body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]) == 1
 
 
 async def test_what_holds_no_secret_is_answered_again(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     body = {"name": "Once", "slug": unique("once")}
     headers = {"Idempotency-Key": unique("once")}
-    first = await ada.ask("POST", "tenants/", body, headers=headers)
-    again = await ada.ask("POST", "tenants/", body, headers=headers)
+    first = await ada.request("POST", "tenants/", body, headers=headers)
+    again = await ada.request("POST", "tenants/", body, headers=headers)
     assert body_of(again, 201) == body_of(first, 201)
     assert again.headers["idempotency-replayed"] == "true"
 

@@ -22,14 +22,14 @@ async def test_somebody_new_gets_an_account_and_the_place(auth: AuthHarness) -> 
     ada = await auth.sign_up()
     email = new_email()
     invite = await ada.invite(email, "member")
-    listed = body_of(await ada.ask("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"]
+    listed = body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"]
     assert listed == [{name: value for name, value in invite.items() if name != "token"}]
     made = body_of(await auth.post("invites/accept/", acceptance(invite)), 200)
     assert made["user"]["email"] == email
     assert (made["tenant"]["id"], made["role"]) == (ada.tenant, "member")
     assert await auth.roles(made["user"]["id"]) == {ada.tenant: "member"}
     body_of(await auth.post("token/", {"email": email, "password": PASSWORD}), 200)
-    assert body_of(await ada.ask("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"] == []
+    assert body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"] == []
 
 
 async def test_somebody_with_an_account_signs_in_with_it(auth: AuthHarness) -> None:
@@ -48,7 +48,7 @@ async def test_an_invite_works_once(auth: AuthHarness) -> None:
     body_of(await auth.post("invites/accept/", acceptance(invite)), 200)
     problem_of(await auth.post("invites/accept/", acceptance(invite)), 410, "invite-expired")
     path = f"tenants/{ada.tenant}/invites/{invite['id']}/"
-    problem_of(await ada.ask("DELETE", path), 404, "not-found")
+    problem_of(await ada.request("DELETE", path), 404, "not-found")
 
 
 async def test_of_fifty_acceptances_at_once_one_succeeds(auth: AuthHarness) -> None:
@@ -62,7 +62,7 @@ async def test_of_fifty_acceptances_at_once_one_succeeds(auth: AuthHarness) -> N
         return status
 
     assert sorted(await asyncio.gather(*(accept() for _ in range(50)))) == [200] + [410] * 49
-    members = body_of(await ada.ask("GET", f"tenants/{ada.tenant}/members/"), 200)["items"]
+    members = body_of(await ada.request("GET", f"tenants/{ada.tenant}/members/"), 200)["items"]
     assert len(members) == 2
 
 
@@ -87,15 +87,15 @@ async def test_a_withdrawn_invite_works_no_more(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     invite = await ada.invite(new_email(), "member")
     path = f"tenants/{ada.tenant}/invites/{invite['id']}/"
-    body_of(await ada.ask("DELETE", path), 204)
-    problem_of(await ada.ask("DELETE", path), 404, "not-found")
+    body_of(await ada.request("DELETE", path), 204)
+    problem_of(await ada.request("DELETE", path), 404, "not-found")
     problem_of(await auth.post("invites/accept/", acceptance(invite)), 410, "invite-expired")
 
 
 async def test_an_invite_of_another_tenant_cannot_be_withdrawn(auth: AuthHarness) -> None:
     ada, eve = await auth.sign_up(), await auth.sign_up("eve")
     invite = await ada.invite(new_email(), "member")
-    problem_of(await eve.ask("DELETE", f"tenants/{eve.tenant}/invites/{invite['id']}/"), 404, "not-found")
+    problem_of(await eve.request("DELETE", f"tenants/{eve.tenant}/invites/{invite['id']}/"), 404, "not-found")
     body_of(await auth.post("invites/accept/", acceptance(invite)), 200)
 
 
@@ -105,7 +105,7 @@ async def test_a_member_has_no_second_place_and_the_invite_stays(auth: AuthHarne
     invite = await ada.invite(bob.email, "admin")
     problem_of(await auth.post("invites/accept/", acceptance(invite)), 409, "already-member")
     assert await auth.roles(bob.id) == {ada.tenant: "viewer"}
-    assert len(body_of(await ada.ask("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"]) == 1
+    assert len(body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"]) == 1
 
 
 async def test_nobody_invites_above_themselves(auth: AuthHarness) -> None:
@@ -113,7 +113,7 @@ async def test_nobody_invites_above_themselves(auth: AuthHarness) -> None:
     bob = await auth.join(ada, "admin")
     for role, status in (("owner", 403), ("admin", 201), ("viewer", 201)):
         wish = {"email": new_email(), "role": role}
-        assert (await bob.ask("POST", f"tenants/{ada.tenant}/invites/", wish)).status_code == status
+        assert (await bob.request("POST", f"tenants/{ada.tenant}/invites/", wish)).status_code == status
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 43, "' OR 1=1 --", "\u2603"])

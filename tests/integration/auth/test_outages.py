@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
 from tests.integration.auth.harness import PASSWORD, SERVICE_TOKEN, AuthHarness, body_of, opened, problem_of
 
-# Port 1 is reserved and nobody listens there.
-NO_POSTGRES = "postgresql+asyncpg://nobody@127.0.0.1:1/segops"
+# Port 1 is reserved, so nothing listens there.
+NO_POSTGRES = "postgresql+asyncpg://segops@127.0.0.1:1/segops"
 NO_REDIS = "redis://127.0.0.1:1/0"
 
 
@@ -21,7 +20,7 @@ NO_REDIS = "redis://127.0.0.1:1/0"
 async def without_postgres(auth_settings: Settings) -> AsyncIterator[AuthHarness]:
     clock = ManualClock(SystemClock().now())
     settings = auth_settings.model_copy(update={"postgres_url": NO_POSTGRES})
-    async with opened(Bootstrap(settings, clock=clock), clock) as auth:
+    async with opened(settings, clock) as auth:
         yield auth
 
 
@@ -29,7 +28,7 @@ async def without_postgres(auth_settings: Settings) -> AsyncIterator[AuthHarness
 async def without_redis(auth_settings: Settings) -> AsyncIterator[AuthHarness]:
     clock = ManualClock(SystemClock().now())
     settings = auth_settings.model_copy(update={"redis_url": NO_REDIS})
-    async with opened(Bootstrap(settings, clock=clock), clock) as auth:
+    async with opened(settings, clock) as auth:
         yield auth
 
 
@@ -60,7 +59,7 @@ async def test_without_redis_everything_works(without_redis: AuthHarness) -> Non
     ada = await auth.sign_up()
     bob = await auth.join(ada, "viewer")
     key = await ada.new_key()
-    body_of(await ada.ask("DELETE", f"tenants/{ada.tenant}/members/{bob.id}/"), 204)
-    body_of(await ada.ask("DELETE", f"api-keys/{key['id']}/"), 204)
+    body_of(await ada.request("DELETE", f"tenants/{ada.tenant}/members/{bob.id}/"), 204)
+    body_of(await ada.request("DELETE", f"api-keys/{key['id']}/"), 204)
     assert not (await auth.introspect(key["key"]))["active"]
     assert (await auth.client.get("/readyz")).status_code == 200

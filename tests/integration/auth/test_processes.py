@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from segops_testkit.fork_server import ForkedProcess, ForkServer
 from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, unique
 
 
@@ -31,9 +33,30 @@ async def empty_database(postgres_url: str) -> AsyncIterator[str]:
     await engine.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class AuthProcesses:
+    """Starts `python -m segops_auth` in an environment of its own."""
+
+    forks: ForkServer
+    environment: dict[str, str]
+
+    async def start(self, *arguments: str, **settings: str) -> ForkedProcess:
+        return await self.forks.start(
+            "-m", "segops_auth", *arguments, env=self.environment | settings, stdout=PIPE, stderr=STDOUT
+        )
+
+    async def run(self, *arguments: str, **settings: str) -> tuple[int | None, str]:
+        """Return the exit status and the output."""
+        process = await self.start(*arguments, **settings)
+        output, _ = await process.communicate()
+        return process.returncode, (output or b"").decode()
+
+
 @pytest.fixture
-def environment(empty_database: str, redis_url: str, signing_key_file: Path) -> dict[str, str]:
-    return {
+def processes(forks: ForkServer, empty_database: str, redis_url: str, signing_key_file: Path) -> AuthProcesses:
+    """The roles over an empty database."""
+    forks.preload("segops_auth.app")
+    environment = {
         "PATH": "/usr/bin:/bin",
         "SEGOPS_POSTGRES_URL": empty_database,
         "SEGOPS_REDIS_URL": redis_url,
@@ -42,33 +65,16 @@ def environment(empty_database: str, redis_url: str, signing_key_file: Path) -> 
         "SEGOPS_API_KEY_PEPPER": PEPPER,
         "SEGOPS_JWT_PRIVATE_KEY_FILE": str(signing_key_file),
     }
-
-
-async def start(environment: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "segops_auth",
-        *arguments,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-
-
-async def run(environment: dict[str, str], *arguments: str) -> tuple[int | None, str]:
-    process = await start(environment, *arguments)
-    output, _ = await process.communicate()
-    return process.returncode, output.decode()
+    return AuthProcesses(forks, environment)
 
 
 @asynccontextmanager
-async def api(environment: dict[str, str]) -> AsyncIterator[tuple[httpx.AsyncClient, asyncio.subprocess.Process]]:
+async def api(processes: AuthProcesses) -> AsyncIterator[tuple[httpx.AsyncClient, ForkedProcess]]:
     """The API of its own process, ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = await start(environment | {"SEGOPS_HTTP_PORT": str(port)}, "api")
+    process = await processes.start("api", SEGOPS_HTTP_PORT=str(port))
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             async with asyncio.timeout(30):
@@ -89,13 +95,13 @@ async def is_ready(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def test_an_installation_from_nothing_to_a_stop(environment: dict[str, str]) -> None:
-    code, said = await run(environment, "migrate", "--check")
-    assert (code, "pending: 0001" in said) == (1, True), said
-    both = await asyncio.gather(run(environment, "migrate"), run(environment, "migrate"))
+async def test_an_installation_from_nothing_to_a_stop(processes: AuthProcesses) -> None:
+    code, output = await processes.run("migrate", "--check")
+    assert (code, "pending: 0001" in output) == (1, True), output
+    both = await asyncio.gather(processes.run("migrate"), processes.run("migrate"))
     assert [code for code, _ in both] == [0, 0], both
-    assert (await run(environment, "migrate", "--check"))[0] == 0
-    async with api(environment) as (client, process):
+    assert (await processes.run("migrate", "--check"))[0] == 0
+    async with api(processes) as (client, process):
         body = {
             "email": "ada@example.com",
             "password": "correct-horse-battery",
@@ -109,13 +115,13 @@ async def test_an_installation_from_nothing_to_a_stop(environment: dict[str, str
         assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
-async def test_a_wrong_setting_stops_the_start_and_is_named(environment: dict[str, str]) -> None:
+async def test_a_wrong_setting_stops_the_start_and_is_named(processes: AuthProcesses) -> None:
     outcomes = await asyncio.gather(
-        run(environment | {"SEGOPS_API_KEY_PEPPER": "too-short"}, "api"),
-        run(environment | {"SEGOPS_JWT_PRIVATE_KEY_FILE": __file__}, "api"),
+        processes.run("api", SEGOPS_API_KEY_PEPPER="too-short"),
+        processes.run("api", SEGOPS_JWT_PRIVATE_KEY_FILE=__file__),
     )
-    for (code, said), words in zip(outcomes, ("api_key_pepper", "signing key"), strict=True):
+    for (code, output), words in zip(outcomes, ("api_key_pepper", "signing key"), strict=True):
         assert code not in (0, None)
-        assert words in said
-        assert "too-short" not in said
-        assert PEPPER not in said
+        assert words in output
+        assert "too-short" not in output
+        assert PEPPER not in output

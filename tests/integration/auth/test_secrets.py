@@ -57,7 +57,7 @@ async def test_no_secret_is_kept(
     key = await ada.new_key()
     publishable = await ada.new_key(kind="publishable")
     headers = {"Idempotency-Key": unique("secret")}
-    rotated = body_of(await ada.ask("POST", f"api-keys/{key['id']}/rotate/", headers=headers), 200)
+    rotated = body_of(await ada.request("POST", f"api-keys/{key['id']}/rotate/", headers=headers), 200)
     refreshed = body_of(await auth.post("token/refresh/", {"refresh_token": ada.tokens["refresh_token"]}), 200)
     await auth.introspect(rotated["key"])
     await auth.introspect(key["key"] + "x")

@@ -18,11 +18,11 @@ async def refresh(auth: AuthHarness, tokens: Json) -> httpx.Response:
 
 async def test_each_use_gives_the_next(auth: AuthHarness) -> None:
     tokens = (await auth.sign_up()).tokens
-    seen = {tokens["refresh_token"]}
+    used = {tokens["refresh_token"]}
     for _ in range(5):
         tokens = body_of(await refresh(auth, tokens), 200)
-        assert tokens["refresh_token"] not in seen
-        seen.add(tokens["refresh_token"])
+        assert tokens["refresh_token"] not in used
+        used.add(tokens["refresh_token"])
         me = await auth.client.get("/api/auth/me/", headers={"Authorization": f"Bearer {tokens['access_token']}"})
         body_of(me, 200)
 
@@ -51,7 +51,7 @@ async def test_a_later_reuse_ends_the_session_and_no_other(auth: AuthHarness) ->
     problem_of(await refresh(auth, newest), 401, "invalid-refresh-token")
     problem_of(await refresh(auth, ada.tokens), 401, "invalid-refresh-token")
     body_of(await refresh(auth, elsewhere), 200)
-    log = body_of(await ada.ask("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
+    log = body_of(await ada.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
     assert [entry["action"] for entry in log] == ["refresh_token.reused", "tenant.created"]
     assert log[0]["actor_id"] is None
     assert log[0]["target"] == f"user:{ada.id}"
@@ -86,9 +86,9 @@ async def test_tokens_end_in_time(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     unused = body_of(await auth.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
     auth.clock.advance(899)
-    body_of(await ada.ask("GET", "me/"), 200)
+    body_of(await ada.request("GET", "me/"), 200)
     auth.clock.advance(1)
-    problem_of(await ada.ask("GET", "me/"), 401, "token-expired")
+    problem_of(await ada.request("GET", "me/"), 401, "token-expired")
     newest = body_of(await refresh(auth, ada.tokens), 200)
     auth.clock.advance(30 * 86_400 - 900)
     problem_of(await refresh(auth, unused), 401, "invalid-refresh-token")

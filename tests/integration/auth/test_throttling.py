@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from segops_auth.bootstrap import Bootstrap
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
 from tests.integration.auth.harness import PASSWORD, AuthHarness, body_of, opened, problem_of, unique
 
 EMAIL_LIMIT, ADDRESS_LIMIT = 4, 6
-# Port 1 is reserved and nobody listens there.
-NOBODY = "redis://127.0.0.1:1/0"
+# Port 1 is reserved, so nothing listens there.
+NO_REDIS = "redis://127.0.0.1:1/0"
 
 
 def limited(settings: Settings) -> Settings:
@@ -31,9 +30,9 @@ async def strict(request: pytest.FixtureRequest, auth_settings: Settings) -> Asy
     """An auth with low limits, called from this machine."""
     settings = limited(auth_settings)
     if request.param == "no redis":
-        settings = settings.model_copy(update={"redis_url": NOBODY})
+        settings = settings.model_copy(update={"redis_url": NO_REDIS})
     time = clock()
-    async with opened(Bootstrap(settings, clock=time), time) as auth:
+    async with opened(settings, time) as auth:
         yield auth
 
 
@@ -51,7 +50,7 @@ async def test_too_many_wrong_passwords_close_the_account_for_a_while(strict: Au
     assert answer.headers["ratelimit-policy"] == f'"login-email";q={EMAIL_LIMIT};w=900'
     assert answer.headers["ratelimit"] == f'"login-email";r=0;t={wait_s}'
     body_of(await strict.post("token/", {"email": bob.email, "password": PASSWORD}), 200)
-    body_of(await ada.ask("GET", "me/"), 200)
+    body_of(await ada.request("GET", "me/"), 200)
 
 
 async def test_right_passwords_do_not_count(strict: AuthHarness) -> None:
@@ -61,12 +60,12 @@ async def test_right_passwords_do_not_count(strict: AuthHarness) -> None:
 
 
 async def test_an_unknown_address_is_limited_like_a_known_one(strict: AuthHarness) -> None:
-    email = f"{unique('nobody')}@example.com"
+    email = f"{unique('unknown')}@example.com"
     assert [await wrong(strict, email) for _ in range(EMAIL_LIMIT + 1)] == [401] * EMAIL_LIMIT + [429]
 
 
 async def test_many_at_once_do_not_slip_through(strict: AuthHarness) -> None:
-    email = f"{unique('nobody')}@example.com"
+    email = f"{unique('unknown')}@example.com"
     statuses = await asyncio.gather(*(wrong(strict, email) for _ in range(EMAIL_LIMIT * 3)))
     assert sorted(statuses) == [401] * EMAIL_LIMIT + [429] * EMAIL_LIMIT * 2
 
@@ -74,7 +73,7 @@ async def test_many_at_once_do_not_slip_through(strict: AuthHarness) -> None:
 async def test_the_password_is_not_guessed_where_it_is_changed_or_an_invite_accepted(strict: AuthHarness) -> None:
     ada, bob = await strict.sign_up(), await strict.sign_up("bob")
     change = {"password": "wrong-password", "new_password": "a-staple-is-better"}
-    statuses = [(await ada.ask("POST", "password/change/", change)).status_code for _ in range(EMAIL_LIMIT + 1)]
+    statuses = [(await ada.request("POST", "password/change/", change)).status_code for _ in range(EMAIL_LIMIT + 1)]
     assert statuses == [401] * EMAIL_LIMIT + [429]
     invite = await ada.invite(bob.email, "member")
     guess = {"token": invite["token"], "email": bob.email, "password": "wrong-password"}
@@ -85,8 +84,8 @@ async def test_the_password_is_not_guessed_where_it_is_changed_or_an_invite_acce
 async def test_an_address_is_limited_over_all_accounts(auth_settings: Settings) -> None:
     time = clock()
     number = SystemClock().now().microsecond % 250
-    async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=f"198.51.100.{number}") as auth:
-        statuses = [await wrong(auth, f"{unique('nobody')}@example.com") for _ in range(ADDRESS_LIMIT + 2)]
+    async with opened(limited(auth_settings), time, address=f"198.51.100.{number}") as auth:
+        statuses = [await wrong(auth, f"{unique('unknown')}@example.com") for _ in range(ADDRESS_LIMIT + 2)]
         assert statuses == [401] * ADDRESS_LIMIT + [429] * 2
         assert (await auth.sign_up()).tenant, "signing up has a limit of its own"
 
@@ -96,10 +95,10 @@ async def test_signing_up_is_limited(auth_settings: Settings) -> None:
     number = SystemClock().now().microsecond
     site = f"2001:db8:{number % 60_000:x}:{number // 1000:x}"
     for host in ("::1", "::2"):
-        async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=site + host) as auth:
+        async with opened(limited(auth_settings), time, address=site + host) as auth:
             for _ in range(ADDRESS_LIMIT // 2):
                 await auth.sign_up()
-    async with opened(Bootstrap(limited(auth_settings), clock=time), time, address=f"{site}::3") as auth:
+    async with opened(limited(auth_settings), time, address=f"{site}::3") as auth:
         name = unique("late")
         body = {"email": f"{name}@example.com", "password": PASSWORD, "tenant_name": name, "tenant_slug": name}
         problem_of(await auth.post("signup/", body), 429, "rate-limited")

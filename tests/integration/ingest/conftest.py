@@ -1,4 +1,4 @@
-"""What the integration tests of ingest run on."""
+"""The engines and the API of ingestion."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def warehouse(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port nobody listens on."""
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

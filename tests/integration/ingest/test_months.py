@@ -1,4 +1,4 @@
-"""A month to which nothing is added any more becomes one part, so that merging it at read costs nothing."""
+"""The parts of a month without new events are merged into one, so that reads need no merge."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AGE = "min_age_to_force_merge_seconds"
 
 @pytest.fixture
 async def table(warehouse: ClickHouse) -> AsyncIterator[str]:
-    """As `events` is, but a second without additions is enough."""
+    """A table like `events` that merges after one second without inserts."""
     await warehouse.command(f"DROP TABLE IF EXISTS {TABLE}")
     await warehouse.command(f"CREATE TABLE {TABLE} AS events")
     await warehouse.command(f"ALTER TABLE {TABLE} MODIFY SETTING {AGE} = 1")
@@ -25,12 +25,13 @@ async def table(warehouse: ClickHouse) -> AsyncIterator[str]:
 
 
 async def parts(warehouse: ClickHouse) -> dict[str, int]:
-    """Of each month, how many."""
-    found = await warehouse.query(
-        "SELECT partition, count() FROM system.parts WHERE active AND database = currentDatabase() AND table = {t:String} GROUP BY partition",
+    """Return the number of parts of each month."""
+    result = await warehouse.query(
+        "SELECT partition, count() FROM system.parts"
+        " WHERE active AND database = currentDatabase() AND table = {t:String} GROUP BY partition",
         {"t": TABLE},
     )
-    return {str(month): int(count) for month, count in found.rows}
+    return {str(month): int(count) for month, count in result.rows}
 
 
 async def test_months_become_one_part_each(warehouse: ClickHouse, table: str) -> None:
@@ -47,8 +48,8 @@ async def test_months_become_one_part_each(warehouse: ClickHouse, table: str) ->
 
 
 async def test_a_week_is_waited_for(warehouse: ClickHouse) -> None:
-    found = await warehouse.query(
+    result = await warehouse.query(
         "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = 'events'"
     )
 
-    assert f"{AGE} = 604800, min_age_to_force_merge_on_partition_only = 1" in str(found.rows[0][0])
+    assert f"{AGE} = 604800, min_age_to_force_merge_on_partition_only = 1" in str(result.rows[0][0])

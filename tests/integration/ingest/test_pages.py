@@ -82,7 +82,7 @@ async def test_a_page_reads_every_refusal(api: Api, path: str) -> None:
         assert can_be_read(answer)
         return problem(answer)
 
-    assert await refusal(Authorization="ApiKey nobody") == (401, "unauthenticated")
+    assert await refusal(Authorization="ApiKey unknown") == (401, "unauthenticated")
     assert await refusal(Origin=EVIL) == (403, "origin-not-allowed")
     assert await refusal(content=" " * ((1 << 20) + 1)) == (413, "payload-too-large")
     assert await refusal(**{"Content-Type": "text/html"}) == (415, "unsupported-media-type")
@@ -95,7 +95,7 @@ async def test_a_page_reads_every_refusal(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "origin", "verdict"),
+    ("key", "origin", "expected"),
     [
         ("page", PAGE, 202),
         ("page", "http://localhost:3000", 202),
@@ -119,13 +119,13 @@ async def test_a_page_reads_every_refusal(api: Api, path: str) -> None:
         ("reader", PAGE, "secret-key-in-page"),
     ],
 )
-async def test_a_key_is_for_its_own_pages(api: Api, key: str, origin: str | None, verdict: int | str) -> None:
+async def test_a_key_is_for_its_own_pages(api: Api, key: str, origin: str | None, expected: int | str) -> None:
     answer = await send(api, key, origin)
     assert can_be_read(answer) == (origin is not None)
-    if isinstance(verdict, int):
-        assert answer.status_code == verdict
+    if isinstance(expected, int):
+        assert answer.status_code == expected
     else:
-        assert problem(answer) == (403, verdict)
+        assert problem(answer) == (403, expected)
         assert key not in answer.json()["detail"].split()
         assert "x" * 100 not in answer.text
 

@@ -1,7 +1,7 @@
 """The roles as processes: migrations, and a sink that starts, works, puts bad events aside, and stops."""
 
 import asyncio
-import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +18,7 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.dead_letter_topic import CODE_HEADER
 from segops_common.streams.open import open_event_log
+from segops_testkit.fork_server import ForkedProcess, ForkServer
 
 ROW = {
     "tenant_id": 4711,
@@ -45,10 +46,11 @@ async def eventually(holds: Callable[[], Awaitable[bool]], within_s: float = 20)
     return False
 
 
-class Ingest:
+class IngestProcesses:
     """Runs `python -m segops_ingest` with settings of its own."""
 
-    def __init__(self, *, port: int, database: str, **settings: str) -> None:
+    def __init__(self, forks: ForkServer, *, port: int, database: str, **settings: str) -> None:
+        self._forks = forks
         self.url = f"http://127.0.0.1:{port}"
         self._environment = {
             "SEGOPS_HTTP_PORT": str(port),
@@ -58,25 +60,19 @@ class Ingest:
             **settings,
         }
 
-    async def start(self, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "segops_ingest",
-            *arguments,
-            env={**self._environment, **settings},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+    async def start(self, *arguments: str, **settings: str) -> ForkedProcess:
+        return await self._forks.start(
+            "-m", "segops_ingest", *arguments, env={**self._environment, **settings}, stdout=PIPE, stderr=STDOUT
         )
 
     async def run(self, *arguments: str, **settings: str) -> tuple[int | None, str]:
         process = await self.start(*arguments, **settings)
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), 20)
+            output, _ = await asyncio.wait_for(process.communicate(), 20)
         finally:
             if process.returncode is None:
                 process.kill()
-        return process.returncode, said.decode()
+        return process.returncode, (output or b"").decode()
 
 
 @pytest.fixture
@@ -96,9 +92,12 @@ async def database(clickhouse_url: str) -> str:
 
 
 @pytest.fixture
-def ingest(free_port: int, database: str, event_log_url: str, redis_url: str) -> Ingest:
+def ingest(forks: ForkServer, free_port: int, database: str, event_log_url: str, redis_url: str) -> IngestProcesses:
     """The service over empty engines."""
-    return Ingest(port=free_port, database=database, SEGOPS_EVENT_LOG_URL=event_log_url, SEGOPS_REDIS_URL=redis_url)
+    forks.preload("segops_ingest.app")
+    return IngestProcesses(
+        forks, port=free_port, database=database, SEGOPS_EVENT_LOG_URL=event_log_url, SEGOPS_REDIS_URL=redis_url
+    )
 
 
 @pytest.fixture
@@ -118,7 +117,7 @@ async def log(event_log_url: str) -> AsyncIterator[EventLog]:
 
 
 @asynccontextmanager
-async def ready(ingest: Ingest, role: str) -> AsyncIterator[httpx.AsyncClient]:
+async def ready(ingest: IngestProcesses, role: str) -> AsyncIterator[httpx.AsyncClient]:
     """A process that says it is ready; at the end it stops in good order."""
     process = await ingest.start(role)
     async with httpx.AsyncClient(base_url=ingest.url) as http:
@@ -134,31 +133,31 @@ async def ready(ingest: Ingest, role: str) -> AsyncIterator[httpx.AsyncClient]:
             yield http
         finally:
             process.terminate()
-            said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
+            output, _ = await process.communicate()
+    assert process.returncode == 0, (output or b"").decode()
 
 
-async def test_migrate_brings_an_empty_warehouse_up_to_date(ingest: Ingest) -> None:
-    status, said = await ingest.run("migrate", "--check")
+async def test_migrate_brings_an_empty_warehouse_up_to_date(ingest: IngestProcesses) -> None:
+    status, output = await ingest.run("migrate", "--check")
     assert status == 1
-    assert "0001_events" in said
+    assert "0001_events" in output
     assert (await ingest.run("migrate"))[0] == 0
     assert (await ingest.run("migrate", "--check"))[0] == 0
 
 
-async def test_crash_points_are_refused_in_production(ingest: Ingest) -> None:
-    status, said = await ingest.run("sink", SEGOPS_CRASH_AT="after_intent")
+async def test_crash_points_are_refused_in_production(ingest: IngestProcesses) -> None:
+    status, output = await ingest.run("sink", SEGOPS_CRASH_AT="after_intent")
     assert status not in (0, None)
-    assert "SEGOPS_ENV=test" in said
+    assert "SEGOPS_ENV=test" in output
 
 
-async def test_a_setting_that_is_none_is_named(ingest: Ingest) -> None:
-    status, said = await ingest.run("sink", SEGOPS_HTTP_PORT="http")
+async def test_a_setting_that_is_none_is_named(ingest: IngestProcesses) -> None:
+    status, output = await ingest.run("sink", SEGOPS_HTTP_PORT="http")
     assert status not in (0, None)
-    assert "http_port" in said
+    assert "http_port" in output
 
 
-async def test_the_api_serves_while_auth_is_away(ingest: Ingest) -> None:
+async def test_the_api_serves_while_auth_is_away(ingest: IngestProcesses) -> None:
     call = {"user_id": "u", "event_type": "e"}
     async with ready(ingest, "api") as http:
         assert (await http.post("/api/ingestion/track/", json=call)).status_code == 401
@@ -170,7 +169,7 @@ async def test_the_api_serves_while_auth_is_away(ingest: Ingest) -> None:
 
 
 async def test_the_sink_stores_good_events_and_puts_bad_ones_aside(
-    ingest: Ingest, clickhouse: ClickHouse, log: EventLog
+    ingest: IngestProcesses, clickhouse: ClickHouse, log: EventLog
 ) -> None:
     assert (await ingest.run("migrate"))[0] == 0
     bad = line("bad", payload="no object") + b'{"cut\n'

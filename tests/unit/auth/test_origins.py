@@ -103,16 +103,16 @@ def test_a_refusal_does_not_repeat_what_was_sent(host: str) -> None:
 
 
 def test_each_is_kept_once_in_their_order() -> None:
-    asked = ["https://b.example", "https://A.example", "https://b.example:443", "https://a.example"]
-    assert canonical_origins(asked) == ["https://b.example", "https://a.example"]
+    origins = ["https://b.example", "https://A.example", "https://b.example:443", "https://a.example"]
+    assert canonical_origins(origins) == ["https://b.example", "https://a.example"]
     assert canonical_origins([]) == []
 
 
 def test_the_star_stands_alone() -> None:
     assert canonical_origins(["*"]) == ["*"]
-    for asked in (["*", "https://a.example"], ["*", "*"]):
+    for origins in (["*", "https://a.example"], ["*", "*"]):
         with pytest.raises(ValueError, match="nothing else"):
-            canonical_origins(asked)
+            canonical_origins(origins)
 
 
 def test_only_a_publishable_key_has_origins() -> None:

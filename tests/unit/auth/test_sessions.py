@@ -37,7 +37,7 @@ async def test_the_right_password_begins_a_session(memory: MemoryAuth) -> None:
 async def test_a_wrong_password_and_an_unknown_email_get_the_same_refusal(memory: MemoryAuth) -> None:
     await memory.sign_up()
     refusals = set()
-    for email, password in (("ada@example.com", WRONG), ("nobody@example.com", PASSWORD)):
+    for email, password in (("ada@example.com", WRONG), ("unknown@example.com", PASSWORD)):
         with pytest.raises(Problem) as refusal:
             await sign_in(memory, email, password)
         refusals.add((refusal.value.slug, refusal.value.detail))
@@ -87,7 +87,7 @@ async def test_wrong_passwords_are_limited_per_email(memory: MemoryAuth) -> None
 
 
 async def test_an_unknown_email_is_limited_like_a_known_one(memory: MemoryAuth) -> None:
-    slugs = [await slug_of(sign_in(memory, "nobody@example.com", WRONG)) for _ in range(PER_EMAIL + 1)]
+    slugs = [await slug_of(sign_in(memory, "unknown@example.com", WRONG)) for _ in range(PER_EMAIL + 1)]
     assert slugs == ["invalid-credentials"] * PER_EMAIL + ["rate-limited"]
 
 
@@ -113,11 +113,11 @@ async def test_concurrent_guesses_do_not_exceed_the_limit(memory: MemoryAuth) ->
 
 async def test_each_refresh_gives_other_tokens(memory: MemoryAuth) -> None:
     tokens = (await memory.sign_up()).tokens
-    seen = {tokens.refresh_token}
+    used = {tokens.refresh_token}
     for _ in range(5):
         tokens = await refresh(memory, tokens)
-        assert tokens.refresh_token not in seen
-        seen.add(tokens.refresh_token)
+        assert tokens.refresh_token not in used
+        used.add(tokens.refresh_token)
 
 
 async def test_within_the_grace_period_a_used_token_gives_the_same_successor(memory: MemoryAuth) -> None:

@@ -1,4 +1,4 @@
-"""Limits while Redis is away: this process counts alone, and lets nobody through uncounted."""
+"""Rate limits while Redis is down: each process counts on its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from segops_common.stores.redis import RedisBreaker, create_redis
 from segops_testkit.clock import ManualClock
 
 LIMIT = Limit(name="login-email", quota=3, period_s=60)
-# Port 1 is reserved and nobody listens there.
-NOBODY = "redis://127.0.0.1:1/0"
+# Port 1 is reserved, so nothing listens there.
+NO_REDIS = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def throttle(clock: ManualClock) -> AsyncIterator[RedisThrottle]:
-    redis = create_redis(NOBODY)
+    redis = create_redis(NO_REDIS)
     yield RedisThrottle(redis=RedisBreaker(redis=redis, clock=clock), clock=clock)
     await redis.aclose()
 
@@ -50,7 +50,7 @@ async def test_what_is_given_back_can_be_spent_again(throttle: RedisThrottle) ->
     for _ in range(20):
         await throttle.consume(LIMIT, "ada")
         await throttle.refund(LIMIT, "ada")
-    await throttle.refund(LIMIT, "nobody")
+    await throttle.refund(LIMIT, "grace")
 
 
 async def test_the_memory_is_bounded(clock: ManualClock) -> None:

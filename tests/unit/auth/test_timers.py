@@ -1,4 +1,4 @@
-"""The timers beside the API, on a manual clock."""
+"""The timers of an API process, on a manual clock."""
 
 from __future__ import annotations
 

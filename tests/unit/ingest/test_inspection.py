@@ -1,4 +1,4 @@
-"""What the warehouse could not keep is found, and what it can is left alone."""
+"""What the warehouse could not keep is refusal, and what it can is left alone."""
 
 from typing import Any
 
@@ -38,10 +38,10 @@ def row(payload: dict[str, Any], context: dict[str, Any] | None = None) -> dict[
     ],
 )
 def test_refused_payloads(payload: dict[str, Any], path: str, code: str) -> None:
-    for made, found in ((row(payload), path), (row({}, payload), path.replace("payload", "context"))):
-        with pytest.raises(EventRefused) as refused:
-            serialise(made, "payload")
-        assert (refused.value.path, refused.value.code) == (found, code)
+    for event, expected in ((row(payload), path), (row({}, payload), path.replace("payload", "context"))):
+        with pytest.raises(EventRefused) as refusal:
+            serialise(event, "payload")
+        assert (refusal.value.path, refusal.value.code) == (expected, code)
 
 
 @pytest.mark.parametrize(

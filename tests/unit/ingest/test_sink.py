@@ -66,7 +66,7 @@ async def test_of_one_refused_record_the_good_events_are_kept(sink: Sink, wareho
         await sink.handle(batch(b"\n".join(lines) + b"\n"))
     with pytest.raises(BadRecords) as bad:
         await sink.handle(batch(b"\n".join(lines) + b"\n"))
-    assert [(each.offset, each.code, each.detail) for each in bad.value.records] == [
+    assert [(record.offset, record.code, record.detail) for record in bad.value.records] == [
         (40, "117", "2 of its events were refused")
     ]
     assert [orjson.loads(row)["n"] for rows in warehouse.inserts.values() for row in rows] == [0, 2]
