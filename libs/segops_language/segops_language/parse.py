@@ -23,8 +23,8 @@ MAX_FAULTS: Final = 20
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 _MESSAGES: Final[dict[str, tuple[str, str]]] = {
-    "missing": ("required", "the field is required"),
-    "extra_forbidden": ("unknown-field", "there is no such field here"),
+    "missing": ("required", "must be present"),
+    "extra_forbidden": ("unknown-field", "must be left out: there is no such field"),
     "bool_type": ("wrong-type", "must be true or false"),
     "int_type": ("wrong-type", "must be an integer"),
     "int_from_float": ("wrong-type", "must be an integer"),

@@ -148,11 +148,19 @@ class BatchProcessor:
         self._bad_records.put_aside(len(bad))
         for record in bad:
             self._observer.dead_lettered(batch.source, record.code)
+            _log.warning(
+                "moved record %d of %s/%d to the dead-letter topic: %s: %s",
+                record.offset,
+                batch.topic,
+                batch.partition,
+                record.code,
+                record.detail,
+            )
 
     async def _pause(self, source: TopicPartition, attempt: int, error: Exception, delay_s: float) -> None:
         """Wait before the next attempt. Raises `Stopping` as soon as the loop stops."""
         self._observer.retrying(source, type(error).__name__)
-        _log.warning("batch of %s failed, attempt %d: %r", source, attempt, error)
+        _log.warning("a batch of %s/%d failed, attempt %d: %r", source.topic, source.partition, attempt, error)
         if attempt >= _ATTEMPTS_TO_UNHEALTHY:
             self.failing[source] = repr(error)
         await wait_at_most(self.stopping, delay_s)

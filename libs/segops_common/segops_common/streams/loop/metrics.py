@@ -37,7 +37,6 @@ class LoopMetrics:
         """See `LoopObserver`."""
         self._dead.labels(source.topic, code).inc()
 
-    def retrying(self, source: TopicPartition, error: str) -> None:
+    def retrying(self, source: TopicPartition, error: str) -> None:  # noqa: ARG002
         """See `LoopObserver`."""
-        _log.warning("retrying a batch of %s/%d after %s", source.topic, source.partition, error)
         self._retries.labels(source.topic).inc()
