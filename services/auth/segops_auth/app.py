@@ -14,25 +14,25 @@ from segops_common.web.app import Lifespan, create_app, document_of
 
 
 def api_app(lifespan: Lifespan[State], metrics: Metrics | None = None) -> FastAPI:
-    """The HTTP interface over the given resources; what is internal is served and not documented."""
+    """Return the API. Internal routes are served, but not documented."""
     return create_app(
         title="SegOps auth",
         description="Accounts, sessions, tenants, members and API keys.",
         lifespan=lifespan,
         routers=[accounts.router, tenants.router, invites.router, api_keys.router, internal.router],
         tags=[
-            {"name": "accounts", "description": "People."},
-            {"name": "sessions", "description": "Being signed in."},
-            {"name": "tenants", "description": "Organisations, their members, and what was done in them."},
-            {"name": "invites", "description": "Places offered to people."},
-            {"name": "api-keys", "description": "Credentials of programs."},
+            {"name": "accounts", "description": "User accounts."},
+            {"name": "sessions", "description": "Signing in and out."},
+            {"name": "tenants", "description": "Organisations, their members and their audit logs."},
+            {"name": "invites", "description": "Invites to tenants."},
+            {"name": "api-keys", "description": "API keys of programs."},
         ],
         metrics=metrics,
     )
 
 
 def openapi_document() -> dict[str, Any]:
-    """The API's OpenAPI document, made without any engine."""
+    """Return the OpenAPI document. Needs no engine."""
     return document_of(api_app)
 
 

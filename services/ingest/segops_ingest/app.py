@@ -17,10 +17,10 @@ from segops_ingest.service.accept_events import Ingest
 
 
 def api_app(lifespan: Lifespan[Ingest], metrics: Metrics | None = None) -> FastAPI:
-    """The documented HTTP interface over the given resources."""
+    """Return the API."""
     app = create_app(
         title="SegOps ingestion",
-        description="Events and traits in; every accepted event counts exactly once.",
+        description="Receives events and traits. Every accepted event counts exactly once.",
         lifespan=lifespan,
         routers=[router()],
         tags=[{"name": "ingestion", "description": "Calls that applications send."}],
@@ -32,7 +32,7 @@ def api_app(lifespan: Lifespan[Ingest], metrics: Metrics | None = None) -> FastA
 
 
 def openapi_document() -> dict[str, Any]:
-    """The API's OpenAPI document, made without any engine."""
+    """Return the OpenAPI document. Needs no engine."""
     return document_of(api_app)
 
 
@@ -53,6 +53,6 @@ async def run_api(bootstrap: Bootstrap) -> None:
 
 
 async def run_sink(bootstrap: Bootstrap) -> None:
-    """Run the sink until SIGTERM. The batch in flight is finished or left to the next owner."""
+    """Run the sink until SIGTERM. The current batch is finished, or left to the next owner of the partition."""
     async with bootstrap.sink() as loop:
         await bootstrap.serve_worker("SegOps sink", checks={"sink": loop.check}, loops=[loop.run])

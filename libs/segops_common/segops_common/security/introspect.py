@@ -171,7 +171,18 @@ def split_authorization(authorization: str | None) -> tuple[str, str]:
     credential = credential.strip(" ")
     if scheme.lower() not in ("bearer", "apikey") or not credential:
         raise Unauthenticated("`Authorization` must be `Bearer <access token>` or `ApiKey <key>`.")
+    _check_scheme(scheme.lower(), credential)
     return scheme.lower(), credential
+
+
+def _check_scheme(scheme: str, credential: str) -> None:
+    """Raise Unauthenticated for a credential that was sent with the scheme of the other kind."""
+    if scheme == "bearer" and looks_valid(credential):
+        raise Unauthenticated("This looks like an API key: send it as `Authorization: ApiKey …`.", slug="invalid-token")
+    if scheme == "apikey" and credential.startswith("eyJ") and credential.count(".") == 2:
+        raise Unauthenticated(
+            "This looks like an access token: send it as `Authorization: Bearer …`.", slug="invalid-api-key"
+        )
 
 
 def invalid_credential(scheme: str) -> Unauthenticated:

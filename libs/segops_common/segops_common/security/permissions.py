@@ -11,14 +11,23 @@ class Scope(StrEnum):
     """A permission for one kind of action on one kind of resource."""
 
     EVENTS_WRITE = "events:write"
+    """Send events and traits."""
     EVENTS_READ = "events:read"
+    """Read events. No route requires it yet."""
     SEGMENTS_READ = "segments:read"
+    """See segments, their runs and previews."""
     SEGMENTS_WRITE = "segments:write"
+    """Create, change, delete and run segments."""
     MEMBERSHIP_READ = "membership:read"
+    """Look up the segments of a user and the members of a segment."""
     KEYS_MANAGE = "keys:manage"
+    """List, create, change, rotate and revoke API keys."""
     MEMBERS_MANAGE = "members:manage"
+    """Invite and remove members, and change their roles."""
     TENANT_MANAGE = "tenant:manage"
+    """Rename the tenant."""
     AUDIT_READ = "audit:read"
+    """Read the audit log."""
 
 
 class Role(StrEnum):
