@@ -44,9 +44,9 @@ def _constant(path: str, verdict: bool | None) -> Iterator[DefinitionFault]:
 
 
 def _repeated(parts: Sequence[tuple[str, Node]]) -> Iterator[DefinitionFault]:
-    seen: dict[str, str] = {}
+    first_paths: dict[str, str] = {}
     for path, part in parts:
-        first = seen.setdefault(content_hash(part), path)
+        first = first_paths.setdefault(content_hash(part), path)
         if first != path:
             yield DefinitionFault(path, "duplicate-condition", f"This repeats {first}.")
 

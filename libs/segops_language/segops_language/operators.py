@@ -1,6 +1,7 @@
-"""The operators: the one list of them, with what each needs to know outside of its meaning.
+"""The one list of operators: value, JSON types, phrase and complement of each.
 
-The meaning of a filter's operator is in `reference/checks.py`, and in SQL in membership's `sql/filters.py`.
+The meaning of a filter's operator is in `reference/checks.py`, and in SQL in membership's `sql/filters.py` (in Python for
+tests: `domain/property_values.py`).
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ class Operator:
     """An operator of filters and traits."""
 
     value: ValueKind
-    """What stands in the field `value`."""
+    """The kind of its field `value`."""
     types: frozenset[JsonType] | Literal["same"]
     """The JSON types of properties that can satisfy it, or, for a complement, fail it."""
     phrase: str
     """The operator in English; `{}` is its value."""
     complement_of: str | None = None
-    """The operator of which it is the exact complement: it holds wherever that one does not."""
+    """The positive operator: this one holds exactly where that one does not."""
 
 
 OPERATORS: Final[Mapping[str, Operator]] = {

@@ -1,6 +1,6 @@
 """Finds the parts of a definition by the structure of its models: nodes, event types, filters, referenced segments.
 
-A new type of condition is found without a word here: its models derive from `EventSelector` and `PropertyTest`.
+It needs no change for a new type of condition, whose models derive from `EventSelector` and `PropertyTest`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Part:
 
     @property
     def event_type(self) -> str:
-        """The type of the events that the part is about; traits are those of identify events."""
+        """The type of the events that the part is about; for a trait, the identify event."""
         return IDENTIFY_EVENT if self.selector is None else self.selector.event_type
 
 

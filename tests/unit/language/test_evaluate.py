@@ -1,4 +1,4 @@
-"""The oracle against sentences of the language's text, so that it is not only compared with what it judges."""
+"""The reference evaluator, compared with sentences of docs/segment-language.md and not with the compiler."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def count(operator: str = "gte", value: Any = 1, event_type: str = "login", **mo
     return {"type": "event_count", "event_type": event_type, "operator": operator, "value": value, **more}
 
 
-def holds(value: JsonValue, operator: str, wanted: Any = None, path: str = "p") -> bool:
+def holds(value: JsonValue, operator: str, target: Any = None, path: str = "p") -> bool:
     """Whether a filter passes an event in which `p` has the value."""
-    test = {"property": path, "operator": operator} | ({} if wanted is None else {"value": wanted})
+    test = {"property": path, "operator": operator} | ({} if target is None else {"value": target})
     return members([event("u", p=value)], count(where=[test])) == {"u"}
 
 
@@ -83,7 +83,7 @@ def test_traits_merge_key_by_key_and_null_removes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "operator", "wanted", "verdict"),
+    ("value", "operator", "target", "verdict"),
     [
         (5, "eq", 5.0, True),
         ("5", "eq", 5, False),
@@ -116,8 +116,8 @@ def test_traits_merge_key_by_key_and_null_removes() -> None:
         (None, "lt", 5, False),
     ],
 )
-def test_filters(value: JsonValue, operator: str, wanted: Any, verdict: bool) -> None:
-    assert holds(value, operator, wanted) is verdict
+def test_filters(value: JsonValue, operator: str, target: Any, verdict: bool) -> None:
+    assert holds(value, operator, target) is verdict
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The oracle of order, held against what the language's text says, by trying every choice."""
+"""Sequences and kept values, compared with the definition in docs/segment-language.md by trying every choice."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def test_a_chain_is_any_choice_of_rising_times() -> None:
     for _ in range(4_000):
         steps = [{random.randrange(9) for _ in range(random.randrange(4))} for _ in range(random.randint(2, 5))]
         within = random.randrange(9)
-        wanted = any(
+        expected = any(
             all(one < other for one, other in pairwise(choice)) and choice[-1] - choice[0] <= within
             for choice in product(*steps)
         )
 
-        assert has_chain(steps, within) == wanted, (steps, within)
-        verdicts.add((len(steps), wanted))
+        assert has_chain(steps, within) == expected, (steps, within)
+        verdicts.add((len(steps), expected))
     assert verdicts == set(product(range(2, 6), (True, False)))
 
 

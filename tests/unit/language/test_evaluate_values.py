@@ -1,4 +1,4 @@
-"""The oracle's aggregates against sentences of the language's text and sums worked out by hand."""
+"""Aggregates of the reference evaluator, compared with docs/segment-language.md and sums worked out by hand."""
 
 from __future__ import annotations
 

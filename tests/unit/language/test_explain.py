@@ -1,4 +1,4 @@
-"""What an explanation says of each type of condition, and when time alone changes a verdict."""
+"""Explanations of each type of condition, and forecasts of when they change."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BOUGHT = _profile(_event(ago_s=5, item="a", price=4), _event(ago_s=3, item="b", 
 
 
 @pytest.mark.parametrize(
-    ("condition", "holds", "measured", "value", "wanted", "evidence", "missing", "changes_in_ms"),
+    ("condition", "holds", "evidence", "value", "target", "events", "unmet", "changes_in_ms"),
     [
         (_count(), False, "2 of 3", 2, 3, ["m5", "m3"], "at least 3 matching events", None),
         (_count("gte", 2, window={"last": "6s"}), True, "2 of 2", 2, 2, ["m5", "m3"], None, 1000),
@@ -72,22 +72,22 @@ BOUGHT = _profile(_event(ago_s=5, item="a", price=4), _event(ago_s=3, item="b", 
         ({"type": "sample", "percent": 0}, False, None, None, 0, [], "a draw under 0 %", None),
     ],
 )  # fmt: skip
-def test_each_type_says_what_decided(
+def test_each_type_shows_what_decided(
     condition: dict[str, Any],
     holds: bool,
-    measured: str | None,
+    evidence: str | None,
     value: JsonValue,
-    wanted: JsonValue,
-    evidence: list[str],
-    missing: str | None,
+    target: JsonValue,
+    events: list[str],
+    unmet: str | None,
     changes_in_ms: int | None,
 ) -> None:
-    found = _leaf(BOUGHT, **condition)
+    node = _leaf(BOUGHT, **condition)
 
-    assert (found.forecast.holds, found.target, found.unmet) == (holds, wanted, missing)
-    assert measured is None or (found.evidence, found.value) == (measured, value)
-    assert ([event.message_id for event in found.events], found.event_count) == (evidence, len(evidence))
-    assert found.forecast.next_change_ms == (None if changes_in_ms is None else NOW + changes_in_ms)
+    assert (node.forecast.holds, node.target, node.unmet) == (holds, target, unmet)
+    assert evidence is None or (node.evidence, node.value) == (evidence, value)
+    assert ([event.message_id for event in node.events], node.event_count) == (events, len(events))
+    assert node.forecast.next_change_ms == (None if changes_in_ms is None else NOW + changes_in_ms)
 
 
 def test_a_trait_shows_the_call_that_set_it() -> None:
@@ -95,10 +95,10 @@ def test_a_trait_shows_the_call_that_set_it() -> None:
         _event("$identify", 9, plan="pro", at=NOW / 1000 + 60), _event("$identify", 5, plan="free"), _event("buy")
     )
 
-    found = _leaf(profile, type="user_property", property="plan", operator="eq", value="pro")
+    node = _leaf(profile, type="user_property", property="plan", operator="eq", value="pro")
     coming = _leaf(profile, type="user_property", property="at", operator="within_last", value="10s")
 
-    assert (found.evidence, found.unmet, found.events[0].message_id) == ('"free"', 'plan eq "pro"', "m5")
+    assert (node.evidence, node.unmet, node.events[0].message_id) == ('"free"', 'plan eq "pro"', "m5")
     assert (coming.forecast.holds, coming.forecast.changes_ms) == (False, (NOW + 60_000, NOW + 70_000))
 
 
@@ -120,10 +120,10 @@ def test_a_segment_shows_the_tree_of_its_definition_once() -> None:
 
 
 def test_evidence_is_the_last_ten_events() -> None:
-    found = _leaf(_profile(*(_event(ago_s=i) for i in range(12))), **_count())
+    node = _leaf(_profile(*(_event(ago_s=i) for i in range(12))), **_count())
 
-    assert [event.message_id for event in found.events] == [f"m{i}" for i in reversed(range(10))]
-    assert found.event_count == 12
+    assert [event.message_id for event in node.events] == [f"m{i}" for i in reversed(range(10))]
+    assert node.event_count == 12
 
 
 def test_nobody_is_a_member_who_was_never_seen() -> None:
@@ -163,13 +163,13 @@ def test_the_next_change_is_the_first_instant_of_a_grid_with_another_verdict() -
         profile = replace(profile, references={9: inner})
         definition = _random_group(random, 2)
 
-        found = explain(profile, definition)
+        node = explain(profile, definition)
 
         grid = [NOW + second * SECOND + beside for second in range(31) for beside in (-1, 0, 1)][1:]
         verdicts = {at: replace(profile, as_of_ms=at).is_in(definition) for at in grid}
         expected = next((at for at in grid if verdicts[at] != verdicts[NOW]), None)
-        assert found.forecast.holds == verdicts[NOW]
-        assert found.forecast.next_change_ms == expected, (definition, profile.events)
+        assert node.forecast.holds == verdicts[NOW]
+        assert node.forecast.next_change_ms == expected, (definition, profile.events)
         changing += expected is not None
     assert changing > 60
 

@@ -1,4 +1,4 @@
-"""Parts of a definition that hold for everyone or for no one, held against the evaluator in random worlds."""
+"""Warnings about constant and repeated parts of a definition, compared with the evaluator in random scenarios."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SOME = {"type": "event_count", "event_type": "a", "operator": "gte", "value": 1}
 
 
 def said(*conditions: dict[str, Any], logic: str = "AND") -> list[tuple[str, str]]:
-    found = static_warnings(Group.model_validate({"logic": logic, "conditions": list(conditions)}))
-    return [(fault.path.removeprefix("definition"), fault.code) for fault in found]
+    warnings = static_warnings(Group.model_validate({"logic": logic, "conditions": list(conditions)}))
+    return [(fault.path.removeprefix("definition"), fault.code) for fault in warnings]
 
 
 def counted(operator: str, value: object, **more: object) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_no_warning_is_ever_wrong() -> None:
                 continue
             warned += 1
             for user in USERS:
-                known = [each for each in scenario.events if each.profile_id == user]
-                profile = Profile(user, known, scenario.as_of_ms, 7, scenario.references, scenario.lists)
+                events = [event for event in scenario.events if event.profile_id == user]
+                profile = Profile(user, events, scenario.as_of_ms, 7, scenario.references, scenario.lists)
                 assert profile.is_in(nodes[path]) == (code == "always-true"), nodes[path]
     assert warned > 20

@@ -1,4 +1,4 @@
-"""What is read is written back the same, for any definition; and the canonical form and the walk over it."""
+"""Writing what was read gives the same document, for any definition; the canonical form; the walk over nodes."""
 
 import json
 from typing import Any
@@ -17,6 +17,7 @@ from segops_language import (
     to_json,
     walk,
 )
+from segops_language.registry import KINDS
 
 Json = dict[str, object]
 
@@ -65,6 +66,12 @@ def condition(
     return st.fixed_dictionaries({"type": st.just(kind), **required}, optional={**optional, "negate": st.just(True)})
 
 
+examples: st.SearchStrategy[Json] = st.sampled_from(
+    [dict(example) for kind in KINDS.values() for example in kind.examples]
+)
+"""Of every type, so that a new one is tested before it has a strategy of its own."""
+
+
 def conditions() -> st.SearchStrategy[Json]:
     event: dict[str, st.SearchStrategy[Any]] = {"event_type": names}
     count = st.builds(
@@ -96,7 +103,7 @@ def conditions() -> st.SearchStrategy[Json]:
         count=st.integers(2, 9),
     )
     sample = condition("sample", {"percent": st.floats(0, 100)}, seed=texts)
-    return st.one_of(count, trait, sequence, match, regularity, sample)
+    return st.one_of(count, trait, sequence, match, regularity, sample, examples)
 
 
 def groups(nodes: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:

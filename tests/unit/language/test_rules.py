@@ -1,4 +1,4 @@
-"""Every rule of the segment language: an accepting row, and a refusing one with the path and code of its fault."""
+"""Every rule of the language: a row that is accepted, and a row that is refused with the path and code of its fault."""
 
 import pytest
 
@@ -188,8 +188,8 @@ REFUSED_NODES: dict[str, tuple[object, str, str]] = {
     "aggregate value": ({**AGGREGATE, "value": "1"}, ".value", "wrong-type"),
     "time occurrence": ({**TIME, "occurrence": "second"}, ".occurrence", "not-allowed"),
     "time operator": ({**TIME, "operator": "eq"}, ".operator", "not-allowed"),
-    "time instant wanted": ({**TIME, "operator": "after"}, ".value", "wrong-type"),
-    "time duration wanted": ({**TIME, "value": "2026-01-01T00:00:00Z"}, ".value", "wrong-type"),
+    "time instant required": ({**TIME, "operator": "after"}, ".value", "wrong-type"),
+    "time duration required": ({**TIME, "value": "2026-01-01T00:00:00Z"}, ".value", "wrong-type"),
     "match has missing": (
         {"type": "event_match", "event_type": "a", "occurrence": "last"},
         ".has",

@@ -1,4 +1,4 @@
-"""The sentence of a definition: one for each kind of condition, and one for any definition at all."""
+"""The sentence of a definition: a clause for each type of condition, and a sentence for any definition."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def count(operator: str, value: Any, **more: Any) -> dict[str, Any]:
 
 
 def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
-    given = {"value": value[0]} if value else {}
-    return {"type": "user_property", "property": "plan", "operator": operator, **given, **more}
+    operand = {"value": value[0]} if value else {}
+    return {"type": "user_property", "property": "plan", "operator": operator, **operand, **more}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,6 @@ def test_nothing_is_everyone_or_no_one(logic: str, negate: bool, expected: str) 
 @settings(max_examples=200, deadline=None)
 @given(groups(st.recursive(conditions() | more_conditions(), groups, max_leaves=6)))
 def test_every_definition_has_one_sentence(document: Json) -> None:
-    found = sentence_of(parse_definition(document))
-    assert found.endswith(".")
-    assert "\n" not in found
+    text = sentence_of(parse_definition(document))
+    assert text.endswith(".")
+    assert "\n" not in text

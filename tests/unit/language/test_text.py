@@ -1,4 +1,4 @@
-"""The text form: what is written is read back the same, and what cannot be read is said with its place."""
+"""The text form: reading what was written gives the same definition, and a syntax error names its place."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EXAMPLE = """all of {
 
 
 def more_conditions() -> st.SearchStrategy[Json]:
-    """Those that the other test does without."""
+    """Return strategies of the types that `conditions` does not have."""
     aggregate = st.builds(
         lambda fields, threshold: {**fields, **threshold},
         condition(
@@ -77,11 +77,11 @@ def test_what_is_written_is_read_back_the_same(document: Json) -> None:
     definition = parse_definition(document)
     text = render_text(definition)
 
-    found = parse_text(text)
+    reparsed = parse_text(text)
 
-    assert found == definition
-    assert content_hash(found) == content_hash(definition)
-    assert render_text(found) == text
+    assert reparsed == definition
+    assert content_hash(reparsed) == content_hash(definition)
+    assert render_text(reparsed) == text
     assert parse_text(text.replace("\n", " ")) == definition
 
 

@@ -1,4 +1,4 @@
-"""Durations, instants, paths, event names and patterns, one by one."""
+"""Durations, instants, paths, event names and patterns."""
 
 from datetime import UTC, datetime
 

@@ -54,7 +54,7 @@ class EventAggregate(Compared, EventSelector, Condition):
 
 
 def aggregate(function: AggregateFunction, values: Iterable[JsonValue]) -> float | None:
-    """Return the aggregate of the values that count for the function; None when there is none."""
+    """Return the aggregate of the values that count for the function; None for an absent aggregate."""
     if function == "distinct":
         return float(len(count_each(values)))
     numbers = [value for value in map(number, values) if value is not None]

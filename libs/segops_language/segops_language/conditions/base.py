@@ -130,7 +130,7 @@ class Kind(Generic[C]):
     holds: Callable[[C, ProfileView], bool]
     """Whether the condition, without its negation, is true for a profile."""
     reads: Callable[[C], Sequence[PropertyRead]]
-    """The properties that it reads from events beside those of filters."""
+    """The properties that it reads from events outside of filters."""
     change_points: Callable[[C], Sequence[int]]
     """The ages in milliseconds at which an event enters or leaves what the condition looks at."""
     evidence: Callable[[C, ProfileView], Evidence]

@@ -64,7 +64,7 @@ def constant_range(operator: CountOperator, value: Threshold, least: int) -> tup
 
 
 def chosen_event(events: Iterable[Event], occurrence: Occurrence) -> Event | None:
-    """Return the first or the last event; None when there is none."""
+    """Return the first or the last event; None without events."""
     ordered = sorted(events, key=in_order)
     if not ordered:
         return None

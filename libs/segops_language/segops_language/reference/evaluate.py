@@ -59,14 +59,14 @@ def evaluate(
 def listed(definition: Group, references: Mapping[int, Group], lists: Mapping[int, frozenset[str]]) -> frozenset[str]:
     """Return the users of the static segments that a definition leads to; they belong to its universe without events."""
     users: frozenset[str] = frozenset()
-    seen: set[int] = set()
+    visited: set[int] = set()
     pending = [segment_id for _, segment_id in segments_in(definition)]
     while pending:
         segment_id = pending.pop()
         if segment_id in lists:
             users |= lists[segment_id]
-        elif segment_id not in seen:
-            seen.add(segment_id)
+        elif segment_id not in visited:
+            visited.add(segment_id)
             pending += [inner for _, inner in segments_in(references[segment_id])]
     return users
 
@@ -92,7 +92,7 @@ class Profile:
         return (all(verdicts) if node.logic == "AND" else any(verdicts)) != node.negate
 
     def is_member(self, segment_id: int) -> bool:
-        """See `ProfileView`; nobody is a member of a segment whose universe they are not in."""
+        """See `ProfileView`; false for a segment whose universe does not contain the profile."""
         if segment_id in self.lists:
             return self.profile_id in self.lists[segment_id]
         definition = self.references[segment_id]

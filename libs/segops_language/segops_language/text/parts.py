@@ -38,13 +38,13 @@ def filters_text(filters: Iterable[AnyFilter]) -> str:
 
 
 def where_text(filters: Iterable[AnyFilter]) -> str:
-    """Return ` where` and the filters; empty when there are none."""
+    """Return ` where` and the filters; empty without filters."""
     text = filters_text(filters)
     return f" where {text}" if text else ""
 
 
 def window_text(window: AnyWindow | None) -> str:
-    """Return the window with a leading space; empty when there is none."""
+    """Return the window with a leading space; empty without a window."""
     document: dict[str, Any] = {} if window is None else to_json(window)
     if "last" in document:
         return f" last {document['last']}"

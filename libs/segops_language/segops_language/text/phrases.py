@@ -50,12 +50,12 @@ def filters_phrase(filters: Iterable[AnyFilter]) -> str:
 
 
 def where_phrase(filters: Sequence[AnyFilter]) -> str:
-    """Return " where" and the filters; empty when there are none."""
+    """Return " where" and the filters; empty without filters."""
     return f" where {filters_phrase(filters)}" if filters else ""
 
 
 def window_phrase(window: AnyWindow | None) -> str:
-    """Return the window with a leading space; empty when there is none."""
+    """Return the window with a leading space; empty without a window."""
     document: dict[str, Any] = {} if window is None else to_json(window)
     if "last" in document:
         return f" in the last {last_phrase(document['last'])}"

@@ -1,7 +1,7 @@
 """Warns about event types and properties that a definition names and the tenant's events do not have.
 
-A warning is a hint at a spelling mistake, and is given only when it is certain: properties inside of arrays, and of events
-of which only a prefix is named, are ignored.
+A warning is a hint at a spelling mistake and given only when it is certain. Properties inside of arrays are ignored, and so
+are properties of events that are named by a prefix.
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ def _kinds(written: str, properties: Mapping[str, Collection[PropertyKind]]) -> 
     """Return the JSON types observed at a path, None without any; inside of an array there may be any type."""
     keys, types = path_keys(written), set[PropertyKind]()
     for path, kinds in properties.items():
-        seen = path_keys(path)
-        if seen == keys:
+        observed_keys = path_keys(path)
+        if observed_keys == keys:
             types.update(kinds)
-        elif seen[: len(keys)] == keys:
+        elif observed_keys[: len(keys)] == keys:
             types.add("object")
-        elif "array" in kinds and keys[: len(seen)] == seen:
+        elif "array" in kinds and keys[: len(observed_keys)] == observed_keys:
             types.update(SCALAR, ("array", "object"))
     return frozenset(types) or None
 
