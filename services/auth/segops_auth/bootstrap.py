@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,14 +22,10 @@ from segops_auth.api.state import State
 from segops_auth.consumers.expired_tokens import ExpiredTokenRemover
 from segops_auth.consumers.last_use import LastUseWriter
 from segops_auth.domain.rate_limit import Limit
-from segops_auth.service import Auth
-from segops_auth.service.accounts import Accounts
-from segops_auth.service.api_keys import ApiKeys
-from segops_auth.service.invites import Invites
+from segops_auth.service import Collaborators, Limits, make_auth
 from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import LoginLimits, Sessions
-from segops_auth.service.tenants import Tenants
 from segops_auth.settings import Settings
 from segops_common.core.clock import Clock
 from segops_common.core.ids import SystemIds
@@ -49,17 +44,6 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 ACCESS_LIFETIME_S: Final = 900
 LOGINS_PER_EMAIL_PERIOD_S: Final = 900
 PER_ADDRESS_PERIOD_S: Final = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """Collaborators of several use cases."""
-
-    store: PostgresStore
-    passwords: ArgonPasswords
-    redis: RedisBreaker
-    secrets: Secrets
-    signer: TokenSigner
 
 
 class Bootstrap(ServiceBootstrap[Settings]):
@@ -83,22 +67,26 @@ class Bootstrap(ServiceBootstrap[Settings]):
         settings = self._settings
         async with opened_postgres(settings.postgres_url) as engine, opened_redis(settings.redis_url) as redis:
             passwords = ArgonPasswords(cost=self._password_cost)
-            parts = _Parts(
-                store=PostgresStore(engine=engine),
+            breaker = RedisBreaker(redis=redis, clock=self._clock)
+            store, signer = PostgresStore(engine=engine), self._signer()
+            collaborators = Collaborators(
+                store=store,
                 passwords=passwords,
-                redis=RedisBreaker(redis=redis, clock=self._clock),
+                throttle=RedisThrottle(redis=breaker, clock=self._clock),
+                access_tokens=signer,
+                cache_invalidation=RedisCacheInvalidation(redis=breaker),
                 secrets=Secrets(pepper=settings.api_key_pepper.get_secret_value(), ids=self._ids),
-                signer=self._signer(),
+                last_use=LastUseBuffer(store=store),
+                clock=self._clock,
             )
-            last_use = LastUseBuffer(store=parts.store)
-            running = self._running(engine, parts, last_use)
-            loops = self._timers(last_use, running.state.auth.sessions)
+            running = self._running(engine, collaborators, signer)
+            timers = self._timers(collaborators.last_use, running.state.auth.sessions)
             try:
                 yield running
             finally:
-                for loop in loops:
-                    loop.cancel()
-                await last_use.flush()
+                for timer in timers:
+                    timer.cancel()
+                await collaborators.last_use.flush()
                 passwords.close()
 
     def _timers(self, last_use: LastUseBuffer, sessions: Sessions) -> list[asyncio.Task[None]]:
@@ -106,68 +94,29 @@ class Bootstrap(ServiceBootstrap[Settings]):
         remover = ExpiredTokenRemover(sessions=sessions, clock=self._clock)
         return [spawn(writer.run(), name="last use of API keys"), spawn(remover.run(), name="expired refresh tokens")]
 
-    def _running(self, engine: AsyncEngine, parts: _Parts, last_use: LastUseBuffer) -> Running[State]:
-        auth = self._use_cases(parts, last_use)
-        state = State(
-            auth=auth,
-            public_keys=(parts.signer.jwk,),
-            service_token=self._service_token,
-        )
+    def _running(self, engine: AsyncEngine, collaborators: Collaborators, signer: TokenSigner) -> Running[State]:
+        auth = make_auth(collaborators, self._limits())
+        state = State(auth=auth, public_keys=(signer.jwk,), service_token=self._service_token)
         verifier = TokenVerifier(jwks=state.public_keys, clock=self._clock)
-        kept = PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock)
+        idempotency = PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock)
         return Running(
             state,
             authenticator=LocalAuthenticator(verifier=verifier, accounts=auth.accounts, api_keys=auth.api_keys),
             checks={"postgres": partial(check_postgres, engine)},
-            idempotency=PepperedIdempotency(store=kept, secrets=parts.secrets),
+            idempotency=PepperedIdempotency(store=idempotency, secrets=collaborators.secrets),
         )
 
-    def _use_cases(self, parts: _Parts, last_use: LastUseBuffer) -> Auth:
-        throttle = RedisThrottle(redis=parts.redis, clock=self._clock)
-        cache_invalidation = RedisCacheInvalidation(redis=parts.redis)
-        sessions = Sessions(
-            store=parts.store,
-            passwords=parts.passwords,
-            throttle=throttle,
-            limits=self._login_limits(),
-            access_tokens=parts.signer,
-            secrets=parts.secrets,
-            clock=self._clock,
-        )
-        accounts = Accounts(
-            store=parts.store,
-            passwords=parts.passwords,
-            throttle=throttle,
-            limit_per_address=self._per_address("signup-address"),
-            sessions=sessions,
-            clock=self._clock,
-        )
-        invites = Invites(
-            store=parts.store,
-            passwords=parts.passwords,
-            throttle=throttle,
-            limit_per_address=self._per_address("invite-address"),
-            sessions=sessions,
-            secrets=parts.secrets,
-            cache_invalidation=cache_invalidation,
-            clock=self._clock,
-        )
-        api_keys = ApiKeys(
-            store=parts.store,
-            secrets=parts.secrets,
-            cache_invalidation=cache_invalidation,
-            last_use=last_use,
-            clock=self._clock,
-        )
-        tenants = Tenants(store=parts.store, cache_invalidation=cache_invalidation, clock=self._clock)
-        return Auth(accounts=accounts, sessions=sessions, tenants=tenants, invites=invites, api_keys=api_keys)
-
-    def _login_limits(self) -> LoginLimits:
-        return LoginLimits(
-            per_email=Limit(
-                name="login-email", quota=self._settings.logins_per_email, period_s=LOGINS_PER_EMAIL_PERIOD_S
+    def _limits(self) -> Limits:
+        settings = self._settings
+        return Limits(
+            login=LoginLimits(
+                per_email=Limit(
+                    name="login-email", quota=settings.logins_per_email, period_s=LOGINS_PER_EMAIL_PERIOD_S
+                ),
+                per_address=self._per_address("login-address"),
             ),
-            per_address=self._per_address("login-address"),
+            sign_up_per_address=self._per_address("signup-address"),
+            invite_per_address=self._per_address("invite-address"),
         )
 
     def _per_address(self, name: str) -> Limit:

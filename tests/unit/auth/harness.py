@@ -15,14 +15,10 @@ from segops_auth.adapters.memory.store import MemoryStore
 from segops_auth.adapters.memory.throttle import MemoryThrottle
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, AuditEntry, Tenant
-from segops_auth.service import Auth
-from segops_auth.service.accounts import Accounts
-from segops_auth.service.api_keys import ApiKeys
-from segops_auth.service.invites import Invites
+from segops_auth.service import Auth, Collaborators, Limits, make_auth
 from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
-from segops_auth.service.sessions import LoginLimits, Sessions, SessionTokens
-from segops_auth.service.tenants import Tenants
+from segops_auth.service.sessions import LoginLimits, SessionTokens
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Problem
 from segops_common.security.permissions import Role
@@ -106,47 +102,30 @@ def memory_auth() -> MemoryAuth:
     clock = ManualClock(START)
     ids = SystemIds(clock)
     store, passwords = MemoryStore(), MemoryPasswords()
-    throttle = MemoryThrottle(clock=clock)
     cache_invalidation = MemoryCacheInvalidation()
     secrets = Secrets(pepper=PEPPER, ids=ids)
     tokens = MemoryAccessTokens(clock=clock, ids=ids, lifetime_s=900)
     last_use = LastUseBuffer(store=store)
-    sessions = Sessions(
+    collaborators = Collaborators(
         store=store,
         passwords=passwords,
-        throttle=throttle,
-        limits=LoginLimits(
+        throttle=MemoryThrottle(clock=clock),
+        access_tokens=tokens,
+        cache_invalidation=cache_invalidation,
+        secrets=secrets,
+        last_use=last_use,
+        clock=clock,
+    )
+    limits = Limits(
+        login=LoginLimits(
             per_email=Limit(name="login-email", quota=PER_EMAIL, period_s=900),
             per_address=Limit(name="login-address", quota=PER_ADDRESS, period_s=60),
         ),
-        access_tokens=tokens,
-        secrets=secrets,
-        clock=clock,
+        sign_up_per_address=Limit(name="signup-address", quota=PER_ADDRESS, period_s=60),
+        invite_per_address=Limit(name="invite-address", quota=PER_ADDRESS, period_s=60),
     )
-    accounts = Accounts(
-        store=store,
-        passwords=passwords,
-        throttle=throttle,
-        limit_per_address=Limit(name="signup-address", quota=PER_ADDRESS, period_s=60),
-        sessions=sessions,
-        clock=clock,
-    )
-    invites = Invites(
-        store=store,
-        passwords=passwords,
-        throttle=throttle,
-        limit_per_address=Limit(name="invite-address", quota=PER_ADDRESS, period_s=60),
-        sessions=sessions,
-        secrets=secrets,
-        cache_invalidation=cache_invalidation,
-        clock=clock,
-    )
-    api_keys = ApiKeys(
-        store=store, secrets=secrets, cache_invalidation=cache_invalidation, last_use=last_use, clock=clock
-    )
-    tenants = Tenants(store=store, cache_invalidation=cache_invalidation, clock=clock)
     return MemoryAuth(
-        auth=Auth(accounts=accounts, sessions=sessions, tenants=tenants, invites=invites, api_keys=api_keys),
+        auth=make_auth(collaborators, limits),
         store=store,
         passwords=passwords,
         tokens=tokens,

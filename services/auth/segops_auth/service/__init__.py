@@ -4,11 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segops_auth.domain.rate_limit import Limit
+from segops_auth.ports.access_tokens import AccessTokens
+from segops_auth.ports.cache_invalidation import CacheInvalidation
+from segops_auth.ports.passwords import Passwords
+from segops_auth.ports.store import Store
+from segops_auth.ports.throttle import Throttle
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
 from segops_auth.service.invites import Invites
-from segops_auth.service.sessions import Sessions
+from segops_auth.service.last_use import LastUseBuffer
+from segops_auth.service.secrets import Secrets
+from segops_auth.service.sessions import LoginLimits, Sessions
 from segops_auth.service.tenants import Tenants
+from segops_common.core.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborators:
+    """What the use cases run on: adapters of the ports, and what they share."""
+
+    store: Store
+    passwords: Passwords
+    throttle: Throttle
+    access_tokens: AccessTokens
+    cache_invalidation: CacheInvalidation
+    secrets: Secrets
+    last_use: LastUseBuffer
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How often a password may be tried, and how many accounts and invites one address may try."""
+
+    login: LoginLimits
+    sign_up_per_address: Limit
+    invite_per_address: Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +52,43 @@ class Auth:
     tenants: Tenants
     invites: Invites
     api_keys: ApiKeys
+
+
+def make_auth(on: Collaborators, limits: Limits) -> Auth:
+    """Return the use cases."""
+    sessions = Sessions(
+        store=on.store,
+        passwords=on.passwords,
+        throttle=on.throttle,
+        limits=limits.login,
+        access_tokens=on.access_tokens,
+        secrets=on.secrets,
+        clock=on.clock,
+    )
+    accounts = Accounts(
+        store=on.store,
+        passwords=on.passwords,
+        throttle=on.throttle,
+        limit_per_address=limits.sign_up_per_address,
+        sessions=sessions,
+        clock=on.clock,
+    )
+    invites = Invites(
+        store=on.store,
+        passwords=on.passwords,
+        throttle=on.throttle,
+        limit_per_address=limits.invite_per_address,
+        sessions=sessions,
+        secrets=on.secrets,
+        cache_invalidation=on.cache_invalidation,
+        clock=on.clock,
+    )
+    api_keys = ApiKeys(
+        store=on.store,
+        secrets=on.secrets,
+        cache_invalidation=on.cache_invalidation,
+        last_use=on.last_use,
+        clock=on.clock,
+    )
+    tenants = Tenants(store=on.store, cache_invalidation=on.cache_invalidation, clock=on.clock)
+    return Auth(accounts=accounts, sessions=sessions, tenants=tenants, invites=invites, api_keys=api_keys)
