@@ -1,4 +1,4 @@
-"""An authenticator for tests: knows what it was told, and refuses like the real one."""
+"""An authenticator for tests, with the errors of the real one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from segops_common.security.principal import KeyPrincipal, Principal, UserPrinci
 
 
 class FakeAuthenticator:
-    """Bearer tokens and API keys are whatever text a test gives them."""
+    """Accepts the bearer tokens and API keys that a test adds."""
 
     def __init__(self) -> None:
         self._principals: dict[tuple[str, str], Principal] = {}
 
     def add_user(self, token: str, user_id: int, roles: Mapping[int, Role]) -> UserPrincipal:
-        """From now on `Bearer <token>` is this person; a second call with the same token replaces the first."""
+        """Make `Bearer <token>` this user. A second call with the same token replaces the first."""
         user = UserPrincipal(user_id=user_id, roles=dict(roles))
         self._principals["bearer", token] = user
         return user
@@ -30,7 +30,7 @@ class FakeAuthenticator:
         kind: KeyKind = KeyKind.SECRET,
         origins: Iterable[str] = (),
     ) -> KeyPrincipal:
-        """From now on `ApiKey <key>` is a key of that tenant; its id counts from 1."""
+        """Make `ApiKey <key>` a key of that tenant. Key ids count from 1."""
         key_id = 1 + sum(scheme == "apikey" for scheme, _ in self._principals)
         principal = KeyPrincipal(
             key_id=key_id,
@@ -43,8 +43,8 @@ class FakeAuthenticator:
         return principal
 
     def remove(self, credential: str) -> None:
-        """That token or key is no longer good."""
-        self._principals = {name: found for name, found in self._principals.items() if name[1] != credential}
+        """Revoke the token or key."""
+        self._principals = {name: principal for name, principal in self._principals.items() if name[1] != credential}
 
     async def authenticate(self, authorization: str | None) -> Principal:
         scheme, credential = split_authorization(authorization)

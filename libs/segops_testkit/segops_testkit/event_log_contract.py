@@ -84,7 +84,7 @@ class EventLogContract:
         await log.ensure_topics([topic])
         messages = [Message(key=b"k", value=b"%d" % number, partition=number % 3) for number in range(9)]
         positions = await log.append_many(topic, messages)
-        assert [(each.partition, each.offset) for each in positions] == [(n % 3, n // 3) for n in range(9)]
+        assert [(position.partition, position.offset) for position in positions] == [(n % 3, n // 3) for n in range(9)]
         assert [record.value for record in await log.tail(topic, 1, 2)] == [b"4", b"7"]
         assert list(await log.append_many(topic, [])) == []
 
@@ -103,7 +103,7 @@ class EventLogContract:
         await log.append(topic, b"", bytes(MAX_RECORD_BYTES))
         assert [record.size for record in await log.tail(topic, 0, 5)] == [MAX_RECORD_BYTES]
 
-    async def test_what_was_not_committed_comes_again(self, harness: LogHarness) -> None:
+    async def test_uncommitted_records_come_again(self, harness: LogHarness) -> None:
         log, topic = await harness.connect(), new_topic(1)
         await fill(log, topic, numbers(0, 5))
         async with log.consumer("g", [topic]) as consumer:
@@ -157,18 +157,18 @@ class EventLogContract:
             with pytest.raises(NotAssigned):
                 await consumer.seek(TopicPartition(topic.name, 1), 0)
 
-    async def test_poll_reads_only_what_is_wanted(self, harness: LogHarness) -> None:
+    async def test_poll_reads_only_the_given_partitions(self, harness: LogHarness) -> None:
         log, topic = await harness.connect(), new_topic(2)
         await fill(log, topic, numbers(0, 2), partition=0)
         await fill(log, topic, numbers(2, 4), partition=1)
         async with log.consumer("g", [topic]) as consumer:
             await until(lambda: len(consumer.assignment()) == 2)
             among = [TopicPartition(topic.name, 1)]
-            seen: list[bytes] = []
-            while len(seen) < 2:
+            values: list[bytes] = []
+            while len(values) < 2:
                 for fetched in await consumer.poll(max_records=9, max_bytes=1 << 20, wait_s=0.5, among=among):
-                    seen += [record.value for record in fetched.records]
-            assert seen == numbers(2, 4)
+                    values += [record.value for record in fetched.records]
+            assert values == numbers(2, 4)
             assert list(await consumer.poll(max_records=9, max_bytes=1 << 20, wait_s=0.05, among=[])) == []
             assert [record.value for record in (await read(consumer, 2))[0]] == numbers(0, 2)
 
@@ -287,15 +287,15 @@ class EventLogContract:
         async with running(log, topic, first, faults=CrashOnce("after_insert"), limits=limits):
             await until(lambda: len(first.batches) == 1)
         await fill(log, topic, numbers(10, 15))
-        seen = CountingReplays()
-        async with running(log, topic, second, observer=seen):
+        observer = CountingReplays()
+        async with running(log, topic, second, observer=observer):
             await until(lambda: len(second.values) == 15)
         assert first.batches[0].token() == second.batches[0].token()
         assert (first.batches[0].first_offset, first.batches[0].last_offset) == (0, 3)
         assert second.values == numbers(0, 15)
-        assert seen.replays == [TopicPartition(topic.name, 0)]
+        assert observer.replays == [TopicPartition(topic.name, 0)]
 
-    async def test_what_is_committed_is_not_handled_again(self, harness: LogHarness) -> None:
+    async def test_committed_records_are_not_handled_again(self, harness: LogHarness) -> None:
         log, topic = await harness.connect(), new_topic(1)
         await fill(log, topic, numbers(0, 3))
         first, second = Collector(), Collector()
@@ -359,5 +359,5 @@ class EventLogContract:
                 for number in range(40, 80):
                     await log.append(topic, b"%d" % number, b"value-%d" % number)
                     await asyncio.sleep(0.02)
-                await until(lambda: len({v for each in collectors for v in each.values}) == 80)
+                await until(lambda: len({value for collector in collectors for value in collector.values}) == 80)
         assert sorted(collectors[0].values + collectors[1].values) == sorted(numbers(0, 80))

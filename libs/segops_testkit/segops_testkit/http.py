@@ -1,4 +1,4 @@
-"""Talking to an app in a test: inside this process, or over a socket as a stranger would."""
+"""Clients for apps in tests: within the process, or over a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segops_common.web.server import Server, server_config
 
 @asynccontextmanager
 async def in_process(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the app with its resources open; a failure of the app is an answer, not an exception."""
+    """Yield a client of the app with its resources open. A failure of the app is a response, not an exception."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -27,7 +27,7 @@ async def in_process(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @asynccontextmanager
 async def on_port(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
-    """Host and port at which the app is served by the product's own server settings."""
+    """Serve the app with the product's server settings, and yield host and port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         host, port = listener.getsockname()
@@ -40,7 +40,7 @@ async def on_port(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
 
 
 async def raw_exchange(host: str, port: int, request: bytes, *, timeout_s: float = 5.0) -> bytes:
-    """Send these very bytes on a connection of their own and return all that comes back until it is closed.
+    """Send the bytes on a new connection, and return everything received until it is closed.
 
     A server that closes before it has read everything is no error: what it said until then is returned.
     """

@@ -20,36 +20,39 @@ ANSWER = StoredAnswer(201, b'{"id": 1}')
 
 
 class MemoryIdempotency:
-    """An IdempotencyStore of one process, for tests."""
+    """An `IdempotencyStore` in memory."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._calls: dict[tuple[str, str], tuple[str, float, StoredAnswer | None]] = {}
 
     async def reserve(self, call: IdempotentCall) -> StoredAnswer | None:
-        """See IdempotencyStore."""
+        """See `IdempotencyStore`."""
         now = self._clock.monotonic()
         digest, since, answer = self._calls.get((call.scope, call.key), ("", float("-inf"), None))
         if now - since > (KEEP if answer else IN_FLIGHT).total_seconds():
             self._calls[call.scope, call.key] = (call.digest, now, None)
             return None
         if digest != call.digest:
-            raise ValidationFailed("This Idempotency-Key was used with another body.", slug="idempotency-key-reused")
+            raise ValidationFailed("`Idempotency-Key` must be new for a different body.", slug="idempotency-key-reused")
         if answer is None:
-            raise Conflict("The first call with this Idempotency-Key is in flight.", slug="idempotency-in-progress")
+            raise Conflict(
+                "The first request with this `Idempotency-Key` is in progress. Retry later.",
+                slug="idempotency-in-progress",
+            )
         return answer
 
     async def complete(self, call: IdempotentCall, answer: StoredAnswer) -> None:
-        """See IdempotencyStore."""
+        """See `IdempotencyStore`."""
         self._calls[call.scope, call.key] = (call.digest, self._clock.monotonic(), answer)
 
     async def release(self, call: IdempotentCall) -> None:
-        """See IdempotencyStore."""
+        """See `IdempotencyStore`."""
         self._calls.pop((call.scope, call.key), None)
 
 
 class Harness(Protocol):
-    """A store with nothing in it, and the clock it goes by."""
+    """An empty store and its clock."""
 
     store: IdempotencyStore
     clock: ManualClock

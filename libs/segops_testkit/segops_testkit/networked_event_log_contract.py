@@ -16,7 +16,7 @@ from segops_testkit.polling import until
 
 
 class NetworkedEventLogContract(EventLogContract):
-    """What can only go wrong between processes."""
+    """Failures that only happen between processes."""
 
     async def test_a_lost_answer_does_not_store_twice(self, harness: NetworkHarness) -> None:
         log, topic = await harness.connect(), new_topic(1)
@@ -29,7 +29,7 @@ class NetworkedEventLogContract(EventLogContract):
         await log.append(topic, b"k", b"after")
         assert [record.value for record in await log.tail(topic, 0, 9)] == [b"before", marker, b"after"]
 
-    async def test_what_was_acknowledged_survives_kill_9(self, harness: NetworkHarness) -> None:
+    async def test_acknowledged_records_survive_kill_9(self, harness: NetworkHarness) -> None:
         log, topic = await harness.connect(), new_topic(1)
         source = TopicPartition(topic.name, 0)
         await fill(log, topic, numbers(0, 20))

@@ -1,4 +1,4 @@
-"""A line between a client and an engine that can go silent, or lose one answer."""
+"""A TCP proxy between a client and an engine that can freeze, or drop a response."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _CHUNK = 1 << 16
 _SWALLOW_S = 0.3
 
 ReadAnswer = Callable[[asyncio.StreamReader], Awaitable[bytes]]
-"""Reads the next piece of an answer, as the client is to see it; empty at the end."""
+"""Reads the next piece of a response, as the client will see it; empty at the end."""
 
 
 async def read_some(reader: asyncio.StreamReader) -> bytes:
-    """Answers as they come."""
+    """Pass responses on unchanged."""
     return await reader.read(_CHUNK)
 
 
 class TcpProxy:
-    """Forwards connections to one port of this machine."""
+    """Forwards connections to one local port."""
 
     def __init__(self, *, target_port: int, read_answer: ReadAnswer = read_some) -> None:
         self.cuts = 0
-        """How many answers were lost on purpose."""
+        """The number of dropped responses."""
         self._target_port = target_port
         self._read_answer = read_answer
         self._flowing = asyncio.Event()
@@ -36,13 +36,13 @@ class TcpProxy:
 
     @property
     def port(self) -> int:
-        """Where clients connect; known once started."""
+        """The port for clients, once started."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def start(self) -> None:
-        """Begin to listen on a free port."""
+        """Listen on a free port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
 
     async def stop(self) -> None:
@@ -55,15 +55,15 @@ class TcpProxy:
             await asyncio.wait(self._lines)
 
     def freeze(self) -> None:
-        """From now on nothing gets through, in either direction, and nobody is told."""
+        """Hold back everything in both directions, without closing connections."""
         self._flowing.clear()
 
     def thaw(self) -> None:
-        """What was held back gets through."""
+        """Pass on what was held back."""
         self._flowing.set()
 
     def lose_answer_to(self, marker: bytes) -> None:
-        """Forward the next request that contains the marker, then close its connection instead of answering."""
+        """Forward the next request that contains the marker, then close its connection instead of responding."""
         self._marker = marker
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -68,7 +68,7 @@ class TestValkeyEventLog(NetworkedEventLogContract):
             assert (await read(slow, 15))[0][0].offset == 15
         assert (await log.append(topic, b"k", b"next")).offset == 30
 
-    async def test_an_engine_that_may_lose_records_is_told_of(
+    async def test_an_engine_that_may_lose_records_is_logged(
         self, harness: ValkeyHarness, own_valkey: ValkeyEngine, caplog: pytest.LogCaptureFixture
     ) -> None:
         log = await harness.connect()

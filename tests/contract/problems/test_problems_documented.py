@@ -20,9 +20,9 @@ def documented() -> list[str]:
 
 def slugs_in(node: ast.AST) -> Iterator[str]:
     """Texts in the form of a slug anywhere below the node; a tenant's own slug is a field of that name."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Constant) and isinstance(each.value, str) and SLUG.fullmatch(each.value):
-            yield from {each.value} - {"slug"}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and SLUG.fullmatch(part.value):
+            yield from {part.value} - {"slug"}
 
 
 def produced(tree: ast.Module) -> Iterator[str]:
@@ -53,11 +53,11 @@ def gateway_slugs() -> set[str]:
 
 
 def code_slugs() -> set[str]:
-    found = gateway_slugs()
+    slugs = gateway_slugs()
     for folder in CODE:
         for path in (ROOT / folder).rglob("*.py"):
-            found |= set(produced(ast.parse(path.read_text())))
-    return found
+            slugs |= set(produced(ast.parse(path.read_text())))
+    return slugs
 
 
 def test_every_problem_is_documented_once_in_order() -> None:

@@ -28,12 +28,12 @@ def golden(topic: Topic) -> list[str]:
 
 
 def committed(topic: Topic) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((FOLDER / "schemas" / f"{topic.name}.json").read_text())
-    return found
+    schema: dict[str, Any] = json.loads((FOLDER / "schemas" / f"{topic.name}.json").read_text())
+    return schema
 
 
 def test_every_topic_has_a_schema() -> None:
-    assert {each for each in vars(topics).values() if isinstance(each, Topic)} == set(VALUES)
+    assert {value for value in vars(topics).values() if isinstance(value, Topic)} == set(VALUES)
 
 
 @pytest.mark.parametrize(("topic", "model"), TOPICS)

@@ -70,9 +70,9 @@ async def started_engines(
         yield Engines(warehouse, journal, clickhouse, log, folder)
 
 
-def windows_were_hit(sinks: Sinks, *, each: int, replays: int) -> bool:
+def windows_were_hit(sinks: Sinks, *, hits_each: int, replays: int) -> bool:
     hits = sinks.windows_hit()
-    return all(hits[window] >= each for window in WINDOWS) and hits["replays"] >= replays
+    return all(hits[window] >= hits_each for window in WINDOWS) and hits["replays"] >= replays
 
 
 def assert_exactly_once(comparison: Comparison) -> None:
@@ -93,7 +93,7 @@ async def kill(
 
 
 async def run(
-    engines: Engines, forks: ForkServer, *troubles: Coroutine[Any, Any, None], each: int, replays: int
+    engines: Engines, forks: ForkServer, *troubles: Coroutine[Any, Any, None], hits_each: int, replays: int
 ) -> Producer:
     """Send everything through crashing sinks while the troubles happen, and wait until it is stored.
 
@@ -109,19 +109,19 @@ async def run(
             for trouble in troubles:
                 meanwhile.create_task(trouble)
         for _ in range(240):
-            if windows_were_hit(sinks, each=each, replays=replays):
+            if windows_were_hit(sinks, hits_each=hits_each, replays=replays):
                 break
             await producer.send(EVENT_COUNT // 20, over_s=0.5)
         await until_drained(engines.clickhouse, producer.acked, within_s=120)
         await sinks.stop()
     hits = dict(sinks.windows_hit())
-    assert windows_were_hit(sinks, each=each, replays=replays), f"the run proves nothing, windows hit: {hits}"
+    assert windows_were_hit(sinks, hits_each=hits_each, replays=replays), f"the run proves nothing, windows hit: {hits}"
     return producer
 
 
 async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path, forks: ForkServer) -> None:
     async with started_engines(tmp_path, PLAIN_TABLE) as engines:
-        producer = await run(engines, forks, kill(engines.warehouse, after_s=(1.5, 2, 2)), each=2, replays=10)
+        producer = await run(engines, forks, kill(engines.warehouse, after_s=(1.5, 2, 2)), hits_each=2, replays=10)
         assert_exactly_once(await compare(engines.clickhouse, producer.acked))
         await assert_every_profile_was_seen(engines.clickhouse)
 
@@ -133,7 +133,7 @@ async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path, forks
             forks,
             kill(engines.journal, after_s=(2,), down_s=LONGER_THAN_AN_APPEND_WAITS_S),
             kill(engines.warehouse, after_s=(6,)),
-            each=2,
+            hits_each=2,
             replays=5,
         )
         assert producer.repeats >= 1, "no append failed while the log was killed"
@@ -144,14 +144,14 @@ async def test_kills_of_the_log_and_repeats_of_its_clients(tmp_path: Path, forks
 async def test_on_kafka(tmp_path: Path, forks: ForkServer, kafka_possible: None) -> None:
     async with started_engines(tmp_path, SINGLE_NODE, KafkaEngine(tmp_path / "kafka")) as engines:
         troubles = kill(engines.journal, after_s=(3,)), kill(engines.warehouse, after_s=(6,))
-        producer = await run(engines, forks, *troubles, each=1, replays=3)
+        producer = await run(engines, forks, *troubles, hits_each=1, replays=3)
         assert_exactly_once(await compare(engines.clickhouse, producer.acked, final=True))
 
 
 async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Path, forks: ForkServer) -> None:
     async with started_engines(tmp_path, PLAIN_TABLE) as engines:
         await engines.clickhouse.command("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
-        producer = await run(engines, forks, each=2, replays=5)
+        producer = await run(engines, forks, hits_each=2, replays=5)
         comparison = await compare(engines.clickhouse, producer.acked)
         assert (comparison.lost, comparison.invented) == (frozenset(), frozenset())
         assert comparison.duplicated > 0
@@ -159,6 +159,6 @@ async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Pat
 
 async def assert_every_profile_was_seen(clickhouse: ClickHouse) -> None:
     """`profile_seen` has exactly the profiles of `events`, each with its first instant."""
-    seen = await clickhouse.query("SELECT user_key, first_seen FROM profile_seen FINAL ORDER BY user_key")
+    profiles = await clickhouse.query("SELECT user_key, first_seen FROM profile_seen FINAL ORDER BY user_key")
     events = await clickhouse.query("SELECT user_key, min(timestamp) FROM events GROUP BY user_key ORDER BY user_key")
-    assert list(seen.rows) == list(events.rows)
+    assert list(profiles.rows) == list(events.rows)

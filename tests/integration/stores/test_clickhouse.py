@@ -43,7 +43,7 @@ async def test_rows_and_json_lines_are_stored_when_acknowledged(clickhouse: Clic
     assert result.bytes_read > 0
 
 
-async def test_a_data_error_is_told_from_others(clickhouse: ClickHouse, table: str) -> None:
+async def test_a_data_error_differs_from_other_errors(clickhouse: ClickHouse, table: str) -> None:
     with pytest.raises(ClickHouseDataError):
         await clickhouse.insert_json_lines(table, b'{"id": "x", "text": "c"}\n')
     with pytest.raises(ClickHouseError) as unknown:

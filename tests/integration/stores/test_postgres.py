@@ -45,8 +45,8 @@ async def test_a_write_session_is_undone_when_its_block_raises(engine: AsyncEngi
     with pytest.raises(RuntimeError):
         await write_and_fail()
     async with read_session(engine) as session:
-        found = await session.scalar(sa.text(f"SELECT to_regclass('{schema}.undone')"))
-    assert found is None
+        table = await session.scalar(sa.text(f"SELECT to_regclass('{schema}.undone')"))
+    assert table is None
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\ud800"])

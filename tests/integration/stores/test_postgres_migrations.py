@@ -47,18 +47,18 @@ def add(folder: Path, revision: str, down: str | None, body: str) -> None:
 async def columns(url: str, schema: str) -> list[str]:
     engine = create_engine(url)
     async with read_session(engine) as session:
-        found = await session.scalars(
+        columns = await session.scalars(
             sa.text(
                 "SELECT column_name FROM information_schema.columns WHERE table_schema = :s AND table_name = 'first'"
             ),
             {"s": schema},
         )
-        names = list(found)
+        names = list(columns)
     await engine.dispose()
     return names
 
 
-async def test_check_says_what_is_pending_and_changes_nothing(postgres_url: str, schema: str, folder: Path) -> None:
+async def test_check_lists_pending_migrations_and_changes_nothing(postgres_url: str, schema: str, folder: Path) -> None:
     assert await migrate_postgres(postgres_url, schema, folder, check=True) == ["0001", "0002"]
     assert await columns(postgres_url, schema) == []
     assert await migrate_postgres(postgres_url, schema, folder) == ["0001", "0002"]
@@ -67,8 +67,8 @@ async def test_check_says_what_is_pending_and_changes_nothing(postgres_url: str,
 
 
 async def test_two_at_once_do_not_race(postgres_url: str, schema: str, folder: Path) -> None:
-    done = await asyncio.gather(*(migrate_postgres(postgres_url, schema, folder) for _ in range(3)))
-    assert sorted(done) == [[], [], ["0001", "0002"]]
+    applied = await asyncio.gather(*(migrate_postgres(postgres_url, schema, folder) for _ in range(3)))
+    assert sorted(applied) == [[], [], ["0001", "0002"]]
 
 
 async def test_a_failure_leaves_the_schema_as_it_was(postgres_url: str, schema: str, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The breaker before Redis: an outage costs little, and ends by itself."""
+"""The circuit breaker of Redis: an outage costs a few short time-outs, and the breaker closes after it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ async def test_a_command_is_answered(redis_url: str) -> None:
     await redis.aclose()
 
 
-async def test_after_five_failures_nothing_is_asked_for_a_second() -> None:
+async def test_after_five_failures_no_command_runs_for_a_second() -> None:
     clock = ManualClock(NOON)
-    asked = 0
+    calls = 0
     breaker = RedisBreaker(redis=create_redis("redis://127.0.0.1:9/0"), clock=clock)
 
     async def ping(redis: Redis) -> bool:
-        nonlocal asked
-        asked += 1
+        nonlocal calls
+        calls += 1
         return bool(await redis.ping())
 
     for _ in range(FAILURES_TO_OPEN + 3):
         with pytest.raises(RedisUnavailable):
             await breaker.run(ping)
-    assert asked == FAILURES_TO_OPEN
+    assert calls == FAILURES_TO_OPEN
     clock.advance(1.1)
     with pytest.raises(RedisUnavailable):
         await breaker.run(ping)
-    assert asked == FAILURES_TO_OPEN + 1
+    assert calls == FAILURES_TO_OPEN + 1

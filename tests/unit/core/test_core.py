@@ -79,9 +79,9 @@ def test_a_crash_point_ends_the_process_and_says_so() -> None:
         "import logging; logging.basicConfig(); from segops_common.runtime.crash_points import CrashAt;"
         "f = CrashAt('b'); f.reach('a'); f.reach('b'); print('alive')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (CRASHED, "")
-    assert "crash point b reached" in done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (CRASHED, "")
+    assert "crash point b reached" in process.stderr
 
 
 @pytest.mark.parametrize("spec", [":1", "a:2", "a:x", "a:0"])

@@ -47,14 +47,14 @@ class FakeAuth:
     async def _introspect(self, request: Request) -> Response:
         assert request.headers["authorization"] == f"Service {SERVICE_TOKEN}"
         self.requests["key"] += 1
-        found = self.keys.get((await request.json())["key"], {"active": False})
+        key = self.keys.get((await request.json())["key"], {"active": False})
         await self.gate.wait()
-        return Response(status_code=503) if self.down else JSONResponse(found)
+        return Response(status_code=503) if self.down else JSONResponse(key)
 
     async def _memberships(self, request: Request) -> Response:
         assert request.headers["authorization"] == f"Service {SERVICE_TOKEN}"
         self.requests["user"] += 1
-        found = self.users.get(request.path_params["user_id"])
+        memberships = self.users.get(request.path_params["user_id"])
         if self.down:
             return Response(status_code=500)
-        return Response(status_code=404) if found is None else JSONResponse({"memberships": found})
+        return Response(status_code=404) if memberships is None else JSONResponse({"memberships": memberships})

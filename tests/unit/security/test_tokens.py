@@ -154,8 +154,8 @@ BAD: dict[str, str] = {
 
 def test_what_is_signed_is_verified() -> None:
     clock = fresh_clock()
-    found = verifier(clock).verify(signer(pem_of(KEY), clock).sign(7))
-    assert (found.user_id, found.expires_at_s) == (7, NOW_S + 900)
+    token = verifier(clock).verify(signer(pem_of(KEY), clock).sign(7))
+    assert (token.user_id, token.expires_at_s) == (7, NOW_S + 900)
 
 
 def test_the_table_starts_from_a_good_token() -> None:

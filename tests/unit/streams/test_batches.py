@@ -52,4 +52,4 @@ def test_halves_cover_the_range() -> None:
 
 def test_without_keeps_the_range() -> None:
     rest = batch(record(1), record(2), record(3)).without(frozenset((1, 3)))
-    assert (rest.first_offset, rest.last_offset, [each.offset for each in rest.records]) == (1, 3, [2])
+    assert (rest.first_offset, rest.last_offset, [record.offset for record in rest.records]) == (1, 3, [2])

@@ -104,8 +104,8 @@ async def committed(engine: MemoryEngine) -> Committed | None:
     return engine.progress.get(("g", SOURCE))
 
 
-async def test_a_failing_batch_is_retried_and_told() -> None:
-    log, seen = new_log(), Recorder()
+async def test_a_failing_batch_is_retried_and_reported() -> None:
+    log, recorder = new_log(), Recorder()
     await fill(log, TOPIC, numbers(0, 2))
     failing = True
 
@@ -114,14 +114,14 @@ async def test_a_failing_batch_is_retried_and_told() -> None:
             raise ConnectionError("the store is away")
 
     handler = Handler(work)
-    async with running(log, handler, observer=seen) as loop:
+    async with running(log, handler, observer=recorder) as loop:
         await until(lambda: len(handler.batches) >= 5)
         assert not loop.health.ok
         assert "the store is away" in loop.health.problem
         failing = False
         await until(lambda: loop.health.ok)
-        await until(lambda: seen.sizes == [(2, 16)])
-    assert seen.errors[:3] == ["ConnectionError"] * 3
+        await until(lambda: recorder.sizes == [(2, 16)])
+    assert recorder.errors[:3] == ["ConnectionError"] * 3
     assert len({batch.token() for batch in handler.batches}) == 1
 
 
@@ -223,7 +223,7 @@ async def test_letters_written_before_an_outage_are_not_written_again() -> None:
                 raise LogUnavailable("the answer was lost")
             return positions
 
-    log, seen = LosesOneAnswer(clock=SystemClock(), times=TIMES), Recorder()
+    log, recorder = LosesOneAnswer(clock=SystemClock(), times=TIMES), Recorder()
     await fill(log, TOPIC, numbers(0, 2))
 
     async def blame_first(batch: Batch) -> None:
@@ -231,10 +231,10 @@ async def test_letters_written_before_an_outage_are_not_written_again() -> None:
         if bad:
             raise BadRecords(bad)
 
-    async with running(log, Handler(blame_first), observer=seen):
-        await until(lambda: len(seen.sizes) == 1)
+    async with running(log, Handler(blame_first), observer=recorder):
+        await until(lambda: len(recorder.sizes) == 1)
     assert len(await log.tail(TOPIC.dead, 0, 10)) == 1
-    assert seen.codes == ["unreadable"]
+    assert recorder.codes == ["unreadable"]
 
 
 async def test_one_slow_partition_does_not_hold_up_the_others() -> None:
@@ -282,7 +282,7 @@ async def test_a_partition_has_one_batch_in_flight_and_reads_ahead_a_bounded_par
     assert max(len(batch.records) for batch in handler.batches) == 20
 
 
-async def test_batches_that_a_rebalance_cannot_wait_for_are_repeated_by_whoever_holds_them_then() -> None:
+async def test_batches_abandoned_in_a_rebalance_are_repeated_by_the_next_owner() -> None:
     topic = Topic("two", 2)
     engine = MemoryEngine()
     log, other = new_log(engine), new_log(engine)
@@ -305,18 +305,18 @@ async def test_batches_that_a_rebalance_cannot_wait_for_are_repeated_by_whoever_
 
 
 async def test_lag_is_reported() -> None:
-    log, seen = new_log(), Recorder()
+    log, recorder = new_log(), Recorder()
     await fill(log, TOPIC, numbers(0, 7))
 
     async def hang(batch: Batch) -> None:
         await forever()
 
-    async with running(log, Handler(hang), observer=seen):
-        await until(lambda: bool(seen.lags))
-    assert seen.lags[0] == 7
+    async with running(log, Handler(hang), observer=recorder):
+        await until(lambda: bool(recorder.lags))
+    assert recorder.lags[0] == 7
 
 
-async def test_what_a_fault_point_raises_ends_the_loop() -> None:
+async def test_an_error_of_a_fault_point_ends_the_loop() -> None:
     class Explosion(Exception):
         pass
 

@@ -95,7 +95,7 @@ def committed(engine: MemoryEngine) -> int:
     return progress.position if progress else 0
 
 
-async def test_a_key_that_takes_long_holds_up_nobody_else() -> None:
+async def test_a_slow_key_does_not_delay_other_keys() -> None:
     engine = await filled("a0", "b0", "a1", "b1", "c0")
     go = asyncio.Event()
 
@@ -148,7 +148,7 @@ async def test_only_so_many_keys_at_once_and_each_gets_its_turn() -> None:
     assert set(order[:20]) == set(keys)
 
 
-async def test_what_a_process_left_open_comes_again_from_there() -> None:
+async def test_unfinished_records_of_a_stopped_process_come_again() -> None:
     engine = await filled("a0", "b0", "c0", "b1")
 
     async def stuck(key: str, number: int) -> None:
@@ -201,7 +201,7 @@ async def test_a_bad_record_is_put_aside_and_the_others_go_on() -> None:
     assert len(await log.tail(TOPIC.dead, 0, 10)) == 1
 
 
-async def test_of_two_members_each_record_is_finished_in_order() -> None:
+async def test_two_members_finish_the_records_of_a_key_in_order() -> None:
     engine = await filled(*(f"{key}{number}" for number in range(40) for key in "ab"))
 
     async def work(key: str, number: int) -> None:
@@ -214,5 +214,5 @@ async def test_of_two_members_each_record_is_finished_in_order() -> None:
             await until(lambda: committed(engine) == 80, 10)
     for key in "ab":
         assert set(one.done[key]) | set(two.done[key]) == set(range(40))
-        for done in (one.done[key], two.done[key]):
-            assert done == sorted(done)
+        for numbers in (one.done[key], two.done[key]):
+            assert numbers == sorted(numbers)

@@ -67,14 +67,14 @@ def test_an_intent_is_repeated_exactly_whatever_the_limits_say() -> None:
     assert resumed.cut(100.0)[0].first_offset == 15
 
 
-def test_an_intent_is_repeated_with_what_retention_left() -> None:
+def test_an_intent_is_repeated_with_the_stored_records() -> None:
     resumed = partition_buffer(Committed(10, "14"))
     resumed.accept(records(13, 14, 15), now=0.0)
     batch, replays = resumed.cut(0.0)
     assert ([record.offset for record in batch.records], batch.last_offset, replays) == ([13, 14], 14, True)
 
 
-def test_an_intent_of_which_nothing_is_left_is_dropped() -> None:
+def test_an_intent_without_any_stored_record_is_dropped() -> None:
     resumed = partition_buffer(Committed(10, "14"))
     resumed.accept(records(20, 21), now=0.0)
     batch, replays = resumed.cut(0.0)

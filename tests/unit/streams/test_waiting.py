@@ -21,7 +21,7 @@ async def test_a_task_that_swallows_a_cancellation_is_ended() -> None:
         assert task.cancelled()
 
 
-async def test_ending_gives_up_in_time_and_nothing_takes_no_time() -> None:
+async def test_ending_is_bounded_and_instant_without_tasks() -> None:
     leave = asyncio.Event()
 
     async def stubborn() -> None:

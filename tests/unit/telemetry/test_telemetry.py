@@ -26,11 +26,12 @@ def test_a_log_line_is_one_json_object_with_the_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [(TRACE, TRACE), (None, None), ("", None), ("00-" + "0" * 32 + "-b7ad6b7169203331-01", None)]
+    ("traceparent", "expected"),
+    [(TRACE, TRACE), (None, None), ("", None), ("00-" + "0" * 32 + "-b7ad6b7169203331-01", None)],
 )
-def test_only_a_valid_trace_is_carried(given: str | None, kept: str | None) -> None:
-    with trace_context(given, "r"):
-        assert current_traceparent() == kept
+def test_only_a_valid_trace_is_carried(traceparent: str | None, expected: str | None) -> None:
+    with trace_context(traceparent, "r"):
+        assert current_traceparent() == expected
         assert current_request_id() == "r"
     assert current_traceparent() is None
 
@@ -64,14 +65,14 @@ def test_credentials_are_struck_out_wherever_they_stand(secret: str) -> None:
         raise ValueError(f"refused {secret}")
     except ValueError:
         record = logging.LogRecord("t", logging.ERROR, "", 0, "call with %s", (secret,), sys.exc_info())
-    record.fields = {"given": secret}
+    record.fields = {"traceparent": secret}
     line = JsonFormatter(service="auth", role="api").format(record)
     assert secret not in line
     assert "hunter2" not in line
-    assert json.loads(line)["fields"]["given"]
+    assert json.loads(line)["fields"]["traceparent"]
 
 
-def test_every_metric_can_be_made_as_what_it_is() -> None:
+def test_every_metric_can_be_created_as_its_kind() -> None:
     metrics = Metrics()
     makers = {Kind.COUNTER: metrics.counter, Kind.GAUGE: metrics.gauge, Kind.HISTOGRAM: metrics.histogram}
     for metric in Metric:
@@ -79,7 +80,7 @@ def test_every_metric_can_be_made_as_what_it_is() -> None:
         assert f"# TYPE {metric.value.name}".encode() in metrics.render()
 
 
-def test_methods_that_nobody_knows_are_one_series() -> None:
+def test_unknown_methods_share_one_series() -> None:
     metrics = Metrics()
     http = HttpMetrics(metrics)
     http.observe("BREW", "unrouted", 404, 0.01)

@@ -16,15 +16,15 @@ from segops_testkit.http import in_process
 from tests.unit.web.conftest import KEY, VIEWER, WRITER, Works
 
 
-@pytest.mark.parametrize("given", ["a-request.of:mine_1", "0" * 128])
-async def test_a_sane_request_id_comes_back(client: httpx.AsyncClient, given: str) -> None:
-    answer = await client.get("/api/things/", headers={"X-Request-Id": given})
-    assert answer.headers.get_list("x-request-id") == [given]
+@pytest.mark.parametrize("request_id", ["a-request.of:mine_1", "0" * 128])
+async def test_a_sane_request_id_comes_back(client: httpx.AsyncClient, request_id: str) -> None:
+    answer = await client.get("/api/things/", headers={"X-Request-Id": request_id})
+    assert answer.headers.get_list("x-request-id") == [request_id]
 
 
-@pytest.mark.parametrize("given", [None, "", "a b", "x" * 129, 'a"b', "ä", "a\tb"])
-async def test_any_other_is_replaced_by_a_uuid7(client: httpx.AsyncClient, given: str | None) -> None:
-    headers = [] if given is None else [(b"X-Request-Id", given.encode())]
+@pytest.mark.parametrize("request_id", [None, "", "a b", "x" * 129, 'a"b', "ä", "a\tb"])
+async def test_any_other_is_replaced_by_a_uuid7(client: httpx.AsyncClient, request_id: str | None) -> None:
+    headers = [] if request_id is None else [(b"X-Request-Id", request_id.encode())]
     answer = await client.get("/api/things/", headers=headers)
     assert uuid.UUID(answer.headers["x-request-id"]).version == 7
 
@@ -39,7 +39,7 @@ async def test_security_headers_are_on_every_answer(client: httpx.AsyncClient, p
     assert "server" not in headers
 
 
-async def test_a_failure_is_logged_with_the_request_and_not_told(
+async def test_a_failure_is_logged_with_the_request_and_not_shown(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
@@ -67,7 +67,7 @@ async def test_a_problem_is_answered_as_it_was_raised(
 
 
 @pytest.mark.parametrize(("path", "retry"), [("/api/things/away/warehouse/", "1"), ("/api/things/away/service/", "3")])
-async def test_what_is_away_is_a_503(client: httpx.AsyncClient, path: str, retry: str) -> None:
+async def test_an_unavailable_store_is_a_503(client: httpx.AsyncClient, path: str, retry: str) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, retry)
     assert "10.0.0.7" not in answer.text

@@ -28,7 +28,7 @@ async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
     assert wire.taken == 0
 
 
-async def test_a_client_that_leaves_is_told_nothing() -> None:
+async def test_a_client_that_leaves_gets_no_response() -> None:
     with pytest.raises(ClientDisconnect):
         await read_body(Wire(iter([b"a"]), ends=False).request())
 

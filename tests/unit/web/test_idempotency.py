@@ -69,7 +69,7 @@ async def test_a_lasting_refusal_is_an_answer(client: httpx.AsyncClient, works: 
 
 
 @pytest.mark.parametrize("name", ["many", "broken"])
-async def test_what_may_go_better_next_time_is_tried_again(client: httpx.AsyncClient, works: Works, name: str) -> None:
+async def test_transient_failures_are_not_stored(client: httpx.AsyncClient, works: Works, name: str) -> None:
     for _ in range(2):
         assert (await make(client, name)).status_code in (429, 500)
     assert works.made == 2

@@ -26,7 +26,7 @@ def cut(body: bytes, size: int) -> Iterable[bytes]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-async def test_what_is_sent_is_read(size: int) -> None:
+async def test_a_body_is_read_as_sent(size: int) -> None:
     first, second = Random(1).randbytes(5_000), b"a" * 5_000
     assert await read(Wire(iter(cut(first + second, size)))) == first + second
     packed = gzip.compress(first) + gzip.compress(second)
@@ -62,13 +62,13 @@ async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
     assert wire.taken == 0
 
 
-async def test_a_client_that_leaves_is_told_nothing() -> None:
+async def test_a_client_that_leaves_gets_no_response() -> None:
     with pytest.raises(ClientDisconnect):
         await read(Wire(iter([b"a"]), ends=False))
 
 
 @pytest.mark.parametrize("body", [b"plain", gzip.compress(b"a", mtime=0)[:-1], gzip.compress(b"a", mtime=0) + b"more"])
-async def test_what_is_not_as_encoded_is_refused(body: bytes) -> None:
+async def test_a_wrong_encoding_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedRequest):
         await read(Wire(iter([body])), **GZIP)
     with pytest.raises(UnsupportedMedia):
@@ -82,8 +82,8 @@ async def pieces_of(body: bytes, size: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 async def test_lines_are_found_wherever_the_body_is_cut(size: int) -> None:
-    found = [line async for lines in lines_of(pieces_of(b"a\r\n\nbc\n\xc3\xa9\r\nlast", size)) for line in lines]
-    assert found == [b"a", b"", b"bc", "é".encode(), b"last"]
+    lines = [line async for lines in lines_of(pieces_of(b"a\r\n\nbc\n\xc3\xa9\r\nlast", size)) for line in lines]
+    assert lines == [b"a", b"", b"bc", "é".encode(), b"last"]
 
 
 async def test_a_line_without_end_is_given_up() -> None:

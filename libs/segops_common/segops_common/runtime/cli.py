@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -27,9 +27,9 @@ class Service(Generic[B]):
     bootstrap: Callable[[], B]
     roles: Mapping[str, tuple[str, Callable[[B], Awaitable[None]]]]
 
-    def main(self) -> int:
+    def main(self, command_line: Sequence[str] | None = None) -> int:
         """Run the role that the command line names; return 1 when `migrate --check` finds pending migrations."""
-        arguments = self._parser().parse_args()
+        arguments = self._parser().parse_args(command_line)
         collaborators = self.bootstrap()
         configure_logging(service=self.name, role=arguments.role, level=collaborators.log_level)
         if arguments.role == "migrate":
