@@ -82,7 +82,7 @@ class CountPhrases:
     times: str
     """After "did …": `{}` is "once" or "5 times"."""
     bound: str
-    """After "must be": `{}` is a number."""
+    """As a bound: `{}` is a number."""
 
 
 COUNT_OPERATORS: Final[Mapping[CountOperator, CountPhrases]] = {

@@ -1,8 +1,10 @@
 """Patterns that the language accepts compile in ClickHouse, which matches them."""
 
 from collections.abc import AsyncIterator
+from random import Random
 
 import pytest
+from pydantic_core import PydanticCustomError
 
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError
 from segops_language.filters import PatternFilter
@@ -30,6 +32,45 @@ MATCHES = [
     ("^日本$", "日本"),
     ("^日本$", "日本語"),
 ]
+
+
+PARTS = [
+    "a",
+    "b",
+    ".",
+    "é",
+    "日",
+    "😀",
+    "abc",
+    "é?",
+    "日{0,2}",
+    "😀*",
+    "abcé?",
+    "[a-c]",
+    "[^a]",
+    "[é-ü]",
+    "\\d",
+    "\\W",
+    "\\b",
+]
+PARTS += [
+    "^",
+    "$",
+    "\\pL",
+    "\\p{Greek}",
+    "\\x{1F600}?",
+    "(?i)",
+    "(?s)",
+    "(?-s)",
+    "(?i:é)",
+    "(?P<é>abc)",
+    "(abcß)?",
+    "|",
+    "\\Qa.é\\E",
+]
+PARTS += ["\\C", "[\\d-z]", "(?=a)", "(?<!a)", "\\1", "[z-a]", "a{1001}", "a**", "(", ")"]
+TEXTS = ["", "a", "ab", "abc", "abcé", "ABCÉ", "caf", "日", "日本", "😀", "a\nb", "x1", "abcabc", "ß", "é"]
+PATTERNS = 150
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +108,21 @@ async def test_clickhouse_matches_what_the_reference_matches(clickhouse: ClickHo
     query = "SELECT toString(match(materialize({text:String}), {pattern:String}))"
     answer = await clickhouse.query(query, {"text": text, "pattern": clickhouse_pattern(pattern)})
     assert bool(int(answer.rows[0][0])) == passes(check, {"p": text}, 0)
+
+
+async def test_generated_patterns_compile_and_match_the_same(clickhouse: ClickHouse) -> None:
+    random, valid = Random(23), 0
+    for _ in range(PATTERNS):
+        pattern = "".join(random.choice(PARTS) for _ in range(random.randint(1, 5)))
+        try:
+            parse_pattern(pattern)
+        except PydanticCustomError:
+            continue
+        valid += 1
+        check = PatternFilter(property="p", operator="matches", value=pattern)
+        query = "SELECT arrayMap(text -> match(text, {pattern:String}), materialize({texts:Array(String)}))"
+        answer = await clickhouse.query(query, {"texts": TEXTS, "pattern": clickhouse_pattern(pattern)})
+        assert [bool(value) for value in answer.rows[0][0]] == [passes(check, {"p": text}, 0) for text in TEXTS], (
+            pattern
+        )
+    assert valid > PATTERNS / 3

@@ -18,7 +18,7 @@ from segops_language.conditions.base import (
     ProfileView,
     PropertyRead,
 )
-from segops_language.conditions.shared import compared_evidence, constant_range, values_at, window_ages
+from segops_language.conditions.shared import compared_evidence, constant_of_whole_number, values_at, window_ages
 from segops_language.filters import Where
 from segops_language.model import Negate, Optional
 from segops_language.operators import NUMERIC, SCALAR, CountOperator, compare
@@ -116,10 +116,7 @@ def _constant(condition: EventAggregate) -> bool | None:
     """Numbers of different values are whole numbers from 0; other aggregates may be any number."""
     if condition.function != "distinct":
         return None
-    low, high = constant_range(condition.operator, condition.value, 0)
-    if condition.operator == "neq":
-        return True if low > high else None
-    return False if low > high else True if (low, high) == (0, math.inf) else None
+    return constant_of_whole_number(condition.operator, condition.value, 0)
 
 
 def _phrase(condition: EventAggregate) -> str:

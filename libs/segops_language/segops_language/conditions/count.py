@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from segops_language.conditions.base import (
     ProfileView,
     PropertyRead,
 )
-from segops_language.conditions.shared import compared_evidence, constant_range, values_at, window_ages
+from segops_language.conditions.shared import compared_evidence, constant_of_whole_number, values_at, window_ages
 from segops_language.filters import Where
 from segops_language.model import Negate, Optional
 from segops_language.operators import COUNT_OPERATORS, SCALAR, CountOperator, compare
@@ -68,12 +67,10 @@ def _evidence(condition: EventCount, profile: ProfileView) -> Evidence:
 
 
 def _constant(condition: EventCount) -> bool | None:
-    """Counts are whole numbers from 0; counts for each value are from 1, and there may be none."""
-    per_value = condition.per is not None
-    low, high = constant_range(condition.operator, condition.value, 1 if per_value else 0)
-    if condition.operator == "neq":
-        return True if low > high and not per_value else None
-    return False if low > high else True if (low, high) == (0, math.inf) else None
+    if condition.per is None:
+        return constant_of_whole_number(condition.operator, condition.value, 0)
+    # Counts for each value begin at 1. A profile without values satisfies no operator, so none holds for everyone.
+    return None if condition.operator == "neq" else constant_of_whole_number(condition.operator, condition.value, 1)
 
 
 def _phrase(condition: EventCount) -> str:

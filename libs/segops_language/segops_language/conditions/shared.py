@@ -43,11 +43,21 @@ def compared_evidence(
     text = "no value" if number is None else f"{number:.15g}"
     # JSON has no infinities.
     shown: JsonValue = number if number is None or math.isfinite(number) else text
-    compared = f"{text} of {target}" if operator == "gte" else f"{text}, must be {bound}"
+    compared = f"{text} of {target}" if operator == "gte" else f"{text} (target: {bound})"
     return Evidence(value=shown, target=target, text=compared, requirement=f"{bound} {subject}", events=events)
 
 
-def constant_range(operator: CountOperator, value: Threshold, least: int) -> tuple[float, float]:
+def constant_of_whole_number(operator: CountOperator, value: Threshold, least: int) -> bool | None:
+    """Return whether every whole number from `least` on satisfies the operator, or none; None when that depends."""
+    low, high = _range(operator, value, least)
+    if operator == "neq":
+        return True if low > high else None
+    if low > high:
+        return False
+    return True if (low, high) == (0, math.inf) else None
+
+
+def _range(operator: CountOperator, value: Threshold, least: int) -> tuple[float, float]:
     """Return the whole numbers from `least` on that satisfy (for `neq`, that fail) the operator, both ends included."""
     low, high = (value[0], value[-1]) if isinstance(value, tuple) else (value, value)
     match operator:

@@ -1,1 +1,1 @@
-"""The language in plain Python: what SQL is tested against, and explanations are made of."""
+"""Evaluates, forecasts and explains definitions in plain Python; independent of the compiler that is tested against it."""

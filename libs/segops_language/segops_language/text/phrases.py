@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -12,6 +11,7 @@ from segops_language.canonical import to_json
 from segops_language.filters import AnyFilter
 from segops_language.model import LanguageModel
 from segops_language.operators import OPERATORS
+from segops_language.text.parts import quoted
 from segops_language.windows import AnyWindow
 
 _LISTED: Final = 5
@@ -89,8 +89,3 @@ def last_phrase(text: str) -> str:
 def number_phrase(value: float) -> str:
     """Return a number without an exponent."""
     return format(Decimal(str(value)), "f")
-
-
-def quoted(value: object) -> str:
-    """Return a value as JSON."""
-    return json.dumps(value, ensure_ascii=False)
