@@ -128,3 +128,24 @@ def test_many_predicates_on_one_event_type_take_several_statements() -> None:
     assert [len(each.predicates) for each in statements] == [44, 44, 42]
     assert {predicate for each in statements for predicate in each.predicates} == set(predicates)
     assert statements == list(statements_for(1, predicates[::-1], NOW_MS))
+
+
+_TRAIT: dict[str, Any] = {"type": "user_property"}
+_COUNT: dict[str, Any] = {"type": "event_count", "event_type": "a", "operator": "gte", "value": 1}
+
+
+@pytest.mark.parametrize("fields", [_TRAIT, _COUNT], ids=["traits", "counts"])
+def test_no_text_is_longer_than_a_field_of_a_request(fields: dict[str, Any]) -> None:
+    """ClickHouse refuses a longer one with its error 1000."""
+    filters = [
+        {"property": f"key {n}.0.{n}", "operator": "before", "value": "2026-03-01T12:00:00Z"} for n in range(100, 160)
+    ]
+    conditions = [fields | (each if fields == _TRAIT else {"where": [each]}) for each in filters]
+    definition = Group.model_validate({"logic": "AND", "conditions": conditions})
+    predicates = predicates_of(compile_definition(definition, NOW_MS, segment_id=7))
+
+    statements = list(statements_for(1, predicates, NOW_MS))
+
+    assert len(statements) > 1
+    assert max(len(each.sql.encode()) for each in statements) < 128 * 1024
+    assert sorted(map(repr, predicates)) == sorted(repr(each) for one in statements for each in one.predicates)

@@ -1,7 +1,7 @@
 """From predicates to statements: as few as possible, since predicates that read the same rows share one.
 
 There is one statement for each event type, one for each sequence, one for all traits, one for all samples, one for all
-static lists, and one for the universe. Very many predicates on one event type, or on traits, take several.
+static lists, and one for the universe. Very many predicates on the same rows, or very long ones, take several.
 A statement groups rows by profile, measures what its predicates need to know, and turns each verdict on a measure into
 a bitmap over the dense numbers of the profiles.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeVar, assert_never
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
@@ -39,6 +40,8 @@ _MAX_PREDICATES: Final = 64
 """Per statement. Four statements for 200 conditions on one event type took five sixths of the time of a single one, and
 a fifth when these were aggregates behind patterns. Several statements also report progress in between, and each has a
 time limit of its own."""
+_MAX_SQL_BYTES: Final = 120_000
+"""ClickHouse accepts 128 KiB in a field of a request (`http_max_field_value_size`), and the text is one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +120,15 @@ def statements_for(tenant_id: int, predicates: Collection[Predicate], as_of_ms: 
         groups.add(predicate)
     for pattern, of_events in groups.by_pattern.items():
         for some in _shared_out(of_events):
-            yield _event_statement(tenant_id, pattern, some)
+            yield from _fitting(some, partial(_event_statement, tenant_id, pattern))
     for predicate, rows in groups.with_own_rows:
         yield _own_statement(tenant_id, predicate, rows)
     for traits in _shared_out(groups.of_identify_calls):
-        yield _identify_statement(tenant_id, traits, as_of_ms)
+        yield from _fitting(traits, partial(_identify_statement, tenant_id, as_of_ms))
     if groups.of_profiles:
-        yield _profile_statement(tenant_id, groups.of_profiles)
+        yield from _fitting(groups.of_profiles, partial(_profile_statement, tenant_id))
     if groups.of_static_lists:
-        yield _static_list_statement(tenant_id, groups.of_static_lists)
+        yield from _fitting(groups.of_static_lists, partial(_static_list_statement, tenant_id))
 
 
 def _shared_out(predicates: list[T]) -> Iterator[list[T]]:
@@ -135,6 +138,18 @@ def _shared_out(predicates: list[T]) -> Iterator[list[T]]:
     alike = sorted(predicates, key=repr)
     size = math.ceil(len(alike) / math.ceil(len(alike) / _MAX_PREDICATES))
     return (alike[start : start + size] for start in range(0, len(alike), size))
+
+
+def _fitting(predicates: Sequence[T], statement_of: Callable[[Sequence[T]], Statement]) -> Iterator[Statement]:
+    """Yield one statement, or several if its text would be longer than ClickHouse accepts."""
+    statement = statement_of(predicates)
+    if len(predicates) == 1 or len(statement.sql.encode()) <= _MAX_SQL_BYTES:
+        yield statement
+        return
+    alike = sorted(predicates, key=repr)
+    middle = len(alike) // 2
+    yield from _fitting(alike[:middle], statement_of)
+    yield from _fitting(alike[middle:], statement_of)
 
 
 def universe_statement(tenant_id: int, as_of_ms: int) -> Statement:
@@ -186,7 +201,7 @@ def _own_statement(tenant_id: int, predicate: Predicate, rows: OwnRows) -> State
     return Statement(sql, bind.values, (predicate,), kind.width)
 
 
-def _identify_statement(tenant_id: int, predicates: Sequence[Predicate], as_of_ms: int) -> Statement:
+def _identify_statement(tenant_id: int, as_of_ms: int, predicates: Sequence[Predicate]) -> Statement:
     bind = Bindings()
     tenant = bind.integer(tenant_id)
     measures_sql = ", ".join(
