@@ -17,17 +17,17 @@ from segops_membership.service.use_cases import UseCases
 
 
 def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> FastAPI:
-    """The documented HTTP interface over the given resources."""
+    """Return the API."""
     return create_app(
         title="SegOps membership",
-        description="Which segments a user is in, now or as of any past instant, and what a definition would change.",
+        description="Looks up the segments of a user, now or at a past instant, and analyses definitions before they are saved.",
         lifespan=lifespan,
         routers=[lookup, explain, analysis, internal],
         tags=[
-            {"name": "membership", "description": "Looking up membership."},
+            {"name": "membership", "description": "Membership lookups and their explanations."},
             {
                 "name": "analysis",
-                "description": "What definitions select before they are saved, and how segments overlap.",
+                "description": "Previews and plans of definitions, and overlaps of segments.",
             },
         ],
         metrics=metrics,
@@ -35,7 +35,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
 
 
 def openapi_document() -> dict[str, Any]:
-    """The API's OpenAPI document, made without any engine."""
+    """Return the OpenAPI document. Needs no engine."""
     return document_of(api_app)
 
 

@@ -54,7 +54,7 @@ async def read_body(request: Request) -> bytes:
     try:
         return _gunzip(wire) if encoding == "gzip" else _unzstd(wire)
     except (zlib.error, zstd.ZstdError) as error:
-        raise _malformed_encoding() from error
+        raise malformed_encoding() from error
 
 
 def require_json(request: Request, *also: str) -> None:
@@ -141,7 +141,7 @@ def _gunzip(wire: bytes) -> bytes:
         if len(out) > MAX_INFLATED_BYTES:
             raise _too_large()
         if not inflater.eof:
-            raise _malformed_encoding()
+            raise malformed_encoding()
         wire = inflater.unused_data
     return bytes(out)
 
@@ -154,7 +154,7 @@ def _unzstd(wire: bytes) -> bytes:
         if len(out) > MAX_INFLATED_BYTES:
             raise _too_large()
         if not inflater.eof:
-            raise _malformed_encoding()
+            raise malformed_encoding()
         wire = inflater.unused_data
     return bytes(out)
 
@@ -170,7 +170,8 @@ def _too_deep() -> MalformedRequest:
     return MalformedRequest(f"The body must not nest deeper than {MAX_DEPTH} levels.", slug="too-deep")
 
 
-def _malformed_encoding() -> MalformedRequest:
+def malformed_encoding() -> MalformedRequest:
+    """Return the problem for a body that does not match its Content-Encoding."""
     return MalformedRequest("The body must be encoded as its `Content-Encoding` says.", slug="malformed-encoding")
 
 

@@ -11,13 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from segops_common.core.problems import (
     Fault,
-    MalformedRequest,
     PayloadTooLarge,
     RequestTimeout,
     UnsupportedMedia,
     ValidationFailed,
 )
-from segops_common.web.request.body import READ_TIMEOUT_S
+from segops_common.web.request.body import READ_TIMEOUT_S, malformed_encoding
 
 MAX_STREAM_BYTES: Final = 64 << 20
 MAX_INFLATED_STREAM_BYTES: Final = 256 << 20
@@ -113,11 +112,11 @@ class _Inflater:
                 yield self._member.decompress(wire, _PIECE_BYTES)
                 wire = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
         except zlib.error as error:
-            raise _malformed_encoding() from error
+            raise malformed_encoding() from error
 
     def end(self) -> None:
         if self._fed and not self._member.eof:
-            raise _malformed_encoding()
+            raise malformed_encoding()
 
 
 def _too_large() -> PayloadTooLarge:
@@ -130,7 +129,3 @@ def _too_large() -> PayloadTooLarge:
 def _long_line(number: int) -> ValidationFailed:
     fault = Fault(f"body[line {number}]", "wrong-length", f"must not exceed {MAX_LINE_BYTES} bytes")
     return ValidationFailed(f"A line must not exceed {MAX_LINE_BYTES} bytes.", errors=[fault])
-
-
-def _malformed_encoding() -> MalformedRequest:
-    return MalformedRequest("The body must be encoded as its `Content-Encoding` says.", slug="malformed-encoding")
