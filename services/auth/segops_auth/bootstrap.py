@@ -36,7 +36,7 @@ from segops_common.runtime.resources import opened_postgres, opened_redis
 from segops_common.security.tokens import TokenSigner, TokenVerifier
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
-from segops_common.stores.redis import RedisBreaker
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.web.app import Running
 
 SERVICE: Final = "auth"

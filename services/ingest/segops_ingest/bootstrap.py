@@ -12,7 +12,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, TopicCreation
 from segops_common.runtime.resources import opened_clickhouse, opened_redis
-from segops_common.stores.redis import RedisBreaker
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running

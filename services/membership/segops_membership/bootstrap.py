@@ -17,7 +17,7 @@ from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, PostgresMigrations, TopicCreation
 from segops_common.runtime.resources import opened_clickhouse, opened_postgres, opened_redis
 from segops_common.stores.clickhouse import ClickHouse
-from segops_common.stores.redis import RedisBreaker
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop

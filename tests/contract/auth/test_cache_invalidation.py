@@ -14,7 +14,7 @@ from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
 from segops_common.core.clock import SystemClock
-from segops_common.stores.redis import RedisBreaker
+from segops_common.stores.redis_breaker import RedisBreaker
 
 TIMEOUT_S = 20.0
 # Ids that no other test uses: the channel is shared.

@@ -16,7 +16,7 @@ from segops_auth.domain.rate_limit import Limit
 from segops_auth.ports.throttle import Throttle
 from segops_common.core.clock import SystemClock
 from segops_common.core.problems import RateLimited
-from segops_common.stores.redis import RedisBreaker
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_testkit.clock import ManualClock
 from tests.contract.auth.rows import unique
 

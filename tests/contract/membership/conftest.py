@@ -14,7 +14,8 @@ from segops_common.contracts.topics import COMPUTE_RESULTS, EVENTS, MEMBERSHIP_C
 from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
-from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.stores.redis import create_redis
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_language.events import Event

@@ -13,7 +13,8 @@ from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.stores.redis import create_redis
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics

@@ -30,7 +30,8 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import migrate
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.postgres_migrations import migrate_postgres
-from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.stores.redis import create_redis
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.streams.open import open_event_log

@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from segops_common.core.clock import Clock, SystemClock
 from segops_common.core.problems import Unavailable
-from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.stores.redis import create_redis
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.redis.membership_cache import (

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from redis.asyncio import Redis
 
-from segops_common.stores.redis import FAILURES_TO_OPEN, RedisBreaker, RedisUnavailable, create_redis
+from segops_common.stores.redis import create_redis
+from segops_common.stores.redis_breaker import FAILURES_TO_OPEN, RedisBreaker, RedisUnavailable
 from segops_testkit.clock import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

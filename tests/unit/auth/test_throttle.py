@@ -11,7 +11,8 @@ from segops_auth.adapters.memory.throttle import MAX_SUBJECTS, MemoryThrottle
 from segops_auth.adapters.redis.throttle import RedisThrottle
 from segops_auth.domain.rate_limit import Limit
 from segops_common.core.problems import RateLimited
-from segops_common.stores.redis import RedisBreaker, create_redis
+from segops_common.stores.redis import create_redis
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_testkit.clock import ManualClock
 
 LIMIT = Limit(name="login-email", quota=3, period_s=60)

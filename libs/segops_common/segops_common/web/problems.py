@@ -16,7 +16,7 @@ from segops_common.contracts.http import PROBLEM_MEDIA_TYPE
 from segops_common.core import problems as errors
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX, Fault, Problem, Unavailable
 from segops_common.stores.clickhouse import ClickHouseUnavailable
-from segops_common.stores.redis import RedisUnavailable
+from segops_common.stores.redis_breaker import RedisUnavailable
 from segops_common.web.request.path_dispatch import RouteTable
 from segops_common.web.request.validation import MAX_FAULTS, faults_of, invalid
 

@@ -6,7 +6,7 @@ import logging
 
 from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
 from segops_common.security.cache_invalidation import key_changed, user_changed
-from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+from segops_common.stores.redis_breaker import RedisBreaker, RedisUnavailable
 
 _log = logging.getLogger(__name__)
 

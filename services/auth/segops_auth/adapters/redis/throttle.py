@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from segops_auth.adapters.memory.throttle import MemoryThrottle
 from segops_auth.domain.rate_limit import Limit, rate_limited
 from segops_common.core.clock import Clock
-from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+from segops_common.stores.redis_breaker import RedisBreaker, RedisUnavailable
 
 # As `domain/rate_limit.py`, in microseconds of the server's clock. Returns the microseconds to wait, 0 if counted.
 _CONSUME: Final = """

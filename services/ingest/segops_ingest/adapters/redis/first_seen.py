@@ -8,7 +8,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+from segops_common.stores.redis_breaker import RedisBreaker, RedisUnavailable
 from segops_ingest.adapters.metrics import IngestMetrics
 
 KEPT: Final = timedelta(days=7)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any, Final, TypeVar
 
-from segops_common.stores.redis import RedisBreaker, RedisUnavailable
+from segops_common.stores.redis_breaker import RedisBreaker, RedisUnavailable
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.membership import CacheEntry
 

@@ -1,0 +1,45 @@
+"""The circuit breaker of Redis: a dead or frozen server costs a few short time-outs, not every call.
+
+Redis holds caches only, so callers continue without it: slower, and never with a wrong result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from segops_common.core.clock import Clock
+
+FAILURES_TO_OPEN: Final = 5
+OPEN_S: Final = 1.0
+T = TypeVar("T")
+
+
+class RedisUnavailable(Exception):
+    """Redis does not respond, or the breaker is open: continue without it."""
+
+
+class RedisBreaker:
+    """A circuit breaker: after 5 consecutive failures it refuses all commands for a second, then tries the next."""
+
+    def __init__(self, *, redis: Redis, clock: Clock) -> None:
+        self.redis = redis
+        self._clock = clock
+        self._failures = 0
+        self._open_until = 0.0
+
+    async def run(self, command: Callable[[Redis], Awaitable[T]]) -> T:
+        """Return the command's result. Raises RedisUnavailable, without a call while the breaker is open."""
+        if self._failures >= FAILURES_TO_OPEN and self._clock.monotonic() < self._open_until:
+            raise RedisUnavailable("Redis has not responded recently")
+        try:
+            result = await command(self.redis)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failures += 1
+            self._open_until = self._clock.monotonic() + OPEN_S
+            raise RedisUnavailable(str(error)) from error
+        self._failures = 0
+        return result
