@@ -55,14 +55,14 @@ async def test_absent_and_foreign_segments_are_refused_alike(client: httpx.Async
     answers = []
     for absent in (foreign, deleted, 2**62):
         body = {"name": "Refers", "tenant": 1, "segment_type": "rule", "definition": to(absent)}
-        made = await client.post("/api/segments/", json=body, headers=OWNER)
+        creation = await client.post("/api/segments/", json=body, headers=OWNER)
         changed = await change(client, own["id"], to(absent))
-        said = await client.post(
+        report = await client.post(
             "/api/segments/validate/", json={"definition": to(absent), "tenant": 1}, headers=bearer("viewer")
         )
-        for answer in (made, changed):
+        for answer in (creation, changed):
             assert (answer.status_code, slug(answer)) == (422, "validation-failed")
-        answers += [made.json()["errors"], changed.json()["errors"], said.json()["errors"]]
+        answers += [creation.json()["errors"], changed.json()["errors"], report.json()["errors"]]
     assert all(errors == answers[0] for errors in answers)
     assert [(fault["path"], fault["code"]) for fault in answers[0]] == [(PATH, "segment-not-found")]
     read = (await client.get(f"/api/segments/{own['id']}/", headers=OWNER)).json()
@@ -77,8 +77,8 @@ async def test_a_cycle_is_refused(client: httpx.AsyncClient, length: int) -> Non
     cycle = ", ".join(map(str, [ids[0], *reversed(ids)]))
     assert f": {cycle}." in answer.json()["detail"]
     body = {"definition": to(ids[-1]), "tenant": 1, "segment_id": ids[0]}
-    said = (await client.post("/api/segments/validate/", json=body, headers=OWNER)).json()
-    assert (said["valid"], said["errors"]) == (False, answer.json()["errors"])
+    report = (await client.post("/api/segments/validate/", json=body, headers=OWNER)).json()
+    assert (report["valid"], report["errors"]) == (False, answer.json()["errors"])
     assert (await change(client, ids[0], to())).status_code == 200
 
 
@@ -128,16 +128,16 @@ async def test_references_that_lead_too_far_are_refused(client: httpx.AsyncClien
 
 
 async def test_validation_checks_references_only_with_a_tenant(client: httpx.AsyncClient) -> None:
-    async def said(**body: object) -> httpx.Response:
+    async def validate(**body: object) -> httpx.Response:
         return await client.post("/api/segments/validate/", json={"definition": to(2**62), **body}, headers=OWNER)
 
-    assert (await said()).json() == {"valid": True, "errors": [], "warnings": [], "observed": False}
-    foreign = [await said(tenant=tenant) for tenant in (2, 999_999)]
+    assert (await validate()).json() == {"valid": True, "errors": [], "warnings": [], "observed": False}
+    foreign = [await validate(tenant=tenant) for tenant in (2, 999_999)]
     assert {(answer.status_code, slug(answer), answer.json()["detail"]) for answer in foreign} == {
         (403, "tenant-mismatch", foreign[0].json()["detail"])
     }
-    assert (await said(tenant=1, segment_id=2**62)).status_code == 404
-    alone = await said(segment_id=5)
+    assert (await validate(tenant=1, segment_id=2**62)).status_code == 404
+    alone = await validate(segment_id=5)
     assert (alone.status_code, faults(alone)) == (422, {("tenant", "required")})
 
 

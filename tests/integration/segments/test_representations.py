@@ -79,15 +79,15 @@ async def test_versions_are_read_and_compared(client: httpx.AsyncClient) -> None
 async def test_a_validation_report_warns_about_likely_mistakes(client: httpx.AsyncClient) -> None:
     never = {"type": "event_count", "event_type": "only here", "operator": "lt", "value": 0}
     definition = {"logic": "AND", "conditions": [never]}
-    made = await create(client, definition=definition)
+    segment = await create(client, definition=definition)
 
-    async def warned(**more: Any) -> list[tuple[str, str]]:
+    async def warnings(**more: Any) -> list[tuple[str, str]]:
         body = {"definition": definition, **more}
         report = (await client.post("/api/segments/validate/", json=body, headers=OWNER)).json()
         assert (report["valid"], report["observed"]) == (True, False)
         return [(warning["path"], warning["code"]) for warning in report["warnings"]]
 
     odd = ("definition.conditions[0]", "always-false")
-    assert await warned() == [odd]
-    assert await warned(tenant=1) == [("definition", "duplicate-segment"), odd]
-    assert await warned(tenant=1, segment_id=made["id"]) == [odd]
+    assert await warnings() == [odd]
+    assert await warnings(tenant=1) == [("definition", "duplicate-segment"), odd]
+    assert await warnings(tenant=1, segment_id=segment["id"]) == [odd]

@@ -9,13 +9,13 @@ from tests.integration.segments.requests import OWNER, PRICING, STARTER, Json, a
 
 
 async def test_the_quickstart_creates_defines_and_computes_a_segment(client: httpx.AsyncClient) -> None:
-    made = await client.post(
+    creation = await client.post(
         "/api/segments/",
         json={"name": "Pricing Page Visitors", "tenant": 1, "segment_type": "rule"},
         headers=OWNER,
     )
-    assert made.status_code == 201
-    segment = made.json()
+    assert creation.status_code == 201
+    segment = creation.json()
     assert segment["name"] == "Pricing Page Visitors"
     assert isinstance(segment["id"], int)
     assert set(segment) == {
@@ -32,7 +32,7 @@ async def test_the_quickstart_creates_defines_and_computes_a_segment(client: htt
         "created_at",
         "updated_at",
     }
-    assert made.headers["location"] == f"/api/segments/{segment['id']}/"
+    assert creation.headers["location"] == f"/api/segments/{segment['id']}/"
     path = f"/api/segments/{segment['id']}"
     defined = await client.patch(f"{path}/", json={"definition": PRICING}, headers=OWNER)
     assert defined.status_code == 200
@@ -46,11 +46,11 @@ async def test_the_quickstart_creates_defines_and_computes_a_segment(client: htt
 
 
 async def test_a_segment_is_read_as_it_was_written(client: httpx.AsyncClient) -> None:
-    made = await create(client, definition=PRICING, description="who looked at the prices")
-    read = await client.get(f"/api/segments/{made['id']}/", headers=OWNER)
+    segment = await create(client, definition=PRICING, description="who looked at the prices")
+    read = await client.get(f"/api/segments/{segment['id']}/", headers=OWNER)
     shown = read.json()
     served = shown.pop("membership")
-    assert shown == made
+    assert shown == segment
     assert (served["run_id"], served["stale"], served["stale_reason"]) == (None, True, "never-computed")
     assert read.headers["etag"] == '"1"'
 
@@ -125,7 +125,7 @@ async def test_a_deleted_segment_is_absent_everywhere(client: httpx.AsyncClient)
 
 
 async def test_the_list_is_paged_and_filtered_by_tenant(client: httpx.AsyncClient) -> None:
-    made = [(await create(client, tenant=2, token="stranger"))["id"] for _ in range(3)]
+    foreign_ids = [(await create(client, tenant=2, token="stranger"))["id"] for _ in range(3)]
     mine: list[int] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -136,7 +136,7 @@ async def test_the_list_is_paged_and_filtered_by_tenant(client: httpx.AsyncClien
         mine += [segment["id"] for segment in page["items"]]
         cursor = page["next_cursor"]
     assert mine == sorted(mine)
-    assert set(made) <= set(mine)
+    assert set(foreign_ids) <= set(mine)
     everything = (await client.get("/api/segments/?limit=1000", headers=bearer("both"))).json()
     assert {segment["tenant"] for segment in everything["items"]} == {1, 2}
 
@@ -243,7 +243,7 @@ async def test_validation_returns_every_error(
 
 async def test_texts_that_look_like_code_are_stored_unchanged(client: httpx.AsyncClient) -> None:
     hostile = "'); DROP TABLE segments-- ${x} {x:String} ` \\ %s \u2028 😀"
-    made = await create(
+    segment = await create(
         client,
         name=hostile,
         definition={
@@ -251,7 +251,7 @@ async def test_texts_that_look_like_code_are_stored_unchanged(client: httpx.Asyn
             "conditions": [{"type": "user_property", "property": hostile, "operator": "eq", "value": 1e300}],
         },
     )
-    read = (await client.get(f"/api/segments/{made['id']}/", headers=OWNER)).json()
+    read = (await client.get(f"/api/segments/{segment['id']}/", headers=OWNER)).json()
     assert (read["name"], read["definition"]["conditions"][0]["property"]) == (hostile, hostile)
     assert read["definition"]["conditions"][0]["value"] == 1e300
 
@@ -269,9 +269,9 @@ async def test_a_creation_that_is_repeated_with_its_key_happens_once(client: htt
 
 async def test_a_key_with_both_segment_scopes_can_use_all_routes(client: httpx.AsyncClient) -> None:
     body = {"name": "By a program", "tenant": 1, "segment_type": "rule", "definition": PRICING}
-    made = await client.post("/api/segments/", json=body, headers=api_key("writer"))
-    assert made.status_code == 201
-    path = f"/api/segments/{made.json()['id']}/"
+    creation = await client.post("/api/segments/", json=body, headers=api_key("writer"))
+    assert creation.status_code == 201
+    path = f"/api/segments/{creation.json()['id']}/"
     assert (await client.get(path, headers=api_key("reader"))).status_code == 200
     versions = (await client.get(f"{path}versions/", headers=api_key("reader"))).json()
     assert versions["items"][0]["created_by"].startswith("key:")

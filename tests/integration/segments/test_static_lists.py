@@ -60,8 +60,8 @@ async def test_every_format_gives_the_same_list(
         put = await client.put(path, content=content, headers=headers | encoding)
         assert put.status_code == 202, put.text
         assert put.json()["accepted"] == len(ids)
-    made, first, second = await changes(engine, segment)
-    assert (made.list_version, made.replace, made.add) == (1, True, ())
+    creation, first, second = await changes(engine, segment)
+    assert (creation.list_version, creation.replace, creation.add) == (1, True, ())
     for change, version in ((first, 2), (second, 3)):
         assert (change.list_version, change.base_version, change.replace) == (version, version - 1, True)
         assert (change.part, change.parts, list(change.add)) == (1, 1, ids)

@@ -197,7 +197,7 @@ class ScheduleContract(StoreContract):
 
     async def test_due_segments_are_those_of_the_domain_rule(self, stored: Stored, tenant: int) -> None:
         random = Random(20)
-        tenants = [tenant, *(new_tenant() for _ in range(5))]
+        tenants = [tenant, *(new_tenant() for _ in range(2))]
         expected: dict[int, list[Segment]] = {}
         for owner in tenants:
             async with stored.writing(owner) as unit:

@@ -66,13 +66,13 @@ async def published(store: MemoryStore) -> list[SegmentChanged]:
 async def test_every_change_is_published_and_nothing_else(
     segments: ManageSegments, store: MemoryStore, clock: ManualClock
 ) -> None:
-    made = await segments.create(new(), by="user:1")
+    segment = await segments.create(new(), by="user:1")
     clock.advance(1)
-    defined = await segments.change(1, made.id, Change(definition=group(trait(5))), expected=1, by="user:1")
+    defined = await segments.change(1, segment.id, Change(definition=group(trait(5))), expected=1, by="user:1")
     assert (defined.version, defined.updated_at) == (2, clock.now())
-    same = await segments.change(1, made.id, Change(definition=group(trait(5.0))), expected=2, by="user:1")
+    same = await segments.change(1, segment.id, Change(definition=group(trait(5.0))), expected=2, by="user:1")
     assert same == defined
-    await segments.change(1, made.id, Change(name="Loyal"), expected=None, by="user:1")
+    await segments.change(1, segment.id, Change(name="Loyal"), expected=None, by="user:1")
     messages = await published(store)
     assert [(message.version, message.definition == NOBODY, message.deleted) for message in messages] == [
         (1, True, False),
@@ -96,25 +96,25 @@ async def test_a_refused_change_stores_nothing(segments: ManageSegments, store: 
 
 
 async def test_a_restored_version_is_a_new_version(segments: ManageSegments) -> None:
-    made = await segments.create(new(definition=group(trait(1))), by="user:1")
-    await segments.change(1, made.id, Change(definition=group(trait(2))), expected=None, by="user:2")
-    restored = await segments.restore(1, made.id, 1, expected=2, by="user:3")
-    assert (restored.version, restored.definition) == (3, made.definition)
-    versions = (await segments.versions(1, made.id, cursor=None, limit=10)).items
+    segment = await segments.create(new(definition=group(trait(1))), by="user:1")
+    await segments.change(1, segment.id, Change(definition=group(trait(2))), expected=None, by="user:2")
+    restored = await segments.restore(1, segment.id, 1, expected=2, by="user:3")
+    assert (restored.version, restored.definition) == (3, segment.definition)
+    versions = (await segments.versions(1, segment.id, cursor=None, limit=10)).items
     assert [(version.number, version.created_by) for version in versions] == [
         (3, "user:3"),
         (2, "user:2"),
         (1, "user:1"),
     ]
     with pytest.raises(NotFound):
-        await segments.restore(1, made.id, 4, expected=None, by="user:1")
+        await segments.restore(1, segment.id, 4, expected=None, by="user:1")
 
 
 async def test_lists_are_paged(segments: ManageSegments) -> None:
-    made = [await segments.create(new(f"{number}"), by="user:1") for number in range(3)]
+    all_segments = [await segments.create(new(f"{number}"), by="user:1") for number in range(3)]
     first = await segments.list({1}, cursor=None, limit=2)
     rest = await segments.list({1}, cursor=first.next_cursor, limit=2)
-    assert [*first.items, *rest.items] == made
+    assert [*first.items, *rest.items] == all_segments
     assert rest.next_cursor is None
     assert (await segments.list({1}, cursor=None, limit=3)).next_cursor is None
     assert (await segments.list(set(), cursor=None, limit=3)).items == ()
@@ -132,9 +132,9 @@ async def test_a_refresh_that_is_not_available_yet_is_refused(segments: ManageSe
 async def test_a_static_segment_must_be_refreshed_manually(segments: ManageSegments) -> None:
     with pytest.raises(ValidationFailed):
         await segments.create(new(refresh="hourly", segment_type="static"), by="user:1")
-    made = await segments.create(new(segment_type="static"), by="user:1")
+    segment = await segments.create(new(segment_type="static"), by="user:1")
     with pytest.raises(ValidationFailed) as refused:
-        await segments.change(1, made.id, Change(refresh="hourly"), expected=None, by="user:1")
+        await segments.change(1, segment.id, Change(refresh="hourly"), expected=None, by="user:1")
     assert [fault.path for fault in refused.value.errors] == ["refresh"]
 
 

@@ -26,6 +26,7 @@ from segops_common.contracts.jobs import (
     SupersededResult,
 )
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX
+from segops_language import Group
 from segops_segments.domain.references import fits_a_job
 from segops_segments.domain.segment import Segment, Version
 
@@ -259,8 +260,21 @@ class Run:
         return ComputeJob(
             run_id=self.id,
             tenant_id=self.tenant_id,
-            segments=tuple(_evaluated_segment(part, versions, static) for part in parts),
-            references=tuple(_referred_segment(segment) for segment in (others if fits_a_job(others) else ())),
+            segments=tuple(
+                _job_segment(
+                    part.segment_id,
+                    part.version,
+                    versions[part.segment_id].definition,
+                    is_static=part.segment_id in static,
+                )
+                for part in parts
+            ),
+            references=tuple(
+                _job_segment(
+                    segment.id, segment.version, segment.definition, is_static=segment.segment_type == "static"
+                )
+                for segment in (others if fits_a_job(others) else ())
+            ),
             as_of=parts[0].as_of,
             requested_by=parts[0].requested_by,
         )
@@ -363,19 +377,7 @@ def _outcome(part: RunPart, result: SucceededResult) -> Outcome:
     )
 
 
-def _evaluated_segment(part: RunPart, versions: Mapping[int, Version], static: Collection[int]) -> JobSegment:
+def _job_segment(segment_id: int, version: int, definition: Group, *, is_static: bool) -> JobSegment:
     return JobSegment(
-        id=part.segment_id,
-        version=part.version,
-        definition=versions[part.segment_id].definition,
-        list_version=part.version if part.segment_id in static else None,
-    )
-
-
-def _referred_segment(segment: Segment) -> JobSegment:
-    return JobSegment(
-        id=segment.id,
-        version=segment.version,
-        definition=segment.definition,
-        list_version=segment.version if segment.segment_type == "static" else None,
+        id=segment_id, version=version, definition=definition, list_version=version if is_static else None
     )
