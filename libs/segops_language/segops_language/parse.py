@@ -81,9 +81,9 @@ def _check_limits(root: object) -> None:
         if _is_condition(node):
             conditions += 1
         elif level > MAX_LEVELS:
-            raise PydanticCustomError("definition-too-complex", "a definition must have at most 8 levels")
+            raise PydanticCustomError("definition-too-complex", f"must have at most {MAX_LEVELS} levels")
         if conditions > MAX_CONDITIONS:
-            raise PydanticCustomError("definition-too-complex", "a definition must have at most 200 conditions")
+            raise PydanticCustomError("definition-too-complex", f"must have at most {MAX_CONDITIONS} conditions")
         pending.extend(_children(node, level))
 
 
@@ -119,7 +119,7 @@ def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
         bound, words = _RANGES[kind]
         return "out-of-range", f"{words} {context[bound]}"
     if kind == "literal_error":
-        return "not-allowed", f"must be one of {context['expected']}"
+        return "not-allowed", f"must be {context['expected']}"
     if kind == "union_tag_invalid":
         return "not-allowed", f"must be one of {context['expected_tags']}"
     return (kind, message) if "-" in kind or kind == "required" else ("invalid", "must be a valid value for this field")

@@ -27,7 +27,7 @@ class RangeWindow(LanguageModel):
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.from_ is None and self.to is None:
-            raise fault_at("from", "required", "must have `last`, or at least one of `from` and `to`")
+            raise fault_at("from", "required", "a window must have `last`, `from` or `to`")
         if _is_empty(self.from_, self.to):
             raise fault_at("to", "window-order", "must be after `from`")
         return self

@@ -1,5 +1,7 @@
 """Every rule of the language: a row that is accepted, and a row that is refused with the path and code of its fault."""
 
+import re
+
 import pytest
 
 from segops_language import InvalidDefinition, parse_definition, to_json
@@ -291,11 +293,16 @@ REFUSED_NODES: dict[str, tuple[object, str, str]] = {
 }
 
 
+VOICE = re.compile(r"(the field is required|there is no such field here|([a-z` ]+ )?must .*[^.])")
+"""How an error detail is written."""
+
+
 @pytest.mark.parametrize(("node", "path", "code"), REFUSED_NODES.values(), ids=REFUSED_NODES.keys())
 def test_an_invalid_node_is_refused_at_its_path(node: object, path: str, code: str) -> None:
     with pytest.raises(InvalidDefinition) as caught:
         parse_definition(group(COUNT, node))
     assert (f"definition.conditions[1]{path}", code) in {(fault.path, fault.code) for fault in caught.value.faults}
+    assert all(VOICE.fullmatch(fault.detail) for fault in caught.value.faults), caught.value.faults
 
 
 @pytest.mark.parametrize("definition", [None, 1, "x", [], True, COUNT], ids=repr)

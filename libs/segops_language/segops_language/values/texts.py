@@ -55,7 +55,7 @@ def parse_pattern(value: object) -> str:
     except re2.error as error:
         # After a colon, RE2 quotes the pattern, which a fault must not repeat.
         reason = error.args[0].decode(errors="replace").partition(":")[0]
-        raise PydanticCustomError("invalid-regex", "must be an RE2 pattern ({reason})", {"reason": reason}) from None
+        raise PydanticCustomError("invalid-regex", "must be an RE2 pattern: {reason}", {"reason": reason}) from None
     return text
 
 
