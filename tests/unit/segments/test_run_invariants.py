@@ -15,7 +15,7 @@ STEPS = 80
 
 
 class RandomTenant:
-    """A tenant with four segments, whose runs are requested, relayed, reported and lost at random."""
+    """A tenant with eight segments, whose runs are requested, relayed, reported and lost at random."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -26,7 +26,7 @@ class RandomTenant:
     async def step(self) -> None:
         """Do one thing."""
         actions = [self.request_one, self.request_some, self.relay, self.report, self.fall_silent]
-        if len(self.segments) > 1 and self.random.random() < 0.02:
+        if len(self.segments) > 1 and self.random.random() < 0.08:
             await self.harness.delete(self.segments.pop())
         else:
             await self.random.choice(actions)()
@@ -92,7 +92,7 @@ def check(runs: list[Run]) -> None:
 @pytest.mark.parametrize("seed", range(8))
 async def test_runs_change_together_wait_for_a_reason_and_come_to_an_end(seed: int) -> None:
     tenant = RandomTenant(seed)
-    tenant.segments = await tenant.harness.create_many(4)
+    tenant.segments = await tenant.harness.create_many(8)
     for _ in range(STEPS):
         await tenant.step()
         check(await tenant.runs())
