@@ -30,7 +30,7 @@ from segops_language.conditions.trait import (
     UserProperty,
 )
 from segops_language.events import IDENTIFY_EVENT
-from segops_language.faults import DefinitionFault, InvalidDefinition
+from segops_language.faults import InvalidDefinition, LanguageFault
 from segops_language.filters import (
     AffixFilter,
     AnyFilter,
@@ -75,7 +75,6 @@ __all__ = [
     "ContainmentFilter",
     "ContainmentTrait",
     "Definition",
-    "DefinitionFault",
     "Duration",
     "EqualityFilter",
     "EqualityTrait",
@@ -93,6 +92,7 @@ __all__ = [
     "InstantText",
     "InstantTrait",
     "InvalidDefinition",
+    "LanguageFault",
     "LanguageModel",
     "LastWindow",
     "Node",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class DefinitionFault:
+class LanguageFault:
     """An error or a warning about one part of a definition; `path` as in `definition.conditions[2].value`."""
 
     path: str
@@ -18,7 +18,7 @@ class DefinitionFault:
 class InvalidDefinition(Exception):
     """The input is not a valid definition; `faults` names each invalid part and never repeats its value."""
 
-    def __init__(self, detail: str, faults: Sequence[DefinitionFault]) -> None:
+    def __init__(self, detail: str, faults: Sequence[LanguageFault]) -> None:
         super().__init__(detail)
         self.detail = detail
         self.faults = tuple(faults)

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 
 from segops_language.canonical import content_hash
 from segops_language.conditions.base import Condition
-from segops_language.faults import DefinitionFault
+from segops_language.faults import LanguageFault
 from segops_language.groups import Group
 from segops_language.registry import kind_of
 
 Node = Group | Condition
 
 
-def static_warnings(definition: Group) -> tuple[DefinitionFault, ...]:
+def static_warnings(definition: Group) -> tuple[LanguageFault, ...]:
     """Return warnings in the order of the definition, each at the innermost part that causes it.
 
     Codes: always-true, always-false, duplicate-condition.
@@ -24,7 +24,7 @@ def static_warnings(definition: Group) -> tuple[DefinitionFault, ...]:
     return tuple(_warnings(definition, "definition"))
 
 
-def _warnings(node: Node, path: str) -> Iterator[DefinitionFault]:
+def _warnings(node: Node, path: str) -> Iterator[LanguageFault]:
     if not isinstance(node, Group):
         yield from _constant(path, _verdict(node))
         return
@@ -36,19 +36,19 @@ def _warnings(node: Node, path: str) -> Iterator[DefinitionFault]:
     yield from inner
 
 
-def _constant(path: str, verdict: bool | None) -> Iterator[DefinitionFault]:
+def _constant(path: str, verdict: bool | None) -> Iterator[LanguageFault]:
     if verdict is True:
-        yield DefinitionFault(path, "always-true", "This is true for every user.")
+        yield LanguageFault(path, "always-true", "This is true for every user.")
     elif verdict is False:
-        yield DefinitionFault(path, "always-false", "This is true for no user.")
+        yield LanguageFault(path, "always-false", "This is true for no user.")
 
 
-def _repeated(parts: Sequence[tuple[str, Node]]) -> Iterator[DefinitionFault]:
+def _repeated(parts: Sequence[tuple[str, Node]]) -> Iterator[LanguageFault]:
     first_paths: dict[str, str] = {}
     for path, part in parts:
         first = first_paths.setdefault(content_hash(part), path)
         if first != path:
-            yield DefinitionFault(path, "duplicate-condition", f"This repeats {first}.")
+            yield LanguageFault(path, "duplicate-condition", f"This repeats {first}.")
 
 
 def _verdict(node: Node) -> bool | None:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler,
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from segops_language.faults import DefinitionFault, InvalidDefinition
+from segops_language.faults import InvalidDefinition, LanguageFault
 from segops_language.groups import Group
 from segops_language.operators import OPERATORS
 from segops_language.registry import KINDS
@@ -52,8 +52,8 @@ def parse_definition(obj: object, *, at: str = "definition") -> Group:
         raise InvalidDefinition("The definition is not valid.", faults) from None
 
 
-def _as_fault(details: ErrorDetails, at: str) -> DefinitionFault:
-    return DefinitionFault(path=format_path(at, details["loc"]), code=details["type"], detail=details["msg"])
+def _as_fault(details: ErrorDetails, at: str) -> LanguageFault:
+    return LanguageFault(path=format_path(at, details["loc"]), code=details["type"], detail=details["msg"])
 
 
 def format_path(root: str, keys: tuple[int | str, ...]) -> str:

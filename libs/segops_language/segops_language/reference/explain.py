@@ -18,7 +18,7 @@ from segops_language.reference.evaluate import Profile
 from segops_language.reference.forecast import EvaluationBudget, Forecast, combined, forecast_of
 from segops_language.registry import kind_of
 from segops_language.values import EventPattern, path_keys
-from segops_language.walk import event_types_of
+from segops_language.walk import event_types_of, selectors_of
 
 MAX_EVENTS: Final = 10
 """The number of deciding events that a node shows."""
@@ -129,7 +129,7 @@ class _Explainer:
         if isinstance(node, PropertyTest):
             key = path_keys(node.property)[0]
             return replace(profile, events=[event for event in events if key in event.payload]), node
-        if not isinstance(node, EventSelector):
+        if not isinstance(node, EventSelector) or len(list(selectors_of(node))) > 1:
             return replace(profile, events=events), node
         fixed = tuple(check for check in node.where if not isinstance(check, RecencyFilter))
         moving = tuple(check for check in node.where if isinstance(check, RecencyFilter))

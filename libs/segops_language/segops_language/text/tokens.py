@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from segops_language.faults import DefinitionFault, InvalidDefinition
+from segops_language.faults import InvalidDefinition, LanguageFault
 from segops_language.operators import OPERATORS
 
 MAX_TEXT_CHARS: Final = 256 * 1024
@@ -164,7 +164,7 @@ class TokenReader:
     def _fail(self, at: int, detail: str) -> NoReturn:
         before = self._source[:at]
         line, column = before.count("\n") + 1, at - before.rfind("\n")
-        fault = DefinitionFault("text", "text-syntax", f"line {line}, column {column}: {detail}")
+        fault = LanguageFault("text", "text-syntax", f"line {line}, column {column}: {detail}")
         raise InvalidDefinition("The text is not a valid definition.", [fault])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from segops_common.core.problems import Fault
-from segops_language import DefinitionFault, Group, InvalidDefinition, parse_definition
+from segops_language import Group, InvalidDefinition, LanguageFault, parse_definition
 from segops_segments.domain.segment import MAX_DEFINITION_BYTES, definition_bytes
 
 MAX_FAULTS: Final = 20
@@ -21,7 +21,7 @@ def faults_of(definition: object) -> tuple[Fault, ...]:
     return size_faults(group)
 
 
-def to_faults(faults: Iterable[DefinitionFault]) -> tuple[Fault, ...]:
+def to_faults(faults: Iterable[LanguageFault]) -> tuple[Fault, ...]:
     """Convert the language's faults or warnings to faults of a problem document."""
     return tuple(Fault(fault.path, fault.code, fault.detail) for fault in faults)
 
