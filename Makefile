@@ -10,7 +10,7 @@ LOCK := .venv/bin/uv pip compile -q --system-certs --python-version 3.11 --gener
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run demo test test-long check bench bench-sdk openapi reset lock
+.PHONY: help setup run demo test-fast test test-sdk test-long check fmt bench bench-sdk openapi reset lock
 
 help: ## show this list
 	@echo "SegOps: make TARGET [PORT=8080] [STATE=.segops] [KAFKA=1] [ARGS=...]"
@@ -27,17 +27,30 @@ demo: ## fill a tenant of the running stack with a generated history and five se
 	@$(SETUP) run
 	@exec $(PY) -m segops_local demo --port "$(PORT)"
 
-test: ## run all tests on real engines; ARGS= goes to pytest
+test-fast: ## run the tests that start no engine; under 30 seconds
+	@$(SETUP) dev
+	@exec $(PY) -m pytest -m "fast and not long" $(ARGS)
+
+test: ## run all tests of the product on real engines; ARGS= goes to pytest
 	@$(SETUP) dev
 	@exec $(PY) -m pytest $(ARGS)
 
-test-long: ## compare SQL with plain Python on EXAMPLES=20000 generated definitions
+test-sdk: ## run the TypeScript SDK on Bun, Deno, workerd, Node 22 and Chromium; the first time fetches 600 MB
+	@$(SETUP) dev
+	@exec $(PY) -m pytest -m sdk $(ARGS)
+
+test-long: ## compare SQL with plain Python on EXAMPLES=20000 generated definitions; many minutes
 	@$(SETUP) dev
 	@EXAMPLES="$(EXAMPLES)" exec $(PY) -m pytest -n 0 -m long $(ARGS)
 
-check: ## run linters, types and the rules of the house
+check: ## run linters, types and the project's own rules; under 45 seconds
 	@$(SETUP) dev
 	@exec $(PY) scripts/check.py $(ARGS)
+
+fmt: ## format all Python code, and fix what the linter can
+	@$(SETUP) dev
+	@$(PY) -m ruff check --fix --quiet . || true
+	@exec $(PY) -m ruff format .
 
 bench: ## measure against the budgets
 	@$(SETUP) dev

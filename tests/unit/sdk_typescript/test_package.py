@@ -7,7 +7,8 @@ import re
 import tarfile
 from pathlib import Path
 
-from tests.typescript_sdk import FOLDER, ROOT, TypescriptSdk
+from tests.node import ROOT
+from tests.typescript_sdk import FOLDER, TypescriptSdk
 
 MAX_CORE_BYTES = 3_072
 MAX_REACT_BYTES = 600
