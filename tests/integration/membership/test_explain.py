@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import EventPattern
 from segops_language.events import Event
-from segops_language.reference.evaluate import Profile
+from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.reference.explain import explain
 from segops_language.values.json import equal
 from segops_language.walk import Needs, needs_of
@@ -79,7 +79,7 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
         observed = await reader.read(tenant, user, needs, NOW_MS)
         inside = await reader.static_segments_of(tenant, user, predicates)
         lists = {segment_id: frozenset((user,) if segment_id in inside else ()) for segment_id in scenario.lists}
-        profile = Profile(user, observed, NOW_MS, SEGMENT, scenario.references, lists, has_events)
+        profile = EvaluatedProfile(user, observed, NOW_MS, SEGMENT, scenario.references, lists, has_events)
         for members, definition in zip(explained, expected, strict=True):
             if explain(profile, definition).forecast.holds:
                 members.add(user)

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from segops_language import Group
 from segops_language.events import Event
-from segops_language.reference.evaluate import Profile
+from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.reference.explain import Explained, explain
 from segops_language.reference.forecast import EvaluationBudget, Forecast, forecast_of
 
@@ -23,15 +23,15 @@ def _event(event_type: str = "buy", ago_s: float = 0, id: str = "", **payload: J
     return Event("u", event_type, id or f"m{ago_s}", NOW - int(ago_s * SECOND), payload)
 
 
-def _profile(*events: Event, references: dict[int, Group] | None = None) -> Profile:
-    return Profile("u", events, NOW, 7, references or {}, seen=True)
+def _profile(*events: Event, references: dict[int, Group] | None = None) -> EvaluatedProfile:
+    return EvaluatedProfile("u", events, NOW, 7, references or {}, seen=True)
 
 
 def _group(*conditions: dict[str, Any], logic: str = "AND", negate: bool = False) -> Group:
     return Group.model_validate({"logic": logic, "conditions": list(conditions), "negate": negate})
 
 
-def _leaf(profile: Profile, **condition: Any) -> Explained:
+def _leaf(profile: EvaluatedProfile, **condition: Any) -> Explained:
     return explain(profile, _group(condition)).tree.children[0]
 
 

@@ -17,7 +17,7 @@ from segops_language.conditions.base import Condition, Kind
 from segops_language.events import IDENTIFY_EVENT, Event
 from segops_language.lint import static_warnings
 from segops_language.operators import OPERATORS
-from segops_language.reference.evaluate import Profile
+from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.reference.explain import explain
 from segops_language.reference.forecast import EvaluationBudget, forecast_of
 from segops_language.registry import KINDS
@@ -52,13 +52,13 @@ def condition_of(example: Any) -> Condition:
     return condition
 
 
-def worlds_of(condition: Condition) -> Iterator[Profile]:
+def worlds_of(condition: Condition) -> Iterator[EvaluatedProfile]:
     """Yield random profiles whose events are of the condition's types, with values that its filters look for."""
     random = Random(condition.type)
     for index in range(WORLDS):
         events = [_event(random, condition, f"u{index}", number) for number in range(random.randrange(12))]
         anyone = Group.model_validate({"logic": random.choice(["AND", "OR"]), "conditions": []})
-        yield Profile(f"u{index}", events, NOW_MS, 7, {42: anyone, 43: anyone}, seen=True)
+        yield EvaluatedProfile(f"u{index}", events, NOW_MS, 7, {42: anyone, 43: anyone}, seen=True)
 
 
 def _event(random: Random, condition: Condition, profile_id: str, number: int) -> Event:

@@ -9,7 +9,7 @@ import pytest
 
 from segops_language import Group, walk
 from segops_language.lint import static_warnings
-from segops_language.reference.evaluate import Profile
+from segops_language.reference.evaluate import EvaluatedProfile
 from tests.corpus.scenario import USERS, Scenario
 
 NEVER = {"type": "event_count", "event_type": "a", "operator": "lt", "value": 0}
@@ -111,6 +111,6 @@ def test_no_warning_is_ever_wrong() -> None:
             warned += 1
             for user in USERS:
                 events = [event for event in scenario.events if event.profile_id == user]
-                profile = Profile(user, events, scenario.as_of_ms, 7, scenario.references, scenario.lists)
+                profile = EvaluatedProfile(user, events, scenario.as_of_ms, 7, scenario.references, scenario.lists)
                 assert profile.is_in(nodes[path]) == (code == "always-true"), nodes[path]
     assert warned > 20

@@ -52,7 +52,7 @@ def evaluate(
     return frozenset(
         profile_id
         for profile_id, by_id in profiles.items()
-        if Profile(profile_id, by_id.values(), as_of_ms, segment_id, references, lists).is_in(definition)
+        if EvaluatedProfile(profile_id, by_id.values(), as_of_ms, segment_id, references, lists).is_in(definition)
     )
 
 
@@ -72,7 +72,7 @@ def listed(definition: Group, references: Mapping[int, Group], lists: Mapping[in
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class EvaluatedProfile:
     """One profile as of an instant; implements `ProfileView`."""
 
     profile_id: str

@@ -14,7 +14,7 @@ from segops_language.conditions.segment import SegmentMembership, membership_evi
 from segops_language.events import Event, in_order
 from segops_language.filters import PropertyTest, RecencyFilter
 from segops_language.groups import Group
-from segops_language.reference.evaluate import Profile
+from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.reference.forecast import EvaluationBudget, Forecast, combined, forecast_of
 from segops_language.registry import kind_of
 from segops_language.values import EventPattern, path_keys
@@ -58,7 +58,7 @@ class Explanation:
     tree: Explained
 
 
-def explain(profile: Profile, definition: Group) -> Explanation:
+def explain(profile: EvaluatedProfile, definition: Group) -> Explanation:
     """Explain a definition to a profile that has all events it needs, none later than its instant.
 
     Raises TooManyEvaluations.
@@ -69,7 +69,7 @@ def explain(profile: Profile, definition: Group) -> Explanation:
 
 @dataclass(slots=True)
 class _Explainer:
-    whole: Profile
+    whole: EvaluatedProfile
     by_type: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     segments: dict[int, Forecast] = field(default_factory=dict)
     budget: EvaluationBudget = field(default_factory=lambda: EvaluationBudget(_FORECAST_EVENTS))
@@ -79,7 +79,7 @@ class _Explainer:
         for event in self.whole.events:
             self.by_type[event.event_type].append(event)
 
-    def group(self, profile: Profile, group: Group, path: str) -> Explained:
+    def group(self, profile: EvaluatedProfile, group: Group, path: str) -> Explained:
         children = [self.node(profile, node, f"{path}.conditions[{i}]") for i, node in enumerate(group.conditions)]
         forecast = combined(group, [child.forecast for child in children])
         holding = sum(child.forecast.holds for child in children)
@@ -97,7 +97,7 @@ class _Explainer:
             children=children,
         )
 
-    def node(self, profile: Profile, node: Group | Condition, path: str) -> Explained:
+    def node(self, profile: EvaluatedProfile, node: Group | Condition, path: str) -> Explained:
         if isinstance(node, Group):
             return self.group(profile, node, path)
         if isinstance(node, SegmentMembership):
@@ -106,7 +106,7 @@ class _Explainer:
         evidence = kind_of(node).evidence(node, narrowed)
         return _explained(node, path, evidence, forecast_of(narrowed, rest, self.budget))
 
-    def segment(self, profile: Profile, node: SegmentMembership, path: str) -> Explained:
+    def segment(self, profile: EvaluatedProfile, node: SegmentMembership, path: str) -> Explained:
         """Explain a reference; the tree of the segment is shown where it occurs first, and a static segment has none."""
         inner: list[Explained] = []
         segment_id = node.segment_id
@@ -123,7 +123,7 @@ class _Explainer:
         explained = _explained(node, path, evidence, membership.negated(node.negate))
         return replace(explained, segment_id=segment_id, children=inner)
 
-    def narrowed(self, profile: Profile, node: Condition) -> tuple[Profile, Condition]:
+    def narrowed(self, profile: EvaluatedProfile, node: Condition) -> tuple[EvaluatedProfile, Condition]:
         """Return the profile with the events that may ever count, and what to evaluate on them as time passes."""
         events = self.of_types(event_types_of(node))
         if isinstance(node, PropertyTest):

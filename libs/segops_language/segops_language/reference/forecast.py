@@ -12,7 +12,7 @@ from segops_language.conditions.base import Condition
 from segops_language.events import Event
 from segops_language.filters import RecencyFilter
 from segops_language.groups import Group
-from segops_language.reference.evaluate import Profile
+from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.registry import kind_of
 from segops_language.values import path_keys
 from segops_language.values.json import instant, look_up
@@ -60,7 +60,7 @@ class EvaluationBudget:
         return self._left >= 0
 
 
-def forecast_of(profile: Profile, condition: Condition, budget: EvaluationBudget) -> Forecast:
+def forecast_of(profile: EvaluatedProfile, condition: Condition, budget: EvaluationBudget) -> Forecast:
     """Evaluate a condition now, and at each later instant at which an event or a value reaches a limit of time."""
     now = last = profile.is_in(condition)
     if not budget.spend(len(profile.events)):

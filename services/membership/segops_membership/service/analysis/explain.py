@@ -11,7 +11,7 @@ from typing import Final
 from segops_common.core.clock import Clock
 from segops_common.core.problems import ValidationFailed
 from segops_language import Group, SegmentMembership
-from segops_language.reference.evaluate import Profile
+from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.reference.explain import Explanation, TooManyEvaluations, explain
 from segops_language.values.instants import to_ms
 from segops_language.walk import needs_of, segments_in
@@ -97,7 +97,9 @@ class Explain:
             references = {id: definitions[id] for id in order}
         return _Subject(0 if segment_id is None else segment_id, version, definition, references)
 
-    async def _profile(self, tenant_id: int, user_id: str, subject: _Subject, as_of_ms: int) -> tuple[Profile, Group]:
+    async def _profile(
+        self, tenant_id: int, user_id: str, subject: _Subject, as_of_ms: int
+    ) -> tuple[EvaluatedProfile, Group]:
         """Return the profile and the definition to explain; that of a static segment is its list."""
         needs = needs_of((subject.definition, *subject.references.values()))
         own = () if subject.version is None else (subject.segment_id,)
@@ -110,7 +112,7 @@ class Explain:
         if subject.version is not None and subject.segment_id in lists:
             in_list = SegmentMembership(type="segment", segment_id=subject.segment_id)
             definition = Group(logic="AND", conditions=(in_list,))
-        profile = Profile(user_id, events, as_of_ms, subject.segment_id, subject.references, lists, has_events)
+        profile = EvaluatedProfile(user_id, events, as_of_ms, subject.segment_id, subject.references, lists, has_events)
         return profile, definition
 
     async def _lists_of(self, tenant_id: int, user_id: str, segment_ids: Collection[int]) -> dict[int, frozenset[str]]:
