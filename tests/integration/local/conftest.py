@@ -1,4 +1,4 @@
-"""Stand-ins for the services, so that the supervisor is tested for itself: real processes, found before the real ones."""
+"""Stand-ins for the services, so that the supervisor is tested alone. They are real processes, found on the path first."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 if os.environ.get("STAND_IN_FAILS"):
-    sys.exit("ERROR: told to fail")
+    sys.exit("ERROR: failing as requested")
 if sys.argv[1] == "migrate":
     note("ran")
     sys.exit(0)
@@ -39,7 +39,7 @@ note("ended")
 
 @pytest.fixture
 def stand_ins(tmp_path: Path) -> dict[str, dict[str, str]]:
-    """The `env` of a LocalStack that runs stand-ins; they write what happens to them into the file STAND_IN_NOTES."""
+    """The `env` of a LocalStack that runs stand-ins. They log their starts and stops to the file STAND_IN_NOTES."""
     folder = tmp_path / "stand-ins"
     for service in ("auth", "ingest", "segments", "membership"):
         package = folder / f"segops_{service}"

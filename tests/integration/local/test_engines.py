@@ -1,4 +1,4 @@
-"""Each engine keeps what it acknowledged over a stop and a kill -9, whoever runs it."""
+"""Each engine keeps what it acknowledged over a stop and a kill -9, for root and for an ordinary user."""
 
 import asyncio
 import json
@@ -124,7 +124,7 @@ asyncio.run(main())
 
 
 def identity_of(user: User, folder: Path) -> Identity | None:
-    """None for the user of the tests; as root, nobody with just the right to reach the interpreter, this and the folder."""
+    """Return None for the user of the tests. As root, return a user who can reach the interpreter, this file and the folder."""
     return (
         unprivileged((Path(sys.executable).resolve().parent, Path(__file__).parent, folder))
         if user == "an ordinary user"
@@ -137,7 +137,7 @@ def live(user: User, script: str, folder: Path, *arguments: str) -> str:
     if identity is not None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, identity.uid, identity.gid)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         preexec_fn=child_setup(identity),
         cwd="/",
@@ -147,7 +147,7 @@ def live(user: User, script: str, folder: Path, *arguments: str) -> str:
         check=False,
         timeout=120,
     )
-    return done.stdout
+    return process.stdout
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -158,8 +158,8 @@ def test_what_was_acknowledged_is_kept(name: str, user: User, tmp_path: Path) ->
 
 @pytest.mark.kafka
 def test_kafka_keeps_what_it_acknowledged(kafka_possible: None, tmp_path: Path) -> None:
-    said = live("whoever runs the tests", LIFE, tmp_path, "kafka", str(tmp_path / "engine"))
-    assert said.splitlines()[-1] == "kept", said
+    output = live("whoever runs the tests", LIFE, tmp_path, "kafka", str(tmp_path / "engine"))
+    assert output.splitlines()[-1] == "kept", output
 
 
 def test_an_ordinary_user_runs_the_whole_stack(tmp_path: Path, stand_ins: Mapping[str, Mapping[str, str]]) -> None:
@@ -177,7 +177,7 @@ async def test_postgres_does_not_run_as_root_and_asks_for_its_password(tmp_path:
         await engine.stop()
 
 
-async def test_postgres_starts_over_a_pid_file_that_names_a_stranger(tmp_path: Path) -> None:
+async def test_postgres_starts_despite_a_pid_file_of_another_process(tmp_path: Path) -> None:
     engine = PostgresEngine(tmp_path)
     await engine.start()
     pid_file = tmp_path / "data" / "postmaster.pid"
@@ -194,7 +194,7 @@ async def test_postgres_starts_over_a_pid_file_that_names_a_stranger(tmp_path: P
         await stranger.wait()
 
 
-async def test_valkey_starts_over_half_a_command_at_the_end_of_its_log(tmp_path: Path) -> None:
+async def test_valkey_starts_despite_an_incomplete_command_at_the_end_of_its_log(tmp_path: Path) -> None:
     engine = ValkeyEngine(tmp_path)
     await engine.start()
     client = redis.asyncio.from_url(engine.url)
@@ -213,7 +213,7 @@ async def test_valkey_starts_over_half_a_command_at_the_end_of_its_log(tmp_path:
         await engine.stop()
 
 
-async def test_clickhouse_takes_over_a_folder_of_the_front_that_came_before_it(tmp_path: Path) -> None:
+async def test_clickhouse_takes_over_a_folder_of_the_former_front(tmp_path: Path) -> None:
     """The folder was left by a kill: rows were acknowledged, and so was the token of their insert."""
     with tarfile.open(STATES / "clickhouse-front-26.9.tar.gz") as archive:
         archive.extractall(tmp_path, filter="tar")
@@ -266,14 +266,14 @@ async def test_a_damaged_log_is_one_clear_line_and_no_process(tmp_path: Path) ->
     assert not engine.running
 
 
-async def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalError, match="cannot be created"):
         await ValkeyEngine(tmp_path / "file" / "valkey").start()
 
 
 @pytest.mark.kafka
-async def test_kafka_makes_no_topic_by_itself(kafka_bootstrap: str) -> None:
+async def test_kafka_creates_no_topic_unasked(kafka_bootstrap: str) -> None:
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import KafkaError
 

@@ -1,4 +1,4 @@
-"""The route table as nginx carries it out, in front of real servers that say what reached them."""
+"""nginx with the committed route table, in front of servers that return what reached them."""
 
 import http.client
 import json
@@ -42,13 +42,13 @@ class Answering(BaseHTTPRequestHandler):
             self._stream()
             return
         size = int(self.headers.get("Content-Length") or 0)
-        seen = {
+        request = {
             "service": self.server.name,
             "path": self.path,
             "bytes": len(self.rfile.read(size)),
             "headers": dict(self.headers),
         }
-        body = json.dumps(seen).encode()
+        body = json.dumps(request).encode()
         self.send_response(404 if self.path.endswith("/absent") else 200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Request-Id", "from-the-service")
@@ -96,7 +96,7 @@ def upstreams() -> Iterator[dict[str, Fake]]:
 @pytest.fixture(scope="module")
 async def port(upstreams: Mapping[str, Fake], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     ports = {name: server.server_port for name, server in upstreams.items()}
-    ports["membership"] = free_port()  # nobody listens there: the service is down
+    ports["membership"] = free_port()  # a port without a listener: the service is down
     table = replace(load_routes(), timeout_s=1)
     gateway = Gateway(tmp_path_factory.mktemp("gate way"), upstreams=ports, table=table)
     await gateway.start()
@@ -150,8 +150,8 @@ def ask(
 )
 def test_the_longest_prefix_decides_and_the_path_arrives_unchanged(port: int, path: str, service: str) -> None:
     reply = ask(port, path)
-    seen = json.loads(reply.body)
-    assert (reply.status, seen["service"], seen["path"]) == (200, service, path)
+    request = json.loads(reply.body)
+    assert (reply.status, request["service"], request["path"]) == (200, service, path)
 
 
 @pytest.mark.parametrize("path", ["/api/segments/membership/?user_id=u", "/api/segments/membership"])
@@ -189,9 +189,9 @@ def test_what_is_not_in_the_table_does_not_exist(port: int, path: str) -> None:
 
 
 def test_a_request_id_is_passed_on_or_made(port: int) -> None:
-    given = ask(port, "/api/auth/me/", headers={"X-Request-Id": "abc-1"})
-    assert json.loads(given.body)["headers"]["X-Request-Id"] == "abc-1"
-    assert given.headers.get_all("X-Request-Id") == ["abc-1"]
+    reply = ask(port, "/api/auth/me/", headers={"X-Request-Id": "abc-1"})
+    assert json.loads(reply.body)["headers"]["X-Request-Id"] == "abc-1"
+    assert reply.headers.get_all("X-Request-Id") == ["abc-1"]
     made = ask(port, "/api/auth/me/")
     assert len(made.headers["X-Request-Id"]) == 32
     assert json.loads(made.body)["headers"]["X-Request-Id"] == made.headers["X-Request-Id"]
@@ -253,7 +253,7 @@ def test_events_of_a_stream_arrive_one_by_one(port: int, upstreams: Mapping[str,
     connection.close()
 
 
-def test_the_gateway_says_that_it_is_up_and_what_there_is(port: int) -> None:
+def test_the_gateway_answers_health_and_index(port: int) -> None:
     assert json.loads(ask(port, "/healthz").body) == {"status": "ok"}
     assert json.loads(ask(port, "/").body)["membership"] == "/api/segments/membership/?user_id="
 

@@ -1,4 +1,4 @@
-"""The supervisor's promises, on real engines and stand-ins for the services."""
+"""The supervisor on real engines, with stand-ins for the services."""
 
 import asyncio
 import json
@@ -79,9 +79,9 @@ async def test_all_is_up_behind_the_gateway_and_ends_in_order(
 
     await stack.stop()
 
-    said = notes(stand_ins)
-    assert sorted(said[:4]) == [f"ran {service}.migrate" for service in ("auth", "ingest", "membership", "segments")]
-    ended = [line.removeprefix("ended ") for line in said if line.startswith("ended")]
+    entries = notes(stand_ins)
+    assert sorted(entries[:4]) == [f"ran {service}.migrate" for service in ("auth", "ingest", "membership", "segments")]
+    ended = [line.removeprefix("ended ") for line in entries if line.startswith("ended")]
     assert sorted(ended[:4]) == ["auth.api", "ingest.api", "membership.api", "segments.api"]
     assert sorted(ended[4:]) == ["ingest.sink", "membership.worker", "segments.outbox", "segments.results"]
     assert left_of(tmp_path) == []
@@ -126,7 +126,7 @@ async def test_kill_ends_all_at_once(tmp_path: Path, stack: LocalStack, stand_in
     assert not [line for line in notes(stand_ins) if line.startswith("ended")]
 
 
-async def test_a_process_can_be_held_down_and_told_otherwise(stack: LocalStack, stand_ins: Env) -> None:
+async def test_a_process_can_be_kept_down_and_started_again(stack: LocalStack, stand_ins: Env) -> None:
     sink = stack.process("ingest.sink")
     sink.kill(stay_down=True)
     await asyncio.sleep(0.6)  # three times the delay after which it would be back
@@ -136,11 +136,11 @@ async def test_a_process_can_be_held_down_and_told_otherwise(stack: LocalStack, 
 
 
 @pytest.mark.parametrize("failing", ["segments.migrate", "membership.worker"])
-async def test_a_part_that_fails_at_the_start_is_one_line_and_leaves_nothing(
+async def test_a_process_that_fails_at_the_start_is_one_line_and_leaves_nothing(
     tmp_path: Path, stand_ins: Env, failing: str
 ) -> None:
     failing_stack = LocalStack(tmp_path / "state", env={**stand_ins, failing: {"STAND_IN_FAILS": "yes"}})
-    with pytest.raises(LocalError, match="ERROR: told to fail") as failure:
+    with pytest.raises(LocalError, match="ERROR: failing as requested") as failure:
         await failing_stack.start()
     assert failing.split(".")[0] in str(failure.value)
     assert len(str(failure.value).splitlines()) == 1
@@ -216,18 +216,18 @@ def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 async def refused(*arguments: str) -> str:
     """The one line with which the command line refuses."""
-    done = await asyncio.to_thread(command_line, *arguments)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    return done.stderr
+    process = await asyncio.to_thread(command_line, *arguments)
+    assert process.returncode == 2
+    assert len(process.stderr.splitlines()) == 1
+    return process.stderr
 
 
 async def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = await refused("run", "--port", str(port), "--state", str(tmp_path / "state"))
-    assert said.startswith(f"Port {port} is already taken: ")
-    assert f"PORT={port + 1}" in said
+        error = await refused("run", "--port", str(port), "--state", str(tmp_path / "state"))
+    assert error.startswith(f"Port {port} is already taken: ")
+    assert f"PORT={port + 1}" in error
     assert not (tmp_path / "state").exists()
 
 
@@ -271,8 +271,8 @@ async def test_a_damaged_folder_is_one_clear_line(tmp_path: Path, damage: Callab
 async def test_reset_deletes_the_folder(tmp_path: Path) -> None:
     with StateFolder(tmp_path / "state").hold():
         pass
-    done = await asyncio.to_thread(command_line, "reset", "--state", str(tmp_path / "state"))
-    assert done.returncode == 0
+    process = await asyncio.to_thread(command_line, "reset", "--state", str(tmp_path / "state"))
+    assert process.returncode == 0
     assert not (tmp_path / "state").exists()
 
 

@@ -1,4 +1,4 @@
-"""A token whose part was lost in a kill is withdrawn, every other token stays."""
+"""A token whose part was lost in a kill is revoked; every other token stays."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ ADDED = "1\tall_1_1_0\ta\n1\tall_2_2_0\tb\n1\tall_3_3_0\tc\n"
         (ADDED + "1\tall_4_4", ["all_1_3_1"], ""),
     ],
 )
-def test_withdraws_what_is_not_there(tmp_path: Path, log: str, parts: list[str], added: str) -> None:
+def test_tokens_without_parts_are_revoked(tmp_path: Path, log: str, parts: list[str], added: str) -> None:
     table = tmp_path / "store" / "abc" / "abc-def"
     for name in ["deduplication_logs", *parts]:
         (table / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What may not get into nginx's configuration."""
+"""Values that nginx's configuration must not contain."""
 
 from pathlib import Path
 

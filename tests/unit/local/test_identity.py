@@ -1,4 +1,4 @@
-"""Who runs PostgreSQL, and what is said when nobody can."""
+"""The user that runs PostgreSQL, and the error when there is none."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What of the logs reaches the terminal."""
+"""Which log lines reach the terminal."""
 
 import json
 from pathlib import Path

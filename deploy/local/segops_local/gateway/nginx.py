@@ -50,7 +50,7 @@ _INDEX = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path prefix and the service that answers below it. A prefix with `*`, which stands for a number, is a whole path."""
+    """A path prefix and the service that answers below it. A prefix with `*`, in place of a number, is a whole path."""
 
     prefix: str
     service: str
