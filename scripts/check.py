@@ -1,4 +1,4 @@
-"""`make check`: every rule of the house, the slow one beside the quick ones."""
+"""`make check`: all linters, the type check and the project's own rules, two at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def steps() -> list[Step]:
     return [
         Step("mypy", (str(BIN / "mypy"), *python_trees)),
         Step("imports", (str(BIN / "lint-imports"), "--config", ".importlinter")),
-        Step("house rules", (sys.executable, "scripts/house_rules.py")),
+        Step("project rules", (sys.executable, "-m", "scripts.house_rules")),
         Step("ruff", (str(BIN / "ruff"), "check", ".")),
         Step("format", (str(BIN / "ruff"), "format", "--check", ".")),
         *(Step(f"deptry {member.name}", (str(BIN / "deptry"), "."), member) for member in MEMBERS),
@@ -47,19 +47,19 @@ def steps() -> list[Step]:
 def run(step: Step) -> tuple[Step, float, subprocess.CompletedProcess[str]]:
     """Run one step to its end; seconds it took."""
     started = time.monotonic()
-    done = subprocess.run(step.command, cwd=step.cwd, capture_output=True, text=True, check=False)
-    return step, time.monotonic() - started, done
+    process = subprocess.run(step.command, cwd=step.cwd, capture_output=True, text=True, check=False)
+    return step, time.monotonic() - started, process
 
 
 def main() -> int:
     """Run all steps, two at a time; print what failed."""
     failed = 0
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for step, seconds, done in pool.map(run, steps()):
-            print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {step.name} ({seconds:.1f} s)", flush=True)
-            if done.returncode:
+        for step, seconds, process in pool.map(run, steps()):
+            print(f"{'ok  ' if process.returncode == 0 else 'FAIL'} {step.name} ({seconds:.1f} s)", flush=True)
+            if process.returncode:
                 failed += 1
-                print(done.stdout + done.stderr, flush=True)
+                print(process.stdout + process.stderr, flush=True)
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""House rules that no linter knows, read from the syntax tree: each finding says what to do instead.
+"""The project's own rules, which no linter knows: each finding says what to do instead.
 
 A line that has a reason to differ ends in `# house: <rule> <reason>`.
 """
@@ -9,11 +9,15 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.wording import refused_words
+
 MAX_MODULE_LINES = 400
+MAX_FOLDER_MODULES = 12
 SERVICES = ("auth", "ingest", "segments", "membership")
 # Spelled in parts, so that this file does not trip over itself.
 REGISTRY_HOSTS = re.compile(
@@ -124,6 +128,11 @@ def no_unfinished(module: Module) -> Iterator[tuple[int, str]]:
             yield number, "finish it or file an issue"
 
 
+def plain_words(module: Module) -> Iterator[tuple[int, str]]:
+    """Names and prose use the field's words."""
+    yield from refused_words(module.path, module.text, module.tree)
+
+
 RULES: dict[str, Rule] = {
     "module-size": module_size,
     "no-mock": no_mock,
@@ -132,6 +141,7 @@ RULES: dict[str, Rule] = {
     "tenant-first": tenant_first,
     "jose": no_jose_outside_tokens,
     "unfinished": no_unfinished,
+    "wording": plain_words,
 }
 
 
@@ -172,6 +182,25 @@ def check_text(path: Path, text: str) -> list[Finding]:
     ]
 
 
+def check_document(path: Path, text: str) -> list[Finding]:
+    """Refused words in a Markdown document."""
+    return [Finding(path, line, "wording", advice) for line, advice in refused_words(path, text)]
+
+
+def check_folders(files: list[Path]) -> list[Finding]:
+    """Folders of product code with more modules than a reader takes in at a glance; migrations are a list by nature."""
+    modules = Counter(
+        file.parent
+        for file in files
+        if file.suffix == ".py" and file.name != "__init__.py" and _is_product(file) and "migrations" not in file.parts
+    )
+    return [
+        Finding(folder, 0, "folder-size", f"{count} modules; sort them into folders, the limit is {MAX_FOLDER_MODULES}")
+        for folder, count in sorted(modules.items())
+        if count > MAX_FOLDER_MODULES
+    ]
+
+
 def project_files(root: Path) -> list[Path]:
     """What git tracks or would track."""
     listed = subprocess.run(
@@ -186,7 +215,7 @@ def project_files(root: Path) -> list[Path]:
 
 def check_tree(root: Path, files: list[Path]) -> list[Finding]:
     """Every finding in the given files of a tree."""
-    findings: list[Finding] = []
+    findings = check_folders(files)
     for file in files:
         try:
             text = (root / file).read_text(encoding="utf-8")
@@ -195,6 +224,8 @@ def check_tree(root: Path, files: list[Path]) -> list[Finding]:
         findings += check_text(file, text)
         if file.suffix == ".py":
             findings += check_module(file, text)
+        if file.suffix == ".md":
+            findings += check_document(file, text)
     return findings
 
 

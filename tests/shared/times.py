@@ -1,4 +1,4 @@
-"""`--times FILE`: wall and CPU seconds of every test file, child processes included, as a table in FILE.
+"""`--times=FILE`: wall and CPU seconds of every test file, child processes included, as a table in FILE.
 
 What the shared host runs is a row of its own, for its engines serve all files. With several workers, wall seconds add
 up to more than the run took; CPU seconds hardly depend on what else the machine does.

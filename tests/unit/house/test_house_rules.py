@@ -1,28 +1,16 @@
-"""Each house rule fires on a planted violation, and stays silent on the text beside it."""
+"""Each of the project's rules fires on a planted violation, and stays silent on the text beside it."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from scripts import house_rules, wording
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def load_rules() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("house_rules", ROOT / "scripts" / "house_rules.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["house_rules"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-house_rules = load_rules()
 SERVICE = "services/auth/segops_auth"
 UNFINISHED = "TO" + "DO"
 
@@ -47,12 +35,13 @@ CASES = [
     ),
     ("jose", f"{SERVICE}/service.py", "from jose import jwt\n", "import json\n"),
     ("unfinished", f"{SERVICE}/service.py", f"x = 1  # {UNFINISHED} later\n", "x = 1  # done\n"),
+    ("wording", f"{SERVICE}/service.py", '"""Word of nobody: that is none."""\n', '"""Report nothing."""\n'),
 ]
 
 
 @pytest.mark.parametrize(("rule", "path", "bad", "good"), CASES)
 def test_rule_fires_on_a_planted_violation(rule: str, path: str, bad: str, good: str) -> None:
-    assert [finding.rule for finding in house_rules.check_module(Path(path), bad)] == [rule]
+    assert {finding.rule for finding in house_rules.check_module(Path(path), bad)} == {rule}
     assert house_rules.check_module(Path(path), good) == []
 
 
@@ -67,11 +56,78 @@ def test_written_reason_excuses_one_rule_on_one_line() -> None:
 
 def test_a_registry_host_is_found_in_any_text() -> None:
     host = ".".join(("registry", "npmjs", "org"))
-    found = house_rules.check_text(Path("package-lock.json"), f'{{"resolved": "https://{host}/x.tgz"}}')
-    assert [finding.rule for finding in found] == ["registry-host"]
+    findings = house_rules.check_text(Path("package-lock.json"), f'{{"resolved": "https://{host}/x.tgz"}}')
+    assert [finding.rule for finding in findings] == ["registry-host"]
     assert house_rules.check_text(Path("package-lock.json"), '{"integrity": "sha512-x"}') == []
 
 
 def test_the_project_keeps_its_rules() -> None:
     findings = house_rules.check_tree(ROOT, house_rules.project_files(ROOT))
     assert [str(finding) for finding in findings] == []
+
+
+EXAMPLES = {
+    r"of which": "a set, of which one",
+    r"of whom": "the people of whom",
+    r"that is none": "a number that is none",
+    r"those of\b": "those of a tenant",
+    r"whether it was": "whether it was there",
+    r"\bword of\b": "word of it",
+    r"of nobody": "of nobody",
+    r"nobody (?:needs|may|is|waits)": "nobody needs it",
+    r"unless said otherwise": "a day unless said otherwise",
+    r"as often as": "as often as not",
+    r"for want of": "for want of a lease",
+    r"\bof before\b": "the secret of before",
+    r"\bwho is too many\b": "who is too many",
+    r"\bis told\b": "a caller is told",
+    r"\bare told\b": "they are told",
+    r"\bhot route": "the hot routes",
+    r"\batoms?\b": "an atom",
+    r"\batom cache": "the atom cache",
+    r"\bledgers?\b": "a ledger",
+    r"\bguardian": "the guardian",
+    r"\bflights\b": "flights",
+    r"\bunnumbered\b": "unnumbered",
+    r"rules? of the house": "the rules of the house",
+    r"\bhouse rules?\b": "house rules",
+    r"\bThe value is (?:a|an|one|not)\b": "The value is a number.",
+}
+PLACE = Path(f"{SERVICE}/service.py")
+
+
+def test_every_phrase_has_an_example() -> None:
+    assert set(EXAMPLES) == set(wording.PHRASES)
+    assert {*wording.PHRASES, *wording.NAMES, *wording.PARTS} >= wording.PENDING
+
+
+@pytest.mark.parametrize("phrase", sorted(set(wording.PHRASES) - wording.PENDING))
+@pytest.mark.parametrize("form", ['"""{}"""\n', "x = 1  # {}\n", "x = 'Not {}.'\n"])
+def test_a_refused_phrase_is_reported(phrase: str, form: str) -> None:
+    assert list(wording.refused_words(PLACE, form.format(EXAMPLES[phrase])))
+    assert list(wording.refused_words(Path("docs/a.md"), f"# Title\n\nIt is {EXAMPLES[phrase]}\n"))
+
+
+@pytest.mark.parametrize("name", sorted(wording.NAMES - wording.PENDING))
+@pytest.mark.parametrize("form", ["{} = 1\n", "def f({}: int) -> None: ...\n", "for _{} in ():\n    pass\n"])
+def test_a_refused_variable_is_reported(name: str, form: str) -> None:
+    assert [line for line, _ in wording.refused_words(PLACE, form.format(name))] == [1]
+
+
+@pytest.mark.parametrize("part", sorted(wording.PARTS - wording.PENDING))
+def test_a_refused_part_of_a_name_is_reported(part: str) -> None:
+    for text in (f"class Big{part.title()}: ...\n", f"async def read_{part}() -> None: ...\n"):
+        assert [line for line, _ in wording.refused_words(PLACE, text)] == [1]
+
+
+def test_senses_of_the_domain_and_records_of_the_past_stay() -> None:
+    assert not list(wording.refused_words(PLACE, '"""A missing property; an atomic write; announcements."""\n'))
+    assert not list(wording.refused_words(Path("docs/decisions/0001-x.md"), "The hot route of the ledger.\n"))
+
+
+def test_a_folder_with_too_many_modules_is_reported() -> None:
+    modules = [Path(f"{SERVICE}/domain/m{number}.py") for number in range(12)]
+    packages = [Path(f"{SERVICE}/domain/__init__.py"), *(Path(f"{SERVICE}/migrations/m{n}.py") for n in range(20))]
+    assert house_rules.check_folders([*modules, *packages]) == []
+    findings = house_rules.check_folders([*modules, *packages, Path(f"{SERVICE}/domain/one_more.py")])
+    assert [(finding.rule, finding.path) for finding in findings] == [("folder-size", Path(f"{SERVICE}/domain"))]

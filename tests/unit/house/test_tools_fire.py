@@ -1,7 +1,11 @@
-"""The linters of `make check` fire on planted violations, with the project's own configuration."""
+"""The linters of `make check` fire on planted violations, with the project's own configuration.
+
+All violations are planted into one copy of the project and each linter runs once; the tests read what it reported.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,19 +18,21 @@ BIN = Path(sys.executable).parent
 TREES = ("libs", "services", "deploy/local")
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's sources and configuration, free to break."""
+    folder = tmp_path_factory.mktemp("project")
     for tree in TREES:
-        shutil.copytree(ROOT / tree, tmp_path / tree, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        shutil.copytree(ROOT / tree, folder / tree, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     for name in ("pyproject.toml", ".importlinter"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+        shutil.copy(ROOT / name, folder / name)
+    return folder
 
 
-def run(copy: Path, *command: str, cwd: str = ".") -> subprocess.CompletedProcess[str]:
+def run(copy: Path, *command: str, cwd: str = ".") -> str:
+    """Return what a linter reports; it must find something."""
     sources = [str(member) for tree in TREES for member in (copy / tree, *(copy / tree).iterdir()) if member.is_dir()]
-    return subprocess.run(
+    process = subprocess.run(
         [str(BIN / command[0]), *command[1:]],
         cwd=copy / cwd,
         env={"PYTHONPATH": ":".join(sources), "PATH": "/usr/bin:/bin", "HOME": str(copy)},
@@ -34,6 +40,8 @@ def run(copy: Path, *command: str, cwd: str = ".") -> subprocess.CompletedProces
         text=True,
         check=False,
     )
+    assert process.returncode == 1, process.stdout + process.stderr
+    return process.stdout + process.stderr
 
 
 def plant(copy: Path, path: str, text: str) -> None:
@@ -42,8 +50,19 @@ def plant(copy: Path, path: str, text: str) -> None:
     target.write_text((target.read_text() if target.exists() else "") + text)
 
 
+# Contract, module, and what it imports; each module gets a name of its own, so that the report shows it.
 IMPORTS = [
     ("Services never import one another", "services/auth/segops_auth/domain/planted.py", "import segops_ingest\n"),
+    (
+        "Production code never imports the test kit",
+        "services/segments/segops_segments/service/planted.py",
+        "import segops_testkit.clock\n",
+    ),
+    (
+        "Production code never imports the test kit",
+        "deploy/local/segops_local/planted.py",
+        "import segops_testkit.fork_server\n",
+    ),
     (
         "Inside a service an arrow is the only way to import",
         "services/auth/segops_auth/domain/planted.py",
@@ -82,12 +101,24 @@ IMPORTS = [
 ]
 
 
-@pytest.mark.parametrize(("contract", "path", "text"), IMPORTS)
-def test_import_linter_fires(copy: Path, contract: str, path: str, text: str) -> None:
-    plant(copy, path, text)
-    done = run(copy, "lint-imports", "--config", ".importlinter", "--no-cache")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert f"{contract} BROKEN" in done.stdout
+@pytest.fixture(scope="module")
+def imports_report(copy: Path) -> str:
+    planted = [(path.replace("planted", f"planted_{number}"), text) for number, (_, path, text) in enumerate(IMPORTS)]
+    for path, text in planted:
+        plant(copy, path, text)
+    report = run(copy, "lint-imports", "--config", ".importlinter", "--no-cache")
+    for path, _ in planted:
+        (copy / path).unlink()
+    (copy / "services/ingest/segops_ingest/helpers").rmdir()
+    return report
+
+
+@pytest.mark.parametrize(("number", "contract", "path"), [(n, c, p) for n, (c, p, _) in enumerate(IMPORTS)])
+def test_import_linter_fires(imports_report: str, number: int, contract: str, path: str) -> None:
+    assert f"{contract} BROKEN" in imports_report
+    details = imports_report.partition("Broken contracts")[2].partition(f"\n{contract}\n")[2]
+    module = ".".join(Path(path).parent.parts[-2:]) if path.endswith("__init__.py") else f"planted_{number}"
+    assert module in details
 
 
 COMPLEX = (
@@ -107,19 +138,25 @@ RUFF = [
 ]
 
 
-@pytest.mark.parametrize(("code", "text"), RUFF)
-def test_ruff_fires(copy: Path, code: str, text: str) -> None:
-    plant(copy, "services/auth/segops_auth/domain/planted.py", text)
-    done = run(copy, "ruff", "check", "--no-cache", "services/auth/segops_auth/domain/planted.py")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert code in done.stdout
+@pytest.fixture(scope="module")
+def ruff_report(copy: Path) -> dict[str, set[str]]:
+    """The codes of the findings in each planted file."""
+    for number, (_, text) in enumerate(RUFF):
+        plant(copy, f"services/auth/segops_auth/domain/ruff_{number}.py", text)
+    report: dict[str, set[str]] = {}
+    for finding in json.loads(run(copy, "ruff", "check", "--no-cache", "--output-format=json", "services/auth")):
+        report.setdefault(Path(finding["filename"]).stem, set()).add(finding["code"])
+    return report
+
+
+@pytest.mark.parametrize(("number", "code"), [(number, code) for number, (code, _) in enumerate(RUFF)])
+def test_ruff_fires(ruff_report: dict[str, set[str]], number: int, code: str) -> None:
+    assert code in ruff_report[f"ruff_{number}"]
 
 
 def test_deptry_fires_on_an_undeclared_dependency(copy: Path) -> None:
-    plant(copy, "services/auth/segops_auth/domain/planted.py", "import pyroaring\n\nX = pyroaring\n")
-    done = run(copy, "deptry", ".", cwd="services/auth")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "pyroaring" in done.stdout + done.stderr
+    plant(copy, "services/auth/segops_auth/domain/undeclared.py", "import pyroaring\n\nX = pyroaring\n")
+    assert "pyroaring" in run(copy, "deptry", ".", cwd="services/auth")
 
 
 MYPY = [
@@ -132,12 +169,17 @@ MYPY = [
 ]
 
 
-@pytest.mark.parametrize(("code", "text"), MYPY)
-def test_mypy_fires(tmp_path: Path, code: str, text: str) -> None:
-    shutil.copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
-    plant(tmp_path, "tests/planted.py", text)
-    done = subprocess.run(
-        [str(BIN / "mypy"), "tests/planted.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert code in done.stdout
+@pytest.fixture(scope="module")
+def mypy_report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("mypy")
+    shutil.copy(ROOT / "pyproject.toml", folder / "pyproject.toml")
+    for number, (_, text) in enumerate(MYPY):
+        plant(folder, f"tests/mypy_{number}.py", text)
+    process = subprocess.run([str(BIN / "mypy"), "tests"], cwd=folder, capture_output=True, text=True, check=False)
+    assert process.returncode == 1, process.stdout + process.stderr
+    return process.stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(number, code) for number, (code, _) in enumerate(MYPY)])
+def test_mypy_fires(mypy_report: str, number: int, code: str) -> None:
+    assert any(f"mypy_{number}.py" in line and code in line for line in mypy_report.splitlines())
