@@ -27,7 +27,7 @@ from tests.faults.sink.harness import Comparison, Producer, Sinks, compare, unti
 
 EVENT_COUNT = 20_000
 """The least that a run sends."""
-SENDING_S = 8
+SENDING_S = 5
 LONGER_THAN_AN_APPEND_WAITS_S = APPEND_DEADLINE_S + 1
 WINDOWS = ("after_intent", "mid_insert", "after_insert", "after_commit")
 CRASH_POINTS = [f"{window}:0.12" for window in WINDOWS]
@@ -121,7 +121,7 @@ async def run(
 
 async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path, forks: ForkServer) -> None:
     async with started_engines(tmp_path, PLAIN_TABLE) as engines:
-        producer = await run(engines, forks, kill(engines.warehouse, after_s=(1.5, 2, 2)), hits_each=2, replays=10)
+        producer = await run(engines, forks, kill(engines.warehouse, after_s=(1, 1.5, 1.5)), hits_each=2, replays=10)
         assert_exactly_once(await compare(engines.clickhouse, producer.acked))
         await assert_every_profile_was_seen(engines.clickhouse)
 

@@ -1,4 +1,4 @@
-"""The event record: one line of topic `segops.events`, in the exact form of a ClickHouse row."""
+"""The event row: a line of topic `segops.events`, in the exact form of a ClickHouse row."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ WarehouseTime = Annotated[
     str,
     Field(
         pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}$",
-        description="A UTC instant in ClickHouse's own text form; integers would be read as another unit.",
+        description="A UTC instant in ClickHouse's own text form. ClickHouse would read integers in another unit.",
     ),
 ]
 
 
 class EventRow(BaseModel):
-    """One event. `user_id` or `anonymous_id` is '' when absent, never both; the profile is the first that is not."""
+    """An event. An absent `user_id` or `anonymous_id` is ''; at least one is present."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -43,9 +43,9 @@ class EventRow(BaseModel):
     payload: dict[str, JsonValue]
     context: dict[str, JsonValue]
     removed: tuple[str, ...]
-    """Top-level traits that an identify set to null: ClickHouse's JSON type drops nulls, so they are named here."""
+    """Top-level traits that an identify call set to null. ClickHouse's JSON type drops nulls, so they are listed here."""
 
     @property
     def profile_id(self) -> str:
-        """Whose event it is."""
+        """The profile of the event: `user_id`, or `anonymous_id` without one."""
         return self.user_id or self.anonymous_id

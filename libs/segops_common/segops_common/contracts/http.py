@@ -68,7 +68,7 @@ PropertyKind = Literal["string", "number", "boolean", "array", "object"]
 
 
 class ObservedRequest(_Message):
-    """Asks for the properties of events of these types. Those of `$identify` are traits."""
+    """Asks for the properties of events of these types. The properties of `$identify` are traits."""
 
     tenant_id: int
     event_types: tuple[str, ...] = Field(max_length=200)

@@ -21,7 +21,7 @@ _SHAPE = re.compile(r"[sp]k_(?:live|test)_[0-9A-Za-z]{49}", re.ASCII)
 
 
 def key_prefix(kind: KeyKind, *, is_test: bool = False) -> str:
-    """Return the prefix of keys of that kind; `is_test` for those of a test tenant."""
+    """Return the prefix of keys of that kind; `is_test` for keys of a test tenant."""
     return f"{_KINDS[kind]}_{'test' if is_test else 'live'}_"
 
 

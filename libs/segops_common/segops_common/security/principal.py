@@ -9,7 +9,7 @@ from segops_common.core.problems import Forbidden, Unauthenticated
 from segops_common.security.permissions import ROLE_SCOPES, KeyKind, Role, Scope
 
 ANY_ORIGIN = "*"
-"""Stands in a list of origins for every origin."""
+"""In a list of origins: every origin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
