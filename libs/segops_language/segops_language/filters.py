@@ -118,7 +118,7 @@ class InstantFilter(PropertyTest):
 
 
 class RecencyFilter(PropertyTest):
-    """The property is an instant in the time from a duration before the evaluation instant until that instant."""
+    """The property is an instant within a duration before the evaluation instant."""
 
     operator: RecencyOperator
     value: DurationText

@@ -13,7 +13,7 @@ from segops_language.values import Duration, Period, TimePoint
 
 
 class LastWindow(LanguageModel):
-    """The time from a duration before the evaluation instant until that instant."""
+    """The time within a duration before the evaluation instant."""
 
     last: Period
 

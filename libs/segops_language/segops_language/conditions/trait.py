@@ -67,11 +67,11 @@ class BetweenTrait(BetweenFilter, TraitCondition):
 
 
 class ContainmentTrait(ContainmentFilter, TraitCondition):
-    """The trait holds a substring or an element."""
+    """The trait contains a substring or an element."""
 
 
 class AffixTrait(AffixFilter, TraitCondition):
-    """The trait begins or ends with a string."""
+    """The trait starts or ends with a string."""
 
 
 class PatternTrait(PatternFilter, TraitCondition):
@@ -87,7 +87,7 @@ class InstantTrait(InstantFilter, TraitCondition):
 
 
 class RecencyTrait(RecencyFilter, TraitCondition):
-    """The trait is an instant within the last so long."""
+    """The trait is an instant within a duration before the evaluation instant."""
 
 
 AnyTrait = (
@@ -106,7 +106,7 @@ UserProperty = TypeAliasType("UserProperty", Annotated[AnyTrait, Field(discrimin
 
 
 def kept_since(history: Iterable[tuple[int, JsonValue]]) -> int | None:
-    """Return when the present value was set, of values in the order in which they were set; None without a value."""
+    """Return when the present value was set; None without a value. `history` must be ascending by time."""
     since: int | None = None
     present: JsonValue = None
     for at, value in history:
