@@ -63,7 +63,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[State]]:
-        """Open what the API needs. Raises OSError or ValueError when the signing key cannot be used."""
+        """Open the resources of the API. Raises OSError or ValueError when the signing key cannot be used."""
         settings = self._settings
         async with opened_postgres(settings.postgres_url) as engine, opened_redis(settings.redis_url) as redis:
             passwords = ArgonPasswords(cost=self._password_cost)

@@ -38,7 +38,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[Ingest]]:
-        """Open what the API needs."""
+        """Open the resources of the API."""
         async with (
             self._event_log() as log,
             opened_redis(self._settings.redis_url) as redis,
@@ -57,7 +57,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def sink(self) -> AsyncIterator[GroupLoop[Any]]:
-        """Open what the sink needs, and its loop."""
+        """Open the resources of the sink, and yield its loop."""
         async with self._event_log() as log, opened_clickhouse(self._settings.clickhouse_url) as clickhouse:
             sink = Sink(warehouse=ClickHouseWarehouse(clickhouse=clickhouse, faults=self._faults))
             yield self._consumer_loop(log, sink, group=SINK_GROUP, topic=EVENTS, limits=Limits(), record_intent=True)

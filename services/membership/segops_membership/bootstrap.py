@@ -93,7 +93,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[UseCases]]:
-        """Open what the API needs."""
+        """Open the resources of the API."""
         async with (
             self._clickhouse() as clickhouse,
             self._cache() as cache,
@@ -115,7 +115,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[dict[str, GroupLoop[Any]]]:
-        """Open what the compute worker needs, and its loops by name."""
+        """Open the resources of the compute worker, and yield its loops by name."""
         async with (
             self._event_log() as log,
             self._clickhouse() as clickhouse,

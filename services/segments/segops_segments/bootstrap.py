@@ -66,7 +66,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[UseCases]]:
-        """Open what the API needs."""
+        """Open the resources of the API."""
         async with (
             self._postgres() as engine,
             self._authenticator() as authenticator,
@@ -89,7 +89,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def outbox(self) -> AsyncIterator[OutboxWorker]:
-        """Open what the outbox worker needs, and the worker."""
+        """Open the resources of the outbox worker, and yield the worker."""
         async with self._postgres() as engine, self._event_log() as log:
             store, queue = PostgresStore(engine=engine), self._queue()
             relay = RelayOutbox(outbox=PostgresOutbox(engine=engine), log=log, clock=self._clock, faults=self._faults)
@@ -103,7 +103,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     @asynccontextmanager
     async def results(self) -> AsyncIterator[GroupLoop[Any]]:
-        """Open what the results consumer needs, and its loop."""
+        """Open the resources of the results consumer, and yield its loop."""
         async with self._postgres() as engine, self._event_log() as log:
             results = ApplyResults(
                 store=PostgresStore(engine=engine), queue=self._queue(), lease=self._settings.run_lease

@@ -47,5 +47,5 @@ def configure_logging(*, service: str, role: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service=service, role=role))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "aiokafka", "clickhouse_connect"):
+    for noisy in ("alembic", "httpx", "httpcore", "aiokafka", "clickhouse_connect"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
