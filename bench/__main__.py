@@ -19,8 +19,8 @@ NOT_A_BENCHMARK = frozenset({"__main__", "report"})
 
 def names() -> list[str]:
     """Modules that have a `run`."""
-    found = pkgutil.iter_modules(bench.__path__)
-    return [module.name for module in found if not module.ispkg and module.name not in NOT_A_BENCHMARK]
+    modules = pkgutil.iter_modules(bench.__path__)
+    return [module.name for module in modules if not module.ispkg and module.name not in NOT_A_BENCHMARK]
 
 
 def _run(name: str, events: int | None) -> None:

@@ -1,9 +1,9 @@
-"""Server CPU per request of the hot ingest route, against a bare ASGI app that reads the body and answers 202.
+"""Server CPU per request of the fast ingest route, against a bare ASGI app that reads the body and answers 202.
 
-The hot route is the product's whole stack, but for the event log, which takes everything at once: its round trip is
+The fast route is the product's whole stack, but for the event log, which takes everything at once: its round trip is
 waiting, not CPU. A second bare app also parses the body and writes a line for each event: what no route can leave out.
 A bare FastAPI route asks for `request.json()` and checks nothing. The usual FastAPI route validates the same bodies with
-the documented pydantic models, makes a model of each row and appends row by row, to the same log. Only the hot route finds
+the documented pydantic models, makes a model of each row and appends row by row, to the same log. Only the fast route finds
 out who calls.
 """
 
@@ -213,13 +213,13 @@ async def _measured(servers: Sequence[Served], events: int) -> list[Ratio]:
     if events not in USUAL:
         samples.pop()
     bare_us, parsing_us, plain_us, hot_us, *usual_us = await in_turn(ROUNDS, *samples)
-    what = f"hot route, {events:,} {'event' if events == 1 else 'events'}"
+    what = f"fast route, {events:,} {'event' if events == 1 else 'events'}"
     return [
         Ratio(what, "bare ASGI that reads", hot_us, bare_us, "us", SIZES[events]),
         Ratio(what, "bare ASGI that parses and writes lines", hot_us, parsing_us, "us"),
         Ratio(what, "bare FastAPI route with request.json()", hot_us, plain_us, "us"),
         *(
-            Ratio(f"usual route, {events:,} events", "hot route", slow, hot_us, "us", USUAL[events])
+            Ratio(f"usual route, {events:,} events", "fast route", slow, hot_us, "us", USUAL[events])
             for slow in usual_us
         ),
     ]

@@ -64,13 +64,13 @@ async def run() -> list[Ratio]:
     """On Valkey, and on Kafka where Java and Maven are."""
     with folder() as state:
         async with valkey(state) as log:
-            found = await _measured("Valkey", log)
+            ratios = await _measured("Valkey", log)
         lacking = missing_programs()
         if lacking is not None:
             print(f"  not measured on Kafka: {lacking}")
-            return found
+            return ratios
         async with kafka(state) as log:
-            return found + await _measured("Kafka", log)
+            return ratios + await _measured("Kafka", log)
 
 
 @asynccontextmanager

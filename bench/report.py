@@ -29,13 +29,13 @@ def at_most(factor: float) -> Budget:
 
 
 def at_least(factor: float) -> Budget:
-    """A gain that may not be smaller."""
+    """Return a lower bound for a gain."""
     return Budget("at least", factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """`what` against `baseline`, from paired samples in the same unit; without a budget it is there to be read."""
+    """Compares `what` with `baseline` by paired samples in the same unit; without a budget it is information only."""
 
     what: str
     baseline: str
@@ -46,12 +46,12 @@ class Ratio:
 
     @property
     def values(self) -> list[float]:
-        """Ours over theirs, pair by pair, rising."""
+        """Ours divided by theirs for each pair, ascending."""
         return sorted(a / b for a, b in zip(self.ours, self.theirs, strict=True))
 
     @property
     def verdict(self) -> str:
-        """How the median stands to the budget."""
+        """Say whether the median meets the budget."""
         if self.budget is None:
             return "no budget"
         return f"budget {self.budget}: {'met' if self.budget.met_by(median(self.values)) else 'NOT MET'}"
@@ -62,7 +62,7 @@ def _short(value: float) -> str:
 
 
 def line_of(ratio: Ratio) -> str:
-    """The least, the median and the greatest ratio, and both sides' medians."""
+    """Return the smallest, median and largest ratio, and both sides' medians."""
     values = ratio.values
     return (
         f"{ratio.what} / {ratio.baseline}: {_short(values[0])} – {_short(median(values))} – {_short(values[-1])}x"

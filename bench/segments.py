@@ -1,8 +1,8 @@
-"""Evaluation of segments: against scans that only read the columns concerned, and against the query shapes of others.
+"""Evaluation of segments, compared with counting the same events by user, and with the queries of other products.
 
-By the clock, through the client and the adapters of the product, from definitions to members; publishing is not part of
-it. The scans aggregate each column to one value, without grouping: the least that reading it can cost. The others'
-shapes (see `harness.peers`) have their own copy of the same events.
+Wall time from definitions to members, through the product's client and adapters, without publishing. No exact answer
+can cost less than counting by user, so the aims are ratios to that. A bare scan, which reads the columns without
+grouping, is printed too. The other products' queries (see `harness.peers`) have their own copy of the same events.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ MEMORY_BYTES: Final = 512 * 1024**2
 
 
 def compiled(definition: Group, segment_id: int) -> Expression:
-    """The definition at the instant of the benchmark."""
+    """Return the definition, compiled for the instant of the benchmark."""
     return compile_definition(definition, AS_OF_MS, segment_id=segment_id)
 
 
 async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group]) -> list[int]:
     """What a job does from definitions to members, whose numbers are given."""
     expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
-    atoms = predicates_of(*expressions)
-    answers = await evaluation.evaluate(TENANT, atoms, AS_OF_MS)
+    predicates = predicates_of(*expressions)
+    answers = await evaluation.evaluate(TENANT, predicates, AS_OF_MS)
     return [len(members(expression, answers.members, answers.universe)) for expression in expressions]
 
 
 async def ask(clickhouse: ClickHouse, sql: str) -> int:
-    """The single number that a query answers."""
-    found = await clickhouse.query(sql, timeout_s=1_800)
-    return int(found.rows[0][0])
+    """Return the single number that a query answers."""
+    result = await clickhouse.query(sql, timeout_s=1_800)
+    return int(result.rows[0][0])
 
 
 @asynccontextmanager
@@ -70,20 +70,20 @@ async def histories(events: int) -> AsyncIterator[tuple[ClickHouse, AsyncEngine]
 
 
 async def run(events: int = EVENTS) -> list[Ratio]:
-    """On so many generated events of one tenant."""
+    """Measure on that many generated events of one tenant."""
     async with histories(events) as (clickhouse, engine):
         return await measure(clickhouse, engine, events)
 
 
 async def measure(clickhouse: ClickHouse, engine: AsyncEngine, events: int) -> list[Ratio]:
-    """On a warehouse that has them."""
-    found = [ratio for case in CASES for ratio in await _alone(clickhouse, case)]
-    found += await _together(clickhouse)
-    found += await _algebra(clickhouse)
-    found.append(await _memory(clickhouse))
-    found += [await _edit(clickhouse, engine), await _explained(clickhouse, engine, users_of(events))]
-    found += await _whole_runs(clickhouse, engine)
-    return [*found, *await _young(clickhouse, events)]
+    """Measure on a warehouse that has the events."""
+    ratios = [ratio for case in CASES for ratio in await _alone(clickhouse, case)]
+    ratios += await _together(clickhouse)
+    ratios += await _algebra(clickhouse)
+    ratios.append(await _memory(clickhouse))
+    ratios += [await _edit(clickhouse, engine), await _explained(clickhouse, engine, users_of(events))]
+    ratios += await _whole_runs(clickhouse, engine)
+    return [*ratios, *await _young(clickhouse, events)]
 
 
 async def _alone(clickhouse: ClickHouse, case: Case) -> list[Ratio]:
@@ -91,24 +91,24 @@ async def _alone(clickhouse: ClickHouse, case: Case) -> list[Ratio]:
     ours, theirs = (await evaluate(evaluation, [case.definition]))[0], await ask(clickhouse, case.peer)
     if ours != theirs:
         raise RuntimeError(f"{case.name}: {ours} members, but {theirs} in the other shape")
-    asked: list[Callable[[], Awaitable[object]]] = [
+    queries: list[Callable[[], Awaitable[object]]] = [
         partial(evaluate, evaluation, [case.definition]),
         partial(ask, clickhouse, case.peer),
     ]
     baselines = [(name, sql, budget) for name, sql, budget in _baselines(case) if sql is not None]
-    asked += [partial(clickhouse.query, sql, timeout_s=600) for _, sql, _ in baselines]
-    times = await in_turn(ROUNDS, *(partial(milliseconds, each) for each in asked))
-    bare = [
-        Ratio(case.name, name, times[0], each, "ms", budget)
-        for (name, _, budget), each in zip(baselines, times[2:], strict=True)
+    queries += [partial(clickhouse.query, sql, timeout_s=600) for _, sql, _ in baselines]
+    times = await in_turn(ROUNDS, *(partial(milliseconds, query) for query in queries))
+    to_baselines = [
+        Ratio(case.name, name, times[0], baseline, "ms", budget)
+        for (name, _, budget), baseline in zip(baselines, times[2:], strict=True)
     ]
-    return [*bare, Ratio(f"{case.name} in the others' shape", "ours", times[1], times[0], "ms")]
+    return [*to_baselines, Ratio(f"{case.name} in the others' shape", "ours", times[1], times[0], "ms")]
 
 
 def _baselines(case: Case) -> list[tuple[str, str | None, Budget | None]]:
     return [
-        ("bare scan of its columns", case.scan, case.budget),
-        ("its events counted by user", case.counted, None),
+        ("its events counted by user", case.counted, case.budget),
+        ("bare scan of its columns", case.scan, None),
     ]
 
 
@@ -120,10 +120,10 @@ async def _together(clickhouse: ClickHouse) -> list[Ratio]:
         return await milliseconds(partial(evaluate, evaluation, MANY))
 
     async def alone() -> float:
-        return mean([await milliseconds(partial(evaluate, evaluation, [each])) for each in MANY[::step]])
+        return mean([await milliseconds(partial(evaluate, evaluation, [definition])) for definition in MANY[::step]])
 
     async def others() -> float:
-        sampled = [await milliseconds(partial(ask, clickhouse, each)) for each in MANY_AT_OTHERS[::step]]
+        sampled = [await milliseconds(partial(ask, clickhouse, sql)) for sql in MANY_AT_OTHERS[::step]]
         return mean(sampled) * JOB_SEGMENTS
 
     job, single, one_by_one = await in_turn(JOB_ROUNDS, together, alone, others)
@@ -136,11 +136,11 @@ async def _together(clickhouse: ClickHouse) -> list[Ratio]:
 
 
 async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
-    """What combining the answers and comparing with members of before is of a job."""
+    """Measure which share of a job is combining the results and comparing with the previous members."""
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     expressions = [compiled(definition, number) for number, definition in enumerate(MANY, SEGMENT)]
-    atoms = predicates_of(*expressions)
-    answers = await evaluation.evaluate(TENANT, atoms, AS_OF_MS)
+    predicates = predicates_of(*expressions)
+    answers = await evaluation.evaluate(TENANT, predicates, AS_OF_MS)
     before = [members(expression, answers.members, answers.universe) for expression in expressions]
 
     async def combine() -> None:
@@ -165,12 +165,12 @@ async def _memory(clickhouse: ClickHouse) -> Ratio:
 
 async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:
     """A preview after one of six conditions was changed, against the first one."""
-    asked = await previews_on(clickhouse, engine)
+    previews = await previews_on(clickhouse, engine)
     fresh = iter(range(1, 1_000_000))
 
     async def preview(*conditions: dict[str, Any]) -> float:
         definition = segment(*conditions)
-        return await milliseconds(partial(asked.preview, TENANT, definition, segment_id=None, as_of=AS_OF))
+        return await milliseconds(partial(previews.preview, TENANT, definition, segment_id=None, as_of=AS_OF))
 
     async def edited() -> float:
         return await preview(*SIX[:5], condition("invite", next(fresh) + 1))
@@ -188,14 +188,14 @@ async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:
 
 async def _explained(clickhouse: ClickHouse, engine: AsyncEngine, users: int) -> Ratio:
     """The slowest of twenty explanations of six conditions, so the 95th percentile, against one empty query."""
-    asked = explain_on(clickhouse, engine)
+    use_case = explain_on(clickhouse, engine)
     names = (f"user-{number * 7919 % users}" for number in count())
 
     async def slowest() -> float:
         times = []
         for _ in range(20):
             explain = partial(
-                asked.explain, TENANT, next(names), segment_id=None, definition=segment(*SIX), as_of=AS_OF
+                use_case.explain, TENANT, next(names), segment_id=None, definition=segment(*SIX), as_of=AS_OF
             )
             times.append(await milliseconds(explain))
         return sorted(times)[18]
@@ -221,8 +221,8 @@ async def _whole_runs(clickhouse: ClickHouse, engine: AsyncEngine) -> list[Ratio
     evaluated = partial(milliseconds, partial(evaluate, evaluation, [definition]))
     first, repeated, alone = await in_turn(JOB_ROUNDS, entering, again, evaluated)
     return [
-        Ratio("a run of a count that nearly everybody enters", "its evaluation", first, alone, "ms"),
-        Ratio("a run of a count that nobody enters or exits", "its evaluation", repeated, alone, "ms"),
+        Ratio("a run of a count that nearly every user enters", "its evaluation", first, alone, "ms"),
+        Ratio("a run of a count without changes", "its evaluation", repeated, alone, "ms"),
     ]
 
 
@@ -230,10 +230,10 @@ async def _young(clickhouse: ClickHouse, events: int) -> list[Ratio]:
     """While an event of a hundred, of all days, is in parts of its own; the others are merged."""
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     cases = [case for case in CASES if case.name in ("count", "negative only", "sequence")]
-    asked = [partial(milliseconds, partial(evaluate, evaluation, [case.definition])) for case in cases]
-    merged = await in_turn(ROUNDS, *asked)
+    timed = [partial(milliseconds, partial(evaluate, evaluation, [case.definition])) for case in cases]
+    merged = await in_turn(ROUNDS, *timed)
     await add(clickhouse, events, events // 100)
-    young = await in_turn(ROUNDS, *asked)
+    young = await in_turn(ROUNDS, *timed)
     return [
         Ratio(f"{case.name} while 1 % is not merged", "merged", after, before, "ms")
         for case, after, before in zip(cases, young, merged, strict=True)

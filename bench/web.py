@@ -103,7 +103,7 @@ async def cpu_us(app: ASGIApp, method: str, body: bytes) -> float:
 
 async def run() -> list[Ratio]:
     """A GET with a parameter, and a POST with a body."""
-    found: list[Ratio] = []
+    ratios: list[Ratio] = []
     product, plain = ours(), bare()
     async with product.router.lifespan_context(product):
         for method, body in (("GET", b""), ("POST", BODY)):
@@ -115,5 +115,5 @@ async def run() -> list[Ratio]:
                 return await cpu_us(plain, method, body)
 
             mine, theirs = await in_turn(ROUNDS, of_product, of_plain)
-            found.append(Ratio(f"factory's route, {method}", "bare FastAPI route", mine, theirs, "us"))
-    return found
+            ratios.append(Ratio(f"factory's route, {method}", "bare FastAPI route", mine, theirs, "us"))
+    return ratios

@@ -26,20 +26,20 @@ def condition(event_type: str, value: int, **more: Any) -> dict[str, Any]:
 
 
 def segment(*conditions: dict[str, Any], logic: str = "AND") -> Group:
-    """A definition in which all conditions hold."""
+    """Return a definition whose conditions must all hold."""
     return Group.model_validate({"logic": logic, "conditions": list(conditions)})
 
 
 def scan(columns: str, *event_types: str, since_ms: int | None = None) -> str:
-    """A bare read of the columns, beside those that every condition on events needs."""
+    """Return a query that only reads the columns, and those that every condition on events needs."""
     return f"SELECT sum(user_key), max(timestamp){columns} FROM {_events(event_types, since_ms)}"
 
 
 def counted(*event_types: str, since_ms: int | None = None) -> str:
-    """The least that telling users apart can cost: how many have at least one of the events."""
+    """Return a query that only groups the events by user: how many users have at least one."""
     until = f" AND timestamp <= fromUnixTimestamp64Milli({AS_OF_MS}, 'UTC')"
-    each = f"SELECT user_key, count() AS events FROM {_events(event_types, since_ms)}{until} GROUP BY user_key"
-    return f"SELECT countIf(events >= 1) FROM ({each})"
+    users = f"SELECT user_key, count() AS events FROM {_events(event_types, since_ms)}{until} GROUP BY user_key"
+    return f"SELECT countIf(events >= 1) FROM ({users})"
 
 
 def _events(event_types: Sequence[str], since_ms: int | None) -> str:
@@ -50,14 +50,15 @@ def _events(event_types: Sequence[str], since_ms: int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A segment, how others ask for it, and the least that reading its data and telling its users apart costs."""
+    """A segment, the query of other products for it, and queries that only read its data or only group it by user."""
 
     name: str
     definition: Group
     peer: str
     scan: str | None = None
-    budget: Budget | None = None
     counted: str | None = None
+    budget: Budget | None = None
+    """The aim for the ratio to `counted`."""
 
 
 _PRICE: Final = ", sum(payload.price.:`Float64`)"
@@ -84,24 +85,24 @@ CASES: Final = (
         segment(condition("page_viewed", 3)),
         peers.query_of([Did("page_viewed")], "c0 >= 3"),
         scan("", "page_viewed"),
-        at_most(1.5),
         counted("page_viewed"),
+        at_most(1.8),
     ),
     Case(
         "count in a window",
         segment(condition("page_viewed", 3, **_WINDOW)),
         peers.query_of([Did("page_viewed", _SINCE_MS)], "c0 >= 3"),
         scan("", "page_viewed", since_ms=_SINCE_MS),
-        at_most(1.5),
         counted("page_viewed", since_ms=_SINCE_MS),
+        at_most(2.0),
     ),
     Case(
         "payload filter",
         segment(condition("purchase", 1, **_PRICED)),
         peers.query_of([Did("purchase", None, "JSONExtractFloat(properties, 'price') >= 100")], "c0 >= 1"),
         scan(_PRICE, "purchase"),
-        at_most(1.5),
         counted("purchase"),
+        at_most(2.9),
     ),
     Case(
         "trait",
@@ -135,8 +136,8 @@ CASES: Final = (
         ),
         peers.sequence_query(["search", "purchase"], 7 * _DAY_MS),
         scan("", "search", "purchase"),
-        at_most(5),
         counted("search", "purchase"),
+        at_most(2.3),
     ),
     Case(
         "sum",
@@ -152,8 +153,8 @@ CASES: Final = (
         ),
         peers.sum_query("purchase", "price", 500),
         scan(_PRICE, "purchase"),
-        at_most(2),
         counted("purchase"),
+        at_most(4.2),
     ),
 )
 
