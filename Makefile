@@ -29,7 +29,7 @@ demo: ## fill a tenant of the running stack with a generated history and five se
 
 test-fast: ## run the tests that start no engine; under 30 seconds
 	@$(SETUP) dev
-	@exec $(PY) -m pytest -m "fast and not long" $(ARGS)
+	@exec $(PY) -m pytest -m "fast and not long" tests/unit tests/contract/problems tests/contract/topics $(ARGS)
 
 test: ## run all tests of the product on real engines; ARGS= goes to pytest
 	@$(SETUP) dev
