@@ -22,7 +22,7 @@ from segops_auth.api.state import State
 from segops_auth.consumers.expired_tokens import ExpiredTokenRemover
 from segops_auth.consumers.last_use import LastUseWriter
 from segops_auth.domain.rate_limit import Limit
-from segops_auth.service import Collaborators, Limits, make_auth
+from segops_auth.service import AttemptLimits, Collaborators, make_auth
 from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import LoginLimits, Sessions
@@ -106,9 +106,9 @@ class Bootstrap(ServiceBootstrap[Settings]):
             idempotency=PepperedIdempotency(store=idempotency, secrets=collaborators.secrets),
         )
 
-    def _limits(self) -> Limits:
+    def _limits(self) -> AttemptLimits:
         settings = self._settings
-        return Limits(
+        return AttemptLimits(
             login=LoginLimits(
                 per_email=Limit(
                     name="login-email", quota=settings.logins_per_email, period_s=LOGINS_PER_EMAIL_PERIOD_S

@@ -15,7 +15,7 @@ from segops_auth.adapters.memory.store import MemoryStore
 from segops_auth.adapters.memory.throttle import MemoryThrottle
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, AuditEntry, Tenant
-from segops_auth.service import Auth, Collaborators, Limits, make_auth
+from segops_auth.service import AttemptLimits, Auth, Collaborators, make_auth
 from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import LoginLimits, SessionTokens
@@ -116,7 +116,7 @@ def memory_auth() -> MemoryAuth:
         last_use=last_use,
         clock=clock,
     )
-    limits = Limits(
+    limits = AttemptLimits(
         login=LoginLimits(
             per_email=Limit(name="login-email", quota=PER_EMAIL, period_s=900),
             per_address=Limit(name="login-address", quota=PER_ADDRESS, period_s=60),

@@ -35,7 +35,7 @@ class Collaborators:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class AttemptLimits:
     """How often a password may be tried, and how many accounts and invites one address may try."""
 
     login: LoginLimits
@@ -54,7 +54,7 @@ class Auth:
     api_keys: ApiKeys
 
 
-def make_auth(on: Collaborators, limits: Limits) -> Auth:
+def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
     """Return the use cases."""
     sessions = Sessions(
         store=on.store,

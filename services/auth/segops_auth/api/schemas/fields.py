@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from segops_auth.domain.email import MAX_CHARS as MAX_EMAIL_CHARS
 from segops_auth.domain.email import normal_email
@@ -21,6 +23,7 @@ from segops_common.security.permissions import Role
 MAX_ID: Final = 2**63 - 1
 MAX_NAME_CHARS: Final = 100
 MAX_TOKEN_CHARS: Final = 128
+NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 
 
 class RequestBody(BaseModel):
@@ -33,6 +36,12 @@ class ResponseBody(BaseModel):
     """A body that auth sends."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def _readable_name(text: str) -> str:
+    if re.fullmatch(NAME_PATTERN.removesuffix("$"), text) is None:
+        raise PydanticCustomError("wrong-format", "must not contain control characters or consist of spaces only")
+    return text
 
 
 Email = Annotated[
@@ -57,10 +66,13 @@ Slug = Annotated[
 ]
 Name = Annotated[
     str,
-    StringConstraints(
-        min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+    Field(
+        min_length=1,
+        max_length=MAX_NAME_CHARS,
+        description="A display name. Must not contain control characters or consist of spaces only.",
+        json_schema_extra={"pattern": NAME_PATTERN},
     ),
-    Field(description="A display name. Must not contain control characters or consist of spaces only."),
+    AfterValidator(_readable_name),
 ]
 CurrentPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARS)]
 NewPassword = Annotated[
