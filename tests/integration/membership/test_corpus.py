@@ -69,6 +69,11 @@ async def test_sql_and_python_agree(clickhouse: ClickHouse, seed: int) -> None:
     await assert_agreement(clickhouse, corpus()[seed])
 
 
+async def test_a_text_too_long_for_a_request_is_split(clickhouse: ClickHouse) -> None:
+    """In one statement this scenario's predicates are 134 KiB of text; ClickHouse accepts 128 KiB."""
+    await assert_agreement(clickhouse, Cases.of(1810))
+
+
 @pytest.mark.parametrize("condition_type", sorted(QUESTIONS))
 def test_the_corpus_asks_for_every_condition_type(condition_type: str) -> None:
     """Adding a type means adding it to what `Scenario` draws from."""
