@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
@@ -183,7 +185,7 @@ async def test_a_partition_is_read_ahead_only_so_far() -> None:
         await until(lambda: committed(engine) == 51)
 
 
-async def test_a_bad_record_is_put_aside_and_the_others_go_on() -> None:
+async def test_a_bad_record_is_put_aside_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     engine = await filled("a0", "a1", "b0")
 
     class Picky(Handler):
@@ -199,6 +201,7 @@ async def test_a_bad_record_is_put_aside_and_the_others_go_on() -> None:
     assert handler.done == {"a": [1], "b": [0]}
     log = MemoryEventLog(clock=SystemClock(), engine=engine, times=TIMES)
     assert len(await log.tail(TOPIC.dead, 0, 10)) == 1
+    assert "moved record 0 of t/0 to the dead-letter topic: odd: not this one" in caplog.text
 
 
 async def test_two_members_finish_the_records_of_a_key_in_order() -> None:
