@@ -50,7 +50,7 @@ class TestKafkaEventLog(NetworkedEventLogContract):
         assert all(isinstance(outcome, LogUnavailable) for outcome in outcomes)
         assert time.monotonic() - began < REFUSAL_S
         began = time.monotonic()
-        with pytest.raises(LogUnavailable, match="not tried"):
+        with pytest.raises(LogUnavailable, match="not attempted"):
             await log.append(topic, b"k", b"lost")
         assert time.monotonic() - began < REFUSAL_S / 2
         assert "replacing the Kafka producer" in caplog.text
