@@ -1,8 +1,8 @@
 """Hosts ClickHouse's server inside a Python process: `python -I -S clickhouse_host.py LIBRARY PORT`.
 
 The library is ClickHouse as a Python extension. It runs `clickhouse-local` with the `config.xml` of the working folder.
-Its one query opens the HTTP listener, then reads a pipe to which nothing is ever written. Closing that pipe ends the
-query, and with it the server: running queries get five seconds to end, then they are cancelled.
+Two statements open the HTTP listener and read a pipe to which nothing is ever written. Closing that pipe ends the second
+statement, and with it the server: running queries get five seconds to end, then they are cancelled.
 
 The script imports nothing of the project, so that it starts within milliseconds.
 """
@@ -55,7 +55,7 @@ def _serve(engine: ModuleType, reader: int, stopping: threading.Event) -> None:
         # The second argument becomes the default format of every answer over HTTP.
         engine.query(statements, "TabSeparated")
     except RuntimeError as error:
-        _fail(str(error).partition(", LocalStack trace")[0])
+        _fail(str(error).partition(", Stack trace")[0])
     if not stopping.is_set():
         _fail("The server ended without a stop signal.")
     # The pipe has ended the server in good order; an ordinary exit would unload the library under its last threads.
