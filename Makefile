@@ -10,7 +10,7 @@ LOCK := .venv/bin/uv pip compile -q --system-certs --python-version 3.11 --gener
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run demo test-fast test test-sdk test-long check fmt bench bench-sdk openapi reset lock
+.PHONY: help setup run demo test-fast test test-sdk test-long coverage check fmt bench bench-sdk openapi reset lock
 
 help: ## show this list
 	@echo "SegOps: make TARGET [PORT=8080] [STATE=.segops] [KAFKA=1] [ARGS=...]"
@@ -42,6 +42,10 @@ test-sdk: ## run the TypeScript SDK on Bun, Deno, workerd, Node 22 and Chromium;
 test-long: ## compare SQL with plain Python on EXAMPLES=20000 generated definitions; many minutes
 	@$(SETUP) dev
 	@EXAMPLES="$(EXAMPLES)" exec $(PY) -m pytest -n 0 -m long $(ARGS)
+
+coverage: ## run all tests with coverage of product lines; fails under 95 %; ARGS= goes to pytest
+	@$(SETUP) dev
+	@exec $(PY) -m pytest --cov --cov-report=term $(ARGS)
 
 check: ## run linters, types and the project's own rules; under 45 seconds
 	@$(SETUP) dev
