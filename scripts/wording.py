@@ -57,9 +57,9 @@ EXEMPT: Final = ("scripts/wording.py", "tests/unit/house/", "docs/decisions/", "
 
 PENDING: Final = frozenset(
     {
-        "each", "found", "asked", "known", "done", "seen", "given", "told", "wanted", "announce",
-        r"those of\b", r"of which", r"\bis told\b", r"\bare told\b", r"\bof before\b",
-        r"as often as", r"nobody (?:needs|may|is|waits)", r"\bledgers?\b", r"\bThe value is (?:a|an|one|not)\b",
+        "each", "found", "asked", "known", "done", "seen", "given", "announce",
+        r"those of\b", r"of which", r"\bare told\b", r"\bof before\b",
+        r"as often as", r"\bThe value is (?:a|an|one|not)\b",
     }
 )  # fmt: skip
 """Members of the lists above that are not refused yet, because texts still have them: this list only gets shorter."""

@@ -35,7 +35,7 @@ from segops_membership.service.tenant_lease import LeaseHolder
 
 
 class _NobodyLooksUp:
-    """Where there are no readers, nobody needs to be told of a new publication."""
+    """Discards reports of new publications: a benchmark has no readers."""
 
     async def raise_to(self, tenant_id: int, number: int) -> None:
         """See the port `PublicationSignal`."""

@@ -29,9 +29,9 @@ def faults_of(mode: str, report: Mapping[str, Any], outcome: Outcome) -> list[st
 
 
 def _delivery(report: Mapping[str, Any], refused: Sequence[int]) -> Iterator[str]:
-    wanted = [n for n in range(EVENTS) if n not in refused]
-    if report["ns"] != wanted:
-        yield f"stored {len(report['ns'])} of {len(wanted)}, lost {sorted(set(wanted) - set(report['ns']))}"
+    accepted = [n for n in range(EVENTS) if n not in refused]
+    if report["ns"] != accepted:
+        yield f"stored {len(report['ns'])} of {len(accepted)}, lost {sorted(set(accepted) - set(report['ns']))}"
     if report["duplicates"]:
         yield f"{report['duplicates']} events would be stored twice"
 

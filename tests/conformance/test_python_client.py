@@ -116,10 +116,10 @@ async def test_a_callback_that_raises_stops_nothing(faults: Faults) -> None:
 
 
 async def test_a_callback_may_call_the_client(faults: Faults) -> None:
-    client = SegOps(api_url=Run(faults).url, api_key=KEY, on_error=lambda _: told.append(client.stats().dropped))
-    told: list[int] = []
+    client = SegOps(api_url=Run(faults).url, api_key=KEY, on_error=lambda _: dropped.append(client.stats().dropped))
+    dropped: list[int] = []
     client.track(event_type="by nobody")
-    assert told == [1]
+    assert dropped == [1]
     client.shutdown()
 
 

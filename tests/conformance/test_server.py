@@ -25,7 +25,7 @@ def event(n: int, message_id: str | None = None) -> dict[str, Any]:
 
 
 class Client:
-    """Sends what it is told, once."""
+    """Sends the given requests, once."""
 
     def __init__(self, faults: Faults, mode: str) -> None:
         self.faults, self.mode = faults, mode

@@ -19,10 +19,10 @@ async def test_events_of_a_run_pass_the_gateway_as_they_happen(valkey_stack: Run
         async with client.stream("GET", path, headers=person.bearer) as answer:
             assert answer.headers["content-type"].partition(";")[0] == "text/event-stream"
             lines = [line async for line in answer.aiter_lines()]
-        seen = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+        runs = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
         run = await person.run_succeeds(segment, queued["run_id"])
         detail = await person.ask("GET", f"/api/segments/{segment}/", 200)
-    assert seen[-1] == run
+    assert runs[-1] == run
     assert (run["digest"], run["progress"]) == ("0" * 32, None)
     assert detail["membership"] == {
         "run_id": run["run_id"],

@@ -1,4 +1,4 @@
-"""Events of the Python client reach a segment, and the client is told so."""
+"""Events of the Python client reach a segment, and the client reports them as accepted."""
 
 from __future__ import annotations
 

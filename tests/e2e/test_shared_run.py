@@ -30,8 +30,8 @@ async def test_all_segments_are_computed_by_one_request(valkey_stack: RunningSta
                 await send(client, key, "track", {"user_id": f"user-{user}", "event_type": "page_viewed"})
         ids = [await person.new_segment(f"{n} views", at_least(n % (USERS + 1))) for n in range(SEGMENTS)]
 
-        asked = await person.ask("POST", "/api/segments/compute/", 202, {"tenant": person.tenant})
-        (shared,) = asked["runs"]
+        accepted = await person.ask("POST", "/api/segments/compute/", 202, {"tenant": person.tenant})
+        (shared,) = accepted["runs"]
         assert shared["segment_ids"] == sorted(ids)
         runs = [await person.run_succeeds(each, shared["run_id"]) for each in ids]
         expected = [USERS - max(n % (USERS + 1), 1) + 1 for n in range(SEGMENTS)]

@@ -27,8 +27,8 @@ async def test_what_tests_send_is_counted_among_tests_only(valkey_stack: Running
             await send(client, key, "track", {"user_id": sender, "event_type": "page_viewed"})
             segment = await plane.new_segment("visitors", VISITED)
             assert (await plane.compute(segment))["size"] == 1
-            asked = {user: await memberships(client, key, user) for user in ("customer", "robot")}
-            found[key[:8]] = {user: answer["segment_ids"] == [segment] for user, answer in asked.items()}
+            answers = {user: await memberships(client, key, user) for user in ("customer", "robot")}
+            found[key[:8]] = {user: answer["segment_ids"] == [segment] for user, answer in answers.items()}
         assert found == {
             "sk_live_": {"customer": True, "robot": False},
             "sk_test_": {"customer": False, "robot": True},

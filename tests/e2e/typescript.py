@@ -13,7 +13,7 @@ from tests.e2e.commands import HOSTS
 from tests.typescript_sdk import FOLDER, TypescriptSdk
 
 _STAYS = "\nconsole.log('ready');\nsetInterval(() => {}, 1000);\n"
-"""What makes a server of an example: it runs until it is told to end."""
+"""What makes a server of an example: it runs until SIGTERM."""
 _END_S = 60
 
 

@@ -127,11 +127,11 @@ def test_python_client_compiles(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_operation_is_named_and_has_examples(name: str) -> None:
-    seen: set[str] = set()
+    operation_ids: set[str] = set()
     for path, method, operation in operations(load(name)):
         where = f"{method} {path}"
-        assert operation["operationId"] not in seen, where
-        seen.add(operation["operationId"])
+        assert operation["operationId"] not in operation_ids, where
+        operation_ids.add(operation["operationId"])
         assert operation.get("summary"), where
         body = operation.get("requestBody")
         if body:
