@@ -1,15 +1,24 @@
-"""The one list of operators: value, JSON types, phrase and complement of each.
+"""The one list of operators: value, JSON types, phrase, complement and meaning of each.
 
-The meaning of a filter's operator is in `reference/checks.py`, and in SQL in membership's `sql/filters.py` (in Python for
-tests: `domain/property_values.py`).
+A change of meaning needs two more files, both in membership: `sql/filters.py` has the meaning in SQL, and
+`domain/property_values.py` has that of the compiled form in Python. Patterns are matched by RE2, as in the warehouse: in
+time linear in the length of the text.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from functools import lru_cache, partial
+from typing import Any, Final, Literal, get_args
+
+import re2
+from pydantic import JsonValue
+
+from segops_language.values import Duration
+from segops_language.values.instants import to_ms
+from segops_language.values.json import equal, instant, number
 
 JsonType = Literal["string", "number", "boolean", "array", "object"]
 ValueKind = Literal["scalar", "list", "number", "bounds", "text", "pattern", "none", "instant", "duration"]
@@ -36,6 +45,80 @@ ANY: Final[frozenset[JsonType]] = frozenset(get_args(JsonType))
 SAME_AS_VALUE: Final = "same"
 
 
+_COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "eq": operator.eq,
+    "neq": operator.ne,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+
+
+def compare(value: float, name: str, target: float | tuple[float, ...]) -> bool:
+    """Return whether a number satisfies an operator of counts; a tuple is [low, high], both included."""
+    if isinstance(target, tuple):
+        return target[0] <= value <= target[1]
+    return _COMPARE[name](value, target)
+
+
+Meaning = Callable[[JsonValue, Any, int], bool]
+"""Returns whether a property's value satisfies an operator with its operand, as of an instant in milliseconds."""
+
+
+def _is_among(value: JsonValue, operand: tuple[object, ...], _: int) -> bool:
+    return any(equal(value, item) for item in operand)
+
+
+def _compares(name: str) -> Meaning:
+    def meaning(value: JsonValue, operand: float | tuple[float, ...], _: int) -> bool:
+        left = number(value)
+        right = tuple(map(float, operand)) if isinstance(operand, tuple) else float(operand)
+        return left is not None and compare(left, name, right)
+
+    return meaning
+
+
+def _contains(value: JsonValue, operand: object, _: int) -> bool:
+    if isinstance(value, str):
+        return isinstance(operand, str) and operand in value
+    return isinstance(value, list) and any(equal(element, operand) for element in value)
+
+
+def _starts_with(value: JsonValue, operand: str, _: int) -> bool:
+    return isinstance(value, str) and value.startswith(operand)
+
+
+def _ends_with(value: JsonValue, operand: str, _: int) -> bool:
+    return isinstance(value, str) and value.endswith(operand)
+
+
+def _matches(value: JsonValue, operand: str, _: int) -> bool:
+    return isinstance(value, str) and _compiled(operand).search(value) is not None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re2._Regexp:
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+def _is_before(value: JsonValue, operand: Any, _: int) -> bool:
+    at = instant(value)
+    return at is not None and at < to_ms(operand)
+
+
+def _is_after(value: JsonValue, operand: Any, _: int) -> bool:
+    at = instant(value)
+    return at is not None and at > to_ms(operand)
+
+
+def _is_recent(value: JsonValue, operand: Duration, as_of_ms: int) -> bool:
+    at = instant(value)
+    return at is not None and as_of_ms - operand.milliseconds < at <= as_of_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """An operator of filters and traits."""
@@ -46,33 +129,54 @@ class Operator:
     """The JSON types of properties that can satisfy it, or, for a complement, fail it."""
     phrase: str
     """The operator in English; `{}` is its value."""
+    meaning: Meaning
+    """When it holds; null stands for an absent property."""
     complement_of: str | None = None
     """The positive operator: this one holds exactly where that one does not."""
 
 
-OPERATORS: Final[Mapping[str, Operator]] = {
-    "eq": Operator("scalar", SAME_AS_VALUE, "is {}"),
-    "neq": Operator("scalar", SAME_AS_VALUE, "is not {}", complement_of="eq"),
-    "in": Operator("list", SAME_AS_VALUE, "is one of {}"),
-    "not_in": Operator("list", SAME_AS_VALUE, "is not one of {}", complement_of="in"),
-    "gt": Operator("number", NUMERIC, "is more than {}"),
-    "gte": Operator("number", NUMERIC, "is at least {}"),
-    "lt": Operator("number", NUMERIC, "is less than {}"),
-    "lte": Operator("number", NUMERIC, "is at most {}"),
-    "between": Operator("bounds", NUMERIC, "is from {}"),
-    "contains": Operator("scalar", STRING_OR_ARRAY, "contains {}"),
-    "not_contains": Operator("scalar", STRING_OR_ARRAY, "does not contain {}", complement_of="contains"),
-    "starts_with": Operator("text", STRING, "starts with {}"),
-    "ends_with": Operator("text", STRING, "ends with {}"),
-    "matches": Operator("pattern", STRING, "matches the pattern {}"),
-    "not_matches": Operator("pattern", STRING, "does not match the pattern {}", complement_of="matches"),
-    "exists": Operator("none", ANY, "is set"),
-    "not_exists": Operator("none", ANY, "is not set", complement_of="exists"),
-    "before": Operator("instant", NUMERIC, "is before {}"),
-    "after": Operator("instant", NUMERIC, "is after {}"),
-    "within_last": Operator("duration", NUMERIC, "is in the last {}"),
-    "not_within_last": Operator("duration", NUMERIC, "is not in the last {}", complement_of="within_last"),
+_POSITIVE: Final[Mapping[str, Operator]] = {
+    "eq": Operator("scalar", SAME_AS_VALUE, "is {}", lambda value, operand, _: equal(value, operand)),
+    "in": Operator("list", SAME_AS_VALUE, "is one of {}", _is_among),
+    "gt": Operator("number", NUMERIC, "is more than {}", _compares("gt")),
+    "gte": Operator("number", NUMERIC, "is at least {}", _compares("gte")),
+    "lt": Operator("number", NUMERIC, "is less than {}", _compares("lt")),
+    "lte": Operator("number", NUMERIC, "is at most {}", _compares("lte")),
+    "between": Operator("bounds", NUMERIC, "is from {}", _compares("between")),
+    "contains": Operator("scalar", STRING_OR_ARRAY, "contains {}", _contains),
+    "starts_with": Operator("text", STRING, "starts with {}", _starts_with),
+    "ends_with": Operator("text", STRING, "ends with {}", _ends_with),
+    "matches": Operator("pattern", STRING, "matches the pattern {}", _matches),
+    "exists": Operator("none", ANY, "is set", lambda value, _, __: value is not None),
+    "before": Operator("instant", NUMERIC, "is before {}", _is_before),
+    "after": Operator("instant", NUMERIC, "is after {}", _is_after),
+    "within_last": Operator("duration", NUMERIC, "is in the last {}", _is_recent),
 }
+_COMPLEMENTS: Final[Mapping[str, tuple[str, str]]] = {
+    "eq": ("neq", "is not {}"),
+    "in": ("not_in", "is not one of {}"),
+    "contains": ("not_contains", "does not contain {}"),
+    "matches": ("not_matches", "does not match the pattern {}"),
+    "exists": ("not_exists", "is not set"),
+    "within_last": ("not_within_last", "is not in the last {}"),
+}
+"""Of a positive operator, the name and phrase of its exact complement."""
+
+
+def _operators() -> Iterator[tuple[str, Operator]]:
+    for name, positive in _POSITIVE.items():
+        yield name, positive
+        if name in _COMPLEMENTS:
+            complement, phrase = _COMPLEMENTS[name]
+            meaning = partial(_is_not, positive.meaning)
+            yield complement, Operator(positive.value, positive.types, phrase, meaning, complement_of=name)
+
+
+def _is_not(meaning: Meaning, value: JsonValue, operand: Any, as_of_ms: int) -> bool:
+    return not meaning(value, operand, as_of_ms)
+
+
+OPERATORS: Final[Mapping[str, Operator]] = dict(_operators())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +198,6 @@ COUNT_OPERATORS: Final[Mapping[CountOperator, CountPhrases]] = {
     "lte": CountPhrases("at most {}", "at most {}"),
     "between": CountPhrases("between {}", "between {}"),
 }
-
-_COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
-    "eq": operator.eq,
-    "neq": operator.ne,
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-}
-
-
-def compare(value: float, name: str, target: float | tuple[float, ...]) -> bool:
-    """Return whether a number satisfies an operator of counts; a tuple is [low, high], both included."""
-    if isinstance(target, tuple):
-        return target[0] <= value <= target[1]
-    return _COMPARE[name](value, target)
 
 
 def types_for(name: str, value: object) -> frozenset[JsonType]:
