@@ -150,7 +150,7 @@ async def next_millisecond() -> None:
         await asyncio.sleep(0)
 
 
-async def test_requests_behind_an_announced_run_share_one_waiting_run(
+async def test_requests_behind_a_dispatched_run_share_one_waiting_run(
     client: httpx.AsyncClient, engine: AsyncEngine, results: ApplyResults, path: str
 ) -> None:
     first = await compute(client, path)

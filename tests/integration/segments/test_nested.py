@@ -141,7 +141,7 @@ async def test_validation_checks_references_only_with_a_tenant(client: httpx.Asy
     assert (alone.status_code, faults(alone)) == (422, {("tenant", "required")})
 
 
-async def test_a_job_has_the_references_as_they_are_when_it_is_announced(
+async def test_a_job_has_the_references_as_they_are_when_it_is_dispatched(
     client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     inner = (await create(client, definition=PRICING))["id"]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.segments.store_builders import NOW, add_run, announce, drain
+from tests.unit.segments.store_builders import NOW, add_run, dispatch, drain
 from tests.unit.segments.store_contract import StoreContract, Stored, new_tenant
 
 
@@ -51,8 +51,8 @@ class OutboxContract(StoreContract):
         await drain(stored)
         segment = await self.add(stored, tenant)
         async with stored.writing(tenant) as unit:
-            first = await announce(unit, await add_run(unit, segment, fixed=True))
-            second = await announce(unit, await add_run(unit, segment, fixed=True))
+            first = await dispatch(unit, await add_run(unit, segment, fixed=True))
+            second = await dispatch(unit, await add_run(unit, segment, fixed=True))
             assert first.message_id is not None
             assert second.message_id is not None
         async with stored.writing(tenant) as unit:

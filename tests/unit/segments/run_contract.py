@@ -17,7 +17,7 @@ from segops_segments.ports.transactions import WriteUnit
 from tests.unit.segments.store_builders import (
     NOW,
     add_run,
-    announce,
+    dispatch,
     drain,
     new_segment,
     save_parts,
@@ -74,7 +74,7 @@ class RunContract(StoreContract):
         async with stored.writing(tenant) as unit:
             await save_parts(unit, await add_run(unit, segment), state="succeeded")
             await add_run(unit, segment, fixed=True)
-            first = await announce(unit, await add_run(unit, segment))
+            first = await dispatch(unit, await add_run(unit, segment))
             waiting = await add_run(unit, segment)
         async with stored.writing(tenant) as unit:
             assert await unit.queued_runs(tenant, (segment.id, EVERYTHING)) == [first, waiting]
@@ -154,9 +154,9 @@ class ScheduleContract(StoreContract):
         await drain(stored)
         segment = await self.add(stored, tenant)
         async with stored.writing(tenant) as unit:
-            silent = await announce(unit, await add_run(unit, segment, fixed=True))
-            await announce(unit, await add_run(unit, segment, fixed=True), lease_until=NOW + timedelta(seconds=1))
-            finished = await announce(unit, await add_run(unit, segment, fixed=True))
+            silent = await dispatch(unit, await add_run(unit, segment, fixed=True))
+            await dispatch(unit, await add_run(unit, segment, fixed=True), lease_until=NOW + timedelta(seconds=1))
+            finished = await dispatch(unit, await add_run(unit, segment, fixed=True))
             await save_parts(unit, finished, state="succeeded")
             await add_run(unit, segment)
         assert (tenant, silent.id) not in await stored.silent_runs(NOW, 1000)

@@ -54,7 +54,7 @@ async def save_parts(unit: WriteUnit, run: Run, **changes: Any) -> Run:
     return after
 
 
-async def announce(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) -> Run:
+async def dispatch(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) -> Run:
     """Put a job of the run into the outbox and store that."""
     versions = {
         part.segment_id: Version(
@@ -63,9 +63,9 @@ async def announce(unit: WriteUnit, run: Run, *, lease_until: datetime = NOW) ->
         for part in run.parts
     }
     message_id = await unit.put_job(run.tenant_id, run.to_job(versions, static=()))
-    announced = run.announce(message_id, lease_until)
-    await unit.save_run(run.tenant_id, run, announced)
-    return announced
+    dispatched = run.dispatch(message_id, lease_until)
+    await unit.save_run(run.tenant_id, run, dispatched)
+    return dispatched
 
 
 async def drain(outbox: Outbox) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Requesting runs of one segment: joining queued runs, waiting behind announced ones, deletion."""
+"""Requesting runs of one segment: joining queued runs, waiting behind dispatched ones, deletion."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ def harness() -> RunsHarness:
 
 
 @pytest.mark.parametrize("status", ["running", "succeeded", "failed", "superseded"])
-async def test_a_waiting_run_is_announced_when_the_run_before_it_starts(harness: RunsHarness, status: str) -> None:
+async def test_a_waiting_run_is_dispatched_when_the_run_before_it_starts(harness: RunsHarness, status: str) -> None:
     segment = await harness.create()
     first = await harness.request(segment)
     await harness.relay()
@@ -28,17 +28,17 @@ async def test_a_waiting_run_is_announced_when_the_run_before_it_starts(harness:
     assert await harness.relay() == [waiting.run_id]
 
 
-async def test_a_waiting_run_is_announced_when_the_run_before_it_is_given_up(harness: RunsHarness) -> None:
+async def test_a_waiting_run_is_dispatched_when_the_run_before_it_is_given_up(harness: RunsHarness) -> None:
     segment = await harness.create()
     await harness.request(segment)
     await harness.relay()
     waiting = await harness.request(segment)
-    announced: list[int] = []
+    dispatched: list[int] = []
     for _ in range(MAX_ATTEMPTS):
         harness.clock.advance(LEASE_S)
         await harness.silent_runs.revive()
-        announced += await harness.relay()
-    assert announced[-1] == waiting.run_id
+        dispatched += await harness.relay()
+    assert dispatched[-1] == waiting.run_id
     assert (await harness.read(waiting)).attempts == 1
 
 

@@ -25,7 +25,7 @@ from segops_segments.domain.segment import NOBODY, Segment, Version
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
 LEASE = timedelta(minutes=15)
 REQUEST = RunRequest(as_of=NOW, fixed=False, requested_by="user:1", requested_at=NOW)
-QUEUED = Run.queue(17, 1, REQUEST, {42: 2}).announce(5, NOW + LEASE)
+QUEUED = Run.queue(17, 1, REQUEST, {42: 2}).dispatch(5, NOW + LEASE)
 PROBLEM = RunProblem(type="t", title="t", detail="d")
 
 
@@ -74,8 +74,8 @@ def test_an_old_sign_of_life_changes_nothing() -> None:
         assert run.apply(old, LEASE).changed_since(run) == ()
 
 
-def progress(phase: RunPhase, done: int, total: int = 7) -> RunProgress:
-    return RunProgress(phase=phase, done=done, total=total)
+def progress(phase: RunPhase, count: int, total: int = 7) -> RunProgress:
+    return RunProgress(phase=phase, done=count, total=total)
 
 
 def test_progress_never_decreases_and_ends_with_the_run() -> None:
@@ -146,15 +146,15 @@ def test_a_result_of_other_segments_counts_nothing_for_this_one() -> None:
     assert (outcome.size, outcome.entered, outcome.published) == (0, 0, False)
 
 
-def test_announcing_counts_an_attempt_and_replacing_the_message_does_not() -> None:
-    again = QUEUED.announce(6, NOW)
+def test_dispatching_counts_an_attempt_and_replacing_the_message_does_not() -> None:
+    again = QUEUED.dispatch(6, NOW)
     assert (again.attempts, again.message_id) == (2, 6)
     [part] = QUEUED.parts
     assert QUEUED.replace_message(6) == Run((replace(part, message_id=6),))
 
 
 def test_a_withdrawn_segment_leaves_the_run_to_the_others() -> None:
-    run = Run.queue(17, 1, REQUEST, {43: 1, 42: 2}).announce(5, NOW + LEASE)
+    run = Run.queue(17, 1, REQUEST, {43: 1, 42: 2}).dispatch(5, NOW + LEASE)
     after = run.withdraw(42, NOW)
     assert [(part.segment_id, part.state) for part in after.parts] == [(42, "superseded"), (43, "queued")]
     assert [part.segment_id for part in after.open_parts] == [43]
@@ -170,7 +170,7 @@ def test_what_the_state_of_a_run_does_not_allow_is_an_error() -> None:
         lambda: running.replace_message(6),
         lambda: running.withdraw(42, NOW),
         lambda: QUEUED.withdraw(43, NOW),
-        lambda: final.announce(6, NOW),
+        lambda: final.dispatch(6, NOW),
         lambda: final.renew(NOW, {}),
         lambda: final.give_up(NOW),
         lambda: final.to_job({}, ()),

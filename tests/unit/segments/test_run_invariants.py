@@ -79,7 +79,7 @@ def check(runs: list[Run]) -> None:
         counts = Counter(
             part.segment_id for run in queued if (run.message_id is None) == is_waiting for part in run.open_parts
         )
-        assert max(counts.values(), default=0) <= 1, "a segment has one announced run and one that waits"
+        assert max(counts.values(), default=0) <= 1, "a segment has one dispatched run and one that waits"
     for run in queued:
         if run.message_id is None:
             segment_ids = {part.segment_id for part in run.open_parts}

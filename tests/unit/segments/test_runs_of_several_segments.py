@@ -107,8 +107,8 @@ async def test_segments_without_a_queued_run_do_not_wait_for_the_others(harness:
     one, other = await harness.create_many(2)
     await harness.request(one)
     await harness.relay()
-    waiting, announced = await harness.request_many()
-    assert contents_of(await harness.relay_jobs()) == [(announced.run_id, [other.id])]
+    waiting, dispatched = await harness.request_many()
+    assert contents_of(await harness.relay_jobs()) == [(dispatched.run_id, [other.id])]
     assert (waiting.segment_id, waiting.message_id) == (one.id, None)
 
 
@@ -144,16 +144,16 @@ async def test_a_deleted_segment_no_longer_keeps_the_others_waiting(harness: Run
     assert (waiting[0].run_id, [other.id]) in contents_of(await harness.relay_jobs())
 
 
-async def test_a_silent_run_is_announced_and_given_up_for_all_segments(harness: RunsHarness) -> None:
+async def test_a_silent_run_is_dispatched_and_given_up_for_all_segments(harness: RunsHarness) -> None:
     segments = await harness.create_many(3)
     runs = await harness.request_many()
     ids = [segment.id for segment in segments]
-    announced = contents_of(await harness.relay_jobs())
+    dispatched = contents_of(await harness.relay_jobs())
     for _ in range(2 * MAX_ATTEMPTS):
         harness.clock.advance(LEASE_S)
         await harness.silent_runs.revive()
-        announced += contents_of(await harness.relay_jobs())
-    assert announced == [(runs[0].run_id, ids)] * MAX_ATTEMPTS
+        dispatched += contents_of(await harness.relay_jobs())
+    assert dispatched == [(runs[0].run_id, ids)] * MAX_ATTEMPTS
     assert await harness.states(runs) == ["failed"] * 3
 
 

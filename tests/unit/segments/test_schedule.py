@@ -14,15 +14,15 @@ def harness() -> RunsHarness:
     return RunsHarness()
 
 
-async def test_a_silent_run_is_announced_once_a_lease_and_finally_given_up(harness: RunsHarness) -> None:
+async def test_a_silent_run_is_dispatched_once_a_lease_and_finally_given_up(harness: RunsHarness) -> None:
     run = await harness.request(await harness.create())
-    announced = len(await harness.relay())
+    dispatched = len(await harness.relay())
     for _ in range(3 * MAX_ATTEMPTS):
         harness.clock.advance(LEASE_S / 2)
         await harness.silent_runs.revive()
         await harness.silent_runs.revive()
-        announced += len(await harness.relay())
-    assert announced == MAX_ATTEMPTS
+        dispatched += len(await harness.relay())
+    assert dispatched == MAX_ATTEMPTS
     lost = await harness.read(run)
     assert (lost.state, lost.problem.type if lost.problem else "") == (
         "failed",
@@ -31,14 +31,14 @@ async def test_a_silent_run_is_announced_once_a_lease_and_finally_given_up(harne
     assert await harness.silent_runs.revive() == 0
 
 
-async def test_a_run_whose_message_is_not_sent_yet_is_not_announced_again(harness: RunsHarness) -> None:
+async def test_a_run_whose_message_is_not_sent_yet_is_not_dispatched_again(harness: RunsHarness) -> None:
     run = await harness.request(await harness.create())
     harness.clock.advance(10 * LEASE_S)
     assert await harness.silent_runs.revive() == 0
     assert await harness.relay() == [run.run_id]
 
 
-async def test_signs_of_life_keep_a_run_from_being_announced_again(harness: RunsHarness) -> None:
+async def test_signs_of_life_keep_a_run_from_being_dispatched_again(harness: RunsHarness) -> None:
     run = await harness.request(await harness.create())
     await harness.relay()
     for _ in range(10):

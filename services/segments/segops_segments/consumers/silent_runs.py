@@ -1,4 +1,4 @@
-"""Announces silent runs again, or gives them up. It runs in the role `outbox`."""
+"""Dispatches silent runs again, or gives them up. It runs in the role `outbox`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def silent_runs_timer(silent_runs: ReviveSilentRuns) -> Timer:
     async def revive() -> None:
         silent = await silent_runs.revive()
         if silent:
-            _log.warning("%d runs sent no sign of life; they were announced again or failed as lost", silent)
+            _log.warning("%d runs sent no sign of life; they were dispatched again or failed as lost", silent)
 
     return Timer("silent runs", revive, every_s=CHECK_EVERY_S)

@@ -39,7 +39,7 @@ MAX_ATTEMPTS: Final = 5
 LOST: Final = RunProblem(
     type=f"{PROBLEM_TYPE_PREFIX}run-lost",
     title="The run was lost",
-    detail="No worker reported on this run, although it was announced five times. Request a new run.",
+    detail="No worker reported on this run, although it was dispatched five times. Request a new run.",
 )
 
 
@@ -80,9 +80,9 @@ class RunRequest:
 class RunPart:
     """A run as it concerns one of its segments; it repeats the values that all parts of the run share.
 
-    `version` is the number of the version that is evaluated. `message_id` is the outbox message that announced the run
+    `version` is the number of the version that is evaluated. `message_id` is the outbox message that dispatched the run
     last, and None while the run waits for an earlier one to start. A part that sends no sign of life until
-    `lease_until` is announced again.
+    `lease_until` is dispatched again.
     """
 
     run_id: int
@@ -135,7 +135,7 @@ class Run:
 
     @classmethod
     def queue(cls, run_id: int, tenant_id: int, request: RunRequest, versions: Mapping[int, int]) -> Run:
-        """Return a new run, not announced yet. `versions` maps each segment to the version to evaluate."""
+        """Return a new run, not dispatched yet. `versions` maps each segment to the version to evaluate."""
         return cls.of_parts(
             [
                 RunPart(
@@ -175,12 +175,12 @@ class Run:
 
     @property
     def message_id(self) -> int | None:
-        """The message that announced the open parts; None while they wait, or when there are none."""
+        """The message that dispatched the open parts; None while they wait, or when there are none."""
         return next((part.message_id for part in self.open_parts), None)
 
     @property
     def attempts(self) -> int:
-        """How often the open parts were announced."""
+        """How often the open parts were dispatched."""
         return max((part.attempts for part in self.open_parts), default=0)
 
     def part_of(self, segment_id: int) -> RunPart | None:
@@ -195,7 +195,7 @@ class Run:
         """Return the parts that changed since an earlier value of the same run."""
         return tuple(now for then, now in zip(earlier.parts, self.parts, strict=True) if now is not then)
 
-    def announce(self, message_id: int, lease_until: datetime) -> Run:
+    def dispatch(self, message_id: int, lease_until: datetime) -> Run:
         """Record that a message about the open parts is in the outbox. Raises InvalidTransition without open parts."""
         return self._change_open(
             lambda part: replace(part, message_id=message_id, lease_until=lease_until, attempts=part.attempts + 1)

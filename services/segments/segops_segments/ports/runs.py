@@ -32,7 +32,7 @@ class RunWriter(RunReader, Protocol):
     """Reads and stores runs."""
 
     async def add_run(self, tenant_id: int, request: RunRequest, versions: Mapping[int, int]) -> Run:
-        """Store a queued run that is not announced yet; its id is greater than that of every earlier run of the tenant.
+        """Store a queued run that is not dispatched yet; its id is greater than that of every earlier run of the tenant.
 
         `versions` maps each segment to the number of the version to evaluate.
         """
@@ -45,6 +45,6 @@ class RunWriter(RunReader, Protocol):
     async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:
         """Return whole runs that are queued for any of these segments and whose instant is not fixed, ascending by id.
 
-        A segment has at most one such run that is announced, and at most one that waits behind it.
+        A segment has at most one such run that is dispatched, and at most one that waits behind it.
         """
         ...

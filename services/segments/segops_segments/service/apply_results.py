@@ -10,7 +10,7 @@ from segops_segments.service.run_queue import RunQueue
 
 
 class ApplyResults:
-    """Records how runs proceed and announces the runs that waited for them."""
+    """Records how runs proceed and dispatches the runs that waited for them."""
 
     def __init__(self, *, store: Store, queue: RunQueue, lease: timedelta) -> None:
         self._store = store

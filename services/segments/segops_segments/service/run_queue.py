@@ -1,4 +1,4 @@
-"""The queue of a tenant's runs: sharing runs between requests, announcing them in order, releasing those that wait.
+"""The queue of a tenant's runs: sharing runs between requests, dispatching them in order, releasing those that wait.
 
 All methods work within a transaction of the tenant.
 """
@@ -17,9 +17,9 @@ from segops_segments.ports.transactions import WriteUnit
 
 
 class RunQueue:
-    """Queues and announces runs. `lease` is how long a run may be silent before it is announced again.
+    """Queues and dispatches runs. `lease` is how long a run may be silent before it is dispatched again.
 
-    A segment has at most one run that is announced and not started, and at most one that waits behind it. Further
+    A segment has at most one run that is dispatched and not started, and at most one that waits behind it. Further
     requests join the run that waits and move its instant forward. A run whose instant is fixed is never shared.
     """
 
@@ -44,25 +44,25 @@ class RunQueue:
             unit, tenant_id, request, {segment.id: newest[segment.id].number for segment in segments}
         )
 
-    async def announce(self, unit: WriteUnit, run: Run) -> Run:
+    async def dispatch(self, unit: WriteUnit, run: Run) -> Run:
         """Put a job for the open parts of the run into the outbox."""
         message_id = await self._put_job(unit, run)
-        announced = run.announce(message_id, self._clock.now() + self._lease)
-        await unit.save_run(run.tenant_id, run, announced)
-        return announced
+        dispatched = run.dispatch(message_id, self._clock.now() + self._lease)
+        await unit.save_run(run.tenant_id, run, dispatched)
+        return dispatched
 
     async def release(self, unit: WriteUnit, tenant_id: int, segment_ids: Collection[int]) -> None:
-        """Announce runs that wait for these segments and have no earlier run queued for any of their own."""
+        """Dispatch runs that wait for these segments and have no earlier run queued for any of their own."""
         if not segment_ids:
             return
         for run in await unit.queued_runs(tenant_id, segment_ids):
             if run.message_id is None and await self._is_next(unit, run):
-                await self.announce(unit, run)
+                await self.dispatch(unit, run)
 
     async def withdraw(self, unit: WriteUnit, tenant_id: int, segment_id: int, at: datetime) -> None:
         """Withdraw a segment from its queued runs, unless a relay has their messages.
 
-        A run stays queued for its other segments; it is announced now if this segment was all that it waited for.
+        A run stays queued for its other segments; it is dispatched now if this segment was all that it waited for.
         """
         for run in await unit.queued_runs(tenant_id, (segment_id,)):
             if run.message_id is None or await unit.recall_job(tenant_id, run.message_id):
@@ -92,7 +92,7 @@ class RunQueue:
             parts += (await unit.add_run(tenant_id, request, portion)).parts
         first = {segment_id: version for segment_id, version in versions.items() if segment_id not in last}
         for portion in await _split(unit, tenant_id, first):
-            parts += (await self.announce(unit, await unit.add_run(tenant_id, request, portion))).parts
+            parts += (await self.dispatch(unit, await unit.add_run(tenant_id, request, portion))).parts
         return sorted(parts, key=lambda part: part.segment_id)
 
     async def _renew(self, unit: WriteUnit, run: Run, as_of: datetime, versions: Mapping[int, int]) -> Run | None:

@@ -81,14 +81,14 @@ def _create_runs() -> None:
         sa.Column("message_id", sa.BigInteger),
         sa.Column("outcome", sa.JSON),
         sa.Column("problem", sa.JSON),
-        # The version that a run evaluates must stay, so that the run can be announced again.
+        # The version that a run evaluates must stay, so that the run can be dispatched again.
         sa.ForeignKeyConstraint(
             ["segment_id", "version"], [f"{SCHEMA}.versions.segment_id", f"{SCHEMA}.versions.number"]
         ),
         schema=SCHEMA,
     )
     op.create_index("runs_segment", "runs", ["segment_id", "id"], schema=SCHEMA)
-    # However many requests come at once, a segment has one run that is announced and not started, and one that waits.
+    # However many requests come at once, a segment has one run that is dispatched and not started, and one that waits.
     queued = "state = 'queued' AND NOT fixed AND message_id IS"
     for name, condition in (("runs_waiting", f"{queued} NULL"), ("runs_announced", f"{queued} NOT NULL")):
         op.create_index(name, "runs", ["segment_id"], unique=True, postgresql_where=sa.text(condition), schema=SCHEMA)

@@ -1,4 +1,4 @@
-"""Announcing silent runs again, or giving them up."""
+"""Dispatching silent runs again, or giving them up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ReviveSilentRuns:
         self._queue = queue
 
     async def revive(self, limit: int = 100) -> int:
-        """Announce silent runs again, or fail them after MAX_ATTEMPTS announcements; return how many were silent."""
+        """Dispatch silent runs again, or fail them after MAX_ATTEMPTS attempts; return how many were silent."""
         silent = await self._store.silent_runs(self._clock.now(), limit)
         for tenant_id, run_id in silent:
             async with self._store.writing(tenant_id) as unit:
@@ -29,7 +29,7 @@ class ReviveSilentRuns:
 
     async def _revive(self, unit: WriteUnit, run: Run) -> None:
         if run.attempts < MAX_ATTEMPTS:
-            await self._queue.announce(unit, run)
+            await self._queue.dispatch(unit, run)
             return
         await unit.save_run(run.tenant_id, run, run.give_up(self._clock.now()))
         await self._queue.release(unit, run.tenant_id, run.segment_ids)

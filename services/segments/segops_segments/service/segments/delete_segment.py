@@ -41,6 +41,6 @@ class DeleteSegment:
             if segment.segment_type == "static":
                 await unit.put_list_change(tenant_id, empty_list(replace(segment, version=last), deleted=True))
             request = RunRequest(as_of=now, fixed=True, requested_by=by, requested_at=now)
-            await self._queue.announce(unit, await unit.add_run(tenant_id, request, {segment_id: last}))
+            await self._queue.dispatch(unit, await unit.add_run(tenant_id, request, {segment_id: last}))
             await unit.delete_segment(tenant_id, segment_id, now)
             await unit.put_segment_change(tenant_id, segment.to_message(deleted=True))
