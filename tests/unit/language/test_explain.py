@@ -24,7 +24,7 @@ def _event(event_type: str = "buy", ago_s: float = 0, id: str = "", **payload: J
 
 
 def _profile(*events: Event, references: dict[int, Group] | None = None) -> EvaluatedProfile:
-    return EvaluatedProfile("u", events, NOW, 7, references or {}, seen=True)
+    return EvaluatedProfile("u", events, NOW, 7, references or {}, has_events=True)
 
 
 def _group(*conditions: dict[str, Any], logic: str = "AND", negate: bool = False) -> Group:
@@ -127,7 +127,7 @@ def test_evidence_is_the_last_ten_events() -> None:
 
 
 def test_nobody_is_a_member_who_was_never_seen() -> None:
-    nobody = replace(_profile(), seen=False)
+    nobody = replace(_profile(), has_events=False)
 
     explanation = explain(nobody, _group(_count("eq", 0)))
 

@@ -58,7 +58,7 @@ def worlds_of(condition: Condition) -> Iterator[EvaluatedProfile]:
     for index in range(WORLDS):
         events = [_event(random, condition, f"u{index}", number) for number in range(random.randrange(12))]
         anyone = Group.model_validate({"logic": random.choice(["AND", "OR"]), "conditions": []})
-        yield EvaluatedProfile(f"u{index}", events, NOW_MS, 7, {42: anyone, 43: anyone}, seen=True)
+        yield EvaluatedProfile(f"u{index}", events, NOW_MS, 7, {42: anyone, 43: anyone}, has_events=True)
 
 
 def _event(random: Random, condition: Condition, profile_id: str, number: int) -> Event:

@@ -35,7 +35,7 @@ async def test_a_segment_is_explained_by_its_current_definition(membership: Memb
     membership.store(event("ada"), event("later", at=NOW_MS + 1))
     await membership.define({10: LOGGED_IN}, version=3)
     explanations = [await explain(membership, user, segment_id=10) for user in ("ada", "later", "stranger")]
-    assert [(is_member(item), item.known, item.version) for item in explanations] == [
+    assert [(is_member(item), item.has_events, item.version) for item in explanations] == [
         (True, True, 3),
         (False, False, 3),
         (False, False, 3),

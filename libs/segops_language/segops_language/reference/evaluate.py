@@ -81,8 +81,8 @@ class EvaluatedProfile:
     segment_id: int
     references: Mapping[int, Group]
     lists: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    seen: bool = False
-    """Whether the profile has events of types that were not read."""
+    has_events: bool = False
+    """True if the profile has events, even if no event of the types that were read."""
 
     def is_in(self, node: Group | Condition) -> bool:
         """Return whether the node, its negation included, is true for the profile."""
@@ -100,7 +100,7 @@ class EvaluatedProfile:
 
     def is_known_to(self, definition: Group) -> bool:
         """Return whether the profile is in the universe of a definition."""
-        if self.seen or self.events:
+        if self.has_events or self.events:
             return True
         return self.profile_id in listed(definition, self.references, self.lists)
 

@@ -197,7 +197,7 @@ class ExplanationRead(Response):
             segment_id=request.segment_id,
             version=answer.version,
             as_of=from_ms(answer.as_of_ms),
-            known=answer.known,
+            known=answer.has_events,
             member=explanation.forecast.holds,
             next_change_at=None if at is None else from_ms(at),
             next_change_unknown=explanation.forecast.next_change_unknown,

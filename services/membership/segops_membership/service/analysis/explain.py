@@ -31,12 +31,12 @@ _AT_ONCE: Final = 2
 class MembershipExplanation:
     """An explanation, its instant, and the version of the segment; None for a definition of the request.
 
-    `known` says whether the user has any event by then.
+    `has_events` says whether the user has any event by then.
     """
 
     version: int | None
     as_of_ms: int
-    known: bool
+    has_events: bool
     explanation: Explanation
 
 
@@ -79,7 +79,7 @@ class Explain:
             except (TooManyEvents, TooManyEvaluations) as error:
                 raise ValidationFailed("The user has too many events to explain.", slug="too-many-events") from error
         return MembershipExplanation(
-            version=subject.version, as_of_ms=as_of_ms, known=profile.seen, explanation=explanation
+            version=subject.version, as_of_ms=as_of_ms, has_events=profile.has_events, explanation=explanation
         )
 
     async def _subject(self, tenant_id: int, segment_id: int | None, definition: Group | None) -> _Subject:
