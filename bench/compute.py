@@ -65,10 +65,10 @@ class _Asked:
 async def run() -> list[Ratio]:
     """In a stack that is started for it."""
     async with _filled() as product:
-        together, each = await in_turn(
+        together, separately = await in_turn(
             ROUNDS, partial(milliseconds, product.together), partial(milliseconds, product.each)
         )
-    return [Ratio(f"{SEGMENTS} segments computed by a request for each", "by one request", each, together, "ms")]
+    return [Ratio(f"{SEGMENTS} segments computed by a request for each", "by one request", separately, together, "ms")]
 
 
 @asynccontextmanager

@@ -101,8 +101,8 @@ def product() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[Ingest]]:
-        async with authenticator() as known:
-            yield Running(service, authenticator=known)
+        async with authenticator() as key_checker:
+            yield Running(service, authenticator=key_checker)
 
     return api_app(lifespan, metrics)
 

@@ -46,13 +46,16 @@ def schema(model: type[BaseModel]) -> str:
     return json.dumps(_bare(model.model_json_schema()), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _bare(found: Any) -> Any:
-    """Without descriptions: they are not on the wire, and those of shared models depend on who describes them first."""
-    if isinstance(found, list):
-        return [_bare(each) for each in found]
-    if not isinstance(found, dict):
-        return found
-    return {key: _bare(value) for key, value in found.items() if key != "description" or not isinstance(value, str)}
+def _bare(node: Any) -> Any:
+    """Return the schema without descriptions.
+
+    They are not on the wire, and the description of a shared model depends on which topic is written first.
+    """
+    if isinstance(node, list):
+        return [_bare(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: _bare(value) for key, value in node.items() if key != "description" or not isinstance(value, str)}
 
 
 def main() -> int:

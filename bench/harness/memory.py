@@ -18,10 +18,12 @@ WAREHOUSE: Final = "clickhouse_host.py"
 
 def warehouse_process() -> psutil.Process:
     """The one that this process has started."""
-    found = [each for each in psutil.Process().children(recursive=True) if WAREHOUSE in " ".join(each.cmdline())]
-    if not found:
+    processes = [
+        process for process in psutil.Process().children(recursive=True) if WAREHOUSE in " ".join(process.cmdline())
+    ]
+    if not processes:
         raise RuntimeError("the warehouse has no process")
-    return found[0]
+    return processes[0]
 
 
 async def growth_mib(clickhouse: ClickHouse, work: Callable[[], Awaitable[object]]) -> float:

@@ -15,12 +15,12 @@ async def in_turn(rounds: int, *samples: Sample) -> list[list[float]]:
     """
     for sample in samples:
         await sample()
-    found: list[list[float]] = [[] for _ in samples]
+    figures: list[list[float]] = [[] for _ in samples]
     for number in range(rounds):
         order = range(len(samples)) if number % 2 == 0 else reversed(range(len(samples)))
         for index in order:
-            found[index].append(await samples[index]())
-    return found
+            figures[index].append(await samples[index]())
+    return figures
 
 
 async def milliseconds(work: Callable[[], Awaitable[object]]) -> float:

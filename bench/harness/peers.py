@@ -70,10 +70,10 @@ class Did:
 
 def query_of(conditions: Sequence[Did], verdict: str) -> str:
     """How many people satisfy `verdict` over c0, c1, …, the counts of each condition's events."""
-    types = ", ".join(f"'{name}'" for name in dict.fromkeys(each.event_type for each in conditions))
-    starts = [each.since_ms for each in conditions]
+    types = ", ".join(f"'{name}'" for name in dict.fromkeys(condition.event_type for condition in conditions))
+    starts = [condition.since_ms for condition in conditions]
     since = "" if None in starts else f" AND timestamp > fromUnixTimestamp64Milli({min(_numbers(starts))}, 'UTC')"
-    counts = ", ".join(f"countIf({each.matches}) AS c{i}" for i, each in enumerate(conditions))
+    counts = ", ".join(f"countIf({condition.matches}) AS c{i}" for i, condition in enumerate(conditions))
     return (
         f"SELECT count() FROM (SELECT person_id, {counts} FROM peer_events AS e"
         f" INNER JOIN {_PERSONS} AS p ON e.distinct_id = p.distinct_id"
@@ -121,10 +121,14 @@ def sum_query(event_type: str, key: str, least: float) -> str:
 def query_of_definition(conditions: Sequence[dict[str, Any]]) -> str:
     """The query of a segment in which all of these counts hold."""
     parts = [
-        Did(each["event_type"], _since_ms(each.get("window")), " AND ".join(["1", *_where(each.get("where", ()))]))
-        for each in conditions
+        Did(
+            condition["event_type"],
+            _since_ms(condition.get("window")),
+            " AND ".join(["1", *_where(condition.get("where", ()))]),
+        )
+        for condition in conditions
     ]
-    verdict = " AND ".join(f"c{i} >= {each['value']}" for i, each in enumerate(conditions))
+    verdict = " AND ".join(f"c{i} >= {condition['value']}" for i, condition in enumerate(conditions))
     return query_of(parts, verdict)
 
 
@@ -136,8 +140,8 @@ def _since_ms(window: dict[str, str] | None) -> int | None:
 
 
 def _where(filters: Sequence[dict[str, Any]]) -> Iterator[str]:
-    for each in filters:
-        yield f"JSONExtractFloat(properties, '{each['property']}') >= {each['value']}"
+    for check in filters:
+        yield f"JSONExtractFloat(properties, '{check['property']}') >= {check['value']}"
 
 
 def _numbers(starts: Sequence[int | None]) -> list[int]:

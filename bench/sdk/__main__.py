@@ -75,8 +75,8 @@ async def _burst(sdk: TypescriptSdk, faults: Faults, name: str) -> dict[str, flo
     run = secrets.token_hex(8)
     said = await _said([sdk.node, str(HERE / "driver.mjs"), name, faults.api_url("healthy", run), str(BURST)])
     report = await faults.report(run)
-    found: dict[str, float] = json.loads((said or "{}").splitlines()[-1])
-    return found | {"delivered": float(report["distinct"])}
+    figures: dict[str, float] = json.loads((said or "{}").splitlines()[-1])
+    return figures | {"delivered": float(report["distinct"])}
 
 
 def _version(sdk: TypescriptSdk, package: str) -> str:
@@ -98,19 +98,19 @@ async def _modes(sdk: TypescriptSdk, faults: Faults) -> list[str]:
     rows = ["| mode | " + " | ".join(f"{SDKS[name]} {_version(sdk, SDKS[name])}" for name in SDKS) + " |"]
     rows.append("|---" * (len(SDKS) + 1) + "|")
     for mode, script in MODES.items():
-        rows.append(f"| {script['title']} | " + " | ".join(str(each.result()) for each in cells[mode]) + " |")
+        rows.append(f"| {script['title']} | " + " | ".join(str(task.result()) for task in cells[mode]) + " |")
     return rows
 
 
 async def _bursts(sdk: TypescriptSdk, faults: Faults) -> list[str]:
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in IN_A_BURST}
+    bursts: dict[str, list[dict[str, float]]] = {name: [] for name in IN_A_BURST}
     for _ in range(ROUNDS):
-        for name in found:
-            found[name].append(await _burst(sdk, faults, name))
+        for name in bursts:
+            bursts[name].append(await _burst(sdk, faults, name))
     rows = ["| | delivered | until all is sent, ms | peak memory, MiB | one call, p50 in µs |", "|---|---|---|---|---|"]
-    for name, rounds in found.items():
+    for name, rounds in bursts.items():
         numbers = [
-            f"{median(each.get(key, float('nan')) for each in rounds):,.{digits}f}"
+            f"{median(burst.get(key, float('nan')) for burst in rounds):,.{digits}f}"
             for key, digits in (("delivered", 0), ("ms", 0), ("peak_mib", 0), ("p50_us", 1))
         ]
         rows.append(f"| {SDKS[name]} | " + " | ".join(numbers) + " |")

@@ -1,4 +1,4 @@
-"""How SDKs write a batch: ours, and those of the products that they are compared with."""
+"""How SDKs write a batch: our SDKs, and the SDKs of the products that they are compared with."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Dialect:
 
     def read(self, body: Any) -> list[Item]:
         """The events of a parsed body. Raises ValueError when it is no batch."""
-        found = body.get(self.items) if isinstance(body, dict) else None
-        if not isinstance(found, list):
+        events = body.get(self.items) if isinstance(body, dict) else None
+        if not isinstance(events, list):
             raise ValueError(f"no list of events in the field {self.items}")
-        return [self._item(each) for each in found]
+        return [self._item(event) for event in events]
 
     def _item(self, event: dict[str, Any]) -> Item:
         properties = event.get(self.properties)

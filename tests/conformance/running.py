@@ -49,10 +49,10 @@ class Faults:
         """As `judge_all`, by one driver that is given the number of events and the addresses of all modes."""
         runs = {mode: secrets.token_hex(8) for mode in MODES}
         said = await said_by([*command, str(EVENTS), *(self.api_url(mode, run) for mode, run in runs.items())])
-        found = {}
+        results = {}
         for (mode, run), outcome in zip(runs.items(), json.loads(said), strict=True):
-            found[mode] = faults_of(mode, await self.report(run), Outcome(**outcome))
-        return {mode: faults for mode, faults in found.items() if faults}
+            results[mode] = faults_of(mode, await self.report(run), Outcome(**outcome))
+        return {mode: faults for mode, faults in results.items() if faults}
 
     async def judge_all(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, list[str]]:
         """What it did wrong in each mode, all of them at once."""

@@ -108,15 +108,15 @@ class FaultServer:
             return Answer(204, b"")
         if target == "/modes":
             return Answer(200, json.dumps(MODES).encode())
-        if found := _REPORT.fullmatch(target):
-            run = self.runs.get(found[1], Run("healthy"))
+        if match := _REPORT.fullmatch(target):
+            run = self.runs.get(match[1], Run("healthy"))
             return Answer(200, json.dumps(run.report()).encode())
         return self._posted(target, request, body)
 
     def _posted(self, target: str, request: h11.Request, body: bytes) -> Answer:
-        found = _TARGET.match(target)
-        dialect = dialect_at(found[3]) if found else None
-        if found is None or dialect is None or found[1] not in MODES or request.method != b"POST":
+        match = _TARGET.match(target)
+        dialect = dialect_at(match[3]) if match else None
+        if match is None or dialect is None or match[1] not in MODES or request.method != b"POST":
             return Answer(404, problem(404), _PROBLEM)
         is_gzip = body.startswith(b"\x1f\x8b")
         try:
@@ -126,7 +126,7 @@ class FaultServer:
             return Answer(400, problem(400, [{"path": "", "code": "malformed", "detail": str(error)}]), _PROBLEM)
         if dialect is OURS and not _has_key(request, parsed):
             return Answer(401, problem(401), _PROBLEM)
-        run = self.runs.setdefault(found[2], Run(found[1]))
+        run = self.runs.setdefault(match[2], Run(match[1]))
         answer = _carry_out(Posted(run, dialect, items, is_gzip))
         run.statuses[str(answer.status)] += 1
         return answer

@@ -29,7 +29,7 @@ class Cases:
 
     @classmethod
     def of(cls, seed: int | bytes) -> Cases:
-        """Generate a scenario and its definitions, each of which may refer to earlier ones."""
+        """Generate a scenario and its definitions. A definition may refer to earlier ones."""
         cases = cls(Scenario(Random(seed)), ())
         definitions = tuple(cases._definition(SEGMENT + 1 + i) for i in range(DEFINITIONS))
         return replace(cases, definitions=definitions)

@@ -148,24 +148,24 @@ def _match(occurrence: str, p: int, *where: dict[str, Any]) -> dict[str, Any]:
 
 
 def _regular(of: int, at_least: int, event_type: str = "login", **more: Any) -> dict[str, Any]:
-    asked = {"type": "event_regularity", "event_type": event_type, "period": "1d", "of": of, "at_least": at_least}
-    return {**asked, **more}
+    condition = {"type": "event_regularity", "event_type": event_type, "period": "1d", "of": of, "at_least": at_least}
+    return {**condition, **more}
 
 
 def _aggregate(function: str, operator: str, value: Any) -> dict[str, Any]:
-    asked = {"type": "event_aggregate", "event_type": "buy", "property": "price", "function": function}
-    return {**asked, "operator": operator, "value": value}
+    condition = {"type": "event_aggregate", "event_type": "buy", "property": "price", "function": function}
+    return {**condition, "operator": operator, "value": value}
 
 
 def _sequence(*types: str, within: str = "60s", where: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
-    steps = [*({"event_type": each} for each in types[:-1]), {"event_type": types[-1], "where": where}]
+    steps = [*({"event_type": event_type} for event_type in types[:-1]), {"event_type": types[-1], "where": where}]
     return {"type": "event_sequence", "steps": steps, "within": within, **more}
 
 
 def _held(operator: str, long: str, name: str, *value: Any) -> dict[str, Any]:
-    given = {"value": value[0]} if value else {}
+    operand = {"value": value[0]} if value else {}
     held_for = {"operator": operator, "duration": long}
-    return {"type": "user_property", "property": "tier", "operator": name, "held_for": held_for, **given}
+    return {"type": "user_property", "property": "tier", "operator": name, "held_for": held_for, **operand}
 
 
 DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
@@ -180,13 +180,13 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         {"logic": "OR", "conditions": [_count("eq", 1), _count("eq", 1, "login_x")]},
         {"logic": "AND", "conditions": [_count("gte", 1), _count("eq", 3)], "negate": True},
         {"logic": "AND", "conditions": [_count("gte", 1, negate=True)]},
-        *(_time(each, "before", "2026-02-28T12:00:00Z") for each in ("first", "last")),
-        *(_time(each, "after", "2026-02-28T12:00:00Z") for each in ("first", "last")),
+        *(_time(occurrence, "before", "2026-02-28T12:00:00Z") for occurrence in ("first", "last")),
+        *(_time(occurrence, "after", "2026-02-28T12:00:00Z") for occurrence in ("first", "last")),
         *(_time("last", operator, "1d") for operator in ("within_last", "not_within_last")),
         *(_regular(of, at_least) for of, at_least in ((2, 1), (2, 2), (3, 2), (3, 3))),
         *(_count("gte", 2, "ping"), _regular(2, 1, "beat", count=2)),
-        *(_match(each, p) for each in ("first", "last") for p in range(4)),
-        *(_match(each, 1, {"property": "q", "operator": "eq", "value": 1}) for each in ("first", "last")),
+        *(_match(occurrence, p) for occurrence in ("first", "last") for p in range(4)),
+        *(_match(occurrence, 1, {"property": "q", "operator": "eq", "value": 1}) for occurrence in ("first", "last")),
         *({"type": "sample", "percent": 25.9, "seed": seed} for seed in "abcd"),
         {"type": "sample", "percent": 50},
     ],

@@ -43,9 +43,9 @@ def walk(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], A
     """Yield every path in a payload with its value; keys that no path can spell are left out."""
     inside: Sequence[tuple[str, Any]] = ()
     if isinstance(value, dict):
-        inside = [(key, each) for key, each in value.items() if not key.endswith("\\")]
+        inside = [(key, child) for key, child in value.items() if not key.endswith("\\")]
     elif isinstance(value, list):
-        inside = [(str(index), each) for index, each in enumerate(value)]
-    for key, each in inside:
-        yield (*path, key), each
-        yield from walk(each, (*path, key))
+        inside = [(str(index), child) for index, child in enumerate(value)]
+    for key, child in inside:
+        yield (*path, key), child
+        yield from walk(child, (*path, key))

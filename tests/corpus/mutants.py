@@ -77,11 +77,13 @@ class Mutant:
 def _functions(module: ModuleType) -> list[FunctionType]:
     """Return the module's own functions and methods, in their order."""
     functions = []
-    for owner in (module, *(each for each in vars(module).values() if isinstance(each, type))):
+    for owner in (module, *(value for value in vars(module).values() if isinstance(value, type))):
         if owner is module or owner.__module__ == module.__name__:
-            members = (getattr(each, "__func__", each) for each in vars(owner).values())
+            members = (getattr(member, "__func__", member) for member in vars(owner).values())
             functions += [
-                each for each in members if isinstance(each, FunctionType) and each.__module__ == module.__name__
+                member
+                for member in members
+                if isinstance(member, FunctionType) and member.__module__ == module.__name__
             ]
     return functions
 

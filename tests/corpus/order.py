@@ -15,8 +15,8 @@ def sequence_condition(
     random: Random, events: Sequence[Event], as_of_ms: int, patterns: Sequence[str], where: Where
 ) -> dict[str, Any]:
     """Return a sequence of one profile's events, mostly in their order, within about the time that they took."""
-    own = _busy(random, [each for each in events if each.timestamp_ms <= as_of_ms] or events)
-    times = {each.timestamp_ms: each for each in own}
+    own = _busy(random, [event for event in events if event.timestamp_ms <= as_of_ms] or events)
+    times = {event.timestamp_ms: event for event in own}
     chosen = list(times.values())
     while len(chosen) < 2 or random.random() < 0.15:
         chosen.append(random.choice(own))
@@ -24,8 +24,11 @@ def sequence_condition(
     if random.random() < 0.1:
         random.shuffle(chosen)
     steps = [
-        {"event_type": random.choice((each.event_type, each.event_type, random.choice(patterns))), "where": where(each)}
-        for each in chosen
+        {
+            "event_type": random.choice((event.event_type, event.event_type, random.choice(patterns))),
+            "where": where(event),
+        }
+        for event in chosen
     ]
     span_s = abs(chosen[-1].timestamp_ms - chosen[0].timestamp_ms) // 1000
     return {"type": "event_sequence", "steps": steps, "within": f"{max(0, span_s + random.choice((-1, 0, 0, 1)))}s"}
@@ -34,19 +37,19 @@ def sequence_condition(
 def _busy(random: Random, events: Sequence[Event]) -> list[Event]:
     """Return the events of a profile, mostly of one with events at several times."""
     by_profile: dict[str, list[Event]] = {}
-    for each in events:
-        by_profile.setdefault(each.profile_id, []).append(each)
-    busy = [own for own in by_profile.values() if len({each.timestamp_ms for each in own}) > 1]
+    for event in events:
+        by_profile.setdefault(event.profile_id, []).append(event)
+    busy = [own for own in by_profile.values() if len({event.timestamp_ms for event in own}) > 1]
     return random.choice(busy or list(by_profile.values()))
 
 
 def set_again(calls: Sequence[Event]) -> list[Event]:
     """Return the identify calls that set a trait which another call of the same profile sets, too."""
     return [
-        each
-        for each in calls
+        call
+        for call in calls
         if any(
-            other is not each and other.profile_id == each.profile_id and other.payload.keys() & each.payload.keys()
+            other is not call and other.profile_id == call.profile_id and other.payload.keys() & call.payload.keys()
             for other in calls
         )
     ]
@@ -54,7 +57,7 @@ def set_again(calls: Sequence[Event]) -> list[Event]:
 
 def held_for(random: Random, calls: Sequence[Event], subject: Event, as_of_ms: int) -> dict[str, Any]:
     """Return a duration near the age of an identify call, mostly of the subject's profile."""
-    own = [each for each in calls if each.profile_id == subject.profile_id]
-    ages_s = [(as_of_ms - each.timestamp_ms) // 1000 for each in (*own, *own, *calls)]
+    own = [call for call in calls if call.profile_id == subject.profile_id]
+    ages_s = [(as_of_ms - call.timestamp_ms) // 1000 for call in (*own, *own, *calls)]
     age_s = max(0, random.choice([*ages_s, 0, 1]) + random.choice((-1, 0, 0, 1)))
     return {"operator": random.choice(("gte", "gte", "lt")), "duration": f"{age_s}s"}

@@ -124,7 +124,7 @@ WINDOWS: tuple[dict[str, str], ...] = (
     {"from": "2026-02-28T12:00:00Z", "to": "-2d"},
     {"from": "2026-03-01T12:00:00Z"},
 )
-_WANTED = tuple(each for each in SCALARS if each is not None and each != 2**63)
+_WANTED = tuple(value for value in SCALARS if value is not None and value != 2**63)
 _COUNT_OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "between")
 _VALUES = "event_count per value, or event_aggregate"
 _DRAWN = (
@@ -146,8 +146,8 @@ class Scenario:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self.references: dict[int, Group] = {each: Group(logic="OR", conditions=()) for each in STATIC}
-        self.lists = {each: frozenset(random.sample(LISTED, random.randint(0, 4))) for each in STATIC}
+        self.references: dict[int, Group] = {segment_id: Group(logic="OR", conditions=()) for segment_id in STATIC}
+        self.lists = {segment_id: frozenset(random.sample(LISTED, random.randint(0, 4))) for segment_id in STATIC}
         # Some scenarios are narrow, so that the same things happen again.
         self._users = USERS[: random.choice((3, 3, 5))]
         self._event_types = random.choice((EVENT_TYPES, EVENT_TYPES, ("$identify", "login")))
@@ -186,7 +186,7 @@ class Scenario:
         if depth and shape < 0.35:
             inner = {self._random.choice(self._keys): self._value(depth - 1) for _ in range(self._random.randint(1, 2))}
             # The JSON type keeps no trace of an object in which there is nothing but nulls.
-            return inner if any(each is not None for each in inner.values()) else 5
+            return inner if any(value is not None for value in inner.values()) else 5
         return self._scalar()
 
     def _scalar(self) -> Any:
@@ -196,9 +196,9 @@ class Scenario:
         return self._random.choice(family)
 
     def _unmixed(self, array: list[Any]) -> list[Any]:
-        if _KEEPS_FLAGS or all(isinstance(each, bool) for each in array):
+        if _KEEPS_FLAGS or all(isinstance(value, bool) for value in array):
             return array
-        return [each for each in array if not isinstance(each, bool)]
+        return [value for value in array if not isinstance(value, bool)]
 
     def _node(self, depth: int) -> dict[str, Any]:
         kind = self._random.random()
@@ -233,7 +233,9 @@ class Scenario:
         """Return a test of a trait; sometimes how long it was held, mostly where the trait was set more than once."""
         if self._random.random() < 0.6:
             return {"type": "user_property", **self._filter(self._subject("$identify"))}
-        calls = [each for each in self._fresh if each.event_type == "$identify" and each.timestamp_ms <= self.as_of_ms]
+        calls = [
+            event for event in self._fresh if event.event_type == "$identify" and event.timestamp_ms <= self.as_of_ms
+        ]
         subject = self._random.choice(set_again(calls) or calls or self._fresh)
         return {
             "type": "user_property",
@@ -243,7 +245,7 @@ class Scenario:
 
     def _subject(self, event_type: str) -> Event:
         """Return an event to ask about, of the type if there is one."""
-        return self._random.choice([each for each in self._fresh if each.event_type == event_type] or self._fresh)
+        return self._random.choice([event for event in self._fresh if event.event_type == event_type] or self._fresh)
 
     def _event_count(self) -> dict[str, Any]:
         pick = self._random.choice
@@ -317,8 +319,8 @@ class Scenario:
     def _event_sequence(self) -> dict[str, Any]:
         pick = self._random.choice
 
-        def where(each: Event) -> list[dict[str, Any]]:
-            return [self._filter(each) for _ in range(pick((0, 0, 0, 0, 0, 1)))]
+        def where(event: Event) -> list[dict[str, Any]]:
+            return [self._filter(event) for _ in range(pick((0, 0, 0, 0, 0, 1)))]
 
         condition = sequence_condition(self._random, self._fresh, self.as_of_ms, EVENT_PATTERNS, where)
         return condition if pick((True, True, True, False)) else {**condition, "window": pick(WINDOWS)}
@@ -357,7 +359,7 @@ class Scenario:
     def _equal(self, family: str, value: Any) -> Any:
         pick = self._random.choice
         if isinstance(value, list):
-            value = pick([each for each in value if isinstance(each, bool | int | float | str)] or [5])
+            value = pick([scalar for scalar in value if isinstance(scalar, bool | int | float | str)] or [5])
         if value is None or isinstance(value, dict) or self._random.random() < 0.1:
             value = pick(_WANTED)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 2**63:

@@ -40,8 +40,10 @@ def aggregate_condition(random: Random, events: Sequence[Event], subject: Event,
 
 def _values_like(events: Sequence[Event], subject: Event, path: str) -> list[JsonValue]:
     """Return what the path leads to in the events of the subject's profile and type."""
-    alike = [each for each in events if (each.profile_id, each.event_type) == (subject.profile_id, subject.event_type)]
-    return [look_up(each.payload, path_keys(path)) for each in alike]
+    alike = [
+        event for event in events if (event.profile_id, event.event_type) == (subject.profile_id, subject.event_type)
+    ]
+    return [look_up(event.payload, path_keys(path)) for event in alike]
 
 
 def _compared(random: Random, value: float | None) -> dict[str, Any]:

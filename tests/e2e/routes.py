@@ -42,9 +42,9 @@ def _replaced(body: Any, objects: Mapping[str, Any]) -> Any:
     return {name: _like(value, objects[name]) if name in objects else value for name, value in body.items()}
 
 
-def _like(example: Any, found: Any) -> Any:
+def _like(example: Any, value: Any) -> Any:
     """An id as the body spells it: a user's is a number for accounts and a text for events."""
-    return str(found) if isinstance(example, str) else found
+    return str(value) if isinstance(example, str) else value
 
 
 def operations() -> list[Operation]:

@@ -141,7 +141,7 @@ async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, documen
     await ends(person, segment, await reader.run(compute))
     assert (await reader.run(runs)).body["items"][0]["status"] == "succeeded"
     shared = await reader.run(together)
-    assert (shared.status, [each["segment_ids"] for each in shared.body["runs"]]) == (202, [[segment]])
+    assert (shared.status, [run["segment_ids"] for run in shared.body["runs"]]) == (202, [[segment]])
     await person.run_succeeds(segment, shared.body["runs"][0]["run_id"])
     previewed = await reader.run(preview)
     assert (previewed.status, previewed.body["count"], previewed.body["sample"]) == (200, 1, ["user-123"])

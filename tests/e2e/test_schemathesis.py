@@ -127,5 +127,5 @@ def is_readable(body: dict[str, Any]) -> bool:
 
 async def _body(reader: asyncio.StreamReader) -> bytes:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    _, found, rest = head.partition(b"content-length:")
-    return await reader.readexactly(int(rest.split(b"\r\n")[0])) if found else b""
+    _, header, rest = head.partition(b"content-length:")
+    return await reader.readexactly(int(rest.split(b"\r\n")[0])) if header else b""

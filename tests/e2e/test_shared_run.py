@@ -33,7 +33,7 @@ async def test_all_segments_are_computed_by_one_request(valkey_stack: RunningSta
         accepted = await person.ask("POST", "/api/segments/compute/", 202, {"tenant": person.tenant})
         (shared,) = accepted["runs"]
         assert shared["segment_ids"] == sorted(ids)
-        runs = [await person.run_succeeds(each, shared["run_id"]) for each in ids]
+        runs = [await person.run_succeeds(segment_id, shared["run_id"]) for segment_id in ids]
         expected = [USERS - max(n % (USERS + 1), 1) + 1 for n in range(SEGMENTS)]
         assert [run["size"] for run in runs] == expected
         # All of them were found by one reading of the events: no run has read more than the others.

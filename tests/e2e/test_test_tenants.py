@@ -21,15 +21,15 @@ async def test_what_tests_send_is_counted_among_tests_only(valkey_stack: Running
         live = await sign_up(client)
         wish = {"name": "Tests", "slug": f"tests-{secrets.token_hex(6)}", "is_test": True}
         test = replace(live, tenant=(await live.ask("POST", "/api/auth/tenants/", 201, wish))["id"])
-        found = {}
+        matches = {}
         for plane, sender in ((live, "customer"), (test, "robot")):
             key = (await plane.new_key())["key"]
             await send(client, key, "track", {"user_id": sender, "event_type": "page_viewed"})
             segment = await plane.new_segment("visitors", VISITED)
             assert (await plane.compute(segment))["size"] == 1
             answers = {user: await memberships(client, key, user) for user in ("customer", "robot")}
-            found[key[:8]] = {user: answer["segment_ids"] == [segment] for user, answer in answers.items()}
-        assert found == {
+            matches[key[:8]] = {user: answer["segment_ids"] == [segment] for user, answer in answers.items()}
+        assert matches == {
             "sk_live_": {"customer": True, "robot": False},
             "sk_test_": {"customer": False, "robot": True},
         }

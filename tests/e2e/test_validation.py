@@ -32,16 +32,16 @@ async def test_a_definition_is_held_against_the_events_of_its_tenant(valkey_stac
         async def verdict(more: dict[str, Any]) -> Any:
             return await person.ask("POST", "/api/segments/validate/", 200, {"definition": definition, **more})
 
-        found = await verdict({"tenant": person.tenant})
+        report = await verdict({"tenant": person.tenant})
         for _ in range(100):
-            if "purchase" in str(found["warnings"]):
+            if "purchase" in str(report["warnings"]):
                 break
             await asyncio.sleep(0.1)
-            found = await verdict({"tenant": person.tenant})
+            report = await verdict({"tenant": person.tenant})
         without = await verdict({})
 
-    assert (found["valid"], found["observed"]) == (True, True)
-    (warning,) = found["warnings"]
+    assert (report["valid"], report["observed"]) == (True, True)
+    (warning,) = report["warnings"]
     assert (warning["path"], warning["code"]) == ("definition.conditions[0].event_type", "unknown-event-type")
     assert "Did you mean `purchase`?" in warning["detail"]
     assert (without["valid"], without["warnings"], without["observed"]) == (True, [], False)

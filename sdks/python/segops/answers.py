@@ -64,5 +64,5 @@ def _named(parsed: Mapping[str, Any], events: int) -> Iterator[tuple[int, str]]:
 def _index(error: Mapping[str, Any]) -> int | None:
     if type(error.get("index")) is int and error["index"] >= 0:
         return int(error["index"])
-    found = _BATCH_PATH.match(str(error.get("path", "")))
-    return int(found[1]) if found else None
+    match = _BATCH_PATH.match(str(error.get("path", "")))
+    return int(match[1]) if match else None

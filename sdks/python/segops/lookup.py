@@ -28,6 +28,6 @@ def segment_ids(status: int, body: bytes) -> list[int]:
         raise LookupFailed(f"The server answered {status}.", status)
     try:
         parsed: dict[str, Any] = json.loads(body)
-        return [int(each) for each in parsed["segment_ids"]]
+        return [int(segment_id) for segment_id in parsed["segment_ids"]]
     except (ValueError, KeyError, TypeError) as error:
         raise LookupFailed("The answer cannot be read.", status) from error

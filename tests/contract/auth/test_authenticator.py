@@ -12,13 +12,13 @@ from segops_common.core.problems import Unauthenticated
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.tokens import TokenSigner
 from tests.unit.auth.harness import memory_auth
-from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
+from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Credentials
 from tests.unit.security.keys import new_private_key
 
 
 class TestLocalAuthenticatorInMemory(AuthenticatorContract):
     @pytest.fixture
-    async def known(self) -> Known:
+    async def credentials(self) -> Credentials:
         memory = memory_auth()
         ada = await memory.sign_up()
         grace = await memory.join(ada, Role.MEMBER)
@@ -34,7 +34,7 @@ class TestLocalAuthenticatorInMemory(AuthenticatorContract):
             assert text == secret
             await keys.revoke(key.id, ada.id)
 
-        return Known(
+        return Credentials(
             authenticator=LocalAuthenticator(
                 verifier=memory.tokens, accounts=memory.auth.accounts, api_keys=memory.auth.api_keys
             ),

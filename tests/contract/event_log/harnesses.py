@@ -80,7 +80,7 @@ class _ProxiedHarness:
             await line.stop()
 
     def _line_of(self, log: EventLog) -> TcpProxy:
-        return next(line for each, line in self._lines if each is log)
+        return next(line for owner, line in self._lines if owner is log)
 
 
 class ValkeyHarness(_ProxiedHarness):
@@ -138,7 +138,7 @@ class KafkaHarness(_ProxiedHarness):
 
 
 class _KafkaLine(TcpProxy):
-    """Clients are told to come through this line wherever the broker names its own address."""
+    """A proxy that puts its own address wherever the broker names itself, so that clients keep using the proxy."""
 
     def __init__(self, broker_port: int) -> None:
         super().__init__(target_port=broker_port, read_answer=self._renamed)

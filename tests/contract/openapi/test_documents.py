@@ -92,7 +92,7 @@ def test_typescript_types_compile(node_tools: Path, tmp_path: Path) -> None:
 def test_python_client_compiles(tmp_path: Path) -> None:
     binaries = Path(sys.executable).parent
     client = tmp_path / "client"
-    done = subprocess.run(
+    result = subprocess.run(
         [
             str(binaries / "openapi-python-client"),
             "generate",
@@ -111,18 +111,18 @@ def test_python_client_compiles(tmp_path: Path) -> None:
         cwd=tmp_path,
         env={"PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(tmp_path)},
     )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
     assert "warning" not in output.lower(), output
     made = {path.stem for path in client.glob("api/*/*.py")}
     assert {"create_segment", "track"} <= made
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-W", "error", "-m", "compileall", "-q", str(client)],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -146,7 +146,7 @@ def has_example(document: dict[str, Any], holder: dict[str, Any]) -> bool:
     for medium in holder["content"].values():
         schema = medium.get("schema", {})
         # An optional body is a union with null.
-        schema = next((each for each in schema.get("anyOf", []) if "$ref" in each), schema)
+        schema = next((option for option in schema.get("anyOf", []) if "$ref" in option), schema)
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
         if not ({"example", "examples"} & set(medium) or {"example", "examples"} & set(schema)):

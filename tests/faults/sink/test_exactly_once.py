@@ -97,8 +97,8 @@ async def run(
 ) -> Producer:
     """Send everything through crashing sinks while the troubles happen, and wait until it is stored.
 
-    More is sent until each window was hit and batches were repeated as often as required, for two minutes at most: the
-    time to get there depends on the machine. A run that does not get there fails.
+    More is sent until each window was hit `hits_each` times and `replays` batches were repeated, for two minutes at
+    most: the time to get there depends on the machine. A run that does not get there fails.
     """
     sinks = Sinks(forks, log_url(engines.journal), engines.warehouse.url, CRASH_POINTS, engines.folder)
     producer = Producer(engines.log, seed=1)

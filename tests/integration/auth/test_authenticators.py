@@ -21,7 +21,7 @@ from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.tokens import TokenSigner
 from segops_common.stores.redis import create_redis
 from tests.integration.auth.harness import SERVICE_TOKEN, AuthHarness, SignedInUser, body_of
-from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
+from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Credentials
 from tests.unit.security.keys import new_private_key
 
 # Users are promised one second. These tests use a manual clock, so a cached answer never expires, however slow the
@@ -94,7 +94,7 @@ class RealAuthContract(AuthenticatorContract):
     """Subclasses bring the fixture `authenticator`."""
 
     @pytest.fixture
-    async def known(self, auth: AuthHarness, authenticator: Authenticator) -> Known:
+    async def credentials(self, auth: AuthHarness, authenticator: Authenticator) -> Credentials:
         ada = await auth.sign_up()
         bob = await auth.join(ada, "member")
         secret = await ada.new_key(scopes=["events:read"])
@@ -107,7 +107,7 @@ class RealAuthContract(AuthenticatorContract):
             await soon(lambda: refuses(authenticator, f"ApiKey {key}"))
 
         stranger = TokenSigner(private_key_pem=new_private_key(), clock=auth.clock, ids=ids, lifetime_s=900)
-        return Known(
+        return Credentials(
             authenticator=authenticator,
             token=bob.tokens["access_token"],
             user_id=bob.id,

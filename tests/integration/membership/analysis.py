@@ -64,8 +64,8 @@ async def define(harness: MembershipHarness, tenant: int, segments: dict[int, Gr
     """Make these the current definitions."""
     changes = [
         SegmentChanged(
-            tenant_id=tenant, segment_id=id, version=version, definition=each, refresh="manual", deleted=False
+            tenant_id=tenant, segment_id=id, version=version, definition=definition, refresh="manual", deleted=False
         )
-        for id, each in segments.items()
+        for id, definition in segments.items()
     ]
     await PostgresSegmentDefinitions(engine=harness.engine).apply(changes)

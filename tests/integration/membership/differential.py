@@ -36,16 +36,16 @@ async def members_by_sql(
     for part in (events[::2], events[1::2], events[:3]):
         await insert_events(clickhouse, [(tenant, event) for event in part])
     await insert_lists(clickhouse, tenant, lists, LISTED)
-    predicates = {each: StaticListPredicate(each, FIRST_VERSION, LAST_VERSION) for each in lists}
+    predicates = {segment_id: StaticListPredicate(segment_id, FIRST_VERSION, LAST_VERSION) for segment_id in lists}
     names = await number_profiles(clickhouse, tenant, predicates.values())
     expressions = [
-        compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references, lists=predicates)
-        for each in definitions
+        compile_definition(definition, as_of_ms, segment_id=SEGMENT, references=references, lists=predicates)
+        for definition in definitions
     ]
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     result = await evaluation.evaluate(tenant, predicates_of(*expressions), as_of_ms)
     referred: dict[int, ReferencedSegment] = {}
-    bitmaps = [members(each, result.members, result.universe, referred) for each in expressions]
+    bitmaps = [members(expression, result.members, result.universe, referred) for expression in expressions]
     return [frozenset(names[n] for n in bitmap) for bitmap in bitmaps]
 
 

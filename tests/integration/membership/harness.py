@@ -96,7 +96,7 @@ async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Even
 async def insert_lists(
     clickhouse: ClickHouse, tenant_id: int, lists: Mapping[int, frozenset[str]], others: Iterable[str]
 ) -> None:
-    """Store changes of lists, of which versions 2 and 3 make the given lists; `others` are in other versions only."""
+    """Store changes of lists: versions 2 and 3 make the given lists; `others` are in other versions only."""
     columns = ("tenant_id", "segment_id", "list_version", "user_id", "present")
     await clickhouse.insert("static_members", [(tenant_id, *change) for change in list_changes(lists, others)], columns)
 

@@ -53,7 +53,7 @@ class KnownCallers:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The running API and a tenant with two segments, the first of which is published and contains `u`."""
+    """The running API and a tenant with two segments; the first is published and contains `u`."""
 
     http: httpx.AsyncClient
     tenant: int

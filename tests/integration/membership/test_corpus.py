@@ -37,7 +37,7 @@ async def differing(
 
 
 async def smallest(clickhouse: ClickHouse, cases: Cases, definition: Group) -> tuple[Group, list[Event]]:
-    """Return the part of a differing definition, and the events, without any of which the members would be equal."""
+    """Return the smallest part of a definition, and the fewest events, for which the members still differ."""
     events = list(cases.scenario.events)
     for event in cases.scenario.events:
         fewer = [other for other in events if other is not event]
@@ -52,7 +52,7 @@ def _parts(definition: Group) -> list[Group]:
     if len(definition.conditions) == 1 and not isinstance(definition.conditions[0], Group):
         return []
     return [
-        each if isinstance(each, Group) else Group(logic="AND", conditions=(each,)) for each in definition.conditions
+        part if isinstance(part, Group) else Group(logic="AND", conditions=(part,)) for part in definition.conditions
     ]
 
 

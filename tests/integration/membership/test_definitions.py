@@ -44,8 +44,8 @@ def batch(*values: bytes) -> Batch:
     return Batch(topic="segments", partition=0, first_offset=0, last_offset=len(records) - 1, records=records)
 
 
-def line(each: SegmentChanged) -> bytes:
-    return each.model_dump_json().encode() + b"\n"
+def line(change: SegmentChanged) -> bytes:
+    return change.model_dump_json().encode() + b"\n"
 
 
 async def test_in_any_order_the_highest_version_stands(definitions: PostgresSegmentDefinitions) -> None:

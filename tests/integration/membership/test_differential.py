@@ -36,21 +36,21 @@ VALUES: list[Any] = [
     *({"a": 5}, {"0": 5}, {"a": {"a": 5}}, {"a.b": 5}, {"a": [1, 5]}, {"0": {"a": "pro"}}, {"b": {"a": 5}}),
     *([True], [False, None]),
 ]
-WANTED = [each for each in SCALARS if each is not None and each != 2**63]
-COMPARED = [each for each in WANTED if isinstance(each, int | float) and not isinstance(each, bool)]
-STRINGS = [each for each in WANTED if isinstance(each, str)]
+WANTED = [value for value in SCALARS if value is not None and value != 2**63]
+COMPARED = [value for value in WANTED if isinstance(value, int | float) and not isinstance(value, bool)]
+STRINGS = [value for value in WANTED if isinstance(value, str)]
 TESTS: list[dict[str, Any]] = [
     {"operator": "exists"},
-    *({"operator": "eq", "value": each} for each in WANTED),
+    *({"operator": "eq", "value": value} for value in WANTED),
     *({"operator": "in", "value": WANTED[start::7]} for start in range(7)),
-    *({"operator": name, "value": each} for name in ("gt", "gte", "lt", "lte") for each in COMPARED),
+    *({"operator": name, "value": value} for name in ("gt", "gte", "lt", "lte") for value in COMPARED),
     *({"operator": "between", "value": sorted(pair)} for pair in pairwise(COMPARED)),
-    *({"operator": "between", "value": [each, each]} for each in COMPARED),
-    *({"operator": "contains", "value": each} for each in WANTED),
-    *({"operator": name, "value": each} for name in ("starts_with", "ends_with") for each in (*TEXTS, *NUMERALS)),
-    *({"operator": "matches", "value": each} for each in PATTERNS),
-    *({"operator": name, "value": each} for name in ("before", "after") for each in INSTANTS),
-    *({"operator": "within_last", "value": each} for each in DURATIONS),
+    *({"operator": "between", "value": [value, value]} for value in COMPARED),
+    *({"operator": "contains", "value": value} for value in WANTED),
+    *({"operator": name, "value": value} for name in ("starts_with", "ends_with") for value in (*TEXTS, *NUMERALS)),
+    *({"operator": "matches", "value": pattern} for pattern in PATTERNS),
+    *({"operator": name, "value": instant} for name in ("before", "after") for instant in INSTANTS),
+    *({"operator": "within_last", "value": duration} for duration in DURATIONS),
 ]
 
 
@@ -113,13 +113,13 @@ async def test_every_occurrence_at_its_edges(clickhouse: ClickHouse) -> None:
     ]
     instants = [format_instant(from_ms(NOW_MS + at)) for at in (-DAY_MS - 1, -DAY_MS, -DAY_MS + 1, -1, 0, 1, DAY_MS)]
     tests = [
-        *((name, each) for name in ("before", "after") for each in (*instants, *INSTANTS)),
-        *((name, each) for name in ("within_last", "not_within_last") for each in DURATIONS),
+        *((name, instant) for name in ("before", "after") for instant in (*instants, *INSTANTS)),
+        *((name, duration) for name in ("within_last", "not_within_last") for duration in DURATIONS),
     ]
     definitions = [
-        group({"type": "event_time", "event_type": name, "occurrence": each, "operator": test, "value": value})
+        group({"type": "event_time", "event_type": name, "occurrence": occurrence, "operator": test, "value": value})
         for name in ("login", "none")
-        for each in ("first", "last")
+        for occurrence in ("first", "last")
         for test, value in tests
     ]
 
@@ -155,9 +155,9 @@ async def test_every_match_of_a_first_or_last_event(clickhouse: ClickHouse) -> N
         if (seed + i) % 3
     ]
     definitions = [
-        group({"type": "event_match", "event_type": name, "occurrence": each, "has": has, "where": where})
+        group({"type": "event_match", "event_type": name, "occurrence": occurrence, "has": has, "where": where})
         for name in ("login", "log*", "none")
-        for each in ("first", "last")
+        for occurrence in ("first", "last")
         for where in ([], [{"property": "q", "operator": "eq", "value": 1}])
         for has in (
             *([{"property": "p", "operator": "eq", "value": i}] for i in range(len(ids))),

@@ -50,8 +50,8 @@ async def test_a_long_run_of_one_tenant_delays_no_other(harness: MembershipHarne
         record_intent=False,
     )
 
-    async def ask(asked: ComputeJob) -> None:
-        await harness.log.append(COMPUTE_JOBS, tenant_key(asked.tenant_id), asked.model_dump_json().encode() + b"\n")
+    async def ask(job: ComputeJob) -> None:
+        await harness.log.append(COMPUTE_JOBS, tenant_key(job.tenant_id), job.model_dump_json().encode() + b"\n")
 
     async def until_finished(tenant: int, runs: list[int]) -> None:
         while await finished(harness, tenant) != runs:

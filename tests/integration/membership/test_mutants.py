@@ -40,14 +40,14 @@ class Corpus:
     names: Mapping[int, str]
     parts: Sequence[Answered]
 
-    async def differing(self, clickhouse: ClickHouse, asked: Answered) -> list[Group]:
-        """Return the definitions whose members differ when they are asked together."""
-        expressions = [compile_definition(definition, NOW_MS, segment_id=SEGMENT) for definition, _ in asked]
+    async def differing(self, clickhouse: ClickHouse, cases: Answered) -> list[Group]:
+        """Return the definitions whose members differ when all are evaluated together."""
+        expressions = [compile_definition(definition, NOW_MS, segment_id=SEGMENT) for definition, _ in cases]
         evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
         result = await evaluation.evaluate(self.tenant, predicates_of(*expressions), NOW_MS)
         bitmaps = [members(expression, result.members, result.universe) for expression in expressions]
         by_sql = [frozenset(self.names[n] for n in bitmap) for bitmap in bitmaps]
-        return [definition for (definition, correct), each in zip(asked, by_sql, strict=True) if each != correct]
+        return [definition for (definition, correct), actual in zip(cases, by_sql, strict=True) if actual != correct]
 
     def likeliest_first(self, mutant: Mutant) -> Iterator[Answered]:
         """Yield the definitions that are known to show the bug, then everything."""
@@ -58,8 +58,10 @@ class Corpus:
 
 
 def _answered(conditions: Sequence[dict[str, Any]]) -> Answered:
-    definitions = [Group.model_validate(each) if "logic" in each else group(each) for each in conditions]
-    return [(each, evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT)) for each in definitions]
+    definitions = [
+        Group.model_validate(condition) if "logic" in condition else group(condition) for condition in conditions
+    ]
+    return [(definition, evaluate(definition, EVENTS, NOW_MS, segment_id=SEGMENT)) for definition in definitions]
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +69,10 @@ async def corpus(clickhouse: ClickHouse) -> AsyncIterator[Corpus]:
     """Stored once; merges are stopped, so that the second deliveries of events stay."""
     await clickhouse.command(f"SYSTEM STOP MERGES {EVENTS_TABLE}")
     tenant, other = new_tenant(), new_tenant()
-    elsewhere = [replace(each, message_id=f"{each.message_id}'", timestamp_ms=NOW_MS - 5) for each in EVENTS]
+    elsewhere = [replace(event, message_id=f"{event.message_id}'", timestamp_ms=NOW_MS - 5) for event in EVENTS]
     for part in (EVENTS[::2], EVENTS[1::2], EVENTS[::3]):
-        await insert_events(clickhouse, [(tenant, each) for each in part])
-    await insert_events(clickhouse, [(other, each) for each in elsewhere])
+        await insert_events(clickhouse, [(tenant, event) for event in part])
+    await insert_events(clickhouse, [(other, event) for event in elsewhere])
     await number_profiles(clickhouse, other)
     names = await number_profiles(clickhouse, tenant)
     yield Corpus(tenant=tenant, names=names, parts=[_answered(part) for part in DEFINITIONS])
@@ -85,8 +87,8 @@ async def test_the_compiler_as_it_is_gives_no_wrong_members(clickhouse: ClickHou
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 async def test_a_planted_bug_is_caught(clickhouse: ClickHouse, corpus: Corpus, mutant: Mutant) -> None:
     with mutant.planted():
-        for asked in corpus.likeliest_first(mutant):
-            if await corpus.differing(clickhouse, asked):
+        for cases in corpus.likeliest_first(mutant):
+            if await corpus.differing(clickhouse, cases):
                 return
     pytest.fail("No definition of the corpus shows the bug.")
 

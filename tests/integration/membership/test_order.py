@@ -59,7 +59,9 @@ async def test_a_sequence_over_a_century(clickhouse: ClickHouse) -> None:
         for event_type, at in (("a", first), ("b", first + 999), ("c", NOW_MS))
     ]
     definitions = [
-        group({"type": "event_sequence", "steps": [{"event_type": each} for each in steps], "within": within})
+        group(
+            {"type": "event_sequence", "steps": [{"event_type": event_type} for event_type in steps], "within": within}
+        )
         for steps in ("ab", "ac", "abc", "cb")
         for within in ("0s", "1s", "36525d")
     ]

@@ -109,11 +109,11 @@ async def test_a_key_asks_for_its_own_tenant_only(api: Api) -> None:
 
 async def test_a_person_names_the_tenant(api: Api) -> None:
     missing_part = await api.get("Bearer viewer")
-    given = await api.get("Bearer viewer", tenant=api.tenant)
+    accepted = await api.get("Bearer viewer", tenant=api.tenant)
     foreign = await api.get("Bearer stranger", tenant=api.tenant)
 
     assert (missing_part.status_code, missing_part.json()["errors"][0]["path"]) == (422, "query.tenant")
-    assert (given.status_code, given.json()["segment_ids"]) == (200, [42])
+    assert (accepted.status_code, accepted.json()["segment_ids"]) == (200, [42])
     assert foreign.status_code == 403
 
 

@@ -105,9 +105,9 @@ async def assert_agreement(clickhouse: ClickHouse, events: Sequence[Event], defi
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 async def test_every_aggregate_to_the_last_bit(clickhouse: ClickHouse, function: AggregateFunction) -> None:
-    bounds = {each: None for values in LISTS.values() for each in near(aggregate(function, values))}
+    bounds = {bound: None for values in LISTS.values() for bound in near(aggregate(function, values))}
     bounds |= {0.0: None, LEAST: None, -LEAST: None}
-    definitions = [asking(function, name, each) for each in bounds for name in OPERATORS if name != "between"]
+    definitions = [asking(function, name, bound) for bound in bounds for name in OPERATORS if name != "between"]
     definitions += [asking(function, "between", sorted((a, b))) for a, b in list(combinations(bounds, 2))[::23]]
     definitions += [asking(function, "eq", 0, where=[{"property": "where", "operator": "eq", "value": 1}])]
 
@@ -125,12 +125,12 @@ async def test_random_sums_of_all_magnitudes(clickhouse: ClickHouse) -> None:
     }
     functions: tuple[AggregateFunction, ...] = ("sum", "avg")
     bounds = [
-        (function, each)
+        (function, bound)
         for i, values in enumerate(lists.values())
         for function in functions[i % 2 :][:1]
-        for each in near(aggregate(function, values))[:3]
+        for bound in near(aggregate(function, values))[:3]
     ]
-    definitions = [asking(function, name, each) for function, each in bounds for name in ("eq", "gte")]
+    definitions = [asking(function, name, bound) for function, bound in bounds for name in ("eq", "gte")]
 
     await assert_agreement(clickhouse, events_of(lists, random), definitions)
 

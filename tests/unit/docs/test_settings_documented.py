@@ -25,11 +25,11 @@ SERVICES: dict[str, type[BaseSettings]] = {
 def documented() -> dict[str, set[str]]:
     """Variable to the services that read it."""
     table = (ROOT / "ARCHITECTURE.md").read_text().split("## Settings")[1]
-    found: dict[str, set[str]] = {}
+    variables: dict[str, set[str]] = {}
     for names, readers in re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", table, flags=re.MULTILINE):
         who = set(SERVICES) if readers == "all" else set(readers.split(", "))
-        found |= {name: who for name in re.findall(r"`([A-Z_]+)`", names)}
-    return found
+        variables |= {name: who for name in re.findall(r"`([A-Z_]+)`", names)}
+    return variables
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -35,12 +35,12 @@ async def members_in_memory(
         rows.list_changes[segment_id][version, user_id] = present
     profile_ids = sorted({*rows.events, *frozenset().union(*lists.values())})
     rows.numbers.update({profile_id: n for n, profile_id in enumerate(profile_ids, 1000)})
-    predicates = {each: StaticListPredicate(each, FIRST_VERSION, LAST_VERSION) for each in lists}
+    predicates = {segment_id: StaticListPredicate(segment_id, FIRST_VERSION, LAST_VERSION) for segment_id in lists}
     expressions = [
-        compile_definition(each, as_of_ms, segment_id=SEGMENT, references=references, lists=predicates)
-        for each in definitions
+        compile_definition(definition, as_of_ms, segment_id=SEGMENT, references=references, lists=predicates)
+        for definition in definitions
     ]
     result = await MemoryEvaluation(warehouse=warehouse).evaluate(_TENANT, predicates_of(*expressions), as_of_ms)
     referred: dict[int, ReferencedSegment] = {}
-    bitmaps = [members(each, result.members, result.universe, referred) for each in expressions]
+    bitmaps = [members(expression, result.members, result.universe, referred) for expression in expressions]
     return [frozenset(profile_ids[n - 1000] for n in bitmap) for bitmap in bitmaps]

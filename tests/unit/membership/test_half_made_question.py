@@ -37,7 +37,7 @@ def complaints(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "whole.py").write_text(WHOLE, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--cache-dir=cache", "."]
     packages = ("libs/segops_language", "libs/segops_common", "services/membership")
-    environment = os.environ | {"MYPYPATH": ":".join(str(ROOT / each) for each in packages)}
+    environment = os.environ | {"MYPYPATH": ":".join(str(ROOT / package) for package in packages)}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return result.stdout
 

@@ -25,8 +25,8 @@ async def assert_agreement(scenario: Scenario, definitions: tuple[Group, ...]) -
         scenario.events, definitions, scenario.as_of_ms, references=references, lists=lists
     )
     by_reference = [
-        evaluate(each, scenario.events, scenario.as_of_ms, segment_id=SEGMENT, references=references, lists=lists)
-        for each in definitions
+        evaluate(definition, scenario.events, scenario.as_of_ms, segment_id=SEGMENT, references=references, lists=lists)
+        for definition in definitions
     ]
     results = zip(definitions, in_memory, by_reference, strict=True)
     assert [definition for definition, one, other in results if one != other] == []
@@ -51,18 +51,21 @@ async def test_every_condition_type(condition_type: str) -> None:
     for seed in range(10):
         scenario = Scenario(Random(seed))
         conditions = [scenario.condition(condition_type) for _ in range(20)]
-        definitions = tuple(Group.model_validate({"logic": "AND", "conditions": [each]}) for each in conditions)
+        definitions = tuple(
+            Group.model_validate({"logic": "AND", "conditions": [condition]}) for condition in conditions
+        )
 
-        assert {each["type"] for each in conditions} == {condition_type}
+        assert {condition["type"] for condition in conditions} == {condition_type}
         await assert_agreement(scenario, definitions)
 
 
 @pytest.mark.parametrize("part", DEFINITIONS, ids=["events", "filters", "values", "order"])
 async def test_the_edges(part: list[dict[str, object]]) -> None:
     definitions = [
-        Group.model_validate(each if "logic" in each else {"logic": "AND", "conditions": [each]}) for each in part
+        Group.model_validate(condition if "logic" in condition else {"logic": "AND", "conditions": [condition]})
+        for condition in part
     ]
 
     in_memory = await members_in_memory(EVENTS, definitions, NOW_MS)
 
-    assert in_memory == [evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in definitions]
+    assert in_memory == [evaluate(definition, EVENTS, NOW_MS, segment_id=SEGMENT) for definition in definitions]

@@ -24,7 +24,10 @@ SAMPLE = {"type": "sample", "percent": 50}
 
 def group(*conditions: dict[str, Any] | int, logic: str = "AND") -> Group:
     """A definition; a number is a condition on that segment."""
-    nodes = [{"type": "segment", "segment_id": each} if isinstance(each, int) else each for each in conditions]
+    nodes = [
+        {"type": "segment", "segment_id": condition} if isinstance(condition, int) else condition
+        for condition in conditions
+    ]
     return Group.model_validate({"logic": logic, "conditions": nodes})
 
 
@@ -41,7 +44,7 @@ def members_of(definition: Group, references: Mapping[int, Group], bitmaps: Mapp
 def bitmaps_for(*traits: str) -> dict[Predicate, BitMap]:
     """Return bitmaps: the first trait has the odd numbers, the second the numbers with the next bit, and so on."""
     (expression,) = [compile_definition(group(*map(trait, traits)), NOW_MS, segment_id=1)]
-    by_name = {each.keys[0]: each for each in predicates_of(expression) if hasattr(each, "keys")}
+    by_name = {predicate.keys[0]: predicate for predicate in predicates_of(expression) if hasattr(predicate, "keys")}
     return {by_name[name]: BitMap(n for n in UNIVERSE if n >> bit & 1) for bit, name in enumerate(traits)}
 
 
@@ -72,7 +75,7 @@ def test_a_diamond_is_evaluated_by_its_parts() -> None:
 
 
 def test_sixty_levels_that_each_double_are_evaluated_at_once() -> None:
-    """Anything that looks at a reference as often as it is made would take 2 ** 60 steps."""
+    """Code that follows every reference, not every segment once, would take 2 ** 60 steps."""
     references = {level: group(level + 1, group_of(level + 1)) for level in range(2, 62)} | {62: group(trait("a"))}
 
     assert members_of(group(2, group_of(2)), references, bitmaps_for("a")) == {1, 3, 5, 7}
@@ -109,7 +112,7 @@ def test_a_long_chain_is_looked_at_link_by_link() -> None:
 
     assert members(compiled, {lists[7_000]: BitMap((1, 99))}, UNIVERSE, referenced) == BitMap((1, 99))
     assert len(referenced) == length
-    assert len({id(each.universe) for each in referenced.values()}) == 1
+    assert len({id(segment.universe) for segment in referenced.values()}) == 1
 
 
 def test_segments_of_one_job_use_the_definitions_of_the_job() -> None:
@@ -118,7 +121,7 @@ def test_segments_of_one_job_use_the_definitions_of_the_job() -> None:
     expressions = compile_definitions(definitions, NOW_MS, references={2: group(trait("old")), 9: group(99)})
 
     referenced: dict[int, ReferencedSegment] = {}
-    odd = [members(expressions[each], bitmaps_for("a"), UNIVERSE, referenced) for each in (1, 2)]
+    odd = [members(expressions[segment_id], bitmaps_for("a"), UNIVERSE, referenced) for segment_id in (1, 2)]
     assert odd == [BitMap((1, 3, 5, 7))] * 2
     assert referenced == {2: ReferencedSegment(odd[0], UNIVERSE)}
 

@@ -20,9 +20,10 @@ async def test_a_planted_bug_is_caught(mutant: Mutant) -> None:
     part, killers = KILLERS[mutant.name]
     conditions = [DEFINITIONS[part][index] for index in killers]
     definitions = [
-        Group.model_validate(each if "logic" in each else {"logic": "AND", "conditions": [each]}) for each in conditions
+        Group.model_validate(condition if "logic" in condition else {"logic": "AND", "conditions": [condition]})
+        for condition in conditions
     ]
-    correct = [evaluate(each, EVENTS, NOW_MS, segment_id=SEGMENT) for each in definitions]
+    correct = [evaluate(definition, EVENTS, NOW_MS, segment_id=SEGMENT) for definition in definitions]
 
     assert await members_in_memory(EVENTS, definitions, NOW_MS) == correct
     with mutant.planted():

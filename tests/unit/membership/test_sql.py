@@ -41,11 +41,12 @@ def test_nothing_of_a_user_is_in_the_text(event_type: str, key: str, value: str)
     ] + [{"property": path, "operator": "in", "value": [value, "x", 5, True]}]
     conditions = [
         {"type": "event_count", "event_type": event_type, "operator": "gte", "value": 1, "where": where},
-        *({"type": "user_property", **each} for each in where),
+        *({"type": "user_property", **check} for check in where),
         {"type": "event_count", "event_type": event_type, "operator": "gte", "value": 1, "per": path},
         *(
-            {"type": "event_aggregate", "event_type": event_type, "property": path, "operator": "eq", "value": 5} | each
-            for each in ({"function": "sum", "where": where}, {"function": "distinct"})
+            {"type": "event_aggregate", "event_type": event_type, "property": path, "operator": "eq", "value": 5}
+            | function
+            for function in ({"function": "sum", "where": where}, {"function": "distinct"})
         ),
     ]
 
@@ -125,8 +126,8 @@ def test_many_predicates_on_one_event_type_take_several_statements() -> None:
 
     statements = list(statements_for(1, predicates, NOW_MS))
 
-    assert [len(each.predicates) for each in statements] == [44, 44, 42]
-    assert {predicate for each in statements for predicate in each.predicates} == set(predicates)
+    assert [len(statement.predicates) for statement in statements] == [44, 44, 42]
+    assert {predicate for statement in statements for predicate in statement.predicates} == set(predicates)
     assert statements == list(statements_for(1, predicates[::-1], NOW_MS))
 
 
@@ -140,12 +141,14 @@ def test_no_text_is_longer_than_a_field_of_a_request(fields: dict[str, Any]) -> 
     filters = [
         {"property": f"key {n}.0.{n}", "operator": "before", "value": "2026-03-01T12:00:00Z"} for n in range(100, 160)
     ]
-    conditions = [fields | (each if fields == _TRAIT else {"where": [each]}) for each in filters]
+    conditions = [fields | (check if fields == _TRAIT else {"where": [check]}) for check in filters]
     definition = Group.model_validate({"logic": "AND", "conditions": conditions})
     predicates = predicates_of(compile_definition(definition, NOW_MS, segment_id=7))
 
     statements = list(statements_for(1, predicates, NOW_MS))
 
     assert len(statements) > 1
-    assert max(len(each.sql.encode()) for each in statements) < 128 * 1024
-    assert sorted(map(repr, predicates)) == sorted(repr(each) for one in statements for each in one.predicates)
+    assert max(len(statement.sql.encode()) for statement in statements) < 128 * 1024
+    assert sorted(map(repr, predicates)) == sorted(
+        repr(predicate) for statement in statements for predicate in statement.predicates
+    )

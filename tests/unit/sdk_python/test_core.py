@@ -27,8 +27,8 @@ def event(number: int, size: int = 60) -> Event:
 
 def core_of(*events: Event, options: Options | None = None) -> Core:
     core = Core(options or Options(gzip=False))
-    for each in events:
-        core.add(each, 0.0)
+    for event in events:
+        core.add(event, 0.0)
     core.flush()
     return core
 
@@ -40,7 +40,7 @@ def sent_by(core: Core, now: float = 0.0) -> Request:
 
 
 def ids(batch: Sequence[Event]) -> list[str]:
-    return [each.message_id for each in batch]
+    return [event.message_id for event in batch]
 
 
 def answer(status: int, *errors: Mapping[str, object], kind: str = "", retry_after: str = "") -> Answer:
@@ -59,7 +59,7 @@ def test_a_batch_leaves_at_twenty_events_or_when_the_oldest_is_old() -> None:
     request = sent_by(core, 11.0)
     assert len(request.batch) == 20
     assert json.loads(request.body) == {
-        "batch": [json.loads(each.line) for each in request.batch],
+        "batch": [json.loads(event.line) for event in request.batch],
         "sent_at": "2026-03-01T12:00:00.000Z",
     }
     # One at a time.
@@ -129,7 +129,7 @@ def test_named_events_are_dropped_and_the_others_sent_again() -> None:
     ]
     core.answered(sent_by(core), answer(400, *named), 0.0, NOW)
     assert ids(sent_by(core).batch) == ["id-0", "id-2"]
-    assert [(each.code, list(each.message_ids)) for each in core.reports] == [
+    assert [(report.code, list(report.message_ids)) for report in core.reports] == [
         ("missing", ["id-1"]),
         ("too-long", ["id-3"]),
     ]
@@ -140,7 +140,7 @@ def test_when_all_are_bad_all_are_dropped_though_few_are_named() -> None:
     problem = answer(422, {"path": "batch[0].user_id", "code": "missing"}, kind="https://x/no-valid-event")
     core.answered(sent_by(core), problem, 0.0, NOW)
     assert (core.pending, core.stats().dropped) == (0, 30)
-    assert {each.code for each in core.reports} == {"missing", "no-valid-event"}
+    assert {report.code for report in core.reports} == {"missing", "no-valid-event"}
 
 
 def test_a_refused_key_is_reported_once_and_events_wait() -> None:
@@ -148,7 +148,7 @@ def test_a_refused_key_is_reported_once_and_events_wait() -> None:
     core.answered(sent_by(core), answer(401), 0.0, NOW)
     for number in range(2, 6):
         core.add(event(number), 0.0)
-    assert [each.code for each in core.reports] == ["unauthorized", "queue-full", "queue-full"]
+    assert [report.code for report in core.reports] == ["unauthorized", "queue-full", "queue-full"]
     assert core.flushed
     assert core.wait_s(1e9) is None
     result = core.give_up()
@@ -160,7 +160,7 @@ def test_a_full_queue_drops_by_policy(drop: str, kept: list[str]) -> None:
     options = Options(gzip=False, max_queued_events=2, drop="oldest" if drop == "oldest" else "newest")
     core = core_of(*(event(number) for number in range(5)), options=options)
     assert ids(sent_by(core).batch) == kept
-    assert [each.code for each in core.reports] == ["queue-full"] * 3
+    assert [report.code for report in core.reports] == ["queue-full"] * 3
 
 
 def test_who_opted_out_sends_nothing_until_they_opt_in() -> None:
@@ -171,7 +171,7 @@ def test_who_opted_out_sends_nothing_until_they_opt_in() -> None:
     core.add(event(3), 0.0)
     core.flush()
     assert ids(sent_by(core).batch) == ["id-3"]
-    assert [each.code for each in core.reports] == ["opted-out", "opted-out"]
+    assert [report.code for report in core.reports] == ["opted-out", "opted-out"]
 
 
 def test_a_late_answer_changes_nothing() -> None:
@@ -228,7 +228,7 @@ def _stored(request: Request, step: Answer) -> set[str]:
     if not step.stored:
         return set()
     refused = step.refusals(len(request.batch))
-    return {each.message_id for index, each in enumerate(request.batch) if index not in refused}
+    return {event.message_id for index, event in enumerate(request.batch) if index not in refused}
 
 
 def test_an_event_that_cannot_be_written_counts_as_dropped() -> None:

@@ -17,8 +17,8 @@ ORIGINS = ["https://www.example.com", "http://localhost:3000"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """An authenticator, and who is known to it: a member of one tenant, and keys of that tenant."""
+class Credentials:
+    """An authenticator with what it accepts and refuses: a member's token, keys of that member's tenant, unknown ones."""
 
     authenticator: Authenticator
     token: str
@@ -37,55 +37,55 @@ class Known:
 
 
 class AuthenticatorContract:
-    """Subclasses bring the fixture `known`, fresh for each test."""
+    """Subclasses bring the fixture `credentials`, fresh for each test."""
 
-    async def test_a_person_has_their_roles(self, known: Known) -> None:
-        caller = await known.authenticator.authenticate(f"Bearer {known.token}")
-        assert caller == UserPrincipal(user_id=known.user_id, roles={known.tenant_id: Role.MEMBER})
+    async def test_a_person_has_their_roles(self, credentials: Credentials) -> None:
+        caller = await credentials.authenticator.authenticate(f"Bearer {credentials.token}")
+        assert caller == UserPrincipal(user_id=credentials.user_id, roles={credentials.tenant_id: Role.MEMBER})
 
-    async def test_a_key_has_its_tenant_and_scopes(self, known: Known) -> None:
-        caller = await known.authenticator.authenticate(f"ApiKey {known.secret_key}")
+    async def test_a_key_has_its_tenant_and_scopes(self, credentials: Credentials) -> None:
+        caller = await credentials.authenticator.authenticate(f"ApiKey {credentials.secret_key}")
         assert isinstance(caller, KeyPrincipal)
-        assert (caller.tenant_id, caller.kind) == (known.tenant_id, KeyKind.SECRET)
+        assert (caller.tenant_id, caller.kind) == (credentials.tenant_id, KeyKind.SECRET)
         assert caller.scopes == {Scope.EVENTS_READ}
         assert caller.allowed_origins == frozenset()
 
-    async def test_a_publishable_key_says_so(self, known: Known) -> None:
-        caller = await known.authenticator.authenticate(f"ApiKey {known.publishable_key}")
+    async def test_a_publishable_key_says_so(self, credentials: Credentials) -> None:
+        caller = await credentials.authenticator.authenticate(f"ApiKey {credentials.publishable_key}")
         assert isinstance(caller, KeyPrincipal)
         assert caller.kind is KeyKind.PUBLISHABLE
         assert caller.scopes == {Scope.EVENTS_WRITE}
         assert caller.allowed_origins == set(ORIGINS)
 
-    async def test_the_scheme_is_known_in_any_case(self, known: Known) -> None:
-        await known.authenticator.authenticate(f"bearer {known.token}")
-        await known.authenticator.authenticate(f"APIKEY   {known.secret_key}")
+    async def test_the_scheme_is_known_in_any_case(self, credentials: Credentials) -> None:
+        await credentials.authenticator.authenticate(f"bearer {credentials.token}")
+        await credentials.authenticator.authenticate(f"APIKEY   {credentials.secret_key}")
 
     @pytest.mark.parametrize(
         "header", [None, "", "Bearer", "Bearer ", "ApiKey", "Basic dXNlcjpwYXNz", "Service x", "x" * 9000]
     )
-    async def test_no_usable_header_is_no_credential(self, known: Known, header: str | None) -> None:
+    async def test_no_usable_header_is_no_credential(self, credentials: Credentials, header: str | None) -> None:
         with pytest.raises(Unauthenticated) as refused:
-            await known.authenticator.authenticate(header)
+            await credentials.authenticator.authenticate(header)
         assert refused.value.slug == "unauthenticated"
 
-    async def test_an_unknown_credential_is_refused(self, known: Known) -> None:
+    async def test_an_unknown_credential_is_refused(self, credentials: Credentials) -> None:
         for header, slug in (
-            (f"Bearer {known.unknown_token}", "invalid-token"),
-            (f"ApiKey {known.unknown_key}", "invalid-api-key"),
-            (f"Bearer {known.secret_key}", "invalid-token"),
-            (f"ApiKey {known.token}", "invalid-api-key"),
-            (f"Bearer {known.token} x", "invalid-token"),
-            (f"ApiKey {known.secret_key},{known.publishable_key}", "invalid-api-key"),
+            (f"Bearer {credentials.unknown_token}", "invalid-token"),
+            (f"ApiKey {credentials.unknown_key}", "invalid-api-key"),
+            (f"Bearer {credentials.secret_key}", "invalid-token"),
+            (f"ApiKey {credentials.token}", "invalid-api-key"),
+            (f"Bearer {credentials.token} x", "invalid-token"),
+            (f"ApiKey {credentials.secret_key},{credentials.publishable_key}", "invalid-api-key"),
         ):
             with pytest.raises(Unauthenticated) as refused:
-                await known.authenticator.authenticate(header)
+                await credentials.authenticator.authenticate(header)
             assert refused.value.slug == slug, header
 
-    async def test_what_was_good_before_is_refused_once_revoked(self, known: Known) -> None:
-        await known.authenticator.authenticate(f"ApiKey {known.secret_key}")
-        await known.revoke(known.secret_key)
+    async def test_what_was_good_before_is_refused_once_revoked(self, credentials: Credentials) -> None:
+        await credentials.authenticator.authenticate(f"ApiKey {credentials.secret_key}")
+        await credentials.revoke(credentials.secret_key)
         with pytest.raises(Unauthenticated) as refused:
-            await known.authenticator.authenticate(f"ApiKey {known.secret_key}")
+            await credentials.authenticator.authenticate(f"ApiKey {credentials.secret_key}")
         assert refused.value.slug == "invalid-api-key"
-        await known.authenticator.authenticate(f"ApiKey {known.publishable_key}")
+        await credentials.authenticator.authenticate(f"ApiKey {credentials.publishable_key}")

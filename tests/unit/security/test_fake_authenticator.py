@@ -6,12 +6,12 @@ import pytest
 
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_testkit.auth import FakeAuthenticator
-from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Known
+from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Credentials
 
 
 class TestFakeAuthenticator(AuthenticatorContract):
     @pytest.fixture
-    def known(self) -> Known:
+    def credentials(self) -> Credentials:
         fake = FakeAuthenticator()
         fake.add_user("token", 7, {1: Role.MEMBER})
         fake.add_key("secret", 1, [Scope.EVENTS_READ])
@@ -20,7 +20,7 @@ class TestFakeAuthenticator(AuthenticatorContract):
         async def revoke(key: str) -> None:
             fake.remove(key)
 
-        return Known(
+        return Credentials(
             authenticator=fake,
             token="token",
             user_id=7,

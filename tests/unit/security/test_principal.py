@@ -1,4 +1,4 @@
-"""What a caller may do, and how they are told that they may not."""
+"""What a caller may do, and the errors when they may not."""
 
 from __future__ import annotations
 

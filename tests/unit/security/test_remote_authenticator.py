@@ -178,7 +178,7 @@ async def test_a_new_signing_key_is_fetched_and_unknown_ones_do_not_storm(servic
     service.auth.jwks.append(dict(stranger.jwk))
     service.clock.advance(11)
     assert isinstance(await service.by_token(stranger.sign(7)), UserPrincipal)
-    assert isinstance(await service.by_token(), UserPrincipal), "the key of before still verifies"
+    assert isinstance(await service.by_token(), UserPrincipal), "the previous key still verifies"
 
 
 async def test_a_malformed_token_fetches_nothing(service: Service) -> None:

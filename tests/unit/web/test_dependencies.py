@@ -34,8 +34,8 @@ def _routes(service: str) -> list[APIRoute]:
 
 def _calls(dependant: Dependant) -> Iterator[Any]:
     yield dependant.call
-    for each in dependant.dependencies:
-        yield from _calls(each)
+    for dependency in dependant.dependencies:
+        yield from _calls(dependency)
 
 
 def _is_coroutine_function(call: Any) -> bool:

@@ -72,7 +72,7 @@ def point_ms(point: datetime | Duration, as_of_ms: int) -> int:
 
 def property_checks(filters: Iterable[AnyFilter], as_of_ms: int) -> frozenset[PropertyCheck]:
     """Return the checks of all filters, as of an instant."""
-    return frozenset(property_check(each, as_of_ms) for each in filters)
+    return frozenset(property_check(check, as_of_ms) for check in filters)
 
 
 def property_check(check: AnyFilter, as_of_ms: int) -> PropertyCheck:

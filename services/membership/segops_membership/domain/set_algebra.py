@@ -100,17 +100,17 @@ def _members(
 def _not_evaluated(expression: Expression, referenced: Mapping[int, ReferencedSegment]) -> list[Reference]:
     """Return the references that an expression leads to and that are not evaluated, each after those it depends on."""
     ordered: list[Reference] = []
-    done = set(referenced)
+    evaluated = set(referenced)
     pending = _references_in(expression)
     while pending:
         reference = pending[-1]
-        if reference.segment_id in done:
+        if reference.segment_id in evaluated:
             pending.pop()
             continue
-        needed = [inner for inner in _references_in(reference.expression) if inner.segment_id not in done]
+        needed = [inner for inner in _references_in(reference.expression) if inner.segment_id not in evaluated]
         pending += needed
         if not needed:
-            done.add(reference.segment_id)
+            evaluated.add(reference.segment_id)
             ordered.append(reference)
     return ordered
 

@@ -70,9 +70,9 @@ def condition_sql(keys: tuple[str, ...], test: Test, bind: Bindings) -> str:
 
 
 def _one_of(value: Property, test: OneOf, bind: Bindings) -> str:
-    texts = [each.text for each in test.values if isinstance(each, TextValue)]
-    numbers = [each.number for each in test.values if isinstance(each, NumberValue)]
-    flags = [each.flag for each in test.values if isinstance(each, FlagValue)]
+    texts = [operand.text for operand in test.values if isinstance(operand, TextValue)]
+    numbers = [operand.number for operand in test.values if isinstance(operand, NumberValue)]
+    flags = [operand.flag for operand in test.values if isinstance(operand, FlagValue)]
     parts = [f"ifNull({value.flag} = {bind.flag(flag)}, 0)" for flag in flags]
     if len(texts) == 1:
         parts.append(f"ifNull({value.text} = {bind.text(texts[0])}, 0)")

@@ -29,7 +29,7 @@ def _epoch_ms(number: str) -> str:
 def _text_ms(text: str, bind: Bindings) -> str:
     """Return the milliseconds of an RFC 3339 string, NULL for any other text.
 
-    By arithmetic: dates of the language begin in the year 1, those of ClickHouse in 1900.
+    Uses arithmetic: dates of the language begin in the year 1, dates of ClickHouse in 1900.
     """
     groups = f"extractGroups(ifNull({text}, ''), {bind.text(_INSTANT)})"
     parts = "[toInt64OrZero(g[1])], [toInt64OrZero(g[2])], [toInt64OrZero(g[3])], [g]"

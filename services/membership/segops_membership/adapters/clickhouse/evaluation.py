@@ -115,12 +115,14 @@ class ClickHouseEvaluation:
                     raise
                 if len(statement.predicates) == 1:
                     return [_Outcome(statement, _NO_ROW, refusal)]
-            smaller = (each for half in _halves(statement) for each in statements_for(tenant_id, half, as_of_ms))
-            return [outcome for each in smaller for outcome in await send(each)]
+            smaller = (part for half in _halves(statement) for part in statements_for(tenant_id, half, as_of_ms))
+            return [outcome for part in smaller for outcome in await send(part)]
 
         statements = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
         statements += statements_for(tenant_id, predicates, as_of_ms)
-        outcomes = [outcome for some in await _all_of([send(each) for each in statements]) for outcome in some]
+        outcomes = [
+            outcome for some in await _all_of([send(statement) for statement in statements]) for outcome in some
+        ]
         return _result(outcomes, outcomes[0].row.bitmaps[0] if universe is None else universe)
 
     async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
@@ -128,7 +130,7 @@ class ClickHouseEvaluation:
         # Predicates are a set; the statements must not appear in another order each time.
         statements = sorted(
             statements_for(tenant_id, predicates, as_of_ms),
-            key=lambda each: (each.sql, sorted(map(str, each.parameters.values()))),
+            key=lambda statement: (statement.sql, sorted(map(str, statement.parameters.values()))),
         )
         queries = []
         for statement in (universe_statement(tenant_id, as_of_ms), *statements):

@@ -52,7 +52,7 @@ class MemoryEvaluation:
         """See the port: the statements that ClickHouse would be sent, each with the number of all events as its rows."""
         rows = sum(map(len, self._warehouse.tenant(tenant_id).events.values()))
         statements = (universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, predicates, as_of_ms))
-        return [Query(each.sql, each.parameters, len(each.predicates), rows) for each in statements]
+        return [Query(statement.sql, statement.parameters, len(statement.predicates), rows) for statement in statements]
 
 
 def _profiles(rows: TenantRows, as_of_ms: int) -> Mapping[int, Profile]:
