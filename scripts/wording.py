@@ -48,21 +48,13 @@ NAMES: Final = frozenset(
         "atom", "atoms", "ledger", "guardian", "intake", "flights", "announcer", "announce",
     }
 )  # fmt: skip
-"""Variables, arguments and attributes; the same as parts of the names of classes and functions, in `PARTS`."""
+"""Variables and arguments. Fields of models may have these names: they are part of the API or of a stored format."""
 
 PARTS: Final = frozenset({"atom", "atoms", "ledger", "guardian", "intake", "flights", "announcer", "announce"})
+"""Parts of the names of classes and functions."""
 
 EXEMPT: Final = ("scripts/wording.py", "tests/unit/house/", "docs/decisions/", "docs/glossary.md", "CHANGELOG.md")
 """What spells the words in order to refuse or to explain them, and records of the past."""
-
-PENDING: Final = frozenset(
-    {
-        "each", "found", "asked", "known", "done", "seen", "given", "announce",
-        r"those of\b", r"of which", r"\bare told\b", r"\bof before\b",
-        r"as often as", r"\bThe value is (?:a|an|one|not)\b",
-    }
-)  # fmt: skip
-"""Members of the lists above that are not refused yet, because texts still have them: this list only gets shorter."""
 
 
 def refused_words(path: Path, text: str, tree: ast.Module | None = None) -> Iterator[tuple[int, str]]:
@@ -79,15 +71,20 @@ def refused_words(path: Path, text: str, tree: ast.Module | None = None) -> Iter
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type in (tokenize.STRING, tokenize.COMMENT):
                 yield from _in_prose(token.string, token.start[0])
-    for node in ast.walk(tree or ast.parse(text)):
-        yield from _in_name(node)
+    tree = tree or ast.parse(text)
+    fields = _model_fields(tree)
+    for node in ast.walk(tree):
+        if node not in fields:
+            yield from _in_name(node)
 
 
-_PATTERN: Final = re.compile("|".join(phrase for phrase in PHRASES if phrase not in PENDING), re.IGNORECASE)
+_PATTERN: Final = re.compile("|".join(PHRASES), re.IGNORECASE)
 
 
-_NAMES: Final = NAMES - PENDING
-_PARTS: Final = PARTS - PENDING
+def _model_fields(tree: ast.Module) -> set[ast.expr]:
+    """Return the targets of annotated fields in classes that have a base class."""
+    models = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.bases)
+    return {field.target for model in models for field in model.body if isinstance(field, ast.AnnAssign)}
 
 
 def _in_prose(text: str, first_line: int) -> Iterator[tuple[int, str]]:
@@ -98,11 +95,11 @@ def _in_prose(text: str, first_line: int) -> Iterator[tuple[int, str]]:
 
 def _in_name(node: ast.AST) -> Iterator[tuple[int, str]]:
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        name, is_refused = node.id, node.id.strip("_") in _NAMES
+        name, is_refused = node.id, node.id.strip("_") in NAMES
     elif isinstance(node, ast.arg):
-        name, is_refused = node.arg, node.arg.strip("_") in _NAMES
+        name, is_refused = node.arg, node.arg.strip("_") in NAMES
     elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        name, is_refused = node.name, not _PARTS.isdisjoint(_words_of(node.name))
+        name, is_refused = node.name, not PARTS.isdisjoint(_words_of(node.name))
     else:
         return
     if is_refused:
