@@ -13,7 +13,7 @@ async def require_segment(unit: SegmentReader, tenants: Collection[int], segment
     """Return the segment. Raises NotFound, in the same words whether or not another tenant has the segment."""
     segment = await unit.find_segment(tenants, segment_id)
     if segment is None:
-        raise NotFound("No segment with this id exists.")
+        raise NotFound("There is no such segment.")
     return segment
 
 
