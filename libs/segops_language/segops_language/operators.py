@@ -1,7 +1,8 @@
 """The one list of operators: value, JSON types, phrase, complement and meaning of each.
 
 A change of meaning needs two more files, both in membership: `sql/filters.py` has the meaning in SQL, and
-`domain/property_values.py` has that of the compiled form in Python. Patterns are matched by RE2, as in the warehouse: in
+`domain/property_values.py` has that of the compiled form in Python. The same row is in docs/segment-language.md, which a
+test compares with this table. Patterns are matched by RE2, as in the warehouse: in
 time linear in the length of the text.
 """
 

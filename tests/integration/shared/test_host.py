@@ -17,6 +17,8 @@ from tests.shared.client import ROOT, Shared, SharedOwner
 RUN = """
 import signal
 from tests.shared.client import SharedOwner
+# A test run in the background of a shell ignores Ctrl-C, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 owner = SharedOwner()
 print(owner.shared.folder, owner.shared.engine("postgres"), flush=True)
 try:

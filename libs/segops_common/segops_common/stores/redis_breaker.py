@@ -1,6 +1,7 @@
 """The circuit breaker of Redis: a dead or frozen server costs a few short time-outs, not every call.
 
-Redis holds caches only, so callers continue without it: slower, and never with a wrong result.
+Redis holds caches only, so callers continue without it: slower, and never with a wrong result. The time-out of a command
+is in `stores/redis.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class RedisUnavailable(Exception):
 
 
 class RedisBreaker:
-    """A circuit breaker: after 5 consecutive failures it refuses all commands for a second, then tries the next."""
+    """A circuit breaker: after 5 consecutive failures it refuses all commands for a second, then lets them through
+    again until one fails."""
 
     def __init__(self, *, redis: Redis, clock: Clock) -> None:
         self.redis = redis

@@ -1,4 +1,7 @@
-"""Routes of API keys. Users need the scope `keys:manage`; `security/permissions.py` lists the roles that have it."""
+"""Routes of API keys. Only users with the scope `keys:manage` may call them; an API key gets 401.
+
+`security/permissions.py` of the common library lists the roles that have the scope, `service/authorization.py` checks it.
+"""
 
 from __future__ import annotations
 

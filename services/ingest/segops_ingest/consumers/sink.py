@@ -1,4 +1,8 @@
-"""The sink: moves events from the log into the warehouse, and skips lines that the warehouse refuses."""
+"""The sink: moves events from the log into the warehouse, and skips lines that the warehouse refuses.
+
+`stores/clickhouse.py` of the common library decides which errors are refusals; all others are retried. Its
+`streams/loop/batch_processor.py` splits a refused batch and moves bad records to the dead-letter topic.
+"""
 
 from __future__ import annotations
 

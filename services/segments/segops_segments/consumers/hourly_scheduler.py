@@ -1,4 +1,7 @@
-"""Starts the runs of hourly segments. It runs in the role `outbox`."""
+"""Starts the runs of hourly segments. It runs in the role `outbox`.
+
+`domain/hourly.py` says when a segment is due, and `adapters/postgres/hourly.py` says it in SQL.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""When a segment with `"refresh": "hourly"` is due for a run."""
+"""When a segment with `"refresh": "hourly"` is due for a run.
+
+`consumers/hourly_scheduler.py` asks every five seconds, in the role `outbox`. PostgreSQL answers by the same rule in SQL,
+`adapters/postgres/hourly.py`; a contract test compares the two.
+"""
 
 from __future__ import annotations
 

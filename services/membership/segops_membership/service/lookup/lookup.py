@@ -3,6 +3,7 @@
 1. Redis holds an entry under the current publication number: it answers.
 2. Redis holds none: one process reads the warehouse and fills the entry; others wait for it shortly.
 3. Redis does not answer: the process reads the warehouse, and keeps answers in memory for a few seconds.
+   `stores/redis_breaker.py` decides when Redis is skipped, `stores/redis.py` how long a command may take.
 """
 
 from __future__ import annotations
