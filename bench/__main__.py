@@ -1,4 +1,4 @@
-"""`make bench`: run every benchmark, or those named: `make bench ARGS="lookup"`."""
+"""`make bench`: run every benchmark, or only some: `make bench ARGS="lookup"`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOT_A_BENCHMARK = frozenset({"__main__", "report"})
 
 
 def names() -> list[str]:
-    """Modules that have a `run`."""
+    """Return the names of the modules that have a `run`."""
     modules = pkgutil.iter_modules(bench.__path__)
     return [module.name for module in modules if not module.ispkg and module.name not in NOT_A_BENCHMARK]
 
@@ -32,7 +32,7 @@ def _run(name: str, events: int | None) -> None:
 
 
 def main() -> int:
-    """Run, print, and fail only when a benchmark itself fails: figures are read, not asserted."""
+    """Run benchmarks and print their figures. Only a benchmark that raises makes the command fail, not a missed budget."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}; all when none is named")
     parser.add_argument("--events", type=int, help="events that `segments` generates, by default 2 million")

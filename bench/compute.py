@@ -1,7 +1,7 @@
-"""Computing many segments in the running product: by one request in one run, against a request and a run for each.
+"""Computes many segments in the running product: with one request and one run, and with a request and a run for each.
 
-From the first request to the end of the last run, by the public API past the gateway: the log, the lease, the publication and
-the word about it are part of it.
+The time runs from the first request to the end of the last run, through the public API without the gateway. It includes
+the event log, the lease, the publication and its report.
 """
 
 from __future__ import annotations
@@ -31,25 +31,26 @@ _POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """The API, and the segments to compute."""
+class _Product:
+    """The API of a running stack, and the segments to compute."""
 
     client: httpx.AsyncClient
     tenant: int
     segments: Sequence[int]
 
     async def together(self) -> None:
-        """One request."""
+        """Compute all segments with one request."""
         (run,) = (await call(self.client, "/api/segments/compute/", {"tenant": self.tenant}))["runs"]
         await self._ended([(segment, run["run_id"]) for segment in self.segments])
 
-    async def each(self) -> None:
-        """A request for each, the next one sent when the one before it is answered."""
+    async def one_by_one(self) -> None:
+        """Compute each segment with its own request; send a request when the one before it was answered."""
         runs = [await call(self.client, f"/api/segments/{segment}/compute/", None) for segment in self.segments]
         await self._ended([(segment, run["run_id"]) for segment, run in zip(self.segments, runs, strict=True)])
 
     async def _ended(self, runs: Sequence[tuple[int, str]]) -> None:
-        """A tenant's runs end in their order, so the last is waited for first."""
+        """Wait until all runs succeeded. Raises RuntimeError for a run that failed."""
+        # A tenant's runs end in order, so waiting for the last one first needs the fewest requests.
         async with asyncio.timeout(RUN_TIMEOUT_S):
             for segment, run_id in reversed(runs):
                 while (status := await self._status(segment, run_id)) != "succeeded":
@@ -63,21 +64,21 @@ class _Asked:
 
 
 async def run() -> list[Ratio]:
-    """In a stack that is started for it."""
+    """Measure in a new stack."""
     async with _filled() as product:
-        together, separately = await in_turn(
-            ROUNDS, partial(milliseconds, product.together), partial(milliseconds, product.each)
+        together, one_by_one = await in_turn(
+            ROUNDS, partial(milliseconds, product.together), partial(milliseconds, product.one_by_one)
         )
-    return [Ratio(f"{SEGMENTS} segments computed by a request for each", "by one request", separately, together, "ms")]
+    return [Ratio(f"{SEGMENTS} segments computed by a request for each", "by one request", one_by_one, together, "ms")]
 
 
 @asynccontextmanager
-async def _filled() -> AsyncIterator[_Asked]:
+async def _filled() -> AsyncIterator[_Product]:
     async with running() as (stack, account), httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
         yield await _fill(client, account)
 
 
-async def _fill(client: httpx.AsyncClient, account: Account) -> _Asked:
+async def _fill(client: httpx.AsyncClient, account: Account) -> _Product:
     key = {"Authorization": f"ApiKey {account.api_key}"}
     events = [
         {"type": "track", "user_id": f"user-{n * 7919 % USERS}", "event_type": f"type-{n % EVENT_TYPES}"}
@@ -87,7 +88,7 @@ async def _fill(client: httpx.AsyncClient, account: Account) -> _Asked:
         await call(client, "/api/ingestion/batch/", {"batch": events[first : first + BATCH]}, key)
     client.headers.update(await bearer(client, account))
     segments = [await call(client, "/api/segments/", _segment(n, account.tenant_id)) for n in range(SEGMENTS)]
-    return _Asked(client, account.tenant_id, [segment["id"] for segment in segments])
+    return _Product(client, account.tenant_id, [segment["id"] for segment in segments])
 
 
 def _segment(number: int, tenant: int) -> dict[str, Any]:

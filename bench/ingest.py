@@ -1,10 +1,13 @@
 """Server CPU per request of the fast ingest route, against a bare ASGI app that reads the body and answers 202.
 
-The fast route is the product's whole stack, but for the event log, which takes everything at once: its round trip is
-waiting, not CPU. A second bare app also parses the body and writes a line for each event: what no route can leave out.
-A bare FastAPI route asks for `request.json()` and checks nothing. The usual FastAPI route validates the same bodies with
-the documented pydantic models, makes a model of each row and appends row by row, to the same log. Only the fast route finds
-out who calls.
+- The fast route runs the whole product without the event log. A log's round trip is waiting, not CPU, so the log here
+  discards what it gets.
+- A second bare app also parses the body and writes a line for each event, which no route can avoid.
+- A bare FastAPI route calls `request.json()` and checks nothing.
+- The usual FastAPI route validates the same bodies with the documented pydantic models, makes a model of each row and
+  appends row by row to the same log.
+
+Only the fast route authenticates its callers.
 """
 
 from __future__ import annotations
@@ -49,24 +52,24 @@ PATH = "/api/ingestion/batch/"
 ANSWER = b'{"status":"accepted"}'
 
 
-class Nowhere(MemoryEventLog):
-    """A log that takes everything and keeps nothing."""
+class DiscardingLog(MemoryEventLog):
+    """A log that discards everything."""
 
     async def append_many(self, topic: Topic, messages: Sequence[Message]) -> Sequence[Position]:  # noqa: ARG002
-        """Stored, as far as anybody can tell."""
+        """Discard the messages."""
         return ()
 
 
-class NoStamps:
-    """The events of the benchmark carry their own instant."""
+class NoFirstSeen:
+    """Knows no earlier message. The events of the benchmark have timestamps of their own, so none is needed."""
 
     async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:  # noqa: ARG002
-        """Nothing was seen before."""
+        """Return nothing."""
         return {}
 
 
 def authenticator() -> RemoteAuthenticator:
-    """The product's own; what it asks is an auth in this process that knows every key."""
+    """Return the product's authenticator with an auth service in this process that accepts every key."""
     auth = FastAPI()
 
     async def introspect() -> KeyIntrospection:
@@ -81,18 +84,18 @@ def authenticator() -> RemoteAuthenticator:
     )
 
 
-def hot() -> ASGIApp:
-    """The product's API, in a process as the product runs it."""
+def fast() -> ASGIApp:
+    """Return the product's API in a process that is set up as in production."""
     collect_cycles_less_often()
     return product()
 
 
 def product() -> FastAPI:
-    """The product's API."""
+    """Return the product's API on a log that discards everything."""
     clock, metrics = SystemClock(), Metrics()
     service = Ingest(
-        log=Nowhere(clock=clock),
-        first_seen=NoStamps(),
+        log=DiscardingLog(clock=clock),
+        first_seen=NoFirstSeen(),
         ids=SystemIds(clock),
         clock=clock,
         random=SystemRandom(),
@@ -108,9 +111,9 @@ def product() -> FastAPI:
 
 
 def usual() -> FastAPI:
-    """A route as FastAPI's tutorial writes it: models in, models out, a message for each."""
+    """Return a route as FastAPI's tutorial writes it: models in, models out, and a message for each event."""
     app, clock = FastAPI(), SystemClock()
-    log = Nowhere(clock=clock)
+    log = DiscardingLog(clock=clock)
 
     async def batch(call: BatchCall) -> Accepted:
         for item in call.batch:
@@ -138,7 +141,7 @@ def usual() -> FastAPI:
 
 
 def bare() -> ASGIApp:
-    """Reads the body, answers 202."""
+    """Return an app that reads the body and answers 202."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -149,7 +152,7 @@ def bare() -> ASGIApp:
 
 
 def parsing() -> ASGIApp:
-    """Reads the body, parses it, writes each item as a line of its own, answers 202: nothing is checked."""
+    """Return an app that reads and parses the body, writes each event as a line, and answers 202 without any check."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -161,7 +164,7 @@ def parsing() -> ASGIApp:
 
 
 def plain() -> FastAPI:
-    """A route of FastAPI that takes any JSON."""
+    """Return a FastAPI route that accepts any JSON."""
     app = FastAPI()
 
     async def batch(request: Request) -> dict[str, str]:
@@ -188,21 +191,21 @@ async def _answer(send: Send) -> None:
 
 
 def a_key() -> str:
-    """A key of the right form."""
+    """Return a new, well-formed API key."""
     return new_key(scopes.KeyKind.SECRET, SystemIds(SystemClock()))
 
 
 def request_of(events: int) -> bytes:
-    """A batch as an SDK sends it."""
+    """Return the request for a batch as an SDK sends it."""
     now = SystemClock().now().isoformat(timespec="milliseconds")
     body = orjson.dumps({"batch": items(events), "sent_at": now})
     return request("POST", PATH, body, f"Authorization: ApiKey {a_key()}\r\n")
 
 
 async def run() -> list[Ratio]:
-    """All ratios; the servers take turns, so that each round saw the same machine."""
+    """Measure all servers in turn, so that all meet the same conditions in each round."""
     async with AsyncExitStack() as stack:
-        builders = (bare, parsing, plain, hot, usual)
+        builders = (bare, parsing, plain, fast, usual)
         servers = [await stack.enter_async_context(served(build)) for build in builders]
         return [ratio for events in SIZES for ratio in await _measured(servers, events)]
 
@@ -212,14 +215,14 @@ async def _measured(servers: Sequence[Served], events: int) -> list[Ratio]:
     samples = [partial(server.cpu_us, message, times) for server in servers]
     if events not in USUAL:
         samples.pop()
-    bare_us, parsing_us, plain_us, hot_us, *usual_us = await in_turn(ROUNDS, *samples)
+    bare_us, parsing_us, plain_us, fast_us, *usual_us = await in_turn(ROUNDS, *samples)
     what = f"fast route, {events:,} {'event' if events == 1 else 'events'}"
     return [
-        Ratio(what, "bare ASGI that reads", hot_us, bare_us, "us", SIZES[events]),
-        Ratio(what, "bare ASGI that parses and writes lines", hot_us, parsing_us, "us"),
-        Ratio(what, "bare FastAPI route with request.json()", hot_us, plain_us, "us"),
+        Ratio(what, "bare ASGI that reads", fast_us, bare_us, "us", SIZES[events]),
+        Ratio(what, "bare ASGI that parses and writes lines", fast_us, parsing_us, "us"),
+        Ratio(what, "bare FastAPI route with request.json()", fast_us, plain_us, "us"),
         *(
-            Ratio(f"usual route, {events:,} events", "fast route", slow, hot_us, "us", USUAL[events])
+            Ratio(f"usual route, {events:,} events", "fast route", slow, fast_us, "us", USUAL[events])
             for slow in usual_us
         ),
     ]

@@ -1,8 +1,8 @@
-"""Acknowledged events per second: a request's events packed into messages as ingestion does, or each a message.
+"""Acknowledged events per second: events packed into records as ingestion does it, against one record per event.
 
-A browser's batch is of one user and becomes one record; a server's batch is of many users and becomes one for each
-partition it touches. The messages of single events are appended in one call, so that nothing differs but the number of
-records, and also by a call each, all of a request at once, as a service that thinks in events does.
+A browser's batch has one user and becomes one record. A server's batch has many users and becomes one record for each
+partition. The single events are appended in two ways: in one call, so that only the number of records differs, and with
+a call for each event, all calls of a request at once.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ ROUNDS = 5
 BATCH_EVENTS = 100
 REQUESTS = 320
 REQUESTS_BY_EVENT = 32
-"""Fewer where each event is a call, as they take so much longer."""
+"""Fewer requests when each event is a call of its own, because that takes much longer."""
 AT_ONCE = 32
 BATCHES: dict[str, int] = {"of one user": 1, "of 50 users": 50}
 BUDGET: Budget = at_least(5)
 
 
 def per_request(batch: Sequence[SerializedRow]) -> list[Message]:
-    """As ingestion appends a request."""
+    """Return the records that ingestion appends for a request."""
     return pack(batch, ())
 
 
 def per_event(batch: Sequence[SerializedRow]) -> list[Message]:
-    """Each event a record of its own."""
+    """Return one record for each event."""
     return [
         Message(key=profile_key(draft.row["tenant_id"], draft.row["user_id"]), value=draft.text + b"\n")
         for draft in batch
@@ -49,7 +49,7 @@ def per_event(batch: Sequence[SerializedRow]) -> list[Message]:
 
 
 async def append_all(log: EventLog, calls: Sequence[Sequence[Message]], requests: int) -> None:
-    """Append the same request many times, some at once; a request is answered when all its calls are."""
+    """Append the same request `requests` times, AT_ONCE of them in parallel. A request ends when all its calls have ended."""
 
     async def sender() -> None:
         for _ in range(requests // AT_ONCE):
@@ -61,7 +61,7 @@ async def append_all(log: EventLog, calls: Sequence[Sequence[Message]], requests
 
 
 async def run() -> list[Ratio]:
-    """On Valkey, and on Kafka where Java and Maven are."""
+    """Measure on Valkey, and on Kafka if Java and Maven are installed."""
     with folder() as state:
         async with valkey(state) as log:
             ratios = await _measured("Valkey", log)

@@ -1,7 +1,8 @@
-"""Looking a user up in the running product, asked past the gateway.
+"""Looks users up in the running product, without the gateway.
 
-Warm, from Redis: the server's CPU per request against routes that get one key from the same Redis with the same client
-and answer it. Cold, each user once: the time of a lookup against that of `SELECT 1` on the same warehouse.
+Warm lookups come from Redis: the server's CPU per request is compared with bare routes that get one key from the same
+Redis with the same client. Cold lookups ask for each user once: their time is compared with `SELECT 1` on the same
+warehouse.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ RUN_TIMEOUT_S = 60.0
 
 
 def bare(redis_url: str) -> ASGIApp:
-    """Gets one key from Redis and sends it."""
+    """Return an ASGI app that gets one key from Redis and sends it."""
     redis = create_redis(redis_url)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
@@ -51,7 +52,7 @@ def bare(redis_url: str) -> ASGIApp:
 
 
 def fastapi(redis_url: str) -> ASGIApp:
-    """The same as a route of FastAPI with a parameter; what it answers is made of the key's value."""
+    """Return a FastAPI app that gets the same key and sends it as JSON; its route has a parameter."""
     app, redis = FastAPI(), create_redis(redis_url)
 
     async def lookup(user_id: str) -> dict[str, Any]:
@@ -62,13 +63,13 @@ def fastapi(redis_url: str) -> ASGIApp:
 
 
 def lookup_of(user_id: str, account: Account) -> bytes:
-    """The request of an application."""
+    """Return the lookup request that an application sends."""
     target = f"/api/segments/membership/?user_id={user_id}"
     return request("GET", target, headers=f"Authorization: ApiKey {account.api_key}\r\n")
 
 
 async def run() -> list[Ratio]:
-    """Warm and cold, in a stack that is started for it."""
+    """Measure warm and cold lookups in a new stack."""
     async with running() as (stack, account):
         await _fill(stack.url, account)
         api = stack.process("membership.api")
@@ -77,7 +78,7 @@ async def run() -> list[Ratio]:
 
 
 async def _fill(url: str, account: Account) -> None:
-    """A thousand users in one segment, by the public API."""
+    """Put a thousand users into one segment through the public API."""
     key = {"Authorization": f"ApiKey {account.api_key}"}
     batch = [{"type": "track", "user_id": f"user-{n}", "event_type": "login"} for n in range(USERS)]
     definition = {
@@ -125,11 +126,11 @@ async def _warm(api: Server, redis_url: str, account: Account) -> list[Ratio]:
 async def _cold(api: Server, clickhouse_url: str, account: Account) -> Ratio:
     clickhouse = ClickHouse(url=clickhouse_url)
     connection = await Connection.to(api.port)
-    # The first one was looked up warm.
-    unasked = (f"user-{number}" for number in range(1, USERS))
+    # user-0 is in the cache: the warm benchmark looked it up.
+    cold_users = (f"user-{number}" for number in range(1, USERS))
 
     async def lookups() -> float:
-        return await milliseconds(partial(_look_up, connection, unasked, account)) / COLD_LOOKUPS
+        return await milliseconds(partial(_look_up, connection, cold_users, account)) / COLD_LOOKUPS
 
     async def ones() -> float:
         return await milliseconds(partial(_select_one, clickhouse)) / COLD_LOOKUPS

@@ -1,4 +1,4 @@
-"""What a benchmark reports: ratios of one thing against another, measured in turn in one run."""
+"""The results of a benchmark: ratios of two things that were measured in turn in the same run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Budget:
         return f"{self.side} {self.factor:g}x"
 
     def met_by(self, ratio: float) -> bool:
-        """Whether the ratio is within the limit, which itself is within."""
+        """Return whether the ratio is within the limit; a ratio equal to the limit is."""
         return ratio <= self.factor if self.side == "at most" else ratio >= self.factor
 
 
 def at_most(factor: float) -> Budget:
-    """A cost that may not be greater."""
+    """Return an upper bound for a cost."""
     return Budget("at most", factor)
 
 
@@ -46,7 +46,7 @@ class Ratio:
 
     @property
     def values(self) -> list[float]:
-        """Ours divided by theirs for each pair, ascending."""
+        """Return ours divided by theirs for each pair, ascending."""
         return sorted(a / b for a, b in zip(self.ours, self.theirs, strict=True))
 
     @property

@@ -1,8 +1,8 @@
-"""Evaluation of segments, compared with counting the same events by user, and with the queries of other products.
+"""Evaluates segments, compared with counting the same events by user and with the queries of other products.
 
-Wall time from definitions to members, through the product's client and adapters, without publishing. No exact answer
-can cost less than counting by user, so the aims are ratios to that. A bare scan, which reads the columns without
-grouping, is printed too. The other products' queries (see `harness.peers`) have their own copy of the same events.
+The wall time runs from definitions to members, through the product's client and adapters, without publishing. No exact
+answer can cost less than counting by user, so the budgets are ratios to that. A bare scan, which reads the columns
+without grouping, is printed too. The other products' queries (see `harness.peers`) run on their own copy of the events.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def compiled(definition: Group, segment_id: int) -> Expression:
 
 
 async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group]) -> list[int]:
-    """What a job does from definitions to members, whose numbers are given."""
+    """Evaluate definitions as a job does; return the number of members of each."""
     expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
     predicates = predicates_of(*expressions)
     answers = await evaluation.evaluate(TENANT, predicates, AS_OF_MS)
@@ -61,7 +61,7 @@ async def ask(clickhouse: ClickHouse, sql: str) -> int:
 
 @asynccontextmanager
 async def histories(events: int) -> AsyncIterator[tuple[ClickHouse, AsyncEngine]]:
-    """A warehouse with so many generated events, in the product's layout and in the others', and a PostgreSQL."""
+    """Start a warehouse and a PostgreSQL; the warehouse has the events in the product's layout and in the other one."""
     with folder() as state:
         async with warehouse(state) as clickhouse, postgres(state) as engine:
             await generate(clickhouse, events)
@@ -70,7 +70,7 @@ async def histories(events: int) -> AsyncIterator[tuple[ClickHouse, AsyncEngine]
 
 
 async def run(events: int = EVENTS) -> list[Ratio]:
-    """Measure on that many generated events of one tenant."""
+    """Measure on this many generated events of one tenant."""
     async with histories(events) as (clickhouse, engine):
         return await measure(clickhouse, engine, events)
 
@@ -83,7 +83,7 @@ async def measure(clickhouse: ClickHouse, engine: AsyncEngine, events: int) -> l
     ratios.append(await _memory(clickhouse))
     ratios += [await _edit(clickhouse, engine), await _explained(clickhouse, engine, users_of(events))]
     ratios += await _whole_runs(clickhouse, engine)
-    return [*ratios, *await _young(clickhouse, events)]
+    return [*ratios, *await _unmerged(clickhouse, events)]
 
 
 async def _alone(clickhouse: ClickHouse, case: Case) -> list[Ratio]:
@@ -156,7 +156,7 @@ async def _algebra(clickhouse: ClickHouse) -> list[Ratio]:
 
 
 async def _memory(clickhouse: ClickHouse) -> Ratio:
-    """How much larger the warehouse is at most while it answers a job, against what its statements may take."""
+    """Compare the peak memory of the warehouse during a job with the limits of its statements."""
     bounded = ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=MEMORY_BYTES)
     grown = [await growth_mib(clickhouse, partial(evaluate, bounded, MANY)) for _ in range(JOB_ROUNDS)]
     allowed = [MEMORY_BYTES / 1024**2 * STATEMENTS_OF_A_RUN] * JOB_ROUNDS
@@ -164,7 +164,7 @@ async def _memory(clickhouse: ClickHouse) -> Ratio:
 
 
 async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:
-    """A preview after one of six conditions was changed, against the first one."""
+    """Compare a preview after an edit of one of six conditions with the first preview."""
     previews = await previews_on(clickhouse, engine)
     fresh = iter(range(1, 1_000_000))
 
@@ -187,11 +187,11 @@ async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:
 
 
 async def _explained(clickhouse: ClickHouse, engine: AsyncEngine, users: int) -> Ratio:
-    """The slowest of twenty explanations of six conditions, so the 95th percentile, against one empty query."""
+    """Compare the 95th percentile of twenty explanations of six conditions with one empty query."""
     use_case = explain_on(clickhouse, engine)
     names = (f"user-{number * 7919 % users}" for number in count())
 
-    async def slowest() -> float:
+    async def percentile_95() -> float:
         times = []
         for _ in range(20):
             explain = partial(
@@ -200,12 +200,12 @@ async def _explained(clickhouse: ClickHouse, engine: AsyncEngine, users: int) ->
             times.append(await milliseconds(explain))
         return sorted(times)[18]
 
-    ours, theirs = await in_turn(ROUNDS, slowest, partial(milliseconds, partial(clickhouse.query, "SELECT 1")))
+    ours, theirs = await in_turn(ROUNDS, percentile_95, partial(milliseconds, partial(clickhouse.query, "SELECT 1")))
     return Ratio("95 % of explanations (aim: under 100 ms)", "`SELECT 1` on the same warehouse", ours, theirs, "ms")
 
 
 async def _whole_runs(clickhouse: ClickHouse, engine: AsyncEngine) -> list[Ratio]:
-    """From a job to the last word about who entered, against the evaluation that is a part of it."""
+    """Compare a whole run, from the job to the last membership change, with the evaluation in it."""
     run = await runs_on(clickhouse, engine)
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     definition = CASES[0].definition
@@ -226,15 +226,15 @@ async def _whole_runs(clickhouse: ClickHouse, engine: AsyncEngine) -> list[Ratio
     ]
 
 
-async def _young(clickhouse: ClickHouse, events: int) -> list[Ratio]:
-    """While an event of a hundred, of all days, is in parts of its own; the others are merged."""
+async def _unmerged(clickhouse: ClickHouse, events: int) -> list[Ratio]:
+    """Compare evaluation while 1 % of the events, of all days, is in unmerged parts with evaluation on merged parts."""
     evaluation = ClickHouseEvaluation(clickhouse=clickhouse)
     cases = [case for case in CASES if case.name in ("count", "negative only", "sequence")]
     timed = [partial(milliseconds, partial(evaluate, evaluation, [case.definition])) for case in cases]
     merged = await in_turn(ROUNDS, *timed)
     await add(clickhouse, events, events // 100)
-    young = await in_turn(ROUNDS, *timed)
+    unmerged = await in_turn(ROUNDS, *timed)
     return [
         Ratio(f"{case.name} while 1 % is not merged", "merged", after, before, "ms")
-        for case, after, before in zip(cases, young, merged, strict=True)
+        for case, after, before in zip(cases, unmerged, merged, strict=True)
     ]

@@ -1,7 +1,6 @@
-"""Rows per second into `events`, against parsing the same rows into a table of the same columns that keeps nothing.
+"""Rows per second into `events`, against parsing the same rows into a table with the same columns and engine Null.
 
-Both inserts go through the sink's own adapter, each with a token of its own. What `events` adds is sorting, compressing,
-writing, and the view that feeds `profile_seen`.
+The difference is what `events` adds: sorting, compressing, writing, and the view that feeds `profile_seen`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ NULL_TABLE = "events_parsed"
 
 
 def records(count: int, *, seed: int) -> list[tuple[int, bytes]]:
-    """That many rows as the log holds them: (offset, NDJSON) of a few hundred rows a record."""
+    """Return `count` rows as records of the log, (offset, NDJSON), with RECORD_EVENTS rows per record."""
     random, clock = Random(seed), SystemClock()
     ids, now = SystemIds(clock), warehouse_text(clock.now())
     lines = [orjson.dumps(_row(random, ids.uuid7(), now)) + b"\n" for _ in range(count)]
@@ -71,7 +70,7 @@ def _row(random: Random, message_id: str, now: str) -> dict[str, object]:
 
 
 async def run() -> list[Ratio]:
-    """For a sink that keeps up and takes what came in a second, and for one that catches up."""
+    """Measure inserts of a sink that keeps up (small) and of one that catches up (large)."""
     with folder() as state:
         async with warehouse(state) as clickhouse:
             await clickhouse.command(f"CREATE TABLE {NULL_TABLE} AS {EVENTS_TABLE} ENGINE = Null")
@@ -84,7 +83,7 @@ async def _measured(clickhouse: ClickHouse, size: int) -> Ratio:
     token = (f"bench:{size}:{number}" for number in itertools.count())
 
     async def stored() -> float:
-        # Rows of their own each time: equal ones would be duplicates.
+        # New rows each time: equal rows would be dropped as duplicates.
         return await per_second(size, partial(sink.insert, next(rows), next(token)))
 
     async def parsed() -> float:

@@ -1,4 +1,4 @@
-"""What the product's web factory adds to a route of FastAPI: CPU per request, in process, without a server around it."""
+"""What the product's web factory adds to a FastAPI route: CPU per request, in this process, without a server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BODY = orjson.dumps({"name": "lamp", "tags": ["home", "light"], "price": 39.5})
 
 
 class Thing(BaseModel):
-    """What goes in and comes out."""
+    """The request and the response body."""
 
     name: str
     tags: list[str]
@@ -42,14 +42,14 @@ def _with_routes(router: APIRouter) -> APIRouter:
 
 
 def bare() -> FastAPI:
-    """FastAPI as it comes."""
+    """Return a plain FastAPI app."""
     app = FastAPI()
     app.include_router(_with_routes(APIRouter()))
     return app
 
 
 def ours() -> FastAPI:
-    """The same routes in an app of the factory: request id, headers, metrics, the body's gate, problem documents."""
+    """Return the factory's app with the same routes: request id, headers, metrics, body limit, problem documents."""
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[None]]:
@@ -59,7 +59,7 @@ def ours() -> FastAPI:
 
 
 def scope_of(method: str, body: bytes) -> Scope:
-    """A request as a server hands it over."""
+    """Return the ASGI scope of a request."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -82,7 +82,7 @@ def scope_of(method: str, body: bytes) -> Scope:
 
 
 async def cpu_us(app: ASGIApp, method: str, body: bytes) -> float:
-    """Microseconds of this thread's CPU per request; raises RuntimeError unless the answer is 200."""
+    """Return microseconds of this thread's CPU per request. Raises RuntimeError unless all statuses are 200."""
     statuses: list[int] = []
 
     async def receive() -> Message:
@@ -102,7 +102,7 @@ async def cpu_us(app: ASGIApp, method: str, body: bytes) -> float:
 
 
 async def run() -> list[Ratio]:
-    """A GET with a parameter, and a POST with a body."""
+    """Measure a GET with a parameter and a POST with a body."""
     ratios: list[Ratio] = []
     product, plain = ours(), bare()
     async with product.router.lifespan_context(product):

@@ -1,4 +1,4 @@
-"""Previews and explanations as the API makes them, on a warehouse and a PostgreSQL."""
+"""Builds the use cases for previews and explanations on a warehouse and a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from segops_membership.service.tenant_lease import LeaseHolder
 
 
 async def previews_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Previews:
-    """With an empty cache, and nothing on its way into the warehouse."""
+    """Return the use case with an empty cache and an empty event log."""
     clock = SystemClock()
     log = MemoryEventLog(clock=clock)
     await log.ensure_topics([EVENTS])
@@ -63,7 +63,7 @@ async def previews_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Previews:
 
 
 def explain_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Explain:
-    """As of any instant."""
+    """Return the use case that explains memberships."""
     return Explain(
         definitions=PostgresSegmentDefinitions(engine=engine),
         lists=StoredStaticLists(clickhouse=clickhouse, engine=engine),

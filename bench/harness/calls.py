@@ -1,4 +1,4 @@
-"""Calls as applications send them, and what the product makes of them before they reach the log."""
+"""Calls as applications send them, and the rows that the product makes from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TENANT = 1
 
 
 def items(count: int, *, users: int = USERS) -> list[dict[str, Any]]:
-    """The items of one batch, with ids and instants of their own as an SDK gives them."""
+    """Return the items of one batch, with message ids and timestamps as an SDK sets them."""
     clock = SystemClock()
     ids, now = SystemIds(clock), clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return [
@@ -34,7 +34,7 @@ def items(count: int, *, users: int = USERS) -> list[dict[str, Any]]:
 
 
 def drafts(calls: list[dict[str, Any]]) -> Iterator[SerializedRow]:
-    """The calls as rows, each with its line for the log."""
+    """Yield the calls as rows with their lines for the log."""
     clock = SystemClock()
     builder = RowBuilder(
         tenant_id=TENANT, span=TimestampRange.around(clock.now()), ids=SystemIds(clock), idempotency_key=None

@@ -1,4 +1,4 @@
-"""The segments that are measured: as definitions, as others ask for them, and the least that reading their data costs."""
+"""The segments to measure: definitions, the queries of other products, and queries for the least possible cost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRICED: Final = {"where": [{"property": "price", "operator": "gte", "value": 10
 
 
 def condition(event_type: str, value: int, **more: Any) -> dict[str, Any]:
-    """At least so many events of a type."""
+    """Return a condition for at least `value` events of a type."""
     return {"type": "event_count", "event_type": event_type, "operator": "gte", "value": value, **more}
 
 
@@ -31,7 +31,7 @@ def segment(*conditions: dict[str, Any], logic: str = "AND") -> Group:
 
 
 def scan(columns: str, *event_types: str, since_ms: int | None = None) -> str:
-    """Return a query that only reads the columns, and those that every condition on events needs."""
+    """Return a query that only reads these columns and the columns that every condition on events needs."""
     return f"SELECT sum(user_key), max(timestamp){columns} FROM {_events(event_types, since_ms)}"
 
 
@@ -58,7 +58,7 @@ class Case:
     scan: str | None = None
     counted: str | None = None
     budget: Budget | None = None
-    """The aim for the ratio to `counted`."""
+    """The budget for the ratio to `counted`."""
 
 
 _PRICE: Final = ", sum(payload.price.:`Float64`)"
@@ -160,7 +160,7 @@ CASES: Final = (
 
 
 def parts_of(number: int) -> list[dict[str, Any]]:
-    """The conditions of one of many segments as tenants have them, no two alike: one to three counts."""
+    """Return the conditions of one of many different segments: one to three counts, as tenants have them."""
     return [_part(number, part) for part in range(1 + number % 3)]
 
 

@@ -1,4 +1,4 @@
-"""Real engines in a folder of their own that ends with the benchmark."""
+"""Real engines in a temporary folder that is removed after the benchmark."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from segops_membership.bootstrap import MIGRATIONS as MEMBERSHIP_MIGRATIONS
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Where engines keep their data."""
+    """Yield a temporary folder for the data of the engines."""
     with tempfile.TemporaryDirectory(prefix="segops-bench-", ignore_cleanup_errors=True) as path:
         yield Path(path)
 
 
 @asynccontextmanager
 async def running(engine: Server) -> AsyncIterator[None]:
-    """The engine, started and stopped."""
+    """Start the engine, and stop it at the end."""
     try:
         await engine.start()
         yield
@@ -38,7 +38,7 @@ async def running(engine: Server) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def warehouse(state: Path) -> AsyncIterator[ClickHouse]:
-    """A ClickHouse with the product's tables."""
+    """Start a ClickHouse with the product's tables."""
     engine = ClickHouseEngine(state / "clickhouse")
     async with running(engine):
         clickhouse = ClickHouse(url=engine.url, timeout_s=300)
@@ -52,7 +52,7 @@ async def warehouse(state: Path) -> AsyncIterator[ClickHouse]:
 
 @asynccontextmanager
 async def postgres(state: Path) -> AsyncIterator[AsyncEngine]:
-    """A PostgreSQL with membership's schema."""
+    """Start a PostgreSQL with the membership schema."""
     server = PostgresEngine(state / "postgres")
     async with running(server):
         await migrate_postgres(server.url, "membership", MEMBERSHIP_MIGRATIONS)

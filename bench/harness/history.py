@@ -1,4 +1,4 @@
-"""Generated events, made inside of ClickHouse: the same number gives the same history."""
+"""Generates events inside ClickHouse. The same number of events always gives the same history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TENANT: Final = 1
 AS_OF: Final = datetime(2026, 6, 30, 12, tzinfo=UTC)
 AS_OF_MS: Final = to_ms(AS_OF)
 EVENTS_PER_USER: Final = 33
-"""In a history of few events; one of them is the call that sets the traits."""
+"""In a history with fewer than MOST_USERS users. One of these events is the call that sets the traits."""
 MOST_USERS: Final = 600_000
 DAYS: Final = 90
 LEADING: Final[dict[str, int]] = {
@@ -31,7 +31,7 @@ LEADING: Final[dict[str, int]] = {
 }
 RARE: Final = 40
 SHARES: Final[dict[str, int]] = LEADING | {f"feature_{number:02}_used": 5 for number in range(RARE)}
-"""Of each 1,000 tracked events."""
+"""Events of each type in 1,000 tracked events."""
 _CHUNK: Final = 500_000
 _COLUMNS: Final = (
     "tenant_id, event_type, timestamp, message_id, kind, user_id, anonymous_id, payload, context, removed, "
@@ -52,12 +52,12 @@ def _event_type_sql() -> str:
 
 
 def users_of(events: int) -> int:
-    """How many profiles a history of so many tracked events has."""
+    """Return the number of profiles in a history of this many tracked events."""
     return max(1, min(events // EVENTS_PER_USER, MOST_USERS))
 
 
 def insert_sql(events: int) -> str:
-    """One statement for the tracked events with the numbers from {first} on; {count} of them."""
+    """Return a statement that inserts {count} tracked events, numbered from {first}."""
     payload = (
         "concat('{\"path\":\"', arrayElement(['/', '/pricing', '/docs', '/blog', '/signup'], 1 + h % 5), "
         '\'","price":\', toString(intDiv(h, 7) % 300), \'.5,"quantity":\', toString(1 + intDiv(h, 11) % 4), '
@@ -78,7 +78,7 @@ def insert_sql(events: int) -> str:
 
 
 def traits_sql() -> str:
-    """One statement for a call of each user that sets traits; the users with the numbers from {first} on."""
+    """Return a statement that inserts the identify calls of {count} users, numbered from {first}."""
     payload = (
         "concat('{\"plan\":\"', arrayElement(['free', 'starter', 'team'], 1 + h % 3), '\",\"country\":\"', "
         "arrayElement(['de', 'fr', 'us', 'jp'], 1 + intDiv(h, 3) % 4), '\",\"seats\":', toString(intDiv(h, 5) % 50), '}')"
@@ -94,7 +94,7 @@ def traits_sql() -> str:
 
 
 async def generate(clickhouse: ClickHouse, events: int) -> None:
-    """Store the events, merged as they are after a while, with every profile numbered."""
+    """Store the events, merge them, and number every profile."""
     await _insert(clickhouse, insert_sql(events), range(events))
     await _insert(clickhouse, traits_sql(), range(users_of(events)))
     for table in (EVENTS_TABLE, "profile_seen"):
@@ -104,7 +104,7 @@ async def generate(clickhouse: ClickHouse, events: int) -> None:
 
 
 async def add(clickhouse: ClickHouse, events: int, more: int) -> None:
-    """Store more tracked events of the same users after so many, and leave them as they are."""
+    """Store `more` tracked events of the same users after the first `events`, and keep them unmerged."""
     await clickhouse.command("SYSTEM STOP MERGES events")
     await _insert(clickhouse, insert_sql(events), range(events, events + more))
 

@@ -1,4 +1,4 @@
-"""Whole runs as a worker makes them, on a warehouse and a PostgreSQL, with an event log in memory."""
+"""Whole runs of a worker, on a warehouse and a PostgreSQL, with an event log in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from segops_membership.service.static_lists import StaticListVersions
 from segops_membership.service.tenant_lease import LeaseHolder
 
 
-class _NobodyLooksUp:
+class _DiscardingSignal:
     """Discards reports of new publications: a benchmark has no readers."""
 
     async def raise_to(self, tenant_id: int, number: int) -> None:
@@ -42,7 +42,7 @@ class _NobodyLooksUp:
 
 
 async def runs_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Callable[[int, Group], Coroutine[Any, Any, None]]:
-    """Computes a definition as the segment of an id, in a run of its own."""
+    """Return a function that computes a definition as the segment with an id, in its own run."""
     clock = SystemClock()
     log = MemoryEventLog(clock=clock)
     await log.ensure_topics([EVENTS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES])
@@ -62,7 +62,7 @@ async def runs_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Callable[[int,
         publications=publications,
         results=results,
         reporter=LogReporter(log=log, metrics=Metrics()),
-        signal=_NobodyLooksUp(),
+        signal=_DiscardingSignal(),
         faults=NO_FAULTS,
     )
     compute = ComputeRun(

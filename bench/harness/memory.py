@@ -1,4 +1,4 @@
-"""How much memory the warehouse's process takes while something runs."""
+"""Measures the memory of the warehouse's process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import psutil
 from segops_common.core.tasks import spawn
 from segops_common.stores.clickhouse import ClickHouse
 
-_LOOK_S: Final = 0.02
+_SAMPLE_S: Final = 0.02
 _MIB: Final = 1024**2
 WAREHOUSE: Final = "clickhouse_host.py"
 
 
 def warehouse_process() -> psutil.Process:
-    """The one that this process has started."""
+    """Return the ClickHouse process that this process started. Raises RuntimeError if there is none."""
     processes = [
         process for process in psutil.Process().children(recursive=True) if WAREHOUSE in " ".join(process.cmdline())
     ]
@@ -27,24 +27,22 @@ def warehouse_process() -> psutil.Process:
 
 
 async def growth_mib(clickhouse: ClickHouse, work: Callable[[], Awaitable[object]]) -> float:
-    """By how much the process is larger at its largest than before, in MiB; looked at every 20 ms.
-
-    What its allocator has kept of earlier queries is given back first: else the work would fill that without growing.
-    """
+    """Return by how much the process grows at most while `work` runs, in MiB, sampled every 20 ms; at least 1."""
     process = warehouse_process()
+    # Otherwise the work would reuse memory that the allocator kept from earlier queries, and no growth would show.
     await clickhouse.command("SYSTEM JEMALLOC PURGE")
     before = peak = process.memory_info().rss
 
-    async def look() -> None:
+    async def sample() -> None:
         nonlocal peak
         while True:
             peak = max(peak, process.memory_info().rss)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_SAMPLE_S)
 
-    looking = spawn(look(), name="memory of the warehouse")
+    sampling = spawn(sample(), name="memory of the warehouse")
     try:
         await work()
     finally:
-        looking.cancel()
-        await asyncio.wait([looking])
+        sampling.cancel()
+        await asyncio.wait([sampling])
     return max(1.0, (peak - before) / _MIB)

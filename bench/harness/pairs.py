@@ -1,4 +1,4 @@
-"""Samples of two or more things taken in turn, so that each pair saw the same machine."""
+"""Takes samples of two or more things in turn, so that both samples of a pair meet the same conditions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ Sample = Callable[[], Awaitable[float]]
 
 
 async def in_turn(rounds: int, *samples: Sample) -> list[list[float]]:
-    """`rounds` figures of each, in the order of `samples`; every second round goes backwards, so that a drift cancels.
-
-    Each is taken once before, unseen, to be warm.
-    """
+    """Return `rounds` figures for each of the samples, in the order of `samples`."""
+    # Warm up: the first figures are thrown away.
     for sample in samples:
         await sample()
     figures: list[list[float]] = [[] for _ in samples]
     for number in range(rounds):
+        # Every second round runs backwards, so that a steady drift of the machine cancels out.
         order = range(len(samples)) if number % 2 == 0 else reversed(range(len(samples)))
         for index in order:
             figures[index].append(await samples[index]())
@@ -24,12 +23,12 @@ async def in_turn(rounds: int, *samples: Sample) -> list[list[float]]:
 
 
 async def milliseconds(work: Callable[[], Awaitable[object]]) -> float:
-    """How long the work takes by the clock on the wall."""
+    """Return the wall time of the work in milliseconds."""
     began = perf_counter()
     await work()
     return (perf_counter() - began) * 1e3
 
 
 async def per_second(count: int, work: Callable[[], Awaitable[object]]) -> float:
-    """The rate at which `work` gets `count` things done."""
+    """Return how many things per second `work` does if it does `count` in total."""
     return count / (await milliseconds(work)) * 1e3

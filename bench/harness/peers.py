@@ -1,7 +1,7 @@
-"""The shapes in which other products ask, in SQL of our own, on a copy of the same events in a layout like theirs.
+"""Queries as other products write them, in our own SQL, on a copy of the same events in a layout like theirs.
 
-Events are sorted by day and type, properties are a JSON string, a person is found by a join with its ids, and each
-segment is a query of its own: conditions of behaviour are columns of one grouping by person.
+Events are sorted by day and type, and properties are a JSON string. A join with the person's ids finds the person. Each
+segment is one query: it groups the events by person and counts each condition in a column.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NOW: Final = f"fromUnixTimestamp64Milli({AS_OF_MS}, 'UTC')"
 
 
 async def copy(clickhouse: ClickHouse) -> None:
-    """Store the generated events once more, as such a product would, merged."""
+    """Copy the generated events into the other layout and merge the copy."""
     for statement in _TABLES:
         await clickhouse.command(statement)
     months = await clickhouse.query("SELECT DISTINCT toYYYYMM(timestamp) FROM events")
@@ -52,7 +52,7 @@ async def copy(clickhouse: ClickHouse) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """A condition of behaviour as such a query has it; names and values are the benchmark's own."""
+    """A condition on events in such a query. Names and values come from the benchmark, so they need no escaping."""
 
     event_type: str
     since_ms: int | None = None
@@ -60,7 +60,7 @@ class Did:
 
     @property
     def matches(self) -> str:
-        """Whether an event counts."""
+        """Return the SQL expression that is true for events that count."""
         return f"event = '{self.event_type}' AND {self._since} AND {self.where}"
 
     @property
@@ -69,7 +69,7 @@ class Did:
 
 
 def query_of(conditions: Sequence[Did], verdict: str) -> str:
-    """How many people satisfy `verdict` over c0, c1, …, the counts of each condition's events."""
+    """Return a query that counts the people for whom `verdict` is true; c0, c1, … are the counts of the conditions."""
     types = ", ".join(f"'{name}'" for name in dict.fromkeys(condition.event_type for condition in conditions))
     starts = [condition.since_ms for condition in conditions]
     since = "" if None in starts else f" AND timestamp > fromUnixTimestamp64Milli({min(_numbers(starts))}, 'UTC')"
@@ -83,20 +83,20 @@ def query_of(conditions: Sequence[Did], verdict: str) -> str:
 
 
 def never_query(condition: Did) -> str:
-    """How many people have no such event: everybody is joined with those who have."""
+    """Return a query that counts the people without such an event, by an anti-join with the people who have one."""
     did = query_of([condition], "c0 > 0").removeprefix("SELECT count() FROM ")
     everybody = f"(SELECT id FROM peer_persons WHERE team_id = {TENANT} GROUP BY id)"
     return f"SELECT count() FROM {everybody} AS everybody LEFT ANTI JOIN {did} AS did ON everybody.id = did.person_id"
 
 
 def trait_query(key: str, value: str) -> str:
-    """How many people have that property now."""
+    """Return a query that counts the people whose property has this value now."""
     latest = f"SELECT id, argMax(properties, version) AS latest FROM peer_persons WHERE team_id = {TENANT} GROUP BY id"
     return f"SELECT count() FROM ({latest}) WHERE JSONExtractString(latest, '{key}') = '{value}'"
 
 
 def sequence_query(event_types: Sequence[str], within_ms: int) -> str:
-    """How many people did one after the other."""
+    """Return a query that counts the people who did the events in this order."""
     types = ", ".join(f"'{name}'" for name in event_types)
     steps = ", ".join(f"event = '{name}'" for name in event_types)
     funnel = f"windowFunnel({within_ms})(toUInt64(toUnixTimestamp64Milli(timestamp)), {steps})"
@@ -109,7 +109,7 @@ def sequence_query(event_types: Sequence[str], within_ms: int) -> str:
 
 
 def sum_query(event_type: str, key: str, least: float) -> str:
-    """How many people's values sum up to that much."""
+    """Return a query that counts the people whose values sum to at least `least`."""
     return (
         f"SELECT count() FROM (SELECT person_id FROM peer_events AS e"
         f" INNER JOIN {_PERSONS} AS p ON e.distinct_id = p.distinct_id"
@@ -119,7 +119,7 @@ def sum_query(event_type: str, key: str, least: float) -> str:
 
 
 def query_of_definition(conditions: Sequence[dict[str, Any]]) -> str:
-    """The query of a segment in which all of these counts hold."""
+    """Return the query of a segment whose conditions are all counts and must all be true."""
     parts = [
         Did(
             condition["event_type"],

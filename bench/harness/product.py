@@ -1,4 +1,4 @@
-"""The whole product, started for a benchmark, and its public API."""
+"""Starts the whole product for a benchmark and calls its public API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from segops_local.supervisor.local_stack import LocalStack
 
 @asynccontextmanager
 async def running() -> AsyncIterator[tuple[LocalStack, Account]]:
-    """A stack on engines of its own, and its first account."""
+    """Start a stack on its own engines; yield it with its first account."""
     with folder() as state:
         stack = LocalStack(state)
         await stack.start()
@@ -26,12 +26,12 @@ async def running() -> AsyncIterator[tuple[LocalStack, Account]]:
 
 
 async def call(client: httpx.AsyncClient, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Any:
-    """The answer to a POST; raises for a refusal."""
+    """Send a POST and return the parsed response. Raises httpx.HTTPStatusError for an error status."""
     answer = await client.post(path, json=body, headers=headers)
     return answer.raise_for_status().json()
 
 
 async def bearer(client: httpx.AsyncClient, account: Account) -> dict[str, str]:
-    """The header of the account, signed in."""
+    """Sign in and return the authorization header."""
     tokens = await call(client, "/api/auth/token/", {"email": account.email, "password": account.password})
     return {"Authorization": f"Bearer {tokens['access_token']}"}

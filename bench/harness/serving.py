@@ -1,4 +1,4 @@
-"""Apps in processes of their own, and what a request costs them."""
+"""Runs apps in their own processes and measures their CPU per request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 def request(method: str, target: str, body: bytes = b"", headers: str = "") -> bytes:
-    """One HTTP/1.1 request; each line of `headers` ends as HTTP wants it."""
+    """Return an HTTP/1.1 request; each line of `headers` must end in CRLF."""
     sized = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
     return f"{method} {target} HTTP/1.1\r\nHost: bench\r\n{headers}{sized}\r\n".encode() + body
 
@@ -36,7 +36,7 @@ class Connection:
         return cls(*await asyncio.open_connection(HOST, port))
 
     async def send(self, message: bytes) -> bytes:
-        """The body of the answer; raises RuntimeError unless the status is 2xx."""
+        """Send a request and return the response body. Raises RuntimeError unless the status is 2xx."""
         self._writer.write(message)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
@@ -46,7 +46,7 @@ class Connection:
         return body
 
     def close(self) -> None:
-        """Say nothing more."""
+        """Close the connection."""
         self._writer.close()
 
 
@@ -58,13 +58,13 @@ class Served:
     port: int
 
     async def cpu_us(self, message: bytes, times: int) -> float:
-        """Microseconds of the server's CPU, user and system, per request."""
+        """Return microseconds of the server's CPU, user and system, per request."""
         before = self._cpu_s()
         await asyncio.gather(*(self._send(message, times // CONNECTIONS) for _ in range(CONNECTIONS)))
         return (self._cpu_s() - before) / (times // CONNECTIONS * CONNECTIONS) * 1e6
 
     def _cpu_s(self) -> float:
-        # The scheduler's own account, in nanoseconds: user and system time advance in steps of 10 ms.
+        # From the scheduler, in nanoseconds: the usual user and system times advance in steps of 10 ms.
         threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
@@ -76,7 +76,7 @@ class Served:
 
 
 def serve(build: Callable[..., ASGIApp], arguments: tuple[str, ...], port: int) -> None:
-    """One server process, with uvicorn as the product runs it."""
+    """Run an app with uvicorn and the product's options."""
     uvicorn.run(
         build(*arguments),
         host=HOST,
@@ -93,7 +93,7 @@ def serve(build: Callable[..., ASGIApp], arguments: tuple[str, ...], port: int) 
 
 @asynccontextmanager
 async def served(build: Callable[..., ASGIApp], *arguments: str) -> AsyncIterator[Served]:
-    """The app that `build` makes, in a process of its own, answering. `build` is a function of a module."""
+    """Run the app that `build` returns in a process of its own. `build` must be a module's function, to be pickled."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`make bench-sdk`: every SDK in every mode of the fault suite, and a burst; writes the tables into docs/sdk.md."""
+"""`make bench-sdk`: runs every SDK in every mode of the fault suite and in a burst, and writes tables into docs/sdk.md."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _INSTALLED: Final = HERE / "node_modules" / ".segops-lock"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What became of 100 events in a mode."""
+    """The result of sending 100 events in one mode."""
 
     delivered: int
     stored_twice: int
@@ -49,33 +49,33 @@ class Cell:
         return f"{self.delivered}{twice} ({self.requests}){hung}"
 
 
-async def _said(command: list[str]) -> str | None:
-    """What a driver prints in its time; None when it is still running then, or fails."""
+async def _output_of(command: list[str]) -> str | None:
+    """Return what a driver prints; None if it fails or does not end within LIMIT_S."""
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=null)
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), LIMIT_S)
+        output, _ = await asyncio.wait_for(process.communicate(), LIMIT_S)
     except TimeoutError:
         return None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return said.decode() if process.returncode == 0 else None
+    return output.decode() if process.returncode == 0 else None
 
 
 async def _cell(sdk: TypescriptSdk, faults: Faults, name: str, mode: str) -> Cell:
     run = secrets.token_hex(8)
-    said = await _said([sdk.node, str(HERE / "driver.mjs"), name, faults.api_url(mode, run), str(EVENTS)])
+    output = await _output_of([sdk.node, str(HERE / "driver.mjs"), name, faults.api_url(mode, run), str(EVENTS)])
     report = await faults.report(run)
-    return Cell(len(report["ns"]), report["duplicates"], report["requests"], said is not None)
+    return Cell(len(report["ns"]), report["duplicates"], report["requests"], output is not None)
 
 
 async def _burst(sdk: TypescriptSdk, faults: Faults, name: str) -> dict[str, float]:
     run = secrets.token_hex(8)
-    said = await _said([sdk.node, str(HERE / "driver.mjs"), name, faults.api_url("healthy", run), str(BURST)])
+    output = await _output_of([sdk.node, str(HERE / "driver.mjs"), name, faults.api_url("healthy", run), str(BURST)])
     report = await faults.report(run)
-    figures: dict[str, float] = json.loads((said or "{}").splitlines()[-1])
+    figures: dict[str, float] = json.loads((output or "{}").splitlines()[-1])
     return figures | {"delivered": float(report["distinct"])}
 
 
@@ -86,7 +86,7 @@ def _version(sdk: TypescriptSdk, package: str) -> str:
 
 
 async def _modes(sdk: TypescriptSdk, faults: Faults) -> list[str]:
-    """The table of all SDKs in all modes, many at once: most of the time they wait."""
+    """Return the table of all SDKs in all modes. Many run at once, as they mostly wait."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def cell(name: str, mode: str) -> Cell:
@@ -118,7 +118,7 @@ async def _bursts(sdk: TypescriptSdk, faults: Faults) -> list[str]:
 
 
 def _write(name: str, rows: list[str]) -> None:
-    """Between the markers of a table in the document."""
+    """Replace the table between its markers in the document."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     text = DOCUMENT.read_text()
     table = "\n".join(rows)
@@ -127,12 +127,12 @@ def _write(name: str, rows: list[str]) -> None:
 
 
 async def main() -> None:
-    """Install, measure, and write."""
+    """Install the SDKs, measure them, and write the tables."""
     sdk = prepared()
     with alone():
         lock = digest([HERE / "package-lock.json"])
         if not is_current(_INSTALLED, lock):
-            # Not `ci`: it wants optional packages for other systems that no registry has.
+            # `npm ci` would fail: it needs the optional packages of other systems, which the registry lacks.
             sdk.run(*sdk.npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", cwd=HERE)
             _INSTALLED.write_text(lock)
     async with fault_server() as faults:
