@@ -1,4 +1,4 @@
-"""Runs the curl commands of a document against a stack, the way a reader of it would."""
+"""Runs the curl commands of a document against a stack, as a reader would."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HOSTS = ("https://api.segops.ai", "http://127.0.0.1:8080")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command was answered; `body` is the parsed JSON."""
+    """The response to a command; `body` is the parsed JSON."""
 
     status: int
     body: Any
 
 
 def curl_commands(text: str) -> list[str]:
-    """The curl commands of a text in order, each up to the line that neither continues nor leaves a quote open."""
+    """Return the curl commands of a text in order. A command ends at a line without a trailing `\\` or an open quote."""
     commands: list[str] = []
     current: list[str] = []
     for line in text.splitlines():
@@ -34,7 +34,7 @@ def curl_commands(text: str) -> list[str]:
 
 
 def localise(command: str, *, url: str, replace: Mapping[str, str], slash: bool) -> str:
-    """The command for one stack: its host, the reader's own values, and paths with or without the trailing slash."""
+    """Return the command with the stack's URL, the reader's values, and paths with or without the trailing slash."""
     for host in HOSTS:
         command = command.replace(host, url)
     for old, new in replace.items():
@@ -43,7 +43,7 @@ def localise(command: str, *, url: str, replace: Mapping[str, str], slash: bool)
 
 
 async def run_curl(command: str, variables: Mapping[str, str]) -> Answer:
-    """Run one command in a shell with the reader's variables; its answer must be JSON."""
+    """Run one command in a shell with the reader's variables. The response must be JSON."""
     process = await asyncio.create_subprocess_exec(
         "bash",
         "-c",

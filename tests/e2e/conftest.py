@@ -1,4 +1,4 @@
-"""The end-to-end suite runs on each event log."""
+"""Fixtures of the end-to-end suite, which runs on each event log."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from tests.shared.client import RunningStack
 
 @pytest.fixture(scope="session", params=["valkey_stack", pytest.param("kafka_stack", marks=pytest.mark.kafka)])
 def either_stack(request: pytest.FixtureRequest) -> RunningStack:
-    """A running stack, once with its events on Valkey streams and once on Apache Kafka."""
+    """Return a running stack: once with Valkey streams as its event log, once with Apache Kafka."""
     stack: RunningStack = request.getfixturevalue(request.param)
     return stack

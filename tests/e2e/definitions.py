@@ -1,4 +1,4 @@
-"""Definitions for generated requests: one for each condition type and each refusal that a route can meet."""
+"""Definitions for generated requests: one for each condition type, and one for each reason to refuse a definition."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ REFUSED: list[Any] = [
     {"logic": "OR", "conditions": [{"type": "sample", "percent": 101}, {"type": "unknown"}]},
     DEEPEST,
 ]
-"""Bodies that no route may accept; each is refused by another part of the parser."""
+"""Definitions that every route must refuse, each for a different reason."""
 
 
 def pool() -> list[Any]:
-    """Return all of them, the conditions alone and side by side."""
+    """Return all definitions: each condition alone, all conditions together, and the refused ones."""
     conditions = [{"type": kind, **fields} for kind, fields in CONDITIONS.items()]
     alone = [{"logic": "AND", "conditions": [condition]} for condition in conditions]
     together = {"logic": "OR", "negate": True, "conditions": [*conditions, {"logic": "AND", "conditions": []}]}

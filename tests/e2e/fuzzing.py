@@ -1,7 +1,7 @@
 """Generated requests through the gateway.
 
 The grammar of a definition has more than 3,000 variants, and seven routes take one. One route of each service gets all
-of them; the others draw definitions from a pool, beside everything else in their bodies.
+of them. The other routes take definitions from a pool; the rest of their bodies is generated.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tests.shared.client import RunningStack
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-# Revoking the very tokens the run signs in with, or leaving the tenant, would end it.
-KEEPS_THE_CALLER = "/api/auth/(token/revoke|password/change)/"
+# These operations would revoke the token that the test uses.
+EXCLUDED_PATHS = "/api/auth/(token/revoke|password/change)/"
 Service = Literal["auth", "ingest", "segments", "membership"]
 WHOLE_GRAMMAR: Final = frozenset({"describeDefinition", "showSql"})
 """Operations that get every variant of a definition."""
@@ -61,7 +61,7 @@ def _draw_from_pool(content: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 async def fuzz(stack: RunningStack, service: Service, folder: Path) -> None:
-    """Send a service what its document allows and what it does not; fails for a 5xx or an answer without a name."""
+    """Send a service valid and invalid requests. Fails for a 5xx or an undocumented response."""
     async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
         person = await sign_up(client, "fuzz")
         key = (await person.new_key())["key"]
@@ -76,7 +76,7 @@ async def fuzz(stack: RunningStack, service: Service, folder: Path) -> None:
 async def schemathesis(
     document: dict[str, Any], url: str, folder: Path, credential: str, *options: str
 ) -> tuple[int | None, str]:
-    """Run it on a document; its exit status, not 0 for a failed check, and what it printed."""
+    """Run schemathesis on a document. Return its output and its exit status, which is not 0 after a failed check."""
     file = folder / "openapi.json"
     file.write_text(json.dumps(document))
     process = await asyncio.create_subprocess_exec(
@@ -91,7 +91,7 @@ async def schemathesis(
         "--seed=1",
         "--no-color",
         "--warnings=off",
-        f"--exclude-path-regex={KEEPS_THE_CALLER}",
+        f"--exclude-path-regex={EXCLUDED_PATHS}",
         *options,
         cwd=folder,
         env=dict(os.environ) | {"SCHEMATHESIS_HOOKS": str(Path(__file__).parent / "schemathesis_hooks.py")},

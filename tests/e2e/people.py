@@ -1,4 +1,4 @@
-"""People who use a running stack over HTTP: accounts, tenants, keys and what they send."""
+"""People who use a running stack over HTTP: their accounts, tenants, keys and requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSWORD = "correct-horse-battery"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account, a tenant of their own and an access token."""
+    """A person with an account, a tenant and an access token."""
 
     client: httpx.AsyncClient
     email: str
@@ -26,13 +26,13 @@ class Person:
         return {"Authorization": f"Bearer {self.token}"}
 
     async def ask(self, method: str, path: str, expect: int, json: Any = None) -> Any:
-        """Call as this person; the parsed answer."""
+        """Send a request as this person; return the parsed response, None if it is empty."""
         answer = await self.client.request(method, path, json=json, headers=self.bearer)
         assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     async def accept(self, invite_token: str) -> None:
-        """Take the place in another tenant that an invite offers."""
+        """Accept an invite to another tenant."""
         await self.ask(
             "POST",
             "/api/auth/invites/accept/",
@@ -41,14 +41,14 @@ class Person:
         )
 
     async def new_key(self, **more: Any) -> dict[str, Any]:
-        """An API key of this person's tenant, with the secret."""
+        """Create an API key of this person's tenant; return it with its secret."""
         key: dict[str, Any] = await self.ask(
             "POST", "/api/auth/api-keys/", 201, {"tenant": self.tenant, "name": f"key {secrets.token_hex(4)}"} | more
         )
         return key
 
     async def new_segment(self, name: str, definition: dict[str, Any] | None = None) -> int:
-        """The id of a new segment of this person's tenant."""
+        """Create a segment in this person's tenant; return its id."""
         body = {"name": name, "tenant": self.tenant, "segment_type": "rule"}
         segment = await self.ask(
             "POST", "/api/segments/", 201, body | ({} if definition is None else {"definition": definition})
@@ -62,7 +62,7 @@ class Person:
         return await self.run_succeeds(segment, queued["run_id"])
 
     async def run_succeeds(self, segment: int, run_id: str) -> dict[str, Any]:
-        """The run, once it is no longer queued or running."""
+        """Wait until the run succeeded and return it."""
         for _ in range(150):
             run: dict[str, Any] = await self.ask("GET", f"/api/segments/{segment}/runs/{run_id}/", 200)
             if run["status"] not in ("queued", "running"):
@@ -73,7 +73,7 @@ class Person:
 
 
 async def sign_up(client: httpx.AsyncClient, mark: str = "acme") -> Person:
-    """A fresh person; `mark` begins the names of the account and the tenant."""
+    """Return a new person. The names of the account and the tenant start with `mark`."""
     name = f"{mark}-{secrets.token_hex(6)}"
     email = f"{name}@example.com"
     answer = await client.post(
@@ -86,7 +86,7 @@ async def sign_up(client: httpx.AsyncClient, mark: str = "acme") -> Person:
 
 
 async def send(client: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Send to the ingestion API with a key; the parsed 202 answer."""
+    """Send a call to the ingestion API; return the parsed 202 response."""
     answer = await client.post(f"/api/ingestion/{path}/", json=body, headers={"Authorization": f"ApiKey {key}"})
     assert answer.status_code == 202, answer.text
     accepted: dict[str, Any] = answer.json()
@@ -94,7 +94,7 @@ async def send(client: httpx.AsyncClient, key: str, path: str, body: dict[str, A
 
 
 async def memberships(client: httpx.AsyncClient, key: str, user_id: str) -> dict[str, Any]:
-    """What the lookup answers for a user."""
+    """Return the lookup response for a user."""
     answer = await client.get(
         "/api/segments/membership/", params={"user_id": user_id}, headers={"Authorization": f"ApiKey {key}"}
     )

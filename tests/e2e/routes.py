@@ -16,7 +16,7 @@ METHODS = ("get", "put", "post", "patch", "delete")
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation; `schemes` are the credentials that it takes, none when it is open to all."""
+    """One operation. `schemes` are the credentials that it accepts; empty if it needs none."""
 
     id: str
     method: str
@@ -27,7 +27,7 @@ class Operation:
     query: frozenset[str]
 
     def request(self, objects: Mapping[str, Any]) -> tuple[str, dict[str, Any], Any]:
-        """Address, query and body that name these objects: path parameters, `tenant` and ids by their names."""
+        """Return path, query and body of a request for these objects, which are given by the names of parameters."""
         path = self.path
         for name, value in objects.items():
             path = path.replace(f"{{{name}}}", str(value))
@@ -43,12 +43,12 @@ def _replaced(body: Any, objects: Mapping[str, Any]) -> Any:
 
 
 def _like(example: Any, value: Any) -> Any:
-    """An id as the body spells it: a user's is a number for accounts and a text for events."""
+    """Return an id in the type of the example: a user id is a number for accounts and a string for events."""
     return str(value) if isinstance(example, str) else value
 
 
 def operations() -> list[Operation]:
-    """All of the merged document, in its order."""
+    """Return all operations of the merged document, in its order."""
     return list(_operations(json.loads(DOCUMENT.read_text())))
 
 
@@ -83,7 +83,7 @@ def _example(document: dict[str, Any], body: dict[str, Any] | None) -> Any:
 
 
 def role_without(scope: Scope) -> Role | None:
-    """The highest role that lacks a scope; None when every role has it."""
+    """Return the highest role without the scope; None if every role has it."""
     for role in (Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER):
         if scope not in ROLE_SCOPES[role]:
             return role

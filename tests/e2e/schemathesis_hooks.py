@@ -1,4 +1,4 @@
-"""What schemathesis has to be told: how bodies go over the wire that are neither JSON nor text."""
+"""Tells schemathesis how to serialize bodies that are neither JSON nor text."""
 
 import schemathesis
 

@@ -1,4 +1,4 @@
-"""What is deleted is gone for those who ask, not only for those who look."""
+"""A deleted segment disappears from lookups, not only from the segments API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A segment that is computed without being asked."""
+"""An hourly segment is computed without a request."""
 
 from __future__ import annotations
 

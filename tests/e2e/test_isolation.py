@@ -1,4 +1,4 @@
-"""For every route: nobody without a credential, nobody with too low a role, and nothing of another tenant."""
+"""Every route refuses callers without a credential or with too low a role, and shows nothing of another tenant."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.shared.client import RunningStack
 
 SECRET_SCOPES = KEY_SCOPES[KeyKind.SECRET]
 OPEN = {"signUp", "createToken", "refreshToken", "revokeToken", "getJwks", "acceptInvite"}
-"""What a stranger may call; their own tests are the auth service's."""
+"""Operations without a credential. The auth service's own tests cover them."""
 
 ALL = [operation for operation in operations() if operation.id not in OPEN]
 BEARER = [operation for operation in ALL if "bearerAuth" in operation.schemes]
 KEYED = [operation for operation in ALL if "apiKeyAuth" in operation.schemes]
 NAMES_NO_TENANT = {"getMe", "changePassword", "createTenant"}
-TRANSLATES = {"describeDefinition"}
-"""Answers what it was asked with, and looks at nothing that anybody has stored."""
-"""What concerns the caller alone: there is no other tenant to name."""
+"""Operations on the caller only: they take no tenant."""
+STATELESS = {"describeDefinition"}
+"""Operations whose response depends on the request only, not on stored data."""
 
 
 def by_id(operation: Operation) -> str:
@@ -40,7 +40,7 @@ async def client(either_stack: RunningStack) -> AsyncIterator[httpx.AsyncClient]
 
 @pytest.fixture(scope="module")
 def canary() -> str:
-    """A word that stands in everything of the second tenant and nowhere else."""
+    """Return a word that is in all data of the second tenant and nowhere else."""
     return f"canary-{secrets.token_hex(8)}"
 
 
@@ -51,7 +51,7 @@ async def victim(client: httpx.AsyncClient, canary: str) -> Person:
 
 @pytest.fixture(scope="module")
 async def objects(victim: Person, canary: str) -> dict[str, Any]:
-    """One of each thing of the second tenant, by the names that routes give them."""
+    """Create one object of each kind in the second tenant; return the ids by the names of path parameters."""
     definition = {
         "logic": "AND",
         "conditions": [{"type": "event_count", "event_type": canary, "operator": "gte", "value": 1}],
@@ -88,7 +88,7 @@ async def attacker(client: httpx.AsyncClient) -> Person:
 
 @pytest.fixture(scope="module")
 async def staff(client: httpx.AsyncClient, victim: Person) -> dict[Role, Person]:
-    """A member of the second tenant in each role below the owner's."""
+    """Return a member of the second tenant for each role below owner."""
     staff = {}
     for role in (Role.ADMIN, Role.MEMBER, Role.VIEWER):
         person = await sign_up(client, f"staff-{role.value}")
@@ -101,7 +101,7 @@ async def staff(client: httpx.AsyncClient, victim: Person) -> dict[Role, Person]
 
 
 async def snapshot(victim: Person, objects: dict[str, Any]) -> list[Any]:
-    """What the second tenant sees of its own things."""
+    """Return what the second tenant sees of its own objects."""
     tenant = victim.tenant
     return [
         await victim.ask("GET", path, 200)
@@ -175,7 +175,7 @@ async def test_a_publishable_key_reads_nothing(
     assert canary not in answer.text
 
 
-@pytest.mark.parametrize("operation", [o for o in BEARER if o.id not in {*NAMES_NO_TENANT, *TRANSLATES}], ids=by_id)
+@pytest.mark.parametrize("operation", [o for o in BEARER if o.id not in {*NAMES_NO_TENANT, *STATELESS}], ids=by_id)
 async def test_a_person_reaches_nothing_of_another_tenant(
     client: httpx.AsyncClient,
     attacker: Person,

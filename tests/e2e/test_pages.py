@@ -1,4 +1,4 @@
-"""A web page sends events through the gateway, with a key that anybody may see."""
+"""A web page sends events through the gateway with a publishable key."""
 
 from __future__ import annotations
 

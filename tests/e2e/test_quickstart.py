@@ -1,4 +1,4 @@
-"""The quickstart of record, and the ones of this repository, work as written, on either event log."""
+"""The published quickstart and the quickstarts of this repository work as written, on either event log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITH_AND_WITHOUT_SLASH = pytest.mark.parametrize("slash", [True, False], ids=["s
 
 @pytest.fixture
 def url(either_stack: RunningStack) -> str:
-    """The gateway of a running stack, once on each event log."""
+    """Return the URL of a running stack's gateway, once for each event log."""
     return either_stack.url
 
 
@@ -36,7 +36,7 @@ async def client(url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 @dataclass(slots=True)
 class Reader:
-    """Somebody who follows a document: what to put in place of its examples, and what came back so far."""
+    """Follows a document. `replace` maps its examples to real values; `variables` are the shell's variables."""
 
     url: str
     slash: bool
@@ -54,7 +54,7 @@ class Reader:
 
 
 async def reader_of_the_record(person: Person, url: str, slash: bool) -> Reader:
-    """A reader who has done steps 1 to 4: account, key, and the events of the SDK's example."""
+    """Return a reader after steps 1 to 4: account, key, and the events of the SDK's example."""
     reader = Reader(url, slash)
     key = (await person.new_key())["key"]
     assert key.startswith("sk_live_")
@@ -78,7 +78,7 @@ async def ends(person: Person, segment: int, queued: Answer) -> dict[str, Any]:
 
 
 async def cached(reader: Reader, check: str) -> Answer:
-    """The answer from the cache: the next one, or a later one on a machine too busy for Redis to answer in 50 ms."""
+    """Return the first cached response. On a busy machine, Redis may miss its limit of 50 ms, so try up to five times."""
     answers = [await reader.run(check)]
     while not answers[-1].body["cached"] and len(answers) < 5:
         answers.append(await reader.run(check))

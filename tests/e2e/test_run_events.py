@@ -1,4 +1,4 @@
-"""A run followed through the gateway while it goes on."""
+"""The event stream of a run, through the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated requests meet no 5xx, and no answer that its document does not name; planted faults are found."""
+"""Generated requests get no 5xx and only documented responses. Planted faults are found."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_pool_has_every_condition_type(service: Service) -> None:
 
 
 def step_with_filter(body: Any) -> bool:
-    """A field three levels down in the grammar: a filter of a step of a sequence."""
+    """Return whether a sequence has a step with a filter, a field three levels deep in the grammar."""
     return any(
         isinstance(step, dict) and isinstance(step.get("where"), list) and step["where"]
         for condition in body.get("definition", {}).get("conditions", [])
@@ -49,12 +49,12 @@ def step_with_filter(body: Any) -> bool:
 
 
 def big_sample(body: Any) -> bool:
-    """A definition of the pool that must be refused."""
+    """Return whether the body has a definition of the pool that must be refused."""
     return '"percent": 101' in json.dumps(body)
 
 
 def long_id(body: Any) -> bool:
-    """A value at its bound, outside of definitions."""
+    """Return whether a user id reaches its maximum length, a limit outside of definitions."""
     return any(isinstance(user, str) and len(user) >= 256 for user in body.get("add", []))
 
 
@@ -96,7 +96,7 @@ async def test_without_a_fault_nothing_is_found(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def refusing(is_hit: Callable[[Any], bool], answer: str) -> AsyncIterator[str]:
-    """A server that refuses everything with 422, as documented, but gives a planted answer to some bodies."""
+    """Run a server that refuses everything with 422, as documented, but answers some bodies with a planted status."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -119,7 +119,7 @@ def is_planted(body: bytes, is_hit: Callable[[Any], bool]) -> bool:
 
 
 def is_readable(body: dict[str, Any]) -> bool:
-    """Whether the parts that a fault looks at have their documented types."""
+    """Return whether the fields that the faults inspect have their documented types."""
     definition = body.get("definition", {})
     conditions = definition.get("conditions", []) if isinstance(definition, dict) else None
     return isinstance(conditions, list) and isinstance(body.get("add", []), list)

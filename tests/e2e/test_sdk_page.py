@@ -27,7 +27,7 @@ async def test_events_of_a_page_reach_a_segment(valkey_stack: RunningStack, runt
             return outcomes[0]
 
         assert await outcome("*") == {"sent": SENT, "dropped": 0, "errors": []}
-        # What a key of another origin cannot send is kept for the next page.
+        # Events that a key of another origin cannot send are kept for the next page.
         assert await outcome("https://elsewhere.example") == {"sent": 0, "dropped": 0, "errors": []}
         condition = {"type": "event_count", "event_type": "tested", "operator": "gte", "value": 3}
         segment = await person.new_segment("Of the page", {"logic": "AND", "conditions": [condition]})

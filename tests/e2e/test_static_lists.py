@@ -1,4 +1,4 @@
-"""Lists that are uploaded, from the gateway to the lookup."""
+"""Static lists, from the upload through the gateway to the lookup."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_list_is_uploaded_replaced_and_changed(either_stack: RunningStac
         for user_id, segments in (("partner-7", [segment]), (f"partner-{IDS - 1}", [segment]), ("partner-x", [])):
             await _is_in(client, key, user_id, segments)
 
-        _break_off(either_stack.url, path, person.token)
+        _abort_upload(either_stack.url, path, person.token)
         queued = await _upload(person, path, _lines(10, IDS + 10))
         assert queued["version"] == 3
         run = await person.run_succeeds(segment, queued["run_id"])
@@ -78,9 +78,9 @@ async def test_a_list_is_uploaded_replaced_and_changed(either_stack: RunningStac
 
 
 async def test_a_million_ids_pass_in_bounded_memory(valkey_stack: RunningStack) -> None:
-    """As Python's strings they would take 65 MB, and twice that where they are also serialized.
+    """As Python strings, the ids would take 65 MB, and twice that where they are also serialized.
 
-    They are of few users, for a million who enter are announced one by one, which takes others' time.
+    They repeat few users: a million entering users would be reported one by one, which slows other tests down.
     """
     async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as client:
         person = await sign_up(client)
@@ -95,13 +95,13 @@ async def test_a_million_ids_pass_in_bounded_memory(valkey_stack: RunningStack) 
 
 
 def _resident(valkey_stack: RunningStack, name: str) -> int:
-    """The most memory that a process has held, in bytes."""
+    """Return the peak memory of a process in bytes."""
     status = Path(f"/proc/{valkey_stack.process(name).pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
-def _break_off(url: str, path: str, token: str) -> None:
-    """Send a part of an upload and hang up."""
+def _abort_upload(url: str, path: str, token: str) -> None:
+    """Send a part of an upload and close the connection."""
     address = urlsplit(url)
     head = (
         f"PUT {path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {token}\r\n"

@@ -1,4 +1,4 @@
-"""What tests send with the keys of a test tenant is counted there and nowhere else."""
+"""Events sent with the keys of a test tenant count in that tenant only."""
 
 from __future__ import annotations
 

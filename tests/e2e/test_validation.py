@@ -1,4 +1,4 @@
-"""A slip of the pen in a definition, seen against the events that were really sent."""
+"""Validation finds a typo in a definition by comparing it with the events that were sent."""
 
 from __future__ import annotations
 

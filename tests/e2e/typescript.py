@@ -1,4 +1,4 @@
-"""Runs the TypeScript of a document against a stack, the way a reader of it would."""
+"""Runs the TypeScript of a document against a stack, as a reader would."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 from tests.e2e.commands import HOSTS
 from tests.typescript_sdk import FOLDER, TypescriptSdk
 
-_STAYS = "\nconsole.log('ready');\nsetInterval(() => {}, 1000);\n"
-"""What makes a server of an example: it runs until SIGTERM."""
+_KEEP_RUNNING = "\nconsole.log('ready');\nsetInterval(() => {}, 1000);\n"
+"""Keeps an example running until SIGTERM, as a server does."""
 _END_S = 60
 
 
 def typescript_of(text: str) -> str:
-    """The TypeScript of a document, its blocks in order: between fences, or in plain text after a line that names it."""
+    """Return the TypeScript blocks of a document in order: fenced blocks, or plain text after a line `typescript`."""
     fenced = re.findall(r"^```typescript\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     plain = re.findall(r"^typescript\n(.*?)^(?=Step |Note$)", text, re.MULTILINE | re.DOTALL)
     return "\n".join(fenced or plain)
 
 
 def compiled(sdk: TypescriptSdk, document: Path, url: str, folder: Path) -> Path:
-    """The program that a document shows: compiled as it is, in a project that has the SDK, then pointed at a stack."""
+    """Compile a document's program unchanged in a project with the SDK, and point the result at a stack."""
     modules = folder / "node_modules"
     (modules / "@segops").mkdir(parents=True)
     (modules / "@segops" / "sdk").symlink_to(FOLDER, target_is_directory=True)
@@ -39,12 +39,12 @@ def compiled(sdk: TypescriptSdk, document: Path, url: str, folder: Path) -> Path
     code = program.read_text()
     for host in HOSTS:
         code = code.replace(host, url)
-    program.write_text(code + _STAYS)
+    program.write_text(code + _KEEP_RUNNING)
     return program
 
 
 async def run_until_sigterm(sdk: TypescriptSdk, program: Path, variables: Mapping[str, str]) -> None:
-    """Run a program, and end it as a deploy does; it must end well."""
+    """Run a program and send SIGTERM, as a deployment does. It must exit with 0."""
     process = await asyncio.create_subprocess_exec(
         sdk.node, str(program), env={**sdk.env, **variables}, stdout=asyncio.subprocess.PIPE
     )
