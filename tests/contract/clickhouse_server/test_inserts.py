@@ -98,7 +98,7 @@ def test_large_body_is_streamed(client: Client, server: ClickHouseServer) -> Non
         "min_insert_block_size_bytes": 8 << 20,
         "min_insert_block_size_rows": 0,
         "max_insert_block_size": 8192,
-        "max_memory_usage": 100 << 20,
+        "max_memory_usage": 220 << 20,
     }
     peak = 0
 
