@@ -80,7 +80,7 @@ class Sinks:
             await self._processes[index].wait()
 
 
-class NoStamps:
+class NoFirstSeen:
     """Refuses: the events of a fault run carry their own timestamps."""
 
     async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
@@ -105,7 +105,7 @@ class Producer:
         self._now = clock.now()
         self._ids = SystemIds(clock)
         self._service = Ingest(
-            log=log, first_seen=NoStamps(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
+            log=log, first_seen=NoFirstSeen(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
         )
 
     async def send(self, events: int, *, over_s: float) -> None:

@@ -189,12 +189,14 @@ async def test_other_methods_are_refused_with_the_one_there_is(api: Api, method:
     assert (problem(answer), answer.headers["Allow"]) == ((405, "method-not-allowed"), "POST")
 
 
-async def test_without_redis_events_are_accepted_and_counted_as_unstamped(redis_url: str, free_port: int) -> None:
+async def test_without_redis_events_are_accepted_and_counted_as_without_first_seen(
+    redis_url: str, free_port: int
+) -> None:
     log_url = redis_url.replace("redis://", "valkey://").removesuffix("/0") + "/5"
     async with opened(log_url, f"redis://127.0.0.1:{free_port}/0") as api:
         answer = await api.http.post(f"{PREFIX}/track/", json=TRACK | {"message_id": "order-1"})
         assert (answer.status_code, answer.json()["duplicates"]) == (202, 0)
-        assert "segops_ingest_unstamped_total 1.0" in api.metrics.render().decode()
+        assert "segops_ingest_first_seen_missing_total 1.0" in api.metrics.render().decode()
 
 
 async def test_without_the_log_nothing_is_accepted(redis_url: str, free_port: int) -> None:

@@ -87,9 +87,9 @@ class Metric(Enum):
         "If `refused` rises, a sender has a bug: the error responses say which.",
         ("outcome",),
     )
-    INGEST_UNSTAMPED = Definition(
+    INGEST_FIRST_SEEN_MISSING = Definition(
         Kind.COUNTER,
-        "segops_ingest_unstamped_total",
+        "segops_ingest_first_seen_missing_total",
         "Events that got the server's time although Redis could not store it.",
         "Restore Redis: retries of such events are only deduplicated if the sender sets their time.",
     )

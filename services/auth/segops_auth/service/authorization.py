@@ -1,7 +1,7 @@
 """Who may act in a tenant: the caller must be a member, and their role must have the scope.
 
 `security/permissions.py` of the common library lists the scopes of each role; `domain/grants.py` limits which roles and
-scopes a member may give to others. Routes that manage members or keys admit users only, never API keys:
+scopes a member may give to others or to a new key. Routes that manage members or keys admit users only, never API keys:
 `api/dependencies.py`. A change locks the tenant first, so that the role cannot change before it is stored.
 """
 

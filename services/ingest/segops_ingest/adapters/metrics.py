@@ -13,7 +13,7 @@ class IngestMetrics:
         self._accepted = events.labels("accepted")
         self._duplicates = events.labels("duplicate")
         self._refused = events.labels("refused")
-        self._unstamped = metrics.counter(Metric.INGEST_UNSTAMPED)
+        self._first_seen_missing = metrics.counter(Metric.INGEST_FIRST_SEEN_MISSING)
 
     def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
         """Count the events of one request, see `IngestObserver`."""
@@ -24,6 +24,6 @@ class IngestMetrics:
         if refused:
             self._refused.inc(refused)
 
-    def unstamped(self, events: int) -> None:
+    def first_seen_missing(self, events: int) -> None:
         """Count events that got a timestamp while the first-seen timestamps could not be read."""
-        self._unstamped.inc(events)
+        self._first_seen_missing.inc(events)

@@ -1,6 +1,7 @@
 """When a segment with `"refresh": "hourly"` is due for a run.
 
-`consumers/hourly_scheduler.py` asks every five seconds, in the role `outbox`. PostgreSQL answers by the same rule in SQL,
+`consumers/hourly_scheduler.py` asks every five seconds, in the role `outbox`, and `service/schedule/hourly_runs.py`
+requests the runs. PostgreSQL answers by the same rule in SQL,
 `adapters/postgres/hourly.py`; a contract test compares the two.
 """
 

@@ -34,6 +34,6 @@ class RedisFirstSeen:
         try:
             timestamps = await self._redis.run(exchange)
         except RedisUnavailable:
-            self._metrics.unstamped(len(message_ids))
+            self._metrics.first_seen_missing(len(message_ids))
             return {}
         return {id_: first.decode() for id_, first in zip(message_ids, timestamps, strict=True) if first}

@@ -4,6 +4,8 @@
 2. Redis holds none: one process reads the warehouse and fills the entry; others wait for it shortly.
 3. Redis does not answer: the process reads the warehouse, and keeps answers in memory for a few seconds.
    `stores/redis_breaker.py` decides when Redis is skipped, `stores/redis.py` how long a command may take.
+
+The publication number is read from the warehouse at most once a second (`publication_watermark.py`).
 """
 
 from __future__ import annotations
