@@ -1,12 +1,13 @@
 """Which tests stay together, and in which order: a worker takes a whole file, the longest files first.
 
 A file shares migrated databases and modules of fixtures. The files in `SEPARATE` share nothing between their tests and
-take long, so each of their tests goes to the next free worker. Tiers are marked here too: `fast` needs no engine and no Node
-packages, `sdk` needs the JavaScript runtimes.
+take long, so each of their tests goes to the next free worker. Tiers are marked here too: `fast` needs no engine, no Node
+packages and no linter, `sdk` needs the JavaScript runtimes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import pytest
@@ -37,7 +38,10 @@ LONGEST_FIRST: Final = (
 
 
 NEEDS_NOTHING: Final = frozenset(ROOT / "tests" / folder for folder in FAST)
-"""Folders whose tests start no engine."""
+"""Folders whose tests start no engine, but for those with a fixture of `NOT_FAST`."""
+NOT_FAST: Final = frozenset({"shared", "engines_folder", "typescript_sdk"})
+RUNS_LINTERS: Final = ("tests/unit/house/", "test_half_made_")
+"""`make check` runs the same linters, on the project itself."""
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -56,13 +60,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if not NEEDS_NOTHING.isdisjoint(item.path.parents) and "typescript_sdk" not in getattr(
-            item, "fixturenames", ()
-        ):
+        fixtures = getattr(item, "fixturenames", ())
+        if _is_fast(item, fixtures):
             item.add_marker("fast")
-        if "runtimes" in getattr(item, "fixturenames", ()):
+        if "runtimes" in fixtures:
             item.add_marker("sdk")
     items.sort(key=_rank)
+
+
+def _is_fast(item: pytest.Item, fixtures: Collection[str]) -> bool:
+    runs_linters = any(part in item.nodeid for part in RUNS_LINTERS)
+    return not NEEDS_NOTHING.isdisjoint(item.path.parents) and NOT_FAST.isdisjoint(fixtures) and not runs_linters
 
 
 def _rank(item: pytest.Item) -> int:
