@@ -19,7 +19,6 @@ SEPARATE: Final = frozenset(
     {
         "tests/e2e/test_schemathesis.py",
         "tests/faults/sink/test_exactly_once.py",
-        "tests/integration/local/test_run.py",
         "tests/integration/local/test_stack.py",
     }
 )
