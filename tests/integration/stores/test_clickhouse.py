@@ -78,6 +78,16 @@ async def test_migrations_run_once_in_order_and_may_not_change(clickhouse: Click
         await migrate(clickhouse, service, tmp_path)
 
 
+async def test_a_statement_whose_condition_holds_is_skipped(clickhouse: ClickHouse, tmp_path: Path) -> None:
+    service = f"s_{secrets.token_hex(6)}"
+    once = f"-- unless SELECT count() FROM {service}\nINSERT INTO {service} VALUES (1);\n"
+    (tmp_path / "0001_first.sql").write_text(
+        f"CREATE TABLE {service} (a UInt8) ENGINE = ${{merge_tree}} ORDER BY a;\n{once}{once}"
+    )
+    await migrate(clickhouse, service, tmp_path)
+    assert [tuple(row) for row in (await clickhouse.query(f"SELECT a FROM {service}")).rows] == [(1,)]
+
+
 async def test_a_gap_in_the_numbers_is_refused(clickhouse: ClickHouse, tmp_path: Path) -> None:
     (tmp_path / "0002_second.sql").write_text("SELECT 1;\n")
     with pytest.raises(ValueError, match="without a gap"):

@@ -52,6 +52,7 @@ def test_quickstart_event_becomes_a_row(row: MakeRow) -> None:
         "payload": {"path": "/pricing"},
         "context": {},
         "removed": [],
+        "position": 3,
     }
 
 

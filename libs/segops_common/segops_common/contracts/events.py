@@ -44,6 +44,12 @@ class EventRow(BaseModel):
     context: dict[str, JsonValue]
     removed: tuple[str, ...]
     """Top-level traits that an identify call set to null. ClickHouse's JSON type drops nulls, so they are listed here."""
+    position: int = Field(default=0, ge=0, le=65_535)
+    """Index of the call within its request, 0 for a single call. Of events at the same time, the smaller one is first."""
+    original_timestamp: WarehouseTime | None = None
+    """The time that the client sent, if the server corrected it by `sent_at`."""
+    empty_objects: tuple[str, ...] = ()
+    """Paths of objects that hold no value. ClickHouse's JSON type drops them, so they are listed here."""
 
     @property
     def profile_id(self) -> str:

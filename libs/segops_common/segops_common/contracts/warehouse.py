@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 EVENTS_TABLE: Final = "events"
-"""ReplacingMergeTree by (tenant_id, event_type, user_key, timestamp, message_id): duplicates of a message share the key."""
+"""ReplacingMergeTree by (tenant_id, event_type, user_key, timestamp, message_id): repetitions of an event share the key.
+Of them, the one that was accepted first stays: its `version` is the greatest."""
 
 PROFILE_SEEN_TABLE: Final = "profile_seen"
 """AggregatingMergeTree by (tenant_id, user_key): user_id (the profile's id) and first_seen, the least event time."""

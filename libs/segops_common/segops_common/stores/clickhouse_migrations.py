@@ -1,7 +1,9 @@
 """Numbered SQL migrations for ClickHouse: files `NNNN_name.sql`, statements separated by a line with only `;`.
 
 Each file runs once, in order. ClickHouse has no transactions over several statements, so a file must be able to run
-again after a crash halfway through (`IF NOT EXISTS`). A file that has run must not change: its checksum is stored.
+again after a crash halfway through (`IF NOT EXISTS`). A statement that cannot be repeated has a condition before it, a
+line `-- unless SELECT …`, and runs only if that query returns 0. A file that has run must not change: its checksum is
+stored.
 """
 
 from __future__ import annotations
@@ -12,15 +14,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Final
 
 from segops_common.stores.clickhouse import ClickHouse
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_UNLESS = re.compile(r"^-- unless (SELECT .+)$", re.MULTILINE)
+
+STATEMENT_TIMEOUT_S: Final = 12 * 3600.0
+"""A statement may copy a whole table."""
 
 SINGLE_NODE: Mapping[str, str] = {
     "on_cluster": "",
     "merge_tree": "MergeTree",
     "replacing_merge_tree": "ReplacingMergeTree",
+    "versioned_merge_tree": "ReplacingMergeTree(version)",
     "aggregating_merge_tree": "AggregatingMergeTree",
     "deduplication_window": "non_replicated_deduplication_window",
 }
@@ -93,10 +101,20 @@ async def migrate(
     pending = await pending_migrations(clickhouse, service, folder)
     for migration in pending:
         for statement in migration.statements(values):
-            await clickhouse.command(statement)
+            if not await _has_run(clickhouse, statement):
+                await clickhouse.command(statement, timeout_s=STATEMENT_TIMEOUT_S)
         await clickhouse.insert(
             "schema_migrations",
             [(service, migration.number, migration.name, migration.checksum)],
             ("service", "number", "name", "checksum"),
         )
     return pending
+
+
+async def _has_run(clickhouse: ClickHouse, statement: str) -> bool:
+    """Return whether the condition of the statement says that it took effect before."""
+    condition = _UNLESS.search(statement)
+    if condition is None:
+        return False
+    result = await clickhouse.query(condition[1])
+    return int(result.rows[0][0]) > 0

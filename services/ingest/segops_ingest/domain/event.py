@@ -100,6 +100,7 @@ class RowBuilder:
             "payload": payload,
             "context": _object(call, "context"),
             "removed": removed,
+            "position": index,
         }
 
     def _identity(self, call: dict[str, Any], index: int) -> tuple[str, str]:
