@@ -48,7 +48,9 @@ class MemoryIdempotency:
 
     async def release(self, call: IdempotentCall) -> None:
         """See `IdempotencyStore`."""
-        self._calls.pop((call.scope, call.key), None)
+        _, _, answer = self._calls.get((call.scope, call.key), ("", 0.0, None))
+        if answer is None:
+            self._calls.pop((call.scope, call.key), None)
 
 
 class Harness(Protocol):
@@ -98,6 +100,12 @@ class IdempotencyContract:
         await harness.store.reserve(FIRST)
         await harness.store.release(FIRST)
         assert await harness.store.reserve(FIRST) is None
+
+    async def test_a_late_release_keeps_the_answer(self, harness: Harness) -> None:
+        await harness.store.reserve(FIRST)
+        await harness.store.complete(FIRST, ANSWER)
+        await harness.store.release(FIRST)
+        assert await harness.store.reserve(FIRST) == ANSWER
 
     async def test_a_call_whose_process_died_can_be_made_again(self, harness: Harness) -> None:
         await harness.store.reserve(FIRST)
