@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -52,3 +53,27 @@ async def test_what_is_kept_of_a_password_cannot_be_guessed(auth: AuthHarness, e
         digest, kept = (await session.execute(query, {"key": key})).one()
     assert kept is None
     assert digest not in {hashlib.sha256(text).hexdigest() for text in (body, b"\n" + body)}
+
+
+async def test_people_who_sign_up_with_the_same_key_do_not_meet(auth: AuthHarness) -> None:
+    headers = {"Idempotency-Key": unique("same")}
+    for name in (unique("ada"), unique("grace")):
+        body = {"email": f"{name}@example.com", "password": PASSWORD, "tenant_name": name, "tenant_slug": name}
+        body_of(await auth.client.post("/api/auth/signup/", json=body, headers=headers), 201)
+        problem_of(await auth.client.post("/api/auth/signup/", json=body, headers=headers), 409, "idempotency-replayed")
+        other = await auth.client.post("/api/auth/signup/", json=body | {"tenant_name": "x"}, headers=headers)
+        problem_of(other, 422, "idempotency-key-reused")
+
+
+async def test_the_scope_of_an_anonymous_key_does_not_reveal_the_credentials(
+    auth: AuthHarness, engine: AsyncEngine
+) -> None:
+    ada = await auth.sign_up()
+    key = unique("login")
+    credentials = {"email": ada.email, "password": PASSWORD}
+    body_of(await auth.client.post("/api/auth/token/", json=credentials, headers={"Idempotency-Key": key}), 200)
+    async with read_session(engine) as session:
+        query = sa.text("SELECT scope FROM auth.idempotency_keys WHERE key = :key")
+        scope = (await session.execute(query, {"key": key})).scalar_one()
+    assert "anonymous" not in scope
+    assert hashlib.sha256(orjson.dumps([ada.email, PASSWORD])).hexdigest() not in scope

@@ -20,7 +20,7 @@ from segops_common.security.principal import Principal, UserPrincipal
 from segops_common.stores.clickhouse import ClickHouseUnavailable
 from segops_common.web.app import Running, create_app, new_router
 from segops_common.web.dependencies import PageParams, PathId, require, signed_in
-from segops_common.web.idempotency import answers_with_a_secret
+from segops_common.web.idempotency import answers_with_a_secret, identified_by
 from segops_common.web.problems import problems
 from segops_testkit.auth import FakeAuthenticator
 from segops_testkit.clock import ManualClock
@@ -125,6 +125,7 @@ async def get_thing(
 
 
 @router.post("/{thing_id}/compute/", status_code=202)
+@identified_by("name")
 async def compute_thing(thing_id: PathId, thing: Annotated[Thing | None, Body()] = None) -> MadeThing:
     """Compute a thing."""
     return MadeThing(number=thing_id, name=thing.name if thing else "")

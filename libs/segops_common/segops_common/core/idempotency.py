@@ -13,6 +13,8 @@ class IdempotentCall:
     scope: str
     key: str
     digest: str
+    holds_credentials: bool = False
+    """Whether `scope` contains a digest of what an anonymous caller sent, such as a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +41,5 @@ class IdempotencyStore(Protocol):
         ...
 
     async def release(self, call: IdempotentCall) -> None:
-        """Free the key of a reserved call that had no effect."""
+        """Free the key of a reserved call that had no effect. Has no effect once the response is stored."""
         ...

@@ -1,6 +1,6 @@
 """Idempotency-Key: a repeated mutating request takes effect once and gets the first response again.
 
-The key belongs to a caller, a method and a path. For 24 hours, the same key with the same body gets the same response
+The key belongs to a caller, a method and a path. An anonymous caller is who sends the same credentials in the body. For 24 hours, the same key with the same body gets the same response
 with `Idempotency-Replayed: true`; with another body 422 idempotency-key-reused; while the first request is in progress
 409 idempotency-in-progress. Responses that a later attempt may change are not stored: 401, 408, 429, 5xx, and those to
 unreadable requests. If a process dies after the effect and before the response is stored, the key is free again after
@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import orjson
 from fastapi import Request
 from starlette.responses import Response
 
@@ -27,6 +28,7 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 KEPT_PROBLEMS = frozenset({403, 404, 409, 410, 412, 422})
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SECRET = "__answers_with_a_secret__"
+_CREDENTIALS = "__credential_fields__"
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -34,6 +36,25 @@ def answers_with_a_secret(endpoint: F) -> F:
     """Mark a handler whose response is shown once: it is never stored, and a repetition gets 409 idempotency-replayed."""
     setattr(endpoint, _SECRET, True)
     return endpoint
+
+
+def identified_by(*fields: str) -> Callable[[F], F]:
+    """Mark a handler of anonymous callers: Idempotency-Keys belong to whoever sends these fields with the same values.
+
+    Name every credential in the body. Otherwise one person's request could get the response to another's.
+    """
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _CREDENTIALS, fields)
+        return endpoint
+
+    return mark
+
+
+def credential_fields(endpoint: object) -> tuple[str, ...]:
+    """Return the fields that `identified_by` names, or none."""
+    fields: tuple[str, ...] = getattr(endpoint, _CREDENTIALS, ())
+    return fields
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -54,13 +75,22 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
+async def idempotent_call(request: Request, *, key: str, body: bytes, endpoint: object) -> IdempotentCall:
+    """Return the call that the key identifies: one caller, method and path, and the digest of query and body."""
+    return IdempotentCall(
+        scope=f"{await _who(request, endpoint)} {request.method} {request.scope['path']}",
+        key=key,
+        digest=hashlib.sha256(request.scope["query_string"] + b"\n" + body).hexdigest(),
+        holds_credentials=bool(credential_fields(endpoint)),
+    )
+
+
 async def answer_once(
     request: Request, *, key: str, body: bytes, endpoint: object, handle: Callable[[], Awaitable[Response]]
 ) -> Response:
     """Return the handler's response, or the stored one. Raises Conflict, ValidationFailed and the handler's errors."""
     store: IdempotencyStore = request.app.state.idempotency
-    digest = hashlib.sha256(request.scope["query_string"] + b"\n" + body).hexdigest()
-    call = IdempotentCall(scope=_scope(request), key=key, digest=digest)
+    call = await idempotent_call(request, key=key, body=body, endpoint=endpoint)
     stored = await store.reserve(call)
     if stored is not None:
         return _replayed(stored)
@@ -87,18 +117,22 @@ async def _handled(request: Request, handle: Callable[[], Awaitable[Response]]) 
         return answer_for(problem, request_id(request))
 
 
-def _scope(request: Request) -> str:
-    return f"{_who(getattr(request.state, 'principal', None))} {request.method} {request.scope['path']}"
-
-
-def _who(caller: Principal | None) -> str:
+async def _who(request: Request, endpoint: object) -> str:
+    caller: Principal | None = getattr(request.state, "principal", None)
     match caller:
         case UserPrincipal(user_id=user_id):
             return f"user {user_id}"
         case KeyPrincipal(key_id=key_id):
             return f"key {key_id}"
         case None:
-            return "anonymous"
+            return await _anonymous(request, credential_fields(endpoint))
+
+
+async def _anonymous(request: Request, fields: tuple[str, ...]) -> str:
+    assert fields, "StrictRoute refuses a handler of anonymous callers without `identified_by`"
+    body = await request.json()
+    values = [body.get(field) if isinstance(body, dict) else None for field in fields]
+    return f"anonymous {hashlib.sha256(orjson.dumps(values)).hexdigest()}"
 
 
 def _replayed(stored: StoredAnswer) -> Response:

@@ -9,7 +9,7 @@ from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, Sto
 
 
 class PepperedIdempotency:
-    """Hashes each digest with the pepper before another store gets it."""
+    """Hashes each digest of a body or of credentials with the pepper before another store gets it."""
 
     def __init__(self, *, store: IdempotencyStore, secrets: Secrets) -> None:
         self._store = store
@@ -25,4 +25,5 @@ class PepperedIdempotency:
         await self._store.release(self._peppered(call))
 
     def _peppered(self, call: IdempotentCall) -> IdempotentCall:
-        return replace(call, digest=self._secrets.hash(call.digest))
+        scope = self._secrets.hash(call.scope) if call.holds_credentials else call.scope
+        return replace(call, scope=scope, digest=self._secrets.hash(call.digest))

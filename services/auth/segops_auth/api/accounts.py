@@ -16,7 +16,7 @@ from segops_auth.api.schemas.sessions import (
 )
 from segops_common.contracts.http import AUTH_PREFIX, JWKS_PATH
 from segops_common.web.app import new_router
-from segops_common.web.idempotency import answers_with_a_secret
+from segops_common.web.idempotency import answers_with_a_secret, identified_by
 from segops_common.web.problems import problems
 
 JWKS_MAX_AGE_S = 300
@@ -25,6 +25,7 @@ router: APIRouter = new_router(prefix=AUTH_PREFIX)
 
 @router.post("/signup/", tags=["accounts"], summary="Sign up", status_code=201, responses=problems(409, 429))
 @answers_with_a_secret
+@identified_by("email", "password")
 async def sign_up(auth: UseCases, address: ClientAddress, body: SignUp) -> SignUpResult:
     """Create an account and a tenant that it owns, and sign in.
 
@@ -42,6 +43,7 @@ async def sign_up(auth: UseCases, address: ClientAddress, body: SignUp) -> SignU
 
 @router.post("/token/", tags=["sessions"], summary="Sign in", responses=problems(401, 409, 429))
 @answers_with_a_secret
+@identified_by("email", "password")
 async def create_token(auth: UseCases, address: ClientAddress, body: SignIn) -> TokenSet:
     """Begin a session. The response is the same for an unknown email address and for a wrong password."""
     tokens = await auth.sessions.sign_in(email=body.email, password=body.password.get_secret_value(), address=address)
@@ -50,6 +52,7 @@ async def create_token(auth: UseCases, address: ClientAddress, body: SignIn) -> 
 
 @router.post("/token/refresh/", tags=["sessions"], summary="Refresh the tokens", responses=problems(401, 409))
 @answers_with_a_secret
+@identified_by("refresh_token")
 async def refresh_token(auth: UseCases, body: RefreshRequest) -> TokenSet:
     """Exchange a refresh token for new tokens. Each refresh token works once and expires after 30 days.
 
@@ -61,6 +64,7 @@ async def refresh_token(auth: UseCases, body: RefreshRequest) -> TokenSet:
 
 
 @router.post("/token/revoke/", tags=["sessions"], summary="Sign out", status_code=204, responses=problems(409))
+@identified_by("refresh_token")
 async def revoke_token(auth: UseCases, body: RevokeRequest) -> None:
     """End the session of a refresh token. Has no effect for an unknown token.
 

@@ -9,7 +9,7 @@ from segops_auth.api.schemas.invites import AcceptInvite, CreateInvite, InviteAc
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import PageParams
-from segops_common.web.idempotency import answers_with_a_secret
+from segops_common.web.idempotency import answers_with_a_secret, identified_by
 from segops_common.web.problems import problems
 
 router: APIRouter = new_router(prefix=AUTH_PREFIX, tags=["invites"])
@@ -43,6 +43,7 @@ async def withdraw_invite(auth: UseCases, caller: UserManagingMembers, tenant_id
 
 @router.post("/invites/accept/", summary="Accept an invite", responses=problems(401, 403, 404, 409, 410, 429))
 @answers_with_a_secret
+@identified_by("token", "email", "password")
 async def accept_invite(auth: UseCases, address: ClientAddress, body: AcceptInvite) -> InviteAccepted:
     """Join the tenant and sign in. If the email address has no account yet, one is created with this password."""
     accepted = await auth.invites.accept(

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from segops_common.core.problems import Fault, MalformedRequest, ValidationFailed
-from segops_common.web.idempotency import MUTATING, answer_once, idempotency_key
+from segops_common.web.idempotency import MUTATING, answer_once, credential_fields, idempotency_key
 from segops_common.web.request.body import nul_character, parse_json, read_body, require_json
 from segops_common.web.request.paths import child_path
 from segops_common.web.request.validation import MAX_FAULTS
@@ -50,6 +50,10 @@ class StrictRoute(APIRoute):
         if MUTATING.intersection(self.methods or ()):
             documented.setdefault(TAKES_IDEMPOTENCY_KEY, True)
         self.openapi_extra = documented
+        # Routes for services only read, so repeating them is harmless too.
+        self.takes_idempotency_key = bool(documented.get(TAKES_IDEMPOTENCY_KEY)) and self.include_in_schema
+        if self.takes_idempotency_key and not self._gatekeepers and not credential_fields(endpoint):
+            raise TypeError(f"{path}: the handler of anonymous callers must be marked with `identified_by`")
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
@@ -62,7 +66,7 @@ class StrictRoute(APIRoute):
             body = b""
             if body_field is not None:
                 body = await _read_json(request, required=body_field.field_info.is_required())
-            key = idempotency_key(request)
+            key = idempotency_key(request) if self.takes_idempotency_key else None
             if key is None or request.app.state.idempotency is None:
                 return await handler(request)
             return await answer_once(
