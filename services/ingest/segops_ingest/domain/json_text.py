@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from segops_common.core.json_text import explain_malformed
 from segops_ingest.domain.limits import MAX_DEPTH
 
 _ESCAPES = re.compile(
@@ -37,18 +38,18 @@ def parse(text: bytes) -> Any:
         first = error
     repaired = _with_lone_surrogates_replaced(text)
     if repaired == text:
-        raise _problem(first)
+        raise _problem(text, first)
     try:
         return orjson.loads(repaired)
     except orjson.JSONDecodeError as error:
-        raise _problem(error) from None
+        raise _problem(repaired, error) from None
 
 
 def _with_lone_surrogates_replaced(text: bytes) -> bytes:
     return _ESCAPES.sub(lambda match: rb"\ufffd" if match["lone"] else match[0], text)
 
 
-def _problem(error: orjson.JSONDecodeError) -> MalformedJson:
+def _problem(text: bytes, error: orjson.JSONDecodeError) -> MalformedJson:
     if "depth" in error.msg or "ecursion" in error.msg:
         return TooDeep(f"Objects and arrays must not be nested deeper than {MAX_DEPTH} levels.")
-    return MalformedJson(f"The body must be JSON: there is an error at byte {error.pos}.")
+    return MalformedJson(explain_malformed(text, error.msg, error.pos))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import orjson
 from backports import zstd
 from starlette.requests import ClientDisconnect, Request
 
+from segops_common.core.json_text import explain_encoding, explain_malformed
 from segops_common.core.problems import (
     Fault,
     MalformedRequest,
@@ -20,18 +22,37 @@ from segops_common.core.problems import (
 )
 from segops_common.web.request.paths import child_path
 
-MAX_WIRE_BYTES = 1 << 20
-MAX_INFLATED_BYTES = 4 << 20
-MAX_DEPTH = 24
+MAX_WIRE_BYTES: Final = 1 << 20
+MAX_INFLATED_BYTES: Final = 4 << 20
+MAX_DEPTH: Final = 24
 """Enough for a definition of 8 levels whose deepest condition filters a list; events have a lower limit."""
-MAX_MEMBERS = 100_000
-"""Values in one body, over all levels: a bound on the work of validation."""
+MAX_MEMBERS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    """What a JSON body may cost before anything validates it. `members` are values and keys over all levels."""
+
+    wire_bytes: int = MAX_WIRE_BYTES
+    inflated_bytes: int = MAX_INFLATED_BYTES
+    members: int = 2_000
+    depth: int = MAX_DEPTH
+    keys: int = 100
+    """Keys of one object. No model of ours has as many fields, and each unknown key becomes an error."""
+
+
+SMALL_BODY: Final = BodyLimits()
+LARGE_BODY: Final = BodyLimits(members=MAX_MEMBERS)
+"""For routes that take definitions or lists."""
+ANONYMOUS_BODY: Final = BodyLimits(wire_bytes=16 << 10, inflated_bytes=16 << 10, members=100, depth=4, keys=50)
+"""For routes that anyone may call."""
+
 READ_TIMEOUT_S = 10.0
 _ZSTD_WINDOW_LOG = 23
 _ENCODINGS = "gzip, zstd"
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, limits: BodyLimits = LARGE_BODY) -> bytes:
     """Return the inflated body.
 
     Raises PayloadTooLarge after reading little more than the limit, RequestTimeout after 10 s, UnsupportedMedia for an
@@ -46,15 +67,15 @@ async def read_body(request: Request) -> bytes:
             headers={"Accept-Encoding": _ENCODINGS},
         )
     declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:16]) > MAX_WIRE_BYTES:
-        raise _too_large()
-    wire = await _read_wire(request)
+    if declared.isascii() and declared.isdigit() and int(declared[:16]) > limits.wire_bytes:
+        raise _too_large(limits)
+    wire = await _read_wire(request, limits)
     if encoding == "identity" or not wire:
         return wire
     try:
-        return _gunzip(wire) if encoding == "gzip" else _unzstd(wire)
-    except (zlib.error, zstd.ZstdError) as error:
-        raise malformed_encoding() from error
+        return (_gunzip if encoding == "gzip" else _unzstd)(wire, limits)
+    except (zlib.error, zstd.ZstdError, EOFError) as error:
+        raise malformed_encoding(wire, encoding) from error
 
 
 def require_json(request: Request, *also: str) -> None:
@@ -67,8 +88,8 @@ def require_json(request: Request, *also: str) -> None:
         raise UnsupportedMedia("`Content-Type` must be application/json.", headers={"Accept": "application/json"})
 
 
-def parse_json(body: bytes) -> Any:
-    """Return the value of a body. Raises MalformedRequest (malformed-json, too-deep) or ValidationFailed.
+def parse_json(body: bytes, limits: BodyLimits = LARGE_BODY) -> Any:
+    """Return the value of a body. Raises MalformedRequest (malformed-json, too-deep) or ValidationFailed (too-complex).
 
     Unlike the standard library's parser it refuses NaN, numbers beyond a double, encodings other than UTF-8 and lone
     surrogates.
@@ -77,22 +98,25 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if error.msg.startswith("depth"):
-            raise _too_deep() from error
-        raise MalformedRequest("The body must be valid JSON in UTF-8.", slug="malformed-json") from error
-    check_complexity(body, value)
+            raise _too_deep(limits) from error
+        detail = explain_malformed(body, error.msg, error.pos)
+        raise MalformedRequest(detail, slug="malformed-json") from error
+    check_complexity(body, value, limits)
     if b"\\u0000" in body:
         _refuse_nul(value)
     return value
 
 
-def check_complexity(body: bytes, value: Any) -> None:
-    """Raise MalformedRequest (too-deep) beyond 24 levels, ValidationFailed (too-complex) beyond 100,000 values."""
+def check_complexity(body: bytes, value: Any, limits: BodyLimits = LARGE_BODY) -> None:
+    """Raise MalformedRequest (too-deep) or ValidationFailed (too-complex) for a body beyond the limits."""
     opened = body.count(b"[") + body.count(b"{")
-    if opened <= MAX_DEPTH and body.count(b",") < MAX_MEMBERS:
+    if opened <= limits.depth and body.count(b",") < min(limits.members, limits.keys):
         return
     members, level = 0, [value] if type(value) in (dict, list) else []
-    for _ in range(MAX_DEPTH):
+    for _ in range(limits.depth):
         members += sum(map(len, level))
+        if any(len(holder) > limits.keys for holder in level if type(holder) is dict):
+            raise _too_complex(f"An object in the body must not have more than {limits.keys} keys.")
         level = [
             item
             for holder in level
@@ -100,79 +124,83 @@ def check_complexity(body: bytes, value: Any) -> None:
             if type(item) is dict or type(item) is list
         ]
     if level:
-        raise _too_deep()
-    if members > MAX_MEMBERS:
-        raise ValidationFailed(f"The body must not have more than {MAX_MEMBERS} values.", slug="too-complex")
+        raise _too_deep(limits)
+    if members > limits.members:
+        raise _too_complex(f"The body must not have more than {limits.members} values.")
 
 
-async def _read_wire(request: Request) -> bytes:
+def _too_complex(detail: str) -> ValidationFailed:
+    return ValidationFailed(detail, slug="too-complex")
+
+
+async def _read_wire(request: Request, limits: BodyLimits) -> bytes:
     message = await request.receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         body: bytes = message.get("body", b"")
-        if len(body) > MAX_WIRE_BYTES:
-            raise _too_large()
+        if len(body) > limits.wire_bytes:
+            raise _too_large(limits)
         return body
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
-            return await _read_chunks(request, message)
+            return await _read_chunks(request, message, limits)
     except TimeoutError as error:
         raise RequestTimeout(
             f"The body must arrive within {READ_TIMEOUT_S:.0f} seconds.", headers={"Connection": "close"}
         ) from error
 
 
-async def _read_chunks(request: Request, message: Any) -> bytes:
+async def _read_chunks(request: Request, message: Any, limits: BodyLimits) -> bytes:
     body = bytearray()
     while message["type"] == "http.request":
         body += message.get("body", b"")
-        if len(body) > MAX_WIRE_BYTES:
-            raise _too_large()
+        if len(body) > limits.wire_bytes:
+            raise _too_large(limits)
         if not message.get("more_body", False):
             return bytes(body)
         message = await request.receive()
     raise ClientDisconnect
 
 
-def _gunzip(wire: bytes) -> bytes:
+def _gunzip(wire: bytes, limits: BodyLimits) -> bytes:
     out = bytearray()
     while wire:
         inflater = zlib.decompressobj(wbits=31)
-        out += inflater.decompress(wire, MAX_INFLATED_BYTES + 1 - len(out))
-        if len(out) > MAX_INFLATED_BYTES:
-            raise _too_large()
+        out += inflater.decompress(wire, limits.inflated_bytes + 1 - len(out))
+        if len(out) > limits.inflated_bytes:
+            raise _too_large(limits)
         if not inflater.eof:
-            raise malformed_encoding()
+            raise EOFError
         wire = inflater.unused_data
     return bytes(out)
 
 
-def _unzstd(wire: bytes) -> bytes:
+def _unzstd(wire: bytes, limits: BodyLimits) -> bytes:
     out = bytearray()
     while wire:
         inflater = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
-        out += inflater.decompress(wire, MAX_INFLATED_BYTES + 1 - len(out))
-        if len(out) > MAX_INFLATED_BYTES:
-            raise _too_large()
+        out += inflater.decompress(wire, limits.inflated_bytes + 1 - len(out))
+        if len(out) > limits.inflated_bytes:
+            raise _too_large(limits)
         if not inflater.eof:
-            raise malformed_encoding()
+            raise EOFError
         wire = inflater.unused_data
     return bytes(out)
 
 
-def _too_large() -> PayloadTooLarge:
+def _too_large(limits: BodyLimits) -> PayloadTooLarge:
     return PayloadTooLarge(
-        f"The body must not exceed {MAX_WIRE_BYTES} bytes, or {MAX_INFLATED_BYTES} bytes when inflated.",
+        f"The body must not exceed {limits.wire_bytes} bytes, or {limits.inflated_bytes} bytes when inflated.",
         headers={"Connection": "close"},
     )
 
 
-def _too_deep() -> MalformedRequest:
-    return MalformedRequest(f"The body must not nest deeper than {MAX_DEPTH} levels.", slug="too-deep")
+def _too_deep(limits: BodyLimits) -> MalformedRequest:
+    return MalformedRequest(f"The body must not nest deeper than {limits.depth} levels.", slug="too-deep")
 
 
-def malformed_encoding() -> MalformedRequest:
-    """Return the problem for a body that does not match its Content-Encoding."""
-    return MalformedRequest("The body must be encoded as its `Content-Encoding` says.", slug="malformed-encoding")
+def malformed_encoding(wire: bytes, encoding: str) -> MalformedRequest:
+    """Return the problem for a body that does not match its Content-Encoding. `wire` is its beginning, or empty."""
+    return MalformedRequest(explain_encoding(wire, encoding), slug="malformed-encoding")
 
 
 def _refuse_nul(root: Any) -> None:

@@ -112,11 +112,11 @@ class _Inflater:
                 yield self._member.decompress(wire, _PIECE_BYTES)
                 wire = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
         except zlib.error as error:
-            raise malformed_encoding() from error
+            raise malformed_encoding(wire, "gzip") from error
 
     def end(self) -> None:
         if self._fed and not self._member.eof:
-            raise malformed_encoding()
+            raise malformed_encoding(b"", "gzip")
 
 
 def _too_large() -> PayloadTooLarge:
