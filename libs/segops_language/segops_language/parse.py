@@ -74,10 +74,14 @@ def _read(value: object, handler: ValidatorFunctionWrapHandler) -> Group:
 
 def _check_limits(root: object) -> None:
     """Check the numbers of levels and conditions without recursion."""
-    conditions = 0
+    conditions = nodes = 0
     pending = list(_children(root, 1))
     while pending:
         node, level = pending.pop()
+        nodes += 1
+        # Every group leads to a condition, so a definition within the limits has no more nodes.
+        if nodes > MAX_CONDITIONS * MAX_LEVELS:
+            raise PydanticCustomError("definition-too-complex", f"must have at most {MAX_CONDITIONS} conditions")
         if _is_condition(node):
             conditions += 1
         elif level > MAX_LEVELS:

@@ -314,8 +314,8 @@ def test_what_is_no_group_is_refused(definition: object) -> None:
 
 @pytest.mark.parametrize(
     "definition",
-    [nested(9), nested(5_000), group(*[COUNT] * 201), group(*[group(*[COUNT] * 50)] * 5)],
-    ids=["9 levels", "5000 levels", "201 conditions", "250 conditions in groups"],
+    [nested(9), nested(5_000), group(*[COUNT] * 201), group(*[group(*[COUNT] * 50)] * 5), group(*[{}] * 1_601)],
+    ids=["9 levels", "5000 levels", "201 conditions", "250 conditions in groups", "1601 empty objects"],
 )
 def test_a_definition_over_the_limits_is_too_complex(definition: Json) -> None:
     with pytest.raises(InvalidDefinition) as caught:

@@ -25,12 +25,15 @@ from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.web.dependencies import authenticated
 from segops_common.web.idempotency import idempotency_key
-from segops_common.web.request.body import read_body, require_json
-from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute, check_query
+from segops_common.web.request.body import LARGE_BODY, BodyLimits, read_body, require_json
+from segops_common.web.request.query import check_query
+from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute
 from segops_ingest.domain.json_text import MalformedJson, TooDeep, parse
 
 TEXT: Final = "text/plain"
 KEY_FIELD: Final = "api_key"
+TEXT_LIMITS: Final = BodyLimits(wire_bytes=64 << 10, inflated_bytes=64 << 10)
+"""Such a body is parsed before its key is known. Browsers send no more while a page is being left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class FastRoute(StrictRoute):
     async def serve(self, request: Request) -> Response:
         """Return the endpoint's response. Raises Problem."""
         as_text = request.headers.get("content-type", "").partition(";")[0].strip().lower() == TEXT
-        caller, call = await (_with_key_in_body(request) if as_text else _with_key_in_header(request))
+        read = _with_key_in_body if as_text else _with_key_in_header
+        caller, call = await read(request, self.query_names)
         response: Response = await self.endpoint(request, caller, call, idempotency_key(request))
         return response
 
@@ -86,21 +90,21 @@ class FastPathDispatch:
         await response(scope, receive, send)
 
 
-async def _with_key_in_header(request: Request) -> tuple[KeyPrincipal, Any]:
+async def _with_key_in_header(request: Request, query_names: frozenset[str]) -> tuple[KeyPrincipal, Any]:
     caller = _admitted(_key(await authenticated(request)), request)
-    check_query(request)
+    check_query(request, query_names)
     require_json(request)
-    return caller, _parsed(await read_body(request))
+    return caller, _parsed(await read_body(request, LARGE_BODY))
 
 
-async def _with_key_in_body(request: Request) -> tuple[KeyPrincipal, Any]:
+async def _with_key_in_body(request: Request, query_names: frozenset[str]) -> tuple[KeyPrincipal, Any]:
     """Return the caller, and the call without the key, so that no later step can reveal it."""
     if "authorization" in request.headers:
         raise MalformedRequest(
             f"A request must have one credential: with {TEXT} the key in the body, otherwise an Authorization header and a JSON body."
         )
-    check_query(request)
-    call = _parsed(await read_body(request))
+    check_query(request, query_names)
+    call = _parsed(await read_body(request, TEXT_LIMITS))
     key = call.pop(KEY_FIELD, None) if type(call) is dict else None
     if key is None:
         raise Unauthenticated(f"The body must contain a publishable key as `{KEY_FIELD}`.")

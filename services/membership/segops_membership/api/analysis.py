@@ -8,7 +8,7 @@ from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
-from segops_common.web.request.route import READS_ONLY
+from segops_common.web.request.route import READS_ONLY, takes_a_large_body
 from segops_membership.api.dependencies import SegmentsReader, UseCasesOfApp
 from segops_membership.api.schemas.overlaps import OverlapRead, OverlapRequest
 from segops_membership.api.schemas.plans import PlanRead, PlanRequest
@@ -20,6 +20,7 @@ router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["analysis"])
 @router.post(
     "/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503), openapi_extra=READS_ONLY
 )
+@takes_a_large_body
 async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PreviewRequest) -> PreviewRead:
     """Count exactly which users an unsaved definition selects, and what each of its parts does by itself.
 
@@ -35,6 +36,7 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, b
 @router.post(
     "/sql/", summary="Show the SQL of a definition", responses=problems(403, 409, 503), openapi_extra=READS_ONLY
 )
+@takes_a_large_body
 async def show_sql(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PreviewRequest) -> SqlRead:
     """Return the statements that a run of the definition would send to ClickHouse, with their bound parameters.
 
@@ -54,6 +56,7 @@ async def show_sql(use_cases: UseCasesOfApp, caller: SegmentsReader, body: Previ
     responses=problems(403, 404, 409, 429, 503),
     openapi_extra=READS_ONLY,
 )
+@takes_a_large_body
 async def plan_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PlanRequest) -> PlanRead:
     """Evaluate a segment's current definition (or `base_definition`) and a new one as of the same instant.
 

@@ -11,6 +11,7 @@ from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import PageParams
 from segops_common.web.problems import problems
+from segops_common.web.request.route import takes_a_large_body
 from segops_segments.api.dependencies import (
     READS,
     WRITES,
@@ -43,6 +44,7 @@ async def list_segments(
 
 
 @router.post("/", summary="Create a segment", status_code=201, responses=problems(403, 409))
+@takes_a_large_body
 async def create_segment(
     use_cases: UseCasesOfApp, caller: Writer, body: CreateSegment, response: Response
 ) -> SegmentRead:
@@ -61,6 +63,7 @@ async def get_segment(use_cases: UseCasesOfApp, segment: ReadSegment, response: 
 
 
 @router.patch("/{segment_id}/", summary="Change a segment", responses=problems(403, 404, 409, 412))
+@takes_a_large_body
 async def update_segment(
     use_cases: UseCasesOfApp,
     caller: Writer,

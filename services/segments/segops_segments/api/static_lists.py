@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
+from segops_common.web.request.route import takes_a_large_body
 from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp, Writer, WrittenSegment, actor
 from segops_segments.api.schemas.static_lists import UPLOAD, ChangeMembers, MembersAccepted
 from segops_segments.api.uploads import uploaded_ids
@@ -71,6 +72,7 @@ async def add_members(
     status_code=202,
     responses=problems(403, 404, 409, 412),
 )
+@takes_a_large_body
 async def change_members(
     use_cases: UseCasesOfApp,
     caller: Writer,

@@ -8,6 +8,7 @@ from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
+from segops_common.web.request.route import takes_a_large_body
 from segops_segments.api.dependencies import Reader, UseCasesOfApp
 from segops_segments.api.schemas.validation import ValidateDefinition, ValidationReportRead
 
@@ -15,6 +16,7 @@ router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 
 
 @router.post("/validate/", summary="Validate a definition", responses=problems(403, 404))
+@takes_a_large_body
 async def validate_definition(
     use_cases: UseCasesOfApp, caller: Reader, body: ValidateDefinition
 ) -> ValidationReportRead:

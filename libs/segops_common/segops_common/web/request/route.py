@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Protocol, runtime_checkable
-from urllib.parse import parse_qsl, unquote_to_bytes
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from segops_common.core.problems import Fault, MalformedRequest, ValidationFailed
 from segops_common.web.idempotency import MUTATING, answer_once, credential_fields, idempotency_key
-from segops_common.web.request.body import nul_character, parse_json, read_body, require_json
-from segops_common.web.request.paths import child_path
-from segops_common.web.request.validation import MAX_FAULTS
+from segops_common.web.request.body import (
+    ANONYMOUS_BODY,
+    LARGE_BODY,
+    SMALL_BODY,
+    BodyLimits,
+    parse_json,
+    read_body,
+    require_json,
+)
+from segops_common.web.request.query import check_query, parameters_of
 
 TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
 """Marks an operation that accepts Idempotency-Key until its OpenAPI document says so."""
 READS_ONLY = {TAKES_IDEMPOTENCY_KEY: False}
 """For a POST that only reads: repeating it is harmless, so it accepts no Idempotency-Key."""
+_LARGE: Final = "__takes_a_large_body__"
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def takes_a_large_body(endpoint: F) -> F:
+    """Mark a handler whose largest legal body has thousands of values, such as a definition or a list."""
+    setattr(endpoint, _LARGE, True)
+    return endpoint
 
 
 @runtime_checkable
@@ -44,6 +56,7 @@ class StrictRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         super().__init__(path, endpoint, **more)
         self._gatekeepers = list(_gatekeepers(self.dependant))
+        self.query_names = parameters_of(self.dependant)
         documented = dict(self.openapi_extra or {})
         for gatekeeper in self._gatekeepers:
             documented |= gatekeeper.documented
@@ -55,6 +68,18 @@ class StrictRoute(APIRoute):
         if self.takes_idempotency_key and not self._gatekeepers and not credential_fields(endpoint):
             raise TypeError(f"{path}: the handler of anonymous callers must be marked with `identified_by`")
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether anyone may call, without a credential."""
+        return not self._gatekeepers
+
+    @property
+    def body_limits(self) -> BodyLimits:
+        """The limits of the body, which hold before anything validates it."""
+        if self.is_anonymous:
+            return ANONYMOUS_BODY
+        return LARGE_BODY if getattr(self.endpoint, _LARGE, False) else SMALL_BODY
+
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         body_field = self.body_field
@@ -62,10 +87,10 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             for gatekeeper in self._gatekeepers:
                 await gatekeeper.admit(request)
-            check_query(request)
+            check_query(request, self.query_names)
             body = b""
             if body_field is not None:
-                body = await _read_json(request, required=body_field.field_info.is_required())
+                body = await _read_json(request, self.body_limits, required=body_field.field_info.is_required())
             key = idempotency_key(request) if self.takes_idempotency_key else None
             if key is None or request.app.state.idempotency is None:
                 return await handler(request)
@@ -83,31 +108,12 @@ def _gatekeepers(dependant: Dependant) -> Iterator[Gatekeeper]:
         yield from _gatekeepers(dependency)
 
 
-def check_query(request: Request) -> None:
-    """Raise MalformedRequest or ValidationFailed for an ambiguous query string."""
-    raw: bytes = request.scope["query_string"]
-    if not raw:
-        return
-    try:
-        unquote_to_bytes(raw).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise MalformedRequest("The query string must be percent-encoded UTF-8.", slug="malformed-query") from error
-    parameters = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
-    for name, value in parameters:
-        if "\0" in name or "\0" in value:
-            raise nul_character(child_path("query", name))
-    repeated = sorted(name for name, times in Counter(name for name, _ in parameters).items() if times > 1)
-    if repeated:
-        faults = [Fault(child_path("query", name), "repeated", "must be given once") for name in repeated[:MAX_FAULTS]]
-        raise ValidationFailed("Query parameters must not be repeated.", errors=faults)
-
-
-async def _read_json(request: Request, *, required: bool) -> bytes:
-    body = await read_body(request)
+async def _read_json(request: Request, limits: BodyLimits, *, required: bool) -> bytes:
+    body = await read_body(request, limits)
     if not body and not required:
         request._body, request._json = b"", None
         return body
     if body:
         require_json(request)
-    request._body, request._json = body, parse_json(body)
+    request._body, request._json = body, parse_json(body, limits)
     return body
