@@ -95,3 +95,22 @@ async def test_of_several_concurrent_uses_one_succeeds(store: Store) -> None:
 
     outcomes = await asyncio.gather(*(use() for _ in range(5)))
     assert sum(invite is not None for invite in outcomes) == 1
+
+
+async def test_the_invites_of_an_address_or_by_a_member_are_closed_in_their_tenant_only(store: Store) -> None:
+    owner, other = await add_owner(store), await add_owner(store)
+    first, second = [(await add_invite(store, owner))[0] for _ in range(2)]
+    _used, token_hash = await add_invite(store, owner)
+    theirs, _ = await add_invite(store, other)
+    async with store.write() as unit:
+        await unit.use_invite(token_hash, NOW)
+        assert await unit.close_invites_of(owner.tenant.id, "eve@example.com", NOW) == []
+        assert await unit.close_invites_by(owner.tenant.id, other.account.id, NOW) == []
+        closed = await unit.close_invites_of(owner.tenant.id, "grace@example.com", NOW)
+        assert closed == [replace(first, open=False), replace(second, open=False)]
+        assert await unit.close_invites_of(owner.tenant.id, "grace@example.com", NOW) == []
+    third, _ = await add_invite(store, owner, expires_at=NOW)
+    async with store.write() as unit:
+        assert await unit.close_invites_by(owner.tenant.id, owner.account.id, NOW) == [replace(third, open=False)]
+    async with store.read() as unit:
+        assert await unit.open_invites(other.tenant.id, NOW, 0, 10) == [theirs]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from segops_auth.domain.values import JoinedTenant
+from segops_auth.domain.values import Invite, JoinedTenant
 from segops_auth.service.authorization import MAX_TENANTS_PER_USER
 from segops_auth.service.invites import LIFETIME, AcceptedInvite
 from segops_common.core.problems import Problem, ValidationFailed
@@ -211,3 +211,81 @@ async def test_a_user_has_a_limited_number_of_tenants(memory: MemoryAuth) -> Non
 async def test_acceptances_are_limited_per_address(memory: MemoryAuth) -> None:
     slugs = [await slug_of(accept(memory, "x", address=ADDRESS)) for _ in range(PER_ADDRESS + 1)]
     assert slugs == ["not-found"] * PER_ADDRESS + ["rate-limited"]
+
+
+async def test_a_new_invite_replaces_earlier_ones_of_the_address(memory: MemoryAuth) -> None:
+    ada, eve = await memory.sign_up(), await memory.sign_up("eve")
+    first, elsewhere = await invite(memory, ada, Role.OWNER), await invite(memory, eve, Role.VIEWER)
+    other = await invite(memory, ada, email="other@example.com")
+    second = await invite(memory, ada, Role.VIEWER)
+    assert await slug_of(accept(memory, first)) == "invite-expired"
+    assert (await accept(memory, second)).role is Role.VIEWER
+    assert (await accept(memory, elsewhere)).role is Role.VIEWER
+    await accept(memory, other, email="other@example.com")
+    assert (await memory.actions(ada.tenant))[1:5] == ["invite.created"] * 2 + ["invite.revoked", "invite.created"]
+
+
+async def add_invite_directly(memory: MemoryAuth, host: User) -> str:
+    """Store another open invite of the address, as versions without the rule could."""
+    token = memory.secrets.new_token()
+    new = Invite(
+        id=0,
+        tenant_id=host.tenant.id,
+        email=GRACE_EMAIL,
+        role=Role.OWNER,
+        invited_by=host.id,
+        created_at=START,
+        expires_at=START + LIFETIME,
+        open=True,
+    )
+    async with memory.store.write() as unit:
+        await unit.add_invite(host.tenant.id, new, memory.secrets.hash(token))
+    return token
+
+
+async def test_accepting_closes_the_other_invites_of_the_address(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    first, second = [await add_invite_directly(memory, ada) for _ in range(2)]
+    await accept(memory, first)
+    assert await slug_of(accept(memory, second)) == "invite-expired"
+    assert (await memory.actions(ada.tenant))[1:] == ["invite.accepted", "invite.revoked"]
+
+
+async def test_a_removed_member_does_not_come_back_with_an_earlier_invite(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    grace = await accept(memory, await invite(memory, ada, Role.VIEWER))
+    token = await add_invite_directly(memory, ada)
+    await memory.auth.tenants.remove_member(ada.tenant.id, ada.id, grace.account.id)
+    assert await slug_of(accept(memory, token)) == "invite-expired"
+    assert await memory.auth.accounts.joined_tenants(grace.account.id) == []
+
+
+async def test_a_removed_member_leaves_no_invites_behind(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    admin = await memory.join(ada, Role.ADMIN)
+    token = await invite(memory, admin)
+    await memory.auth.tenants.remove_member(ada.tenant.id, ada.id, admin.id)
+    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=10, cursor=None)
+    assert page.items == ()
+    assert await slug_of(accept(memory, token)) == "invite-expired"
+
+
+@pytest.mark.parametrize("invited", Role)
+@pytest.mark.parametrize("now", [None, *Role])
+async def test_an_invite_gives_what_its_inviter_may_give_when_it_is_accepted(
+    memory: MemoryAuth, now: Role | None, invited: Role
+) -> None:
+    ada = await memory.sign_up()
+    owner = await memory.join(ada, Role.OWNER, "second")
+    token = await invite(memory, owner, invited)
+    async with memory.store.write() as unit:
+        if now is None:
+            await unit.remove_member(ada.tenant.id, owner.id)
+        else:
+            await unit.set_role(ada.tenant.id, owner.id, now)
+    if now is not None and now in MANAGERS and RANK[invited] <= RANK[now]:
+        assert (await accept(memory, token)).role is invited
+        return
+    assert await slug_of(accept(memory, token)) == "inviter-lacks-role"
+    async with memory.store.read() as unit:
+        assert await unit.account_by_email(GRACE_EMAIL) is None, "nothing is stored"

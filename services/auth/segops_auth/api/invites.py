@@ -27,7 +27,7 @@ async def list_invites(auth: UseCases, caller: UserManagingMembers, tenant_id: I
 async def create_invite(
     auth: UseCases, caller: UserManagingMembers, tenant_id: Id, body: CreateInvite
 ) -> InviteCreated:
-    """Invite an email address. The invite works once and expires after 7 days.
+    """Invite an email address. The invite works once, expires after 7 days, and replaces earlier ones of the address.
 
     No mail is sent. The response contains the token, which is shown only once: pass it on to the invited person.
     """
@@ -45,7 +45,10 @@ async def withdraw_invite(auth: UseCases, caller: UserManagingMembers, tenant_id
 @answers_with_a_secret
 @identified_by("token", "email", "password")
 async def accept_invite(auth: UseCases, address: ClientAddress, body: AcceptInvite) -> InviteAccepted:
-    """Join the tenant and sign in. If the email address has no account yet, one is created with this password."""
+    """Join the tenant and sign in. If the email address has no account yet, one is created with this password.
+
+    The member who made the invite must still be allowed to give its role.
+    """
     accepted = await auth.invites.accept(
         token=body.token.get_secret_value(),
         email=body.email,

@@ -73,7 +73,8 @@ async def update_member(
 async def remove_member(auth: UseCases, caller: AnyUser, tenant_id: Id, user_id: Id) -> None:
     """Remove a member, or leave the tenant. Removing another member requires `members:manage`.
 
-    API keys that the member created keep working: they belong to the tenant.
+    API keys that the member created keep working: they belong to the tenant. Open invites that they got or made are
+    withdrawn.
     """
     await auth.tenants.remove_member(tenant_id, caller.user_id, user_id)
 

@@ -32,6 +32,14 @@ class InviteWrites(Protocol):
         """Close an open invite. Return None if the tenant has no such open invite."""
         ...
 
+    async def close_invites_of(self, tenant_id: int, email: str, at: datetime) -> Sequence[Invite]:
+        """Close every open invite of this email address in the tenant. Return them, by ascending id."""
+        ...
+
+    async def close_invites_by(self, tenant_id: int, user_id: int, at: datetime) -> Sequence[Invite]:
+        """Close every open invite that this user made in the tenant. Return them, by ascending id."""
+        ...
+
     async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
         """Close an open invite that has not expired at `at`. Return None if no such invite is open.
 

@@ -9,11 +9,11 @@ from typing import Final
 from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.grants import check_grant
 from segops_auth.domain.rate_limit import Limit
-from segops_auth.domain.values import Account, Invite, Tenant
+from segops_auth.domain.values import Account, Invite, Member, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
-from segops_auth.ports.store import Store, WriteUnit
+from segops_auth.ports.store import ReadUnit, Store, WriteUnit
 from segops_auth.ports.tenants import AlreadyMember
 from segops_auth.ports.throttle import Throttle
 from segops_auth.service.accounts import email_taken, validate_new_password
@@ -24,7 +24,7 @@ from segops_auth.service.sessions import Sessions, SessionTokens
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
 from segops_common.core.problems import Conflict, Forbidden, Gone, NotFound
-from segops_common.security.permissions import Role, Scope
+from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
 
 LIFETIME: Final = timedelta(days=7)
 
@@ -68,7 +68,10 @@ class Invites:
         self._clock = clock
 
     async def create(self, tenant_id: int, actor_id: int, *, email: str, role: Role) -> tuple[Invite, str]:
-        """Create an invite and return it with its token. Raises Forbidden for a role above the actor's own."""
+        """Create an invite and return it with its token. It replaces open invites of the same address in the tenant.
+
+        Raises Forbidden for a role above the actor's own.
+        """
         token = self._secrets.new_token()
         now = self._clock.now()
         async with self._store.write() as unit:
@@ -84,8 +87,9 @@ class Invites:
                 expires_at=now + LIFETIME,
                 open=True,
             )
+            await close_invites_of(unit, tenant_id, email, actor_id, now)
             invite = await unit.add_invite(tenant_id, new, self._secrets.hash(token))
-            await unit.record(tenant_id, _event(invite, actor_id, Action.INVITE_CREATED, now))
+            await unit.record(tenant_id, invite_event(invite, actor_id, Action.INVITE_CREATED, now))
         return invite, token
 
     async def list_open(self, tenant_id: int, actor_id: int, *, limit: int, cursor: str | None) -> Page[Invite]:
@@ -104,13 +108,13 @@ class Invites:
             invite = await unit.withdraw_invite(tenant_id, invite_id, now)
             if invite is None:
                 raise NotFound("There is no such open invite.")
-            await unit.record(tenant_id, _event(invite, actor_id, Action.INVITE_REVOKED, now))
+            await unit.record(tenant_id, invite_event(invite, actor_id, Action.INVITE_REVOKED, now))
 
     async def accept(self, *, token: str, email: str, password: str, address: str | None) -> AcceptedInvite:
         """Sign in to the account with this email address, or create it, and add it to the tenant.
 
         `address` is the network address to rate-limit, or None for no limit. Raises NotFound for an unknown token,
-        Forbidden (invite-email-mismatch), Gone (invite-expired) for an invite that was accepted or withdrawn or has
+        Forbidden (invite-email-mismatch, or inviter-lacks-role if the inviter may no longer give this role), Gone (invite-expired) for an invite that was accepted or withdrawn or has
         expired, Conflict (already-member, tenant-limit or email-taken), and as signing in and signing up do.
         """
         if address is not None:
@@ -155,11 +159,13 @@ class Invites:
             raise _expired()
         if tenant is None:
             raise tenant_not_found()
+        await _check_inviter(unit, invite)
         if account is None:
             account = await unit.add_account(invite.email, password_hash, now)
         await check_tenant_limit(unit, account.id)
         await unit.add_member(tenant.id, account.id, invite.role, now)
-        await unit.record(tenant.id, _event(invite, account.id, Action.INVITE_ACCEPTED, now))
+        await unit.record(tenant.id, invite_event(invite, account.id, Action.INVITE_ACCEPTED, now))
+        await close_invites_of(unit, tenant.id, invite.email, account.id, now)
         tokens = await self._sessions.begin(unit, account.id)
         return AcceptedInvite(account=account, tenant=tenant, role=invite.role, tokens=tokens)
 
@@ -168,6 +174,32 @@ def _expired() -> Gone:
     return Gone("The invite was used, was withdrawn, or has expired. Ask for a new one.", slug="invite-expired")
 
 
-def _event(invite: Invite, actor_id: int, action: Action, at: datetime) -> AuditEvent:
+async def _check_inviter(unit: ReadUnit, invite: Invite) -> None:
+    """Raise Forbidden unless the inviter may give the invite's role now: they may have been removed or demoted."""
+    role = await unit.role(invite.tenant_id, invite.invited_by)
+    if role is None or Scope.MEMBERS_MANAGE not in ROLE_SCOPES[role] or not role.covers(invite.role):
+        raise Forbidden(
+            "The member who invited you must still be allowed to give this role. Ask the tenant for a new invite.",
+            slug="inviter-lacks-role",
+        )
+
+
+async def close_invites_of(unit: WriteUnit, tenant_id: int, email: str, actor_id: int, at: datetime) -> None:
+    """Close the open invites of an address. One that was left open could bring a removed member back."""
+    for invite in await unit.close_invites_of(tenant_id, email, at):
+        await unit.record(tenant_id, invite_event(invite, actor_id, Action.INVITE_REVOKED, at))
+
+
+async def close_invites_of_removed(
+    unit: WriteUnit, tenant_id: int, member: Member, actor_id: int, at: datetime
+) -> None:
+    """Close the open invites that the removed member got or made."""
+    await close_invites_of(unit, tenant_id, member.email, actor_id, at)
+    for invite in await unit.close_invites_by(tenant_id, member.user_id, at):
+        await unit.record(tenant_id, invite_event(invite, actor_id, Action.INVITE_REVOKED, at))
+
+
+def invite_event(invite: Invite, actor_id: int, action: Action, at: datetime) -> AuditEvent:
+    """Return the event of one invite."""
     details = {"email": invite.email, "role": invite.role.value}
     return AuditEvent(at=at, actor_id=actor_id, action=action, target=f"invite:{invite.id}", details=details)

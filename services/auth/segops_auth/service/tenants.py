@@ -10,6 +10,7 @@ from segops_auth.ports.store import Store, WriteUnit
 from segops_auth.ports.tenants import SlugTaken
 from segops_auth.service.accounts import slug_taken, tenant_created_event
 from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize, tenant_not_found
+from segops_auth.service.invites import close_invites_of_removed
 from segops_auth.service.paging import LARGEST, page, position
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
@@ -88,7 +89,7 @@ class Tenants:
     async def remove_member(self, tenant_id: int, actor_id: int, user_id: int) -> None:
         """Remove a member, or leave the tenant. Raises Forbidden, NotFound, Conflict (last-owner).
 
-        API keys that the member created keep working.
+        API keys that the member created keep working. Open invites that they got or made are closed.
         """
         async with self._store.write() as unit:
             leaves = actor_id == user_id
@@ -99,6 +100,7 @@ class Tenants:
             await unit.remove_member(tenant_id, user_id)
             details = {"role": member.role.value}
             await unit.record(tenant_id, self._member_event(actor_id, Action.MEMBER_REMOVED, user_id, details))
+            await close_invites_of_removed(unit, tenant_id, member, actor_id, self._clock.now())
         await self._cache_invalidation.user_changed(user_id)
 
     async def audit_log(self, tenant_id: int, actor_id: int, *, limit: int, cursor: str | None) -> Page[AuditEntry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -90,6 +90,12 @@ class MemoryWriteUnit(MemoryReadUnit):
         if row is None or row.invite.tenant_id != tenant_id or not row.invite.open:
             return None
         return self._close_invite(row)
+
+    async def close_invites_of(self, tenant_id: int, email: str, at: datetime) -> Sequence[Invite]:  # noqa: ARG002
+        return self._close_invites(tenant_id, lambda invite: invite.email == email)
+
+    async def close_invites_by(self, tenant_id: int, user_id: int, at: datetime) -> Sequence[Invite]:  # noqa: ARG002
+        return self._close_invites(tenant_id, lambda invite: invite.invited_by == user_id)
 
     async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
         row = next((row for row in self._changed.invites.values() if row.token_hash == token_hash), None)
@@ -185,6 +191,10 @@ class MemoryWriteUnit(MemoryReadUnit):
     def _check_slug(self, tenant: Tenant) -> None:
         if any(other.slug == tenant.slug and other.id != tenant.id for other in self._changed.tenants.values()):
             raise SlugTaken
+
+    def _close_invites(self, tenant_id: int, matches: Callable[[Invite], bool]) -> list[Invite]:
+        rows = [row for row in self._changed.invites.values() if row.invite.tenant_id == tenant_id and row.invite.open]
+        return [self._close_invite(row) for row in rows if matches(row.invite)]
 
     def _close_invite(self, row: InviteRow) -> Invite:
         invite = replace(row.invite, open=False)

@@ -102,14 +102,16 @@ class PostgresWriteUnit(PostgresReadUnit):
         return invite_of(await self._insert(invites, values))
 
     async def withdraw_invite(self, tenant_id: int, invite_id: int, at: datetime) -> Invite | None:
-        return await self._close_invite(
-            at, invites.c.tenant_id == tenant_id, invites.c.id == invite_id, invites.c.closed_at.is_(None)
-        )
+        return _only(await self._close_invites(at, invites.c.tenant_id == tenant_id, invites.c.id == invite_id))
+
+    async def close_invites_of(self, tenant_id: int, email: str, at: datetime) -> Sequence[Invite]:
+        return await self._close_invites(at, invites.c.tenant_id == tenant_id, invites.c.email == email)
+
+    async def close_invites_by(self, tenant_id: int, user_id: int, at: datetime) -> Sequence[Invite]:
+        return await self._close_invites(at, invites.c.tenant_id == tenant_id, invites.c.invited_by == user_id)
 
     async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
-        return await self._close_invite(
-            at, invites.c.token_hash == token_hash, invites.c.closed_at.is_(None), invites.c.expires_at > at
-        )
+        return _only(await self._close_invites(at, invites.c.token_hash == token_hash, invites.c.expires_at > at))
 
     async def add_api_key(self, tenant_id: int, key: NewApiKey) -> ApiKey:
         values = asdict(key) | {"tenant_id": tenant_id, "kind": key.kind.value, "scopes": sorted(key.scopes)}
@@ -196,9 +198,10 @@ class PostgresWriteUnit(PostgresReadUnit):
         change = sa.update(families).where(which, families.c.ended_at.is_(None)).values(ended_at=at)
         await self._session.execute(change)
 
-    async def _close_invite(self, at: datetime, *which: sa.ColumnElement[bool]) -> Invite | None:
-        row = await self._one(sa.update(invites).where(*which).values(closed_at=at).returning(invites))
-        return None if row is None else invite_of(row)
+    async def _close_invites(self, at: datetime, *which: sa.ColumnElement[bool]) -> list[Invite]:
+        is_open = invites.c.closed_at.is_(None)
+        rows = await self._all(sa.update(invites).where(*which, is_open).values(closed_at=at).returning(invites))
+        return sorted((invite_of(row) for row in rows), key=lambda invite: invite.id)
 
     async def _change_key(self, tenant_id: int, key_id: int, values: Mapping[str, object]) -> ApiKey | None:
         change = (
@@ -222,6 +225,10 @@ class PostgresWriteUnit(PostgresReadUnit):
             raise taken from error
         row: sa.RowMapping = result.mappings().one()
         return row
+
+
+def _only(closed: Sequence[Invite]) -> Invite | None:
+    return closed[0] if closed else None
 
 
 class PostgresStore:
