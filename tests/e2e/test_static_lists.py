@@ -77,6 +77,20 @@ async def test_a_list_is_uploaded_replaced_and_changed(either_stack: RunningStac
         await _is_in(client, key, "partner-7", [])
 
 
+async def test_an_answer_says_how_many_users_are_known(valkey_stack: RunningStack) -> None:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as client:
+        person = await sign_up(client)
+        key = (await person.new_key())["key"]
+        await send(client, key, "track", {"user_id": "partner-7", "event_type": "page_viewed"})
+        everybody = await person.new_segment("Everybody", {"logic": "AND", "conditions": []})
+        assert (await person.compute(everybody))["size"] == 1
+        body = {"name": "Partners", "tenant": person.tenant, "segment_type": "static"}
+        segment = (await person.ask("POST", "/api/segments/", 201, body))["id"]
+        ids = {"user_ids": ["partner-7", "stranger", "stranger"]}
+        answer = await person.ask("PUT", f"/api/segments/{segment}/members/", 202, ids)
+        assert answer["understood"]["known"] == {"checked": 2, "known": 1}
+
+
 async def test_a_million_ids_pass_in_bounded_memory(valkey_stack: RunningStack) -> None:
     """As Python strings, the ids would take 65 MB, and twice that where they are also serialized.
 

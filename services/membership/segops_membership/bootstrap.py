@@ -202,6 +202,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 admission=admission,
             ),
             observed=ClickHouseObservedEvents(clickhouse=clickhouse),
+            profile_events=ClickHouseProfileEvents(clickhouse=clickhouse),
             service_token=self._service_token,
         )
 

@@ -22,7 +22,7 @@ from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_segments.adapters.files.spool import file_spool
-from segops_segments.adapters.http.observed_events import HttpObservedEvents
+from segops_segments.adapters.http.membership import HttpMembership
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.adapters.postgres.tables import SCHEMA
@@ -70,9 +70,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         async with (
             self._postgres() as engine,
             self._authenticator() as authenticator,
-            HttpObservedEvents(
+            HttpMembership(
                 membership_url=self._settings.membership_url, service_token=self._service_token
-            ) as observed_events,
+            ) as membership,
         ):
             yield Running(
                 UseCases.over(
@@ -80,7 +80,8 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     clock=self._clock,
                     queue=self._queue(),
                     spools=file_spool,
-                    observed_events=observed_events,
+                    observed_events=membership,
+                    known_users=membership,
                 ),
                 authenticator=authenticator,
                 checks={"postgres": partial(check_postgres, engine)},

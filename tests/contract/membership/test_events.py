@@ -26,6 +26,14 @@ async def test_a_profile_has_events_from_its_first_on(ports: Ports) -> None:
     assert not await ports.profile_events.has_events(new_tenant(), "u", NOW_MS)
 
 
+async def test_profiles_with_events_are_known(ports: Ports) -> None:
+    tenant = new_tenant()
+    await ports.store_events(tenant, [event("ü"), event("v", "$identify"), event("w")])
+    assert await ports.profile_events.count_known(tenant, ["ü", "v", "ü", "stranger", ""]) == 2
+    assert await ports.profile_events.count_known(tenant, []) == 0
+    assert await ports.profile_events.count_known(new_tenant(), ["ü"]) == 0
+
+
 async def test_events_up_to_the_instant_are_read_once(ports: Ports) -> None:
     tenant = new_tenant()
     first = event("ü", "view", at=NOW_MS - 10, page="a", nested={"n": 1.5})

@@ -10,6 +10,7 @@ from segops_common.core.faults import NO_FAULTS
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
+from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
@@ -56,6 +57,7 @@ def use_cases_of(
             definitions=definitions, publications=harness.publications, results=harness.run_results, admission=gate
         ),
         observed=ClickHouseObservedEvents(clickhouse=harness.clickhouse),
+        profile_events=ClickHouseProfileEvents(clickhouse=harness.clickhouse),
         service_token=SERVICE_TOKEN,
     )
 

@@ -47,7 +47,6 @@ async def changes(engine: AsyncEngine, segment: Json) -> list[StaticMembersChang
         (NDJSON, '"a"\r\n\n{"user_id": "b\\n\\u00e9"}\n"c"', ["a", "b\né", "c"]),
         (CSV, '\ufeffplan,user_id\nfree,a\n"pro, ""new""","b ""c"""\n', ["a", 'b "c"']),
         (CSV, "user_id\na\n", ["a"]),
-        (CSV, "a\nb\n", ["a", "b"]),
         (CSV, "user_id\n", []),
     ],
 )
@@ -76,7 +75,12 @@ async def test_a_change_queues_a_run_of_its_version(client: httpx.AsyncClient, e
     assert changed.status_code == 202
     assert changed.headers["etag"] == '"3"'
     added = await client.post(path + "members/", content=b'"c"\n', headers=NDJSON)
-    assert added.json() == {"status": "queued", "run_id": changed.json()["run_id"], "version": 4, "accepted": 1}
+    assert {name: added.json()[name] for name in ("status", "run_id", "version", "accepted")} == {
+        "status": "queued",
+        "run_id": changed.json()["run_id"],
+        "version": 4,
+        "accepted": 1,
+    }
     _, nothing, first, last, more = await changes(engine, segment)
     assert (nothing.list_version, nothing.base_version, nothing.replace, nothing.add) == (2, 1, False, ())
     assert [
@@ -132,14 +136,13 @@ async def test_a_large_list_is_published_in_portions(client: httpx.AsyncClient, 
             },
         ),
         (NDJSON, "x" * 70_000, {("body[line 1]", "wrong-length")}),
-        (CSV, "name,plan\na,free\n", {("body[line 1]", "missing"), ("body[line 2]", "missing")}),
+        (CSV, "name,plan\na,free\n", {("body[line 1]", "missing-header")}),
         (
             CSV,
             'plan,user_id\nfree\n"a,b\nx,"y"z\n',
             {
                 ("body[line 2]", "missing"),
                 ("body[line 3]", "malformed-csv"),
-                ("body[line 4]", "malformed-csv"),
             },
         ),
         (JSON, '{"user_ids": ["a", 5, ""]}', {("user_ids[1]", "wrong-type"), ("user_ids[2]", "wrong-length")}),
@@ -237,6 +240,56 @@ async def test_an_upload_that_is_repeated_with_its_key_is_stored_once(
     assert answers[0].json() == answers[1].json()
     assert answers[1].headers["idempotency-replayed"] == "true"
     assert len(await changes(engine, segment)) == 2
+
+
+async def test_the_answer_says_what_was_understood(client: httpx.AsyncClient) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    body = "email;User ID\nx@y; a\nx@y;b\nx@y;c\nx@y;d\n"
+    put = await client.put(path, content=body.encode("utf-16"), headers=CSV)
+    # Membership is unreachable in these tests, so nothing is said about known users.
+    assert put.json()["understood"] == {
+        "format": "csv",
+        "encoding": "utf-16",
+        "delimiter": ";",
+        "column": "User ID",
+        "first_user_ids": ["a", "b", "c"],
+        "trimmed": 1,
+        "known": None,
+    }
+    bare = await client.post(path, params={"header": "none"}, content=b"e\nf\n", headers=CSV)
+    assert (bare.json()["accepted"], bare.json()["understood"]["column"]) == (2, None)
+
+
+@pytest.mark.parametrize("body", ["", '"user-1"'])
+async def test_a_list_that_shrinks_by_more_than_half_needs_confirmation(
+    client: httpx.AsyncClient, engine: AsyncEngine, body: str
+) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    four = json.dumps({"user_ids": ["a", "b", "c", "d"]})
+    assert (await client.put(path, content=four, headers=JSON)).status_code == 202
+    content = body or json.dumps({"user_ids": []})
+    headers = NDJSON if body else JSON
+    refused = await client.put(path, content=content, headers=headers)
+    assert (refused.status_code, slug(refused)) == (409, "confirmation-required")
+    assert "4 users" in refused.json()["detail"]
+    assert len(await changes(engine, segment)) == 2
+    confirmed = await client.put(path, params={"confirm": "true"}, content=content, headers=headers)
+    assert confirmed.status_code == 202
+    assert len(await changes(engine, segment)) == 3
+
+
+async def test_half_of_a_list_needs_no_confirmation(client: httpx.AsyncClient) -> None:
+    segment = await static(client)
+    path = f"/api/segments/{segment['id']}/members/"
+    for users in (["a", "b", "c"], ["a", "b"], ["a"], ["a", "b", "c"]):
+        put = await client.put(path, content=json.dumps({"user_ids": users}), headers=JSON)
+        assert put.status_code == 202
+    added = await client.post(path, content=b'"d"\n"e"\n', headers=NDJSON)
+    assert added.status_code == 202
+    refused = await client.put(path, content=json.dumps({"user_ids": ["a", "b"]}), headers=JSON)
+    assert slug(refused) == "confirmation-required"
 
 
 async def test_concurrent_uploads_are_all_stored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from random import Random
 
 import pytest
 from starlette.requests import ClientDisconnect
 
-from segops_common.core.problems import MalformedRequest, PayloadTooLarge, UnsupportedMedia, ValidationFailed
-from segops_common.web.request.lines import MAX_LINE_BYTES, MAX_STREAM_BYTES, lines_of, stream_body
+from segops_common.core.problems import MalformedRequest, PayloadTooLarge, UnsupportedMedia
+from segops_common.web.request.lines import MAX_STREAM_BYTES, stream_body
 from tests.unit.web.wire import Wire
 
 GZIP = {"content-encoding": "gzip"}
@@ -73,21 +73,3 @@ async def test_a_wrong_encoding_is_refused(body: bytes) -> None:
         await read(Wire(iter([body])), **GZIP)
     with pytest.raises(UnsupportedMedia):
         await read(Wire(iter([body])), **{"content-encoding": "br"})
-
-
-async def pieces_of(body: bytes, size: int) -> AsyncIterator[bytes]:
-    for piece in cut(body, size):
-        yield piece
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 100])
-async def test_lines_are_found_wherever_the_body_is_cut(size: int) -> None:
-    lines = [line async for lines in lines_of(pieces_of(b"a\r\n\nbc\n\xc3\xa9\r\nlast", size)) for line in lines]
-    assert lines == [b"a", b"", b"bc", "é".encode(), b"last"]
-
-
-async def test_a_line_without_end_is_given_up() -> None:
-    with pytest.raises(ValidationFailed) as refused:
-        async for _ in lines_of(pieces_of(b"a\nb\n" + bytes(MAX_LINE_BYTES + PIECE), 1000)):
-            pass
-    assert refused.value.errors[0].path == "body[line 3]"

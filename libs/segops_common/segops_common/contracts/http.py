@@ -19,6 +19,7 @@ MEMBERSHIP_PREFIX = "/api/segments/membership"
 JWKS_PATH = "/api/auth/.well-known/jwks.json"
 INTROSPECT_PATH = "/internal/introspect/"
 OBSERVED_PATH = "/internal/observed/"
+KNOWN_USERS_PATH = "/internal/known-users/"
 """Where membership describes a tenant's events."""
 AUTH_INVALIDATION_CHANNEL = "segops:auth:purge"
 """The Redis channel on which auth publishes changed credentials (`key:<key id>`) and users (`user:<id>`)."""
@@ -65,6 +66,19 @@ class KeyIntrospection(_Message):
 
 
 PropertyKind = Literal["string", "number", "boolean", "array", "object"]
+
+
+class KnownUsersRequest(_Message):
+    """Asks how many of these users a tenant has events of."""
+
+    tenant_id: int
+    user_ids: tuple[str, ...] = Field(max_length=1000)
+
+
+class KnownUsers(_Message):
+    """How many of the users have events."""
+
+    known: int
 
 
 class ObservedRequest(_Message):

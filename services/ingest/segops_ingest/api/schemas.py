@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS
 from segops_ingest.domain.limits import (
     LATEST,
     MAX_BATCH_EVENTS,
@@ -18,11 +19,10 @@ from segops_ingest.domain.limits import (
     MAX_KEYS,
     MAX_MESSAGE_ID_CHARS,
     MAX_NAME_CHARS,
-    MAX_PROFILE_ID_CHARS,
     OLDEST,
 )
 
-_NOT_BLANK = r"\S"
+_NOT_BLANK = r"[^\s\x1c-\x1f\u180e\u200b-\u200d\u2060\ufeff]"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 _TIMESTAMP = (
     f"When it happened: RFC 3339 with a zone, stored with milliseconds, at most {OLDEST.days} days in the past and "

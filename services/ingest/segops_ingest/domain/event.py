@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from segops_common.contracts.events import RESERVED_EVENT_TYPES, EventKind
 from segops_common.core.ids import Ids, message_id_from, uuid7_time
+from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS, is_blank
 from segops_ingest.domain.instants import TimestampRange, from_rfc3339, warehouse_text
 from segops_ingest.domain.limits import (
     MAX_EVENT_TYPE_CHARS,
     MAX_MESSAGE_ID_CHARS,
     MAX_NAME_CHARS,
-    MAX_PROFILE_ID_CHARS,
 )
 from segops_ingest.domain.refusal import EventRefused, quoted
 
@@ -144,7 +144,7 @@ def _check_fields(call: Any, shape: CallShape) -> None:
 def _text(call: dict[str, Any], name: str, max_chars: int) -> str:
     """Return the field, or '' if the call does not have it."""
     value = call.get(name)
-    if type(value) is str and 0 < len(value) <= max_chars and "\0" not in value and not value.isspace():
+    if type(value) is str and 0 < len(value) <= max_chars and "\0" not in value and not is_blank(value):
         return value
     if name not in call:
         return ""
@@ -158,7 +158,7 @@ def _refused_text(value: Any, name: str, max_chars: int) -> EventRefused:
         return EventRefused(name, "wrong-length", f"must be 1 to {max_chars} characters")
     if "\0" in value:
         return EventRefused(name, "nul-character", "must not contain U+0000")
-    return EventRefused(name, "blank", "must not be blank")
+    return EventRefused(name, "blank", "must have a visible character")
 
 
 def _event_type(call: dict[str, Any]) -> str:

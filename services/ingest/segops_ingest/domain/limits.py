@@ -12,7 +12,6 @@ MAX_KEYS: Final = 2000
 MAX_DEPTH: Final = 16
 """Levels of objects and arrays in `payload`, `traits` or `context`, itself included."""
 
-MAX_PROFILE_ID_CHARS: Final = 256
 MAX_EVENT_TYPE_CHARS: Final = 200
 MAX_MESSAGE_ID_CHARS: Final = 128
 MAX_NAME_CHARS: Final = 200

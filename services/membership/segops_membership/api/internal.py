@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from segops_common.contracts.http import OBSERVED_PATH, ObservedEvents, ObservedRequest
+from segops_common.contracts.http import (
+    KNOWN_USERS_PATH,
+    OBSERVED_PATH,
+    KnownUsers,
+    KnownUsersRequest,
+    ObservedEvents,
+    ObservedRequest,
+)
 from segops_common.core.problems import Unavailable
 from segops_common.web.services_only import internal_router
 from segops_membership.api.dependencies import UseCasesOfApp, use_cases_of
@@ -18,5 +25,14 @@ async def read_observed_events(use_cases: UseCasesOfApp, body: ObservedRequest) 
     """Return the event types of a tenant, and the properties of the given types."""
     try:
         return await use_cases.observed.read(body.tenant_id, body.event_types)
+    except EngineUnavailable as error:
+        raise Unavailable("Events cannot be read now. Retry.", retry_after_s=1) from error
+
+
+@router.post(KNOWN_USERS_PATH)
+async def count_known_users(use_cases: UseCasesOfApp, body: KnownUsersRequest) -> KnownUsers:
+    """Return how many of the users have events."""
+    try:
+        return KnownUsers(known=await use_cases.profile_events.count_known(body.tenant_id, body.user_ids))
     except EngineUnavailable as error:
         raise Unavailable("Events cannot be read now. Retry.", retry_after_s=1) from error

@@ -9,16 +9,14 @@ from fastapi import APIRouter, Query
 from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
+from segops_common.web.profile_id import ProfileId
 from segops_language import InstantText
 from segops_language.values.instants import to_ms
 from segops_membership.api.dependencies import MembershipReader, TenantId, UseCasesOfApp
-from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, MAX_USER_ID_CHARS
+from segops_membership.api.schemas.bases import EXAMPLE_INSTANT
 from segops_membership.api.schemas.lookup import FROM_CACHE, FROM_WAREHOUSE, IN_NO_SEGMENT, Membership
 
-UserIdQuery = Annotated[
-    str,
-    Query(min_length=1, max_length=MAX_USER_ID_CHARS, description="Compared byte by byte.", examples=["user-123"]),
-]
+UserIdQuery = Annotated[ProfileId, Query(description="Compared byte by byte.", examples=["user-123"])]
 AsOfQuery = Annotated[
     InstantText | None,
     Query(

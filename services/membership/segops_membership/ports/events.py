@@ -22,6 +22,10 @@ class ProfileEvents(Protocol):
         """Return whether the profile has any event at or before the instant."""
         ...
 
+    async def count_known(self, tenant_id: int, profile_ids: Collection[str]) -> int:
+        """Return how many of these profiles have events."""
+        ...
+
     async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
         """Return its events at or before the instant, each once, in no particular order. Raises TooManyEvents."""
         ...

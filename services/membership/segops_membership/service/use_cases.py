@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from segops_membership.ports.events import ObservedEventsReader
+from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import Previews
@@ -20,4 +20,5 @@ class UseCases:
     previews: Previews
     overlaps: Overlaps
     observed: ObservedEventsReader
+    profile_events: ProfileEvents
     service_token: str = field(repr=False)

@@ -62,6 +62,8 @@ class Segment:
     created_at: datetime
     updated_at: datetime
     referenced_by: tuple[int, ...] = ()
+    list_size: int = 0
+    """Of a static segment: at most so many users are in its list. A repeated id counts each time."""
 
     def apply(self, change: Change, at: datetime) -> Segment:
         """Return the changed segment; this object itself when the change has no effect."""

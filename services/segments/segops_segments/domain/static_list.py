@@ -1,4 +1,4 @@
-"""The list of a static segment: valid user ids, and the messages that publish a change of the list."""
+"""The list of a static segment: its size, and the messages that publish a change of the list."""
 
 from __future__ import annotations
 
@@ -9,22 +9,15 @@ from typing import Final
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_segments.domain.segment import Segment
 
-MAX_USER_ID_CHARS: Final = 256
 MAX_USER_IDS: Final = 10_000_000
 """The limit of one upload."""
 PORTION_BYTES: Final = 128 * 1024
 """The size of a portion. The event log takes 1 MiB: enough if every character becomes an escape of six bytes."""
 
 
-def user_id_fault(value: object) -> tuple[str, str] | None:
-    """Return the code and detail for an invalid user id, else None. The rules are those for ids in events."""
-    if type(value) is not str:
-        return "wrong-type", "must be text"
-    if not 0 < len(value) <= MAX_USER_ID_CHARS:
-        return "wrong-length", f"must have 1 to {MAX_USER_ID_CHARS} characters"
-    if "\0" in value:
-        return "nul-character", "must not contain U+0000"
-    return ("blank", "must not be blank") if value.isspace() else None
+def needs_confirmation(size: int, next_size: int) -> bool:
+    """Return whether a replacement is so much smaller that it may be a mistake: empty, or less than half of the list."""
+    return next_size * 2 < size or (next_size == 0 and size > 0)
 
 
 def message_bytes(user_id: str) -> int:

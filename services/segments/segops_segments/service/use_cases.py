@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from segops_common.core.clock import Clock
+from segops_segments.ports.known_users import KnownUsersReader
 from segops_segments.ports.observed_events import ObservedEventsReader
 from segops_segments.ports.spool import Spool
 from segops_segments.ports.transactions import Store
@@ -30,6 +31,7 @@ class UseCases:
     runs: ReadRuns
     run_stream: RunStream
     static_lists: ChangeStaticLists
+    known_users: KnownUsersReader
     validation: ValidateDefinition
 
     @classmethod
@@ -41,6 +43,7 @@ class UseCases:
         queue: RunQueue,
         spools: Callable[[], AbstractContextManager[Spool]],
         observed_events: ObservedEventsReader,
+        known_users: KnownUsersReader,
     ) -> UseCases:
         """Return the use cases over these adapters."""
         return cls(
@@ -50,5 +53,6 @@ class UseCases:
             runs=ReadRuns(store=store),
             run_stream=RunStream(store=store, clock=clock),
             static_lists=ChangeStaticLists(store=store, queue=queue, spools=spools, clock=clock),
+            known_users=known_users,
             validation=ValidateDefinition(store=store, observed_events=observed_events),
         )

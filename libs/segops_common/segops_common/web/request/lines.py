@@ -9,13 +9,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from segops_common.core.problems import (
-    Fault,
-    PayloadTooLarge,
-    RequestTimeout,
-    UnsupportedMedia,
-    ValidationFailed,
-)
+from segops_common.core.problems import PayloadTooLarge, RequestTimeout, UnsupportedMedia
 from segops_common.web.request.body import READ_TIMEOUT_S, malformed_encoding
 
 MAX_STREAM_BYTES: Final = 64 << 20
@@ -54,21 +48,6 @@ async def stream_body(request: Request) -> AsyncIterator[bytes]:
             await asyncio.sleep(0)
     if inflater is not None:
         inflater.end()
-
-
-async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    """Yield the lines of a body in groups, without line ends; the last line may lack one. Raises ValidationFailed."""
-    rest = b""
-    number = 0
-    async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
-            raise _long_line(number + len(lines) + 1)
-        number += len(lines)
-        if lines:
-            yield [line.removesuffix(b"\r") for line in lines]
-    if rest:
-        yield [rest.removesuffix(b"\r")]
 
 
 async def _wire(request: Request) -> AsyncIterator[bytes]:
@@ -124,8 +103,3 @@ def _too_large() -> PayloadTooLarge:
         f"The body must not exceed {MAX_STREAM_BYTES} bytes, or {MAX_INFLATED_STREAM_BYTES} bytes when inflated.",
         headers={"Connection": "close"},
     )
-
-
-def _long_line(number: int) -> ValidationFailed:
-    fault = Fault(f"body[line {number}]", "wrong-length", f"must not exceed {MAX_LINE_BYTES} bytes")
-    return ValidationFailed(f"A line must not exceed {MAX_LINE_BYTES} bytes.", errors=[fault])

@@ -47,6 +47,17 @@ class ClickHouseProfileEvents:
         result = await self._query(sql, bind.values)
         return bool(result.rows) and int(result.rows[0][0]) > 0
 
+    async def count_known(self, tenant_id: int, profile_ids: Collection[str]) -> int:
+        """See the port."""
+        if not profile_ids:
+            return 0
+        bind = Bindings()
+        ids = ", ".join(bind.text(profile_id) for profile_id in sorted(set(profile_ids)))
+        keys = f"arrayMap(id -> xxHash64(id), [{ids}])"
+        rows = f"tenant_id = {bind.integer(tenant_id)} AND user_key IN {keys} AND user_id IN [{ids}]"
+        result = await self._query(select("uniqExact(user_id)", PROFILE_SEEN_TABLE, rows), bind.values)
+        return int(result.rows[0][0])
+
     async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
         """See the port."""
         if not needs.patterns:

@@ -32,6 +32,11 @@ class MemoryProfileEvents:
         first_seen_ms = self._warehouse.tenant(tenant_id).first_seen_ms(profile_id)
         return first_seen_ms is not None and first_seen_ms <= as_of_ms
 
+    async def count_known(self, tenant_id: int, profile_ids: Collection[str]) -> int:
+        """See the port."""
+        events = self._warehouse.tenant(tenant_id).events
+        return sum(1 for profile_id in set(profile_ids) if events.get(profile_id))
+
     async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
         """See the port."""
         stored = self._warehouse.tenant(tenant_id).events.get(profile_id, {}).values()

@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MAX_USER_ID_CHARS: Final = 256
 EXAMPLE_INSTANT: Final = "2026-01-31T09:00:00Z"
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 

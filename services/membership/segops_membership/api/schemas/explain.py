@@ -8,13 +8,14 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 from pydantic.config import JsonDict
 
+from segops_common.web.profile_id import ProfileId
 from segops_language import EXAMPLE, Definition, InstantText, Optional
 from segops_language.events import Event
 from segops_language.model import fault_at
 from segops_language.reference.explain import Explained
 from segops_language.values import parse_text
 from segops_language.values.instants import from_ms
-from segops_membership.api.schemas.bases import MAX_USER_ID_CHARS, Id, RequestBody, Response
+from segops_membership.api.schemas.bases import Id, RequestBody, Response
 from segops_membership.service.analysis.explain import MembershipExplanation
 
 _EVIDENCE: Final[JsonDict] = {
@@ -67,9 +68,7 @@ class ExplainRequest(RequestBody):
     )
 
     tenant: Id
-    user_id: Annotated[
-        str, Field(min_length=1, max_length=MAX_USER_ID_CHARS, description="A user id or an anonymous id.")
-    ]
+    user_id: Annotated[ProfileId, Field(description="A user id or an anonymous id.")]
     segment_id: Optional[Id] = Field(
         default=None,
         description="The segment to explain. With a `definition`: the segment that the definition is for.",

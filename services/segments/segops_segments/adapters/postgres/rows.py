@@ -16,7 +16,7 @@ from segops_segments.domain.run import Outcome, Run, RunPart
 from segops_segments.domain.segment import NewSegment, Segment, Version, definition_bytes
 
 _outcomes: Final[TypeAdapter[Outcome]] = TypeAdapter(Outcome)
-_SEGMENT_COLUMNS: Final = ("id", "tenant_id", "name", "segment_type", "description", "refresh", "version")
+_SEGMENT_COLUMNS: Final = ("id", "tenant_id", "name", "segment_type", "description", "refresh", "version", "list_size")
 _JSON_COLUMNS: Final = ("outcome", "problem", "progress")
 _PART_COLUMNS: Final = tuple(
     column.name for column in runs.columns if column.name not in ("id", "tenant_id", *_JSON_COLUMNS)

@@ -81,7 +81,12 @@ class SegmentWrites(SessionWrites, SegmentReads):
 
     async def save_segment(self, tenant_id: int, segment: Segment) -> None:
         own = (segments.c.tenant_id == tenant_id, segments.c.id == segment.id)
-        values = {**segment_values(segment), "version": segment.version, "updated_at": segment.updated_at}
+        values = {
+            **segment_values(segment),
+            "version": segment.version,
+            "updated_at": segment.updated_at,
+            "list_size": segment.list_size,
+        }
         try:
             await self._session.execute(sa.update(segments).where(*own).values(values))
         except IntegrityError as error:

@@ -22,6 +22,7 @@ segments = sa.Table(
     sa.Column("definition_hash", sa.Text),
     sa.Column("description", sa.Text),
     sa.Column("refresh", sa.Text),
+    sa.Column("list_size", sa.BigInteger),
     sa.Column("version", sa.BigInteger),
     sa.Column("created_at", _TIME),
     sa.Column("updated_at", _TIME),

@@ -1,0 +1,67 @@
+"""Reading what is stored of a tenant from the membership service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from segops_common.contracts.http import (
+    KNOWN_USERS_PATH,
+    OBSERVED_PATH,
+    KnownUsers,
+    KnownUsersRequest,
+    ObservedEvents,
+    ObservedRequest,
+)
+
+_CONNECT_TIMEOUT_S: Final = 0.5
+_READ_TIMEOUT_S: Final = 3.0
+_log = logging.getLogger(__name__)
+A = TypeVar("A", bound=BaseModel)
+
+
+class HttpMembership:
+    """See the ports `ObservedEventsReader` and `KnownUsersReader`. Use it with `async with`, which closes its connections."""
+
+    def __init__(
+        self, *, membership_url: str, service_token: str, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        """`transport` replaces the network."""
+        self._client = httpx.AsyncClient(
+            base_url=membership_url,
+            headers={"Authorization": f"Service {service_token}"},
+            timeout=httpx.Timeout(_READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
+            transport=transport,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def read(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents | None:
+        request = ObservedRequest(tenant_id=tenant_id, event_types=tuple(event_types))
+        return await self._answer(OBSERVED_PATH, request, ObservedEvents)
+
+    async def count(self, tenant_id: int, user_ids: Sequence[str]) -> int | None:
+        request = KnownUsersRequest(tenant_id=tenant_id, user_ids=tuple(user_ids))
+        answer = await self._answer(KNOWN_USERS_PATH, request, KnownUsers)
+        return None if answer is None else answer.known
+
+    async def _answer(self, path: str, request: BaseModel, answer: type[A]) -> A | None:
+        try:
+            response = await self._client.post(path, json=request.model_dump(mode="json"))
+            response.raise_for_status()
+            return answer.model_validate_json(response.content)
+        except (httpx.HTTPError, ValueError) as error:
+            _log.warning("membership does not answer %s: %r", path, error)
+            return None

@@ -1,0 +1,1 @@
+"""Reading uploaded lists of user ids: CSV, NDJSON and JSON."""
