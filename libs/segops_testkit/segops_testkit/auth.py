@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from segops_common.security.introspect import invalid_credential, split_authorization
+from segops_common.security.credentials import split_authorization
+from segops_common.security.introspect import invalid_credential
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 

@@ -21,12 +21,12 @@ from segops_common.core.clock import Clock
 from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.api_keys import fingerprint, looks_valid
 from segops_common.security.cache_invalidation import InvalidationListener
+from segops_common.security.credentials import split_authorization
 from segops_common.security.introspection_cache import Active, AuthDown, Introspection, IntrospectionCache, Rejected
 from segops_common.security.key_set import KeySet
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 
-MAX_HEADER_CHARS = 8192
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 3.0
 _log = logging.getLogger(__name__)
@@ -161,28 +161,6 @@ def key_principal(response: KeyIntrospection) -> KeyPrincipal | None:
         kind=KeyKind(response.kind),
         allowed_origins=frozenset(response.allowed_origins),
     )
-
-
-def split_authorization(authorization: str | None) -> tuple[str, str]:
-    """Return the header's scheme, in lower case, and its credential. Raises Unauthenticated without a usable one."""
-    if not authorization or len(authorization) > MAX_HEADER_CHARS:
-        raise Unauthenticated("`Authorization` must be `Bearer <access token>` or `ApiKey <key>`.")
-    scheme, _, credential = authorization.partition(" ")
-    credential = credential.strip(" ")
-    if scheme.lower() not in ("bearer", "apikey") or not credential:
-        raise Unauthenticated("`Authorization` must be `Bearer <access token>` or `ApiKey <key>`.")
-    _check_scheme(scheme.lower(), credential)
-    return scheme.lower(), credential
-
-
-def _check_scheme(scheme: str, credential: str) -> None:
-    """Raise Unauthenticated for a credential that was sent with the scheme of the other kind."""
-    if scheme == "bearer" and looks_valid(credential):
-        raise Unauthenticated("This looks like an API key: send it as `Authorization: ApiKey …`.", slug="invalid-token")
-    if scheme == "apikey" and credential.startswith("eyJ") and credential.count(".") == 2:
-        raise Unauthenticated(
-            "This looks like an access token: send it as `Authorization: Bearer …`.", slug="invalid-api-key"
-        )
 
 
 def invalid_credential(scheme: str) -> Unauthenticated:

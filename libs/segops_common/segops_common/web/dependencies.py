@@ -10,6 +10,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 
 from segops_common.core.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from segops_common.core.problems import MalformedRequest
+from segops_common.security.credentials import OTHER_KEY_HEADERS, key_in_other_header
 from segops_common.security.introspect import Authenticator
 from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
@@ -34,6 +35,8 @@ async def authenticated(request: Request) -> Principal:
         values = request.headers.getlist("authorization")
         if len(values) > 1:
             raise MalformedRequest("`Authorization` must be given once.")
+        if not values and any(name in request.headers for name in OTHER_KEY_HEADERS):
+            raise key_in_other_header()
         authenticator: Authenticator = request.app.state.authenticator
         caller = request.state.principal = await authenticator.authenticate(values[0] if values else None)
     return caller

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
-from segops_common.security.introspect import invalid_credential, split_authorization
+from segops_common.security.credentials import split_authorization
+from segops_common.security.introspect import invalid_credential
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.security.tokens import AccessToken
 
