@@ -88,6 +88,17 @@ class EventLogContract:
         assert [record.value for record in await log.tail(topic, 1, 2)] == [b"4", b"7"]
         assert list(await log.append_many(topic, [])) == []
 
+    async def test_the_first_record_at_or_after_an_offset_is_read(self, harness: LogHarness) -> None:
+        log, topic = await harness.connect(), new_topic(2)
+        await fill(log, topic, numbers(0, 3), partition=1)
+        records = [await log.first_at(topic, 1, offset) for offset in range(4)]
+        assert [record and (record.offset, record.value) for record in records] == [
+            *((n, value) for n, value in enumerate(numbers(0, 3))),
+            None,
+        ]
+        assert records[0] == (await log.tail(topic, 1, 3))[0]
+        assert await log.first_at(topic, 0, 0) is None
+
     async def test_a_topic_keeps_its_number_of_partitions(self, harness: LogHarness) -> None:
         log, topic = await harness.connect(), new_topic(2)
         await asyncio.gather(log.ensure_topics([topic]), log.ensure_topics([topic]))

@@ -43,7 +43,12 @@ from segops_membership.consumers.static_members import StaticMembers
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.overlaps import Overlaps
-from segops_membership.service.analysis.previews import PREVIEW_LISTS_WAIT_S, PREVIEW_TIMEOUT_S, Previews
+from segops_membership.service.analysis.previews import (
+    PREVIEW_INGEST_WAIT_S,
+    PREVIEW_LISTS_WAIT_S,
+    PREVIEW_TIMEOUT_S,
+    Previews,
+)
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
 from segops_membership.service.compute.run import ComputeRun
@@ -136,7 +141,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             compute = ComputeRun(
                 leases=leases,
                 publications=publications,
-                watermark=LogIngestWatermark(log=log, clock=self._clock),
+                watermark=LogIngestWatermark(log=log, clock=self._clock, wait_s=self._settings.ingest_wait_s),
                 lists=StaticListVersions(lists=lists, clock=self._clock),
                 numbering=self._numbering(leases, engine, clickhouse),
                 evaluation=ClickHouseEvaluation(
@@ -174,7 +179,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         admission = Admission()
         snapshots = Snapshots(
             cache=SnapshotCache(clock=self._clock),
-            watermark=LogIngestWatermark(log=log, clock=self._clock),
+            watermark=LogIngestWatermark(
+                log=log, clock=self._clock, wait_s=min(PREVIEW_INGEST_WAIT_S, self._settings.ingest_wait_s)
+            ),
             lists=lists,
             numbering=self._numbering(self._leases(engine), engine, clickhouse),
             evaluation=ClickHouseEvaluation(

@@ -16,5 +16,7 @@ class Settings(StreamServiceSettings):
     clickhouse_url: str
     tenant_lease_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     """How long a tenant waits for another worker after its own has died. A lease is renewed every third of it."""
+    ingest_wait_s: Annotated[float, Field(ge=0, le=600)] = 30.0
+    """How long a run waits until the events acknowledged before it are stored. Then it goes on, as an incomplete run."""
     evaluation_memory_bytes: Annotated[int, Field(ge=16 * 1024**2)] = 4 * 1024**3
     """Memory that one statement of a run may take in ClickHouse; a larger query is split by user key."""

@@ -8,9 +8,9 @@ from typing import Literal
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import SegmentResult, StaticMembersChanged, SucceededResult
+from segops_common.contracts.jobs import IngestLag, SegmentResult, StaticMembersChanged, SucceededResult
 from segops_membership.domain.predicates import StaticListPredicate
-from segops_membership.domain.publication import Attempt, Publication, SegmentHead, SegmentOutcome
+from segops_membership.domain.publication import Attempt, Difference, Publication, SegmentHead, SegmentOutcome
 from tests.contract.membership.conftest import Ports
 from tests.corpus.builders import NOW, NOW_MS, event
 
@@ -33,8 +33,11 @@ def publication(
     segments: Sequence[SegmentResult] = (segment_result(1),),
     as_of_ms: int = NOW_MS,
     number: int = 0,
+    behind: IngestLag | None = None,
 ) -> Publication:
-    result = SucceededResult(run_id=attempt.run_id, tenant_id=tenant_id, at=NOW, segments=tuple(segments))
+    result = SucceededResult(
+        run_id=attempt.run_id, tenant_id=tenant_id, at=NOW, segments=tuple(segments), behind=behind
+    )
     return Publication(
         tenant_id=tenant_id,
         attempt=attempt,
@@ -53,6 +56,7 @@ def outcome(
     entered: Sequence[int] = (),
     exited: Sequence[int] = (),
     base: SegmentHead | None = None,
+    unreported: Difference | None = None,
 ) -> SegmentOutcome:
     return SegmentOutcome(
         segment_id=segment_id,
@@ -62,6 +66,7 @@ def outcome(
         entered=BitMap(entered),
         exited=BitMap(exited),
         published=True,
+        unreported=unreported,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from segops_common.contracts.jobs import IngestLag
 from segops_membership.domain.digest import Digest
-from segops_membership.domain.publication import Attempt, Publication, SegmentHead, TenantHead
+from segops_membership.domain.publication import NOTHING_REPORTED, Attempt, Publication, SegmentHead, TenantHead
 from segops_membership.ports.tenant_leases import LeaseLost
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import EXPIRED, publication, segment_result
@@ -49,6 +50,23 @@ async def test_the_head_has_the_newest_attempt_of_each_published_segment(ports: 
         1: SegmentHead(Attempt(2, fence), NOW_MS + 1),
         2: SegmentHead(Attempt(1, fence), NOW_MS, digest),
     }
+
+
+async def test_a_head_keeps_the_attempt_that_was_reported_last_until_a_complete_run(ports: Ports) -> None:
+    tenant, lag = new_tenant(), IngestLag(positions=3, seconds=1.5)
+    fence = await ports.leases.acquire(tenant, "a", EXPIRED)
+    reported: list[list[Attempt | None]] = []
+    for run_id, behind in enumerate((lag, lag, None, lag, lag), 1):
+        segments = [segment_result(1), *([segment_result(2)] if run_id > 3 else ())]
+        appended = publication(tenant, Attempt(run_id, fence), base=run_id - 1, segments=segments, behind=behind)
+        await ports.publications.append(tenant, appended)
+        stored = await ports.publications.find(tenant, run_id)
+        assert stored is not None
+        assert stored.result.behind == behind
+        head = (await ports.publications.head(tenant)).segments
+        reported.append([segment.reported for _, segment in sorted(head.items())])
+    last, nothing = Attempt(3, fence), NOTHING_REPORTED
+    assert reported == [[nothing], [nothing], [None], [last, nothing], [last, nothing]]
 
 
 async def test_an_old_lease_appends_nothing(ports: Ports) -> None:

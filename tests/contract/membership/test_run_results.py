@@ -7,7 +7,7 @@ import xxhash
 from pyroaring import BitMap
 
 from segops_membership.domain.digest import Digest
-from segops_membership.domain.publication import Attempt, SegmentHead
+from segops_membership.domain.publication import Attempt, Difference, SegmentHead
 from segops_membership.ports.errors import EngineUnavailable
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import number_users, outcome, publication, segment_result
@@ -79,3 +79,23 @@ async def test_changes_have_the_ids_of_users_who_entered_and_exited(ports: Ports
         for user_id in change.user_ids
     ]
     assert sorted(changes) == [(1, "ada", "entered"), (1, "bob", "exited"), (1, "cyd", "exited")]
+
+
+async def test_changes_are_since_the_members_that_were_reported_last(ports: Ports) -> None:
+    tenant = new_tenant()
+    numbers = await number_users(ports, tenant, "ada", "bob", "cyd")
+    ada, bob, cyd = (numbers[name] for name in ("ada", "bob", "cyd"))
+    outcomes = [
+        outcome(1, [ada], unreported=Difference(BitMap([ada]), BitMap([bob]))),
+        outcome(2, [bob], entered=[bob], unreported=Difference(BitMap(), BitMap([ada]))),
+        outcome(3, [cyd], entered=[cyd]),
+        outcome(4, [cyd], entered=[cyd], unreported=Difference(BitMap(), BitMap())),
+    ]
+    await ports.results.write_outcomes(tenant, ATTEMPT, outcomes, NOW_MS, NOW)
+    visible = publication(tenant, ATTEMPT, segments=[segment_result(id) for id in (1, 2, 3, 4)], number=1)
+    changes = [
+        (change.segment_id, user_id, change.change)
+        async for change in ports.results.changes(tenant, visible)
+        for user_id in change.user_ids
+    ]
+    assert sorted(changes) == [(1, "ada", "entered"), (1, "bob", "exited"), (2, "ada", "exited"), (3, "cyd", "entered")]

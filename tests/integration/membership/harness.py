@@ -171,6 +171,7 @@ async def opened(
     lease_s: float = 10,
     event_log_url: str = "",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    ingest_wait_s: float = 30,
 ) -> AsyncIterator[MembershipHarness]:
     """Open a worker and an API, with an event log in memory unless one is given."""
     clock = SystemClock()
@@ -214,7 +215,7 @@ async def opened(
         compute=ComputeRun(
             leases=lease_holder,
             publications=publications,
-            watermark=LogIngestWatermark(log=log, clock=clock),
+            watermark=LogIngestWatermark(log=log, clock=clock, wait_s=ingest_wait_s),
             lists=StaticListVersions(lists=lists, clock=clock, wait_s=0.2),
             numbering=numbering,
             evaluation=ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes),

@@ -151,11 +151,11 @@ class MembershipInMemory:
             signal=self.cache,
             faults=self.faults,
         )
-        watermark = MemoryIngestWatermark()
+        self.watermark = MemoryIngestWatermark()
         self.compute = ComputeRun(
             leases=self.holder,
             publications=self.publications,
-            watermark=watermark,
+            watermark=self.watermark,
             lists=self.list_versions,
             numbering=self.numbering,
             evaluation=self.evaluation,
@@ -165,7 +165,7 @@ class MembershipInMemory:
         )
         self.snapshots = Snapshots(
             cache=SnapshotCache(clock=self.clock),
-            watermark=watermark,
+            watermark=self.watermark,
             lists=self.list_versions,
             numbering=self.numbering,
             evaluation=self.evaluation,

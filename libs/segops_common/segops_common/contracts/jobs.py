@@ -90,6 +90,16 @@ class SegmentResult(_Message):
     published: bool = Field(default=True, description="False when the run is of an instant before what is published.")
 
 
+class IngestLag(_Message):
+    """How far the warehouse was behind the events that were acknowledged before a run read them.
+
+    Both are None when the event log did not answer, so that nobody knows.
+    """
+
+    positions: int | None = Field(description="Records of the event log that were not stored yet.")
+    seconds: float | None = Field(description="The age of the oldest of them.")
+
+
 class SegmentFailure(_Message):
     """Why a run failed for one of its segments."""
 
@@ -119,12 +129,16 @@ class RunningResult(_RunReport):
 
 
 class SucceededResult(_RunReport):
-    """Final: the run has results; `failures` are the segments for which it failed nevertheless."""
+    """Final: the run has results; `failures` are the segments for which it failed nevertheless.
+
+    A run that is `behind` is incomplete: it could not see every event that was acknowledged before it.
+    """
 
     status: Literal["succeeded"] = "succeeded"
     segments: tuple[SegmentResult, ...] = ()
     failures: tuple[SegmentFailure, ...] = Field(default=(), exclude_if=lambda failures: not failures)
     counts: RunCounts = RunCounts()
+    behind: IngestLag | None = Field(default=None, exclude_if=lambda behind: behind is None)
 
 
 class FailedResult(_RunReport):

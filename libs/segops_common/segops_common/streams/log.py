@@ -225,6 +225,13 @@ class EventLog(Protocol):
         """Return the last `limit` records of a partition, oldest first, outside any group. Raises `LogUnavailable`."""
         ...
 
+    async def first_at(self, topic: Topic, partition: int, offset: int) -> Record | None:
+        """Return the first stored record at or after an offset, outside any group; None when there is none.
+
+        Raises `LogUnavailable`.
+        """
+        ...
+
     async def check(self) -> None:
         """Raise `LogUnavailable` within 5 s unless the log responds; for readiness."""
         ...

@@ -139,6 +139,11 @@ class MemoryEventLog:
         await self.check()
         return tuple(self._engine.records[TopicPartition(topic.name, partition)][-limit:])
 
+    async def first_at(self, topic: Topic, partition: int, offset: int) -> Record | None:
+        """See `EventLog`."""
+        await self.check()
+        return next(iter(self._engine.records[TopicPartition(topic.name, partition)][offset:]), None)
+
     async def check(self) -> None:
         """See `EventLog`."""
         await asyncio.sleep(0)

@@ -191,6 +191,19 @@ def predicates_of(*expressions: Expression) -> frozenset[Predicate]:
     return frozenset(predicates)
 
 
+def reads_events(expression: Expression) -> bool:
+    """Return whether an event may change the members: never in static lists, their unions and intersections."""
+    match expression:
+        case AllOf(parts):
+            return not parts or any(map(reads_events, parts))
+        case AnyOf(parts):
+            return any(map(reads_events, parts))
+        case Reference(expression=referenced):
+            return reads_events(referenced)
+        case predicate:
+            return not isinstance(predicate, StaticListPredicate)
+
+
 def leaves_of(expression: Expression) -> Iterator[Predicate | Reference]:
     """Yield the predicates and references of the expression itself, repeated ones again; references are not followed."""
     pending = [expression]

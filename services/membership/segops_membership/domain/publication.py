@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
-from typing import Literal
+from typing import Final, Literal
 
 from pyroaring import BitMap
 
@@ -26,13 +26,27 @@ class Attempt:
     fence: int
 
 
+NOTHING_REPORTED: Final = Attempt(0, 0)
+"""Stands for the attempt whose members were reported last, before any were."""
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentHead:
-    """The published state of a segment: the attempt that computed it, its instant, and its digest if known."""
+    """The published state of a segment: the attempt that computed it, its instant, and its digest if known.
+
+    `reported` is the attempt whose members the log of changes leads to, where that is another one: changes of an
+    incomplete run are not reported.
+    """
 
     attempt: Attempt
     as_of_ms: int
     digest: Digest | None = None
+    reported: Attempt | None = None
+
+    @property
+    def last_reported(self) -> Attempt:
+        """The attempt whose members the log of changes leads to."""
+        return self.attempt if self.reported is None else self.reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +78,25 @@ def disposition_of(segment: JobSegment, run_id: int, as_of_ms: int, head: Tenant
     return Disposition.RECORD if as_of_ms < published.as_of_ms else Disposition.PUBLISH
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Profiles that entered and exited between two sets of members."""
+
+    entered: BitMap
+    exited: BitMap
+
+    @classmethod
+    def between(cls, before: BitMap, after: BitMap) -> Difference:
+        """Return what leads from one set to the other."""
+        return cls(after - before, before - after)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentOutcome:
-    """The members that a run computed for a segment, and the difference from the published ones."""
+    """The members that a run computed for a segment, and the difference from the published ones.
+
+    `unreported` is the difference from the members that were reported last, where those are not the published ones.
+    """
 
     segment_id: int
     version: int
@@ -75,6 +105,7 @@ class SegmentOutcome:
     entered: BitMap
     exited: BitMap
     published: bool
+    unreported: Difference | None = None
 
     @property
     def changed(self) -> int:
@@ -101,19 +132,31 @@ class SegmentOutcome:
         )
 
 
-def outcome_of(
-    segment: JobSegment, members: BitMap, base: SegmentHead | None, before: BitMap, disposition: Disposition
-) -> SegmentOutcome:
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a segment is compared with: its published state with its members, and the members reported last.
+
+    `reported` is None where those are the published ones.
+    """
+
+    head: SegmentHead | None
+    members: BitMap
+    reported: BitMap | None = None
+
+
+def outcome_of(segment: JobSegment, members: BitMap, base: Base, disposition: Disposition) -> SegmentOutcome:
     """Compare with the published members. A run that is only recorded has no changes."""
     published = disposition is Disposition.PUBLISH
+    difference = Difference.between(base.members, members) if published else Difference(BitMap(), BitMap())
     return SegmentOutcome(
         segment_id=segment.id,
         version=segment.version,
         members=members,
-        base=base,
-        entered=members - before if published else BitMap(),
-        exited=before - members if published else BitMap(),
+        base=base.head,
+        entered=difference.entered,
+        exited=difference.exited,
         published=published,
+        unreported=Difference.between(base.reported, members) if published and base.reported is not None else None,
     )
 
 
@@ -132,6 +175,11 @@ class Publication:
     result: SucceededResult
     number: int = 0
     reported: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run saw every event acknowledged before it; only then its changes are reported."""
+        return self.result.behind is None
 
     @property
     def segments(self) -> Sequence[SegmentResult]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from segops_common.contracts.jobs import IngestLag
+
 
 class IngestWatermark(Protocol):
     """Knows which acknowledged events have reached the warehouse."""
 
-    async def wait_until_ingested(self) -> None:
-        """Return when every event acknowledged before the call is in the warehouse, or after a few seconds.
+    async def wait_until_ingested(self) -> IngestLag | None:
+        """Return None when every event acknowledged before the call is in the warehouse.
 
-        Never raises: an event that is late counts in the next run.
+        Returns how far the warehouse is behind when that takes longer than the adapter waits. Never raises.
         """
         ...

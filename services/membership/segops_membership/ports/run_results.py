@@ -45,5 +45,8 @@ class RunResults(Protocol):
         ...
 
     def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[MemberChanges]:
-        """Yield every change of a publication with user ids, in portions that fit in memory."""
+        """Yield what to report of a publication with user ids, in portions that fit in memory.
+
+        That are the changes since the members that were reported last, which are usually the published ones.
+        """
         ...

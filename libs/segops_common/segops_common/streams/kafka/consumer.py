@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -196,22 +196,41 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def read_tail(*, bootstrap: str, source: TopicPartition, limit: int) -> Sequence[Record]:
     """Return the last records of a partition, oldest first, outside any group."""
+    async with _reader(bootstrap, source) as (consumer, begin, end):
+        return await _read(consumer, _kafka(source), range(max(begin, end - limit), end))
+
+
+async def read_first(*, bootstrap: str, source: TopicPartition, offset: int) -> Record | None:
+    """Return the first stored record at or after an offset, outside any group; None when there is none."""
+    async with _reader(bootstrap, source) as (consumer, begin, end):
+        first = max(begin, offset)
+        records = await _read(consumer, _kafka(source), range(first, min(first + 1, end)))
+    return records[0] if records else None
+
+
+@asynccontextmanager
+async def _reader(bootstrap: str, source: TopicPartition) -> AsyncIterator[tuple[AIOKafkaConsumer, int, int]]:
+    """Yield a consumer of the partition, and its first and next offset. The block must end within some seconds."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     partition = _kafka(source)
-    records: list[Record] = []
     try:
         async with answering(_START_S, KafkaError):
             await consumer.start()
             consumer.assign([partition])
             end = (await consumer.end_offsets([partition]))[partition]
-            begin = max(end - limit, (await consumer.beginning_offsets([partition]))[partition])
-            consumer.seek(partition, begin)
-            while begin + len(records) < end:
-                batches = await consumer.getmany(timeout_ms=500)
-                records += [record_of(record) for record in batches.get(partition, ())]
+            yield consumer, (await consumer.beginning_offsets([partition]))[partition], end
     finally:
         await stop_bounded(consumer.stop, consumer._client.close)
-    return tuple(records[:limit])
+
+
+async def _read(consumer: AIOKafkaConsumer, partition: KafkaPartition, part: range) -> Sequence[Record]:
+    """Return the records with these offsets."""
+    records: list[Record] = []
+    consumer.seek(partition, part.start)
+    while len(records) < len(part):
+        batches = await consumer.getmany(timeout_ms=500)
+        records += [record_of(record) for record in batches.get(partition, ())]
+    return tuple(records[: len(part)])
 
 
 def record_of(record: ConsumerRecord[bytes, bytes]) -> Record:

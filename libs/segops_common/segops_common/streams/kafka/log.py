@@ -15,7 +15,7 @@ from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.deadline import answering
-from segops_common.streams.kafka.consumer import GroupTimes, KafkaLogConsumer, read_tail
+from segops_common.streams.kafka.consumer import GroupTimes, KafkaLogConsumer, read_first, read_tail
 from segops_common.streams.kafka.positions import KafkaPositions
 from segops_common.streams.kafka.producer import SupervisedProducer
 from segops_common.streams.log import (
@@ -104,6 +104,11 @@ class KafkaEventLog:
         """See `EventLog`."""
         source = TopicPartition(topic.name, partition)
         return await read_tail(bootstrap=self._bootstrap, source=source, limit=limit)
+
+    async def first_at(self, topic: Topic, partition: int, offset: int) -> Record | None:
+        """See `EventLog`."""
+        source = TopicPartition(topic.name, partition)
+        return await read_first(bootstrap=self._bootstrap, source=source, offset=offset)
 
     async def check(self) -> None:
         """See `EventLog`."""

@@ -186,6 +186,13 @@ class ValkeyEventLog:
             response = await self._redis.xrevrange(stream_key(TopicPartition(topic.name, partition)), count=limit)
         return tuple(record_of(*entry) for entry in reversed(cast(Entries, response)))
 
+    async def first_at(self, topic: Topic, partition: int, offset: int) -> Record | None:
+        """See `EventLog`."""
+        key = stream_key(TopicPartition(topic.name, partition))
+        async with answering(_COMMAND_S, RedisError):
+            response = cast(Entries, await self._redis.xrange(key, min=f"0-{offset + 1}", count=1))
+        return record_of(*response[0]) if response else None
+
     async def check(self) -> None:
         """See `EventLog`."""
         async with answering(_ATTEMPT_S, RedisError):

@@ -169,9 +169,7 @@ class ClickHouseRunResults:
 
     async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[MemberChanges]:
         """See the port. Reads a few bitmaps and user ids at a time."""
-        segment_ids = [
-            segment.segment_id for segment in publication.result.segments if segment.entered or segment.exited
-        ]
+        segment_ids = await self._segments_to_report(tenant_id, publication.attempt)
         for segments in _portions(segment_ids, _OUTCOMES_AT_ONCE):
             changes = await self._changed_numbers(tenant_id, publication.attempt, segments)
             # User ids are read by ranges of the user's key: so each profile is read once, not once a range of numbers.
@@ -183,11 +181,18 @@ class ClickHouseRunResults:
                     for portion in _portions(bitmap & numbers, _CHANGES_AT_ONCE):
                         yield MemberChanges(segment_id, change, [user_ids[n] for n in portion])
 
+    async def _segments_to_report(self, tenant_id: int, attempt: Attempt) -> Sequence[int]:
+        has_changes = f"{_OF_ATTEMPT} AND (has_unreported OR entered > 0 OR exited > 0)"
+        result = await self._query(
+            select("segment_id", _SOURCE, has_changes, "ORDER BY segment_id"), _attempt_values(tenant_id, attempt)
+        )
+        return [int(segment_id) for (segment_id,) in result.rows]
+
     async def _changed_numbers(
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int]
     ) -> Sequence[tuple[int, Literal["entered", "exited"], BitMap]]:
         result = await self._query(
-            select(f"segment_id, {_base64('entered_members')}, {_base64('exited_members')}", _SOURCE, _OF_SEGMENTS),
+            select(f"segment_id, {_base64(_ENTERED)}, {_base64(_EXITED)}", _SOURCE, _OF_SEGMENTS),
             {**_attempt_values(tenant_id, attempt), "segments": segments},
         )
         changes: list[tuple[int, Literal["entered", "exited"], BitMap]] = []
@@ -210,7 +215,7 @@ class ClickHouseRunResults:
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int], part: int, parts: int
     ) -> dict[int, str]:
         """Return the ids, by number, of users who entered or exited one of the segments and have a key in that part."""
-        bitmaps = select("arrayJoin([entered_members, exited_members]) AS changed", _SOURCE, _OF_SEGMENTS)
+        bitmaps = select(f"arrayJoin([{_ENTERED}, {_EXITED}]) AS changed", _SOURCE, _OF_SEGMENTS)
         changed = select("groupBitmapMergeState(changed)", f"({bitmaps})")
         condition = (
             "tenant_id = {tenant:UInt64} AND user_key BETWEEN {first:UInt64} AND {last:UInt64}"
@@ -234,6 +239,9 @@ class ClickHouseRunResults:
 
 # FINAL gives one row for each attempt and segment, even when a repeated insert is not merged yet.
 _SOURCE: Final = "segment_runs FINAL"
+# What is reported of an attempt.
+_ENTERED: Final = "if(has_unreported, unreported_entered, entered_members)"
+_EXITED: Final = "if(has_unreported, unreported_exited, exited_members)"
 
 
 def _attempt_values(tenant_id: int, attempt: Attempt) -> dict[str, Any]:
@@ -251,11 +259,15 @@ def _outcome_line(common: Mapping[str, object], outcome: SegmentOutcome) -> byte
         "entered": len(outcome.entered),
         "exited": len(outcome.exited),
     }
-    bitmaps = (
+    bitmaps = [
         ("members", outcome.members),
         ("entered_members", outcome.entered),
         ("exited_members", outcome.exited),
-    )
+    ]
+    if outcome.unreported is not None:
+        plain["has_unreported"] = True
+        bitmaps.append(("unreported_entered", outcome.unreported.entered))
+        bitmaps.append(("unreported_exited", outcome.unreported.exited))
     states = b"".join(b',"%s":%s' % (name.encode(), state_as_json(bitmap)) for name, bitmap in bitmaps)
     return json.dumps(plain).encode()[:-1] + states + b"}\n"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.domain.digest import Digest
-from segops_membership.domain.publication import Publication, SegmentHead, TenantHead
+from segops_membership.domain.publication import NOTHING_REPORTED, Publication, SegmentHead, TenantHead
 from segops_membership.ports.tenant_leases import LeaseLost
 
 
@@ -57,7 +57,10 @@ class MemoryPublicationLog:
         chain.run_id = attempt.run_id
         for segment in publication.segments:
             digest = None if segment.digest is None else Digest.parse(segment.digest)
-            chain.segments[segment.segment_id] = SegmentHead(attempt, publication.as_of_ms, digest)
+            before = chain.segments.get(segment.segment_id)
+            last = NOTHING_REPORTED if before is None else before.last_reported
+            reported = None if publication.is_complete else last
+            chain.segments[segment.segment_id] = SegmentHead(attempt, publication.as_of_ms, digest, reported)
         return numbered
 
     async def mark_visible(self, tenant_id: int, run_id: int) -> None:

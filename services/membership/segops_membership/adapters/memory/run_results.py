@@ -81,7 +81,7 @@ class MemoryRunResults:
     async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[MemberChanges]:
         """See the port. Yields one portion for each segment and kind of change."""
         for segment in publication.result.segments:
-            for change, user_ids in self._changes_of(tenant_id, segment.segment_id, publication.attempt):
+            for change, user_ids in self._unreported(tenant_id, segment.segment_id, publication.attempt):
                 if user_ids:
                     yield MemberChanges(segment.segment_id, change, user_ids)
 
@@ -91,6 +91,16 @@ class MemoryRunResults:
         outcome = self._outcomes[tenant_id, segment_id, attempt]
         yield "entered", self._user_ids(tenant_id, outcome.entered)
         yield "exited", self._user_ids(tenant_id, outcome.exited)
+
+    def _unreported(
+        self, tenant_id: int, segment_id: int, attempt: Attempt
+    ) -> Iterable[tuple[Literal["entered", "exited"], Sequence[str]]]:
+        difference = self._outcomes[tenant_id, segment_id, attempt].unreported
+        if difference is None:
+            yield from self._changes_of(tenant_id, segment_id, attempt)
+            return
+        yield "entered", self._user_ids(tenant_id, difference.entered)
+        yield "exited", self._user_ids(tenant_id, difference.exited)
 
     def _user_ids(self, tenant_id: int, numbers: BitMap) -> list[str]:
         return [user_id for user_id, n in self._warehouse.tenant(tenant_id).numbers.items() if n in numbers]

@@ -22,16 +22,21 @@ _MOVE_HEAD: Final = sa.text("""
     ON CONFLICT (tenant_id) DO UPDATE SET run_id = excluded.run_id, number = h.number + 1
     WHERE h.run_id = :base_run_id RETURNING number""")
 _MOVE_SEGMENT: Final = sa.text("""
-    INSERT INTO membership.segment_heads (tenant_id, segment_id, run_id, fence, as_of_ms, digest)
-    VALUES (:tenant_id, :segment_id, :run_id, :fence, :as_of_ms, :digest)
+    INSERT INTO membership.segment_heads AS h
+        (tenant_id, segment_id, run_id, fence, as_of_ms, digest, reported_run_id, reported_fence)
+    VALUES (:tenant_id, :segment_id, :run_id, :fence, :as_of_ms, :digest,
+        CASE WHEN NOT :is_complete THEN 0 END, CASE WHEN NOT :is_complete THEN 0 END)
     ON CONFLICT (tenant_id, segment_id) DO UPDATE
-    SET run_id = excluded.run_id, fence = excluded.fence, as_of_ms = excluded.as_of_ms, digest = excluded.digest""")
+    SET run_id = excluded.run_id, fence = excluded.fence, as_of_ms = excluded.as_of_ms, digest = excluded.digest,
+        reported_run_id = CASE WHEN NOT :is_complete THEN coalesce(h.reported_run_id, h.run_id) END,
+        reported_fence = CASE WHEN NOT :is_complete THEN coalesce(h.reported_fence, h.fence) END""")
 _LINK: Final = sa.text("""
     INSERT INTO membership.publications (tenant_id, run_id, fence, number, base_run_id, as_of_ms, at, result)
     VALUES (:tenant_id, :run_id, :fence, :number, :base_run_id, :as_of_ms, :at, CAST(:result AS jsonb))""")
 _HEAD: Final = sa.text("SELECT run_id, number FROM membership.tenant_heads WHERE tenant_id = :tenant_id")
 _SEGMENT_HEADS: Final = sa.text("""
-    SELECT segment_id, run_id, fence, as_of_ms, digest FROM membership.segment_heads WHERE tenant_id = :tenant_id""")
+    SELECT segment_id, run_id, fence, as_of_ms, digest, reported_run_id, reported_fence
+    FROM membership.segment_heads WHERE tenant_id = :tenant_id""")
 _PUBLICATION: Final = sa.text("SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id")
 _NOT_VISIBLE: Final = sa.text("""
     SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND NOT shown ORDER BY number""")
@@ -81,6 +86,7 @@ class PostgresPublicationLog:
             "base_run_id": publication.base_run_id,
             "as_of_ms": publication.as_of_ms,
             "at": publication.at,
+            "is_complete": publication.is_complete,
         }
         async with transaction(self._engine) as session:
             fence = await session.scalar(_HOLD_FENCE, values)
@@ -117,7 +123,8 @@ class PostgresPublicationLog:
 
 def _segment_head(row: sa.Row[Any]) -> SegmentHead:
     digest = None if row.digest is None else Digest.parse(row.digest)
-    return SegmentHead(Attempt(row.run_id, row.fence), row.as_of_ms, digest)
+    reported = None if row.reported_run_id is None else Attempt(row.reported_run_id, row.reported_fence)
+    return SegmentHead(Attempt(row.run_id, row.fence), row.as_of_ms, digest, reported)
 
 
 def _publication(row: sa.Row[Any]) -> Publication:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.config import JsonDict
 
+from segops_common.contracts.jobs import IngestLag
 from segops_language import EXAMPLE, Definition, InstantText, Optional
 from segops_language.values.instants import from_ms
 from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, Id, RequestBody, Response
@@ -23,6 +24,8 @@ EXAMPLE_READING: Final[JsonDict] = {
     "predicates": 3,
     "cached_predicates": 2,
     "pending_profiles": 0,
+    "incomplete": False,
+    "behind": None,
 }
 AS_OF: Final = (
     "Evaluate as of this instant. Default: now, or an instant at most 5 s ago. "
@@ -103,6 +106,20 @@ class SqlRead(Response):
         )
 
 
+class BehindRead(Response):
+    """How far the warehouse was behind the acknowledged events. Null: unknown, because the event log did not answer."""
+
+    positions: int | None = Field(
+        description="Records of the event log that were not stored yet; a record has many events."
+    )
+    seconds: float | None = Field(description="The age of the oldest of them.")
+
+    @classmethod
+    def of(cls, lag: IngestLag) -> BehindRead:
+        """Return the response for a lag."""
+        return cls(positions=lag.positions, seconds=lag.seconds)
+
+
 class ReadingRead(Response):
     """What an evaluation read."""
 
@@ -113,8 +130,13 @@ class ReadingRead(Response):
     cached_predicates: int = Field(description="How many of them were cached, and not read again.")
     pending_profiles: int = Field(
         description="New profiles that are left out of every number, because a run holds the tenant. "
-        "0 means that the response is exact; otherwise ask again in a moment."
+        "When it is not 0, ask again in a moment."
     )
+    incomplete: bool = Field(
+        description="True when events that were acknowledged before the request were not stored in time, so they do not "
+        "count. Ask again when they are."
+    )
+    behind: BehindRead | None = Field(description="How far the warehouse was behind; null when it was not.")
 
 
 def reading_fields(reading: Reading) -> dict[str, object]:
@@ -126,6 +148,8 @@ def reading_fields(reading: Reading) -> dict[str, object]:
         "predicates": len(reading.members),
         "cached_predicates": reading.cached_predicates,
         "pending_profiles": reading.pending_profiles,
+        "incomplete": reading.behind is not None,
+        "behind": None if reading.behind is None else BehindRead.of(reading.behind),
     }
 
 

@@ -32,6 +32,8 @@ from segops_membership.service.static_lists import StaticListVersions
 SAMPLE_SIZE: Final = 10
 PREVIEW_TIMEOUT_S: Final = 30
 """Limit of each statement in the warehouse."""
+PREVIEW_INGEST_WAIT_S: Final = 4.0
+"""How long to wait until acknowledged events are stored. Then the preview goes on, and says that it is incomplete."""
 PREVIEW_LISTS_WAIT_S: Final = 2.0
 """How long to wait for the list of a static segment that was changed just now."""
 _TOTAL_TIMEOUT_S: Final = 50

@@ -9,6 +9,7 @@ from typing import Final
 
 from pyroaring import BitMap
 
+from segops_common.contracts.jobs import IngestLag
 from segops_common.core.clock import Clock
 from segops_membership.domain.predicates import Predicate
 
@@ -29,6 +30,7 @@ class Snapshot:
     universe: BitMap
     pending_profiles: int
     created: float
+    behind: IngestLag | None = None
     members: dict[Predicate, BitMap] = field(default_factory=dict)
     size_bytes: int = 0
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from pyroaring import BitMap
 
+from segops_common.contracts.jobs import IngestLag
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_language.values.instants import to_ms
@@ -29,7 +30,8 @@ _CLOCK_SKEW_MS: Final = 5_000
 class Reading:
     """The members of predicates as of an instant, how many of the predicates were cached, and the cost of the others.
 
-    `pending_profiles` have no number yet and are left out everywhere, because a run holds the tenant.
+    `pending_profiles` have no number yet and are left out everywhere, because a run holds the tenant. `behind` says how
+    far the warehouse was behind the events acknowledged before; None: it had them all.
     """
 
     as_of_ms: int
@@ -37,6 +39,7 @@ class Reading:
     members: Mapping[Predicate, BitMap]
     cached_predicates: int
     pending_profiles: int
+    behind: IngestLag | None
     rows_read: int
     bytes_read: int
 
@@ -100,6 +103,7 @@ class Snapshots:
             members={predicate: snapshot.members[predicate] for predicate in predicates},
             cached_predicates=len(predicates) - len(uncached),
             pending_profiles=snapshot.pending_profiles,
+            behind=snapshot.behind,
             rows_read=rows_read,
             bytes_read=bytes_read,
         )
@@ -108,7 +112,7 @@ class Snapshots:
         self, tenant_id: int, as_of_ms: int, lists: Collection[StaticListPredicate]
     ) -> tuple[Snapshot, int, int]:
         """Read the universe, before any predicate: so every profile in it has a number when predicates are read."""
-        await self._watermark.wait_until_ingested()
+        behind = await self._watermark.wait_until_ingested()
         pending = await self._numbering.number_pending_if_free(tenant_id, lists)
         created = self._clock.monotonic()
         result = await self._evaluation.evaluate(tenant_id, (), as_of_ms)
@@ -117,8 +121,10 @@ class Snapshots:
             as_of_ms=as_of_ms,
             universe=result.universe,
             pending_profiles=pending,
+            behind=behind,
             created=created,
         )
-        if not pending:
+        # What lacks something is read anew by the next request.
+        if not pending and behind is None:
             self._cache.keep(snapshot)
         return snapshot, result.rows_read, result.bytes_read

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -12,17 +12,29 @@ from pyroaring import BitMap
 from segops_common.contracts.jobs import (
     ComputeJob,
     FailedResult,
+    IngestLag,
     JobSegment,
     RunCounts,
     RunProblem,
     RunProgress,
+    SegmentResult,
+    SucceededResult,
 )
 from segops_common.core.clock import Clock
 from segops_language.values.instants import to_ms
-from segops_membership.domain.predicates import Expression, Predicate, StaticListPredicate, predicates_of
+from segops_membership.domain.predicates import (
+    Expression,
+    Predicate,
+    StaticListPredicate,
+    predicates_of,
+    reads_events,
+)
 from segops_membership.domain.publication import (
+    NOTHING_REPORTED,
+    Base,
     Disposition,
     Publication,
+    SegmentHead,
     SegmentOutcome,
     TenantHead,
     disposition_of,
@@ -175,6 +187,8 @@ class ComputeRun:
         async with progress_reported(
             partial(self._report_progress, task), self._clock, total=len(predicates)
         ) as progress:
+            progress.enter("numbering")
+            behind = await self._wait_until_ingested(compiled)
             result = await self._evaluate(task, compiled, predicates, progress)
             progress.enter("comparing")
             refused = {predicate: run_problems.refused(error) for predicate, error in result.refused.items()}
@@ -182,16 +196,21 @@ class ComputeRun:
             if compiled.all_failed():
                 await self._publisher.report_result(task.reports.failed(compiled.failures))
                 return
-            outcomes = await self._compare(task, compiled, result)
+            outcomes = await self._compare(task, compiled, result, is_complete=behind is None)
             progress.enter("publishing")
-            await self._publish(task, outcomes, _counts(result), compiled.failures)
+            report = partial(task.reports.succeeded, counts=_counts(result), failures=compiled.failures, behind=behind)
+            await self._publish(task, outcomes, report)
+
+    async def _wait_until_ingested(self, compiled: _Compiled) -> IngestLag | None:
+        """Return how far the warehouse is behind. Segments that no event can change do not wait."""
+        if any(map(reads_events, compiled.expressions.values())):
+            return await self._watermark.wait_until_ingested()
+        return None
 
     async def _evaluate(
         self, task: _Task, compiled: _Compiled, predicates: frozenset[Predicate], progress: Progress
     ) -> EvaluationResult:
         tenant_id = task.job.tenant_id
-        progress.enter("numbering")
-        await self._watermark.wait_until_ingested()
         await self._numbering.number_pending(task.lease, compiled.lists)
         progress.enter("evaluating")
         result = await self._evaluation.evaluate(
@@ -201,24 +220,46 @@ class ComputeRun:
         await self._lists.check_still_stored(tenant_id, lists)
         return result
 
-    async def _compare(self, task: _Task, compiled: _Compiled, result: EvaluationResult) -> list[SegmentOutcome]:
+    async def _compare(
+        self, task: _Task, compiled: _Compiled, result: EvaluationResult, *, is_complete: bool
+    ) -> list[SegmentOutcome]:
         segments = [segment for segment in compiled.segments if segment.id not in compiled.failures]
-        heads = {segment.id: task.head.segments[segment.id] for segment in segments if segment.id in task.head.segments}
-        before = await self._results.published_members(task.job.tenant_id, heads) if heads else {}
+        bases = await self._bases(task, [segment.id for segment in segments], is_complete=is_complete)
         referred: dict[int, ReferencedSegment] = {}
         return [
             outcome_of(
                 segment,
                 members(compiled.expressions[segment.id], result.members, result.universe, referred),
-                heads.get(segment.id),
-                before.get(segment.id, _NO_MEMBERS),
+                bases[segment.id],
                 task.disposition(segment),
             )
             for segment in segments
         ]
 
+    async def _bases(self, task: _Task, segment_ids: Sequence[int], *, is_complete: bool) -> Mapping[int, Base]:
+        """Return what segments are compared with; only a complete run is also compared with what was reported."""
+        heads = {id: task.head.segments[id] for id in segment_ids if id in task.head.segments}
+        published = await self._members(task, heads)
+        last = {id: replace(head, attempt=head.last_reported) for id, head in heads.items() if head.reported}
+        stored = {id: head for id, head in last.items() if is_complete and head.attempt != NOTHING_REPORTED}
+        reported = await self._members(task, stored)
+        return {
+            id: Base(
+                heads.get(id),
+                published.get(id, _NO_MEMBERS),
+                reported.get(id, _NO_MEMBERS) if is_complete and id in last else None,
+            )
+            for id in segment_ids
+        }
+
+    async def _members(self, task: _Task, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
+        return await self._results.published_members(task.job.tenant_id, heads) if heads else {}
+
     async def _publish(
-        self, task: _Task, outcomes: Sequence[SegmentOutcome], counts: RunCounts, failures: Mapping[int, RunProblem]
+        self,
+        task: _Task,
+        outcomes: Sequence[SegmentOutcome],
+        report: Callable[[tuple[SegmentResult, ...]], SucceededResult],
     ) -> None:
         now = self._clock.now()
         attempt = task.lease.attempt(task.job.run_id)
@@ -230,7 +271,7 @@ class ComputeRun:
             base_run_id=task.head.run_id,
             as_of_ms=task.as_of_ms,
             at=now,
-            result=task.reports.succeeded(segments, counts, failures),
+            result=report(segments),
         )
         if publication.segments:
             await self._publisher.append(task.lease, publication)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from segops_common.contracts.jobs import (
     FailedResult,
+    IngestLag,
     RunCounts,
     RunningResult,
     RunProblem,
@@ -56,9 +57,14 @@ class RunReports:
         )
 
     def succeeded(
-        self, segments: tuple[SegmentResult, ...], counts: RunCounts, failures: Mapping[int, RunProblem]
+        self,
+        segments: tuple[SegmentResult, ...],
+        *,
+        counts: RunCounts,
+        failures: Mapping[int, RunProblem],
+        behind: IngestLag | None,
     ) -> SucceededResult:
-        """Return the report of a run that has results."""
+        """Return the report of a run that has results; with `behind`, of an incomplete one."""
         return SucceededResult(
             run_id=self.run_id,
             tenant_id=self.tenant_id,
@@ -66,6 +72,7 @@ class RunReports:
             duration_ms=self._duration_ms(),
             segments=segments,
             counts=counts,
+            behind=behind,
             failures=_failures(failures),
         )
 

@@ -71,12 +71,20 @@ class Publisher:
             await self._publications.mark_visible(tenant_id, publication.attempt.run_id)
 
     async def report(self, lease: Lease, publication: Publication) -> None:
-        """Report the result, then every change that was not reported before. Raises LeaseLost."""
+        """Report the result, then every change that was not reported before. Raises LeaseLost.
+
+        An incomplete run reports no changes: the next complete one reports the difference from what was reported last.
+        """
         if publication.reported:
             return
         self._faults.reach("before_result")
         await self._reporter.report_result(publication.result)
         self._faults.reach("after_result")
+        if publication.is_complete:
+            await self._report_changes(lease, publication)
+        await self._publications.mark_reported(publication.tenant_id, publication.attempt.run_id)
+
+    async def _report_changes(self, lease: Lease, publication: Publication) -> None:
         reported = await self._reported_before(publication)
         self._faults.reach("before_announce")
         async for changes in self._results.changes(publication.tenant_id, publication):
@@ -84,7 +92,6 @@ class Publisher:
             await self._reporter.report_changes(publication, _without(reported, changes))
             self._faults.reach("amid_announce")
         self._faults.reach("after_announce")
-        await self._publications.mark_reported(publication.tenant_id, publication.attempt.run_id)
 
     async def _reported_before(self, publication: Publication) -> Collection[ReportedChange]:
         """Return what a worker that crashed has reported of the publication."""
