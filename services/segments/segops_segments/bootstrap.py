@@ -19,6 +19,7 @@ from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
+from segops_common.streams.sink_progress import SinkProgress
 from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_segments.adapters.files.spool import file_spool
@@ -26,6 +27,7 @@ from segops_segments.adapters.http.membership import HttpMembership
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.adapters.postgres.tables import SCHEMA
+from segops_segments.consumers.catch_up import catch_up_timer
 from segops_segments.consumers.hourly_scheduler import hourly_timer
 from segops_segments.consumers.outbox_relay import deletion_timer, relay_timer
 from segops_segments.consumers.results import ResultsHandler
@@ -34,6 +36,7 @@ from segops_segments.consumers.timer import Timer
 from segops_segments.service.apply_results import ApplyResults
 from segops_segments.service.outbox_relay import RelayOutbox
 from segops_segments.service.run_queue import RunQueue
+from segops_segments.service.schedule.catch_up import RepeatIncompleteRuns
 from segops_segments.service.schedule.hourly_runs import RequestHourlyRuns
 from segops_segments.service.schedule.silent_runs import ReviveSilentRuns
 from segops_segments.service.use_cases import UseCases
@@ -98,6 +101,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 relay_timer(relay),
                 deletion_timer(relay),
                 hourly_timer(RequestHourlyRuns(store=store, clock=self._clock, queue=queue)),
+                catch_up_timer(
+                    RepeatIncompleteRuns(store=store, queue=queue, progress=SinkProgress(log=log, clock=self._clock))
+                ),
                 silent_runs_timer(ReviveSilentRuns(store=store, clock=self._clock, queue=queue)),
             )
             yield OutboxWorker(timers, {"postgres": partial(check_postgres, engine), "event-log": log.check})

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from segops_common.contracts.jobs import ComputeJob, ComputeResultMessage, RunProblem
+from segops_common.streams.log import EventLog
+from segops_common.streams.memory import MemoryEventLog
+from segops_common.streams.sink_progress import SinkProgress
 from segops_language import Group
 from segops_segments.adapters.memory.store import MemoryStore
 from segops_segments.domain.run import RunPart
@@ -16,6 +19,7 @@ from segops_segments.service.apply_results import ApplyResults
 from segops_segments.service.read_runs import ReadRuns
 from segops_segments.service.request_runs import RequestRuns
 from segops_segments.service.run_queue import RunQueue
+from segops_segments.service.schedule.catch_up import RepeatIncompleteRuns
 from segops_segments.service.schedule.hourly_runs import RequestHourlyRuns
 from segops_segments.service.schedule.silent_runs import ReviveSilentRuns
 from segops_segments.service.segments.delete_segment import DeleteSegment
@@ -31,7 +35,9 @@ PROBLEM: Final = RunProblem(type="t", title="t", detail="d")
 class RunsHarness:
     """Creates segments and requests runs, and plays the relay and the compute worker."""
 
-    def __init__(self, *, store: MemoryStore | None = None, segments_at_once: int = 500) -> None:
+    def __init__(
+        self, *, store: MemoryStore | None = None, log: EventLog | None = None, segments_at_once: int = 500
+    ) -> None:
         self.clock = ManualClock(START)
         self.store = MemoryStore() if store is None else store
         self.queue = RunQueue(clock=self.clock, lease=LEASE)
@@ -42,6 +48,10 @@ class RunsHarness:
         self.results = ApplyResults(store=self.store, queue=self.queue, lease=LEASE)
         self.hourly_runs = RequestHourlyRuns(
             store=self.store, clock=self.clock, queue=self.queue, segments_at_once=segments_at_once
+        )
+        self.log = MemoryEventLog(clock=self.clock) if log is None else log
+        self.incomplete_runs = RepeatIncompleteRuns(
+            store=self.store, queue=self.queue, progress=SinkProgress(log=self.log, clock=self.clock)
         )
         self.silent_runs = ReviveSilentRuns(store=self.store, clock=self.clock, queue=self.queue)
 
@@ -71,6 +81,10 @@ class RunsHarness:
         """Request runs of these segments; without any, of all segments of tenant 1."""
         ids = [segment.id for segment in segments] or None
         return await self.requests.request_many(1, ids, as_of=as_of, by="user:1")
+
+    async def request_tenant(self, tenant_id: int) -> Sequence[RunPart]:
+        """Request runs of all segments of a tenant."""
+        return await self.requests.request_many(tenant_id, None, as_of=None, by="user:1")
 
     async def delete(self, segment: Segment, *, expected: int | None = None) -> None:
         """Delete a segment."""

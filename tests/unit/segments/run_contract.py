@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final, get_args
 
-from segops_common.contracts.jobs import RunCounts, RunProblem
+from segops_common.contracts.jobs import IngestLag, RunCounts, RunProblem
 from segops_segments.domain.hourly import is_due
+from segops_segments.domain.incomplete import must_be_repeated
 from segops_segments.domain.run import Outcome, Run, RunPart, RunState
 from segops_segments.domain.segment import Refresh, Segment, SegmentType
 from segops_segments.ports.transactions import WriteUnit
@@ -47,7 +48,15 @@ class RunContract(StoreContract):
                 attempts=3,
                 lease_until=NOW,
                 message_id=5,
-                outcome=Outcome(size=1, entered=2, exited=3, counts=RunCounts(universe=4), duration_ms=5),
+                references={7: 2, 9: 1},
+                outcome=Outcome(
+                    size=1,
+                    entered=2,
+                    exited=3,
+                    counts=RunCounts(universe=4),
+                    duration_ms=5,
+                    behind=IngestLag(positions=6, seconds=None),
+                ),
                 problem=RunProblem(type="t", title="t", detail="d"),
             )
         async with stored.reading() as unit:
@@ -195,6 +204,27 @@ class ScheduleContract(StoreContract):
             await add_run(unit, *due, as_of=NOW + timedelta(seconds=1))
         assert tenant not in await stored.due_tenants(NOW, 1000)
 
+    async def test_segments_of_incomplete_runs_are_those_of_the_domain_rule(self, stored: Stored, tenant: int) -> None:
+        random = Random(11)
+        expected: list[Segment] = []
+        async with stored.writing(tenant) as unit:
+            for number in range(60):
+                segment = await add_segment(unit, tenant, f"{number}", refresh="manual", segment_type="rule")
+                parts = await add_random_outcomes(unit, segment, random)
+                if random.random() < 0.1:
+                    await unit.delete_segment(tenant, segment.id, NOW)
+                elif must_be_repeated(parts):
+                    expected.append(segment)
+        assert 5 < len(expected) < 30
+        async with stored.reading() as unit:
+            assert list(await unit.incomplete_segments(tenant, 100)) == expected
+            assert list(await unit.incomplete_segments(tenant, 2)) == expected[:2]
+            assert list(await unit.incomplete_segments(tenant + 1_000_000, 100)) == []
+        assert [owner for owner in await stored.incomplete_tenants(10_000) if owner == tenant] == [tenant]
+        async with stored.writing(tenant) as unit:
+            await add_run(unit, *expected)
+        assert tenant not in await stored.incomplete_tenants(10_000)
+
     async def test_due_segments_are_those_of_the_domain_rule(self, stored: Stored, tenant: int) -> None:
         random = Random(20)
         tenants = [tenant, *(new_tenant() for _ in range(2))]
@@ -254,3 +284,16 @@ async def add_random_runs(unit: WriteUnit, segment: Segment, random: Random) -> 
         if not fixed:
             shared.append(as_of)
     return max(shared, default=None)
+
+
+async def add_random_outcomes(unit: WriteUnit, segment: Segment, random: Random) -> list[RunPart]:
+    """Store up to four runs in random states, some of them incomplete; return the segment's parts."""
+    states: Sequence[RunState] = ("running", "succeeded", "succeeded", "succeeded", "failed", "superseded")
+    parts: list[RunPart] = []
+    for _ in range(random.randrange(5)):
+        state = random.choice(states)
+        behind = IngestLag(positions=3, seconds=1.5) if random.random() < 0.6 else None
+        outcome = Outcome(published=random.random() < 0.7, behind=behind) if state == "succeeded" else None
+        run = await add_run(unit, segment, fixed=random.random() < 0.4)
+        parts += (await save_parts(unit, run, state=state, outcome=outcome)).parts
+    return parts

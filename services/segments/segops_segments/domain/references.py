@@ -92,6 +92,17 @@ def _fits(segments: int, carried: Collection[int], graph: Graph) -> bool:
     return segments <= MAX_SEGMENTS_OF_A_RUN and references <= MAX_REFERENCES and total_bytes <= MAX_TOTAL_BYTES
 
 
+def reached_from(segment_id: int, definitions: Mapping[int, Group]) -> frozenset[int]:
+    """Return the other segments with a definition that the segment leads to, directly or through others."""
+    reached: set[int] = set()
+    pending = [segment_id]
+    while pending:
+        new = {referred for _, referred in segments_in(definitions[pending.pop()])} & definitions.keys() - reached
+        reached |= new
+        pending += new
+    return frozenset(reached - {segment_id})
+
+
 def unknown_segment(path: str) -> Fault:
     """Return the fault of an id that the tenant has no segment of; the same for ids of other tenants."""
     return Fault(path, "segment-not-found", "must be the id of a segment of this tenant")

@@ -14,6 +14,7 @@ from segops_common.contracts.jobs import (
     ComputeJob,
     ComputeResult,
     FailedResult,
+    IngestLag,
     JobSegment,
     RunCounts,
     RunningResult,
@@ -52,6 +53,7 @@ class Outcome:
     """The result of a part that succeeded; sizes count profiles.
 
     `published` is false when the run read the events at an earlier instant than the members that were being served.
+    `behind` is set when the run was incomplete: it could not see every event that was acknowledged before it.
     """
 
     size: int = 0
@@ -61,6 +63,7 @@ class Outcome:
     duration_ms: int = 0
     digest: str | None = None
     published: bool = True
+    behind: IngestLag | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,8 @@ class RunPart:
 
     `version` is the number of the version that is evaluated. `message_id` is the outbox message that dispatched the run
     last, and None while the run waits for an earlier one to start. A part that sends no sign of life until
-    `lease_until` is dispatched again.
+    `lease_until` is dispatched again. `references` maps each segment that the definition leads to to the number of the
+    version that is evaluated for it; None: not dispatched yet, or dispatched before this was recorded.
     """
 
     run_id: int
@@ -100,6 +104,7 @@ class RunPart:
     attempts: int = 0
     lease_until: datetime | None = None
     message_id: int | None = None
+    references: Mapping[int, int] | None = None
     outcome: Outcome | None = None
     problem: RunProblem | None = None
     progress: RunProgress | None = None
@@ -208,6 +213,13 @@ class Run:
         """
         self._require_queued()
         return self._change_open(lambda part: replace(part, message_id=message_id))
+
+    def with_references(self, numbers: Mapping[int, Mapping[int, int]]) -> Run:
+        """Record which versions of other segments the message about the open parts carries, for each part's segment.
+
+        Raises InvalidTransition without open parts.
+        """
+        return self._change_open(lambda part: replace(part, references=numbers[part.segment_id]))
 
     def renew(self, as_of: datetime, versions: Mapping[int, int]) -> Run:
         """Move a queued run forward, so that it serves a later request as well.
@@ -374,6 +386,7 @@ def _outcome(part: RunPart, result: SucceededResult) -> Outcome:
         duration_ms=result.duration_ms,
         digest=own.digest,
         published=own.published,
+        behind=result.behind,
     )
 
 

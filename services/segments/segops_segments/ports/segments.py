@@ -33,6 +33,10 @@ class SegmentReader(Protocol):
         """Return the segments that are due by `domain.hourly.is_due`, ascending by id."""
         ...
 
+    async def incomplete_segments(self, tenant_id: int, limit: int) -> Sequence[Segment]:
+        """Return the segments that are computed again by `domain.incomplete`, ascending by id."""
+        ...
+
     async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
         """Return the ids of rule segments whose definition has this content hash, ascending."""
         ...

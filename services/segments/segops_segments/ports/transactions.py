@@ -45,6 +45,10 @@ class Store(Protocol):
         """Return tenants with segments that are due by `domain.hourly.is_due`, each once."""
         ...
 
+    async def incomplete_tenants(self, limit: int) -> Sequence[int]:
+        """Return tenants with segments that are computed again by `domain.incomplete`, each once."""
+        ...
+
     async def silent_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         """Return (tenant, run) of runs that are silent at `now` and whose message was sent, the most overdue first."""
         ...

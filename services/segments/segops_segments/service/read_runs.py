@@ -38,5 +38,8 @@ class ReadRuns:
         async with self._store.reading() as unit:
             served = await unit.served_run(segment.tenant_id, segment.id)
             settled = await unit.settled_run(segment.tenant_id, segment.id)
-            newest = await unit.newest_versions(segment.tenant_id, {segment.id: segment.version})
-        return serving_status(served, settled, newest[segment.id].number)
+            read = () if served is None else served.references or ()
+            at_most = {**dict.fromkeys(read, NEWEST), segment.id: segment.version}
+            newest = await unit.newest_versions(segment.tenant_id, at_most)
+        numbers = {segment_id: version.number for segment_id, version in newest.items()}
+        return serving_status(served, settled, numbers[segment.id], numbers)

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from segops_common.core.clock import Clock
 from segops_language import segments_in
-from segops_segments.domain.references import portions
+from segops_segments.domain.references import portions, reached_from
 from segops_segments.domain.run import Run, RunPart, RunRequest
-from segops_segments.domain.segment import Segment
+from segops_segments.domain.segment import Segment, Version
 from segops_segments.ports.transactions import WriteUnit
 
 
@@ -46,8 +46,8 @@ class RunQueue:
 
     async def dispatch(self, unit: WriteUnit, run: Run) -> Run:
         """Put a job for the open parts of the run into the outbox."""
-        message_id = await self._put_job(unit, run)
-        dispatched = run.dispatch(message_id, self._clock.now() + self._lease)
+        message_id, carried = await self._put_job(unit, run)
+        dispatched = carried.dispatch(message_id, self._clock.now() + self._lease)
         await unit.save_run(run.tenant_id, run, dispatched)
         return dispatched
 
@@ -71,7 +71,7 @@ class RunQueue:
     async def _withdraw_from(self, unit: WriteUnit, run: Run, segment_id: int, at: datetime) -> None:
         after = run.withdraw(segment_id, at)
         if after.open_parts and run.message_id is not None:
-            after = after.replace_message(await self._put_job(unit, after))
+            after = await self._replace_job(unit, after)
         await unit.save_run(run.tenant_id, run, after)
         await self.release(unit, run.tenant_id, [part.segment_id for part in after.open_parts])
 
@@ -101,7 +101,7 @@ class RunQueue:
             return None
         renewed = run.renew(as_of, versions)
         if run.message_id is not None:
-            renewed = renewed.replace_message(await self._put_job(unit, renewed))
+            renewed = await self._replace_job(unit, renewed)
         await unit.save_run(run.tenant_id, run, renewed)
         return renewed
 
@@ -109,13 +109,29 @@ class RunQueue:
         queued = await unit.queued_runs(run.tenant_id, [part.segment_id for part in run.open_parts])
         return all(other.id == run.id for other in queued)
 
-    async def _put_job(self, unit: WriteUnit, run: Run) -> int:
+    async def _replace_job(self, unit: WriteUnit, run: Run) -> Run:
+        message_id, carried = await self._put_job(unit, run)
+        return carried.replace_message(message_id)
+
+    async def _put_job(self, unit: WriteUnit, run: Run) -> tuple[int, Run]:
+        """Return the id of the message, and the run with the versions of other segments that the message carries."""
         versions = await unit.newest_versions(run.tenant_id, {part.segment_id: part.version for part in run.open_parts})
         present = await unit.list_segments((run.tenant_id,), 0, len(versions), among=versions)
         static = {segment.id for segment in present if segment.segment_type == "static"}
         refers_to = {segment_id for version in versions.values() for _, segment_id in segments_in(version.definition)}
         references = await unit.list_reachable(run.tenant_id, refers_to) if refers_to else ()
-        return await unit.put_job(run.tenant_id, run.to_job(versions, static, references))
+        others = await unit.newest_versions(run.tenant_id, {segment.id: segment.version for segment in references})
+        carried = run.with_references(_references_of({**others, **versions}, versions))
+        return await unit.put_job(run.tenant_id, run.to_job(versions, static, references)), carried
+
+
+def _references_of(versions: Mapping[int, Version], own: Collection[int]) -> Mapping[int, Mapping[int, int]]:
+    """Return the number of each version that a segment leads to, for each of `own`."""
+    definitions = {segment_id: version.definition for segment_id, version in versions.items()}
+    return {
+        segment_id: {reached: versions[reached].number for reached in sorted(reached_from(segment_id, definitions))}
+        for segment_id in own
+    }
 
 
 async def _last_queued(unit: WriteUnit, tenant_id: int, segment_ids: Collection[int]) -> Mapping[int, Run]:

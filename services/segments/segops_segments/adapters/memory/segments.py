@@ -28,6 +28,10 @@ class MemorySegments(MemorySession):
         due = {segment.id for segment in self._state.due(not_after)}
         return [segment for segment in self._shown((tenant_id,)) if segment.id in due][:limit]
 
+    async def incomplete_segments(self, tenant_id: int, limit: int) -> Sequence[Segment]:
+        incomplete = {segment.id for segment in self._state.incomplete()}
+        return [segment for segment in self._shown((tenant_id,)) if segment.id in incomplete][:limit]
+
     async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
         rules = [segment for segment in self._shown((tenant_id,)) if segment.segment_type == "rule"]
         return sorted(segment.id for segment in rules if segment.definition_hash == definition_hash)[:limit]

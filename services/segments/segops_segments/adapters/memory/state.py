@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from segops_segments.domain.hourly import is_due
-from segops_segments.domain.run import Run
+from segops_segments.domain.incomplete import must_be_repeated
+from segops_segments.domain.run import Run, RunPart
 from segops_segments.domain.segment import Segment, Version
 from segops_segments.ports.outbox import OutboxMessage
 
@@ -43,6 +44,17 @@ class State:
             segment
             for segment in self.segments.values()
             if segment.id not in self.deleted and is_due(segment, last.get(segment.id), not_after)
+        ]
+
+    def incomplete(self) -> list[Segment]:
+        """Return the segments of all tenants that are computed again because their run was incomplete."""
+        parts: defaultdict[int, list[RunPart]] = defaultdict(list)
+        for part in (part for run in self.runs.values() for part in run.parts):
+            parts[part.segment_id].append(part)
+        return [
+            segment
+            for segment in self.segments.values()
+            if segment.id not in self.deleted and must_be_repeated(parts[segment.id])
         ]
 
     def unsent(self) -> list[OutboxMessage]:

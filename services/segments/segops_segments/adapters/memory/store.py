@@ -51,6 +51,9 @@ class MemoryStore:
     async def due_tenants(self, not_after: datetime, limit: int) -> Sequence[int]:
         return list(dict.fromkeys(segment.tenant_id for segment in self._state.due(not_after)))[:limit]
 
+    async def incomplete_tenants(self, limit: int) -> Sequence[int]:
+        return sorted({segment.tenant_id for segment in self._state.incomplete()})[:limit]
+
     async def silent_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         unsent = {message.id for message in self._state.unsent()}
         runs = [run for run in self._state.runs.values() if run.is_silent(now) and run.message_id not in unsent]

@@ -15,9 +15,10 @@ from segops_segments.adapters.postgres.tables import runs
 from segops_segments.domain.run import Outcome, Run, RunPart
 from segops_segments.domain.segment import NewSegment, Segment, Version, definition_bytes
 
+_references: Final = TypeAdapter(dict[int, int])
 _outcomes: Final[TypeAdapter[Outcome]] = TypeAdapter(Outcome)
 _SEGMENT_COLUMNS: Final = ("id", "tenant_id", "name", "segment_type", "description", "refresh", "version", "list_size")
-_JSON_COLUMNS: Final = ("outcome", "problem", "progress")
+_JSON_COLUMNS: Final = ("references", "outcome", "problem", "progress")
 _PART_COLUMNS: Final = tuple(
     column.name for column in runs.columns if column.name not in ("id", "tenant_id", *_JSON_COLUMNS)
 )
@@ -75,6 +76,7 @@ def part_of(row: sa.RowMapping) -> RunPart:
         run_id=row["id"],
         tenant_id=row["tenant_id"],
         **{name: row[name] for name in _PART_COLUMNS},
+        references=None if row["references"] is None else _references.validate_python(row["references"]),
         outcome=None if row["outcome"] is None else _outcomes.validate_python(row["outcome"]),
         problem=None if row["problem"] is None else RunProblem.model_validate(row["problem"]),
         progress=None if row["progress"] is None else RunProgress.model_validate(row["progress"]),
@@ -89,6 +91,7 @@ def runs_of(rows: Iterable[sa.RowMapping]) -> Sequence[Run]:
 def part_values(part: RunPart) -> dict[str, Any]:
     """Return the columns of `runs` without the key."""
     return {name: getattr(part, name) for name in _PART_COLUMNS if name != "segment_id"} | {
+        "references": None if part.references is None else dict(part.references),
         "outcome": None if part.outcome is None else _outcomes.dump_python(part.outcome, mode="json"),
         "problem": None if part.problem is None else part.problem.model_dump(mode="json"),
         "progress": None if part.progress is None else part.progress.model_dump(mode="json"),

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from segops_segments.adapters.postgres.hourly import is_due
+from segops_segments.adapters.postgres.incomplete import must_be_repeated
 from segops_segments.adapters.postgres.references import edge_rows, select_shown_segments
 from segops_segments.adapters.postgres.rows import segment_of, segment_values
 from segops_segments.adapters.postgres.sessions import SessionReads, SessionWrites
@@ -41,6 +42,11 @@ class SegmentReads(SessionReads):
 
     async def due_segments(self, tenant_id: int, not_after: datetime, limit: int) -> Sequence[Segment]:
         own = (segments.c.tenant_id == tenant_id, is_due(not_after))
+        query = select_shown_segments().where(*own).order_by(segments.c.id).limit(limit)
+        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+
+    async def incomplete_segments(self, tenant_id: int, limit: int) -> Sequence[Segment]:
+        own = (segments.c.tenant_id == tenant_id, must_be_repeated())
         query = select_shown_segments().where(*own).order_by(segments.c.id).limit(limit)
         return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
 

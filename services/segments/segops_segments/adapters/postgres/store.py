@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import read_session, write_session
 from segops_segments.adapters.postgres.hourly import is_due
+from segops_segments.adapters.postgres.incomplete import must_be_repeated
 from segops_segments.adapters.postgres.outbox import OutboxWrites
 from segops_segments.adapters.postgres.references import ReferenceReads
 from segops_segments.adapters.postgres.rows import part_of
@@ -55,6 +56,11 @@ class PostgresStore:
 
     async def due_tenants(self, not_after: datetime, limit: int) -> Sequence[int]:
         query = sa.select(segments.c.tenant_id).where(is_due(not_after)).distinct().limit(limit)
+        async with read_session(self._engine) as session:
+            return (await session.execute(query)).scalars().all()
+
+    async def incomplete_tenants(self, limit: int) -> Sequence[int]:
+        query = sa.select(segments.c.tenant_id).where(must_be_repeated()).distinct().limit(limit)
         async with read_session(self._engine) as session:
             return (await session.execute(query)).scalars().all()
 

@@ -63,13 +63,16 @@ runs = sa.Table(
     sa.Column("attempts", sa.Integer),
     sa.Column("lease_until", _TIME),
     sa.Column("message_id", sa.BigInteger),
+    sa.Column("references", sa.JSON(none_as_null=True)),
     sa.Column("outcome", sa.JSON(none_as_null=True)),
     sa.Column("problem", sa.JSON(none_as_null=True)),
     sa.Column("progress", sa.JSON(none_as_null=True)),
 )
-# Literal text without parameters, so that PostgreSQL can use the partial indexes `runs_served` and `runs_settled`.
+# Literal text without parameters, so that PostgreSQL can use the partial indexes `runs_served`, `runs_settled` and
+# `runs_incomplete`.
 SERVED: Final = sa.text("state = 'succeeded' AND (outcome->>'published') IS DISTINCT FROM 'false'")
 SETTLED: Final = sa.text("state IN ('succeeded', 'failed') AND NOT fixed")
+INCOMPLETE: Final = sa.text("state = 'succeeded' AND (outcome->>'behind') IS NOT NULL")
 outbox = sa.Table(
     "outbox",
     _metadata,

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from segops_common.contracts.jobs import RunPhase, RunProblem, RunProgress
+from segops_common.contracts.jobs import IngestLag, RunPhase, RunProblem, RunProgress
 from segops_common.core.pagination import Page
 from segops_segments.api.schemas.bases import AT, ResponseBody
 from segops_segments.domain.run import RunPart, RunState
@@ -37,12 +37,27 @@ RUN: Final[JsonDict] = {
     "entered": 31,
     "exited": 8,
     "published": True,
+    "incomplete": False,
     "universe": 60000,
     "duration_ms": 412,
     "rows_read": 251300,
     "bytes_read": 6031200,
     "digest": "8d0c8f6f2f2f7b1e54a3c1b09e5d7a42",
 }
+
+
+class BehindRead(ResponseBody):
+    """How far the warehouse was behind the acknowledged events. Null: unknown, because the event log did not answer."""
+
+    positions: int | None = Field(
+        description="Records of the event log that were not stored yet; a record has many events."
+    )
+    seconds: float | None = Field(description="The age of the oldest of them.")
+
+    @classmethod
+    def of(cls, lag: IngestLag | None) -> BehindRead | None:
+        """Return the response for a lag; None without one."""
+        return None if lag is None else cls(positions=lag.positions, seconds=lag.seconds)
 
 
 class RunProblemRead(ResponseBody):
@@ -61,7 +76,8 @@ class RunProblemRead(ResponseBody):
 class ServedMembership(ResponseBody):
     """The membership that lookups return for the segment, and whether it is stale.
 
-    A membership is served until a later run publishes a new one. To end staleness, compute the segment.
+    A membership is served until a later run publishes a new one. To end staleness, compute the segment. An incomplete
+    run is repeated without a request, as soon as the events that it lacked are stored.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [MEMBERSHIP]})
@@ -72,7 +88,13 @@ class ServedMembership(ResponseBody):
     size: int | None
     computed_at: datetime | None
     stale: bool
-    stale_reason: StaleReason | None
+    stale_reason: StaleReason | None = Field(
+        description="`reference-changed`: the definition or the list of a segment that this one refers to, directly or"
+        " through others. `run-incomplete`: `behind` says how much was missing."
+    )
+    behind: BehindRead | None = Field(
+        default=None, description="How far behind the acknowledged events the run was; null when it saw them all."
+    )
     problem: RunProblemRead | None = Field(default=None, description="Why the last run failed.")
 
     @classmethod
@@ -87,6 +109,7 @@ class ServedMembership(ResponseBody):
             computed_at=None if run is None else run.finished_at,
             stale=status.reason is not None,
             stale_reason=status.reason,
+            behind=BehindRead.of(status.behind),
             problem=None if status.problem is None else RunProblemRead.of(status.problem),
         )
 
@@ -114,7 +137,10 @@ class RunRead(ResponseBody):
     version: int = Field(description="The segment version whose definition is evaluated.")
     status: RunState
     as_of: datetime
-    requested_by: str = Field(description="`user:<id>`, `key:<id>`, or `schedule` for an hourly run.")
+    requested_by: str = Field(
+        description="`user:<id>`, `key:<id>`, `schedule` for an hourly run, or `catch-up` for the"
+        " repetition of an incomplete run."
+    )
     requested_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -125,6 +151,11 @@ class RunRead(ResponseBody):
         description="Whether the run published its members. False when it read the events at an earlier instant than the"
         " members that were being served."
     )
+    incomplete: bool | None = Field(
+        description="True when events that were acknowledged before the run were not stored in time, so they do not count."
+        " Its changes are reported on `segops.membership-changes` by the next complete run."
+    )
+    behind: BehindRead | None = Field(default=None, description="How far the warehouse was behind an incomplete run.")
     universe: int | None
     duration_ms: int | None
     rows_read: int | None = Field(description="Rows read from the warehouse, for all segments of the run together.")
@@ -157,6 +188,8 @@ class RunRead(ResponseBody):
             entered=None if outcome is None else outcome.entered,
             exited=None if outcome is None else outcome.exited,
             published=None if outcome is None else outcome.published,
+            incomplete=None if outcome is None else outcome.behind is not None,
+            behind=None if outcome is None else BehindRead.of(outcome.behind),
             universe=None if outcome is None else outcome.counts.universe,
             duration_ms=None if outcome is None else outcome.duration_ms,
             rows_read=None if outcome is None else outcome.counts.rows_read,
