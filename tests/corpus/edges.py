@@ -47,12 +47,13 @@ _PRICES: dict[str, tuple[JsonValue, ...]] = {
     "no number": ("x", True, None),
     "nothing": (),
 }
-_TRAITS: dict[str, tuple[tuple[int, str, dict[str, JsonValue]], ...]] = {
-    "set": ((-9, "a", {"plan": "pro"}),),
-    "removed": ((-9, "a", {"plan": "pro"}), (-8, "b", {"plan": None})),
-    "changed": ((-9, "a", {"plan": "free"}), (-8, "b", {"plan": "pro"})),
-    "tie": ((-9, "a", {"plan": "free"}), (-9, "b", {"plan": "pro"})),
-    "later": ((-9, "a", {"plan": "pro"}), (1, "b", {"plan": "free"})),
+_TRAITS: dict[str, tuple[tuple[int, str, dict[str, JsonValue], int], ...]] = {
+    "set": ((-9, "a", {"plan": "pro"}, 0),),
+    "removed": ((-9, "a", {"plan": "pro"}, 0), (-8, "b", {"plan": None}, 0)),
+    "changed": ((-9, "a", {"plan": "free"}, 0), (-8, "b", {"plan": "pro"}, 0)),
+    "tie": ((-9, "a", {"plan": "free"}, 0), (-9, "b", {"plan": "pro"}, 0)),
+    "tie by position": ((-9, "b", {"plan": "free"}, 0), (-9, "a", {"plan": "pro"}, 1)),
+    "later": ((-9, "a", {"plan": "pro"}, 0), (1, "b", {"plan": "free"}, 0)),
 }
 _TIERS: dict[str, tuple[tuple[int, JsonValue], ...]] = {
     "held": ((-10_000, "gold"),),
@@ -75,10 +76,18 @@ _CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
     "begun again at the end": (("step_a", -30_000), ("step_a", -10_000), ("step_b", -10_000)),
     "only begun": (("step_a", -30_000),),
     "the same twice": (("step_a", -30_000), ("step_a", -10_000)),
+    "the same thrice": (("step_a", -30_000), ("step_a", -20_000), ("step_a", -10_000)),
     "long ago": (("step_a", -600_000), ("step_b", -590_000)),
     "three in order": (("step_a", -70_000), ("step_b", -40_000), ("step_c", -10_000)),
     "three, a millisecond late": (("step_a", -70_001), ("step_b", -40_000), ("step_c", -10_000)),
     "three, two at once": (("step_a", -70_000), ("step_b", -10_000), ("step_c", -10_000)),
+}
+
+_AT_ONCE: dict[str, tuple[tuple[str, int, str, int], ...]] = {
+    "by position": (("step_a", -10_000, "M", 300), ("step_b", -10_000, "m", 7)),
+    "by id": (("step_a", -10_000, "z", 0), ("step_b", -10_000, "Z", 0)),
+    "by type": (("step_a", -10_000, "m", 0), ("step_b", -10_000, "m", 0)),
+    "too late": (("step_a", -90_000, "m", 0), ("step_a", -10_000, "z", 0), ("step_b", -10_000, "Z", 0)),
 }
 
 _ASKED_ALONE = ("ping", "beat")
@@ -94,6 +103,11 @@ EVENTS: list[Event] = [
         Event(f"chain {name}", event_type, f"c{i}", NOW_MS + at, {"n": i})
         for name, chain in _CHAINS.items()
         for i, (event_type, at) in enumerate(chain)
+    ),
+    *(
+        Event(f"at once {name}", event_type, id, NOW_MS + at, {"n": event_type == "step_b"}, position)
+        for name, chain in _AT_ONCE.items()
+        for event_type, at, id, position in chain
     ),
     *(Event(f"value {i}", "e", f"m{i}", NOW_MS, {"p": value}) for i, value in enumerate(_VALUES)),
     Event("no value", "e", "m", NOW_MS, {}),
@@ -115,9 +129,14 @@ EVENTS: list[Event] = [
         for p, id in enumerate("aZé0")
     ),
     *(
-        Event(f"traits {name}", "$identify", f"{id}-{name}", NOW_MS + at, traits)
+        Event(f"traits {name}", "$identify", f"{id}-{name}", NOW_MS + at, traits, position)
         for name, history in _TRAITS.items()
-        for at, id, traits in history
+        for at, id, traits, position in history
+    ),
+    # The first step came again, in a request in which it was later than the second step.
+    *(
+        Event("came again", event_type, "again", NOW_MS - 10_000, {}, position)
+        for event_type, position in (("step_a", 0), ("step_b", 1), ("step_a", 2))
     ),
     # Whoever stores every third event twice stores one of each kind twice.
     *(Event(f"{kind} {i}", kind, f"{kind}-{i}", NOW_MS - 5, {}) for kind in _ASKED_ALONE for i in range(3)),
@@ -162,6 +181,11 @@ def _sequence(*types: str, within: str = "60s", where: Sequence[Any] = (), **mor
     return {"type": "event_sequence", "steps": steps, "within": within, **more}
 
 
+def _first_or_last_step(occurrence: str) -> dict[str, Any]:
+    has = [{"property": "n", "operator": "eq", "value": True}]
+    return {"type": "event_match", "event_type": "step_*", "occurrence": occurrence, "has": has}
+
+
 def _held(operator: str, long: str, name: str, *value: Any) -> dict[str, Any]:
     operand = {"value": value[0]} if value else {}
     held_for = {"operator": operator, "duration": long}
@@ -189,6 +213,7 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         *(_match(occurrence, 1, {"property": "q", "operator": "eq", "value": 1}) for occurrence in ("first", "last")),
         *({"type": "sample", "percent": 25.9, "seed": seed} for seed in "abcd"),
         {"type": "sample", "percent": 50},
+        *(_first_or_last_step(occurrence) for occurrence in ("first", "last")),
     ],
     [
         *(_where("p", operator, 5) for operator in ("eq", "neq", "gt", "gte", "lt", "lte")),
@@ -226,5 +251,7 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         *(_held(operator, "10s", "exists") for operator in ("gte", "lt")),
         *(_held(operator, "10s", "eq", value) for operator in ("gte", "lt") for value in ("gold", 5, "5")),
         *(_held(operator, "10s", "neq", "silver") for operator in ("gte", "lt")),
+        _sequence("step_a", "step_a", "step_a"),
+        _sequence("step_a", "step_*", "step_c"),
     ],
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
+
+from pydantic import JsonValue
 
 from segops_language.events import Event, in_order
 
@@ -17,7 +20,7 @@ def sequence_condition(
     """Return a sequence of one profile's events, mostly in their order, within about the time that they took."""
     own = _busy(random, [event for event in events if event.timestamp_ms <= as_of_ms] or events)
     times = {event.timestamp_ms: event for event in own}
-    chosen = list(times.values())
+    chosen = list(times.values()) if random.random() < 0.6 else list({event.identity: event for event in own}.values())
     while len(chosen) < 2 or random.random() < 0.15:
         chosen.append(random.choice(own))
     chosen = sorted(random.sample(chosen, random.randint(2, min(8, len(chosen)))), key=in_order)
@@ -41,6 +44,12 @@ def _busy(random: Random, events: Sequence[Event]) -> list[Event]:
         by_profile.setdefault(event.profile_id, []).append(event)
     busy = [own for own in by_profile.values() if len({event.timestamp_ms for event in own}) > 1]
     return random.choice(busy or list(by_profile.values()))
+
+
+def sent_again(random: Random, event: Event, other: dict[str, JsonValue]) -> Event:
+    """Return another delivery of an event, sometimes from another request or with the other payload."""
+    position = random.choice((event.position, event.position + 1))
+    return replace(event, payload=random.choice((event.payload, other)), position=position)
 
 
 def set_again(calls: Sequence[Event]) -> list[Event]:

@@ -15,7 +15,7 @@ from segops_language.values.instants import from_ms
 from segops_language.values.json import instant, number
 from tests.corpus.filters import BY_FAMILY, families, walk
 from tests.corpus.instants import DAY_MS, NOW_MS
-from tests.corpus.order import held_for, sequence_condition, set_again
+from tests.corpus.order import held_for, sent_again, sequence_condition, set_again
 from tests.corpus.values import ValuesGenerator, aggregate_condition, values_condition
 
 USERS = ("u1", "u'2", "ü3", "{u:String}", "U1")
@@ -134,8 +134,7 @@ _DRAWN = (
     "event_match",
     "event_regularity",
     *("event_sequence",) * 2,
-    "sample",
-    "segment",
+    *("sample", "segment"),
 )
 """What half of the conditions are drawn from; the other half are of traits."""
 _COUNT_BOUNDS = (-1, 0, 0.5, 1, 1, 1.0, 1.5, 2, 2, 3)
@@ -159,7 +158,7 @@ class Scenario:
         self.as_of_ms = random.choice(
             (NOW_MS, NOW_MS, random.choice(self._fresh).timestamp_ms + random.choice((-1, 0, 1)))
         )
-        self.events = self._fresh + [random.choice(self._fresh) for _ in range(random.randint(0, 2))]
+        self.events = self._fresh + [self._repeated() for _ in range(random.randint(0, 2))]
         random.shuffle(self.events)
 
     def definition(self, segment_id: int) -> Group:
@@ -173,11 +172,19 @@ class Scenario:
     def _event(self, index: int) -> Event:
         pick = self._random.choice
         at = NOW_MS + pick(OFFSETS)
-        message_id = f"{pick(MESSAGE_IDS)}-{index}"
+        message_id, position = f"{pick(MESSAGE_IDS)}-{index if index % 3 else 0}", pick((0, 0, 1, 2, 10))
         if self._fresh and self._random.random() < 0.3:
-            return replace(pick(self._fresh), message_id=message_id, timestamp_ms=at)
-        payload = {pick(self._keys): self._value(2) for _ in range(self._random.choice((0, 1, 1, 2, 3)))}
-        return Event(pick(self._users), pick(self._event_types), message_id, at, payload)
+            made = replace(pick(self._fresh), message_id=message_id, timestamp_ms=at, position=position)
+        else:
+            payload = {pick(self._keys): self._value(2) for _ in range(pick((0, 1, 1, 2, 3)))}
+            made = Event(pick(self._users), pick(self._event_types), message_id, at, payload, position)
+        is_new = all((made.profile_id, made.identity) != (other.profile_id, other.identity) for other in self._fresh)
+        return made if is_new else replace(made, message_id=f"{index}")
+
+    def _repeated(self) -> Event:
+        return sent_again(
+            self._random, self._random.choice(self._fresh), {self._random.choice(self._keys): self._value(2)}
+        )
 
     def _value(self, depth: int) -> Any:
         shape = self._random.random()

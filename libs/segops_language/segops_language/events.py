@@ -20,8 +20,18 @@ class Event:
     message_id: str
     timestamp_ms: int
     payload: dict[str, JsonValue]
+    position: int = 0
+    """The index of the call within its request."""
+
+    @property
+    def identity(self) -> tuple[str, int, str]:
+        """What an event of a profile counts once by, however often it was delivered."""
+        return self.event_type, self.timestamp_ms, self.message_id
 
 
-def in_order(event: Event) -> tuple[int, bytes]:
-    """Return a sort key: by time, ties by message_id as bytes."""
-    return event.timestamp_ms, event.message_id.encode()
+EventOrder = tuple[int, int, bytes, bytes]
+
+
+def in_order(event: Event) -> EventOrder:
+    """Return a sort key: by time, then position, then message_id and event type as bytes. No two events share it."""
+    return event.timestamp_ms, event.position, event.message_id.encode(), event.event_type.encode()

@@ -17,7 +17,7 @@ from tests.corpus.builders import new_tenant
 from tests.corpus.cases import SEGMENT
 from tests.corpus.lists import FIRST_VERSION, LAST_VERSION
 from tests.corpus.scenario import LISTED
-from tests.integration.membership.harness import insert_events, insert_lists
+from tests.integration.membership.harness import insert_deliveries, insert_lists
 
 
 async def members_by_sql(
@@ -32,9 +32,7 @@ async def members_by_sql(
 ) -> list[frozenset[str]]:
     """Return the members of each definition, all of them in one job, in a tenant of their own."""
     tenant = new_tenant() if tenant is None else tenant
-    # ClickHouse merges within an insert, so the two deliveries of an event must come in two inserts.
-    for part in (events[::2], events[1::2], events[:3]):
-        await insert_events(clickhouse, [(tenant, event) for event in part])
+    await insert_deliveries(clickhouse, tenant, events)
     await insert_lists(clickhouse, tenant, lists, LISTED)
     predicates = {segment_id: StaticListPredicate(segment_id, FIRST_VERSION, LAST_VERSION) for segment_id in lists}
     names = await number_profiles(clickhouse, tenant, predicates.values())

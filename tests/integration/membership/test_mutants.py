@@ -24,7 +24,7 @@ from tests.corpus.instants import NOW_MS
 from tests.corpus.killers import KILLERS
 from tests.corpus.mutants import MUTANTS, Mutant
 from tests.integration.membership.differential import number_profiles
-from tests.integration.membership.harness import insert_events
+from tests.integration.membership.harness import insert_deliveries, insert_events
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -70,8 +70,7 @@ async def corpus(clickhouse: ClickHouse) -> AsyncIterator[Corpus]:
     await clickhouse.command(f"SYSTEM STOP MERGES {EVENTS_TABLE}")
     tenant, other = new_tenant(), new_tenant()
     elsewhere = [replace(event, message_id=f"{event.message_id}'", timestamp_ms=NOW_MS - 5) for event in EVENTS]
-    for part in (EVENTS[::2], EVENTS[1::2], EVENTS[::3]):
-        await insert_events(clickhouse, [(tenant, event) for event in part])
+    await insert_deliveries(clickhouse, tenant, EVENTS)
     await insert_events(clickhouse, [(other, event) for event in elsewhere])
     await number_profiles(clickhouse, other)
     names = await number_profiles(clickhouse, tenant)

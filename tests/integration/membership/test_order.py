@@ -22,14 +22,16 @@ _AGES_MS = (0, 1, 2, 999, 1000, 1001, 2000, 2001, 86_400_000)
 
 
 async def test_every_chain_of_crowded_times(clickhouse: ClickHouse) -> None:
-    """With prefixes an event can be several steps, and most profiles have several events of one time."""
+    """With prefixes an event can be several steps, most profiles have several events of one time, and some came twice."""
     random = Random(5)
     pick = random.choice
-    events = [
-        Event(f"u{user}", pick(_EVENT_TYPES), f"{pick('mMz')}{user}-{i}", NOW_MS - pick(_AGES_MS), {})
+    made = [
+        Event(f"u{user}", pick(_EVENT_TYPES), pick("mMz"), NOW_MS - pick(_AGES_MS), {}, pick((0, 0, 1, 256)))
         for user in range(800)
-        for i in range(random.randint(0, 9))
+        for _ in range(random.randint(0, 9))
     ]
+    fresh = list({(event.profile_id, event.identity): event for event in made}.values())
+    events = fresh + random.sample(fresh, 200)
     definitions = [
         group(
             {

@@ -20,7 +20,7 @@ from segops_language.values import MAX_INTEGER
 from segops_language.windows import AnyWindow
 
 Occurrence = Literal["first", "last"]
-"""Ties on time are broken by message_id, as bytes: the smaller is first."""
+"""The first or last event in the order of events, `events.in_order`."""
 
 Whole = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from segops_language.conditions.base import Condition, EventSelector, Evidence, Kind, ProfileView, no_reads
+from segops_language.conditions.base import (
+    Condition,
+    EventSelector,
+    Evidence,
+    Kind,
+    ProfileView,
+    no_reads,
+    not_constant,
+)
 from segops_language.conditions.shared import window_ages
-from segops_language.events import Event, in_order
+from segops_language.events import Event, EventOrder, in_order
 from segops_language.filters import Where
 from segops_language.model import Items, Negate, Optional, fault_at
 from segops_language.text.parts import quoted, where_text, window_text
@@ -27,7 +36,7 @@ class Step(EventSelector):
 
 
 class EventSequence(Condition):
-    """Events happened in this order at strictly increasing times, the last within a duration of the first."""
+    """Different events happened in this order, the last within a duration of the first."""
 
     type: Literal["event_sequence"]
     steps: Annotated[Items[Step], Field(json_schema_extra={"minItems": 2, "maxItems": 8})]
@@ -42,37 +51,23 @@ class EventSequence(Condition):
         return self
 
 
-def has_chain(times: Sequence[Collection[int]], within_ms: int) -> bool:
-    """Return whether one time of each step can be chosen so that they increase and end within `within_ms` of the first."""
-    return any(_ends_in_time(start, times[1:], start + within_ms) for start in times[0])
-
-
-def _ends_in_time(start: int, steps: Sequence[Collection[int]], end: int) -> bool:
-    """Try one start; the earliest time after the one before is never a worse choice."""
-    at = start
-    for times in steps:
-        later = [time for time in times if time > at]
-        if not later:
-            return False
-        at = min(later)
-    return at <= end
-
-
 def _events_of_steps(condition: EventSequence, profile: ProfileView) -> list[list[Event]]:
     return [profile.matching(step.event_type, step.where, condition.window) for step in condition.steps]
 
 
 def _holds(condition: EventSequence, profile: ProfileView) -> bool:
-    times = [{event.timestamp_ms for event in events} for events in _events_of_steps(condition, profile)]
-    return has_chain(times, condition.within.milliseconds)
+    steps = _events_of_steps(condition, profile)
+    return any(_is_complete(chain, steps) for chain in _chains(steps, condition.within.milliseconds))
+
+
+def _is_complete(chain: Sequence[Event], steps: Sequence[object]) -> bool:
+    return len(chain) == len(steps)
 
 
 def _evidence(condition: EventSequence, profile: ProfileView) -> Evidence:
     """Show the chain of events that comes furthest through the steps."""
     steps = _events_of_steps(condition, profile)
-    furthest: list[Event] = []
-    for start in sorted(steps[0], key=in_order):
-        furthest = max(furthest, _chain(start, steps[1:], condition.within.milliseconds), key=len)
+    furthest: Sequence[Event] = max(_chains(steps, condition.within.milliseconds), key=len, default=())
     return Evidence(
         value=len(furthest),
         target=len(steps),
@@ -82,18 +77,25 @@ def _evidence(condition: EventSequence, profile: ProfileView) -> Evidence:
     )
 
 
-def _chain(start: Event, steps: Sequence[Sequence[Event]], within_ms: int) -> list[Event]:
-    chain = [start]
-    for events in steps:
-        later = [e for e in events if chain[-1].timestamp_ms < e.timestamp_ms <= start.timestamp_ms + within_ms]
-        if not later:
-            break
-        chain.append(min(later, key=in_order))
-    return chain
+def _chains(steps: Sequence[Sequence[Event]], within_ms: int) -> Iterator[list[Event]]:
+    """Yield the longest chain from each first step, in the order of events.
+
+    The earliest event after the one before is never a worse choice.
+    """
+    first, *rest = [sorted(((in_order(event), event) for event in events), key=_key) for events in steps]
+    for key, start in first:
+        chain = [start]
+        for events in rest:
+            index = bisect_right(events, key, key=_key)
+            if index == len(events) or events[index][1].timestamp_ms > start.timestamp_ms + within_ms:
+                break
+            key, event = events[index]
+            chain.append(event)
+        yield chain
 
 
-def _constant(condition: EventSequence) -> bool | None:
-    return False if condition.within.milliseconds == 0 else None
+def _key(event: tuple[EventOrder, Event]) -> EventOrder:
+    return event[0]
 
 
 def _phrase(condition: EventSequence) -> str:
@@ -131,7 +133,7 @@ KIND = Kind(
     reads=no_reads,
     change_points=lambda condition: window_ages(condition.window),
     evidence=_evidence,
-    constant=_constant,
+    constant=not_constant,
     phrase=_phrase,
     write=_write,
     starts=_starts,

@@ -40,19 +40,20 @@ def evaluate(
 ) -> frozenset[str]:
     """Return the members of a segment's definition as of an instant.
 
+    `events` must be in the order in which they were accepted: of several deliveries of one event, the first counts.
     `references` are the segments that the definition leads to; those that are static have a list of users in `lists`
     instead of a definition.
     """
-    profiles: dict[str, dict[str, Event]] = {}
+    profiles: dict[str, dict[object, Event]] = {}
     for event in events:
         if event.timestamp_ms <= as_of_ms:
-            profiles.setdefault(event.profile_id, {})[event.message_id] = event
+            profiles.setdefault(event.profile_id, {}).setdefault(event.identity, event)
     for user_id in listed(definition, references, lists):
         profiles.setdefault(user_id, {})
     return frozenset(
         profile_id
-        for profile_id, by_id in profiles.items()
-        if EvaluatedProfile(profile_id, by_id.values(), as_of_ms, segment_id, references, lists).is_in(definition)
+        for profile_id, by_identity in profiles.items()
+        if EvaluatedProfile(profile_id, by_identity.values(), as_of_ms, segment_id, references, lists).is_in(definition)
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar, assert_never
@@ -53,6 +53,8 @@ class Statement:
     predicates: tuple[Predicate, ...]
     width: Width = NOT_KEPT
     """Of its columns, each counted once although several predicates may share it."""
+    decision: Statement | None = None
+    """Decides the profiles in a last bitmap, after the bitmaps of the predicates. Its members belong to the first one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,14 @@ def statements_for(tenant_id: int, predicates: Collection[Predicate], as_of_ms: 
         yield from _fitting(groups.of_static_lists, partial(_static_list_statement, tenant_id))
 
 
+def with_decisions(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """Yield each statement, and after it the one that decides the profiles which it leaves open."""
+    for statement in statements:
+        yield statement
+        if statement.decision is not None:
+            yield statement.decision
+
+
 def _shared_out(predicates: list[T]) -> Iterator[list[T]]:
     """Yield as few lists as possible; predicates that are alike go together, because they compute much in common."""
     if len(predicates) <= _MAX_PREDICATES:
@@ -197,8 +207,17 @@ def _own_statement(tenant_id: int, predicate: Predicate, rows: OwnRows) -> State
     events = _MERGED_EVENTS if kind.merges(predicate) else EVENTS_TABLE
     subquery = f"({rows.subquery(tenant, events, bind)})"
     measures_sql = f"{kind.measure(predicate, EVERY_ROW, bind)} AS c0"
-    sql = _by_user(measures_sql, [kind.verdict(predicate, "c0", bind)], subquery, "", tenant, bind)
-    return Statement(sql, bind.values, (predicate,), kind.width)
+    verdict = kind.verdict(predicate, "c0", bind)
+    is_open = f"NOT ({verdict}) AND {rows.is_open('c0', bind)}"
+    sql = _by_user(measures_sql, [verdict, is_open], subquery, "", tenant, bind)
+    measures = select(f"user_key, {measures_sql}", subquery, "", "GROUP BY user_key")
+    open_profiles = select("user_key", f"({measures})", is_open)
+    own_rows = f"({rows.decision.subquery(tenant, _MERGED_EVENTS, bind)} AND user_key IN ({open_profiles}))"
+    decided = f"{rows.decision.measure} AS c0"
+    decision = _by_user(decided, [rows.decision.verdict("c0", bind)], own_rows, "", tenant, bind)
+    return Statement(
+        sql, bind.values, (predicate,), kind.width, Statement(decision, bind.values, (predicate,), rows.decision.width)
+    )
 
 
 def _identify_statement(tenant_id: int, as_of_ms: int, predicates: Sequence[Predicate]) -> Statement:

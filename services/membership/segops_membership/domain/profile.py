@@ -15,7 +15,7 @@ ListHistory = Mapping[int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All that is stored of one profile. Events ascend by time, ties by message id as bytes.
+    """All that is stored of one profile. Events are in the order of `in_order`.
 
     `as_of_ms` cuts what has no end of its own: traits, and whether the profile exists. A selection has its own end.
     """

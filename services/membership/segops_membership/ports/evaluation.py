@@ -74,5 +74,5 @@ class Evaluation(Protocol):
         ...
 
     async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
-        """Return the statements that `evaluate` would send, the universe first. Reads no row. Raises QueryRefused."""
+        """Return the statements that `evaluate` may send, the universe first. Reads no row. Raises QueryRefused."""
         ...

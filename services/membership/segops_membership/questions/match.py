@@ -12,12 +12,12 @@ from segops_membership.domain.property_values import satisfies
 from segops_membership.domain.selections import property_checks
 from segops_membership.questions.question import Context, EventRows, PredicateKind, Question, Width, always_merged
 from segops_membership.sql.parameters import Bindings
-from segops_membership.sql.selections import ORDER_KEY, checks_sql
+from segops_membership.sql.selections import checks_sql, order_key
 
 
 @dataclass(frozen=True, slots=True)
 class MatchPredicate(Predicate):
-    """Profiles whose first or last selected event, ties by message_id as bytes, passes all of `has`."""
+    """Profiles whose first or last selected event, in the order of events, passes all of `has`."""
 
     selection: EventSelection
     occurrence: Literal["first", "last"]
@@ -32,7 +32,8 @@ def _compile(condition: EventMatch, context: Context) -> Expression:
 def _measure(predicate: MatchPredicate, selected: str, bind: Bindings) -> str:
     choose = "argMinIf" if predicate.occurrence == "first" else "argMaxIf"
     passes = " AND ".join(["1", *checks_sql(predicate.has, bind)])
-    return f"{choose}({passes}, {ORDER_KEY}, {selected})"
+    order = order_key(of_one_type=predicate.selection.pattern.exact)
+    return f"{choose}({passes}, {order}, {selected})"
 
 
 def _verdict(_: MatchPredicate, column: str, __: Bindings) -> str:

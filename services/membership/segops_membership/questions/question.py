@@ -43,14 +43,38 @@ class IdentifyRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Width:
+    """Bytes that a statement keeps of each profile, and of each event that it reads."""
+
+    of_profile: int = 0
+    of_event: int = 0
+
+
+Subquery = Callable[[str, str, Bindings], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Decides profiles from merged events: rows as for `OwnRows`, what to aggregate of them, and the condition on it."""
+
+    subquery: Subquery
+    measure: str
+    verdict: Callable[[str, Bindings], str]
+    width: Width
+
+
+@dataclass(frozen=True, slots=True)
 class OwnRows:
     """Reads rows of its own, in a statement of its own.
 
     `subquery` takes the placeholder of the tenant, the table of events (merged or not) and the bindings; it returns a
-    SELECT with a column `user_key` and the columns that `measure` reads.
+    SELECT with a column `user_key` and the columns that `measure` reads. A profile whose verdict is false is open if
+    `is_open` is true of the measure; a second statement decides open profiles.
     """
 
-    subquery: Callable[[str, str, Bindings], str]
+    subquery: Subquery
+    is_open: Callable[[str, Bindings], str]
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +90,6 @@ class StaticListRows:
 
 
 Rows = EventRows | IdentifyRows | OwnRows | ProfileRows | StaticListRows
-
-
-@dataclass(frozen=True, slots=True)
-class Width:
-    """Bytes that a statement keeps of each profile, and of each event that it reads."""
-
-    of_profile: int = 0
-    of_event: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """`event_sequence`: whether a profile's events took steps in order, within a duration.
 
-In SQL each event appears once for every step that it is, numbered by its time and its step. The number tells the steps
-of one time apart, the later step first: so a chain never takes two events of one time, and an event never takes the
-place of one that it does not follow. Because no two steps share a number, the search of `windowFunnel`, which keeps for
-each step the latest start of a chain that has come so far, is complete.
+The order of events needs their position and message_id, and reading ids takes longer than all the rest. So the statement
+looks at times only. A profile is a member if a chain exists at ascending times. It stays open if the order of events of
+one millisecond could complete a chain. A second statement decides open profiles by the whole order; it runs only if
+there are any.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Final
 
 from segops_language.conditions import EventSequence
+from segops_language.events import in_order
 from segops_language.values import EventPattern
 from segops_membership.domain.predicates import EventSelection, Expression, Predicate, PropertyCheck
 from segops_membership.domain.profile import Profile
 from segops_membership.domain.selections import property_checks, window_bounds
-from segops_membership.questions.question import Context, OwnRows, PredicateKind, Question, Width
-from segops_membership.sql.parameters import WAREHOUSE_MIN_MS, Bindings, select
-from segops_membership.sql.selections import checks_sql, pattern_sql, window_sql
+from segops_membership.questions.question import Context, Decision, OwnRows, PredicateKind, Question, Width
+from segops_membership.sql.parameters import Bindings, select
+from segops_membership.sql.selections import SINCE_1900_MS, checks_sql, pattern_sql, window_sql
 
 _STEPS: Final = 16
 """Places for the steps of one millisecond, more than a sequence may have."""
 _LONGEST: Final = 2**60
 _PAIR: Final = 2
 """Sequences of so many steps are decided from their sorted events, in two thirds of the time of `windowFunnel`."""
+_ROLES: Final = 4
+"""Places for the roles in a pair: 0 is the second step, 1 is both steps, and 2 is the first step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class SequenceStep:
 
 @dataclass(frozen=True, slots=True)
 class SequencePredicate(Predicate):
-    """Profiles with an event for each step, at ascending times in a window, the last at most `within_ms` after the first.
+    """Profiles with an event for each step, in order in a window, the last at most `within_ms` after the first.
 
     The window begins after `start_ms` (excluded; None: from the beginning) and ends at `end_ms` (included).
     """
@@ -60,20 +64,30 @@ def _compile(condition: EventSequence, context: Context) -> Expression:
 
 
 def _subquery(predicate: SequencePredicate, tenant: str, events: str, bind: Bindings) -> str:
-    """Return a SELECT of `user_key`, `step` and `at`: each event that is a step, numbered by its time and its step."""
-    matches = [
-        " AND ".join((pattern_sql(step.pattern, bind), *checks_sql(step.where, bind))) for step in predicate.steps
+    """Return a SELECT of `user_key`, `at` and, for more than two steps, `step`: the events that are steps."""
+    matches = _matches(predicate, bind)
+    if len(matches) == _PAIR:
+        role = f"if({matches[0]}, if({matches[1]}, 1, 2), 0)"
+        columns = f"user_key, toUInt64({SINCE_1900_MS} * {_ROLES} + {role}) AS at"
+    else:
+        columns = f"user_key, {SINCE_1900_MS} * {_STEPS} AS at, {_step(predicate, matches, bind)} AS step"
+    return select(columns, events, _is_some_step(predicate, tenant, matches, bind))
+
+
+def _matches(predicate: SequencePredicate, bind: Bindings) -> list[str]:
+    """Return for each step the condition that an event is that step."""
+    return [
+        "(" + " AND ".join((pattern_sql(step.pattern, bind), *checks_sql(step.where, bind))) + ")"
+        for step in predicate.steps
     ]
-    is_some_step = " OR ".join(f"({match})" for match in dict.fromkeys(matches))
+
+
+def _is_some_step(predicate: SequencePredicate, tenant: str, matches: Sequence[str], bind: Bindings) -> str:
     window = window_sql((predicate.start_ms, predicate.end_ms), bind)
-    conditions = [f"tenant_id = {tenant}", f"({is_some_step})", *window]
-    # The time is never negative, and the last step of a millisecond has its least number.
-    at = f"toUInt64(toUnixTimestamp64Milli(timestamp) - {WAREHOUSE_MIN_MS}) * {_STEPS} + {_STEPS - 1} - step"
-    steps = f"user_key, {_step(predicate, matches, bind)} AS step, toUInt64({at}) AS at"
-    return select(steps, events, " AND ".join(conditions))
+    return " AND ".join((f"tenant_id = {tenant}", f"({' OR '.join(dict.fromkeys(matches))})", *window))
 
 
-def _step(predicate: SequencePredicate, matches: list[str], bind: Bindings) -> str:
+def _step(predicate: SequencePredicate, matches: Sequence[str], bind: Bindings) -> str:
     """Return the number of the step that an event is, counted from 0; an event that is several becomes several rows."""
     patterns = [step.pattern for step in predicate.steps]
     if all(pattern.exact for pattern in patterns) and len(set(patterns)) == len(patterns):
@@ -84,48 +98,90 @@ def _step(predicate: SequencePredicate, matches: list[str], bind: Bindings) -> s
 
 
 def _measure(predicate: SequencePredicate, _: str, __: Bindings) -> str:
-    """Return how many steps were reached; for two steps, all numbers."""
+    """Return all roles with their times; for more than two steps, how many steps are reached in two orders.
+
+    In the first order, the later steps of a millisecond come first, so a chain never takes two events of one time. In
+    the second, the earlier steps come first: no order of the events reaches more. No two steps share a number, so the
+    search of `windowFunnel`, which keeps for each step the latest start of a chain that has come so far, is complete.
+    """
     if len(predicate.steps) == _PAIR:
         return "groupArray(at)"
     chain = ", ".join(f"step = {number}" for number in range(len(predicate.steps)))
-    return f"windowFunnel({_within(predicate)})(at, {chain})"
+    # From the first step's number to the last's is less than a millisecond, so the limits are exact.
+    within = min(predicate.within_ms * _STEPS, _LONGEST)
+    apart = f"windowFunnel({within})(toUInt64(at + {_STEPS - 1} - step), {chain})"
+    together = f"windowFunnel({within + _STEPS - 1})(toUInt64(at + step), {chain})"
+    return f"({apart}, {together})"
 
 
 def _verdict(predicate: SequencePredicate, column: str, bind: Bindings) -> str:
     """Decide two steps by neighbours.
 
     If any first step has a second one in time, then so do two neighbours: the last first step before the earliest
-    second one that follows. Their numbers differ by a multiple of the places of a millisecond, less one.
+    second one that follows. Of one time, second steps come first, so these two have different times.
     """
     if len(predicate.steps) != _PAIR:
-        return f"{column} = {bind.integer(len(predicate.steps))}"
-    follows = f"bitAnd(gap, {_STEPS - 1}) = {_STEPS - 1} AND gap <= {_within(predicate)}"
-    return f"arrayExists(gap -> {follows}, arrayDifference(arraySort({column})))"
+        return f"{column}.1 = {bind.integer(len(predicate.steps))}"
+    follows = f"one % {_ROLES} >= 1 AND other % {_ROLES} <= 1"
+    apart = f"intDiv(other, {_ROLES}) - intDiv(one, {_ROLES})"
+    return _neighbours(column, f"{follows} AND {apart} BETWEEN 1 AND {min(predicate.within_ms, _LONGEST)}")
 
 
-def _within(predicate: SequencePredicate) -> int:
-    # From the first step's number to the last's is less than a millisecond, so the limit is exact.
-    return min(predicate.within_ms * _STEPS, _LONGEST)
+def _is_open(predicate: SequencePredicate, column: str, bind: Bindings) -> str:
+    """Return whether events of one time could be steps in one order and not in the other."""
+    if len(predicate.steps) != _PAIR:
+        return f"{column}.2 = {bind.integer(len(predicate.steps))}"
+    same_time = f"intDiv(one, {_ROLES}) = intDiv(other, {_ROLES})"
+    return _neighbours(column, f"{same_time} AND one % {_ROLES} <= 1 AND other % {_ROLES} >= 1")
+
+
+def _neighbours(column: str, condition: str) -> str:
+    in_order = f"arraySort({column})"
+    return f"arrayExists((one, other) -> {condition}, arrayPopBack({in_order}), arrayPopFront({in_order}))"
+
+
+def _events_in_order(predicate: SequencePredicate, tenant: str, events: str, bind: Bindings) -> str:
+    """Return a SELECT of `user_key` and `event`: its place in the order of events, and the bits of its steps."""
+    matches = _matches(predicate, bind)
+    bits = " + ".join(f"bitShiftLeft({match}, {number})" for number, match in enumerate(matches))
+    # The time of an event is never 0: that means "no start" to the search.
+    place = f"{SINCE_1900_MS} + 1, position, message_id, toString(event_type)"
+    return select(f"user_key, ({place}, {bits}) AS event", events, _is_some_step(predicate, tenant, matches, bind))
+
+
+def _chain(predicate: SequencePredicate, column: str, bind: Bindings) -> str:
+    """Search by keeping, for each event and each step, the latest start of a chain that has come so far."""
+    times, steps = f"arrayMap(event -> event.1, {column})", f"arrayMap(event -> event.5, {column})"
+    starts = f"arrayMap((at, step) -> if(bitTest(step, 0), at, 0), {times}, {steps})"
+    for number in range(1, len(predicate.steps)):
+        # An event continues chains of earlier events only.
+        before = f"arrayPushFront(arrayPopBack(arrayFill(start -> start > 0, {starts})), 0)"
+        starts = f"arrayMap((step, start) -> if(bitTest(step, {number}), start, 0), {steps}, {before})"
+    within = bind.integer(min(predicate.within_ms, _LONGEST))
+    return f"arrayExists((at, start) -> start > 0 AND at - start <= {within}, {times}, {starts})"
 
 
 def _merges(predicate: SequencePredicate) -> bool:
-    """Return whether payloads matter: both deliveries of an event have one time, so they are never two steps."""
+    """Return whether payloads matter: both deliveries of an event have one time, so they are never two steps.
+
+    The second statement always reads merged events.
+    """
     return any(step.where for step in predicate.steps)
 
 
 def _interpret(predicate: SequencePredicate, profile: Profile) -> bool:
-    times = [
-        {event.timestamp_ms for event in profile.selected(_selection(predicate, step))} for step in predicate.steps
-    ]
-    return any(_finish(times, start_ms) <= start_ms + predicate.within_ms for start_ms in times[0])
-
-
-def _finish(times: Sequence[set[int]], start_ms: int) -> float:
-    """Return the earliest time at which a chain from `start_ms` can end, by taking each step as early as possible."""
-    at_ms: float = start_ms
-    for of_step in times[1:]:
-        at_ms = min((later for later in of_step if later > at_ms), default=float("inf"))
-    return at_ms
+    """Take each step as late as possible: an event continues the chain with the latest start, as its latest step first."""
+    taken = sorted(
+        (in_order(event), -number)
+        for number, step in enumerate(predicate.steps)
+        for event in profile.selected(_selection(predicate, step))
+    )
+    starts: list[float] = [-inf] * len(predicate.steps)
+    for (at_ms, *_), number in taken:
+        starts[-number] = starts[-number - 1] if number else at_ms
+        if -number == len(starts) - 1 and at_ms - starts[-number] <= predicate.within_ms:
+            return True
+    return False
 
 
 def _selection(predicate: SequencePredicate, step: SequenceStep) -> EventSelection:
@@ -138,7 +194,16 @@ QUESTION = Question(
     predicates=(
         PredicateKind(
             predicate=SequencePredicate,
-            rows=lambda predicate: OwnRows(partial(_subquery, predicate)),
+            rows=lambda predicate: OwnRows(
+                subquery=partial(_subquery, predicate),
+                is_open=partial(_is_open, predicate),
+                decision=Decision(
+                    subquery=partial(_events_in_order, predicate),
+                    measure="arraySort(groupArray(event))",
+                    verdict=partial(_chain, predicate),
+                    width=Width(64, 160),
+                ),
+            ),
             measure=_measure,
             verdict=_verdict,
             merges=_merges,

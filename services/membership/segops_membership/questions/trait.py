@@ -23,7 +23,7 @@ from segops_membership.questions.question import (
 from segops_membership.sql.filters import condition_sql
 from segops_membership.sql.json_paths import property_of, raw_object, trait_present
 from segops_membership.sql.parameters import Bindings
-from segops_membership.sql.selections import ORDER_KEY
+from segops_membership.sql.selections import order_key
 
 _TOKENS: Final = r'"(?:[^"\\]|\\.)*"|[^",:\[\]{}]+|[\[\]{},:]'
 """What JSON text without spaces is made of: strings, then all other values, then marks."""
@@ -58,7 +58,7 @@ def _compile(condition: AnyTrait, context: Context) -> Expression:
 
 def _measure(predicate: TraitPredicate, _: str, bind: Bindings) -> str:
     sets = trait_present(predicate.keys[0], bind)
-    return f"argMaxIf({condition_sql(predicate.keys, predicate.test, bind)}, {ORDER_KEY}, {sets})"
+    return f"argMaxIf({condition_sql(predicate.keys, predicate.test, bind)}, {order_key(of_one_type=True)}, {sets})"
 
 
 def _verdict(_: TraitPredicate, column: str, __: Bindings) -> str:
@@ -75,7 +75,7 @@ def _measure_held(predicate: HeldSincePredicate, _: str, bind: Bindings) -> str:
     value = bind.share(_canonical(predicate.keys, bind))
     sets = bind.share(trait_present(predicate.keys[0], bind))
     since = bind.instant(predicate.since_ms)
-    then = f"argMaxIf({value}, {ORDER_KEY}, {sets} AND timestamp <= {since})"
+    then = f"argMaxIf({value}, {order_key(of_one_type=True)}, {sets} AND timestamp <= {since})"
     return f"({then}, groupUniqArrayIf(2)({value}, {sets} AND timestamp > {since}))"
 
 

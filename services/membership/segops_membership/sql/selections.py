@@ -18,13 +18,21 @@ JSON_READ_SETTINGS: Final[dict[str, str | int | float]] = {
 }
 """Every read of event payloads sets these, so that keys and numbers come back as they were stored."""
 EVERY_ROW = "1"
-ORDER_KEY: Final = f"concat(reinterpretAsFixedString(byteSwap(toUInt64(toUnixTimestamp64Milli(timestamp) - {WAREHOUSE_MIN_MS}))), message_id)"
-"""Bytes in the order of time, then of `message_id`: the milliseconds, never negative, highest byte first.
-
-A pair of the two would be in the same order, but what is aggregated by a string takes three quarters of the time.
-"""
+SINCE_1900_MS: Final = f"toUInt64(toUnixTimestamp64Milli(timestamp) - {WAREHOUSE_MIN_MS})"
+"""The time of an event in milliseconds, never negative; less than 2^44."""
 Window = tuple[int | None, int]
 """Start (excluded; None: from the beginning) and end (included) in milliseconds."""
+
+
+def order_key(*, of_one_type: bool) -> str:
+    """Return bytes in the order of events: time and position, highest byte first, `message_id`, and the type.
+
+    No `message_id` contains U+0000. A tuple would be in the same order, but what is aggregated by a string takes three
+    quarters of the time.
+    """
+    time_and_position = f"reinterpretAsFixedString(byteSwap({SINCE_1900_MS} * 65536 + position))"
+    ids = "message_id" if of_one_type else "message_id, '\\0', event_type"
+    return f"concat({time_and_position}, {ids})"
 
 
 def pattern_sql(pattern: EventPattern, bind: Bindings) -> str:

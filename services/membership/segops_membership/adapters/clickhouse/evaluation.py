@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from pyroaring import BitMap
@@ -16,7 +17,7 @@ from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state
 from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, rows_of
-from segops_membership.compiler.statements import Statement, statements_for, universe_statement
+from segops_membership.compiler.statements import Statement, statements_for, universe_statement, with_decisions
 from segops_membership.domain.predicates import Predicate
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.evaluation import EvaluationResult, ProgressCallback, Query, QueryRefused, ignore_progress
@@ -109,7 +110,12 @@ class ClickHouseEvaluation:
 
         async def send(statement: Statement) -> list[_Outcome]:
             try:
-                return [_Outcome(statement, await self._in_turn(statement, most_rows, own_slots, on_progress))]
+                row = await self._in_turn(statement, most_rows, own_slots)
+                if statement.decision is not None:
+                    decide = partial(self._in_turn, statement.decision, most_rows, own_slots)
+                    row = await _decided(row, decide)
+                on_progress(len(statement.predicates))
+                return [_Outcome(statement, row)]
             except QueryRefused as refusal:
                 if not (isolate_refusals and statement.predicates):
                     raise
@@ -133,20 +139,16 @@ class ClickHouseEvaluation:
             key=lambda statement: (statement.sql, sorted(map(str, statement.parameters.values()))),
         )
         queries = []
-        for statement in (universe_statement(tenant_id, as_of_ms), *statements):
+        for statement in (universe_statement(tenant_id, as_of_ms), *with_decisions(statements)):
             rows = await self._rows_of(statement)
             queries.append(Query(statement.sql, statement.parameters, len(statement.predicates), rows.total()))
         return queries
 
-    async def _in_turn(
-        self, statement: Statement, most_rows: Counter[str], own_slots: asyncio.Semaphore, on_progress: ProgressCallback
-    ) -> _Row:
+    async def _in_turn(self, statement: Statement, most_rows: Counter[str], own_slots: asyncio.Semaphore) -> _Row:
         async with own_slots, self._slots:
             for parts in await self._attempts_for(statement, most_rows):
                 with suppress(_OutOfMemory):
-                    row = await self._run_in_parts(statement, parts)
-                    on_progress(len(statement.predicates))
-                    return row
+                    return await self._run_in_parts(statement, parts)
         raise QueryRefused(_MEMORY_CODE, _LIMITS[_MEMORY_CODE])
 
     async def _attempts_for(self, statement: Statement, most_rows: Counter[str]) -> Sequence[int]:
@@ -200,6 +202,19 @@ def _translated() -> Iterator[None]:
         raise EngineUnavailable(str(error)) from error
     except ClickHouseError as error:
         raise QueryRefused(error.code) from error
+
+
+async def _decided(row: _Row, decide: Callable[[], Awaitable[_Row]]) -> _Row:
+    """Return the members among all profiles; ask about the open ones, in the last bitmap, only if there are any."""
+    *bitmaps, open_profiles = row.bitmaps
+    if not open_profiles:
+        return replace(row, bitmaps=bitmaps)
+    more = await decide()
+    return _Row(
+        [BitMap.union(*both) for both in zip(bitmaps, more.bitmaps, strict=True)],
+        row.rows_read + more.rows_read,
+        row.bytes_read + more.bytes_read,
+    )
 
 
 def _halves(statement: Statement) -> Iterator[Collection[Predicate]]:

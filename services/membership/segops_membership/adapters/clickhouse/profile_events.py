@@ -67,14 +67,14 @@ class ClickHouseProfileEvents:
         by_then = f"timestamp <= {bind.instant(as_of_ms)}"
         where = f"{_of_profile(tenant_id, profile_id, bind)} AND ({_types(needs, bind)}) AND {by_then} AND {own}"
         payload = "toJSONString(payload), removed" if needs.payloads else "'{}', []"
-        columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}"
+        columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}, position"
         limit = f"LIMIT {bind.integer(self._max_events + 1)}"
         result = await self._query(select(columns, f"{EVENTS_TABLE} FINAL", where, limit), bind.values)
         if len(result.rows) > self._max_events:
             raise TooManyEvents
         return [
-            Event(profile_id, str(event_type), str(message_id), int(at), _payload(str(event_type), text, removed))
-            for event_type, message_id, at, text, removed in result.rows
+            Event(profile_id, str(name), str(message_id), int(at), _payload(str(name), text, removed), int(position))
+            for name, message_id, at, text, removed, position in result.rows
         ]
 
     async def static_segments_of(

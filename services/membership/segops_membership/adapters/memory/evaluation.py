@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pyroaring import BitMap
 
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse, TenantRows
-from segops_membership.compiler.statements import statements_for, universe_statement
+from segops_membership.compiler.statements import statements_for, universe_statement, with_decisions
 from segops_membership.domain.predicates import Predicate
 from segops_membership.domain.profile import Profile
 from segops_membership.ports.evaluation import EvaluationResult, ProgressCallback, Query, ignore_progress
@@ -51,7 +51,8 @@ class MemoryEvaluation:
     async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
         """See the port: the statements that ClickHouse would be sent, each with the number of all events as its rows."""
         rows = sum(map(len, self._warehouse.tenant(tenant_id).events.values()))
-        statements = (universe_statement(tenant_id, as_of_ms), *statements_for(tenant_id, predicates, as_of_ms))
+        others = with_decisions(statements_for(tenant_id, predicates, as_of_ms))
+        statements = (universe_statement(tenant_id, as_of_ms), *others)
         return [Query(statement.sql, statement.parameters, len(statement.predicates), rows) for statement in statements]
 
 

@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 
 from segops_language.events import Event
 
-EventKey = tuple[str, int, str]
-"""Type, time and message id: two deliveries of one event are equal in these."""
-
 
 @dataclass(slots=True)
 class TenantRows:
     """The rows of one tenant."""
 
-    events: defaultdict[str, dict[EventKey, Event]] = field(default_factory=lambda: defaultdict(dict))
-    """By profile id, then by key; a later delivery of an event replaces the earlier one."""
+    events: defaultdict[str, dict[object, Event]] = field(default_factory=lambda: defaultdict(dict))
+    """By profile id, then by identity; a later delivery of an event changes nothing."""
     numbers: dict[str, int] = field(default_factory=dict)
     """The number of each numbered profile, by profile id."""
     list_changes: defaultdict[int, dict[tuple[int, str], bool]] = field(default_factory=lambda: defaultdict(dict))
@@ -26,12 +23,12 @@ class TenantRows:
     def add_events(self, events: Iterable[Event]) -> None:
         """Store events, in any order."""
         for event in events:
-            self.events[event.profile_id][event.event_type, event.timestamp_ms, event.message_id] = event
+            self.events[event.profile_id].setdefault(event.identity, event)
 
     def first_seen_ms(self, profile_id: str) -> int | None:
         """Return the time of the profile's first event; None when it has none."""
         events = self.events.get(profile_id)
-        return min(at_ms for _, at_ms, _ in events) if events else None
+        return min(event.timestamp_ms for event in events.values()) if events else None
 
     def list_members(self, segment_id: int, first_version: int, last_version: int) -> frozenset[str]:
         """Return the users of a static list as its versions from first to last (both included) made it."""

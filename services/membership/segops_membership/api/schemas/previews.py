@@ -57,7 +57,9 @@ class QueryRead(Response):
     sql: str = Field(description="SQL with `{name:Type}` for each parameter, as ClickHouse binds them.")
     parameters: dict[str, JsonValue]
     predicates: int = Field(
-        description="How many predicates the statement evaluates, each in a bitmap column; 0 for the universe."
+        description="How many predicates the statement evaluates, each in a bitmap column; 0 for the universe. A sequence "
+        "has one more column: profiles for which the order of events at one time matters. If there are any, the statement "
+        "after it decides them."
     )
     rows: int = Field(
         description="Rows that the statement reads at most, estimated from the index. Rows added later are not counted."
