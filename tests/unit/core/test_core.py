@@ -7,11 +7,13 @@ import logging
 import random
 import subprocess
 import sys
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
 
+from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds, message_id_from, uuid7_time
 from segops_common.core.pagination import decode_cursor, encode_cursor
 from segops_common.core.problems import MalformedRequest, Problem, RateLimited, Unavailable
@@ -23,11 +25,32 @@ from segops_testkit.clock import ManualClock
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 
 
+class SetClock(SystemClock):
+    """A clock that may be set back."""
+
+    instant = NOON
+
+    def now(self) -> datetime:
+        return self.instant
+
+
 def test_a_uuid7_holds_its_millisecond_and_is_never_the_same() -> None:
     ids = SystemIds(ManualClock(NOON))
     made = {ids.uuid7() for _ in range(1000)}
     assert len(made) == 1000
     assert {uuid7_time(one) for one in made} == {NOON}
+
+
+def test_the_ids_of_a_process_rise_while_the_clock_stands_or_is_set_back() -> None:
+    clock = SetClock()
+    ids = SystemIds(clock)
+    made: list[str] = []
+    for seconds in (0, -3600, 1):
+        clock.instant = NOON + timedelta(seconds=seconds)
+        made += [ids.uuid7() for _ in range(500)]
+    assert made == sorted(set(made))
+    assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in made} == {(7, uuid.RFC_4122)}
+    assert uuid7_time(made[-1]) == NOON + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("text", ["", "x", "6d0f2a6e-6a53-4d3c-9b0e-6f1f5d8a7c11", "0192f3a05c1e70008000000000000000"])
