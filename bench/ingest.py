@@ -43,6 +43,7 @@ from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.api.schemas import Accepted, BatchCall
 from segops_ingest.app import api_app, collect_cycles_less_often
 from segops_ingest.domain.instants import warehouse_text
+from segops_ingest.ports.event_memory import FirstNote, Note
 from segops_ingest.service.accept_events import Ingest
 
 ROUNDS = 5
@@ -60,12 +61,12 @@ class DiscardingLog(MemoryEventLog):
         return ()
 
 
-class NoFirstSeen:
+class NoMemory:
     """Knows no earlier message. The events of the benchmark have timestamps of their own, so none is needed."""
 
-    async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:  # noqa: ARG002
+    async def first(self, tenant_id: int, notes: Sequence[Note]) -> Sequence[FirstNote | None]:  # noqa: ARG002
         """Return nothing."""
-        return {}
+        return [None] * len(notes)
 
 
 def authenticator() -> RemoteAuthenticator:
@@ -95,7 +96,7 @@ def product() -> FastAPI:
     clock, metrics = SystemClock(), Metrics()
     service = Ingest(
         log=DiscardingLog(clock=clock),
-        first_seen=NoFirstSeen(),
+        memory=NoMemory(),
         ids=SystemIds(clock),
         clock=clock,
         random=SystemRandom(),
@@ -134,7 +135,15 @@ def usual() -> FastAPI:
             key = profile_key(row.tenant_id, row.profile_id)
             await log.append_many(EVENTS, [Message(key=key, value=row.model_dump_json().encode())])
         ids = [item.message_id for item in call.batch]
-        return Accepted(status="accepted", accepted=len(ids), duplicates=0, message_ids=ids, errors=[])
+        return Accepted(
+            status="accepted",
+            accepted=len(ids),
+            duplicates=0,
+            conflicting=[],
+            warnings=[],
+            message_ids=ids,
+            errors=[],
+        )
 
     app.post(PATH, status_code=202)(batch)
     return app

@@ -21,7 +21,8 @@ from segops_common.contracts.topics import EVENTS, profile_key
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog, Message
 from segops_common.streams.open import open_event_log
-from segops_ingest.domain.messages import SerializedRow, pack
+from segops_ingest.domain.identity import Delivery
+from segops_ingest.domain.messages import pack
 from segops_local.engines import KafkaEngine, ValkeyEngine
 from segops_local.engines.kafka_jars import missing_programs
 
@@ -35,12 +36,12 @@ BATCHES: dict[str, int] = {"of one user": 1, "of 50 users": 50}
 BUDGET: Budget = at_least(5)
 
 
-def per_request(batch: Sequence[SerializedRow]) -> list[Message]:
+def per_request(batch: Sequence[Delivery]) -> list[Message]:
     """Return the records that ingestion appends for a request."""
     return pack(batch, ())
 
 
-def per_event(batch: Sequence[SerializedRow]) -> list[Message]:
+def per_event(batch: Sequence[Delivery]) -> list[Message]:
     """Return one record for each event."""
     return [
         Message(key=profile_key(draft.row["tenant_id"], draft.row["user_id"]), value=draft.text + b"\n")

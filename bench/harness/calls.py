@@ -8,9 +8,9 @@ from typing import Any
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_ingest.domain.event import ITEM_SHAPES, RowBuilder
+from segops_ingest.domain.identity import Delivery
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.instants import TimestampRange
-from segops_ingest.domain.messages import SerializedRow
 
 USERS = 50
 TENANT = 1
@@ -33,12 +33,12 @@ def items(count: int, *, users: int = USERS) -> list[dict[str, Any]]:
     ]
 
 
-def drafts(calls: list[dict[str, Any]]) -> Iterator[SerializedRow]:
+def drafts(calls: list[dict[str, Any]]) -> Iterator[Delivery]:
     """Yield the calls as rows with their lines for the log."""
     clock = SystemClock()
     builder = RowBuilder(
         tenant_id=TENANT, span=TimestampRange.around(clock.now()), ids=SystemIds(clock), idempotency_key=None
     )
     for index, call in enumerate(calls):
-        row = builder.row(call, "track", index, ITEM_SHAPES)
-        yield SerializedRow(row, serialise(row, "payload"))
+        row, time = builder.row(call, "track", index, ITEM_SHAPES)
+        yield Delivery(index, row, serialise(row, "payload"), time.client, time.memory)

@@ -18,7 +18,7 @@ from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
 from segops_ingest.adapters.metrics import IngestMetrics
-from segops_ingest.adapters.redis.first_seen import RedisFirstSeen
+from segops_ingest.adapters.redis.event_memory import TIMEOUT_S, RedisEventMemory
 from segops_ingest.consumers.sink import Sink
 from segops_ingest.service.accept_events import Ingest
 from segops_ingest.settings import Settings
@@ -41,17 +41,16 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """Open the resources of the API."""
         async with (
             self._event_log() as log,
-            opened_redis(self._settings.redis_url) as redis,
+            opened_redis(self._settings.redis_url, timeout_s=TIMEOUT_S) as redis,
             self._authenticator() as authenticator,
         ):
-            observer = IngestMetrics(self.metrics)
             ingest = Ingest(
                 log=log,
-                first_seen=RedisFirstSeen(redis=RedisBreaker(redis=redis, clock=self._clock), metrics=observer),
+                memory=RedisEventMemory(redis=RedisBreaker(redis=redis, clock=self._clock)),
                 ids=SystemIds(self._clock),
                 clock=self._clock,
                 random=SystemRandom(),
-                observer=observer,
+                observer=IngestMetrics(self.metrics),
             )
             yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check})
 

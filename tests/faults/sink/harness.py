@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,8 @@ from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unavailable
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
+from segops_ingest.ports.event_memory import FirstNote, Note
+from segops_ingest.ports.observer import Outcome
 from segops_ingest.service.accept_events import Ingest
 from segops_testkit.fork_server import ForkedProcess, ForkServer
 
@@ -80,17 +82,20 @@ class Sinks:
             await self._processes[index].wait()
 
 
-class NoFirstSeen:
-    """Refuses: the events of a fault run carry their own timestamps."""
+class NoMemory:
+    """Refuses: the events of a fault run carry their own timestamps, and message ids that need no comparison."""
 
-    async def first_seen(self, tenant_id: int, message_ids: Sequence[str], now: str) -> Mapping[str, str]:
-        raise AssertionError(f"{len(message_ids)} events without an instant at {now} in tenant {tenant_id}")
+    async def first(self, tenant_id: int, notes: Sequence[Note]) -> Sequence[FirstNote | None]:
+        raise AssertionError(f"{len(notes)} events of tenant {tenant_id} that must be remembered")
 
 
 class NoObserver:
     """Ignores everything."""
 
-    def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
+    def received(self, outcome: Outcome) -> None:
+        """Ignored."""
+
+    def not_remembered(self, events: int) -> None:
         """Ignored."""
 
 
@@ -105,7 +110,7 @@ class Producer:
         self._now = clock.now()
         self._ids = SystemIds(clock)
         self._service = Ingest(
-            log=log, first_seen=NoFirstSeen(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
+            log=log, memory=NoMemory(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
         )
 
     async def send(self, events: int, *, over_s: float) -> None:

@@ -20,7 +20,7 @@ from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.metrics import IngestMetrics
-from segops_ingest.adapters.redis.first_seen import RedisFirstSeen
+from segops_ingest.adapters.redis.event_memory import RedisEventMemory
 from segops_ingest.app import api_app
 from segops_ingest.service.accept_events import Ingest
 
@@ -68,14 +68,13 @@ async def opened(event_log_url: str, redis_url: str) -> AsyncIterator[Api]:
     """The API over these engines."""
     clock, metrics = SystemClock(), Metrics()
     log, redis = open_event_log(event_log_url, clock=clock), create_redis(redis_url, timeout_s=2)
-    observer = IngestMetrics(metrics)
     service = Ingest(
         log=log,
-        first_seen=RedisFirstSeen(redis=RedisBreaker(redis=redis, clock=clock), metrics=observer),
+        memory=RedisEventMemory(redis=RedisBreaker(redis=redis, clock=clock)),
         ids=SystemIds(clock),
         clock=clock,
         random=Random(1),
-        observer=observer,
+        observer=IngestMetrics(metrics),
     )
 
     @asynccontextmanager

@@ -1,6 +1,7 @@
 """The HTTP interface, route by route, on a real log."""
 
 import gzip
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import orjson
 import pytest
 
 from segops_common.contracts.topics import EVENTS, profile_key
+from segops_common.core.clock import SystemClock
 from segops_common.streams.log import partition_of
 from segops_ingest.api.examples import CALL_EXAMPLES
 from tests.integration.ingest.harness import Api, opened
@@ -17,6 +19,8 @@ KINDS = ("track", "identify", "page", "screen", "group", "alias")
 PATHS = [f"{PREFIX}/{name}/" for name in (*KINDS, "batch")]
 TRACK = {"user_id": "user-123", "event_type": "page_viewed", "payload": {"path": "/pricing"}}
 JSON = {"Content-Type": "application/json"}
+RECENT = (SystemClock().now() - timedelta(hours=1)).isoformat()
+SEGMENT_NAMES = {"userId": "user_id", "event": "event_type", "properties": "payload"}
 
 
 async def newest_row(api: Api, user_id: str, tenant_id: int = 7) -> dict[str, Any]:
@@ -66,6 +70,8 @@ async def test_the_documented_example_of_each_call_is_stored(api: Api, kind: str
         "status": "accepted",
         "accepted": 1,
         "duplicates": 0,
+        "conflicting": [],
+        "warnings": [],
         "message_ids": body["message_ids"],
         "errors": [],
     }
@@ -97,6 +103,7 @@ async def test_batch_answers_for_each_item(api: Api) -> None:
     assert answer.status_code == 202
     body = answer.json()
     assert (body["accepted"], body["duplicates"], body["message_ids"]) == (2, 1, ["m-1", "m-1"])
+    assert body["conflicting"] == []
     assert [(error["index"], error["code"]) for error in body["errors"]] == [(1, "missing"), (3, "event-too-large")]
     assert body["errors"][0]["detail"] == "event_type: must be present"
 
@@ -189,14 +196,69 @@ async def test_other_methods_are_refused_with_the_one_there_is(api: Api, method:
     assert (problem(answer), answer.headers["Allow"]) == ((405, "method-not-allowed"), "POST")
 
 
-async def test_without_redis_events_are_accepted_and_counted_as_without_first_seen(
-    redis_url: str, free_port: int
-) -> None:
+async def test_without_redis_only_events_with_a_time_are_accepted(redis_url: str, free_port: int) -> None:
     log_url = redis_url.replace("redis://", "valkey://").removesuffix("/0") + "/5"
     async with opened(log_url, f"redis://127.0.0.1:{free_port}/0") as api:
         answer = await api.http.post(f"{PREFIX}/track/", json=TRACK | {"message_id": "order-1"})
-        assert (answer.status_code, answer.json()["duplicates"]) == (202, 0)
-        assert "segops_ingest_first_seen_missing_total 1.0" in api.metrics.render().decode()
+        assert problem(answer) == (503, "upstream-unavailable")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 5
+        assert "segops_ingest_not_remembered_total 1.0" in api.metrics.render().decode()
+        keyed = await api.http.post(f"{PREFIX}/track/", json=TRACK, headers={"Idempotency-Key": "k"})
+        assert problem(keyed) == (503, "upstream-unavailable")
+        dated = TRACK | {"message_id": "order-1", "timestamp": RECENT}
+        assert (await api.http.post(f"{PREFIX}/track/", json=dated)).status_code == 202
+
+
+async def test_a_key_reused_for_another_body_is_refused(api: Api) -> None:
+    key = {"Idempotency-Key": "checkout-18"}
+    assert (await api.http.post(f"{PREFIX}/track/", json=TRACK, headers=key)).status_code == 202
+    for path, body in (("track", TRACK | {"payload": {}}), ("batch", {"batch": [{"type": "track"} | TRACK] * 2})):
+        answer = await api.http.post(f"{PREFIX}/{path}/", json=body, headers=key)
+        assert problem(answer) == (422, "idempotency-key-reused")
+
+
+async def test_repeats_and_the_future_are_told_by_index(api: Api) -> None:
+    items = [
+        {"type": "track", **TRACK, "message_id": "m-7"},
+        {"type": "track", **TRACK, "message_id": "m-7", "payload": {}},
+        {"type": "track", **TRACK, "timestamp": (SystemClock().now() + timedelta(hours=1)).isoformat()},
+    ]
+    body = (await api.http.post(f"{PREFIX}/batch/", json={"batch": items})).json()
+    assert (body["accepted"], body["duplicates"], body["conflicting"]) == (3, 1, [1])
+    assert [(warning["index"], warning["code"]) for warning in body["warnings"]] == [(2, "future-timestamp")]
+
+
+@pytest.mark.parametrize("path", ["track", "batch"])
+async def test_sent_at_corrects_times(api: Api, path: str) -> None:
+    now = SystemClock().now().replace(microsecond=0)
+    phone = (now + timedelta(hours=10)).isoformat()
+    call = TRACK | {"user_id": f"phone-{path}", "timestamp": phone}
+    body = {"batch": [{"type": "track"} | call]} if path == "batch" else call
+    answer = await api.http.post(f"{PREFIX}/{path}/", json=body | {"sent_at": phone})
+    assert answer.json()["warnings"] == []
+    row = await newest_row(api, f"phone-{path}")
+    assert row["timestamp"] <= row["received_at"] < row["original_timestamp"]
+    wrong = await api.http.post(f"{PREFIX}/{path}/", json=body | {"sent_at": "yesterday"})
+    assert problem(wrong) == (422, "validation-failed")
+    assert wrong.json()["errors"][0]["path"] == "sent_at"
+
+
+async def test_all_unknown_fields_are_named(api: Api) -> None:
+    call = {"userId": "u", "event": "e", "properties": {}}
+    details = {name: f"Did you mean `{meant}`?" for name, meant in SEGMENT_NAMES.items()}
+    single = await api.http.post(f"{PREFIX}/track/", json=call)
+    item = await api.http.post(f"{PREFIX}/batch/", json={"batch": [{"type": "track"} | call]})
+    whole = await api.http.post(f"{PREFIX}/batch/", json={"batch": [], "sentAt": "x", "context": {}})
+    assert [error["path"] for error in whole.json()["errors"]] == ["context", "sentAt"]
+    for answer, prefix in ((single, ""), (item, "batch[0].")):
+        faults = {error["path"].removeprefix(prefix): error["detail"] for error in answer.json()["errors"]}
+        assert faults.keys() == details.keys()
+        assert all(detail.endswith(details[name]) for name, detail in faults.items())
+    mixed = await api.http.post(
+        f"{PREFIX}/batch/", json={"batch": [{"type": "track"} | TRACK, {"type": "track"} | call]}
+    )
+    (error,) = mixed.json()["errors"]
+    assert all(detail in error["detail"] for detail in details.values())
 
 
 async def test_without_the_log_nothing_is_accepted(redis_url: str, free_port: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from segops_ingest.domain.event import RowBuilder
 from segops_ingest.domain.instants import TimestampRange
+from tests.unit.ingest.harness import IngestHarness
 
 NOW = datetime(2026, 5, 20, 12, 0, 0, 123_999, tzinfo=UTC)
 
@@ -36,3 +37,8 @@ def builder() -> Callable[[str | None], RowBuilder]:
         return RowBuilder(tenant_id=7, span=span, ids=FixedIds(), idempotency_key=idempotency_key)
 
     return make
+
+
+@pytest.fixture
+def ingest(now: datetime) -> IngestHarness:
+    return IngestHarness(now)

@@ -9,11 +9,15 @@ import pytest
 
 from segops_common.contracts.events import EventKind, EventRow
 from segops_common.core.ids import message_id_from
-from segops_ingest.domain.event import CALL_SHAPES, Row, RowBuilder
+from segops_ingest.domain.event import CALL_SHAPES, EventTime, RowBuilder
+from segops_ingest.domain.identity import Memory, Row
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.refusal import EventRefused
 
 V7_OF_1130 = "019e4526-d600-7000-8000-000000000000"
+NINE = "2026-05-20T09:00:00Z"
+AT_NINE = "2026-05-20 09:00:00.000"
+RECEIVED = "2026-05-20 12:00:00.123"
 
 
 class MakeRow(Protocol):
@@ -22,15 +26,30 @@ class MakeRow(Protocol):
     def __call__(self, call: Any, kind: EventKind = "track", idempotency_key: str | None = None) -> Row: ...
 
 
+class TimeOf(Protocol):
+    """What the fixture `time_of` is."""
+
+    def __call__(self, call: Any, idempotency_key: str | None = None) -> EventTime: ...
+
+
 @pytest.fixture
 def row(builder: Callable[[str | None], RowBuilder]) -> MakeRow:
     """Makes the row of the fourth call of a request, and checks that it has the contract's form."""
 
     def make(call: Any, kind: EventKind = "track", idempotency_key: str | None = None) -> Row:
-        made = builder(idempotency_key).row(call, kind, 3)
-        complete = {**made, "timestamp": made["timestamp"] or made["received_at"]}
-        EventRow.model_validate_json(serialise(complete, "payload"))
+        made, _ = builder(idempotency_key).row(call, kind, 3)
+        EventRow.model_validate_json(serialise(made, "payload"))
         return made
+
+    return make
+
+
+@pytest.fixture
+def time_of(builder: Callable[[str | None], RowBuilder]) -> TimeOf:
+    """Returns the time of a tracked event."""
+
+    def make(call: Any, idempotency_key: str | None = None) -> EventTime:
+        return builder(idempotency_key).row(call, "track", 3)[1]
 
     return make
 
@@ -164,14 +183,100 @@ def test_timestamps_are_stored_in_utc_milliseconds(row: MakeRow, text: str, stor
     assert row(track(timestamp=text))["timestamp"] == stored
 
 
-def test_identity_is_the_events_own_instant_then_the_one_in_its_id_then_unknown(row: MakeRow) -> None:
-    assert row(track(message_id=V7_OF_1130, timestamp="2026-05-19T00:00:00Z"))["timestamp"] == "2026-05-19 00:00:00.000"
-    assert row(track(message_id=V7_OF_1130))["timestamp"] == "2026-05-20 11:30:33.600"
-    assert row(track(message_id="order-17"))["timestamp"] == ""
+@pytest.mark.parametrize(
+    ("call", "idempotency_key", "stored", "client", "memory"),
+    [
+        ({}, None, RECEIVED, "", Memory.NEEDLESS),
+        ({}, "k", RECEIVED, "", Memory.REQUIRED),
+        ({"message_id": "order-17"}, None, RECEIVED, "", Memory.REQUIRED),
+        ({"message_id": V7_OF_1130}, None, "2026-05-20 11:30:33.600", "2026-05-20 11:30:33.600", Memory.NEEDLESS),
+        ({"message_id": V7_OF_1130, "timestamp": NINE}, None, AT_NINE, AT_NINE, Memory.NEEDLESS),
+        ({"message_id": "order-17", "timestamp": NINE}, None, AT_NINE, AT_NINE, Memory.COMPARED),
+        ({"timestamp": NINE}, None, AT_NINE, AT_NINE, Memory.NEEDLESS),
+        ({"timestamp": NINE}, "k", AT_NINE, AT_NINE, Memory.NEEDLESS),
+    ],
+)
+def test_the_time_is_the_events_own_then_that_in_its_id_then_that_of_its_receipt(
+    time_of: TimeOf, call: dict[str, Any], idempotency_key: str | None, stored: str, client: str, memory: Memory
+) -> None:
+    assert time_of(track(**call), idempotency_key) == (stored, client, memory)
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "stored", "memory"),
+    [
+        ("2026-05-20T12:00:00.123Z", AT_NINE, Memory.NEEDLESS),
+        ("2026-05-20T12:00:30.122Z", AT_NINE, Memory.NEEDLESS),
+        ("2026-05-20T12:00:30.123Z", AT_NINE, Memory.REQUIRED),
+        ("2026-05-20T11:59:30.123Z", AT_NINE, Memory.REQUIRED),
+        ("2026-05-20T12:01:00.123Z", AT_NINE, Memory.REQUIRED),
+        ("2026-05-20T12:01:00.124Z", "2026-05-20 08:58:59.999", Memory.REQUIRED),
+        ("2026-05-20T22:00:00.123Z", "2026-05-19 23:00:00.000", Memory.REQUIRED),
+        ("2026-05-20T11:00:00.123Z", "2026-05-20 10:00:00.000", Memory.REQUIRED),
+    ],
+)
+def test_sent_at_corrects_the_time_by_more_than_a_minute(
+    row: MakeRow, time_of: TimeOf, sent_at: str, stored: str, memory: Memory
+) -> None:
+    call = track(message_id=V7_OF_1130, timestamp=NINE, sent_at=sent_at)
+    assert time_of(call) == (stored, AT_NINE, memory)
+    assert row(call)["timestamp"] == stored
+    assert row(call).get("original_timestamp") == (None if stored == AT_NINE else AT_NINE)
+    assert time_of(track(timestamp=NINE, sent_at=sent_at)).memory is Memory.NEEDLESS
+    assert time_of(track(timestamp=NINE, sent_at=sent_at), "k").memory is Memory.REQUIRED
+
+
+def test_the_time_in_an_id_is_corrected_too(time_of: TimeOf) -> None:
+    made = time_of(track(message_id=V7_OF_1130, sent_at="2026-05-20T13:00:00.123Z"))
+    assert made == ("2026-05-20 10:30:33.600", "2026-05-20 11:30:33.600", Memory.REQUIRED)
+
+
+def test_the_range_of_timestamps_is_that_of_corrected_ones(time_of: TimeOf) -> None:
+    two_days_ahead = track(timestamp="2026-05-22T12:00:00Z", sent_at="2026-05-22T12:00:00.123Z")
+    assert time_of(two_days_ahead).stored == "2026-05-20 12:00:00.000"
+    with pytest.raises(EventRefused, match="24 hours in the future"):
+        time_of(track(timestamp="2026-05-20T12:00:00Z", sent_at="2026-05-18T12:00:00Z"))
+    with pytest.raises(EventRefused, match="at most 400 days"):
+        time_of(track(timestamp="0001-01-01T00:00:00Z", sent_at="9999-12-31T00:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("call", "hints"),
+    [
+        (
+            {"userId": "u", "event": "e", "properties": {}, "anonymousId": "a", "messageId": "m", "sentAt": "x"},
+            {
+                "userId": "user_id",
+                "event": "event_type",
+                "properties": "payload",
+                "anonymousId": "anonymous_id",
+                "messageId": "message_id",
+                "sentAt": "sent_at",
+            },
+        ),
+        ({"user_id": "u", "traits": {}, "UserID": 1, "time_stamp": 2}, {"traits": "payload", "UserID": "user_id", "time_stamp": "timestamp"}),
+        ({"user_id": "u", "plan": 1, "": 2, "x" * 9_000: 3}, {"plan": None, "": None, "x" * 200 + "…": None}),
+    ],
+)  # fmt: skip
+def test_all_unknown_fields_are_named_with_what_was_meant(
+    row: MakeRow, call: dict[str, Any], hints: dict[str, str | None]
+) -> None:
+    with pytest.raises(EventRefused) as refused:
+        row(call)
+    faults = [refused.value, *refused.value.more]
+    assert [fault.path for fault in faults] == sorted(hints)
+    assert {fault.code for fault in faults} == {"unknown-field"}
+    for fault in faults:
+        meant = hints[fault.path]
+        assert fault.detail.endswith(f"Did you mean `{meant}`?") if meant else "Did you mean" not in fault.detail
+
+
+def test_of_very_many_unknown_fields_twenty_are_named(row: MakeRow) -> None:
+    with pytest.raises(EventRefused) as refused:
+        row(track(**{f"x{number}": 1 for number in range(99_000)}))
+    assert len(refused.value.more) == 19
 
 
 def test_server_made_ids_follow_the_idempotency_key(row: MakeRow) -> None:
-    keyed = row(track(), idempotency_key="k")
-    assert keyed["message_id"] == message_id_from(7, "k", 3)
-    assert keyed["timestamp"] == ""
+    assert row(track(), idempotency_key="k")["message_id"] == message_id_from(7, "k", 3)
     assert row(track())["message_id"] == "made-here"

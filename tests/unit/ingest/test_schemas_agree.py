@@ -16,7 +16,9 @@ from segops_ingest.domain.refusal import EventRefused
 
 TEXTS = st.sampled_from(["", " ", "u", "$x", "a b", "tab\t", "ü" * 200, "x" * 129, "x" * 201, "x" * 257, "\u2003"])
 VALUES: st.SearchStrategy[Any] = TEXTS | st.sampled_from([None, 0, True, 1.5, [], {}, {"a": [1, {"b": None}]}])
-NAMES = sorted({name for form in CALL_SHAPES.values() for name in form.fields} - {"timestamp"} | {"type", "extra"})
+NAMES = sorted(
+    {name for form in CALL_SHAPES.values() for name in form.fields} - {"timestamp", "sent_at"} | {"type", "extra"}
+)
 CALLERS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
 USUAL = st.fixed_dictionaries(
     {"user_id": st.just("u")},
@@ -28,6 +30,7 @@ USUAL = st.fixed_dictionaries(
         "previous_id": TEXTS,
         "name": TEXTS,
         "timestamp": st.just("2026-05-20T10:00:00Z"),
+        "sent_at": st.just("2026-05-20T10:30:00Z"),
     },
 )
 
@@ -39,7 +42,7 @@ def test_both_accept_or_refuse(
     builder: Callable[[str | None], RowBuilder], kind: EventKind, call: dict[str, Any]
 ) -> None:
     try:
-        serialise(builder(None).row(call, kind, 0), "payload")
+        serialise(builder(None).row(call, kind, 0)[0], "payload")
     except EventRefused:
         with pytest.raises(ValidationError):
             CALLS[kind].model_validate(call)

@@ -6,6 +6,7 @@ import pytest
 from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecords, Batch, DataError
 from segops_ingest.consumers.sink import Sink
+from segops_ingest.domain.messages import CONFLICTS_HEADER
 from segops_ingest.ports.warehouse import InsertRefused
 
 
@@ -75,3 +76,15 @@ async def test_of_one_refused_record_the_good_events_are_kept(sink: Sink, wareho
         (9, "m", lines[1].decode()),
         (0, "", "poison"),
     ]
+
+
+async def test_conflicting_events_are_stored_and_listed(sink: Sink, warehouse: MemoryWarehouse) -> None:
+    value = b'{"tenant_id":9,"message_id":"a"}\n{"tenant_id":9,"message_id":"b"}\n'
+    record = Record(offset=40, key=b"k", value=value, headers=((CONFLICTS_HEADER, b"1"),))
+    whole = Batch(topic="t", partition=3, first_offset=40, last_offset=40, records=(record,))
+    for _ in range(2):
+        await sink.handle(whole)
+    assert len(warehouse.inserts[whole.token()]) == 2
+    (letter,) = [orjson.loads(row) for rows in warehouse.dead.values() for row in rows.splitlines()]
+    assert (letter["tenant_id"], letter["message_id"], letter["code"], letter["source_offset"]) == (9, "b", 0, 40)
+    assert "first delivery" in letter["reason"]

@@ -34,11 +34,11 @@ async def opened_postgres(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @asynccontextmanager
-async def opened_redis(url: str) -> AsyncIterator[Redis]:
-    """Yield a client for `redis://…`; it connects on first use."""
-    from segops_common.stores.redis import create_redis
+async def opened_redis(url: str, *, timeout_s: float | None = None) -> AsyncIterator[Redis]:
+    """Yield a client for `redis://…`; it connects on first use. Without `timeout_s` it waits as long as for a cache."""
+    from segops_common.stores.redis import SOCKET_TIMEOUT_S, create_redis
 
-    redis = create_redis(url)
+    redis = create_redis(url, timeout_s=timeout_s or SOCKET_TIMEOUT_S)
     try:
         yield redis
     finally:

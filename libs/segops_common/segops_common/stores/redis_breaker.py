@@ -1,7 +1,7 @@
 """The circuit breaker of Redis: a dead or frozen server costs a few short time-outs, not every call.
 
-Redis holds caches only, so callers continue without it: slower, and never with a wrong result. The time-out of a command
-is in `stores/redis.py`.
+Where Redis holds a cache, callers continue without it: slower, and never with a wrong result. Ingestion refuses what it
+cannot remember. The time-out of a command is in `stores/redis.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class RedisUnavailable(Exception):
-    """Redis does not respond, or the breaker is open: continue without it."""
+    """Redis does not respond, or the breaker is open."""
 
 
 class RedisBreaker:

@@ -87,11 +87,23 @@ class Metric(Enum):
         "If `refused` rises, a sender has a bug: the error responses say which.",
         ("outcome",),
     )
-    INGEST_FIRST_SEEN_MISSING = Definition(
+    INGEST_NOT_REMEMBERED = Definition(
         Kind.COUNTER,
-        "segops_ingest_first_seen_missing_total",
-        "Events that got the server's time although Redis could not store it.",
-        "Restore Redis: retries of such events are only deduplicated if the sender sets their time.",
+        "segops_ingest_not_remembered_total",
+        "Events that were refused with 503 because Redis could not remember them, so a retry might have counted twice.",
+        "Restore Redis: senders repeat these events. Events with a time of their own are accepted without it.",
+    )
+    INGEST_CONFLICTING = Definition(
+        Kind.COUNTER,
+        "segops_ingest_conflicting_events_total",
+        "Events that were delivered before with other content. The first delivery stands.",
+        "Read them in the table dead_letters, with code 0: a sender uses a message id twice.",
+    )
+    INGEST_FUTURE = Definition(
+        Kind.COUNTER,
+        "segops_ingest_future_events_total",
+        "Accepted events whose time is after their receipt. Segments ignore them until then.",
+        "A sender's clock is wrong: it should send `sent_at`, by which times are corrected.",
     )
     LOOKUPS = Definition(
         Kind.COUNTER,

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from segops_common.telemetry.metrics import Metric, Metrics
+from segops_ingest.ports.observer import Outcome
 
 
 class IngestMetrics:
-    """Counts accepted, duplicate and refused events."""
+    """Counts events by outcome."""
 
     def __init__(self, metrics: Metrics) -> None:
         events = metrics.counter(Metric.INGEST_EVENTS)
         self._accepted = events.labels("accepted")
         self._duplicates = events.labels("duplicate")
         self._refused = events.labels("refused")
-        self._first_seen_missing = metrics.counter(Metric.INGEST_FIRST_SEEN_MISSING)
+        self._conflicting = metrics.counter(Metric.INGEST_CONFLICTING)
+        self._future = metrics.counter(Metric.INGEST_FUTURE)
+        self._not_remembered = metrics.counter(Metric.INGEST_NOT_REMEMBERED)
 
-    def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
+    def received(self, outcome: Outcome) -> None:
         """Count the events of one request, see `IngestObserver`."""
-        if accepted > duplicates:
-            self._accepted.inc(accepted - duplicates)
-        if duplicates:
-            self._duplicates.inc(duplicates)
-        if refused:
-            self._refused.inc(refused)
+        self._accepted.inc(max(0, outcome.accepted - outcome.duplicates))
+        if outcome.duplicates:
+            self._duplicates.inc(outcome.duplicates)
+        if outcome.refused:
+            self._refused.inc(outcome.refused)
+        if outcome.conflicting:
+            self._conflicting.inc(outcome.conflicting)
+        if outcome.future:
+            self._future.inc(outcome.future)
 
-    def first_seen_missing(self, events: int) -> None:
-        """Count events that got a timestamp while the first-seen timestamps could not be read."""
-        self._first_seen_missing.inc(events)
+    def not_remembered(self, events: int) -> None:
+        """Count events that were refused, see `IngestObserver`."""
+        self._not_remembered.inc(events)

@@ -24,6 +24,8 @@ _ACCEPTED: dict[str, Any] = {
     "status": "accepted",
     "accepted": 1,
     "duplicates": 0,
+    "conflicting": [],
+    "warnings": [],
     "message_ids": [_MESSAGE_ID],
     "errors": [],
 }

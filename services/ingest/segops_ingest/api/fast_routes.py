@@ -52,7 +52,8 @@ class DocumentedAs:
 class FastRoute(StrictRoute):
     """Calls its endpoint with (request, caller, call, idempotency_key): the caller may write events, the call is any JSON.
 
-    Here an Idempotency-Key determines message ids, so repeated events count once. No response is stored for it.
+    Here an Idempotency-Key determines message ids, so repeated events count once. No response is stored for it; the use case
+    refuses a key that was used for other events.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:

@@ -1,6 +1,7 @@
 """Routes of ingestion: one per kind of event, and the batch."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any, get_args
 
 import orjson
@@ -20,8 +21,10 @@ from segops_ingest.api.examples import CALL_EXAMPLES, RESPONSE_EXAMPLES, TEXT_EX
 from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute
 from segops_ingest.api.schemas import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
-from segops_ingest.domain.refusal import EventRefused
+from segops_ingest.domain.refusal import Code, EventRefused, unknown_fields
 from segops_ingest.service.accept_events import Ingest, Receipt
+
+BATCH_FIELDS = frozenset({"batch", "sent_at"})
 
 OWN_SLUGS = ("too-complex", "timestamp-out-of-range")
 """Codes that also have a problem type of their own, because callers should react to them differently."""
@@ -34,7 +37,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=MAX_KEY_CHARS,
         pattern=r"^[ -~]+$",
-        description="Determines the message ids of events that have none, so that the request can be repeated safely.",
+        description="Determines the message ids of events that have none, so that the request can be repeated safely. For 7 "
+        "days the same key with other events gets 422 `idempotency-key-reused`.",
     ),
 ]
 Endpoint = Callable[..., Awaitable[Response]]
@@ -126,11 +130,17 @@ def _single(kind: EventKind) -> Endpoint:
 
 async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
     items = _items(call)
-    receipt = await _service(request).accept_batch(caller.tenant_id, items, idempotency_key=idempotency_key)
+    try:
+        receipt = await _service(request).accept_batch(
+            caller.tenant_id, items, idempotency_key=idempotency_key, sent_at=call.get("sent_at")
+        )
+    except EventRefused as refusal:
+        raise _invalid(refusal) from refusal
     if not receipt.message_ids:
         faults = [
-            Fault(f"batch[{index}].{refusal.path}".rstrip("."), refusal.code, refusal.detail)
+            Fault(f"batch[{index}].{fault.path}".rstrip("."), fault.code, fault.detail)
             for index, refusal in receipt.refused
+            for fault in _faults(refusal)
         ]
         # A problem lists at most twenty faults. Its type tells that every item has one.
         raise ValidationFailed(
@@ -147,15 +157,14 @@ def _service(request: Request) -> Ingest:
 def _items(call: Any) -> list[Any]:
     """Return the items of a batch. Raises ValidationFailed or PayloadTooLarge."""
     if type(call) is not dict:
-        raise _invalid("", "wrong-type", "must be an object")
-    unknown = sorted(call.keys() - {"batch", "sent_at"})
-    if unknown:
-        raise _invalid(unknown[0], "unknown-field", "must be left out: there is no such field")
-    if type(call.get("sent_at", "")) is not str:
-        raise _invalid("sent_at", "wrong-type", "must be text")
+        raise _invalid(EventRefused("", "wrong-type", "must be an object"))
+    if not call.keys() <= BATCH_FIELDS:
+        unknown = (name for name in call if name not in BATCH_FIELDS)
+        raise _invalid(unknown_fields(unknown, BATCH_FIELDS, "a batch"))
     items = call.get("batch")
     if type(items) is not list or not items:
-        raise _invalid("batch", "missing" if items is None else "wrong-type", "must be a list of at least one call")
+        code: Code = "missing" if items is None else "wrong-type"
+        raise _invalid(EventRefused("batch", code, "must be a list of at least one call"))
     if len(items) > MAX_BATCH_EVENTS:
         raise PayloadTooLarge(
             f"A batch must have at most {MAX_BATCH_EVENTS} items. Send the rest in another batch.",
@@ -164,16 +173,20 @@ def _items(call: Any) -> list[Any]:
     return items
 
 
-def _invalid(path: str, code: str, detail: str) -> ValidationFailed:
-    return ValidationFailed("The batch must be valid: see `errors`.", errors=[Fault(path, code, detail)])
+def _invalid(refusal: EventRefused) -> ValidationFailed:
+    return ValidationFailed("The batch must be valid: see `errors`.", errors=_faults(refusal))
 
 
 def _problem(refusal: EventRefused) -> Problem:
-    fault = Fault(refusal.path, refusal.code, refusal.detail)
+    faults = _faults(refusal)
     if refusal.code == "event-too-large":
-        return PayloadTooLarge(f"The event {refusal.detail}.", slug=refusal.code, errors=[fault])
+        return PayloadTooLarge(f"The event {refusal.detail}.", slug=refusal.code, errors=faults)
     slug = refusal.code if refusal.code in OWN_SLUGS else None
-    return ValidationFailed("The event must be valid: see `errors`.", slug=slug, errors=[fault])
+    return ValidationFailed("The event must be valid: see `errors`.", slug=slug, errors=faults)
+
+
+def _faults(refusal: EventRefused) -> list[Fault]:
+    return [Fault(fault.path, fault.code, fault.detail) for fault in (refusal, *refusal.more)]
 
 
 def _accepted(receipt: Receipt) -> Response:
@@ -181,6 +194,8 @@ def _accepted(receipt: Receipt) -> Response:
         "status": "accepted",
         "accepted": len(receipt.message_ids),
         "duplicates": receipt.duplicates,
+        "conflicting": receipt.conflicting,
+        "warnings": [asdict(warning) for warning in receipt.warnings],
         "message_ids": receipt.message_ids,
         "errors": [
             {"index": index, "code": refusal.code, "detail": str(refusal)} for index, refusal in receipt.refused

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS
 from segops_ingest.domain.limits import (
+    CLOCK_SKEW,
     LATEST,
     MAX_BATCH_EVENTS,
     MAX_DEPTH,
@@ -21,17 +22,24 @@ from segops_ingest.domain.limits import (
     MAX_NAME_CHARS,
     OLDEST,
 )
+from segops_ingest.ports.event_memory import COMPARED, REMEMBERED
 
 _NOT_BLANK = r"[^\s\x1c-\x1f\u180e\u200b-\u200d\u2060\ufeff]"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 _TIMESTAMP = (
     f"When it happened: RFC 3339 with a zone, stored with milliseconds, at most {OLDEST.days} days in the past and "
-    f"{LATEST.days * 24} hours in the future. Default: the time in a UUIDv7 `message_id`, else when the message id was first "
-    "seen. Clocks of clients are not corrected, so that a retry has the same time."
+    f"{LATEST.days * 24} hours in the future. Default: the time in a UUIDv7 `message_id`, else when the event was first seen, "
+    f"which is remembered for {REMEMBERED.days} days. Events in the future count from their time on; `warnings` lists them."
+)
+_SENT_AT = (
+    "When the client sent the request, by the clock that made `timestamp`: RFC 3339 with a zone. If it differs from the "
+    f"server's clock by more than {CLOCK_SKEW.seconds} seconds, times are corrected by the difference. The correction of the "
+    f"first attempt is remembered for {REMEMBERED.days} days, so a retry has the same time. Set it anew in each attempt, or "
+    "leave it out if your times are correct."
 )
 _MESSAGE_ID = (
-    "An event with the same message id, user, type and time counts once, however often it is sent. "
-    "Default: derived from `Idempotency-Key` if there is one, else a new id."
+    "An event is identified by its user, type, message id and time. It counts once, however often it is sent, and the "
+    "first accepted content stands. Default: derived from `Idempotency-Key` if there is one, else a new id."
 )
 _OBJECT = f"At most {MAX_KEYS} keys and {MAX_DEPTH} levels. Keys must not be empty or contain `%2E`."
 _TYPE = "Must not contain control characters or begin with `$`."
@@ -66,6 +74,7 @@ class _Call(BaseModel):
     user_id: ProfileId = Field(default="", description="The user. `user_id` or `anonymous_id` is required.")
     anonymous_id: ProfileId = Field(default="", description="The user, until their id is known.")
     timestamp: Instant = Field(default="", description=_TIMESTAMP)
+    sent_at: Instant = Field(default="", description=_SENT_AT)
     message_id: MessageId = Field(default="", description=_MESSAGE_ID)
     context: dict[str, JsonValue] = Field(
         default={}, description=f"Context of the event, such as page, device and library. {_OBJECT}"
@@ -170,9 +179,7 @@ class BatchCall(BaseModel):
         max_length=MAX_BATCH_EVENTS,
         description=f"Calls with their kind in `type`. Each must be at most {MAX_EVENT_BYTES} bytes as compact JSON.",
     )
-    sent_at: Instant = Field(
-        default="", description="When the client sent the batch. Accepted but not used, see `timestamp`."
-    )
+    sent_at: Instant = Field(default="", description=f"{_SENT_AT} A call may have its own.")
 
 
 class ItemError(BaseModel):
@@ -183,14 +190,30 @@ class ItemError(BaseModel):
     detail: str
 
 
+class EventWarning(BaseModel):
+    """Something that the sender of an accepted event should know."""
+
+    index: int = Field(ge=0, description="Index of the event in the batch, 0 for a single call.")
+    code: Literal["future-timestamp"]
+    detail: str
+
+
 class Accepted(BaseModel):
     """The accepted events are stored durably and will count exactly once."""
 
     status: Literal["accepted"]
     accepted: int = Field(ge=1, description="Number of accepted events, including duplicates.")
     duplicates: int = Field(
-        ge=0, description="Number of accepted events whose message id was seen before. They count once."
+        ge=0,
+        description="Number of accepted events that were delivered before, in this request or, if the server had to "
+        "remember them, an earlier one. They count once.",
     )
+    conflicting: list[int] = Field(
+        description="Indices of accepted events that were delivered before with other content, in this request or an "
+        "earlier one. The first content stands. Earlier requests are compared if the message id is not a UUIDv7: for "
+        f"{REMEMBERED.days} days for events without a time of their own, otherwise for {COMPARED.days * 24} hours."
+    )
+    warnings: list[EventWarning] = Field(description="What the sender should know about accepted events.")
     message_ids: list[str] = Field(description="Message ids of the accepted events, in their order.")
     errors: list[ItemError] = Field(description="The refused items of a batch.")
 

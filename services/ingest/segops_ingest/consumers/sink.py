@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, DataError
-from segops_ingest.domain.rows import dead_row, rows_of, with_source
+from segops_ingest.domain.messages import conflicting_lines
+from segops_ingest.domain.rows import CONFLICT_REASON, CONFLICTING, dead_row, rows_of, with_source
 from segops_ingest.ports.warehouse import EventWarehouse, InsertRefused
 
 
@@ -39,6 +40,17 @@ class Sink:
             if len(batch.records) > 1:
                 raise DataError(str(refusal.code), refusal.reason) from refusal
             await self._insert_line_by_line(batch, batch.records[0])
+        await self._list_conflicts(batch)
+
+    async def _list_conflicts(self, batch: Batch) -> None:
+        """List events that were delivered before with other content. They stay in the log, and the first one stands."""
+        letters = [
+            dead_row(line, CONFLICTING, CONFLICT_REASON, batch.partition, record.offset)
+            for record in batch.records
+            for line in conflicting_lines(record.headers, record.value)
+        ]
+        if letters:
+            await self._warehouse.insert_dead(b"\n".join(letters), f"{batch.token()}#conflicts")
 
     async def _insert_line_by_line(self, batch: Batch, record: Record) -> None:
         refusals: list[InsertRefused] = []

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from segops_common.contracts.events import RESERVED_EVENT_TYPES, EventKind
 from segops_common.core.ids import Ids, message_id_from, uuid7_time
 from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS, is_blank
-from segops_ingest.domain.instants import TimestampRange, from_rfc3339, warehouse_text
+from segops_ingest.domain.identity import Memory, Row, dated
+from segops_ingest.domain.instants import ClockSkew, TimestampRange, from_rfc3339, warehouse_text
 from segops_ingest.domain.limits import (
     MAX_EVENT_TYPE_CHARS,
     MAX_MESSAGE_ID_CHARS,
     MAX_NAME_CHARS,
 )
-from segops_ingest.domain.refusal import EventRefused, quoted
+from segops_ingest.domain.refusal import EventRefused, unknown_fields
 
-Row = dict[str, Any]
-"""A row as in `contracts.events.EventRow`. `timestamp` is '' until the first-seen timestamp of its message id is known."""
-
-_COMMON: Final = frozenset({"user_id", "anonymous_id", "message_id", "timestamp", "context"})
+_COMMON: Final = frozenset({"user_id", "anonymous_id", "message_id", "timestamp", "sent_at", "context"})
+_UUID_CHARS: Final = 36
+_VERSION_AT: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,28 @@ ITEM_SHAPES: Final[dict[EventKind, CallShape]] = {
 }
 
 
+class EventTime(NamedTuple):
+    """The time of an event: what its row gets, what the client said ('' if nothing), and whether it must be remembered."""
+
+    stored: str
+    client: str
+    memory: Memory
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowBuilder:
-    """Builds the rows of the events of one request."""
+    """Builds the rows of the events of one request. `skew` is that of its `sent_at`, None without one."""
 
     tenant_id: int
     span: TimestampRange
     ids: Ids
     idempotency_key: str | None
+    skew: ClockSkew | None = None
 
-    def row(self, call: Any, kind: EventKind, index: int, shapes: Mapping[EventKind, CallShape] = CALL_SHAPES) -> Row:
-        """Return the row of one event. Raises EventRefused for the first rule that the event breaks.
+    def row(
+        self, call: Any, kind: EventKind, index: int, shapes: Mapping[EventKind, CallShape] = CALL_SHAPES
+    ) -> tuple[Row, EventTime]:
+        """Return the row of one event, and its time. Raises EventRefused for the first rule that the event breaks.
 
         Pass ITEM_SHAPES for a call in a batch, which has a field `type`.
         """
@@ -82,60 +93,81 @@ class RowBuilder:
         if not user_id and not anonymous_id:
             raise EventRefused("user_id", "missing", "`user_id` or `anonymous_id` must be present")
         event_type = _event_type(call) if kind == "track" else RESERVED_EVENT_TYPES[kind]
-        message_id, timestamp = self._identity(call, index)
+        message_id = _text(call, "message_id", MAX_MESSAGE_ID_CHARS)
+        time = self._time(call, message_id)
         payload = _object(call, shape.payload_name)
         removed = [key for key, value in payload.items() if value is None] if kind == "identify" else []
         for name, max_chars in shape.merged_texts:
             if name in call:
                 payload = {**payload, name: _text(call, name, max_chars)}
-        return {
+        row = {
             "tenant_id": self.tenant_id,
             "kind": kind,
             "event_type": event_type,
             "user_id": user_id,
             "anonymous_id": anonymous_id,
-            "message_id": message_id,
-            "timestamp": timestamp,
+            "message_id": message_id or self._own_message_id(index),
+            "timestamp": time.stored,
             "received_at": self.span.received_at,
             "payload": payload,
             "context": _object(call, "context"),
             "removed": removed,
             "position": index,
         }
+        return dated(row, time.client), time
 
-    def _identity(self, call: dict[str, Any], index: int) -> tuple[str, str]:
-        """Return the message id, and a timestamp that every retry of the message will have too ('' if none is known yet)."""
-        message_id = _text(call, "message_id", MAX_MESSAGE_ID_CHARS)
-        if "timestamp" in call:
-            return message_id or self._own_message_id(index), self._timestamp(call["timestamp"])
-        if message_id:
-            made_at = uuid7_time(message_id)
-            return message_id, self.span.check(warehouse_text(made_at), "message_id") if made_at else ""
-        return self._own_message_id(index), "" if self.idempotency_key is not None else self.span.received_at
+    def skew_of(self, sent_at: Any) -> ClockSkew:
+        """Return the skew that a request's `sent_at` shows. Raises EventRefused."""
+        return ClockSkew.between(_instant(sent_at, "sent_at"), self.span.received_at)
+
+    def _time(self, call: dict[str, Any], message_id: str) -> EventTime:
+        """Return the time of an event: its own, else the one in its UUIDv7, else the moment of its receipt."""
+        skew = self.skew_of(call["sent_at"]) if "sent_at" in call else self.skew
+        is_recognised = message_id != "" or self.idempotency_key is not None
+        client, path = _client_time(call, message_id)
+        if not client:
+            return EventTime(self.span.received_at, "", Memory.REQUIRED if is_recognised else Memory.NEEDLESS)
+        stored = self.span.check(skew.correct(client) if skew else client, path)
+        if is_recognised and skew is not None and (skew.is_unsure or self.idempotency_key is not None):
+            return EventTime(stored, client, Memory.REQUIRED)
+        is_compared = message_id != "" and not _is_uuid7(message_id)
+        return EventTime(stored, client, Memory.COMPARED if is_compared else Memory.NEEDLESS)
 
     def _own_message_id(self, index: int) -> str:
         if self.idempotency_key is None:
             return self.ids.uuid7()
         return message_id_from(self.tenant_id, self.idempotency_key, index)
 
-    def _timestamp(self, value: Any) -> str:
-        if type(value) is not str:
-            raise EventRefused("timestamp", "wrong-type", "must be text: an RFC 3339 time")
-        try:
-            instant = from_rfc3339(value)
-        except ValueError:
-            raise EventRefused(
-                "timestamp", "invalid-timestamp", "must be an RFC 3339 time with a zone, such as `2026-05-20T12:00:00Z`"
-            ) from None
-        return self.span.check(instant, "timestamp")
+
+def _client_time(call: dict[str, Any], message_id: str) -> tuple[str, str]:
+    """Return the time by the client's clock, '' if there is none, and the field that has it."""
+    if "timestamp" in call:
+        return _instant(call["timestamp"], "timestamp"), "timestamp"
+    made_at = uuid7_time(message_id) if message_id else None
+    return (warehouse_text(made_at) if made_at else ""), "message_id"
+
+
+def _is_uuid7(message_id: str) -> bool:
+    """Return whether the id has the form of a UUIDv7. Parsing it would take longer than the rest of the validation."""
+    return len(message_id) == _UUID_CHARS and message_id[_VERSION_AT] == "7"
+
+
+def _instant(value: Any, path: str) -> str:
+    if type(value) is not str:
+        raise EventRefused(path, "wrong-type", "must be text: an RFC 3339 time")
+    try:
+        return from_rfc3339(value)
+    except ValueError:
+        raise EventRefused(
+            path, "invalid-timestamp", "must be an RFC 3339 time with a zone, such as `2026-05-20T12:00:00Z`"
+        ) from None
 
 
 def _check_fields(call: Any, shape: CallShape) -> None:
     if type(call) is not dict:
         raise EventRefused("", "wrong-type", "must be an object")
     if not call.keys() <= shape.fields:
-        unknown = min(call.keys() - shape.fields)
-        raise EventRefused(unknown, "unknown-field", f"must be left out: this call has no field {quoted(unknown)}")
+        raise unknown_fields((name for name in call if name not in shape.fields), shape.fields, "this call")
     for name in shape.required:
         if name not in call:
             raise EventRefused(name, "missing", "must be present")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Self
 
-from segops_ingest.domain.limits import LATEST, OLDEST
+from segops_ingest.domain.limits import CLOCK_SKEW, LATEST, OLDEST, UNSURE_SKEW
 from segops_ingest.domain.refusal import EventRefused
 
 _RFC3339 = re.compile(
@@ -22,7 +22,7 @@ _USUAL_MARKS = _marks(_USUAL)
 
 def warehouse_text(instant: datetime) -> str:
     """Return the instant in UTC, cut (not rounded) to milliseconds."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{instant.microsecond // 1000:03d}"
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
 def from_rfc3339(text: str) -> str:
@@ -68,3 +68,29 @@ class TimestampRange:
             "timestamp-out-of-range",
             f"must be at most {OLDEST.days} days in the past and {LATEST.days * 24} hours in the future",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSkew:
+    """How far the server's clock is ahead of a client's, as `sent_at` shows it."""
+
+    ahead: timedelta
+
+    @classmethod
+    def between(cls, sent_at: str, received_at: str) -> Self:
+        """Return the skew between two times in warehouse text."""
+        return cls(datetime.fromisoformat(received_at) - datetime.fromisoformat(sent_at))
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether another attempt of the same events may be corrected differently."""
+        return abs(self.ahead) >= UNSURE_SKEW
+
+    def correct(self, instant: str) -> str:
+        """Return the time by the server's clock; the same time for a small skew, and at the ends of the calendar."""
+        if abs(self.ahead) <= CLOCK_SKEW:
+            return instant
+        try:
+            return warehouse_text((datetime.fromisoformat(instant) + self.ahead).replace(tzinfo=UTC))
+        except OverflowError:
+            return instant

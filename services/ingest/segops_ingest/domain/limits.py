@@ -23,3 +23,8 @@ LATEST: Final = timedelta(hours=24)
 
 MAX_MESSAGE_BYTES: Final = 512 * 1024
 """Bytes of one log record before compression: half of Kafka's default limit."""
+
+CLOCK_SKEW: Final = timedelta(seconds=60)
+"""The largest difference between `sent_at` and the receipt for which times are kept as they are."""
+UNSURE_SKEW: Final = timedelta(seconds=30)
+"""From here on, another attempt of the same event may differ by more than CLOCK_SKEW."""

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final
 
 from segops_common.contracts.topics import EVENTS, profile_key
 from segops_common.streams.log import Header, Message, partition_of
-from segops_ingest.domain.event import Row
+from segops_ingest.domain.identity import Delivery, Row
 from segops_ingest.domain.limits import MAX_MESSAGE_BYTES
 
-
-class SerializedRow(NamedTuple):
-    """A row with its text: one line of NDJSON, without a line feed."""
-
-    row: Row
-    text: bytes
+CONFLICTS_HEADER: Final = "conflicting-lines"
+"""Numbers of lines, from 0, whose event was delivered before with other content. Absent if there are none."""
 
 
-def pack(lines: Iterable[SerializedRow], headers: Sequence[Header]) -> list[Message]:
+def pack(deliveries: Iterable[Delivery], headers: Sequence[Header]) -> list[Message]:
     """Pack the rows as NDJSON, in their order, into as few messages as partitions and the record limit allow.
 
     The key of a message is the key of its first row.
     """
-    groups: dict[int, list[SerializedRow]] = {}
-    for line in lines:
-        groups.setdefault(partition_of(EVENTS, _key(line.row)), []).append(line)
+    groups: dict[int, list[Delivery]] = {}
+    for delivery in deliveries:
+        groups.setdefault(partition_of(EVENTS, _key(delivery.row)), []).append(delivery)
     return [
         Message(
             key=_key(part[0].row),
-            value=b"\n".join([line.text for line in part]) + b"\n",
-            headers=tuple(headers),
+            value=b"\n".join([delivery.text for delivery in part]) + b"\n",
+            headers=(*headers, *_conflicts(part)),
             partition=partition,
         )
         for partition, group in groups.items()
@@ -38,15 +34,28 @@ def pack(lines: Iterable[SerializedRow], headers: Sequence[Header]) -> list[Mess
     ]
 
 
+def conflicting_lines(headers: Iterable[Header], value: bytes) -> list[bytes]:
+    """Return the lines of a record whose event was delivered before with other content."""
+    numbers = {int(number) for name, text in headers if name == CONFLICTS_HEADER for number in text.split(b",")}
+    if not numbers:
+        return []
+    return [line for number, line in enumerate(value.rstrip(b"\n").split(b"\n")) if number in numbers]
+
+
+def _conflicts(part: Sequence[Delivery]) -> list[Header]:
+    lines = [str(number) for number, delivery in enumerate(part) if delivery.conflicting]
+    return [(CONFLICTS_HEADER, ",".join(lines).encode())] if lines else []
+
+
 def _key(row: Row) -> bytes:
     return profile_key(row["tenant_id"], row["user_id"] or row["anonymous_id"])
 
 
-def _cut(group: list[SerializedRow]) -> Iterator[list[SerializedRow]]:
+def _cut(group: list[Delivery]) -> Iterator[list[Delivery]]:
     start = size = 0
-    for index, line in enumerate(group):
-        size += len(line.text) + 1
+    for index, delivery in enumerate(group):
+        size += len(delivery.text) + 1
         if size > MAX_MESSAGE_BYTES and index > start:
             yield group[start:index]
-            start, size = index, len(line.text) + 1
+            start, size = index, len(delivery.text) + 1
     yield group[start:]

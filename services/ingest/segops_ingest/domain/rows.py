@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+CONFLICTING: Final = 0
+"""Code of a rejected event that the warehouse itself would accept."""
+CONFLICT_REASON: Final = (
+    "must have the content of its first delivery, which stands: use a new `message_id` for a new event"
+)
 
 
 def with_source(value: bytes, partition: int, offset: int) -> bytes:

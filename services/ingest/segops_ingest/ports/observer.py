@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Numbers of events of one request. `accepted` includes `duplicates`, `conflicting` and `future`."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    conflicting: int = 0
+    future: int = 0
+    refused: int = 0
 
 
 class IngestObserver(Protocol):
     """Counts events. Must neither block nor raise."""
 
-    def received(self, *, accepted: int, duplicates: int, refused: int) -> None:
-        """Count the events of one request. `duplicates` are included in `accepted`."""
+    def received(self, outcome: Outcome) -> None:
+        """Count the events of one request."""
+        ...
+
+    def not_remembered(self, events: int) -> None:
+        """Count the events of a request that was refused because the memory did not answer."""
         ...

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
@@ -18,27 +18,46 @@ from segops_common.streams.log import EventLog, Header, LogUnavailable
 from segops_common.telemetry.tracing import current_traceparent
 from segops_ingest.domain.batch import kind_of
 from segops_ingest.domain.event import CALL_SHAPES, ITEM_SHAPES, CallShape, RowBuilder
+from segops_ingest.domain.identity import Delivery, distinct
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.instants import TimestampRange
 from segops_ingest.domain.limits import MAX_EVENT_BYTES
-from segops_ingest.domain.messages import SerializedRow, pack
+from segops_ingest.domain.messages import pack
 from segops_ingest.domain.refusal import EventRefused
-from segops_ingest.ports.first_seen import FirstSeenTimestamps
-from segops_ingest.ports.observer import IngestObserver
+from segops_ingest.ports.event_memory import EventMemory, MemoryUnavailable
+from segops_ingest.ports.observer import IngestObserver, Outcome
+from segops_ingest.service.first_deliveries import FirstDeliveries, Recalled
 
 SCHEMA_VERSION: Final = b"1"
 """Version of the rows in `segops.events`. Fields are only ever added, so readers accept versions that they do not know."""
+
+FUTURE: Final = "future-timestamp"
+"""Code of the warning about an event that is in the future even after a correction."""
 
 RETRY_AFTER_S = (1, 5)
 """Retry-After is a random number of seconds in this range, so that callers do not all return at the same time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that the sender of an accepted event should know."""
+
+    index: int
+    code: str
+    detail: str
+
+
 @dataclass(slots=True)
 class Receipt:
-    """The outcome of one request: accepted message ids in their order, and refusals by index. `duplicates` are accepted too."""
+    """The outcome of one request: accepted message ids in their order, and refusals by index.
+
+    `duplicates` and `conflicting` are accepted too: events that were delivered before, and those with other content.
+    """
 
     message_ids: list[str] = field(default_factory=list)
     duplicates: int = 0
+    conflicting: tuple[int, ...] = ()
+    warnings: list[Warned] = field(default_factory=list)
     refused: list[tuple[int, EventRefused]] = field(default_factory=list)
 
 
@@ -49,47 +68,52 @@ class Ingest:
         self,
         *,
         log: EventLog,
-        first_seen: FirstSeenTimestamps,
+        memory: EventMemory,
         ids: Ids,
         clock: Clock,
         random: Random,
         observer: IngestObserver,
     ) -> None:
         self._log = log
-        self._first_seen = first_seen
+        self._first = FirstDeliveries(memory=memory)
         self._ids = ids
         self._clock = clock
         self._random = random
         self._observer = observer
 
     async def accept_one(self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None) -> Receipt:
-        """Store one event. Raises EventRefused, or Unavailable if the log did not confirm it."""
-        builder = self._row_builder(tenant_id, idempotency_key)
-        try:
-            line = _serialized(builder, call, kind, 0, CALL_SHAPES)
-        except EventRefused:
-            self._observer.received(accepted=0, duplicates=0, refused=1)
-            raise
-        return await self._store(builder, [line], Receipt([line.row["message_id"]]))
+        """Store one event.
 
-    async def accept_batch(self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None) -> Receipt:
-        """Store the valid items, each with its kind in `type`. The receipt contains the refusals of the others.
-
-        Raises Unavailable if the log did not confirm all of them. Some may be stored.
+        Raises EventRefused, ValidationFailed for a reused key, or Unavailable if the event could not be remembered or the
+        log did not confirm it.
         """
         builder = self._row_builder(tenant_id, idempotency_key)
+        try:
+            delivery = _delivery(builder, call, kind, 0, CALL_SHAPES)
+        except EventRefused:
+            self._observer.received(Outcome(refused=1))
+            raise
+        return await self._store(builder, [delivery], Receipt())
+
+    async def accept_batch(
+        self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None, sent_at: str | None = None
+    ) -> Receipt:
+        """Store the valid items, each with its kind in `type`. The receipt contains the refusals of the others.
+
+        Raises EventRefused for a wrong `sent_at`, ValidationFailed for a reused key, and Unavailable if events could not
+        be remembered, or the log did not confirm all of them. Some may be stored.
+        """
+        builder = self._row_builder(tenant_id, idempotency_key)
+        if sent_at is not None:
+            builder = replace(builder, skew=builder.skew_of(sent_at))
         receipt = Receipt()
-        lines: list[SerializedRow] = []
+        deliveries: list[Delivery] = []
         for index, item in enumerate(items):
             try:
-                kind = kind_of(item)
-                line = _serialized(builder, item, kind, index, ITEM_SHAPES)
+                deliveries.append(_delivery(builder, item, kind_of(item), index, ITEM_SHAPES))
             except EventRefused as refusal:
                 receipt.refused.append((index, refusal))
-            else:
-                lines.append(line)
-                receipt.message_ids.append(line.row["message_id"])
-        return await self._store(builder, lines, receipt)
+        return await self._store(builder, deliveries, receipt)
 
     def _row_builder(self, tenant_id: int, idempotency_key: str | None) -> RowBuilder:
         return RowBuilder(
@@ -99,19 +123,42 @@ class Ingest:
             idempotency_key=idempotency_key,
         )
 
-    async def _store(self, builder: RowBuilder, lines: list[SerializedRow], receipt: Receipt) -> Receipt:
-        unique: dict[str, SerializedRow] = {}
-        for line in lines:
-            unique.setdefault(line.row["message_id"], line)
-        seen_before = await self._date_rows(builder, unique)
-        receipt.duplicates = len(lines) - len(unique) + seen_before
-        if unique:
-            await self._append(unique.values())
-        self._observer.received(accepted=len(lines), duplicates=receipt.duplicates, refused=len(receipt.refused))
+    async def _store(self, builder: RowBuilder, deliveries: list[Delivery], receipt: Receipt) -> Receipt:
+        recalled = await self._recall(builder, deliveries)
+        events = distinct(recalled.deliveries)
+        receipt.message_ids = [delivery.row["message_id"] for delivery in deliveries]
+        seen_before = sum(delivery.index in recalled.seen_before for delivery in events.first)
+        receipt.duplicates = len(deliveries) - len(events.first) + seen_before
+        receipt.conflicting = events.conflicting
+        receipt.warnings = [*_warnings(recalled.deliveries)]
+        if events.first:
+            await self._append(events.first)
+        self._observer.received(
+            Outcome(
+                accepted=len(deliveries),
+                duplicates=receipt.duplicates,
+                conflicting=len(receipt.conflicting),
+                future=len(receipt.warnings),
+                refused=len(receipt.refused),
+            )
+        )
         return receipt
 
-    async def _append(self, lines: Iterable[SerializedRow]) -> None:
-        messages = pack(lines, _headers())
+    async def _recall(self, builder: RowBuilder, deliveries: list[Delivery]) -> Recalled:
+        try:
+            if builder.idempotency_key is not None and deliveries:
+                await self._first.check_key(builder.tenant_id, builder.idempotency_key, deliveries)
+            return await self._first.recall(builder.tenant_id, deliveries)
+        except MemoryUnavailable as error:
+            self._observer.not_remembered(len(deliveries))
+            raise Unavailable(
+                "The events were not stored, because they could not be remembered, so a retry might count twice. Send them "
+                "again with the same `message_id` or `Idempotency-Key`. Events with their own `timestamp` need no memory.",
+                retry_after_s=self._random.randint(*RETRY_AFTER_S),
+            ) from error
+
+    async def _append(self, deliveries: Iterable[Delivery]) -> None:
+        messages = pack(deliveries, _headers())
         try:
             await self._log.append_many(EVENTS, messages)
         except LogUnavailable as error:
@@ -120,27 +167,23 @@ class Ingest:
                 retry_after_s=self._random.randint(*RETRY_AFTER_S),
             ) from error
 
-    async def _date_rows(self, builder: RowBuilder, unique: dict[str, SerializedRow]) -> int:
-        """Set the missing timestamps to the first-seen timestamps of the message ids. Return how many ids were seen before."""
-        undated = [message_id for message_id, line in unique.items() if not line.row["timestamp"]]
-        if not undated:
-            return 0
-        now = builder.span.received_at
-        first_seen = await self._first_seen.first_seen(builder.tenant_id, undated, now)
-        for message_id in undated:
-            dated = {**unique[message_id].row, "timestamp": first_seen.get(message_id, now)}
-            unique[message_id] = SerializedRow(dated, orjson.dumps(dated))
-        return len(first_seen)
 
-
-def _serialized(
+def _delivery(
     builder: RowBuilder, call: Any, kind: EventKind, index: int, shapes: Mapping[EventKind, CallShape]
-) -> SerializedRow:
-    row = builder.row(call, kind, index, shapes)
+) -> Delivery:
+    row, time = builder.row(call, kind, index, shapes)
     text = serialise(row, shapes[kind].payload_name)
     if len(text) > MAX_EVENT_BYTES and len(orjson.dumps(call)) > MAX_EVENT_BYTES:
         raise EventRefused("", "event-too-large", f"must be at most {MAX_EVENT_BYTES} bytes as compact JSON")
-    return SerializedRow(row, text)
+    return Delivery(index, row, text, time.client, time.memory)
+
+
+def _warnings(deliveries: Iterable[Delivery]) -> Iterator[Warned]:
+    for delivery in deliveries:
+        row = delivery.row
+        if row["timestamp"] > row["received_at"]:
+            detail = f"is after its receipt at {row['received_at']} UTC: segments ignore the event until its own time"
+            yield Warned(delivery.index, FUTURE, f"{row['timestamp']} UTC {detail}")
 
 
 def _headers() -> list[Header]:

@@ -1,1 +1,1 @@
-"""First-seen timestamps in Redis."""
+"""The memory of deliveries in Redis."""

@@ -1,0 +1,77 @@
+"""Gives each delivery of an event the time of the first one, and compares what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from segops_common.core.problems import ValidationFailed
+from segops_ingest.domain.identity import Delivery, Memory, digest_of
+from segops_ingest.ports.event_memory import COMPARED, REMEMBERED, EventMemory, FirstNote, MemoryUnavailable, Note
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Deliveries with their times, and the keys of those that an earlier request delivered."""
+
+    deliveries: list[Delivery]
+    seen_before: frozenset[int]
+
+
+class FirstDeliveries:
+    """Asks the memory about the deliveries of one request."""
+
+    def __init__(self, *, memory: EventMemory) -> None:
+        self._memory = memory
+
+    async def check_key(self, tenant_id: int, idempotency_key: str, deliveries: Sequence[Delivery]) -> None:
+        """Bind the key to these events.
+
+        Raises ValidationFailed (idempotency-key-reused) if it is bound to others, and MemoryUnavailable.
+        """
+        digest = digest_of(deliveries)
+        key = f"k:{sha256(idempotency_key.encode()).hexdigest()}"
+        (first,) = await self._memory.first(tenant_id, [Note(key, "", digest)])
+        if first is not None and first.content != digest:
+            raise ValidationFailed("`Idempotency-Key` must be new for a different body.", slug="idempotency-key-reused")
+
+    async def recall(self, tenant_id: int, deliveries: list[Delivery]) -> Recalled:
+        """Return the deliveries with the times of the first ones. Raises MemoryUnavailable if one needs the memory."""
+        notes: dict[str, Note] = {}
+        key_of: dict[int, str] = {}
+        for delivery in deliveries:
+            if delivery.memory is not Memory.NEEDLESS:
+                note = _note(delivery)
+                notes.setdefault(note.key, note)
+                key_of[delivery.index] = note.key
+        first = await self._first(tenant_id, list(notes.values()), deliveries)
+        recalled = [_recalled(delivery, first.get(key_of.get(delivery.index, ""))) for delivery in deliveries]
+        return Recalled(recalled, frozenset(index for index, key in key_of.items() if key in first))
+
+    async def _first(
+        self, tenant_id: int, notes: Sequence[Note], deliveries: Sequence[Delivery]
+    ) -> dict[str, FirstNote]:
+        if not notes:
+            return {}
+        try:
+            first = await self._memory.first(tenant_id, notes)
+        except MemoryUnavailable:
+            if any(delivery.memory is Memory.REQUIRED for delivery in deliveries):
+                raise
+            return {}
+        return {note.key: earlier for note, earlier in zip(notes, first, strict=True) if earlier is not None}
+
+
+def _note(delivery: Delivery) -> Note:
+    row = delivery.row
+    kept = REMEMBERED if delivery.memory is Memory.REQUIRED else COMPARED
+    older = "" if delivery.client_time else row["message_id"]
+    return Note(f"e:{delivery.key()}", row["timestamp"], delivery.content(), kept, older)
+
+
+def _recalled(delivery: Delivery, first: FirstNote | None) -> Delivery:
+    if first is None:
+        return delivery
+    differs = first.content not in ("", delivery.content())
+    return replace(delivery.at(first.time), conflicting=differs)
