@@ -104,6 +104,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
             authenticator=LocalAuthenticator(verifier=verifier, accounts=auth.accounts, api_keys=auth.api_keys),
             checks={"postgres": partial(check_postgres, engine)},
             idempotency=PepperedIdempotency(store=idempotency, secrets=collaborators.secrets),
+            proxies=self._proxies,
         )
 
     def _limits(self) -> AttemptLimits:

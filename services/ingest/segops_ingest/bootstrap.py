@@ -52,7 +52,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 random=SystemRandom(),
                 observer=IngestMetrics(self.metrics),
             )
-            yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check})
+            yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check}, proxies=self._proxies)
 
     @asynccontextmanager
     async def sink(self) -> AsyncIterator[GroupLoop[Any]]:

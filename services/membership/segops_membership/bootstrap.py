@@ -116,7 +116,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 metrics=self.metrics,
             )
             use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis)
-            yield Running(use_cases, authenticator=authenticator, checks={"lookup": lookup.check})
+            yield Running(
+                use_cases, authenticator=authenticator, checks={"lookup": lookup.check}, proxies=self._proxies
+            )
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[dict[str, GroupLoop[Any]]]:

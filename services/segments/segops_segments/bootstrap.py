@@ -89,6 +89,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 authenticator=authenticator,
                 checks={"postgres": partial(check_postgres, engine)},
                 idempotency=PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock),
+                proxies=self._proxies,
             )
 
     @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 
 import pytest
 
@@ -88,6 +89,21 @@ async def test_an_address_is_limited_over_all_accounts(auth_settings: Settings) 
         statuses = [await wrong(auth, f"{unique('unknown')}@example.com") for _ in range(ADDRESS_LIMIT + 2)]
         assert statuses == [401] * ADDRESS_LIMIT + [429] * 2
         assert (await auth.sign_up()).tenant, "signing up has a limit of its own"
+
+
+async def test_behind_a_trusted_proxy_each_client_has_its_own_limit(auth_settings: Settings) -> None:
+    settings = limited(auth_settings).model_copy(update={"trusted_proxies": (ip_network("127.0.0.1/32"),)})
+    number = SystemClock().now().microsecond
+    site = f"2001:db8:{number % 60_000:x}:{number // 1000:x}"
+    async with opened(settings, clock(), address="127.0.0.1") as auth:
+        statuses = []
+        for attempt in range(ADDRESS_LIMIT + 1):
+            # What the client writes before the proxy's own entry changes nothing.
+            auth.client.headers["X-Forwarded-For"] = f"192.0.2.{attempt}, {site}::{attempt}"
+            statuses.append(await wrong(auth, f"{unique('unknown')}@example.com"))
+        assert statuses == [401] * ADDRESS_LIMIT + [429]
+        auth.client.headers["X-Forwarded-For"] = "2001:db8:ffff:1::1"
+        assert await wrong(auth, f"{unique('unknown')}@example.com") == 401
 
 
 async def test_signing_up_is_limited(auth_settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,11 @@ def test_a_short_secret_is_refused_and_not_shown(name: str) -> None:
 def test_a_limit_lets_somebody_in(name: str) -> None:
     with pytest.raises(ValidationError, match=name):
         Settings.model_validate(GOOD | {name: 0})
+
+
+def test_trusted_proxies_are_networks_and_none_unless_set() -> None:
+    assert Settings.model_validate(GOOD).trusted_proxies == ()
+    settings = Settings.model_validate(GOOD | {"trusted_proxies": "10.0.0.0/8, fd00::/8"})
+    assert settings.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        Settings.model_validate(GOOD | {"trusted_proxies": "the ingress"})

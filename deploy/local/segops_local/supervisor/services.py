@@ -59,6 +59,8 @@ def environment(service: str, *, addresses: Addresses, state: StateFolder) -> di
     settings = {
         "SEGOPS_ENV": "production",
         "SEGOPS_HTTP_HOST": HOST,
+        # The gateway is the only proxy. It appends the address of its caller to X-Forwarded-For.
+        "SEGOPS_TRUSTED_PROXIES": f"{HOST}/32",
         # Draining helps load balancers that still send requests; our gateway stops first.
         "SEGOPS_DRAIN_S": "0",
         "SEGOPS_POSTGRES_URL": addresses.postgres,

@@ -24,6 +24,7 @@ from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import worker_app
 from segops_common.web.health import Check
+from segops_common.web.request.client_address import TrustedProxies
 from segops_common.web.server import Address, Loop, serve
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -51,6 +52,10 @@ class ServiceBootstrap(ABC, Generic[S]):
     @property
     def _service_token(self) -> str:
         return self._settings.service_token.get_secret_value()
+
+    @property
+    def _proxies(self) -> TrustedProxies:
+        return TrustedProxies(networks=self._settings.trusted_proxies, hops=self._settings.trusted_proxy_hops)
 
     async def serve_api(self, app: FastAPI) -> None:
         """Serve the app until SIGTERM."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
+"""Networks such as `10.0.0.0/8`, separated by commas."""
 
 
 class ServiceSettings(BaseSettings):
@@ -19,6 +28,10 @@ class ServiceSettings(BaseSettings):
     http_port: int = 8000
     drain_s: float = Field(default=5.0, ge=0)
     """Seconds for which a stopping API keeps serving, so that every load balancer notices that it is not ready."""
+    trusted_proxies: Networks = ()
+    """Networks of the proxies in front of the process, whose `X-Forwarded-For` counts. Without any, it never counts."""
+    trusted_proxy_hops: int = Field(default=1, ge=1, le=10)
+    """How many such proxies a request passes at most, one after the other."""
     redis_url: str
     service_token: SecretStr
     """The shared secret of `/internal/` routes."""

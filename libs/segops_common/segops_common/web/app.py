@@ -25,6 +25,7 @@ from segops_common.web import problems
 from segops_common.web.health import Check, Health, health_routes
 from segops_common.web.middleware import Edge
 from segops_common.web.openapi import document, operation_id
+from segops_common.web.request.client_address import NO_PROXIES, TrustedProxies
 from segops_common.web.request.path_dispatch import RouteTable
 from segops_common.web.request.route import StrictRoute
 
@@ -42,6 +43,7 @@ class Running(Generic[S]):
     authenticator: Authenticator | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     idempotency: IdempotencyStore | None = None
+    proxies: TrustedProxies = NO_PROXIES
 
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Running[S]]]
@@ -151,6 +153,7 @@ def _keep_running(lifespan: Lifespan[S]) -> Callable[[FastAPI], AbstractAsyncCon
             app.state.running = running.state
             app.state.authenticator = running.authenticator
             app.state.idempotency = running.idempotency
+            app.state.proxies = running.proxies
             app.state.health.checks = running.checks
             app.state.health.draining = False
             yield

@@ -84,6 +84,8 @@ def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        # `request/client_address.py` reads the headers of proxies, by our own setting.
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
@@ -15,8 +14,7 @@ from segops_common.security.permissions import Scope
 from segops_common.security.principal import UserPrincipal
 from segops_common.security.tokens import Jwk
 from segops_common.web.dependencies import require, signed_in
-
-IPV6_SITE_BITS: Final = 64
+from segops_common.web.request.client_address import rate_limited_address
 
 
 def state_of(request: Request) -> State:
@@ -34,20 +32,7 @@ async def _public_keys(request: Request) -> Sequence[Jwk]:
 
 
 async def _address(request: Request) -> str | None:
-    """Return the network address to rate-limit: of an IPv6 address the /64 prefix, because a host has all of it.
-
-    Return None for a loopback address. It belongs to this machine or to a proxy that hides its clients, so that a limit
-    would lock out all of them together.
-    """
-    try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return None
-    if address.is_loopback:
-        return None
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, IPV6_SITE_BITS), strict=False))
-    return str(address)
+    return rate_limited_address(request)
 
 
 def _user_with(scope: Scope) -> Any:
@@ -57,6 +42,7 @@ def _user_with(scope: Scope) -> Any:
 UseCases = Annotated[Auth, Depends(_auth)]
 PublicKeys = Annotated[Sequence[Jwk], Depends(_public_keys)]
 ClientAddress = Annotated[str | None, Depends(_address)]
+"""The network address to rate-limit, or None for no limit."""
 # Any integer is accepted, so that an id that cannot exist gets the same 404 as the id of another tenant.
 Id = Annotated[int, Path(ge=-MAX_ID - 1, le=MAX_ID)]
 TenantQuery = Annotated[int, Query(ge=1, le=MAX_ID, description="The id of the tenant.")]
