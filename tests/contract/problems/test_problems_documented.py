@@ -48,8 +48,8 @@ def slug_value(node: ast.AST) -> ast.AST | None:
 
 
 def gateway_slugs() -> set[str]:
-    text = (ROOT / "deploy/local/segops_local/gateway/nginx.py").read_text()
-    return set(re.findall(r'^    \(\d{3}, "([a-z-]+)",', text, flags=re.MULTILINE))
+    text = (ROOT / "deploy/local/segops_local/gateway/problem_pages.py").read_text()
+    return set(re.findall(r'_row\(\s*\d{3}, "([a-z-]+)",', text))
 
 
 def code_slugs() -> set[str]:

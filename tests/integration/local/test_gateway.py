@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +16,7 @@ from segops_local.errors import LocalError
 from segops_local.gateway.nginx import Gateway, load_routes
 from segops_local.state.ports import free_port
 
+MAX_STREAMS = 5
 SERVICES = ("auth", "ingest", "membership", "segments", "status")
 
 
@@ -97,7 +98,7 @@ def upstreams() -> Iterator[dict[str, Fake]]:
 async def port(upstreams: Mapping[str, Fake], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     ports = {name: server.server_port for name, server in upstreams.items()}
     ports["membership"] = free_port()  # a port without a listener: the service is down
-    table = replace(load_routes(), timeout_s=1)
+    table = replace(load_routes(), timeout_s=1, max_streams=MAX_STREAMS)
     gateway = Gateway(tmp_path_factory.mktemp("gate way"), upstreams=ports, table=table)
     await gateway.start()
     yield gateway.port
@@ -234,12 +235,115 @@ def test_a_service_that_does_not_answer_in_time_is_504(port: int) -> None:
     assert reply.problem["type"] == "https://segops.dev/problems/gateway-timeout"
 
 
-def test_a_request_that_is_not_http_is_400(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"GET /v1/track HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
-        answer = connection.recv(65_536)
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert b"application/problem+json" in answer
+def http_head(line: str, *headers: str) -> bytes:
+    return "\r\n".join([line, *(headers or ["Host: a"]), "", ""]).encode("latin-1")
+
+
+REFUSED = {
+    "two hosts": (http_head("GET /v1/track HTTP/1.1", "Host: a", "Host: b"), 400, "malformed-request"),
+    "no host": (http_head("GET / HTTP/1.1", "X: y"), 400, "malformed-request"),
+    "a bad host": (http_head("GET / HTTP/1.1", "Host: a/b"), 400, "malformed-request"),
+    "NUL in the path": (http_head("GET /%00 HTTP/1.1"), 400, "malformed-request"),
+    "NUL in a longer path": (http_head("GET /api/auth/%00 HTTP/1.1"), 400, "malformed-request"),
+    "a half escape": (http_head("GET /%a HTTP/1.1"), 400, "malformed-request"),
+    "above the root": (http_head("GET /../x HTTP/1.1"), 400, "malformed-request"),
+    "no path": (http_head("GET HTTP/1.1"), 400, "malformed-request"),
+    "no slash": (http_head("GET x HTTP/1.1"), 400, "malformed-request"),
+    "a blank line": (b" \r\n\r\n", 400, "malformed-request"),
+    "lower case": (http_head("get / HTTP/1.1"), 400, "malformed-request"),
+    "nonsense": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", 400, "malformed-request"),
+    "a long path": (http_head("GET /" + "a" * 40_000 + " HTTP/1.1"), 414, "uri-too-long"),
+    "HTTP/3.0": (http_head("GET / HTTP/3.0"), 400, "malformed-request"),
+    "HTTP/1.x": (http_head("GET / HTTP/1.x"), 400, "malformed-request"),
+    "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed-request"),
+    "a long header": (http_head("GET / HTTP/1.1", "Host: a", "X: " + "a" * 20_000), 431, "headers-too-large"),
+    "many headers": (
+        http_head("GET / HTTP/1.1", "Host: a", *(f"X{n}: {'a' * 8_000}" for n in range(20))),
+        431,
+        "headers-too-large",
+    ),
+    "NUL in a header": (http_head("GET / HTTP/1.1", "Host: a", "X: a\0b"), 400, "malformed-request"),
+    "a coding": (http_head("POST /v1/t HTTP/1.1", "Host: a", "Transfer-Encoding: gzip"), 400, "malformed-request"),
+    "two lengths": (
+        http_head("POST /v1/t HTTP/1.1", "Host: a", "Content-Length: 1", "Content-Length: 2"),
+        400,
+        "malformed-request",
+    ),
+    "length and chunks": (
+        http_head("POST /v1/t HTTP/1.1", "Host: a", "Content-Length: 1", "Transfer-Encoding: chunked"),
+        400,
+        "malformed-request",
+    ),
+    "a bad length": (http_head("POST /v1/t HTTP/1.1", "Host: a", "Content-Length: x"), 400, "malformed-request"),
+    "a huge length": (http_head("POST /v1/t HTTP/1.1", "Host: a", "Content-Length: 9999999"), 413, "payload-too-large"),
+    "a bad chunk": (
+        http_head("POST /v1/t HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + b"zz\r\n",
+        400,
+        "malformed-request",
+    ),
+    "TRACE": (http_head("TRACE / HTTP/1.1"), 405, "method-not-allowed"),
+    "CONNECT": (http_head("CONNECT a:1 HTTP/1.1"), 405, "method-not-allowed"),
+    "a condition": (http_head("GET / HTTP/1.1", "Host: a", 'If-Match: "x"'), 412, "precondition-failed"),
+    "a problem page": (http_head("GET /.problem/400 HTTP/1.1"), 404, "not-found"),
+    "a problem page and more": (http_head("GET /.problem/400/../../internal/ HTTP/1.1"), 404, "not-found"),
+}
+
+
+@pytest.mark.parametrize(("request_", "status", "slug"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_nginx_refuses_is_a_problem_document(port: int, request_: bytes, status: int, slug: str) -> None:
+    head, _, body = exchange(port, request_).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), head
+    assert b"Content-Type: application/problem+json" in head
+    assert (b"Allow: GET, HEAD" in head) == (status == 405)
+    problem = json.loads(body)
+    assert (problem["status"], problem["type"].rsplit("/", 1)[1]) == (status, slug)
+    assert problem["instance"].encode() in head
+    assert problem["errors"] == []
+
+
+def test_http_without_headers_gets_a_problem_without_headers(port: int) -> None:
+    assert json.loads(exchange(port, b"GET /\r\n"))["detail"] == "The version of HTTP must be 1.0 or 1.1."
+
+
+@pytest.mark.parametrize("request_", [b"", b"\r\n\r\n", b"GET / HT"], ids=repr)
+def test_a_connection_that_ends_before_a_request_gets_no_answer(port: int, request_: bytes) -> None:
+    assert exchange(port, request_) == b""
+
+
+def exchange(port: int, request: bytes) -> bytes:
+    """Return what nginx answers until it closes, after the client has ended its side."""
+    answer = b""
+    # nginx may wait 5 s for the rest of a body that it has refused.
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            while part := connection.recv(65_536):
+                answer += part
+    return answer
+
+
+def test_a_client_cannot_choose_its_address(port: int) -> None:
+    headers = {"X-Forwarded-For": "192.0.2.1"}
+    assert (
+        json.loads(ask(port, "/v1/track", headers=headers).body)["headers"]["X-Forwarded-For"] == "192.0.2.1, 127.0.0.1"
+    )
+
+
+def test_streams_beyond_the_limit_are_refused_and_other_routes_answer(port: int, upstreams: Mapping[str, Fake]) -> None:
+    with ExitStack() as stack:
+        for _ in range(MAX_STREAMS):
+            connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)))
+            connection.request("GET", "/api/ingestion/events/stream/")
+            assert connection.getresponse().readline() == b"data: 1\n"
+        over = ask(port, "/api/ingestion/events/stream/")
+        assert (over.status, over.headers["Retry-After"]) == (503, "5")
+        assert over.problem["type"] == "https://segops.dev/problems/too-many-streams"
+        assert ask(port, "/api/segments/1/runs/2/events/").problem["type"].endswith("/too-many-streams")  # type: ignore[attr-defined]
+        assert ask(port, "/api/segments/1/runs/2/").status == 200
+        assert ask(port, "/api/ingestion/track/", method="POST").status == 200
+    upstreams["ingest"].second_event.set()
 
 
 def test_events_of_a_stream_arrive_one_by_one(port: int, upstreams: Mapping[str, Fake]) -> None:

@@ -1,18 +1,21 @@
-"""Values that nginx's configuration must not contain."""
+"""What nginx's configuration must contain, and what it must not."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from segops_local.errors import LocalError
-from segops_local.gateway.nginx import load_routes, render
+from segops_local.gateway.nginx import load_routes, program, render
+from segops_local.gateway.problem_pages import REFUSALS
+from segops_segments.service.run_stream import MAX_SUBSCRIBERS
 
 UPSTREAMS = {"auth": 1, "ingest": 2, "membership": 3, "segments": 4, "status": 5}
 
 
 def test_no_marker_of_the_template_is_left() -> None:
     text = render(load_routes(), port=8080, upstreams=UPSTREAMS, folder=Path("/var/lib/se gops"))
-    assert "@" not in text.replace("@problem_", "")
+    assert "@" not in text
     assert 'pid "/var/lib/se gops/nginx.pid";' in text
 
 
@@ -35,3 +38,21 @@ def test_only_lists_may_be_large() -> None:
     (large,) = [line for line in text.splitlines() if "proxy_request_buffering off" in line]
     assert 'location ~ "^/api/segments/[0-9]+/members/?$" { client_max_body_size 67108864;' in large
     assert large.endswith("proxy_pass http://segments; }")
+
+
+def test_streams_leave_half_of_the_connections_and_a_service_refuses_first() -> None:
+    text = render(load_routes(), port=8080, upstreams=UPSTREAMS, folder=Path("/var/lib/segops"))
+    streams = {int(number) for number in re.findall(r"limit_conn streams (\d+);", text)}
+    (connections,) = (int(number) for number in re.findall(r"worker_connections (\d+);", text))
+    assert len(streams) == 1
+    assert MAX_SUBSCRIBERS < max(streams) <= connections // 4
+    buffered = [line for line in text.splitlines() if "events/" in line and "proxy_buffering off" not in line]
+    assert buffered == [], "every stream of events is marked as a stream"
+
+
+def test_every_page_that_nginx_has_is_replaced() -> None:
+    pages = {int(code) for code in re.findall(rb"<title>(\d{3}) ", program().read_bytes())}
+    own = {code for refusal in REFUSALS for code in refusal.codes}
+    assert {code for code in pages if code >= 400} - own == set()
+    assert {494, 495, 496, 497} <= own
+    assert all(refusal.status != 500 for refusal in REFUSALS if refusal.codes != (500,))

