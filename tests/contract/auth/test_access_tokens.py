@@ -41,8 +41,8 @@ def harness(request: pytest.FixtureRequest) -> TokensHarness:
 
 
 def test_a_token_names_its_user_until_it_expires(harness: TokensHarness) -> None:
-    token = harness.tokens.sign(7)
-    expected = AccessToken(user_id=7, expires_at_s=int(START.timestamp()) + LIFETIME_S)
+    token = harness.tokens.sign(7, 3)
+    expected = AccessToken(user_id=7, session_id=3, expires_at_s=int(START.timestamp()) + LIFETIME_S)
     assert harness.tokens.lifetime_s == LIFETIME_S
     assert harness.verify(token) == expected
     harness.clock.advance(LIFETIME_S - 1)
@@ -54,11 +54,11 @@ def test_a_token_names_its_user_until_it_expires(harness: TokensHarness) -> None
 
 
 def test_each_token_is_another(harness: TokensHarness) -> None:
-    assert len({harness.tokens.sign(7) for _ in range(3)}) == 3
+    assert len({harness.tokens.sign(7, 3) for _ in range(3)}) == 3
 
 
 @pytest.mark.parametrize("change", ["", "x", "x{token}", "{token}x", "{token} x", "{token}.{token}"])
 def test_a_changed_token_is_not_valid(harness: TokensHarness, change: str) -> None:
     with pytest.raises(Unauthenticated) as refusal:
-        harness.verify(change.format(token=harness.tokens.sign(7)))
+        harness.verify(change.format(token=harness.tokens.sign(7, 3)))
     assert refusal.value.slug == "invalid-token"

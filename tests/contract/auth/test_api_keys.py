@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from segops_auth.domain.values import ApiKey
+from segops_auth.domain.values import ApiKey, KeySecret
 from segops_auth.ports.store import Store
 from segops_common.security.permissions import KeyKind, Scope
 from tests.contract.auth.rows import LATER, NOW, Owner, add_owner, new_key, unique
@@ -96,9 +96,10 @@ async def test_after_a_rotation_both_secrets_work_until_the_overlap_ends(store: 
         rotated = await unit.rotate_api_key(owner.tenant.id, key.id, second, "wxyz", SOON)
     assert rotated == replace(key, last_four="wxyz", previous_secret_until=SOON)
     async with store.read() as unit:
-        assert await unit.api_key_by_hash(first, SOON - timedelta(microseconds=1)) == rotated
+        previous = await unit.api_key_by_hash(first, SOON - timedelta(microseconds=1))
+        assert previous == KeySecret(key=rotated, works_until=SOON)
         assert await unit.api_key_by_hash(first, SOON) is None
-        assert await unit.api_key_by_hash(second, LATER) == rotated
+        assert await unit.api_key_by_hash(second, LATER) == KeySecret(key=rotated, works_until=None)
 
 
 async def test_a_second_rotation_ends_the_first_secret(store: Store) -> None:

@@ -57,7 +57,7 @@ async def test_a_credential_with_the_wrong_scheme_is_refused_with_the_right_one(
     secret = memory.secrets.new_api_key(KeyKind.SECRET, is_test=False)
     token = TokenSigner(
         private_key_pem=new_private_key(), clock=memory.clock, ids=SystemIds(memory.clock), lifetime_s=900
-    ).sign(7)
+    ).sign(7, 3)
     for header, slug, advice in (
         (f"Bearer {secret}", "invalid-token", "This looks like an API key: send it as `Authorization: ApiKey …`."),
         (

@@ -29,6 +29,7 @@ ADAPTERS: dict[str, type] = {
     "Passwords": MemoryPasswords,
     "ReadUnit": MemoryReadUnit,
     "RefreshTokenWrites": MemoryWriteUnit,
+    "SessionReads": MemoryReadUnit,
     "Store": MemoryStore,
     "TenantReads": MemoryReadUnit,
     "TenantWrites": MemoryWriteUnit,

@@ -101,3 +101,21 @@ async def test_a_family_with_a_valid_token_outlives_its_expired_ones(store: Stor
         await unit.use_refresh_token(first, second_hash, PAST, LATER)
         assert await unit.delete_expired_refresh_tokens(PAST + timedelta(days=1), 10) == 1
     assert (await token_of(store, second_hash)).family_is_alive
+
+
+async def test_a_session_is_alive_until_it_ends(store: Store) -> None:
+    account, other = await add_account(store), await add_account(store)
+    async with store.write() as unit:
+        first, second, third = [
+            await unit.add_refresh_token(account.id, unique("refresh"), NOW, LATER) for _ in range(3)
+        ]
+    async with store.read() as unit:
+        assert [await unit.session_is_alive(account.id, session) for session in (first, second, third)] == [True] * 3
+        assert not await unit.session_is_alive(other.id, first)
+        assert not await unit.session_is_alive(account.id, 2**62)
+    async with store.write() as unit:
+        await unit.end_refresh_family(second, NOW)
+        alive = [await unit.session_is_alive(account.id, session) for session in (first, second, third)]
+        assert alive == [True, False, True]
+        await unit.end_all_refresh_families(account.id, NOW)
+        assert not await unit.session_is_alive(account.id, third)

@@ -34,6 +34,7 @@ async def test_a_key_is_shown_once(auth: AuthHarness) -> None:
         "kind": "secret",
         "scopes": ["events:write", "membership:read"],
         "allowed_origins": [],
+        "expires_in_s": None,
     }
 
 
@@ -131,6 +132,7 @@ async def test_a_revoked_key_is_gone(auth: AuthHarness) -> None:
         "kind": None,
         "scopes": [],
         "allowed_origins": [],
+        "expires_in_s": None,
     }
     problem_of(await ada.request("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
     problem_of(await ada.request("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")

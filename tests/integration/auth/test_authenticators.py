@@ -20,7 +20,7 @@ from segops_common.security.permissions import KeyKind, Role
 from segops_common.security.principal import KeyPrincipal, UserPrincipal
 from segops_common.security.tokens import TokenSigner
 from segops_common.stores.redis import create_redis
-from tests.integration.auth.harness import SERVICE_TOKEN, AuthHarness, SignedInUser, body_of
+from tests.integration.auth.harness import PASSWORD, SERVICE_TOKEN, AuthHarness, SignedInUser, body_of, problem_of
 from tests.unit.security.contract import ORIGINS, AuthenticatorContract, Credentials
 from tests.unit.security.keys import new_private_key
 
@@ -114,7 +114,7 @@ class RealAuthContract(AuthenticatorContract):
             tenant_id=ada.tenant,
             secret_key=secret["key"],
             publishable_key=publishable["key"],
-            unknown_token=stranger.sign(bob.id),
+            unknown_token=stranger.sign(bob.id, 1),
             unknown_key=new_key(KeyKind.SECRET, ids),
             revoke=revoke,
         )
@@ -167,6 +167,34 @@ async def test_a_rotated_key_without_overlap_is_refused_within_a_second(
     rotated = body_of(await ada.request("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 0}), 200)
     await soon(lambda: refuses(remote, header))
     await remote.authenticate(f"ApiKey {rotated['key']}")
+
+
+async def test_a_previous_secret_ends_when_it_was_announced(auth: AuthHarness, remote: RemoteAuthenticator) -> None:
+    ada = await auth.sign_up()
+    key = await ada.new_key()
+    header = f"ApiKey {key['key']}"
+    body_of(await ada.request("POST", f"api-keys/{key['id']}/rotate/", {"overlap_seconds": 10}), 200)
+    assert not await refuses(remote, header)
+    auth.clock.advance(10)
+    assert await refuses(remote, header)
+
+
+@pytest.mark.parametrize("path", ["password/change/", "token/revoke-all/", "token/revoke/"])
+async def test_access_tokens_end_with_their_session_within_a_second(
+    auth: AuthHarness, remote: RemoteAuthenticator, path: str
+) -> None:
+    ada = await auth.sign_up()
+    header = f"Bearer {ada.tokens['access_token']}"
+    await remote.authenticate(header)
+    bodies = {
+        "password/change/": {"password": PASSWORD, "new_password": "a-staple-is-better"},
+        "token/revoke/": {"refresh_token": ada.tokens["refresh_token"]},
+    }
+    answer = await ada.request("POST", path, bodies.get(path))
+    assert answer.status_code in (200, 204)
+    await soon(lambda: refuses(remote, header))
+    for act, body in (("api-keys/", {"tenant": ada.tenant, "name": "late"}), (f"tenants/{ada.tenant}/invites/", {})):
+        problem_of(await ada.request("POST", act, body), 401, "invalid-token")
 
 
 async def test_another_list_of_origins_counts_within_a_second(auth: AuthHarness, remote: RemoteAuthenticator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -50,8 +51,9 @@ async def test_a_later_reuse_ends_the_session_and_no_other(auth: AuthHarness) ->
     problem_of(await refresh(auth, ada.tokens), 401, "token-reuse-detected")
     problem_of(await refresh(auth, newest), 401, "invalid-refresh-token")
     problem_of(await refresh(auth, ada.tokens), 401, "invalid-refresh-token")
-    body_of(await refresh(auth, elsewhere), 200)
-    log = body_of(await ada.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
+    problem_of(await ada.request("GET", "me/"), 401, "invalid-token")
+    again = replace(ada, tokens=body_of(await refresh(auth, elsewhere), 200))
+    log = body_of(await again.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
     assert [entry["action"] for entry in log] == ["refresh_token.reused", "tenant.created"]
     assert log[0]["actor_id"] is None
     assert log[0]["target"] == f"user:{ada.id}"

@@ -102,14 +102,14 @@ async def test_while_the_store_is_down_signing_up_is_refused(memory: MemoryAuth)
 
 async def test_the_account_of_an_unknown_user_is_refused(memory: MemoryAuth) -> None:
     assert await slug_of(memory.auth.accounts.describe(7)) == "invalid-token"
-    assert await memory.auth.accounts.joined_tenants(7) is None
+    assert await memory.auth.accounts.joined_tenants(7, None) is None
 
 
 async def test_a_user_without_tenants_has_an_empty_list(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     grace = await memory.join(ada, Role.MEMBER)
     await memory.auth.tenants.remove_member(ada.tenant.id, grace.id, grace.id)
-    assert await memory.auth.accounts.joined_tenants(grace.id) == []
+    assert await memory.auth.accounts.joined_tenants(grace.id, None) == []
 
 
 async def test_a_new_password_ends_every_session_and_begins_one(memory: MemoryAuth) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from segops_auth.domain.values import ApiKey
+from segops_auth.domain.values import ApiKey, KeySecret
 from segops_common.core.problems import Problem, ValidationFailed
 from segops_common.security.api_keys import looks_valid
 from segops_common.security.permissions import ROLE_SCOPES, KeyKind, Role, Scope
@@ -46,7 +46,7 @@ async def test_a_key_is_created_with_a_secret_that_is_not_stored(memory: MemoryA
     assert (key.last_four, key.created_by, key.created_at) == (secret[-4:], ada.id, START)
     assert key.scopes == {Scope.EVENTS_WRITE, Scope.MEMBERSHIP_READ}
     assert (key.last_used_at, key.previous_secret_until) == (None, None)
-    assert await memory.auth.api_keys.introspect(secret) == key
+    assert await memory.auth.api_keys.introspect(secret) == KeySecret(key=key, works_until=None)
     entry = (await memory.audit_log(ada.tenant))[-1]
     assert (entry.action, entry.actor_id, entry.target) == ("api_key.created", ada.id, f"api_key:{key.id}")
     assert entry.details == {"name": "web", "kind": "secret", "scopes": "events:write membership:read"}
@@ -135,7 +135,7 @@ async def test_the_key_of_another_tenant_looks_absent(memory: MemoryAuth) -> Non
             details.add((refusal.value.slug, refusal.value.detail))
     assert len(details) == 1
     assert details.pop()[0] == "not-found"
-    assert await memory.auth.api_keys.introspect(secret) == key
+    assert await memory.auth.api_keys.introspect(secret) == KeySecret(key=key, works_until=None)
 
 
 async def test_keys_of_a_tenant_of_others_are_not_listed_or_created(memory: MemoryAuth) -> None:
@@ -171,7 +171,7 @@ async def test_origins_are_replaced_everywhere(memory: MemoryAuth) -> None:
     key, secret = await create(memory, ada, KeyKind.PUBLISHABLE, origins=ORIGINS)
     changed = await memory.auth.api_keys.set_origins(key.id, ada.id, ("https://b.example", "https://a.example"))
     assert changed == replace(key, allowed_origins=("https://b.example", "https://a.example"))
-    assert await memory.auth.api_keys.introspect(secret) == changed
+    assert await memory.auth.api_keys.introspect(secret) == KeySecret(key=changed, works_until=None)
     assert memory.cache_invalidation.messages == [f"key:{key.id}"]
     assert (await memory.audit_log(ada.tenant))[-1].details["allowed_origins"] == "https://b.example https://a.example"
 

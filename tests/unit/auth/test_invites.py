@@ -128,7 +128,7 @@ async def test_accepting_with_an_account_adds_the_tenant(memory: MemoryAuth) -> 
     ada, grace = await memory.sign_up(), await memory.sign_up("grace")
     accepted = await accept(memory, await invite(memory, ada, Role.ADMIN))
     assert accepted.account.id == grace.id
-    assert await memory.auth.accounts.joined_tenants(grace.id) == [
+    assert await memory.auth.accounts.joined_tenants(grace.id, None) == [
         JoinedTenant(tenant=ada.tenant, role=Role.ADMIN),
         JoinedTenant(tenant=grace.tenant, role=Role.OWNER),
     ]
@@ -202,7 +202,7 @@ async def test_a_user_has_a_limited_number_of_tenants(memory: MemoryAuth) -> Non
         await memory.auth.tenants.create(grace.id, slug=f"own-{number}", name="Own", is_test=False)
     token = await invite(memory, ada)
     assert await slug_of(accept(memory, token)) == "tenant-limit"
-    first = (await memory.auth.accounts.joined_tenants(grace.id) or [])[0].tenant
+    first = (await memory.auth.accounts.joined_tenants(grace.id, None) or [])[0].tenant
     await memory.join(User(grace.account, first, grace.tokens), Role.OWNER, "heir")
     await memory.auth.tenants.remove_member(first.id, grace.id, grace.id)
     await accept(memory, token)
@@ -257,7 +257,7 @@ async def test_a_removed_member_does_not_come_back_with_an_earlier_invite(memory
     token = await add_invite_directly(memory, ada)
     await memory.auth.tenants.remove_member(ada.tenant.id, ada.id, grace.account.id)
     assert await slug_of(accept(memory, token)) == "invite-expired"
-    assert await memory.auth.accounts.joined_tenants(grace.account.id) == []
+    assert await memory.auth.accounts.joined_tenants(grace.account.id, None) == []
 
 
 async def test_a_removed_member_leaves_no_invites_behind(memory: MemoryAuth) -> None:

@@ -211,3 +211,45 @@ async def test_more_expired_tokens_than_one_portion_are_all_deleted(memory: Memo
     async with memory.store.write() as unit:
         assert await unit.delete_expired_refresh_tokens(now, 10) == 0
     await refresh(memory, ada.tokens)
+
+
+async def is_signed_in(memory: MemoryAuth, tokens: SessionTokens) -> bool:
+    access = memory.tokens.verify(tokens.access_token)
+    return await memory.auth.accounts.joined_tenants(access.user_id, access.session_id) is not None
+
+
+@pytest.mark.parametrize("way", ["sign out", "sign out everywhere", "new password", "stolen refresh token"])
+async def test_access_tokens_end_with_their_session(memory: MemoryAuth, way: str) -> None:
+    ada, grace = await memory.sign_up(), await memory.sign_up("grace")
+    other = await sign_in(memory)
+    assert await is_signed_in(memory, ada.tokens)
+    memory.cache_invalidation.messages.clear()
+    if way == "sign out":
+        await memory.auth.sessions.end(ada.tokens.refresh_token)
+    elif way == "sign out everywhere":
+        await memory.auth.sessions.end_all(ada.id)
+    elif way == "new password":
+        new = await memory.auth.accounts.change_password(ada.id, current=PASSWORD, new="a-staple-is-better")
+        assert await is_signed_in(memory, new)
+    else:
+        await refresh(memory, ada.tokens)
+        memory.clock.advance(11)
+        assert await slug_of(refresh(memory, ada.tokens)) == "token-reuse-detected"
+    assert not await is_signed_in(memory, ada.tokens)
+    assert await is_signed_in(memory, other) is (way in ("sign out", "stolen refresh token"))
+    assert await is_signed_in(memory, grace.tokens)
+    assert memory.cache_invalidation.messages == [f"user:{ada.id}"]
+
+
+async def test_a_refresh_stays_in_the_session(memory: MemoryAuth) -> None:
+    first = (await memory.sign_up()).tokens
+    second = await refresh(memory, first)
+    sessions = {memory.tokens.verify(tokens.access_token).session_id for tokens in (first, second)}
+    assert len(sessions) == 1
+
+
+async def test_signing_out_everywhere_is_recorded(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    await memory.auth.sessions.end_all(ada.id)
+    entry = (await memory.audit_log(ada.tenant))[-1]
+    assert (entry.action, entry.actor_id, entry.target) == ("account.sessions_ended", ada.id, f"user:{ada.id}")

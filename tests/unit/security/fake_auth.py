@@ -24,6 +24,7 @@ class FakeAuth:
         self.jwks: list[dict[str, str]] = []
         self.keys: dict[str, dict[str, Any]] = {}
         self.users: dict[int, list[dict[str, Any]]] = {}
+        self.ended_sessions: set[str] = set()
         self.requests: Counter[str] = Counter()
         self.down = False
         self.gate = asyncio.Event()
@@ -55,6 +56,8 @@ class FakeAuth:
         assert request.headers["authorization"] == f"Service {SERVICE_TOKEN}"
         self.requests["user"] += 1
         memberships = self.users.get(request.path_params["user_id"])
+        if request.query_params.get("session") in self.ended_sessions:
+            memberships = None
         if self.down:
             return Response(status_code=500)
         return Response(status_code=404) if memberships is None else JSONResponse({"memberships": memberships})

@@ -59,7 +59,7 @@ class Service:
         return key
 
     async def by_token(self, token: str | None = None) -> Principal:
-        return await self.authenticator.authenticate(f"Bearer {token or self.signer.sign(7)}")
+        return await self.authenticator.authenticate(f"Bearer {token or self.signer.sign(7, 3)}")
 
     async def by_key(self, key: str | None = None) -> Principal:
         return await self.authenticator.authenticate(f"ApiKey {key or self.key}")
@@ -94,6 +94,43 @@ async def test_a_change_is_seen_after_thirty_seconds_without_redis(service: Serv
     with pytest.raises(Unauthenticated):
         await service.by_key()
     assert service.auth.requests["key"] == 2, "a refusal is remembered too"
+
+
+async def test_a_previous_secret_works_until_its_announced_end_and_no_longer(service: Service) -> None:
+    key = service.new_key(expires_in_s=3.0)
+    await service.by_key(key)
+    service.clock.advance(2.9)
+    await service.by_key(key)
+    service.clock.advance(0.1)
+    for is_down in (False, True):
+        service.auth.down = is_down
+        with pytest.raises(Unauthenticated) as refused:
+            await service.by_key(key)
+        assert refused.value.slug == "invalid-api-key"
+    assert service.auth.requests["key"] == 1
+
+
+async def test_an_end_is_kept_while_auth_is_away(service: Service) -> None:
+    key = service.new_key(expires_in_s=100.0)
+    await service.by_key(key)
+    service.auth.down = True
+    service.clock.advance(99)
+    await service.by_key(key)
+    service.clock.advance(1)
+    with pytest.raises(Unauthenticated):
+        await service.by_key(key)
+
+
+async def test_a_token_ends_with_its_session_and_others_go_on(service: Service) -> None:
+    ended, other = service.signer.sign(7, 3), service.signer.sign(7, 4)
+    for token in (ended, other):
+        await service.by_token(token)
+    service.auth.ended_sessions.add("3")
+    service.clock.advance(31)
+    with pytest.raises(Unauthenticated) as refused:
+        await service.by_token(ended)
+    assert refused.value.slug == "invalid-token"
+    await service.by_token(other)
 
 
 async def test_a_removed_account_is_refused(service: Service) -> None:
@@ -133,7 +170,7 @@ async def test_many_at_once_ask_once(service: Service) -> None:
 
 
 async def test_while_auth_is_away_the_known_are_served_five_minutes_more(service: Service) -> None:
-    token = service.signer.sign(7)
+    token = service.signer.sign(7, 3)
     await service.by_key()
     await service.by_token(token)
     service.auth.down = True
@@ -168,16 +205,16 @@ async def test_a_new_signing_key_is_fetched_and_unknown_ones_do_not_storm(servic
     stranger = service.new_signer()
     for _ in range(100):
         with pytest.raises(Unauthenticated):
-            await service.by_token(stranger.sign(7))
+            await service.by_token(stranger.sign(7, 3))
     assert service.auth.requests["jwks"] == 1
     service.clock.advance(11)
     for _ in range(100):
         with pytest.raises(Unauthenticated):
-            await service.by_token(stranger.sign(7))
+            await service.by_token(stranger.sign(7, 3))
     assert service.auth.requests["jwks"] == 2
     service.auth.jwks.append(dict(stranger.jwk))
     service.clock.advance(11)
-    assert isinstance(await service.by_token(stranger.sign(7)), UserPrincipal)
+    assert isinstance(await service.by_token(stranger.sign(7, 3)), UserPrincipal)
     assert isinstance(await service.by_token(), UserPrincipal), "the previous key still verifies"
 
 
@@ -193,7 +230,7 @@ async def test_a_broken_key_set_changes_nothing(service: Service) -> None:
     service.auth.jwks = [{"kty": "oct", "k": "AAAA"}]
     service.clock.advance(11)
     with pytest.raises(Unauthenticated):
-        await service.by_token(service.new_signer().sign(7))
+        await service.by_token(service.new_signer().sign(7, 3))
     assert isinstance(await service.by_token(), UserPrincipal)
 
 

@@ -148,14 +148,21 @@ BAD: dict[str, str] = {
     "sub in other digits": token(HEADER, CLAIMS | {"sub": "\u0667"}),
     "sub beyond 64 bits": token(HEADER, CLAIMS | {"sub": "9" * 19}),
     "sub with a line break": token(HEADER, CLAIMS | {"sub": "7\n"}),
+    "sid is a number": token(HEADER, CLAIMS | {"sid": 7}),
+    "sid null": token(HEADER, CLAIMS | {"sid": None}),
+    "sid zero": token(HEADER, CLAIMS | {"sid": "0"}),
     "duplicate sub": token(HEADER, json.dumps(CLAIMS)[:-1] + ', "sub": "8"}'),
 }
 
 
 def test_what_is_signed_is_verified() -> None:
     clock = fresh_clock()
-    token = verifier(clock).verify(signer(pem_of(KEY), clock).sign(7))
-    assert (token.user_id, token.expires_at_s) == (7, NOW_S + 900)
+    token = verifier(clock).verify(signer(pem_of(KEY), clock).sign(7, 3))
+    assert (token.user_id, token.session_id, token.expires_at_s) == (7, 3, NOW_S + 900)
+
+
+def test_a_token_of_a_version_without_sessions_is_verified() -> None:
+    assert verifier().verify(token(HEADER, CLAIMS)).session_id is None
 
 
 def test_the_table_starts_from_a_good_token() -> None:
@@ -184,7 +191,7 @@ def test_a_well_formed_unknown_key_is_told_apart() -> None:
 
 def test_an_expired_token_says_so_to_the_second() -> None:
     clock = fresh_clock()
-    good = signer(pem_of(KEY), clock).sign(7)
+    good = signer(pem_of(KEY), clock).sign(7, 3)
     clock.advance(899)
     verifier(clock).verify(good)
     clock.advance(1)

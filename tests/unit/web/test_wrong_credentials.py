@@ -31,7 +31,7 @@ from tests.unit.security.keys import new_private_key
 CLOCK = ManualClock(datetime(2026, 1, 31, 9, tzinfo=UTC))
 IDS = SystemIds(CLOCK)
 KEY, PAGE_KEY = new_key(KeyKind.SECRET, IDS), new_key(KeyKind.PUBLISHABLE, IDS, is_test=True)
-TOKEN = TokenSigner(private_key_pem=new_private_key(), clock=CLOCK, ids=IDS, lifetime_s=900).sign(7)
+TOKEN = TokenSigner(private_key_pem=new_private_key(), clock=CLOCK, ids=IDS, lifetime_s=900).sign(7, 3)
 SEND_KEY = "This looks like an API key: send it as `Authorization: ApiKey …`."
 SEND_TOKEN = "This looks like an access token: send it as `Authorization: Bearer …`."
 KEY_ALONE = "The API key must be sent alone, without quotes, spaces or line breaks: `Authorization: ApiKey …`."

@@ -25,9 +25,10 @@ AUTH_INVALIDATION_CHANNEL = "segops:auth:purge"
 """The Redis channel on which auth publishes changed credentials (`key:<key id>`) and users (`user:<id>`)."""
 
 
-def memberships_path(user_id: int) -> str:
-    """Return the path at which auth lists a user's tenants and roles."""
-    return f"/internal/users/{user_id}/memberships/"
+def memberships_path(user_id: int, session_id: int | None) -> str:
+    """Return the path at which auth lists a user's tenants and roles, and answers 404 if the session has ended."""
+    query = "" if session_id is None else f"?session={session_id}"
+    return f"/internal/users/{user_id}/memberships/{query}"
 
 
 class _Message(BaseModel):
@@ -63,6 +64,8 @@ class KeyIntrospection(_Message):
     scopes: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     """As browsers send them, or `*` alone."""
+    expires_in_s: float | None = None
+    """Seconds for which the secret still works; None without an end. Relative, because two clocks may differ."""
 
 
 PropertyKind = Literal["string", "number", "boolean", "array", "object"]

@@ -1,6 +1,6 @@
 """Authenticates requests: the port that every service uses, and the implementation that asks auth.
 
-`Authorization: Bearer <access token>` is a user: the token is verified here, and auth knows the roles.
+`Authorization: Bearer <access token>` is a user: the token is verified here, and auth knows the roles and the session.
 `Authorization: ApiKey <key>` is a program: the checksum is verified here, and auth knows the key.
 `Authorization: Service <token>` is another service, on /internal/ only: see `require_service_token`.
 """
@@ -26,6 +26,7 @@ from segops_common.security.introspection_cache import Active, AuthDown, Introsp
 from segops_common.security.key_set import KeySet
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.security.tokens import AccessToken
 
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 3.0
@@ -88,8 +89,8 @@ class RemoteAuthenticator:
         if self._listener is not None:
             self._listener.start()
         if scheme == "bearer":
-            user_id = (await self._key_set.verify(credential)).user_id
-            return await self._ask(f"user:{user_id}", lambda: self._fetch_user(user_id))
+            token = await self._key_set.verify(credential)
+            return await self._ask(f"user:{token.user_id}:{token.session_id}", lambda: self._fetch_user(token))
         if scheme == "apikey" and looks_valid(credential):
             return await self._ask(f"key:{fingerprint(credential)}", lambda: self._fetch_key(credential))
         raise invalid_credential(scheme)
@@ -105,14 +106,14 @@ class RemoteAuthenticator:
                     "The credential cannot be checked now. Retry after `Retry-After` seconds.", slug="auth-unavailable"
                 )
 
-    async def _fetch_user(self, user_id: int) -> Introspection[Principal]:
-        response = await self._send("GET", memberships_path(user_id))
+    async def _fetch_user(self, token: AccessToken) -> Introspection[Principal]:
+        response = await self._send("GET", memberships_path(token.user_id, token.session_id))
         if response is None:
             return AuthDown()
         if response.status_code == httpx.codes.NOT_FOUND:
             return Rejected()
         try:
-            return Active(user_principal(user_id, Memberships.model_validate_json(response.content)))
+            return Active(user_principal(token.user_id, Memberships.model_validate_json(response.content)))
         except ValueError:
             return _unreadable(response)
 
@@ -121,10 +122,11 @@ class RemoteAuthenticator:
         if response is None or response.status_code != httpx.codes.OK:
             return AuthDown()
         try:
-            principal = key_principal(KeyIntrospection.model_validate_json(response.content))
+            introspection = KeyIntrospection.model_validate_json(response.content)
+            principal = key_principal(introspection)
         except ValueError:
             return _unreadable(response)
-        return Rejected() if principal is None else Active(principal)
+        return Rejected() if principal is None else Active(principal, introspection.expires_in_s)
 
     async def _send(self, method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response | None:
         """Return the response of auth; None when there is none or an unexpected one."""

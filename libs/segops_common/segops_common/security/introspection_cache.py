@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -22,9 +23,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Active(Generic[T]):
-    """Auth accepts the credential."""
+    """Auth accepts the credential, for `ends_in_s` seconds from the request if that is not None."""
 
     value: T
+    ends_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ Fetch = Callable[[], Coroutine[Any, Any, Introspection[T]]]
 class _Entry(Generic[T]):
     result: Active[T]
     fresh_until: float
+    ends_at: float
 
 
 class IntrospectionCache(Generic[T]):
@@ -57,9 +60,14 @@ class IntrospectionCache(Generic[T]):
         self._requests: dict[str, asyncio.Task[Introspection[T]]] = {}
 
     async def get(self, name: str, fetch: Fetch[T]) -> Introspection[T]:
-        """Return the fresh result, else a fetched one. While auth is down, return a stale result if there is one."""
+        """Return the fresh result, else a fetched one. While auth is down, return a stale result if there is one.
+
+        A credential is rejected from its end on, however fresh the result is.
+        """
         now = self._clock.monotonic()
         entry = self._active.get(name)
+        if entry is not None and now >= entry.ends_at:
+            return Rejected()
         if entry is not None and now < entry.fresh_until:
             return entry.result
         rejected = self._rejected.get(name)
@@ -68,7 +76,7 @@ class IntrospectionCache(Generic[T]):
         result = await self._fetch_once(name, fetch)
         if isinstance(result, AuthDown):
             entry = self._active.get(name)
-            if entry is not None and now < entry.fresh_until + STALE_S:
+            if entry is not None and now < min(entry.fresh_until + STALE_S, entry.ends_at):
                 return entry.result
         return result
 
@@ -91,11 +99,12 @@ class IntrospectionCache(Generic[T]):
         request = self._requests.get(name)
         if request is None:
             request = self._requests[name] = spawn(fetch(), name=f"introspect {name[:12]}")
-            request.add_done_callback(lambda task: self._store(name, task))
+            asked_at = self._clock.monotonic()
+            request.add_done_callback(lambda task: self._store(name, task, asked_at))
         # A caller that is cancelled must not cancel the request of the others.
         return await asyncio.shield(request)
 
-    def _store(self, name: str, request: asyncio.Task[Introspection[T]]) -> None:
+    def _store(self, name: str, request: asyncio.Task[Introspection[T]], asked_at: float) -> None:
         if self._requests.get(name) is not request:
             return
         del self._requests[name]
@@ -104,7 +113,8 @@ class IntrospectionCache(Generic[T]):
         match request.result():
             case Active() as active:
                 self._rejected.pop(name, None)
-                self._active[name] = _Entry(active, self._clock.monotonic() + FRESH_S)
+                ends_at = math.inf if active.ends_in_s is None else asked_at + active.ends_in_s
+                self._active[name] = _Entry(active, self._clock.monotonic() + FRESH_S, ends_at)
             case Rejected() as rejected:
                 self._active.pop(name, None)
                 self._rejected[name] = rejected

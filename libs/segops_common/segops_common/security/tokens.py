@@ -30,14 +30,14 @@ ISSUER = "segops"
 AUDIENCE = "segops"
 TYPE = "at+jwt"
 MAX_TOKEN_BYTES = 4096
-MAX_USER_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 # The clocks of two machines may differ by this much.
 MAX_SKEW_S = 30
 _HEADER_NAMES = {"alg", "kid", "typ"}
 _SEGMENT = r"[A-Za-z0-9_-]"
 _TOKEN = re.compile(rf"{_SEGMENT}{{1,512}}\.{_SEGMENT}+\.{_SEGMENT}{{86}}", re.ASCII)
 _KID = re.compile(rf"{_SEGMENT}{{43}}", re.ASCII)
-_SUBJECT = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 Jwk = Mapping[str, str]
 
@@ -51,6 +51,8 @@ class AccessToken:
     """The claims of a verified token."""
 
     user_id: int
+    session_id: int | None
+    """The session that the token belongs to. None in tokens of versions that did not name it."""
     expires_at_s: int
     """Seconds since 1970."""
 
@@ -67,13 +69,14 @@ class TokenSigner:
         self.lifetime_s = lifetime_s
         self.jwk: Jwk = _public_jwk(self._key)
 
-    def sign(self, user_id: int) -> str:
-        """Return an access token for the user that expires in `lifetime_s`."""
+    def sign(self, user_id: int, session_id: int) -> str:
+        """Return an access token for the user's session. It expires in `lifetime_s`, or when the session ends."""
         now_s = int(self._clock.now().timestamp())
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": str(user_id),
+            "sid": str(session_id),
             "iat": now_s,
             "exp": now_s + self.lifetime_s,
             "jti": self._ids.uuid7(),
@@ -116,7 +119,9 @@ class TokenVerifier:
             raise _invalid()
         if expires_s <= now_s:
             raise Unauthenticated("The access token has expired: refresh it.", slug="token-expired")
-        return AccessToken(user_id=_subject(claims), expires_at_s=expires_s)
+        user_id = _id(claims.get("sub"))
+        session_id = _id(claims["sid"]) if "sid" in claims else None
+        return AccessToken(user_id=user_id, session_id=session_id, expires_at_s=expires_s)
 
 
 def thumbprint(entry: Jwk) -> str:
@@ -161,11 +166,10 @@ def _seconds(claims: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
-def _subject(claims: Mapping[str, Any]) -> int:
-    subject = claims.get("sub")
-    if not isinstance(subject, str) or _SUBJECT.fullmatch(subject) is None or int(subject) > MAX_USER_ID:
+def _id(value: object) -> int:
+    if not isinstance(value, str) or _ID.fullmatch(value) is None or int(value) > MAX_ID:
         raise _invalid()
-    return int(subject)
+    return int(value)
 
 
 def _invalid() -> Unauthenticated:

@@ -21,7 +21,7 @@ class AccessTokenVerifier(Protocol):
 
 
 class LocalAuthenticator:
-    """Verifies access tokens here; reads roles and keys from the store for each request."""
+    """Verifies access tokens here; reads sessions, roles and keys from the store for each request."""
 
     def __init__(self, *, verifier: AccessTokenVerifier, accounts: Accounts, api_keys: ApiKeys) -> None:
         self._verifier = verifier
@@ -31,10 +31,11 @@ class LocalAuthenticator:
     async def authenticate(self, authorization: str | None) -> Principal:
         scheme, credential = split_authorization(authorization)
         if scheme == "bearer":
-            return await self._user(self._verifier.verify(credential).user_id)
-        key = await self._api_keys.introspect(credential)
-        if key is None:
+            return await self._user(self._verifier.verify(credential))
+        secret = await self._api_keys.introspect(credential)
+        if secret is None:
             raise invalid_credential(scheme)
+        key = secret.key
         return KeyPrincipal(
             key_id=key.id,
             tenant_id=key.tenant_id,
@@ -43,8 +44,8 @@ class LocalAuthenticator:
             allowed_origins=frozenset(key.allowed_origins),
         )
 
-    async def _user(self, user_id: int) -> UserPrincipal:
-        tenants = await self._accounts.joined_tenants(user_id)
+    async def _user(self, token: AccessToken) -> UserPrincipal:
+        tenants = await self._accounts.joined_tenants(token.user_id, token.session_id)
         if tenants is None:
             raise invalid_credential("bearer")
-        return UserPrincipal(user_id=user_id, roles={joined.tenant.id: joined.role for joined in tenants})
+        return UserPrincipal(user_id=token.user_id, roles={joined.tenant.id: joined.role for joined in tenants})

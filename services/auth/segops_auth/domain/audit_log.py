@@ -29,6 +29,7 @@ class Action(StrEnum):
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
     REFRESH_TOKEN_REUSED = "refresh_token.reused"
+    SESSIONS_ENDED = "account.sessions_ended"
     PASSWORD_CHANGED = "account.password_changed"
 
 

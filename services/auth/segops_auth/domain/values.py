@@ -85,6 +85,15 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeySecret:
+    """A working secret of an API key."""
+
+    key: ApiKey
+    works_until: datetime | None
+    """The end of a previous secret. None for the current one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewApiKey:
     """An API key that is not stored yet."""
 
@@ -101,7 +110,7 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshToken:
-    """A refresh token. All tokens of one session form a family."""
+    """A refresh token. All tokens of one session form a family; `family_id` is the id of the session."""
 
     id: int
     family_id: int

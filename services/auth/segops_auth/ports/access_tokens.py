@@ -13,6 +13,6 @@ class AccessTokens(Protocol):
         """Return how long a token is valid."""
         ...
 
-    def sign(self, user_id: int) -> str:
-        """Return a new token for the user."""
+    def sign(self, user_id: int, session_id: int) -> str:
+        """Return a new token for the user's session."""
         ...

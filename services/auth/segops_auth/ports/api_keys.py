@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from segops_auth.domain.values import ApiKey, NewApiKey
+from segops_auth.domain.values import ApiKey, KeySecret, NewApiKey
 
 
 class ApiKeyReads(Protocol):
@@ -24,7 +24,7 @@ class ApiKeyReads(Protocol):
         """Return the id of the tenant that the key belongs to."""
         ...
 
-    async def api_key_by_hash(self, key_hash: str, now: datetime) -> ApiKey | None:
+    async def api_key_by_hash(self, key_hash: str, now: datetime) -> KeySecret | None:
         """Return the key whose current secret has this hash, or whose previous secret has it and still works at `now`."""
         ...
 

@@ -1,4 +1,4 @@
-"""Refresh tokens. All tokens of one session form a family."""
+"""Sessions and their refresh tokens. All refresh tokens of one session form a family."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from typing import Protocol
 from segops_auth.domain.values import RefreshToken
 
 
+class SessionReads(Protocol):
+    """Looks up sessions."""
+
+    async def session_is_alive(self, user_id: int, session_id: int) -> bool:
+        """Return whether this is a session of the user that has not ended."""
+        ...
+
+
 class RefreshTokenWrites(Protocol):
     """Adds, uses and ends refresh tokens."""
 
-    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:
-        """Store the first token of a new family."""
+    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> int:
+        """Store the first token of a new family, and return the family's id."""
         ...
 
     async def lock_refresh_token(self, token_hash: str) -> RefreshToken | None:

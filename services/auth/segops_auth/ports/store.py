@@ -9,11 +9,11 @@ from segops_auth.ports.accounts import AccountReads, AccountWrites
 from segops_auth.ports.api_keys import ApiKeyReads, ApiKeyWrites
 from segops_auth.ports.audit_log import AuditLogReads, AuditLogWrites
 from segops_auth.ports.invites import InviteReads, InviteWrites
-from segops_auth.ports.refresh_tokens import RefreshTokenWrites
+from segops_auth.ports.refresh_tokens import RefreshTokenWrites, SessionReads
 from segops_auth.ports.tenants import TenantReads, TenantWrites
 
 
-class ReadUnit(AccountReads, TenantReads, InviteReads, ApiKeyReads, AuditLogReads, Protocol):
+class ReadUnit(AccountReads, TenantReads, InviteReads, ApiKeyReads, SessionReads, AuditLogReads, Protocol):
     """A transaction that only reads."""
 
 

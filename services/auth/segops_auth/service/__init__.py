@@ -62,6 +62,7 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         throttle=on.throttle,
         limits=limits.login,
         access_tokens=on.access_tokens,
+        cache_invalidation=on.cache_invalidation,
         secrets=on.secrets,
         clock=on.clock,
     )
@@ -71,6 +72,7 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         throttle=on.throttle,
         limit_per_address=limits.sign_up_per_address,
         sessions=sessions,
+        cache_invalidation=on.cache_invalidation,
         clock=on.clock,
     )
     invites = Invites(

@@ -10,6 +10,7 @@ from segops_auth.domain.password import new_password
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, JoinedTenant, Tenant
 from segops_auth.ports.accounts import EmailTaken
+from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store
 from segops_auth.ports.tenants import SlugTaken
@@ -41,6 +42,7 @@ class Accounts:
         throttle: Throttle,
         limit_per_address: Limit,
         sessions: Sessions,
+        cache_invalidation: CacheInvalidation,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -48,6 +50,7 @@ class Accounts:
         self._throttle = throttle
         self._limit_per_address = limit_per_address
         self._sessions = sessions
+        self._cache_invalidation = cache_invalidation
         self._clock = clock
 
     async def sign_up(
@@ -83,13 +86,18 @@ class Accounts:
                 raise Unauthenticated("The access token is not valid.", slug="invalid-token")
             return account, await unit.joined_tenants(user_id)
 
-    async def joined_tenants(self, user_id: int) -> Sequence[JoinedTenant] | None:
-        """Return the user's tenants, or None if there is no such user."""
+    async def joined_tenants(self, user_id: int, session_id: int | None) -> Sequence[JoinedTenant] | None:
+        """Return the user's tenants. Return None if there is no such user, or if this session of theirs has ended.
+
+        Without a session, only the user must exist.
+        """
         async with self._store.read() as unit:
+            if session_id is not None and not await unit.session_is_alive(user_id, session_id):
+                return None
             return await unit.joined_tenants(user_id) if await unit.account(user_id) is not None else None
 
     async def change_password(self, user_id: int, *, current: str, new: str) -> SessionTokens:
-        """Replace the password, end every session, and return the tokens of a new one.
+        """Replace the password, end every session with its access tokens, and return the tokens of a new one.
 
         Raises Unauthenticated (invalid-credentials) if `current` is wrong, ValidationFailed if `new` is weak, Conflict
         (password-changed) if another request was first, and RateLimited.
@@ -107,7 +115,9 @@ class Accounts:
                 )
             await unit.end_all_refresh_families(user_id, now)
             await record_in_every_tenant(unit, user_id, event)
-            return await self._sessions.begin(unit, user_id)
+            tokens = await self._sessions.begin(unit, user_id)
+        await self._cache_invalidation.user_changed(user_id)
+        return tokens
 
 
 def validate_new_password(text: str, email: str, *, path: str = "password") -> str:

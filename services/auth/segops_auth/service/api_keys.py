@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.grants import key_scopes
 from segops_auth.domain.origins import key_origins
-from segops_auth.domain.values import ApiKey, NewApiKey
+from segops_auth.domain.values import ApiKey, KeySecret, NewApiKey
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.store import Store, WriteUnit
 from segops_auth.service.authorization import authorize, authorize_key_change, key_not_found, lock_and_authorize
@@ -122,16 +122,20 @@ class ApiKeys:
         await self._cache_invalidation.key_changed(key_id)
         return key, secret
 
-    async def introspect(self, secret: str) -> ApiKey | None:
-        """Return the active key with this secret, or None, and remember that it was used."""
+    async def introspect(self, secret: str) -> KeySecret | None:
+        """Return the working secret with its key, or None, and remember that it was used."""
         if not looks_valid(secret):
             return None
         now = self._clock.now()
         async with self._store.read() as unit:
-            key = await unit.api_key_by_hash(self._secrets.hash(secret), now)
-        if key is not None:
-            self._last_use.add(key.id, now)
-        return key
+            working = await unit.api_key_by_hash(self._secrets.hash(secret), now)
+        if working is not None:
+            self._last_use.add(working.key.id, now)
+        return working
+
+    def remaining_s(self, secret: KeySecret) -> float | None:
+        """Return the seconds for which the secret still works, or None if it has no end."""
+        return None if secret.works_until is None else (secret.works_until - self._clock.now()).total_seconds()
 
 
 async def _is_test(unit: WriteUnit, tenant_id: int) -> bool:

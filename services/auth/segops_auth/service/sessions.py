@@ -11,6 +11,7 @@ from segops_auth.domain.password import normal_password
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, RefreshToken
 from segops_auth.ports.access_tokens import AccessTokens
+from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store, WriteUnit
 from segops_auth.ports.throttle import Throttle
@@ -54,6 +55,7 @@ class Sessions:
         throttle: Throttle,
         limits: LoginLimits,
         access_tokens: AccessTokens,
+        cache_invalidation: CacheInvalidation,
         secrets: Secrets,
         clock: Clock,
     ) -> None:
@@ -62,6 +64,7 @@ class Sessions:
         self._throttle = throttle
         self._limits = limits
         self._access_tokens = access_tokens
+        self._cache_invalidation = cache_invalidation
         self._secrets = secrets
         self._clock = clock
 
@@ -97,8 +100,10 @@ class Sessions:
         """Begin a session within the given transaction."""
         refresh_token = self._secrets.new_token()
         now = self._clock.now()
-        await unit.add_refresh_token(user_id, self._secrets.hash(refresh_token), now, now + REFRESH_LIFETIME)
-        return self._tokens(user_id, refresh_token)
+        session_id = await unit.add_refresh_token(
+            user_id, self._secrets.hash(refresh_token), now, now + REFRESH_LIFETIME
+        )
+        return self._tokens(user_id, session_id, refresh_token)
 
     async def refresh(self, refresh_token: str) -> SessionTokens:
         """Return the next tokens of the session.
@@ -119,18 +124,30 @@ class Sessions:
                 await unit.use_refresh_token(token, self._secrets.hash(successor), now, now + REFRESH_LIFETIME)
         # Raised after the block: within it, the end of the session would be rolled back.
         if is_reused:
+            await self._cache_invalidation.user_changed(token.user_id)
             raise Unauthenticated(
                 "The refresh token was used before, so the session has ended. Sign in again.",
                 slug="token-reuse-detected",
             )
-        return self._tokens(token.user_id, successor)
+        return self._tokens(token.user_id, token.family_id, successor)
 
     async def end(self, refresh_token: str) -> None:
-        """End the session of the token. Has no effect for an unknown token."""
+        """End the session of the token, and its access tokens with it. Has no effect for an unknown token."""
         async with self._store.write() as unit:
             token = await unit.lock_refresh_token(self._secrets.hash(refresh_token))
             if token is not None:
                 await unit.end_refresh_family(token.family_id, self._clock.now())
+        if token is not None:
+            await self._cache_invalidation.user_changed(token.user_id)
+
+    async def end_all(self, user_id: int) -> None:
+        """End every session of the user, and all of their access tokens."""
+        now = self._clock.now()
+        event = AuditEvent(at=now, actor_id=user_id, action=Action.SESSIONS_ENDED, target=f"user:{user_id}")
+        async with self._store.write() as unit:
+            await unit.end_all_refresh_families(user_id, now)
+            await record_in_every_tenant(unit, user_id, event)
+        await self._cache_invalidation.user_changed(user_id)
 
     async def delete_expired(self) -> None:
         """Delete all expired refresh tokens, a batch per transaction."""
@@ -161,9 +178,9 @@ class Sessions:
         async with self._store.write() as unit:
             await unit.replace_password(account, password_hash)
 
-    def _tokens(self, user_id: int, refresh_token: str) -> SessionTokens:
+    def _tokens(self, user_id: int, session_id: int, refresh_token: str) -> SessionTokens:
         return SessionTokens(
-            access_token=self._access_tokens.sign(user_id),
+            access_token=self._access_tokens.sign(user_id, session_id),
             refresh_token=refresh_token,
             expires_in_s=self._access_tokens.lifetime_s,
         )

@@ -19,10 +19,10 @@ class MemoryAccessTokens:
         self.lifetime_s = lifetime_s
         self._tokens: dict[str, AccessToken] = {}
 
-    def sign(self, user_id: int) -> str:
+    def sign(self, user_id: int, session_id: int) -> str:
         token = self._ids.token(_TOKEN_BYTES)
         expires_at_s = int(self._clock.now().timestamp()) + self.lifetime_s
-        self._tokens[token] = AccessToken(user_id=user_id, expires_at_s=expires_at_s)
+        self._tokens[token] = AccessToken(user_id=user_id, session_id=session_id, expires_at_s=expires_at_s)
         return token
 
     def verify(self, token: str) -> AccessToken:

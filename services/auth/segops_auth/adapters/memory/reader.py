@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from segops_auth.adapters.memory.tables import Tables
-from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, JoinedTenant, Member, Tenant
+from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, JoinedTenant, KeySecret, Member, Tenant
 from segops_common.security.permissions import Role
 
 
@@ -76,13 +76,18 @@ class MemoryReadUnit:
     async def api_key_tenant(self, key_id: int) -> int | None:
         return next((key.tenant_id for key in self._active_keys() if key.id == key_id), None)
 
-    async def api_key_by_hash(self, key_hash: str, now: datetime) -> ApiKey | None:
+    async def api_key_by_hash(self, key_hash: str, now: datetime) -> KeySecret | None:
         for row in self._tables().api_keys.values():
             until = row.key.previous_secret_until
             is_previous = row.previous_hash == key_hash and until is not None and until > now
-            if row.revoked_at is None and (row.key_hash == key_hash or is_previous):
-                return row.key
+            is_current = row.key_hash == key_hash
+            if row.revoked_at is None and (is_current or is_previous):
+                return KeySecret(key=row.key, works_until=None if is_current else until)
         return None
+
+    async def session_is_alive(self, user_id: int, session_id: int) -> bool:
+        family = self._tables().families.get(session_id)
+        return family is not None and family.user_id == user_id and family.ended_at is None
 
     async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
         log = self._tables().audit_log

@@ -143,10 +143,11 @@ class MemoryWriteUnit(MemoryReadUnit):
                 latest = at if row.key.last_used_at is None else max(at, row.key.last_used_at)
                 self._changed.api_keys[key_id] = replace(row, key=replace(row.key, last_used_at=latest))
 
-    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:  # noqa: ARG002
+    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> int:  # noqa: ARG002
         family_id = next(self._ids.families)
         self._changed.families[family_id] = FamilyRow(user_id=user_id)
         self._add_token(family_id, token_hash, expires_at)
+        return family_id
 
     async def lock_refresh_token(self, token_hash: str) -> RefreshToken | None:
         for token_id, row in self._changed.refresh_tokens.items():

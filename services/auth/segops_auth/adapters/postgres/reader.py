@@ -14,6 +14,7 @@ from segops_auth.adapters.postgres.tables import (
     api_keys,
     audit_entry_of,
     audit_log,
+    families,
     invite_of,
     invites,
     member_of,
@@ -21,7 +22,7 @@ from segops_auth.adapters.postgres.tables import (
     tenant_of,
     tenants,
 )
-from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, JoinedTenant, Member, Tenant
+from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, JoinedTenant, KeySecret, Member, Tenant
 from segops_common.security.permissions import Role
 from segops_common.stores.postgres import ReadSession, WriteSession
 
@@ -101,13 +102,22 @@ class PostgresReadUnit:
         row = await self._one(query)
         return None if row is None else int(row["tenant_id"])
 
-    async def api_key_by_hash(self, key_hash: str, now: datetime) -> ApiKey | None:
+    async def api_key_by_hash(self, key_hash: str, now: datetime) -> KeySecret | None:
         is_previous = sa.and_(api_keys.c.previous_hash == key_hash, api_keys.c.previous_until > now)
         query = sa.select(api_keys).where(
             sa.or_(api_keys.c.key_hash == key_hash, is_previous), api_keys.c.revoked_at.is_(None)
         )
         row = await self._one(query)
-        return None if row is None else api_key_of(row)
+        if row is None:
+            return None
+        is_current = row["key_hash"] == key_hash
+        return KeySecret(key=api_key_of(row), works_until=None if is_current else row["previous_until"])
+
+    async def session_is_alive(self, user_id: int, session_id: int) -> bool:
+        query = sa.select(families.c.id).where(
+            families.c.id == session_id, families.c.user_id == user_id, families.c.ended_at.is_(None)
+        )
+        return await self._one(query) is not None
 
     async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
         query = (

@@ -146,9 +146,11 @@ class PostgresWriteUnit(PostgresReadUnit):
         )
         await self._session.execute(change.bindparams(ids, times))
 
-    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:
+    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> int:
         family = await self._insert(families, {"user_id": user_id, "created_at": at})
-        await self._add_token(family["id"], token_hash, at, expires_at)
+        family_id = int(family["id"])
+        await self._add_token(family_id, token_hash, at, expires_at)
+        return family_id
 
     async def lock_refresh_token(self, token_hash: str) -> RefreshToken | None:
         query = (
