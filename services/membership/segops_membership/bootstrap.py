@@ -100,11 +100,12 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     async def api(self) -> AsyncIterator[Running[UseCases]]:
         """Open the resources of the API."""
         async with (
-            self._clickhouse() as clickhouse,
+            self._clickhouse_reader() as clickhouse,
             self._cache() as cache,
             self._event_log() as log,
             self._postgres() as engine,
-            self._clickhouse() as analysis,
+            self._clickhouse_reader() as analysis,
+            self._clickhouse() as numbering,
             self._authenticator() as authenticator,
         ):
             reader = ClickHouseMembershipReader(clickhouse=clickhouse)
@@ -115,7 +116,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis)
+            use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis, numbering=numbering)
             yield Running(
                 use_cases, authenticator=authenticator, checks={"lookup": lookup.check}, proxies=self._proxies
             )
@@ -172,7 +173,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 ),
             }
 
-    def _use_cases(self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse) -> UseCases:
+    def _use_cases(
+        self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse, numbering: ClickHouse
+    ) -> UseCases:
         # Previews have connections of their own, so that lookups never wait for them.
         definitions = PostgresSegmentDefinitions(engine=engine)
         profiles = ClickHouseProfiles(clickhouse=clickhouse)
@@ -185,7 +188,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 log=log, clock=self._clock, wait_s=min(PREVIEW_INGEST_WAIT_S, self._settings.ingest_wait_s)
             ),
             lists=lists,
-            numbering=self._numbering(self._leases(engine), engine, clickhouse),
+            numbering=self._numbering(self._leases(engine), engine, numbering),
             evaluation=ClickHouseEvaluation(
                 clickhouse=clickhouse,
                 memory_bytes=self._settings.evaluation_memory_bytes,
@@ -233,6 +236,10 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     def _clickhouse(self) -> AbstractAsyncContextManager[ClickHouse]:
         return opened_clickhouse(self._settings.clickhouse_url, max_connections=MAX_WAREHOUSE_QUERIES + 4)
+
+    def _clickhouse_reader(self) -> AbstractAsyncContextManager[ClickHouse]:
+        url = self._settings.clickhouse_reader_url or self._settings.clickhouse_url
+        return opened_clickhouse(url, max_connections=MAX_WAREHOUSE_QUERIES + 4)
 
     def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
         return opened_postgres(self._settings.postgres_url)

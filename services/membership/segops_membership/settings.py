@@ -14,6 +14,8 @@ class Settings(StreamServiceSettings):
 
     postgres_url: str
     clickhouse_url: str
+    clickhouse_reader_url: str | None = None
+    """The address for a user who may only read, whose statements end with their callers; `clickhouse_url` if unset."""
     tenant_lease_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     """How long a tenant waits for another worker after its own has died. A lease is renewed every third of it."""
     ingest_wait_s: Annotated[float, Field(ge=0, le=600)] = 30.0

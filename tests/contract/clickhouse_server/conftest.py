@@ -1,9 +1,11 @@
 """A ClickHouse server as a process, and the real clients on it."""
 
 import asyncio
+import base64
 import tempfile
+import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 
 from segops_local.engines import ClickHouseEngine
-from segops_local.engines.clickhouse_config import OWNER, ClickHouseUser
+from segops_local.engines.access import ClickHouseUser
+from segops_local.engines.clickhouse_config import OWNER
 
 Connect = Callable[..., Client]
 
@@ -50,14 +53,24 @@ class ClickHouseServer:
             "password": address.password,
         }
 
-    def path(self, user: ClickHouseUser = OWNER, /, **parameters: str) -> str:
-        """Return the path of a request that signs in as the user."""
+    def headers(self, user: ClickHouseUser = OWNER) -> dict[str, str]:
+        """Return the headers of a request that signs in as the user."""
         options = self.options(user)
-        return "/?" + urlencode({"user": options["username"], "password": options["password"]} | parameters)
+        credentials = f"{options['username']}:{options['password']}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
-    def address(self, user: ClickHouseUser = OWNER, /, **parameters: str) -> str:
-        """Return the URL of a request that signs in as the user."""
-        return self.base + self.path(user, **parameters)
+    def request(
+        self,
+        user: ClickHouseUser = OWNER,
+        /,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        **parameters: str,
+    ) -> urllib.request.Request:
+        """Return a request that signs in as the user."""
+        url = f"{self.base}/?{urlencode(parameters)}"
+        return urllib.request.Request(url, data=data, headers=self.headers(user) | dict(headers or {}))
 
     @property
     def base(self) -> str:

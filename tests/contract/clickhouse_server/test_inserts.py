@@ -175,7 +175,8 @@ def test_replacing_merge_tree_final(client: Client) -> None:
 def test_client_that_leaves_inserts_nothing(client: Client, server: ClickHouseServer, database: str) -> None:
     client.command(TABLE)
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    connection.putrequest("POST", server.path(database=database))
+    connection.putrequest("POST", f"/?database={database}")
+    connection.putheader("Authorization", server.headers()["Authorization"])
     connection.putheader("Content-Length", "1000000")
     connection.endheaders()
     connection.send(b'INSERT INTO t FORMAT JSONEachRow\n{"a":1,"s":"half"}\n')

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
@@ -70,8 +71,8 @@ def test_a_query_id_that_runs_is_refused(server: ClickHouseServer, connect: Conn
 def _endless(server: ClickHouseServer, watching: Client, name: str, **parameters: str) -> Iterator[None]:
     """A query that runs until the block ends."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    path = server.path(cancel_http_readonly_queries_on_client_close="1", readonly="2", log_comment=name, **parameters)
-    connection.request("POST", path, ENDLESS.encode())
+    settings = {"cancel_http_readonly_queries_on_client_close": "1", "readonly": "2", "log_comment": name}
+    connection.request("POST", f"/?{urlencode(settings | parameters)}", ENDLESS.encode(), server.headers())
     try:
         _wait(lambda: _running(watching, name) == 1)
         yield

@@ -30,9 +30,8 @@ def test_query_compressed(connect: Connect, compress: str | bool) -> None:
 @pytest.mark.parametrize("encoding", ["lz4", "zstd", "gzip", "deflate", "br", ""])
 def test_encoding_is_what_was_asked(server: ClickHouseServer, encoding: str) -> None:
     for enabled in ("0", "1"):
-        request = urllib.request.Request(
-            server.address(query="SELECT 1", enable_http_compression=enabled), headers={"Accept-Encoding": encoding}
-        )
+        headers = {"Accept-Encoding": encoding}
+        request = server.request(headers=headers, query="SELECT 1", enable_http_compression=enabled)
         with urllib.request.urlopen(request) as answer:
             expected = encoding if enabled == "1" and encoding else None
             assert answer.headers["Content-Encoding"] == expected
@@ -124,7 +123,7 @@ def test_a_summary_that_waited_for_the_end_counts_every_part(connect: Connect) -
 
 def test_query_id_and_headers(client: Client, server: ClickHouseServer) -> None:
     assert client.query("SELECT 1", settings={"query_id": "mine-1"}).query_id == "mine-1"
-    with urllib.request.urlopen(server.address(query="SELECT 1", default_format="JSON")) as answer:
+    with urllib.request.urlopen(server.request(query="SELECT 1", default_format="JSON")) as answer:
         assert answer.headers["X-ClickHouse-Format"] == "JSON"
         assert answer.headers["X-ClickHouse-Timezone"]
         assert answer.headers["X-ClickHouse-Server-Display-Name"]
@@ -162,7 +161,7 @@ async def test_error_in_mid_stream_reaches_the_async_reader(async_client: AsyncC
 
 def test_error_in_mid_stream_breaks_the_http_answer(server: ClickHouseServer) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    connection.request("POST", server.path(), FAILS_LATE.encode())
+    connection.request("POST", "/", FAILS_LATE.encode(), server.headers())
     answer = connection.getresponse()
     assert answer.status == 200
     with pytest.raises(http.client.IncompleteRead) as caught:
@@ -180,9 +179,9 @@ def test_error_is_a_status_when_the_end_is_awaited(client: Client) -> None:
 
 @pytest.mark.parametrize("cancel", ["0", "1"])
 def test_stream_ends_with_its_reader(client: Client, server: ClickHouseServer, cancel: str) -> None:
-    url = server.path(cancel_http_readonly_queries_on_client_close=cancel, log_comment=f"endless{cancel}")
+    url = f"/?cancel_http_readonly_queries_on_client_close={cancel}&log_comment=endless{cancel}"
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    connection.request("POST", url, b"SELECT number FROM numbers(1000000000000)")
+    connection.request("POST", url, b"SELECT number FROM numbers(1000000000000)", server.headers())
     connection.getresponse().read(100_000)
     assert _running(client, f"endless{cancel}")
     connection.close()
@@ -193,8 +192,9 @@ def test_computation_ends_with_its_reader(client: Client, server: ClickHouseServ
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     connection.request(
         "POST",
-        server.path(cancel_http_readonly_queries_on_client_close="1", readonly="2", log_comment="silent"),
+        "/?cancel_http_readonly_queries_on_client_close=1&readonly=2&log_comment=silent",
         b"SELECT sum(sipHash64(number)) FROM numbers(1000000000000)",
+        server.headers(),
     )
     _wait(lambda: _running(client, "silent"))
     connection.close()

@@ -246,6 +246,11 @@ def _break_secret(state: Path) -> None:
     (state / "secrets" / "service-token").write_text("")
 
 
+def _lose_pepper(state: Path) -> None:
+    (state / "postgres").mkdir()
+    (state / "postgres" / "migrated").touch()
+
+
 def _break_format(state: Path) -> None:
     (state / "FORMAT").write_text("segops state 0\n")
 
@@ -254,7 +259,8 @@ def _break_format(state: Path) -> None:
     ("damage", "words"),
     [
         (_break_postgres, "must be of PostgreSQL"),
-        (_break_secret, "service-token is damaged: restore it, or delete all data with `make reset`"),
+        (_break_secret, "service-token is damaged: restore it from a backup, or delete all data with `make reset`"),
+        (_lose_pepper, "api-key-pepper is missing, and the data depend on it: restore it from a backup"),
         (_break_format, "was written by another version of SegOps"),
     ],
 )

@@ -1,13 +1,16 @@
 """ClickHouse: its own server, from the library in the `chdb-core` wheel."""
 
+import base64
 import fcntl
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from segops_local.engines import clickhouse_host
-from segops_local.engines.clickhouse_config import DATABASE, OWNER, ClickHouseUser, passwords, write_config
+from segops_local.engines.access import ClickHouseUser
+from segops_local.engines.clickhouse_config import DATABASE, OWNER, USERS, write_config
 from segops_local.engines.clickhouse_repair import forget_tokens_without_parts
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
@@ -15,10 +18,11 @@ from segops_local.processes.probe import http
 from segops_local.processes.process import Command
 from segops_local.processes.server import Server
 from segops_local.state.ports import HOST
+from segops_local.state.secrets import kept_passwords
 
 
 class ClickHouseEngine(Server):
-    """One server with the database `segops`. `url` signs in as the user who may do everything."""
+    """One server with the database `segops`. `url` signs in as the owner of the tables."""
 
     name = "clickhouse"
     title = "ClickHouse"
@@ -34,12 +38,12 @@ class ClickHouseEngine(Server):
 
     def url_for(self, user: ClickHouseUser) -> str:
         """Return the address with the name and the password of a user."""
-        password = passwords(self._password_file)[user.name]
-        return f"http://{user.name}:{password}@{self.address(self.port)}/{DATABASE}"
+        return f"http://{user.name}:{self._passwords()[user.name]}@{self.address(self.port)}/{DATABASE}"
 
     async def start(self) -> None:
         await super().start()
-        headers = {"X-ClickHouse-User": OWNER.name, "X-ClickHouse-Key": passwords(self._password_file)[OWNER.name]}
+        credentials = base64.b64encode(f"{OWNER.name}:{self._passwords()[OWNER.name]}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}"}
         statement = f"CREATE DATABASE IF NOT EXISTS {DATABASE}".encode()
         answer = await http("POST", HOST, self.port, "/", body=statement, headers=headers, timeout_s=30)
         if answer.status != 200:
@@ -48,12 +52,24 @@ class ClickHouseEngine(Server):
 
     def prepare(self) -> None:
         self._refuse_a_second_server()
+        try:
+            self._data.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise LocalError(self._refusal(f"{self._data}: {error.strerror}")) from error
         forget_tokens_without_parts(self._data)
 
     def command(self, port: int) -> Command:
-        write_config(self._config, data=self._data, port=port, passwords=passwords(self._password_file))
+        write_config(self._config, data=self._data, port=port, passwords=self._passwords())
         return Command(
-            argv=[sys.executable, "-I", "-S", str(clickhouse_host.__file__), str(_library()), str(port)],
+            argv=[
+                sys.executable,
+                "-I",
+                "-S",
+                str(clickhouse_host.__file__),
+                str(_library()),
+                str(port),
+                str(self._data),
+            ],
             environment=child_environment(),
             log=self.log,
             folder=self._config,
@@ -62,9 +78,9 @@ class ClickHouseEngine(Server):
     async def answers(self) -> bool:
         return (await http("GET", HOST, self.port, "/ping")).status == 200
 
-    @property
-    def _password_file(self) -> Path:
-        return self.state_dir / "passwords.json"
+    def _passwords(self) -> Mapping[str, str]:
+        names = [user.name for user in USERS]
+        return kept_passwords(self.state_dir / "passwords.json", names, in_use=(self._data / "metadata").exists())
 
     def _refuse_a_second_server(self) -> None:
         """Raise LocalError when a server runs on the data: it locks its status file as long as it runs."""

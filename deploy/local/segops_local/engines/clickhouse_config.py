@@ -1,36 +1,19 @@
 """ClickHouse's configuration: one HTTP listener on the loopback address, and users with grants.
 
-Both files are written anew before every start. Passwords are kept in the engine's folder, closed to others.
+Both files are written anew before every start, and closed to others.
 """
 
-import hashlib
-import json
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from segops_local.errors import LocalError
-from segops_local.state.folder import write_private
+from segops_local.engines.access import ClickHouseUser, clickhouse_users, sha256
 from segops_local.state.ports import HOST
+from segops_local.state.secrets import write_private
 
 DATABASE = "segops"
-
-
-@dataclass(frozen=True, slots=True)
-class ClickHouseUser:
-    """A user of the server. Without `grants` it may do everything. `profile` names its settings."""
-
-    name: str
-    profile: str
-    grants: tuple[str, ...] = ()
-
-
-OWNER = ClickHouseUser("segops", profile="default")
-WRITER = ClickHouseUser("segops_writer", profile="default", grants=(f"GRANT SELECT, INSERT ON {DATABASE}.*",))
-READER = ClickHouseUser("segops_reader", profile="reader", grants=(f"GRANT SELECT ON {DATABASE}.*",))
-USERS = (OWNER, WRITER, READER)
+USERS = clickhouse_users()
+OWNER = USERS[0]
 
 # The log level must be given outside of `logger`: clickhouse-local overwrites the one inside.
 _CONFIG = """\
@@ -53,6 +36,38 @@ _CONFIG = """\
   <!-- The other engines and the services run on the same machine. -->
   <max_server_memory_usage_to_ram_ratio>0.7</max_server_memory_usage_to_ram_ratio>
   <mark_cache_size>268435456</mark_cache_size>
+  <access_control_improvements>
+    <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+  </access_control_improvements>
+  <!-- A request must name this address and carry a user's name in the header Authorization, which a web page cannot
+       set without a preflight. Browsers add Origin, so a request with it is refused. The base64 is the beginning of
+       "segops", with which the name of every user begins who may sign in from outside. -->
+  <http_handlers>
+    <rule>
+      <url>/ping</url>
+      <methods>GET,HEAD</methods>
+      <headers><Origin></Origin><Host>regex:^{pattern}:{port}$</Host></headers>
+      <handler><type>ping</type></handler>
+    </rule>
+    <rule>
+      <url>/</url>
+      <methods>GET,POST</methods>
+      <headers>
+        <Origin></Origin>
+        <Host>regex:^{pattern}:{port}$</Host>
+        <Authorization>regex:^Basic c2Vnb3Bz[A-Za-z0-9+/]+=*$</Authorization>
+      </headers>
+      <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
+    </rule>
+    <rule>
+      <handler>
+        <type>static</type>
+        <status>403</status>
+        <content_type>text/plain; charset=UTF-8</content_type>
+        <response_content>This request must carry a password and come from a program, not from a web page.&#10;</response_content>
+      </handler>
+    </rule>
+  </http_handlers>
 </clickhouse>
 """
 # The settings of the profile `default` undo what clickhouse-local changes, so that they are a server's.
@@ -66,10 +81,20 @@ _USERS = """\
       <storage_file_read_method>pread</storage_file_read_method>
       <allow_introspection_functions>0</allow_introspection_functions>
       <output_format_arrow_use_native_writer>1</output_format_arrow_use_native_writer>
+      <allow_python_table_function>0</allow_python_table_function>
     </default>
+    <owner/>
+    <writer/>
     <reader>
       <readonly>2</readonly>
       <cancel_http_readonly_queries_on_client_close>1</cancel_http_readonly_queries_on_client_close>
+      <max_execution_time>60</max_execution_time>
+      <max_memory_usage>4294967296</max_memory_usage>
+      <constraints>
+        <max_execution_time><min>0.001</min><max>60</max></max_execution_time>
+        <max_memory_usage><min>1</min><max>4294967296</max></max_memory_usage>
+        <cancel_http_readonly_queries_on_client_close><const/></cancel_http_readonly_queries_on_client_close>
+      </constraints>
     </reader>
     <host><max_sessions_for_user>1</max_sessions_for_user></host>
   </profiles>
@@ -90,24 +115,16 @@ _USERS = """\
   </users>
 </clickhouse>
 """
+_HOST_PATTERN = HOST.replace(".", "[.]")
 _USER = """\
     <{name}>
       <password_sha256_hex>{digest}</password_sha256_hex>
       <networks><ip>{host}</ip></networks>
       <profile>{profile}</profile>
       <quota>default</quota>
-{grants}    </{name}>"""
-
-
-def passwords(file: Path) -> dict[str, str]:
-    """Return the password of each user by name, generated at the first call. Raises LocalError for a damaged file."""
-    if not file.exists():
-        write_private(file, json.dumps({user.name: secrets.token_urlsafe(24) for user in USERS}))
-    try:
-        entries = json.loads(file.read_text())
-        return {user.name: str(entries[user.name]) for user in USERS}
-    except (ValueError, LookupError, TypeError):
-        raise LocalError(f"{file} is damaged: delete it to generate new passwords at the next start.") from None
+      <grants>
+{grants}      </grants>
+    </{name}>"""
 
 
 def write_config(folder: Path, *, data: Path, port: int, passwords: Mapping[str, str]) -> None:
@@ -116,12 +133,13 @@ def write_config(folder: Path, *, data: Path, port: int, passwords: Mapping[str,
     users = folder / "users.xml"
     entries = "\n".join(_user(user, passwords[user.name]) for user in USERS)
     write_private(users, _USERS.format(host=HOST, users=entries))
-    config = _CONFIG.format(data=escape(str(data)), users=escape(str(users)), host=HOST, port=port)
+    config = _CONFIG.format(
+        data=escape(str(data)), users=escape(str(users)), host=HOST, port=port, pattern=_HOST_PATTERN
+    )
     write_private(folder / "config.xml", config)
 
 
 def _user(user: ClickHouseUser, password: str) -> str:
-    digest = hashlib.sha256(password.encode()).hexdigest()
-    queries = "".join(f"        <query>{escape(grant)}</query>\n" for grant in user.grants)
-    grants = f"      <grants>\n{queries}      </grants>\n" if queries else ""
-    return _USER.format(name=user.name, digest=digest, host=HOST, profile=user.profile, grants=grants)
+    statements = (f"GRANT {grant.format(database=DATABASE)}" for grant in user.grants)
+    grants = "".join(f"        <query>{escape(statement)}</query>\n" for statement in statements)
+    return _USER.format(name=user.name, digest=sha256(password), host=HOST, profile=user.profile, grants=grants)

@@ -1,12 +1,16 @@
-"""Hosts ClickHouse's server inside a Python process: `python -I -S clickhouse_host.py LIBRARY PORT`.
+"""Hosts ClickHouse's server inside a Python process: `python -I -S clickhouse_host.py LIBRARY PORT DATA`.
 
 The library is ClickHouse as a Python extension. It runs `clickhouse-local` with the `config.xml` of the working folder.
 Two statements open the HTTP listener and read a pipe to which nothing is ever written. Closing that pipe ends the second
 statement, and with it the server: running queries get five seconds to end, then they are cancelled.
 
+The SQL function `file()` of this library reads every file that its process may read, whatever a user's grants. So the
+process gives up, by Landlock, all files but its data and its configuration, and all connections to elsewhere.
+
 The script imports nothing of the project, so that it starts within milliseconds.
 """
 
+import ctypes
 import importlib.util
 import os
 import signal
@@ -18,9 +22,16 @@ from types import ModuleType
 from typing import NoReturn
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_NO_NEW_PRIVILEGES = 38
+# linux/landlock.h. The numbers of the calls are the same on all architectures.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_VERSION_OF_LANDLOCK = 1
+_EVERYTHING, _TRUNCATE, _READ = (1 << 14) - 1, 1 << 14, 1 << 2 | 1 << 3
+_CONNECT = 1 << 1
+_PATH_BENEATH = 1
 
 
-def host(library: str, port: int) -> None:
+def host(library: str, port: int, data: str) -> None:
     """Serve until a stop signal, then exit with 0. Exit with 1 and the reason when the server ends before.
 
     The port must be the one in the configuration.
@@ -28,6 +39,7 @@ def host(library: str, port: int) -> None:
     # Threads inherit the mask, so the signals reach only the `sigwait` below and none of the server's threads.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     engine = _load(library)
+    confine(writable=data, readable=(os.getcwd(), "/proc", "/sys", "/dev"))
     reader, writer = os.pipe()
     stopping = threading.Event()
     server = threading.Thread(target=_serve, args=(engine, reader, stopping), daemon=True)
@@ -47,6 +59,35 @@ def _load(library: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def confine(*, writable: str, readable: tuple[str, ...]) -> bool:
+    """Limit this thread, and those it starts, to these folders. Return False when the kernel cannot: it is before 5.19."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    version = libc.syscall(_CREATE_RULESET, None, 0, _VERSION_OF_LANDLOCK)
+    if version < 2:  # the first version forbids moving files between folders
+        print("The kernel has no Landlock: a statement may read the files of this user.", file=sys.stderr, flush=True)
+        return False
+    access = _EVERYTHING | (_TRUNCATE if version >= 3 else 0)
+    connections = _CONNECT if version >= 4 else 0
+    attributes = (ctypes.c_uint64 * 2)(access, connections)
+    size = 16 if version >= 4 else 8
+    rules = _checked(libc.syscall(_CREATE_RULESET, attributes, size, 0))
+    for folder, allowed in [(writable, access), *((folder, _READ) for folder in readable)]:
+        descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+        rule = allowed.to_bytes(8, sys.byteorder) + descriptor.to_bytes(4, sys.byteorder)
+        _checked(libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0))
+        os.close(descriptor)
+    _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+    _checked(libc.syscall(_RESTRICT_SELF, rules, 0))
+    os.close(rules)
+    return True
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        _fail(f"The kernel refused to limit the server to its folder: {os.strerror(ctypes.get_errno())}")
+    return result
 
 
 def _serve(engine: ModuleType, reader: int, stopping: threading.Event) -> None:
@@ -80,4 +121,4 @@ def _fail(reason: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    host(sys.argv[1], int(sys.argv[2]))
+    host(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -14,6 +14,7 @@ from segops_local.processes.identity import Identity, unprivileged
 from segops_local.processes.process import Command, child_setup
 from segops_local.processes.server import Server
 from segops_local.state.ports import HOST
+from segops_local.state.secrets import kept_secret
 
 _USER = "segops"
 _DATABASE = "segops"
@@ -45,13 +46,14 @@ class PostgresEngine(Server):
 
     @property
     def url(self) -> str:
-        return f"postgresql+asyncpg://{_USER}:{self._password_file.read_text().strip()}@{self.address(self.port)}/{_DATABASE}"
+        return f"postgresql+asyncpg://{_USER}:{self._password()}@{self.address(self.port)}/{_DATABASE}"
 
     def prepare(self) -> None:
         self._identity = unprivileged((_programs() / "postgres", self.state_dir))
         if not self._data.exists():
             self._initialise()
         self._check_version()
+        self._password()
         self._own(self._data)
 
     def command(self, port: int) -> Command:
@@ -91,18 +93,16 @@ class PostgresEngine(Server):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self._own(unfinished)
-        self._write_password()
+        self._password()
+        self._own(self._password_file)
         options = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
         arguments = ["-D", str(unfinished), f"--username={_USER}", f"--pwfile={self._password_file}"]
         self._run("initdb", *options, *arguments, text="")
         self._run("postgres", "--single", "-D", str(unfinished), "postgres", text=f"CREATE DATABASE {_DATABASE}\n")
         unfinished.rename(self._data)
 
-    def _write_password(self) -> None:
-        if not self._password_file.exists():
-            self._password_file.touch(mode=0o600)
-            self._password_file.write_text(secrets.token_urlsafe(24) + "\n")
-        self._own(self._password_file)
+    def _password(self) -> str:
+        return kept_secret(self._password_file, lambda: secrets.token_urlsafe(24), in_use=self._data.exists())
 
     def _run(self, program: str, *arguments: str, text: str) -> None:
         process = subprocess.run(

@@ -15,14 +15,14 @@ class HttpAnswer:
     body: bytes = b""
 
 
-async def tcp_reply(host: str, port: int, request: bytes, *, timeout_s: float = 1.0) -> bytes:
-    """Return the first bytes that a TCP server answers. Empty when it cannot be reached."""
+async def tcp_answer(host: str, port: int, request: bytes, *, timeout_s: float = 1.0) -> bytes:
+    """Return what a TCP server sends until it closes the connection. Empty when it cannot be reached."""
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(request)
-                return await reader.read(4096)
+                return await reader.read()
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segops_local.errors import LocalError
+from segops_local.state.secrets import kept_secret
 
 _FORMAT = "segops state 1\n"
+MIGRATED = "migrated"
+"""A file in the folder of each engine, written when the services have made their tables there."""
 
 
 class StateFolder:
@@ -54,19 +57,13 @@ class StateFolder:
         return True
 
     def secret(self, name: str) -> str:
-        """Return a random text of 256 bits, generated at the first call."""
-        file = self._secrets / name
-        if not file.exists():
-            write_private(file, secrets.token_urlsafe(32))
-        return self._read_secret(file)
+        """Return a random text of 256 bits, generated before there are data. Raises LocalError when it is lost."""
+        return kept_secret(self._secrets / name, lambda: secrets.token_urlsafe(32), in_use=self._has_tables())
 
     def signing_key(self) -> Path:
-        """Return the file with the ES256 private key (PEM), generated at the first call."""
+        """Return the file with the ES256 private key (PEM), generated before there are data. Raises LocalError when it is lost."""
         file = self._secrets / "jwt-private-key.pem"
-        if not file.exists():
-            write_private(file, _new_signing_key())
-        if "PRIVATE KEY" not in self._read_secret(file):
-            raise LocalError(_damaged(file))
+        kept_secret(file, _new_signing_key, in_use=self._has_tables(), ending="PRIVATE KEY-----")
         return file
 
     def first_value(self, name: str, value: str) -> str:
@@ -76,11 +73,9 @@ class StateFolder:
             file.write_text(value + "\n")
         return file.read_text().strip()
 
-    def _read_secret(self, file: Path) -> str:
-        text = file.read_text().strip()
-        if len(text) < 32:
-            raise LocalError(_damaged(file))
-        return text
+    def _has_tables(self) -> bool:
+        """Return whether the services have made their tables, for which all of their secrets were generated before."""
+        return any(self.root.glob(f"*/{MIGRATED}"))
 
     def _check_is_ours(self) -> None:
         if not self.root.exists():
@@ -112,20 +107,6 @@ class StateFolder:
     def _restrict_access(self) -> None:
         """Close the folder to others. As root, leave it enterable: PostgreSQL's user must reach its own folder."""
         self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
-
-
-def _damaged(file: Path) -> str:
-    return f"{file} is damaged: restore it, or delete all data with `make reset`."
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read. It appears whole or not at all."""
-    unfinished = file.with_name(file.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(text + "\n")
-    unfinished.rename(file)
 
 
 def _new_signing_key() -> str:

@@ -103,7 +103,7 @@ class LocalStack:
         migrations = Migrations(topology)
         if not await asyncio.to_thread(migrations.are_done):
             self._say("Bringing the tables up to date")
-            await migrations.run(topology.settings())
+            await migrations.run()
         self._say(f"Starting the services {_joined(SERVICES)}")
         topology.make_services()
         self._status = StatusServer(

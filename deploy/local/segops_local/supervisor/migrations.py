@@ -3,17 +3,17 @@
 import asyncio
 import hashlib
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from segops_local.errors import LocalError
 from segops_local.processes.process import Process, failure_line
 from segops_local.processes.server import Server
+from segops_local.state.folder import MIGRATED
 from segops_local.supervisor.services import SERVICES, migration
 from segops_local.supervisor.topology import Topology
 
 _TIMEOUT_S = 120.0
-_STAMP = "migrated"
 
 
 class Migrations:
@@ -22,9 +22,9 @@ class Migrations:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
 
-    async def run(self, settings: Mapping[str, Mapping[str, str]]) -> None:
+    async def run(self) -> None:
         """Bring all tables up to date. Raises LocalError with the reason when a migration fails."""
-        processes = {service: self._start(service, settings[service]) for service in SERVICES}
+        processes = {service: self._start(service) for service in SERVICES}
         try:
             await asyncio.gather(*(process.wait(_TIMEOUT_S) for process in processes.values()))
         finally:
@@ -43,14 +43,14 @@ class Migrations:
         fingerprint = _fingerprint()
         return all(stamp.exists() and stamp.read_text() == fingerprint for stamp in self._stamps())
 
-    def _start(self, service: str, settings: Mapping[str, str]) -> Process:
-        environment = {**settings, **self._topology.options.variables(f"{service}.migrate")}
+    def _start(self, service: str) -> Process:
+        environment = self._topology.environment(f"{service}.migrate")
         return Process(migration(service, environment=environment, state=self._topology.state))
 
     def _stamps(self) -> Iterable[Path]:
         """Return a stamp file for each engine, in its folder: a folder that is restored or deleted takes its stamp along."""
         engines: Iterable[Server] = self._topology.engines.values()
-        return [engine.state_dir / _STAMP for engine in engines]
+        return [engine.state_dir / MIGRATED for engine in engines]
 
 
 def _fingerprint() -> str:

@@ -47,15 +47,19 @@ class Addresses:
     """The addresses of the engines and of the services that others call."""
 
     postgres: str
-    redis: str
-    clickhouse: str
-    event_log: str
+    redis: Mapping[str, str]
+    """By service: each signs in as a user of its own."""
+    event_log: Mapping[str, str]
+    """By service. Auth has none."""
+    clickhouse: Mapping[str, Mapping[str, str]]
+    """By process, such as `ingest.sink`: the variables with its addresses. Most processes have none."""
     auth: str
     membership: str
 
 
-def environment(service: str, *, addresses: Addresses, state: StateFolder) -> dict[str, str]:
-    """Return the environment of a service's processes. Auth's own secrets go to auth only."""
+def environment(process: str, *, addresses: Addresses, state: StateFolder) -> dict[str, str]:
+    """Return the environment of a process, such as `ingest.sink`. It holds no address or secret that others need."""
+    service = process.partition(".")[0]
     settings = {
         "SEGOPS_ENV": "production",
         "SEGOPS_HTTP_HOST": HOST,
@@ -64,13 +68,14 @@ def environment(service: str, *, addresses: Addresses, state: StateFolder) -> di
         # Draining helps load balancers that still send requests; our gateway stops first.
         "SEGOPS_DRAIN_S": "0",
         "SEGOPS_POSTGRES_URL": addresses.postgres,
-        "SEGOPS_REDIS_URL": addresses.redis,
-        "SEGOPS_CLICKHOUSE_URL": addresses.clickhouse,
-        "SEGOPS_EVENT_LOG_URL": addresses.event_log,
+        "SEGOPS_REDIS_URL": addresses.redis[service],
         "SEGOPS_AUTH_URL": addresses.auth,
         "SEGOPS_MEMBERSHIP_URL": addresses.membership,
         "SEGOPS_SERVICE_TOKEN": state.secret("service-token"),
+        **addresses.clickhouse.get(process, {}),
     }
+    if service in addresses.event_log:
+        settings["SEGOPS_EVENT_LOG_URL"] = addresses.event_log[service]
     if service == "auth":
         settings["SEGOPS_API_KEY_PEPPER"] = state.secret("api-key-pepper")
         settings["SEGOPS_JWT_PRIVATE_KEY_FILE"] = str(state.signing_key())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
+from segops_local.engines.clickhouse_config import DATABASE, USERS
 from segops_local.errors import LocalError
 from segops_local.gateway.nginx import Gateway, load_routes
 from segops_local.processes.orphan_reaper import OrphanReaper
@@ -35,6 +36,8 @@ class Topology:
     state: StateFolder
     options: Options
     orphan_reaper: OrphanReaper
+    valkey: ValkeyEngine = field(init=False)
+    clickhouse: ClickHouseEngine = field(init=False)
     engines: dict[str, Server] = field(init=False)
     services: dict[str, ServiceProcess] = field(default_factory=dict)
     gateway: Gateway | None = None
@@ -55,28 +58,47 @@ class Topology:
         gateways = (self.gateway,) if self.gateway is not None else ()
         return (gateways, apis, workers, tuple(self.engines.values()))
 
-    def settings(self) -> dict[str, dict[str, str]]:
-        """Return the environment of each service. It contains the engines' addresses, so they must run."""
-        valkey = self.engines["valkey"]
+    def environment(self, process: str) -> dict[str, str]:
+        """Return the environment of a process, such as `ingest.sink`. It contains addresses, so the engines must run."""
         addresses = Addresses(
             postgres=self.engines["postgres"].url,
-            redis=valkey.url,
-            clickhouse=self.engines["clickhouse"].url,
-            event_log=self.engines["kafka"].url
-            if "kafka" in self.engines
-            else f"valkey://{valkey.address(valkey.port)}/1",
+            redis={service: self.valkey.url_for(f"segops_{service}") for service in SERVICES},
+            clickhouse=self._clickhouse_addresses(),
+            event_log={service: self._event_log_address(service) for service in SERVICES if service != "auth"},
             auth=f"http://{HOST}:{self.ports['auth.api']}",
             membership=f"http://{HOST}:{self.ports['membership.api']}",
         )
-        return {service: environment(service, addresses=addresses, state=self.state) for service in SERVICES}
+        settings = environment(process, addresses=addresses, state=self.state)
+        return {**settings, **self.options.variables(process)}
+
+    def _event_log_address(self, service: str) -> str:
+        kafka = self.engines.get("kafka")
+        return kafka.url if kafka is not None else self.valkey.event_log_url_for(f"segops_{service}")
+
+    def _clickhouse_addresses(self) -> dict[str, dict[str, str]]:
+        users = {user.name: self.clickhouse.url_for(user) for user in USERS}
+        owner = {"SEGOPS_CLICKHOUSE_URL": users["segops"]}
+        return {
+            "ingest.migrate": owner,
+            # The variable is required, but this role sends no statement, so its address has no password.
+            "ingest.api": {
+                "SEGOPS_CLICKHOUSE_URL": f"http://{self.clickhouse.address(self.clickhouse.port)}/{DATABASE}"
+            },
+            "ingest.sink": {"SEGOPS_CLICKHOUSE_URL": users["segops_sink"]},
+            "membership.migrate": owner,
+            "membership.api": {
+                "SEGOPS_CLICKHOUSE_URL": users["segops_numbering"],
+                "SEGOPS_CLICKHOUSE_READER_URL": users["segops_reader"],
+            },
+            "membership.worker": {"SEGOPS_CLICKHOUSE_URL": users["segops_worker"]},
+        }
 
     def make_services(self) -> None:
         """Add all processes and the gateway, on ports that are still free after the engines have started."""
         self._choose_ports()
-        settings = self.settings()
         for role in ROLES:
-            environment = {**settings[role.service], **self.options.variables(role.name)}
-            service = ServiceProcess(role, port=self.ports[role.name], environment=environment, state=self.state)
+            settings = self.environment(role.name)
+            service = ServiceProcess(role, port=self.ports[role.name], environment=settings, state=self.state)
             self.services[role.name] = service
             self._supervised(service)
         upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
@@ -92,11 +114,9 @@ class Topology:
 
     def _make_engines(self) -> tuple[Server, ...]:
         root = self.state.root
-        engines = (
-            PostgresEngine(root / "postgres"),
-            ValkeyEngine(root / "valkey"),
-            ClickHouseEngine(root / "clickhouse"),
-        )
+        self.valkey = ValkeyEngine(root / "valkey")
+        self.clickhouse = ClickHouseEngine(root / "clickhouse")
+        engines = (PostgresEngine(root / "postgres"), self.valkey, self.clickhouse)
         return (*engines, KafkaEngine(root / "kafka")) if self.options.event_log == "kafka" else engines
 
     def _supervised(self, server: Server) -> Server:
