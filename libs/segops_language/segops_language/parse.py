@@ -14,6 +14,7 @@ from segops_language.faults import InvalidDefinition, LanguageFault
 from segops_language.groups import Group
 from segops_language.operators import OPERATORS
 from segops_language.registry import KINDS
+from segops_language.values import MAX_INTEGER
 
 MAX_LEVELS: Final = 8
 MAX_CONDITIONS: Final = 200
@@ -28,7 +29,7 @@ _MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "bool_type": ("wrong-type", "must be true or false"),
     "int_type": ("wrong-type", "must be an integer"),
     "int_from_float": ("wrong-type", "must be an integer"),
-    "int_parsing_size": ("out-of-range", "must be at most 2^63 - 1"),
+    "int_parsing_size": ("out-of-range", "must be an integer from -2^63 to 2^63 - 1"),
     "tuple_type": ("wrong-type", "must be a list"),
     "model_type": ("wrong-type", "must be an object"),
     "model_attributes_type": ("wrong-type", "must be an object"),
@@ -106,6 +107,8 @@ def _translate(details: ErrorDetails) -> InitErrorDetails:
     kind, context = details["type"], details.get("ctx", {})
     path = _without_tags(details["loc"])
     code, message = _words(kind, context, details["msg"])
+    if kind in ("int_type", "int_from_float") and _exceeds_integers(details["input"]):
+        code, message = _MESSAGES["int_parsing_size"]
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         path = (*path, str(context["discriminator"]).strip("'"))
         if kind == "union_tag_not_found":
@@ -114,6 +117,11 @@ def _translate(details: ErrorDetails) -> InitErrorDetails:
         path = path[:-1]
     # The input is omitted: it must not reach a message, a log or an answer.
     return InitErrorDetails(type=PydanticCustomError(code, _literal(message)), loc=path, input=None)
+
+
+def _exceeds_integers(value: object) -> bool:
+    """Return whether a number is a large integer: JSON parsers give doubles for integers beyond 64 bits."""
+    return isinstance(value, float) and abs(value) > MAX_INTEGER
 
 
 def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:

@@ -28,6 +28,8 @@ class RangeWindow(LanguageModel):
     def _check_order(self) -> Self:
         if self.from_ is None and self.to is None:
             raise fault_at("from", "required", "a window must have `last`, `from` or `to`")
+        if self.to is None and isinstance(self.from_, Duration) and self.from_.amount == 0:
+            raise fault_at("from", "window-order", "must be longer than zero: the window ends now")
         if _is_empty(self.from_, self.to):
             raise fault_at("to", "window-order", "must be after `from`")
         return self
@@ -38,8 +40,6 @@ def _is_empty(start: datetime | Duration | None, end: datetime | Duration | None
     match start, end:
         case Duration(), Duration():
             return start.milliseconds <= end.milliseconds
-        case Duration(), None:
-            return start.amount == 0
         case datetime(), datetime():
             return start >= end
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
@@ -15,9 +16,18 @@ from segops_language.values.texts import require_text
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_INSTANT: Final = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2}):(\d{2}))", re.ASCII
-)
+_DATE: Final = r"(\d{4})-(\d{2})-(\d{2})"
+_TIME: Final = r"(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?"
+_RFC3339: Final = re.compile(rf"{_DATE}[Tt ]{_TIME}(?:[Zz]|([+-]\d{{2}}):(\d{{2}}))", re.ASCII)
+PROPERTY_INSTANT: Final = rf"{_DATE}(?:[Tt ]{_TIME}(?:[Zz]|([+-]\d{{2}}):?(\d{{2}}))?)?"
+"""The form of an instant in a property, for RE2 and Python. Groups: year, month, day, hour, minute, second, fraction, hours
+and minutes of the offset. More forms than RFC 3339: a date alone, a time without a zone, an offset without a colon."""
+EPOCH_TEXT: Final = r"\d{10,}(?:\.\d+)?"
+"""The form of an epoch number in a string. Fewer digits are a number, but no instant."""
+_PROPERTY_INSTANT: Final = re.compile(PROPERTY_INSTANT, re.ASCII)
+_EPOCH_TEXT: Final = re.compile(EPOCH_TEXT, re.ASCII)
+_FIRST_MILLISECONDS: Final = 100_000_000_000
+"""Epoch numbers from here on count milliseconds, smaller ones seconds."""
 
 
 def to_ms(instant: datetime) -> int:
@@ -31,33 +41,65 @@ def from_ms(milliseconds: int) -> datetime:
 
 
 def parse_instant(value: object) -> datetime:
-    """Parse an RFC 3339 instant; return it in UTC, rounded down to milliseconds."""
+    """Parse an RFC 3339 instant with a zone; return it in UTC, rounded down to milliseconds.
+
+    POSIX time has no leap seconds: second 60 is second 0 of the next minute.
+    """
     if isinstance(value, datetime) and value.tzinfo is not None:
         return _to_milliseconds(value.astimezone(UTC))
-    match = _INSTANT.fullmatch(require_text(value))
-    if match is None:
-        raise _not_an_instant()
-    date, minutes, seconds, fraction, zulu, sign, hours, rest = match.groups()
-    # POSIX time has no leap seconds: one is read as the start of the next minute.
-    leap = seconds == "60"
+    match = _RFC3339.fullmatch(require_text(value))
+    instant = None if match is None else _instant_of(match)
+    if instant is None:
+        raise PydanticCustomError("invalid-instant", "must be an RFC 3339 instant with an offset or Z")
+    return instant
+
+
+def read_instant(text: str) -> float | None:
+    """Return the instant that a string in a property means, in milliseconds since 1970; None if it means none.
+
+    Reads PROPERTY_INSTANT, without a zone as UTC, and EPOCH_TEXT as the number that it spells.
+    """
+    match = _PROPERTY_INSTANT.fullmatch(text)
+    if match is not None:
+        instant = _instant_of(match)
+        return None if instant is None else to_ms(instant)
+    return epoch_ms(float(text)) if _EPOCH_TEXT.fullmatch(text) else None
+
+
+def is_rfc3339(text: str) -> bool:
+    """Return whether the string has the form that definitions and timestamps have."""
+    return _RFC3339.fullmatch(text) is not None
+
+
+def epoch_ms(number: float) -> float:
+    """Return an epoch number of seconds, or of milliseconds from 100,000,000,000 on, in milliseconds, rounded down.
+
+    Seconds are rounded to microseconds first, because most fractions of a second have no exact double.
+    """
+    if number >= _FIRST_MILLISECONDS:
+        return _floor(number)
+    micros = number * 1e6
+    return _floor((float(round(micros)) if math.isfinite(micros) else micros) / 1000)
+
+
+def _floor(number: float) -> float:
+    return float(math.floor(number)) if math.isfinite(number) else number
+
+
+def _instant_of(match: re.Match[str]) -> datetime | None:
+    """Return the instant in UTC; None if the date or time does not exist, or outside of the years 1 to 9999."""
+    year, month, day, hour, minute, second = (int(group or 0) for group in match.groups()[:6])
+    fraction, offset_hours, offset_minutes = match.groups()[6:]
+    offset = int(offset_hours or 0), int(offset_minutes or 0)
+    if hour > 23 or minute > 59 or second > 60 or abs(offset[0]) > 23 or offset[1] > 59:
+        return None
+    sign = -1 if (offset_hours or "").startswith("-") else 1
+    minutes = hour * 60 + minute - sign * (abs(offset[0]) * 60 + offset[1])
     try:
-        local = datetime.fromisoformat(f"{date}T{minutes}:{'59' if leap else seconds}").replace(tzinfo=UTC)
-        offset = timedelta() if zulu else _offset(sign, int(hours), int(rest))
-        milliseconds = int(f"{fraction or ''}000"[:3])
-        return local - offset + (timedelta(seconds=1) if leap else timedelta(milliseconds=milliseconds))
+        start = datetime(year, month, day, tzinfo=UTC)
+        return start + timedelta(minutes=minutes, seconds=second, milliseconds=int(f"{fraction or ''}000"[:3]))
     except (ValueError, OverflowError):
-        raise _not_an_instant() from None
-
-
-def _offset(sign: str, hours: int, minutes: int) -> timedelta:
-    if hours > 23 or minutes > 59:
-        raise ValueError("invalid offset")
-    offset = timedelta(hours=hours, minutes=minutes)
-    return -offset if sign == "-" else offset
-
-
-def _not_an_instant() -> PydanticCustomError:
-    return PydanticCustomError("invalid-instant", "must be an RFC 3339 instant with an offset or Z")
+        return None
 
 
 def _to_milliseconds(instant: datetime) -> datetime:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pydantic import JsonValue
-from pydantic_core import PydanticCustomError
 
-from segops_language.values.instants import parse_instant, to_ms
+from segops_language.values.instants import epoch_ms, read_instant
 
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_TEXT: Final = 200
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
-_FIRST_MILLISECONDS: Final = 100_000_000_000
-"""Epoch numbers from here on count milliseconds, smaller ones seconds."""
 
 
 def look_up(value: JsonValue, keys: tuple[str, ...]) -> JsonValue:
@@ -83,26 +79,10 @@ def number(value: JsonValue) -> float | None:
 
 
 def instant(value: JsonValue) -> float | None:
-    """Return an RFC 3339 text or epoch number in milliseconds since 1970; None for anything else.
-
-    Seconds are rounded to microseconds first, because most fractions of a second have no exact double.
-    """
+    """Return a text or epoch number that is an instant in milliseconds since 1970; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, str):
-        try:
-            return to_ms(parse_instant(value))
-        except PydanticCustomError:
-            return None
-    number = float(value)
-    if number >= _FIRST_MILLISECONDS:
-        return _floor(number)
-    micros = number * 1e6
-    return _floor((float(round(micros)) if math.isfinite(micros) else micros) / 1000)
-
-
-def _floor(number: float) -> float:
-    return float(math.floor(number)) if math.isfinite(number) else number
+    return read_instant(value) if isinstance(value, str) else epoch_ms(float(value))
 
 
 def shortened(value: JsonValue) -> str:

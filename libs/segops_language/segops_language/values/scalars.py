@@ -15,14 +15,18 @@ MAX_INTEGER: Final = 2**63 - 1
 
 
 def parse_number(value: object) -> int | float:
-    """Return a finite JSON number; raises for a boolean."""
+    """Return a finite JSON number; raises for a boolean. An integer beyond 64 bits becomes a double, as in events."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("wrong-type", "must be a number")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise PydanticCustomError("wrong-type", "must be a finite number")
-    if isinstance(value, int) and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
-        raise PydanticCustomError("out-of-range", "must be from -2^63 to 2^63 - 1")
-    return value
+    if isinstance(value, int) and -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        return value
+    try:
+        double = float(value)
+    except OverflowError:
+        double = math.inf
+    if not math.isfinite(double):
+        raise PydanticCustomError("out-of-range", "must be a finite double")
+    return double
 
 
 def parse_bounds(value: object) -> tuple[int | float, ...]:

@@ -5,7 +5,6 @@ Written from the predicates alone: tests compare it with the language's referenc
 
 from __future__ import annotations
 
-import math
 import re
 from functools import lru_cache
 from typing import Final, assert_never
@@ -13,8 +12,7 @@ from typing import Final, assert_never
 import re2
 from pydantic import JsonValue
 
-from segops_language.values import parse_instant
-from segops_language.values.instants import to_ms
+from segops_language.values.instants import epoch_ms, read_instant
 from segops_membership.domain.predicates import (
     Affix,
     Between,
@@ -34,8 +32,6 @@ from segops_membership.domain.predicates import (
 
 _NUMERAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _INDEX: Final = re.compile(r"\d+", re.ASCII)
-_FIRST_EPOCH_MS: Final = 100_000_000_000
-"""Epoch numbers from here on count milliseconds, smaller ones seconds."""
 
 
 def satisfies(payload: JsonValue, check: PropertyCheck) -> bool:
@@ -108,29 +104,14 @@ def number_of(value: JsonValue) -> float | None:
 
 
 def instant_of(value: JsonValue) -> float | None:
-    """Return an epoch number or an RFC 3339 string in milliseconds; None for any other value.
-
-    Seconds are rounded to microseconds first, because a double has no exact tenth.
-    """
+    """Return an epoch number or a string that is an instant in milliseconds; None for any other value."""
     match scalar_of(value):
-        case NumberValue(number) if not math.isfinite(number):
-            return number
-        case NumberValue(number) if number >= _FIRST_EPOCH_MS:
-            return float(math.floor(number))
         case NumberValue(number):
-            micros = number * 1_000_000
-            return micros if math.isinf(micros) else float(math.floor(float(round(micros)) / 1000))
+            return epoch_ms(number)
         case TextValue(text):
-            return _text_instant(text)
+            return read_instant(text)
         case _:
             return None
-
-
-def _text_instant(text: str) -> float | None:
-    try:
-        return to_ms(parse_instant(text))
-    except ValueError:
-        return None
 
 
 def _contains(value: JsonValue, part: Value) -> bool:

@@ -1,21 +1,22 @@
-"""Instants in a property as SQL: epoch numbers and RFC 3339 strings, in milliseconds."""
+"""Instants in a property as SQL: epoch numbers, and strings that are instants, in milliseconds."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from segops_language.values.instants import EPOCH_TEXT, PROPERTY_INSTANT
 from segops_membership.sql.json_paths import Property
 from segops_membership.sql.parameters import Bindings
 
-_INSTANT: Final = (
-    r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
-    r"(?:[Zz]|([+-][0-9]{2}):([0-9]{2}))\z"
-)
+# Patterns of the language, for RE2: `\z` ends the text, where `$` would allow a line feed after it.
+_INSTANT: Final = rf"^{PROPERTY_INSTANT}\z"
+_EPOCH: Final = rf"^{EPOCH_TEXT}\z"
 
 
 def instant_sql(value: Property, bind: Bindings) -> str:
     """Return the property's instant in milliseconds, as a double; NULL for a value that is no instant."""
-    return f"coalesce({_epoch_ms(value.number)}, {_text_ms(value.text, bind)})"
+    digits = f"if(match({value.text}, {bind.text(_EPOCH)}), toFloat64OrNull({value.text}), NULL)"
+    return f"coalesce({_epoch_ms(value.number)}, {_text_ms(value.text, bind)}, {_epoch_ms(digits)})"
 
 
 def _epoch_ms(number: str) -> str:
@@ -27,9 +28,10 @@ def _epoch_ms(number: str) -> str:
 
 
 def _text_ms(text: str, bind: Bindings) -> str:
-    """Return the milliseconds of an RFC 3339 string, NULL for any other text.
+    """Return the milliseconds of a string with the form of an instant, NULL for any other text.
 
-    Uses arithmetic: dates of the language begin in the year 1, dates of ClickHouse in 1900.
+    Uses arithmetic: dates of the language begin in the year 1, dates of ClickHouse in 1900. Groups that a short form does
+    not have are empty, and count as 0.
     """
     groups = f"extractGroups(ifNull({text}, ''), {bind.text(_INSTANT)})"
     parts = "[toInt64OrZero(g[1])], [toInt64OrZero(g[2])], [toInt64OrZero(g[3])], [g]"
@@ -50,7 +52,7 @@ def _text_ms(text: str, bind: Bindings) -> str:
 def _time_of_day() -> str:
     """Return milliseconds since midnight UTC from the groups `g`, NULL for a time that does not exist.
 
-    Second 60 is the start of the next minute.
+    Second 60 is second 0 of the next minute.
     """
     hour, minute, second = "toInt64OrZero(g[4])", "toInt64OrZero(g[5])", "toInt64OrZero(g[6])"
     offset_hour, offset_minute = "toInt64OrZero(substring(g[8], 2))", "toInt64OrZero(g[9])"
@@ -58,5 +60,4 @@ def _time_of_day() -> str:
     sign = "if(startsWith(g[8], '-'), -1, 1)"
     is_time = f"({hour} <= 23 AND {minute} <= 59 AND {second} <= 60 AND {offset_hour} <= 23 AND {offset_minute} <= 59)"
     minutes = f"({hour} * 60 + {minute} - {sign} * ({offset_hour} * 60 + {offset_minute}))"
-    milliseconds = f"if({second} = 60, 60000, {second} * 1000 + {fraction})"
-    return f"if({is_time}, {minutes} * 60000 + {milliseconds}, NULL)"
+    return f"if({is_time}, {minutes} * 60000 + {second} * 1000 + {fraction}, NULL)"

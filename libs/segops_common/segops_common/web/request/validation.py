@@ -18,7 +18,7 @@ _WORDING: Mapping[str, tuple[str, str]] = {
     "int_type": ("wrong-type", "must be an integer"),
     "int_from_float": ("wrong-type", "must be an integer"),
     "int_parsing": ("wrong-type", "must be an integer"),
-    "int_parsing_size": ("out-of-range", "must be an integer with fewer digits"),
+    "int_parsing_size": ("out-of-range", "must be an integer from -2^63 to 2^63 - 1"),
     "float_type": ("wrong-type", "must be a number"),
     "float_parsing": ("wrong-type", "must be a number"),
     "bool_parsing": ("wrong-type", "must be true or false"),
@@ -71,7 +71,14 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         keys.append(str(context["discriminator"]).strip("'"))
     code, detail = _wording(kind, context, str(error["msg"]))
+    if kind in ("int_type", "int_from_float") and _exceeds_integers(error.get("input")):
+        code, detail = _WORDING["int_parsing_size"]
     return Fault(path_of(keys), code, detail)
+
+
+def _exceeds_integers(value: object) -> bool:
+    """Return whether a number is a large integer: the JSON parser gives doubles for integers beyond 64 bits."""
+    return isinstance(value, float) and abs(value) >= 2**63
 
 
 def _wording(kind: str, context: Mapping[str, Any], message: str) -> tuple[str, str]:
