@@ -13,14 +13,20 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 
 from segops_local.errors import LocalError
+from segops_local.processes.family import Family, members
+from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
 from segops_local.supervisor.local_stack import LocalStack
+from segops_local.supervisor.services import ROLES
 from segops_local.supervisor.topology import check_port
 
+ENGINES = ("postgres", "valkey", "clickhouse")
+ROLE_NAMES = ("gateway", *(role.name for role in ROLES))
 Env = Mapping[str, Mapping[str, str]]
 
 
@@ -96,6 +102,30 @@ async def test_a_killed_process_is_started_again_on_its_port(stack: LocalStack, 
     await process.ready()
     assert process.port == port
     assert (await asyncio.to_thread(get, f"{process.url}/healthz"))[0] == 200
+
+
+async def _occupy(postgres: Server) -> None:
+    """Make a backend compute, so that it does not notice the end of its server."""
+    connection = await asyncpg.connect(postgres.url.replace("+asyncpg", ""))
+    busy = asyncio.ensure_future(connection.execute("SELECT sum(n) FROM generate_series(1, 1000000000) AS n"))
+    busy.add_done_callback(lambda task: task.cancelled() or task.exception())
+    backend = connection.get_server_pid()
+    await until(lambda: "SELECT" in " ".join(psutil.Process(backend).cmdline()))
+
+
+async def test_every_process_comes_back_after_a_kill_of_its_first_process_alone(stack: LocalStack) -> None:
+    servers = [stack.engine(name) if name in ENGINES else stack.process(name) for name in (*ROLE_NAMES, *ENGINES)]
+    await _occupy(stack.engine("postgres"))
+    before = {server.name: (server.pid, server.port, members(_family(server))) for server in servers}
+    for pid, _, _ in before.values():
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    for server in servers:
+        pid, port, family = before[server.name]
+        await until(lambda server=server, pid=pid: server.pid not in (None, pid), timeout_s=60)  # type: ignore[misc]
+        await server.ready(60)
+        assert server.port == port
+        assert not family & members(_family(server)), f"{server.name} left a process behind"
 
 
 async def test_a_killed_engine_is_started_again_and_one_that_was_stopped_is_not(stack: LocalStack) -> None:
@@ -177,6 +207,11 @@ async def test_the_event_log_of_a_folder_does_not_change(tmp_path: Path, stand_i
         await LocalStack(tmp_path / "state", env=stand_ins).start()
 
 
+def _family(server: Server) -> Family:
+    assert server.process is not None
+    return server.process.family
+
+
 DRIVER = """
 import asyncio, json, sys
 from pathlib import Path
@@ -207,6 +242,30 @@ async def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path, stan
     again = LocalStack(state, env=stand_ins)  # PostgreSQL's stale pid file and the lock are no obstacle
     await again.start()
     await again.stop()
+
+
+async def test_the_next_start_ends_what_a_killed_supervisor_and_its_reaper_left(tmp_path: Path, stand_ins: Env) -> None:
+    state = tmp_path / "state"
+    supervisor = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DRIVER, str(state), json.dumps(stand_ins), stdout=asyncio.subprocess.PIPE
+    )
+    assert supervisor.stdout is not None
+    assert await supervisor.stdout.readline() == b"up\n"
+    port = json.loads((state / "ports.json").read_text())["gateway"]
+    for child in psutil.Process(supervisor.pid).children():
+        if "family.py" in " ".join(child.cmdline()):
+            child.kill()
+    supervisor.kill()
+    await supervisor.wait()
+    left = [process.pid for process in left_of(state)]  # nginx's worker holds the port
+    again = LocalStack(state, port, env=stand_ins)
+    await again.start()
+    try:
+        assert not {process.pid for process in left_of(state)} & set(left)
+        assert (await asyncio.to_thread(get, f"http://127.0.0.1:{port}/readyz"))[0] == 200
+    finally:
+        await again.stop()
+    assert left_of(state) == []
 
 
 def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:

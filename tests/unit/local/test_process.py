@@ -1,12 +1,10 @@
-"""The line of a log that explains why a program ended, and the descendants of a process."""
+"""The line of a log that explains why a program ended."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from segops_local.processes.process import descendants, failure_line
+from segops_local.processes.process import failure_line
 
 
 @pytest.mark.parametrize(
@@ -37,11 +35,3 @@ def test_the_search_starts_at_a_given_byte(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("ERROR of yesterday\nfine today\n")
     assert failure_line(tmp_path / "log", 19) == "fine today"
     assert failure_line(tmp_path / "no such log") == "there is no log"
-
-
-def test_descendants_are_found_over_generations() -> None:
-    with subprocess.Popen(["sh", "-c", "sleep 30 & echo $!; wait"], stdout=subprocess.PIPE) as shell:
-        assert shell.stdout is not None
-        grandchild = int(shell.stdout.readline())
-        assert set(descendants(os.getpid())) >= {shell.pid, grandchild}
-        os.kill(grandchild, 9)

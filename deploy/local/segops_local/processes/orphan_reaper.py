@@ -1,40 +1,58 @@
-"""Kills the processes that a killed supervisor leaves behind: nginx's worker, for one, outlives its master.
-
-It is a small process whose standard input is a pipe from the supervisor. The line `+123` adds the process group 123 and
-`-123` removes it. The kernel closes the pipe however the supervisor ends, and then the remaining groups are killed.
-"""
+"""Ends what a supervisor leaves behind: at once when it is killed, and at the next start when its reaper was killed too."""
 
 import contextlib
-import os
-import signal
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+from segops_local.processes import family as families
+from segops_local.processes.family import Family, end_family, from_json
+from segops_local.state.secrets import write_private
+
 
 class OrphanReaper:
-    """The supervisor's end of the pipe. Remove groups that have ended: the system may reuse their numbers."""
+    """The supervisor's end of the pipe to the reaper. The file lists the families that run, for the next start.
 
-    def __init__(self) -> None:
+    The caller must hold the state folder: what the file lists is ended when this object is made.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._families: dict[int, Family] = {}
+        _end_all_in(file)
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).resolve())],
+            [sys.executable, "-I", "-S", str(families.__file__)],
             stdin=subprocess.PIPE,
             start_new_session=True,
             env={},
         )
 
-    def watch(self, group: int) -> None:
-        self._send(f"+{group}\n")
+    @property
+    def pid(self) -> int:
+        """The reaper's process id."""
+        return self._child.pid
 
-    def forget(self, group: int) -> None:
-        self._send(f"-{group}\n")
+    def watch(self, family: Family) -> None:
+        """Add the family of a process that has just been started."""
+        self._families[family.pid] = family
+        self._write()
+        self._send(f"+{family.to_json()}\n")
+
+    def forget(self, family: Family) -> None:
+        """Remove a family that has ended."""
+        if self._families.pop(family.pid, None) is not None:
+            self._write()
+            self._send(f"-{family.pid}\n")
 
     def dismiss(self) -> None:
-        """Stop the reaper. The groups that it still watches are killed."""
+        """Stop the reaper. The families that it still watches are killed."""
         if self._child.stdin is not None:
             with contextlib.suppress(OSError):
                 self._child.stdin.close()
         self._child.wait()
+        self._families.clear()
+        self._write()
 
     def _send(self, line: str) -> None:
         if self._child.stdin is not None:
@@ -42,19 +60,18 @@ class OrphanReaper:
                 self._child.stdin.write(line.encode())
                 self._child.stdin.flush()
 
-
-def reap_orphans() -> None:
-    """Read the pipe to its end, then kill the remaining groups."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    groups: set[int] = set()
-    for line in sys.stdin:
-        change = groups.add if line[0] == "+" else groups.discard
-        change(int(line[1:]))
-    for group in groups:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+    def _write(self) -> None:
+        # The folder itself may have been deleted by `make reset` or a test.
+        with contextlib.suppress(FileNotFoundError):
+            write_private(self._file, json.dumps([family.to_json() for family in self._families.values()]))
 
 
-if __name__ == "__main__":
-    reap_orphans()
+def _end_all_in(file: Path) -> None:
+    try:
+        texts = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return
+    for text in texts if isinstance(texts, list) else ():
+        family = from_json(str(text))
+        if family is not None:
+            end_family(family)

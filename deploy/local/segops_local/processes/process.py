@@ -1,7 +1,6 @@
 """One child process, which ends when we end, and is killed together with its descendants."""
 
 import asyncio
-import contextlib
 import ctypes
 import json
 import os
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segops_local.processes.family import Family, end_family, family_of
 from segops_local.processes.identity import Identity, become
 
 _PR_SET_PDEATHSIG = 1
@@ -26,7 +26,7 @@ _FAILURE_WORDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program to run. `identity` is set when it must not run as root."""
+    """A program to run. `identity` is set when it must not run as root. `mark` is that of its `Family`."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -35,6 +35,7 @@ class Command:
     identity: Identity | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 20.0
+    mark: str = ""
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Process:
     """A running command, in a session of its own so that Ctrl-C in the terminal reaches only the supervisor."""
 
     command: Command
+    family: Family = field(init=False)
     _child: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +59,7 @@ class Process:
                 start_new_session=True,
                 preexec_fn=child_setup(self.command.identity),
             )
+        self.family = family_of(self._child.pid, self.command.mark)
 
     @property
     def pid(self) -> int:
@@ -81,23 +84,22 @@ class Process:
         return True
 
     async def stop(self) -> None:
-        """Send the stop signal, and SIGKILL after the timeout. A frozen process is resumed first, to receive the signal."""
+        """Send the stop signal, and SIGKILL after the timeout. A frozen process is resumed first, to receive the signal.
+
+        What outlives it is killed.
+        """
         if self.running:
             self.send(signal.SIGCONT)
             self.send(self.command.stop_signal)
-        if not await self.wait(self.command.stop_timeout_s):
-            self.kill()
+        await self.wait(self.command.stop_timeout_s)
+        await asyncio.to_thread(self.kill)
 
     def kill(self) -> None:
-        """Send SIGKILL to it and all its descendants. Return when they have ended."""
-        family = (self.pid, *descendants(self.pid)) if self.running else ()
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """Send SIGKILL to it and all its family, even if it has ended itself. Return when they have ended."""
+        end_family(self.family)
+        if self.running:  # without /proc, the family is not known
+            self._child.kill()
         self._child.wait()
-        deadline = time.monotonic() + 5
-        while any(map(_alive, family)) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
 
     def send(self, number: signal.Signals) -> None:
         """Send the signal to the process, not to its descendants. Has no effect after its end."""
@@ -120,29 +122,6 @@ def child_setup(identity: Identity | None) -> Callable[[], None]:
                 os._exit(1)
 
     return setup
-
-
-def descendants(pid: int) -> tuple[int, ...]:
-    """Return children, grandchildren and so on, as the kernel lists them now. Empty on systems without /proc."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parent = int(entry.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(entry.parent.name))
-    result: list[int] = []
-    pending = [pid]
-    while pending:
-        born = children.get(pending.pop(), [])
-        result += born
-        pending += born
-    return tuple(result)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def failure_line(log: Path, start: int = 0) -> str:

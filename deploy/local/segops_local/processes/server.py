@@ -138,14 +138,16 @@ class Server(ABC):
         return f"{HOST}:{port}"
 
     async def _start(self, former_port: int | None) -> None:
+        # What a killed program has left behind holds its port and its files.
+        await asyncio.to_thread(self._kill)
         await asyncio.to_thread(self._make_folder)
         await asyncio.to_thread(self.prepare)
         for attempt in range(1, _ATTEMPTS + 1):
             self._port = self._choose_port(former_port)
             log_start = self.log.stat().st_size if self.log.exists() else 0
-            self._forget()
             self._process = process = Process(self.command(self._port))
-            self._watch(process.pid)
+            if self.orphan_reaper is not None:
+                self.orphan_reaper.watch(process.family)
             if await self._until_ready(process):
                 return
             self._kill()
@@ -188,14 +190,10 @@ class Server(ABC):
             self._process.kill()
             self._forget()
 
-    def _watch(self, pid: int) -> None:
-        if self.orphan_reaper is not None:
-            self.orphan_reaper.watch(pid)
-
     def _forget(self) -> None:
         """Drop the ended process: the system may reuse its number."""
         if self.orphan_reaper is not None and self._process is not None:
-            self.orphan_reaper.forget(self._process.pid)
+            self.orphan_reaper.forget(self._process.family)
         self._process = None
 
     def _send(self, number: signal.Signals) -> None:

@@ -93,10 +93,13 @@ class LocalStack:
         return self._built
 
     async def _start(self) -> None:
-        check_port(self._options.port)
+        if not self.state.root.exists():
+            check_port(self._options.port)
         self._held.enter_context(self.state.hold())
-        orphan_reaper = OrphanReaper()
+        orphan_reaper = await asyncio.to_thread(OrphanReaper, self.state.root / "processes.json")
         self._held.callback(orphan_reaper.dismiss)
+        # A gateway that a killed supervisor left behind is gone by now.
+        check_port(self._options.port)
         self._built = topology = Topology(state=self.state, options=self._options, orphan_reaper=orphan_reaper)
         self._say(f"Starting {_joined(engine.title for engine in topology.engines.values())}")
         await _together(engine.start() for engine in topology.engines.values())
