@@ -54,5 +54,5 @@ class UseCases:
             run_stream=RunStream(store=store, clock=clock),
             static_lists=ChangeStaticLists(store=store, queue=queue, spools=spools, clock=clock),
             known_users=known_users,
-            validation=ValidateDefinition(store=store, observed_events=observed_events),
+            validation=ValidateDefinition(store=store, observed_events=observed_events, clock=clock),
         )

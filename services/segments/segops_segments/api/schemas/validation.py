@@ -75,7 +75,8 @@ class ValidationReportRead(ResponseBody):
     valid: bool
     errors: tuple[DefinitionFault, ...]
     warnings: tuple[DefinitionFault, ...] = Field(
-        description="For a valid definition: `always-true`, `always-false`, `duplicate-condition`; with `tenant`, also"
+        description="For a valid definition: `always-true`, `always-false`, `duplicate-condition`, `contradictory-filters`,"
+        " `future-window`; with `tenant`, also"
         " `duplicate-segment`, `unknown-event-type`, `unknown-property`, `type-mismatch`."
     )
     observed: bool = Field(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from segops_common.core.clock import Clock
 from segops_common.core.problems import Fault
 from segops_language import Group, content_hash, parse_definition
 from segops_language.lint import static_warnings
@@ -34,8 +35,9 @@ class ValidationReport:
 class ValidateDefinition:
     """Validates definitions without storing anything."""
 
-    def __init__(self, *, store: Store, observed_events: ObservedEventsReader) -> None:
+    def __init__(self, *, store: Store, observed_events: ObservedEventsReader, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._observed_events = observed_events
 
     async def validate(self, definition: object, *, tenant_id: int | None, segment_id: int | None) -> ValidationReport:
@@ -47,7 +49,7 @@ class ValidateDefinition:
         if faults:
             return ValidationReport(faults)
         group = parse_definition(definition)
-        warnings = to_faults(static_warnings(group))
+        warnings = to_faults(static_warnings(group, self._clock.now()))
         if tenant_id is None:
             return ValidationReport((), warnings[:MAX_FAULTS])
         async with self._store.reading() as unit:

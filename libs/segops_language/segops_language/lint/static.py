@@ -1,27 +1,56 @@
 """Warns about parts of a definition that cannot be meant: those that hold for everyone or for no one, and repeated ones.
 
-A warning is certain: it does not depend on any events.
+A warning is certain: it does not depend on any events. A window that begins in the future has none until then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from segops_language.canonical import content_hash
 from segops_language.conditions.base import Condition
 from segops_language.faults import LanguageFault
+from segops_language.filters import PropertyTest
 from segops_language.groups import Group
+from segops_language.lint.contradictions import contradicts, filters_contradict
 from segops_language.registry import kind_of
+from segops_language.walk import Part, conditions_in, parts_of
+from segops_language.windows import RangeWindow
 
 Node = Group | Condition
 
 
-def static_warnings(definition: Group) -> tuple[LanguageFault, ...]:
-    """Return warnings in the order of the definition, each at the innermost part that causes it.
+def static_warnings(definition: Group, now: datetime) -> tuple[LanguageFault, ...]:
+    """Return warnings in the order of the definition, each at the innermost part that causes it; then those
+    about filters and windows.
 
-    Codes: always-true, always-false, duplicate-condition.
+    Codes: always-true, always-false, duplicate-condition, contradictory-filters, future-window.
     """
-    return tuple(_warnings(definition, "definition"))
+    return (*_warnings(definition, "definition"), *_part_warnings(definition, now))
+
+
+def _part_warnings(definition: Group, now: datetime) -> Iterator[LanguageFault]:
+    for path, condition in conditions_in(definition):
+        for part in parts_of(condition, path):
+            yield from _filter_warnings(part)
+            yield from _window_warnings(part, now)
+
+
+def _window_warnings(part: Part, now: datetime) -> Iterator[LanguageFault]:
+    start = part.model.from_ if isinstance(part.model, RangeWindow) else None
+    if isinstance(start, datetime) and start > now:
+        detail = "The window begins in the future: until then, no event is in it."
+        yield LanguageFault(f"{part.path}.from", "future-window", detail)
+
+
+def _filter_warnings(part: Part) -> Iterator[LanguageFault]:
+    for name in type(part.model).model_fields:
+        value = getattr(part.model, name)
+        filters = [item for item in value if isinstance(item, PropertyTest)] if isinstance(value, tuple) else []
+        if filters_contradict(filters):
+            detail = "No event passes all of these filters."
+            yield LanguageFault(f"{part.path}.{name}", "contradictory-filters", detail)
 
 
 def _warnings(node: Node, path: str) -> Iterator[LanguageFault]:
@@ -58,14 +87,14 @@ def _verdict(node: Node) -> bool | None:
 
 
 def _group(group: Group) -> bool | None:
-    """Return what the group is: one false part makes AND false, one true part makes OR true; so do a part and its negation."""
+    """Return what the group is: one false part makes AND false, one true part makes OR true; so do contradictions."""
     decisive = group.logic == "OR"
     verdicts = [_verdict(part) for part in group.conditions]
-    if decisive in verdicts or _contradicts(group):
+    if decisive in verdicts or _repeats_negated(group) or contradicts(group.conditions, not decisive):
         return decisive
     return not decisive if all(verdict is not None for verdict in verdicts) else None
 
 
-def _contradicts(group: Group) -> bool:
+def _repeats_negated(group: Group) -> bool:
     hashes = {content_hash(part) for part in group.conditions}
     return any(content_hash(part.model_copy(update={"negate": not part.negate})) in hashes for part in group.conditions)
