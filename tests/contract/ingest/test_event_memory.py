@@ -12,7 +12,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.stores.redis import create_redis
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_ingest.adapters.redis.event_memory import RedisEventMemory
-from segops_ingest.ports.event_memory import COMPARED, EventMemory, FirstNote, MemoryUnavailable, Note
+from segops_ingest.ports.event_memory import EventMemory, FirstNote, MemoryUnavailable, Note
 
 NOON, LATER = "2026-05-20 12:00:00.123", "2026-05-20 18:00:00.000"
 
@@ -24,7 +24,10 @@ def tenant() -> int:
 
 
 async def test_the_first_note_of_a_key_stays(event_memory: EventMemory, tenant: int) -> None:
-    assert await event_memory.first(tenant, [Note("a", NOON, "x"), Note("b", NOON, "y", COMPARED)]) == [None, None]
+    assert await event_memory.first(tenant, [Note("a", NOON, "x"), Note("b", NOON, "y", required=False)]) == [
+        None,
+        None,
+    ]
     for content in ("x", "z"):
         first = await event_memory.first(tenant, [Note("c", LATER, ""), Note("a", LATER, content)])
         assert first[1] == FirstNote(NOON, "x")
@@ -51,7 +54,7 @@ async def test_of_concurrent_attempts_one_is_the_first(event_memory: EventMemory
 
 
 async def test_notes_are_kept_as_long_as_they_say(redis_adapter: EventMemory, redis: Redis, tenant: int) -> None:
-    await redis_adapter.first(tenant, [Note("a", NOON, "x"), Note("b", NOON, "y", COMPARED)])
+    await redis_adapter.first(tenant, [Note("a", NOON, "x"), Note("b", NOON, "y", required=False)])
     left = [await redis.ttl(f"segops:stamp:{tenant}:{key}") for key in ("a", "b")]
     assert 6 * 86_400 < left[0] <= 7 * 86_400
     assert 0 < left[1] <= 86_400

@@ -18,6 +18,7 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.dead_letter_topic import CODE_HEADER
 from segops_common.streams.open import open_event_log
+from segops_ingest.domain.messages import CONFLICTS_HEADER
 from segops_testkit.fork_server import ForkedProcess, ForkServer
 
 ROW = {
@@ -176,9 +177,12 @@ async def test_the_sink_stores_good_events_and_puts_bad_ones_aside(
     values = [line("m-1"), line("m-2") + bad + line("m-3"), line("m-4", timestamp="2026-06-01 00:00:00.000")]
     for value in values:
         await log.append(EVENTS, b"k", value, partition=2)
+    repeated = line("m-5", payload={"n": 1}), line("m-5", payload={"n": 2})
+    await log.append(EVENTS, b"k", repeated[0], partition=2)
+    await log.append(EVENTS, b"k", line("m-6") + repeated[1], partition=2, headers=[(CONFLICTS_HEADER, b"1")])
 
     async def arrived() -> bool:
-        return bool((await clickhouse.query("SELECT count() FROM events")).rows[0][0] == 4)
+        return bool((await clickhouse.query("SELECT uniq(message_id) FROM events")).rows[0][0] == 6)
 
     async def put_aside() -> bool:
         metrics = (await http.get("/metrics")).text
@@ -189,7 +193,7 @@ async def test_the_sink_stores_good_events_and_puts_bad_ones_aside(
         assert await eventually(put_aside)
     rows = await clickhouse.query(
         "SELECT message_id, source_partition, source_offset, toString(timestamp), payload.`a%2Eb`::Int64,"
-        " payload.a.b::Int64, dynamicType(payload.f), dynamicType(payload.s) FROM events ORDER BY message_id"
+        " payload.a.b::Int64, dynamicType(payload.f), dynamicType(payload.s) FROM events WHERE message_id < 'm-5' ORDER BY message_id"
     )
     kept = (1, 2, "Float64", "String")
     noon, june = "2026-05-20 12:00:00.123", "2026-06-01 00:00:00.000"
@@ -200,10 +204,12 @@ async def test_the_sink_stores_good_events_and_puts_bad_ones_aside(
         ("m-4", 2, 2, june, *kept),
     ]
     dead = await clickhouse.query(
-        "SELECT tenant_id, message_id, source_offset, line FROM dead_letters ORDER BY tenant_id DESC"
+        "SELECT tenant_id, message_id, source_offset, line FROM dead_letters ORDER BY tenant_id DESC, message_id"
     )
-    assert [tuple(row)[:3] for row in dead.rows] == [(4711, "bad", 1), (0, "", 1)]
-    assert dead.rows[1][3] == '{"cut'
+    assert [tuple(row)[:3] for row in dead.rows] == [(4711, "bad", 1), (4711, "m-5", 4), (0, "", 1)]
+    assert (orjson.loads(dead.rows[1][3])["payload"], dead.rows[2][3]) == ({"n": 2}, '{"cut')
+    first = await clickhouse.query("SELECT payload.n::Int64 FROM events FINAL WHERE message_id = 'm-5'")
+    assert [tuple(row) for row in first.rows] == [(1,)]
     (letter,) = await log.tail(EVENTS.dead, 2, 10)
     assert letter.value == values[1]
     assert dict(letter.headers)[CODE_HEADER] == b"117"

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 REMEMBERED: Final = timedelta(days=7)
 """How long a sender may retry."""
 COMPARED: Final = timedelta(days=1)
-"""How long contents are compared of events whose time needs no memory."""
+"""How long contents are compared of events that need no memory otherwise."""
 
 
 class MemoryUnavailable(Exception):
@@ -19,12 +19,15 @@ class MemoryUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What an attempt says about `key`: a time in the warehouse's text form, and a digest of the content."""
+    """What an attempt says about `key`: a time in the warehouse's text form, and a digest of the content.
+
+    What is `required` is kept for REMEMBERED, the rest for COMPARED.
+    """
 
     key: str
     time: str
     content: str
-    kept: timedelta = REMEMBERED
+    required: bool = True
     message_id: str = ""
 
 
@@ -42,6 +45,6 @@ class EventMemory(Protocol):
     async def first(self, tenant_id: int, notes: Sequence[Note]) -> Sequence[FirstNote | None]:
         """Return the first note of each key, None where it is this one. Keys must be distinct.
 
-        Raises MemoryUnavailable, within a second.
+        Raises MemoryUnavailable, soon if no note is required.
         """
         ...

@@ -8,12 +8,12 @@ from hashlib import sha256
 
 from segops_common.core.problems import ValidationFailed
 from segops_ingest.domain.identity import Delivery, Memory, digest_of
-from segops_ingest.ports.event_memory import COMPARED, REMEMBERED, EventMemory, FirstNote, MemoryUnavailable, Note
+from segops_ingest.ports.event_memory import EventMemory, FirstNote, MemoryUnavailable, Note
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """Deliveries with their times, and the keys of those that an earlier request delivered."""
+    """Deliveries with their times, and the indices of those that an earlier request delivered."""
 
     deliveries: list[Delivery]
     seen_before: frozenset[int]
@@ -43,21 +43,20 @@ class FirstDeliveries:
         for delivery in deliveries:
             if delivery.memory is not Memory.NEEDLESS:
                 note = _note(delivery)
-                notes.setdefault(note.key, note)
+                if note.required or note.key not in notes:
+                    notes[note.key] = note
                 key_of[delivery.index] = note.key
-        first = await self._first(tenant_id, list(notes.values()), deliveries)
+        first = await self._first(tenant_id, list(notes.values()))
         recalled = [_recalled(delivery, first.get(key_of.get(delivery.index, ""))) for delivery in deliveries]
         return Recalled(recalled, frozenset(index for index, key in key_of.items() if key in first))
 
-    async def _first(
-        self, tenant_id: int, notes: Sequence[Note], deliveries: Sequence[Delivery]
-    ) -> dict[str, FirstNote]:
+    async def _first(self, tenant_id: int, notes: Sequence[Note]) -> dict[str, FirstNote]:
         if not notes:
             return {}
         try:
             first = await self._memory.first(tenant_id, notes)
         except MemoryUnavailable:
-            if any(delivery.memory is Memory.REQUIRED for delivery in deliveries):
+            if any(note.required for note in notes):
                 raise
             return {}
         return {note.key: earlier for note, earlier in zip(notes, first, strict=True) if earlier is not None}
@@ -65,9 +64,9 @@ class FirstDeliveries:
 
 def _note(delivery: Delivery) -> Note:
     row = delivery.row
-    kept = REMEMBERED if delivery.memory is Memory.REQUIRED else COMPARED
+    required = delivery.memory is Memory.REQUIRED
     older = "" if delivery.client_time else row["message_id"]
-    return Note(f"e:{delivery.key()}", row["timestamp"], delivery.content(), kept, older)
+    return Note(f"e:{delivery.key()}", row["timestamp"], delivery.content(), required, older)
 
 
 def _recalled(delivery: Delivery, first: FirstNote | None) -> Delivery:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 from redis.asyncio import Redis
 
 from segops_common.stores.redis_breaker import RedisBreaker, RedisUnavailable
-from segops_ingest.ports.event_memory import FirstNote, MemoryUnavailable, Note
+from segops_ingest.ports.event_memory import COMPARED, REMEMBERED, FirstNote, MemoryUnavailable, Note
 
-TIMEOUT_S: Final = 0.5
+TIMEOUT_S: Final = 1.0
 """Longer than for a cache: without an answer, the request is refused."""
+COMPARING_TIMEOUT_S: Final = 0.1
+"""For notes that are not required: without an answer, the request goes on."""
 
 # Of each note: its key, the key that the first release used, the value and the seconds to keep it.
 _FIRST: Final = """
@@ -40,10 +43,12 @@ class RedisEventMemory:
             key = f"segops:stamp:{tenant_id}:{note.key}"
             # Events without a time were remembered by their message id alone.
             keys += [key, f"segops:stamp:{tenant_id}:{note.message_id}" if note.message_id else key]
-            values += [f"{note.time}|{note.content}", int(note.kept.total_seconds())]
+            values += [f"{note.time}|{note.content}", int((REMEMBERED if note.required else COMPARED).total_seconds())]
+        within_s = TIMEOUT_S if any(note.required for note in notes) else COMPARING_TIMEOUT_S
 
         async def exchange(redis: Redis) -> list[bytes | None]:
-            answers: list[bytes | None] = await self._script(keys=keys, args=values, client=redis)
+            async with asyncio.timeout(within_s):
+                answers: list[bytes | None] = await self._script(keys=keys, args=values, client=redis)
             return answers
 
         try:
