@@ -36,6 +36,8 @@ REGISTRY_HOSTS = re.compile(
 )
 UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
 
+SESSION_SETTING = re.compile(r"set_config\((?![^()]*,\s*true\))|\bSET (?:SESSION )?(?:ROLE|segops\.)", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -121,6 +123,15 @@ def no_jose_outside_tokens(module: Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, "go through segops_common.security.tokens"  # type: ignore[attr-defined]
 
 
+def tenant_setting_in_transaction(module: Module) -> Iterator[tuple[int, str]]:
+    """A setting or role that outlives its transaction would reach the next user of the connection."""
+    if not _is_product(module.path):
+        return
+    for match in SESSION_SETTING.finditer(module.text):
+        line = module.text.count("\n", 0, match.start()) + 1
+        yield line, "use TenantSession, or `set_config(…, true)`, which ends with the transaction"
+
+
 def no_unfinished(module: Module) -> Iterator[tuple[int, str]]:
     """Nothing half-done is committed."""
     for number, line in enumerate(module.text.splitlines(), 1):
@@ -140,6 +151,7 @@ RULES: dict[str, Rule] = {
     "settings": settings_only_in_bootstrap,
     "tenant-first": tenant_first,
     "jose": no_jose_outside_tokens,
+    "tenant-setting": tenant_setting_in_transaction,
     "unfinished": no_unfinished,
     "wording": plain_words,
 }

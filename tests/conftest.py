@@ -79,13 +79,31 @@ async def _running(engine: Server) -> AsyncIterator[None]:
 
 
 @pytest.fixture(scope="session")
-async def postgres_url(shared: Shared, worker_database: str) -> str:
-    """`postgresql+asyncpg://…/segops_…`: an empty database of this test process, no migration was run."""
-    url = (await asyncio.to_thread(shared.engine, "postgres")).rpartition("/")[0]
-    connection = await asyncpg.connect(url.replace("+asyncpg", "") + "/segops")
-    await connection.execute(f"CREATE DATABASE {worker_database}")
+async def postgres_urls(shared: Shared, worker_database: str) -> dict[str, str]:
+    """`postgresql+asyncpg://…/segops_…` for `superuser`, `owner` and each service: an empty database of this process."""
+    urls = await asyncio.to_thread(shared.postgres)
+    connection = await asyncpg.connect(urls["superuser"].replace("+asyncpg", ""))
+    await connection.execute(f"CREATE DATABASE {worker_database} OWNER segops_owner")
     await connection.close()
-    return f"{url}/{worker_database}"
+    return {role: f"{url.rpartition('/')[0]}/{worker_database}" for role, url in urls.items()}
+
+
+@pytest.fixture(scope="session")
+def owner_url(postgres_urls: dict[str, str]) -> str:
+    """The database for the role that runs migrations."""
+    return postgres_urls["owner"]
+
+
+@pytest.fixture(scope="session")
+def superuser_url(postgres_urls: dict[str, str]) -> str:
+    """The database for the superuser, whom no policy stops: for tests that look at all rows."""
+    return postgres_urls["superuser"]
+
+
+@pytest.fixture(scope="session")
+def postgres_url(owner_url: str) -> str:
+    """The database for what a folder tests: tests of a service get it for the service's role."""
+    return owner_url
 
 
 @pytest.fixture(scope="session")

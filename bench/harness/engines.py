@@ -55,8 +55,8 @@ async def postgres(state: Path) -> AsyncIterator[AsyncEngine]:
     """Start a PostgreSQL with the membership schema."""
     server = PostgresEngine(state / "postgres")
     async with running(server):
-        await migrate_postgres(server.url, "membership", MEMBERSHIP_MIGRATIONS)
-        engine = create_engine(server.url)
+        await migrate_postgres(server.owner_url, "membership", MEMBERSHIP_MIGRATIONS)
+        engine = create_engine(server.service_urls["membership"])
         try:
             yield engine
         finally:

@@ -50,6 +50,11 @@ class Shared:
         url: str = self.ask(do="start", name=name)["url"]
         return url
 
+    def postgres(self) -> dict[str, str]:
+        """Start PostgreSQL unless it runs; its address for `superuser`, `owner` and each service."""
+        roles: dict[str, str] = self.ask(do="start", name="postgres")["roles"]
+        return roles
+
     def stack(self, name: str) -> RunningStack:
         """Start a stack unless it runs."""
         return RunningStack(name, self.ask(do="start", name=name)["url"], self)

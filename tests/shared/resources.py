@@ -29,6 +29,18 @@ class Engine:
         return {"url": self._server.url}
 
 
+class Postgres(Engine):
+    """PostgreSQL, with an address for each role."""
+
+    def __init__(self, server: PostgresEngine) -> None:
+        super().__init__(server)
+        self._postgres = server
+
+    def describe(self) -> Reply:
+        owners = {"superuser": self._postgres.url, "owner": self._postgres.owner_url}
+        return super().describe() | {"roles": owners | self._postgres.service_urls}
+
+
 class Product:
     """The whole product as a resource."""
 
@@ -55,7 +67,7 @@ Resource = Engine | Product
 def in_folder(folder: Path) -> Mapping[str, Resource]:
     """Everything that can be shared, by name."""
     return {
-        "postgres": Engine(PostgresEngine(folder / "postgres")),
+        "postgres": Postgres(PostgresEngine(folder / "postgres")),
         "clickhouse": Engine(ClickHouseEngine(folder / "clickhouse")),
         "valkey_stack": Product(LocalStack(folder / "valkey-stack")),
         "kafka_stack": Product(LocalStack(folder / "kafka-stack", event_log="kafka")),

@@ -59,7 +59,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
     @property
     def migrations(self) -> Sequence[MigrationStep]:
         """The steps of the `migrate` role, in order."""
-        return (PostgresMigrations(self._settings.postgres_url, SERVICE, MIGRATIONS),)
+        return (PostgresMigrations(self._settings.owner_url, SERVICE, MIGRATIONS),)
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[State]]:

@@ -7,16 +7,15 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from segops_common.runtime.settings import ServiceSettings
+from segops_common.runtime.settings import PostgresSettings
 
 Secret = Annotated[SecretStr, Field(min_length=32)]
 Quota = Annotated[int, Field(ge=1)]
 
 
-class Settings(ServiceSettings):
+class Settings(PostgresSettings):
     """What auth needs beyond the settings of every service."""
 
-    postgres_url: str
     service_token: Secret
     api_key_pepper: Secret
     """Hashes of keys, invites and refresh tokens depend on it: never change it."""

@@ -93,7 +93,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         return (
             ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS),
             TopicCreation(settings.event_log_url, TOPICS, self._clock),
-            PostgresMigrations(settings.postgres_url, SERVICE, MIGRATIONS),
+            PostgresMigrations(settings.owner_url, SERVICE, MIGRATIONS),
         )
 
     @asynccontextmanager

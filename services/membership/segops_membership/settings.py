@@ -6,13 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from segops_common.runtime.settings import StreamServiceSettings
+from segops_common.runtime.settings import PostgresSettings, StreamServiceSettings
 
 
-class Settings(StreamServiceSettings):
+class Settings(PostgresSettings, StreamServiceSettings):
     """What membership needs beyond the settings that services share."""
 
-    postgres_url: str
     clickhouse_url: str
     clickhouse_reader_url: str | None = None
     """The address for a user who may only read, whose statements end with their callers; `clickhouse_url` if unset."""

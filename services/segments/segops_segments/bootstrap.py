@@ -63,7 +63,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     def migrations(self) -> Sequence[MigrationStep]:
         """The steps of the `migrate` role, in order."""
         return (
-            PostgresMigrations(self._settings.postgres_url, SERVICE, MIGRATIONS),
+            PostgresMigrations(self._settings.owner_url, SERVICE, MIGRATIONS),
             TopicCreation(self._settings.event_log_url, [*TOPICS, *(topic.dead for topic in TOPICS)], self._clock),
         )
 

@@ -19,9 +19,15 @@ from segops_common.stores.redis import create_redis
 
 
 @pytest.fixture(scope="session")
-async def auth_engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+def postgres_url(postgres_urls: dict[str, str]) -> str:
+    """The database for the role of the service, which sees one tenant at a time."""
+    return postgres_urls["auth"]
+
+
+@pytest.fixture(scope="session")
+async def auth_engine(owner_url: str, postgres_url: str) -> AsyncIterator[AsyncEngine]:
     """PostgreSQL with the tables of auth, which other tests use too."""
-    await migrate_postgres(postgres_url, SCHEMA, MIGRATIONS)
+    await migrate_postgres(owner_url, SCHEMA, MIGRATIONS)
     engine = create_engine(postgres_url)
     yield engine
     await engine.dispose()

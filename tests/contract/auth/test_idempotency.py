@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_auth.adapters.idempotency import PepperedIdempotency
 from segops_auth.service.secrets import Secrets
 from segops_common.core.idempotency import IdempotencyStore, IdempotentCall, StoredAnswer
 from segops_common.core.ids import SystemIds
 from segops_common.stores.idempotency import PostgresIdempotency, idempotency_table
-from segops_common.stores.postgres import write_session
+from segops_common.stores.postgres import create_engine, write_session
 from segops_testkit.clock import ManualClock
 from segops_testkit.idempotency import FIRST, IdempotencyContract, MemoryIdempotency
 
@@ -43,12 +43,13 @@ class TestInMemory(IdempotencyContract):
 
 class TestInPostgres(IdempotencyContract):
     @pytest.fixture
-    async def harness(self, auth_engine: AsyncEngine) -> PepperedHarness:
-        schema, clock = f"auth_{secrets.token_hex(6)}", ManualClock(NOON)
-        async with write_session(auth_engine) as session:
+    async def harness(self, owner_url: str) -> AsyncIterator[PepperedHarness]:
+        engine, schema, clock = create_engine(owner_url), f"auth_{secrets.token_hex(6)}", ManualClock(NOON)
+        async with write_session(engine) as session:
             await session.execute(sa.schema.CreateSchema(schema))
             await (await session.connection()).run_sync(idempotency_table(schema).create)
-        return peppered(PostgresIdempotency(engine=auth_engine, schema=schema, clock=clock), clock)
+        yield peppered(PostgresIdempotency(engine=engine, schema=schema, clock=clock), clock)
+        await engine.dispose()
 
 
 class RecordingIdempotency:

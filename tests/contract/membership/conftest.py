@@ -87,6 +87,12 @@ class Ports:
     store_events: StoreEvents
 
 
+@pytest.fixture(scope="session")
+def postgres_url(postgres_urls: dict[str, str]) -> str:
+    """The database for the role of the service, which sees one tenant at a time."""
+    return postgres_urls["membership"]
+
+
 @pytest.fixture
 def memory_ports() -> Ports:
     """Everything in this process."""
@@ -120,10 +126,10 @@ def memory_ports() -> Ports:
 
 
 @pytest.fixture(scope="session")
-async def clickhouse(clickhouse_url: str, postgres_url: str) -> AsyncIterator[ClickHouse]:
+async def clickhouse(clickhouse_url: str, owner_url: str) -> AsyncIterator[ClickHouse]:
     """ClickHouse with all tables; PostgreSQL has them too."""
     clickhouse = ClickHouse(url=clickhouse_url)
-    await migrate_all(clickhouse, postgres_url)
+    await migrate_all(clickhouse, owner_url)
     yield clickhouse
     await clickhouse.close()
 

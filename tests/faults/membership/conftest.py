@@ -46,11 +46,17 @@ class Deliveries:
 
 
 @pytest.fixture(scope="session")
-async def migrated(clickhouse_url: str, postgres_url: str) -> None:
+def postgres_url(postgres_urls: dict[str, str]) -> str:
+    """The database for the role of the service, which sees one tenant at a time."""
+    return postgres_urls["membership"]
+
+
+@pytest.fixture(scope="session")
+async def migrated(clickhouse_url: str, owner_url: str) -> None:
     """Create all tables, once."""
     clickhouse = ClickHouse(url=clickhouse_url)
     try:
-        await migrate_all(clickhouse, postgres_url)
+        await migrate_all(clickhouse, owner_url)
     finally:
         await clickhouse.close()
 

@@ -18,6 +18,12 @@ from tests.unit.security.keys import new_private_key
 
 
 @pytest.fixture(scope="session")
+def postgres_url(postgres_urls: dict[str, str]) -> str:
+    """The database for the role of the service, which sees one tenant at a time."""
+    return postgres_urls["auth"]
+
+
+@pytest.fixture(scope="session")
 def signing_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a unique signing key."""
     file = tmp_path_factory.mktemp("auth") / "jwt.pem"
@@ -26,10 +32,11 @@ def signing_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def auth_settings(postgres_url: str, redis_url: str, signing_key_file: Path) -> Settings:
+async def auth_settings(owner_url: str, postgres_url: str, redis_url: str, signing_key_file: Path) -> Settings:
     """Settings with limits that no test reaches. The tables are migrated."""
     settings = Settings(
         postgres_url=postgres_url,
+        migrate_postgres_url=owner_url,
         # On a busy machine Redis may take longer than 50 ms, and then each process would count on its own.
         redis_url=f"{redis_url}?socket_timeout=5&socket_connect_timeout=5",
         service_token=SecretStr(SERVICE_TOKEN),

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from segops_common.stores.postgres import create_engine, read_session
+from segops_common.stores.postgres import read_session
 from tests.integration.auth.harness import AuthHarness, SignedInUser, body_of, unique
 
 
 @pytest.fixture
-async def engine(postgres_url: str, auth: AuthHarness) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(postgres_url)
+async def engine(superuser_url: str, auth: AuthHarness) -> AsyncIterator[AsyncEngine]:
+    """Connections of the superuser, whom only the trigger stops."""
+    engine = create_async_engine(superuser_url)
     yield engine
     await engine.dispose()
 

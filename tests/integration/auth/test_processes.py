@@ -21,13 +21,13 @@ from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, unique
 
 
 @pytest.fixture
-async def empty_database(postgres_url: str) -> AsyncIterator[str]:
-    """Another database on the same server."""
+async def empty_database(superuser_url: str) -> AsyncIterator[str]:
+    """The name of another database on the same server."""
     name = unique("auth").replace("-", "_")
-    engine = create_async_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    engine = create_async_engine(superuser_url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
-        await connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield postgres_url.rsplit("/", 1)[0] + f"/{name}"
+        await connection.execute(sa.text(f"CREATE DATABASE {name} OWNER segops_owner"))
+    yield name
     async with engine.connect() as connection:
         await connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     await engine.dispose()
@@ -53,12 +53,16 @@ class AuthProcesses:
 
 
 @pytest.fixture
-def processes(forks: ForkServer, empty_database: str, redis_url: str, signing_key_file: Path) -> AuthProcesses:
+def processes(
+    forks: ForkServer, postgres_urls: dict[str, str], empty_database: str, redis_url: str, signing_key_file: Path
+) -> AuthProcesses:
     """The roles over an empty database."""
     forks.preload("segops_auth.app")
+    urls = {role: f"{url.rpartition('/')[0]}/{empty_database}" for role, url in postgres_urls.items()}
     environment = {
         "PATH": "/usr/bin:/bin",
-        "SEGOPS_POSTGRES_URL": empty_database,
+        "SEGOPS_POSTGRES_URL": urls["auth"],
+        "SEGOPS_MIGRATE_POSTGRES_URL": urls["owner"],
         "SEGOPS_REDIS_URL": redis_url,
         "SEGOPS_DRAIN_S": "0",
         "SEGOPS_SERVICE_TOKEN": SERVICE_TOKEN,

@@ -6,15 +6,16 @@ import logging
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from segops_common.stores.postgres import create_engine, read_session
+from segops_common.stores.postgres import read_session
 from segops_common.stores.redis import create_redis
 from tests.integration.auth.harness import PASSWORD, AuthHarness, body_of, unique
 
 
 async def dump_of_postgres(url: str) -> dict[str, str]:
     """Every row of every table of every schema of ours, as text."""
-    engine = create_engine(url)
+    engine = create_async_engine(url)
     try:
         async with read_session(engine) as session:
             listed = await session.execute(
@@ -45,7 +46,7 @@ async def dump_of_redis(url: str) -> str:
 
 
 async def test_no_secret_is_kept(
-    auth: AuthHarness, postgres_url: str, redis_url: str, caplog: pytest.LogCaptureFixture
+    auth: AuthHarness, superuser_url: str, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     ada = await auth.sign_up()
@@ -72,7 +73,7 @@ async def test_no_secret_is_kept(
     }
     for name, tokens in (("first", ada.tokens), ("accepted", accepted["tokens"]), ("refreshed", refreshed)):
         secrets |= {f"{name} {kind}": tokens[kind] for kind in ("access_token", "refresh_token")}
-    tables = await dump_of_postgres(postgres_url)
+    tables = await dump_of_postgres(superuser_url)
     assert ada.email in tables["auth.accounts"], "the dump sees what is there"
     assert {"auth.api_keys", "auth.invites", "auth.refresh_tokens", "auth.idempotency_keys"} <= set(tables)
     ours = {name: text for name, text in tables.items() if name.startswith("auth.")}

@@ -13,6 +13,7 @@ from typing import Literal
 import asyncpg
 import pytest
 import redis.asyncio
+from sqlalchemy.engine import make_url
 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_local.engines import ClickHouseEngine, PostgresEngine, ValkeyEngine
@@ -175,6 +176,35 @@ async def test_postgres_does_not_run_as_root_and_asks_for_its_password(tmp_path:
             await asyncpg.connect(f"postgresql://segops:wrong@127.0.0.1:{engine.port}/segops")
     finally:
         await engine.stop()
+
+
+async def test_postgres_gives_each_service_a_role_with_a_private_password(tmp_path: Path) -> None:
+    engine = PostgresEngine(tmp_path)
+    await engine.start()
+    try:
+        urls = {"owner": engine.owner_url, **engine.service_urls}
+        for name, url in urls.items():
+            assert await _role_at(url) == (f"segops_{name}", "off")
+        assert len({make_url(url).password for url in (engine.url, *urls.values())}) == 5
+        file = tmp_path / "passwords.json"
+        assert file.stat().st_mode & 0o777 == 0o600
+        await engine.restart()
+        assert engine.service_urls == {name: url for name, url in urls.items() if name != "owner"}
+        file.unlink()
+        await engine.restart()
+        assert engine.service_urls["auth"] != urls["auth"]
+        assert await _role_at(engine.service_urls["auth"]) == ("segops_auth", "off")
+    finally:
+        await engine.stop()
+
+
+async def _role_at(url: str) -> tuple[str, str]:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        role: str = await connection.fetchval("SELECT current_user")
+        return role, connection.get_settings().is_superuser
+    finally:
+        await connection.close()
 
 
 async def test_postgres_starts_despite_a_pid_file_of_another_process(tmp_path: Path) -> None:

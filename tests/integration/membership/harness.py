@@ -115,11 +115,11 @@ async def insert_lists(
     await clickhouse.insert("static_members", [(tenant_id, *change) for change in list_changes(lists, others)], columns)
 
 
-async def migrate_all(clickhouse: ClickHouse, postgres_url: str) -> None:
+async def migrate_all(clickhouse: ClickHouse, owner_url: str) -> None:
     """Create all tables that membership writes or reads."""
     await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)
     await migrate(clickhouse, "membership", MEMBERSHIP_MIGRATIONS)
-    await migrate_postgres(postgres_url, "membership", MEMBERSHIP_MIGRATIONS)
+    await migrate_postgres(owner_url, "membership", MEMBERSHIP_MIGRATIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

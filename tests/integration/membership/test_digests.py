@@ -88,6 +88,7 @@ async def test_what_was_published_without_a_digest_is_summed_up_as_a_whole(harne
     await harness.insert(tenant, [event("a"), event("b")])
     await digests(harness, tenant, 1, {1: LOGGED_IN})
     async with write_session(harness.engine) as session:
+        await session.enter_tenants(tenant)
         forget = sa.text("UPDATE membership.segment_heads SET digest = NULL WHERE tenant_id = :tenant")
         await session.execute(forget, {"tenant": tenant})
     await harness.insert(tenant, [event("c")])

@@ -28,7 +28,7 @@ Environment = dict[str, str]
 
 @pytest.fixture
 async def environment(
-    harness: MembershipHarness, clickhouse_url: str, postgres_url: str, redis_url: str, tmp_path: Path
+    harness: MembershipHarness, clickhouse_url: str, owner_url: str, postgres_url: str, redis_url: str, tmp_path: Path
 ) -> AsyncIterator[Environment]:
     """Settings of a process, with an event log of its own."""
     engine = ValkeyEngine(tmp_path / "log")
@@ -37,6 +37,7 @@ async def environment(
         **os.environ,
         "SEGOPS_ENV": "test",
         "SEGOPS_POSTGRES_URL": postgres_url,
+        "SEGOPS_MIGRATE_POSTGRES_URL": owner_url,
         "SEGOPS_REDIS_URL": redis_url,
         "SEGOPS_CLICKHOUSE_URL": clickhouse_url,
         "SEGOPS_EVENT_LOG_URL": engine.url.replace("redis://", "valkey://").removesuffix("/0") + "/1",

@@ -30,9 +30,15 @@ LEASE = timedelta(minutes=15)
 
 
 @pytest.fixture(scope="session")
-async def migrated_url(postgres_url: str) -> str:
+def postgres_url(postgres_urls: dict[str, str]) -> str:
+    """The database for the role of the service, which sees one tenant at a time."""
+    return postgres_urls["segments"]
+
+
+@pytest.fixture(scope="session")
+async def migrated_url(owner_url: str, postgres_url: str) -> str:
     """The database with the schema `segments`."""
-    await migrate_postgres(postgres_url, "segments", MIGRATIONS)
+    await migrate_postgres(owner_url, "segments", MIGRATIONS)
     return postgres_url
 
 

@@ -53,7 +53,7 @@ class Processes:
         return await self.forks.start("-m", "segops_segments", role, *arguments, env=self.environment, stdout=DEVNULL)
 
 
-def processes_on(forks: ForkServer, postgres_url: str, redis_url: str) -> Processes:
+def processes_on(forks: ForkServer, owner_url: str, postgres_url: str, redis_url: str) -> Processes:
     """Return processes on these engines; their event log is a Valkey database of its own."""
     forks.preload("segops_segments.app")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGOPS_")}
@@ -63,6 +63,7 @@ def processes_on(forks: ForkServer, postgres_url: str, redis_url: str) -> Proces
             **inherited,
             "SEGOPS_ENV": "test",
             "SEGOPS_POSTGRES_URL": postgres_url,
+            "SEGOPS_MIGRATE_POSTGRES_URL": owner_url,
             "SEGOPS_REDIS_URL": redis_url,
             "SEGOPS_EVENT_LOG_URL": event_log_url(redis_url),
             "SEGOPS_AUTH_URL": "http://127.0.0.1:1",

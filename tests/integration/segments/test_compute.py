@@ -20,9 +20,10 @@ from segops_common.contracts.jobs import (
 from segops_common.contracts.topics import COMPUTE_JOBS, SEGMENTS
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
+from segops_common.stores.postgres import read_session
 from segops_common.streams.memory import MemoryEventLog
 from segops_language import Group
-from segops_segments.adapters.postgres.outbox import PostgresOutbox
+from segops_segments.adapters.postgres.outbox import RELAY, PostgresOutbox
 from segops_segments.adapters.postgres.tables import outbox
 from segops_segments.service.apply_results import ApplyResults
 from segops_segments.service.outbox_relay import RelayOutbox
@@ -289,6 +290,7 @@ async def test_old_sent_messages_are_deleted(client: httpx.AsyncClient, engine: 
     await relay_everything(engine)
     assert await store.delete_sent(datetime.now(UTC) - timedelta(days=7)) == 0
     assert await store.delete_sent(datetime.now(UTC) + timedelta(days=1)) > 0
-    async with engine.connect() as connection:
-        left = (await connection.execute(sa.select(sa.func.count()).select_from(outbox))).scalar_one()
+    async with read_session(engine) as session:
+        await session.enter_role(RELAY)
+        left = (await session.execute(sa.select(sa.func.count()).select_from(outbox))).scalar_one()
     assert left == 0

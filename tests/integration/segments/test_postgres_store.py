@@ -22,6 +22,6 @@ class TestPostgresStore(SegmentContract, RunContract, ScheduleContract, OutboxCo
         return PostgresPorts(engine=engine)
 
 
-async def test_migrating_again_finds_nothing_to_do(migrated_url: str) -> None:
-    assert await migrate_postgres(migrated_url, "segments", MIGRATIONS, check=True) == []
-    assert await migrate_postgres(migrated_url, "segments", MIGRATIONS) == []
+async def test_migrating_again_finds_nothing_to_do(migrated_url: str, owner_url: str) -> None:
+    assert await migrate_postgres(owner_url, "segments", MIGRATIONS, check=True) == []
+    assert await migrate_postgres(owner_url, "segments", MIGRATIONS) == []

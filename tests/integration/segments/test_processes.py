@@ -31,8 +31,8 @@ _tenants = itertools.count(70_000)
 
 
 @pytest.fixture(scope="module")
-def processes(forks: ForkServer, migrated_url: str, redis_url: str) -> Processes:
-    return processes_on(forks, migrated_url, redis_url)
+def processes(forks: ForkServer, owner_url: str, migrated_url: str, redis_url: str) -> Processes:
+    return processes_on(forks, owner_url, migrated_url, redis_url)
 
 
 @pytest.fixture(scope="module")
@@ -144,14 +144,16 @@ async def test_crash_points_are_refused_in_production(processes: Processes) -> N
     assert await production.run("outbox") == 1
 
 
-async def test_migrate_reports_whether_migrations_are_pending(processes: Processes, migrated_url: str) -> None:
+async def test_migrate_reports_whether_migrations_are_pending(
+    processes: Processes, superuser_url: str, owner_url: str
+) -> None:
     database = f"segments_{secrets.token_hex(4)}"
-    admin = create_async_engine(migrated_url, isolation_level="AUTOCOMMIT")
+    admin = create_async_engine(superuser_url, isolation_level="AUTOCOMMIT")
     async with admin.connect() as connection:
-        await connection.execute(sa.text(f"CREATE DATABASE {database}"))
+        await connection.execute(sa.text(f"CREATE DATABASE {database} OWNER segops_owner"))
     await admin.dispose()
-    url = make_url(migrated_url).set(database=database).render_as_string(hide_password=False)
-    on_empty_database = processes.with_variables(SEGOPS_POSTGRES_URL=url)
+    url = make_url(owner_url).set(database=database).render_as_string(hide_password=False)
+    on_empty_database = processes.with_variables(SEGOPS_MIGRATE_POSTGRES_URL=url)
     assert await on_empty_database.run("migrate", "--check") == 1
     assert await on_empty_database.run("migrate") == 0
     assert await on_empty_database.run("migrate", "--check") == 0

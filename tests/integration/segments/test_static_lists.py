@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.jobs import ComputeJob, StaticMembersChanged
-from segops_segments.adapters.postgres.outbox import PostgresOutbox
+from segops_common.stores.postgres import read_session
+from segops_segments.adapters.postgres.outbox import RELAY, PostgresOutbox
 from segops_segments.adapters.postgres.tables import outbox
 from tests.integration.segments.requests import OWNER, PRICING, Json, create, faults, slug
 
@@ -29,8 +30,9 @@ async def static(client: httpx.AsyncClient) -> Json:
 async def published(engine: AsyncEngine, segment: Json, topic: str = "segops.static-members") -> list[str]:
     """Return the messages of a topic that name the segment, oldest first."""
     query = sa.select(outbox.c.value).where(outbox.c.topic == topic).order_by(outbox.c.id)
-    async with engine.connect() as connection:
-        values = [bytes(value).decode() for value in (await connection.execute(query)).scalars()]
+    async with read_session(engine) as session:
+        await session.enter_role(RELAY)
+        values = [bytes(value).decode() for value in (await session.execute(query)).scalars()]
     named = f'"segment_id":{segment["id"]},' if topic == "segops.static-members" else f'"id":{segment["id"]},'
     return [value for value in values if named in value]
 

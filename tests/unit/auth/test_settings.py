@@ -31,6 +31,12 @@ def test_what_is_missing_is_named(name: str) -> None:
         Settings.model_validate({key: value for key, value in GOOD.items() if key != name})
 
 
+def test_migrate_needs_the_address_for_the_owner() -> None:
+    with pytest.raises(ValueError, match="SEGOPS_MIGRATE_POSTGRES_URL must be set"):
+        _ = Settings.model_validate(GOOD).owner_url
+    assert Settings.model_validate(GOOD | {"migrate_postgres_url": "postgresql://a/b"}).owner_url == "postgresql://a/b"
+
+
 @pytest.mark.parametrize("name", ["service_token", "api_key_pepper"])
 def test_a_short_secret_is_refused_and_not_shown(name: str) -> None:
     with pytest.raises(ValidationError, match=name) as refused:

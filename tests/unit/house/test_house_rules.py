@@ -34,6 +34,18 @@ CASES = [
         "class P:\n    async def get(self, tenant_id: int, key: int) -> None: ...\n",
     ),
     ("jose", f"{SERVICE}/service.py", "from jose import jwt\n", "import json\n"),
+    (
+        "tenant-setting",
+        f"{SERVICE}/adapters/a.py",
+        "x = \"SELECT set_config('segops.tenants', :t, false)\"\n",
+        "x = \"SELECT set_config('segops.tenants', :t, true), set_config('role', :r, true)\"\n",
+    ),
+    (
+        "tenant-setting",
+        f"{SERVICE}/adapters/a.py",
+        "x = 'SET ROLE segops_auth_keys'\n",
+        "x = 'SET LOCAL ROLE segops_auth_keys'\n",
+    ),
     ("unfinished", f"{SERVICE}/service.py", f"x = 1  # {UNFINISHED} later\n", "x = 1  # done\n"),
     ("wording", f"{SERVICE}/service.py", '"""Word of nobody: that is none."""\n', '"""Report nothing."""\n'),
 ]

@@ -7,7 +7,10 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+
+import asyncpg
 
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
@@ -15,9 +18,12 @@ from segops_local.processes.identity import Identity, unprivileged
 from segops_local.processes.process import Command, child_setup
 from segops_local.processes.server import Server
 from segops_local.state.ports import HOST
-from segops_local.state.secrets import kept_secret
+from segops_local.state.secrets import kept_passwords, kept_secret
 
-_USER = "segops"
+_SUPERUSER = "segops"
+_OWNER = "segops_owner"
+_SERVICE_ROLES = {service: f"segops_{service}" for service in ("auth", "segments", "membership")}
+_ROLES_FILE = Path(__file__).resolve().parents[3] / "postgres" / "roles.sql"
 _DATABASE = "segops"
 _SETTINGS = {
     "listen_addresses": HOST,
@@ -34,7 +40,10 @@ _SETTINGS = {
 
 
 class PostgresEngine(Server):
-    """One cluster with the database `segops`. Its superuser's password is generated once and kept in the folder."""
+    """One cluster with the database `segops`, and a role for each service and for the owner of the tables.
+
+    Every role's password is generated once and kept in the folder.
+    """
 
     name = "postgres"
     title = "PostgreSQL"
@@ -47,7 +56,22 @@ class PostgresEngine(Server):
 
     @property
     def url(self) -> str:
-        return f"postgresql+asyncpg://{_USER}:{self._password()}@{self.address(self.port)}/{_DATABASE}"
+        """The address for the superuser, which no process of SegOps uses."""
+        return self._url(_SUPERUSER, self._password())
+
+    @property
+    def owner_url(self) -> str:
+        """The address for `migrate`."""
+        return self._url(_OWNER, self._role_passwords()[_OWNER])
+
+    @property
+    def service_urls(self) -> dict[str, str]:
+        """The address for each service that has tables, by its name."""
+        passwords = self._role_passwords()
+        return {service: self._url(role, passwords[role]) for service, role in _SERVICE_ROLES.items()}
+
+    def _url(self, role: str, password: str) -> str:
+        return f"postgresql+asyncpg://{role}:{password}@{self.address(self.port)}/{_DATABASE}"
 
     @property
     def _cluster(self) -> str:
@@ -89,6 +113,26 @@ class PostgresEngine(Server):
         """Return true also for two traces of a kill -9: backends that still end, and a pid that was reused."""
         return super().is_transient(reason) or "shared memory block" in reason or self._drop_stale_pid_file(reason)
 
+    async def _start(self, former_port: int | None) -> None:
+        await super()._start(former_port)
+        await self._set_up_roles()
+
+    async def _set_up_roles(self) -> None:
+        """Create the roles, or repeat it, and set their passwords. Takes over tables that a superuser created."""
+        passwords = self._role_passwords()
+        connection = await asyncpg.connect(self.url.replace("+asyncpg", ""), timeout=self.ready_timeout_s)
+        try:
+            async with connection.transaction():
+                await connection.execute(_ROLES_FILE.read_text())
+                for role, password in passwords.items():
+                    await connection.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+        finally:
+            await connection.close()
+
+    def _role_passwords(self) -> Mapping[str, str]:
+        # A lost file does no harm: every start sets the passwords anew.
+        return kept_passwords(self.state_dir / "passwords.json", (_OWNER, *_SERVICE_ROLES.values()), in_use=False)
+
     def _drop_stale_pid_file(self, reason: str) -> bool:
         if "postmaster.pid" not in reason:
             return False
@@ -106,7 +150,7 @@ class PostgresEngine(Server):
         self._password()
         self._own(self._password_file)
         options = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
-        arguments = ["-D", str(unfinished), f"--username={_USER}", f"--pwfile={self._password_file}"]
+        arguments = ["-D", str(unfinished), f"--username={_SUPERUSER}", f"--pwfile={self._password_file}"]
         self._run("initdb", *options, *arguments, text="")
         self._run("postgres", "--single", "-D", str(unfinished), "postgres", text=f"CREATE DATABASE {_DATABASE}\n")
         unfinished.rename(self._data)

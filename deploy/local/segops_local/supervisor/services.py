@@ -46,7 +46,8 @@ ROLES = (
 class Addresses:
     """The addresses of the engines and of the services that others call."""
 
-    postgres: str
+    postgres: Mapping[str, Mapping[str, str]]
+    """By process: the variables with its addresses. Each service has a role of its own, ingest has none."""
     redis: Mapping[str, str]
     """By service: each signs in as a user of its own."""
     event_log: Mapping[str, str]
@@ -67,11 +68,11 @@ def environment(process: str, *, addresses: Addresses, state: StateFolder) -> di
         "SEGOPS_TRUSTED_PROXIES": f"{HOST}/32",
         # Draining helps load balancers that still send requests; our gateway stops first.
         "SEGOPS_DRAIN_S": "0",
-        "SEGOPS_POSTGRES_URL": addresses.postgres,
         "SEGOPS_REDIS_URL": addresses.redis[service],
         "SEGOPS_AUTH_URL": addresses.auth,
         "SEGOPS_MEMBERSHIP_URL": addresses.membership,
         "SEGOPS_SERVICE_TOKEN": state.secret("service-token"),
+        **addresses.postgres.get(process, {}),
         **addresses.clickhouse.get(process, {}),
     }
     if service in addresses.event_log:

@@ -36,6 +36,7 @@ class Topology:
     state: StateFolder
     options: Options
     orphan_reaper: OrphanReaper
+    postgres: PostgresEngine = field(init=False)
     valkey: ValkeyEngine = field(init=False)
     clickhouse: ClickHouseEngine = field(init=False)
     engines: dict[str, Server] = field(init=False)
@@ -61,7 +62,7 @@ class Topology:
     def environment(self, process: str) -> dict[str, str]:
         """Return the environment of a process, such as `ingest.sink`. It contains addresses, so the engines must run."""
         addresses = Addresses(
-            postgres=self.engines["postgres"].url,
+            postgres=self._postgres_addresses(),
             redis={service: self.valkey.url_for(f"segops_{service}") for service in SERVICES},
             clickhouse=self._clickhouse_addresses(),
             event_log={service: self._event_log_address(service) for service in SERVICES if service != "auth"},
@@ -74,6 +75,14 @@ class Topology:
     def _event_log_address(self, service: str) -> str:
         kafka = self.engines.get("kafka")
         return kafka.url if kafka is not None else self.valkey.event_log_url_for(f"segops_{service}")
+
+    def _postgres_addresses(self) -> dict[str, dict[str, str]]:
+        urls, owner = self.postgres.service_urls, {"SEGOPS_MIGRATE_POSTGRES_URL": self.postgres.owner_url}
+        processes = {role.name: role.service for role in ROLES if role.service in urls}
+        addresses = {process: {"SEGOPS_POSTGRES_URL": urls[service]} for process, service in processes.items()}
+        return addresses | {
+            f"{service}.migrate": {"SEGOPS_POSTGRES_URL": url, **owner} for service, url in urls.items()
+        }
 
     def _clickhouse_addresses(self) -> dict[str, dict[str, str]]:
         users = {user.name: self.clickhouse.url_for(user) for user in USERS}
@@ -114,9 +123,10 @@ class Topology:
 
     def _make_engines(self) -> tuple[Server, ...]:
         root = self.state.root
+        self.postgres = PostgresEngine(root / "postgres")
         self.valkey = ValkeyEngine(root / "valkey")
         self.clickhouse = ClickHouseEngine(root / "clickhouse")
-        engines = (PostgresEngine(root / "postgres"), self.valkey, self.clickhouse)
+        engines = (self.postgres, self.valkey, self.clickhouse)
         return (*engines, KafkaEngine(root / "kafka")) if self.options.event_log == "kafka" else engines
 
     def _supervised(self, server: Server) -> Server:

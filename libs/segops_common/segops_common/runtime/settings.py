@@ -37,6 +37,22 @@ class ServiceSettings(BaseSettings):
     """The shared secret of `/internal/` routes."""
 
 
+class PostgresSettings(ServiceSettings):
+    """Settings of a service with tables in PostgreSQL."""
+
+    postgres_url: str
+    """Connects as the service's role, which owns nothing and sees only rows of the tenants of a transaction."""
+    migrate_postgres_url: str = ""
+    """Connects as the owner of the tables. Only `migrate` needs it, so only `migrate` should get it."""
+
+    @property
+    def owner_url(self) -> str:
+        """The address for `migrate`. Raises ValueError when it is missing."""
+        if not self.migrate_postgres_url:
+            raise ValueError("SEGOPS_MIGRATE_POSTGRES_URL must be set for `migrate`: the address for the tables' owner")
+        return self.migrate_postgres_url
+
+
 class StreamServiceSettings(ServiceSettings):
     """Settings of a service that uses the event log and asks auth who its callers are."""
 

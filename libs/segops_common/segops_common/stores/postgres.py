@@ -1,16 +1,25 @@
-"""PostgreSQL through SQLAlchemy and asyncpg. The type of a session says whether it may write."""
+"""PostgreSQL through SQLAlchemy and asyncpg. The type of a session says whether it may write.
+
+Row-level security hides the rows of every tenant. A session sees the rows of the tenants that it enters; before that, a
+query on a table with rows of tenants raises an error. See `postgres_tenancy` for the policies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Final
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from segops_common.core.problems import Fault, Unavailable, ValidationFailed
+
+_log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_S = 5.0
@@ -24,11 +33,41 @@ It is longer than any step within a transaction may take, such as an append to t
 _TRANSIENT = (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.TransactionRollbackError)
 
 
-class ReadSession(AsyncSession):
+# Local to the transaction, so that the next user of the connection starts without a tenant and without a role.
+_ENTER: Final = sa.text("SELECT set_config('segops.tenants', :tenants, true), set_config('role', :role, true)")
+_OWN_ROLE: Final = "none"
+
+
+class TenantSession(AsyncSession):
+    """A session of one transaction, which sees rows of the tenants that it entered last."""
+
+    _entered: tuple[str, str] = ("", _OWN_ROLE)
+
+    async def enter_tenants(self, tenants: int | Collection[int]) -> None:
+        """See only rows of this tenant, or of these, until the end of the transaction or the next `enter_…`."""
+        ids = (tenants,) if isinstance(tenants, int) else sorted(set(tenants))
+        await self._enter(f"{{{','.join(map(str, ids))}}}", _OWN_ROLE)
+
+    async def enter_role(self, role: str) -> None:
+        """Act as a role that may read or change rows of all tenants for one purpose, see `deploy/postgres/roles.sql`."""
+        await self._enter("", role)
+
+    async def leave_role(self) -> None:
+        """Act as the service again, for tables that have no tenant."""
+        if self._entered[1] != _OWN_ROLE:
+            await self._enter("", _OWN_ROLE)
+
+    async def _enter(self, tenants: str, role: str) -> None:
+        if self._entered != (tenants, role):
+            await self.execute(_ENTER, {"tenants": tenants, "role": role})
+            self._entered = (tenants, role)
+
+
+class ReadSession(TenantSession):
     """A session with a read-only transaction, in which PostgreSQL refuses writes."""
 
 
-class WriteSession(AsyncSession):
+class WriteSession(TenantSession):
     """A session whose transaction commits at the end of its block."""
 
 
@@ -39,13 +78,16 @@ def create_engine(
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
     idle_timeout_s: float = IDLE_TIMEOUT_S,
 ) -> AsyncEngine:
-    """Return an engine for `postgresql+asyncpg://…`, which connects on first use."""
+    """Return an engine for `postgresql+asyncpg://…`, which connects on first use.
+
+    Connecting raises Unavailable for a role that bypasses row-level security, such as a superuser.
+    """
     settings = {
         "statement_timeout": str(int(statement_timeout_s * 1000)),
         "idle_in_transaction_session_timeout": str(int(idle_timeout_s * 1000)),
         "timezone": "UTC",
     }
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -58,6 +100,8 @@ def create_engine(
             "server_settings": settings,
         },
     )
+    sa.event.listen(engine.sync_engine, "connect", _refuse_role_without_policies)
+    return engine
 
 
 @asynccontextmanager
@@ -93,6 +137,18 @@ async def check_postgres(engine: AsyncEngine) -> None:
     """Raise an error unless PostgreSQL answers a query."""
     async with engine.connect() as connection:
         await connection.execute(sa.text("SELECT 1"))
+
+
+def _refuse_role_without_policies(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    role, ignores_policies = cursor.fetchone() or ("", False)
+    cursor.close()
+    connection.rollback()
+    if ignores_policies:
+        connection.close()
+        _log.error("the role %s must not bypass row-level security: connect as the service's own role", role)
+        raise Unavailable("The database is not set up for this service. Retry after `Retry-After` seconds.")
 
 
 @asynccontextmanager

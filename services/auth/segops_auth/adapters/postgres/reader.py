@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Final, TypeAlias, assert_never
 
 import sqlalchemy as sa
 
@@ -26,19 +27,30 @@ from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, Joine
 from segops_common.security.permissions import Role
 from segops_common.stores.postgres import ReadSession, WriteSession
 
+# Roles that see rows of all tenants, to find what a caller presents. See `deploy/postgres/roles.sql`.
+KEYS: Final = "segops_auth_keys"
+MEMBERSHIPS: Final = "segops_auth_memberships"
+INVITES: Final = "segops_auth_invites"
+NO_TENANT: Final = None
+"""For tables that have no tenant: accounts and refresh tokens."""
+
+Rows: TypeAlias = int | str | None
+"""Which rows a query may see: all rows of a tenant, what a role may see, or tables without a tenant."""
+
 
 class PostgresReadUnit:
     """Reads in one transaction."""
 
     def __init__(self, session: ReadSession | WriteSession) -> None:
-        self._session = session
+        # Private to this class, so that a query cannot forget whose rows it may see.
+        self.__session = session
 
     async def account_by_email(self, email: str) -> Account | None:
-        row = await self._one(sa.select(accounts).where(accounts.c.email == email))
+        row = await self._one(NO_TENANT, sa.select(accounts).where(accounts.c.email == email))
         return None if row is None else account_of(row)
 
     async def account(self, user_id: int) -> Account | None:
-        row = await self._one(sa.select(accounts).where(accounts.c.id == user_id))
+        row = await self._one(NO_TENANT, sa.select(accounts).where(accounts.c.id == user_id))
         return None if row is None else account_of(row)
 
     async def joined_tenants(self, user_id: int) -> Sequence[JoinedTenant]:
@@ -48,20 +60,22 @@ class PostgresReadUnit:
             .where(members.c.user_id == user_id)
             .order_by(tenants.c.id)
         )
-        return [JoinedTenant(tenant=tenant_of(row), role=Role(row["role"])) for row in await self._all(query)]
+        return [
+            JoinedTenant(tenant=tenant_of(row), role=Role(row["role"])) for row in await self._all(MEMBERSHIPS, query)
+        ]
 
     async def tenant(self, tenant_id: int) -> Tenant | None:
-        row = await self._one(sa.select(tenants).where(tenants.c.id == tenant_id))
+        row = await self._one(tenant_id, sa.select(tenants).where(tenants.c.id == tenant_id))
         return None if row is None else tenant_of(row)
 
     async def role(self, tenant_id: int, user_id: int) -> Role | None:
         query = sa.select(members.c.role).where(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
-        row = await self._one(query)
+        row = await self._one(tenant_id, query)
         return None if row is None else Role(row["role"])
 
     async def members(self, tenant_id: int, after: int, limit: int) -> Sequence[Member]:
         query = _members(tenant_id).where(members.c.user_id > after).order_by(members.c.user_id).limit(limit)
-        return [member_of(row) for row in await self._all(query)]
+        return [member_of(row) for row in await self._all(tenant_id, query)]
 
     async def open_invites(self, tenant_id: int, now: datetime, after: int, limit: int) -> Sequence[Invite]:
         query = (
@@ -75,10 +89,10 @@ class PostgresReadUnit:
             .order_by(invites.c.id)
             .limit(limit)
         )
-        return [invite_of(row) for row in await self._all(query)]
+        return [invite_of(row) for row in await self._all(tenant_id, query)]
 
     async def invite_by_token(self, token_hash: str) -> Invite | None:
-        row = await self._one(sa.select(invites).where(invites.c.token_hash == token_hash))
+        row = await self._one(INVITES, sa.select(invites).where(invites.c.token_hash == token_hash))
         return None if row is None else invite_of(row)
 
     async def api_keys(self, tenant_id: int, after: int, limit: int) -> Sequence[ApiKey]:
@@ -88,18 +102,18 @@ class PostgresReadUnit:
             .order_by(api_keys.c.id)
             .limit(limit)
         )
-        return [api_key_of(row) for row in await self._all(query)]
+        return [api_key_of(row) for row in await self._all(tenant_id, query)]
 
     async def api_key(self, tenant_id: int, key_id: int) -> ApiKey | None:
         query = sa.select(api_keys).where(
             api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None)
         )
-        row = await self._one(query)
+        row = await self._one(tenant_id, query)
         return None if row is None else api_key_of(row)
 
     async def api_key_tenant(self, key_id: int) -> int | None:
         query = sa.select(api_keys.c.tenant_id).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
-        row = await self._one(query)
+        row = await self._one(KEYS, query)
         return None if row is None else int(row["tenant_id"])
 
     async def api_key_by_hash(self, key_hash: str, now: datetime) -> KeySecret | None:
@@ -107,7 +121,7 @@ class PostgresReadUnit:
         query = sa.select(api_keys).where(
             sa.or_(api_keys.c.key_hash == key_hash, is_previous), api_keys.c.revoked_at.is_(None)
         )
-        row = await self._one(query)
+        row = await self._one(KEYS, query)
         if row is None:
             return None
         is_current = row["key_hash"] == key_hash
@@ -117,7 +131,7 @@ class PostgresReadUnit:
         query = sa.select(families.c.id).where(
             families.c.id == session_id, families.c.user_id == user_id, families.c.ended_at.is_(None)
         )
-        return await self._one(query) is not None
+        return await self._one(NO_TENANT, query) is not None
 
     async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
         query = (
@@ -126,10 +140,10 @@ class PostgresReadUnit:
             .order_by(audit_log.c.number.desc())
             .limit(limit)
         )
-        return [audit_entry_of(row) for row in await self._all(query)]
+        return [audit_entry_of(row) for row in await self._all(tenant_id, query)]
 
     async def member(self, tenant_id: int, user_id: int) -> Member | None:
-        row = await self._one(_members(tenant_id).where(members.c.user_id == user_id))
+        row = await self._one(tenant_id, _members(tenant_id).where(members.c.user_id == user_id))
         return None if row is None else member_of(row)
 
     async def owner_count(self, tenant_id: int) -> int:
@@ -138,13 +152,26 @@ class PostgresReadUnit:
             .select_from(members)
             .where(members.c.tenant_id == tenant_id, members.c.role == Role.OWNER)
         )
-        return int((await self._session.execute(query)).scalar_one())
+        return int((await self._of(tenant_id, query)).scalar_one())
 
-    async def _one(self, query: sa.Executable) -> sa.RowMapping | None:
-        return (await self._session.execute(query)).mappings().one_or_none()
+    async def _one(self, rows: Rows, query: sa.Executable) -> sa.RowMapping | None:
+        return (await self._of(rows, query)).mappings().one_or_none()
 
-    async def _all(self, query: sa.Executable) -> Sequence[sa.RowMapping]:
-        return (await self._session.execute(query)).mappings().all()
+    async def _all(self, rows: Rows, query: sa.Executable) -> Sequence[sa.RowMapping]:
+        return (await self._of(rows, query)).mappings().all()
+
+    async def _of(self, rows: Rows, query: sa.Executable) -> sa.Result[Any]:
+        """Run a query over these rows only."""
+        match rows:
+            case int():
+                await self.__session.enter_tenants(rows)
+            case str():
+                await self.__session.enter_role(rows)
+            case None:
+                await self.__session.leave_role()
+            case _:
+                assert_never(rows)
+        return await self.__session.execute(query)
 
 
 def _members(tenant_id: int) -> sa.Select[tuple[object, ...]]:

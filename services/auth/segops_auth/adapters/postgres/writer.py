@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_auth.adapters.postgres.reader import PostgresReadUnit
+from segops_auth.adapters.postgres.reader import INVITES, KEYS, NO_TENANT, PostgresReadUnit, Rows
 from segops_auth.adapters.postgres.tables import (
     account_of,
     accounts,
@@ -38,29 +39,32 @@ from segops_common.stores.postgres import WriteSession, read_session, write_sess
 
 _AUDIT_COLUMNS = tuple(column.name for column in audit_log.columns)
 
+_NEXT_TENANT_ID: Final = sa.text("SELECT nextval(pg_get_serial_sequence('auth.tenants', 'id'))")
+
 
 class PostgresWriteUnit(PostgresReadUnit):
     """Reads and writes in one transaction."""
 
     def __init__(self, session: WriteSession) -> None:
         super().__init__(session)
-        self._session: WriteSession = session
 
     async def lock_tenant(self, tenant_id: int) -> bool:
         query = sa.select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update()
-        return await self._one(query) is not None
+        return await self._one(tenant_id, query) is not None
 
     async def add_account(self, email: str, password_hash: str, at: datetime) -> Account:
         values = {"email": email, "password_hash": password_hash, "created_at": at}
-        return account_of(await self._insert(accounts, values, taken=EmailTaken))
+        return account_of(await self._insert(NO_TENANT, accounts, values, taken=EmailTaken))
 
     async def replace_password(self, account: Account, password_hash: str) -> bool:
         is_as_seen = sa.and_(accounts.c.id == account.id, accounts.c.password_hash == account.password_hash)
         change = sa.update(accounts).where(is_as_seen).values(password_hash=password_hash).returning(accounts.c.id)
-        return await self._one(change) is not None
+        return await self._one(NO_TENANT, change) is not None
 
     async def add_tenant(self, slug: str, name: str, at: datetime, *, is_test: bool = False) -> Tenant:
+        tenant_id: int = (await self._of(NO_TENANT, _NEXT_TENANT_ID)).scalar_one()
         values = {
+            "id": tenant_id,
             "slug": slug,
             "name": name,
             "is_test": is_test,
@@ -68,26 +72,26 @@ class PostgresWriteUnit(PostgresReadUnit):
             "audit_number": 0,
             "audit_hash": FIRST_PREVIOUS_HASH,
         }
-        return tenant_of(await self._insert(tenants, values, taken=SlugTaken))
+        return tenant_of(await self._insert(tenant_id, tenants, values, taken=SlugTaken))
 
     async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
         change = sa.update(tenants).where(tenants.c.id == tenant_id).values(slug=slug, name=name).returning(tenants)
         try:
-            return tenant_of((await self._session.execute(change)).mappings().one())
+            return tenant_of((await self._of(tenant_id, change)).mappings().one())
         except IntegrityError as error:
             raise SlugTaken from error
 
     async def add_member(self, tenant_id: int, user_id: int, role: Role, at: datetime) -> None:
         values = {"tenant_id": tenant_id, "user_id": user_id, "role": role.value, "joined_at": at}
-        await self._insert(members, values, taken=AlreadyMember)
+        await self._insert(tenant_id, members, values, taken=AlreadyMember)
 
     async def set_role(self, tenant_id: int, user_id: int, role: Role) -> None:
         is_member = sa.and_(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
-        await self._session.execute(sa.update(members).where(is_member).values(role=role.value))
+        await self._of(tenant_id, sa.update(members).where(is_member).values(role=role.value))
 
     async def remove_member(self, tenant_id: int, user_id: int) -> None:
         is_member = sa.and_(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
-        await self._session.execute(sa.delete(members).where(is_member))
+        await self._of(tenant_id, sa.delete(members).where(is_member))
 
     async def add_invite(self, tenant_id: int, invite: Invite, token_hash: str) -> Invite:
         values = {
@@ -99,23 +103,27 @@ class PostgresWriteUnit(PostgresReadUnit):
             "created_at": invite.created_at,
             "expires_at": invite.expires_at,
         }
-        return invite_of(await self._insert(invites, values))
+        return invite_of(await self._insert(tenant_id, invites, values))
 
     async def withdraw_invite(self, tenant_id: int, invite_id: int, at: datetime) -> Invite | None:
-        return _only(await self._close_invites(at, invites.c.tenant_id == tenant_id, invites.c.id == invite_id))
+        is_it = (invites.c.tenant_id == tenant_id, invites.c.id == invite_id)
+        return _only(await self._close_invites(tenant_id, at, *is_it))
 
     async def close_invites_of(self, tenant_id: int, email: str, at: datetime) -> Sequence[Invite]:
-        return await self._close_invites(at, invites.c.tenant_id == tenant_id, invites.c.email == email)
+        own = (invites.c.tenant_id == tenant_id, invites.c.email == email)
+        return await self._close_invites(tenant_id, at, *own)
 
     async def close_invites_by(self, tenant_id: int, user_id: int, at: datetime) -> Sequence[Invite]:
-        return await self._close_invites(at, invites.c.tenant_id == tenant_id, invites.c.invited_by == user_id)
+        own = (invites.c.tenant_id == tenant_id, invites.c.invited_by == user_id)
+        return await self._close_invites(tenant_id, at, *own)
 
     async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
-        return _only(await self._close_invites(at, invites.c.token_hash == token_hash, invites.c.expires_at > at))
+        is_it = (invites.c.token_hash == token_hash, invites.c.expires_at > at)
+        return _only(await self._close_invites(INVITES, at, *is_it))
 
     async def add_api_key(self, tenant_id: int, key: NewApiKey) -> ApiKey:
         values = asdict(key) | {"tenant_id": tenant_id, "kind": key.kind.value, "scopes": sorted(key.scopes)}
-        return api_key_of(await self._insert(api_keys, values))
+        return api_key_of(await self._insert(tenant_id, api_keys, values))
 
     async def set_api_key_origins(self, tenant_id: int, key_id: int, origins: Sequence[str]) -> ApiKey | None:
         return await self._change_key(tenant_id, key_id, {"allowed_origins": list(origins)})
@@ -139,15 +147,15 @@ class PostgresWriteUnit(PostgresReadUnit):
         times = sa.bindparam("times", list(used_at.values()), type_=ARRAY(sa.DateTime(timezone=True)))
         # Locked in one order, so that two processes that write at the same time do not deadlock.
         in_order = sa.text("SELECT id FROM auth.api_keys WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
-        await self._session.execute(in_order.bindparams(ids))
+        await self._of(KEYS, in_order.bindparams(ids))
         change = sa.text(
             "UPDATE auth.api_keys AS k SET last_used_at = greatest(k.last_used_at, u.at) "
             "FROM unnest(:ids, :times) AS u (id, at) WHERE k.id = u.id"
         )
-        await self._session.execute(change.bindparams(ids, times))
+        await self._of(KEYS, change.bindparams(ids, times))
 
     async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> int:
-        family = await self._insert(families, {"user_id": user_id, "created_at": at})
+        family = await self._insert(NO_TENANT, families, {"user_id": user_id, "created_at": at})
         family_id = int(family["id"])
         await self._add_token(family_id, token_hash, at, expires_at)
         return family_id
@@ -159,14 +167,14 @@ class PostgresWriteUnit(PostgresReadUnit):
             .where(refresh_tokens.c.token_hash == token_hash)
             .with_for_update()
         )
-        row = await self._one(query)
+        row = await self._one(NO_TENANT, query)
         return None if row is None else refresh_token_of(row)
 
     async def use_refresh_token(
         self, token: RefreshToken, successor_hash: str, at: datetime, expires_at: datetime
     ) -> None:
         is_it = refresh_tokens.c.id == token.id
-        await self._session.execute(sa.update(refresh_tokens).where(is_it).values(used_at=at))
+        await self._of(NO_TENANT, sa.update(refresh_tokens).where(is_it).values(used_at=at))
         await self._add_token(token.family_id, successor_hash, at, expires_at)
 
     async def end_refresh_family(self, family_id: int, at: datetime) -> None:
@@ -178,32 +186,32 @@ class PostgresWriteUnit(PostgresReadUnit):
     async def delete_expired_refresh_tokens(self, now: datetime, limit: int) -> int:
         expired = sa.select(refresh_tokens.c.id).where(refresh_tokens.c.expires_at <= now).limit(limit)
         tokens = sa.delete(refresh_tokens).where(refresh_tokens.c.id.in_(expired)).returning(refresh_tokens.c.family_id)
-        deleted = (await self._session.execute(tokens)).scalars().all()
+        deleted = (await self._of(NO_TENANT, tokens)).scalars().all()
         has_tokens = sa.exists().where(refresh_tokens.c.family_id == families.c.id)
-        await self._session.execute(sa.delete(families).where(families.c.id.in_(set(deleted)), ~has_tokens))
+        await self._of(NO_TENANT, sa.delete(families).where(families.c.id.in_(set(deleted)), ~has_tokens))
         return len(deleted)
 
     async def record(self, tenant_id: int, act: AuditEvent) -> None:
         head = sa.select(tenants.c.audit_number, tenants.c.audit_hash).where(tenants.c.id == tenant_id)
-        row = (await self._session.execute(head)).mappings().one()
+        row = (await self._of(tenant_id, head)).mappings().one()
         entry = chain(tenant_id, ChainHead(number=row["audit_number"], hash=row["audit_hash"]), act)
         values = {name: getattr(entry, name) for name in _AUDIT_COLUMNS} | {"details": dict(entry.details)}
-        await self._session.execute(sa.insert(audit_log).values(values))
+        await self._of(tenant_id, sa.insert(audit_log).values(values))
         head_values = {"audit_number": entry.number, "audit_hash": entry.hash}
-        await self._session.execute(sa.update(tenants).where(tenants.c.id == tenant_id).values(head_values))
+        await self._of(tenant_id, sa.update(tenants).where(tenants.c.id == tenant_id).values(head_values))
 
     async def _add_token(self, family_id: int, token_hash: str, at: datetime, expires_at: datetime) -> None:
         values = {"family_id": family_id, "token_hash": token_hash, "created_at": at, "expires_at": expires_at}
-        await self._session.execute(sa.insert(refresh_tokens).values(values))
+        await self._of(NO_TENANT, sa.insert(refresh_tokens).values(values))
 
     async def _end_families(self, which: sa.ColumnElement[bool], at: datetime) -> None:
         change = sa.update(families).where(which, families.c.ended_at.is_(None)).values(ended_at=at)
-        await self._session.execute(change)
+        await self._of(NO_TENANT, change)
 
-    async def _close_invites(self, at: datetime, *which: sa.ColumnElement[bool]) -> list[Invite]:
+    async def _close_invites(self, rows: Rows, at: datetime, *which: sa.ColumnElement[bool]) -> list[Invite]:
         is_open = invites.c.closed_at.is_(None)
-        rows = await self._all(sa.update(invites).where(*which, is_open).values(closed_at=at).returning(invites))
-        return sorted((invite_of(row) for row in rows), key=lambda invite: invite.id)
+        change = sa.update(invites).where(*which, is_open).values(closed_at=at).returning(invites)
+        return sorted((invite_of(row) for row in await self._all(rows, change)), key=lambda invite: invite.id)
 
     async def _change_key(self, tenant_id: int, key_id: int, values: Mapping[str, object]) -> ApiKey | None:
         change = (
@@ -212,15 +220,15 @@ class PostgresWriteUnit(PostgresReadUnit):
             .values(values)
             .returning(api_keys)
         )
-        row = await self._one(change)
+        row = await self._one(tenant_id, change)
         return None if row is None else api_key_of(row)
 
     async def _insert(
-        self, table: sa.Table, values: Mapping[str, object], *, taken: type[Exception] | None = None
+        self, rows: Rows, table: sa.Table, values: Mapping[str, object], *, taken: type[Exception] | None = None
     ) -> sa.RowMapping:
         """Insert a row and return it. Raises `taken` if a unique value belongs to another row."""
         try:
-            result = await self._session.execute(sa.insert(table).values(values).returning(table))
+            result = await self._of(rows, sa.insert(table).values(values).returning(table))
         except IntegrityError as error:
             if taken is None:
                 raise

@@ -47,7 +47,7 @@ class StoredStaticLists:
 
     async def states(self, tenant_id: int, segment_ids: Collection[int]) -> Mapping[int, StaticListState]:
         """See the port."""
-        async with reading(self._engine) as session:
+        async with reading(self._engine, tenant_id) as session:
             values = {"tenant_id": tenant_id, "segment_ids": list(segment_ids)}
             rows = (await session.execute(_STATES, values)).mappings().all()
         return {
@@ -67,7 +67,7 @@ class StoredStaticLists:
 
     async def save_state(self, tenant_id: int, segment_id: int, state: StaticListState) -> None:
         """See the port."""
-        async with transaction(self._engine) as session:
+        async with transaction(self._engine, tenant_id) as session:
             await session.execute(_SAVE, {"tenant_id": tenant_id, "segment_id": segment_id, **asdict(state)})
 
     async def forget(self, tenant_id: int, segment_id: int, before: int) -> None:

@@ -9,9 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_membership.adapters.postgres.sessions import single_statement
 
-_RESERVE: Final = sa.text("""
-    INSERT INTO membership.profile_numbers AS p (tenant_id, next) VALUES (:tenant_id, :count)
-    ON CONFLICT (tenant_id) DO UPDATE SET next = p.next + :count RETURNING next - :count""")
+_RESERVE: Final = sa.text("SELECT membership.reserve_profile_numbers(:tenant_id, :count)")
 
 
 class PostgresProfileNumberSequence:

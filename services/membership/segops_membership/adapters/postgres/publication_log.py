@@ -40,15 +40,13 @@ _SEGMENT_HEADS: Final = sa.text("""
 _PUBLICATION: Final = sa.text("SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id")
 _NOT_VISIBLE: Final = sa.text("""
     SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND NOT shown ORDER BY number""")
-_MARK_VISIBLE: Final = sa.text("""
-    UPDATE membership.publications SET shown = true WHERE tenant_id = :tenant_id AND run_id = :run_id""")
+_MARK_VISIBLE: Final = sa.text("SELECT membership.mark_publication_visible(:tenant_id, :run_id)")
 _REPORTED_FROM: Final = sa.text("""
     SELECT announced_from FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id FOR UPDATE""")
 _REPORT_FROM: Final = sa.text("""
     UPDATE membership.publications SET announced_from = CAST(:ends AS jsonb)
     WHERE tenant_id = :tenant_id AND run_id = :run_id""")
-_MARK_REPORTED: Final = sa.text("""
-    UPDATE membership.publications SET announced = true WHERE tenant_id = :tenant_id AND run_id = :run_id""")
+_MARK_REPORTED: Final = sa.text("SELECT membership.mark_publication_reported(:tenant_id, :run_id)")
 
 
 class PostgresPublicationLog:
@@ -59,7 +57,7 @@ class PostgresPublicationLog:
 
     async def head(self, tenant_id: int) -> TenantHead:
         """See the port."""
-        async with reading(self._engine) as session:
+        async with reading(self._engine, tenant_id) as session:
             end = (await session.execute(_HEAD, {"tenant_id": tenant_id})).one_or_none()
             rows = (await session.execute(_SEGMENT_HEADS, {"tenant_id": tenant_id})).all()
         segments = {row.segment_id: _segment_head(row) for row in rows}
@@ -67,13 +65,13 @@ class PostgresPublicationLog:
 
     async def find(self, tenant_id: int, run_id: int) -> Publication | None:
         """See the port."""
-        async with reading(self._engine) as session:
+        async with reading(self._engine, tenant_id) as session:
             row = (await session.execute(_PUBLICATION, {"tenant_id": tenant_id, "run_id": run_id})).one_or_none()
         return _publication(row) if row else None
 
     async def not_visible(self, tenant_id: int) -> Sequence[Publication]:
         """See the port."""
-        async with reading(self._engine) as session:
+        async with reading(self._engine, tenant_id) as session:
             rows = (await session.execute(_NOT_VISIBLE, {"tenant_id": tenant_id})).all()
         return [_publication(row) for row in rows]
 
@@ -88,7 +86,7 @@ class PostgresPublicationLog:
             "at": publication.at,
             "is_complete": publication.is_complete,
         }
-        async with transaction(self._engine) as session:
+        async with transaction(self._engine, tenant_id) as session:
             fence = await session.scalar(_HOLD_FENCE, values)
             number = await session.scalar(_MOVE_HEAD, values) if fence is not None else None
             if number is None:
@@ -109,7 +107,7 @@ class PostgresPublicationLog:
     async def begin_reporting(self, tenant_id: int, run_id: int, ends: Mapping[int, int]) -> Mapping[int, int] | None:
         """See the port."""
         key = {"tenant_id": tenant_id, "run_id": run_id}
-        async with transaction(self._engine) as session:
+        async with transaction(self._engine, tenant_id) as session:
             before = await session.scalar(_REPORTED_FROM, key)
             if before is None:
                 await session.execute(_REPORT_FROM, {**key, "ends": json.dumps(ends)})

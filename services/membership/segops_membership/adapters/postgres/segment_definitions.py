@@ -48,27 +48,29 @@ class PostgresSegmentDefinitions:
             }
             for change in changes
         ]
-        async with transaction(self._engine) as session:
+        async with transaction(self._engine, {change.tenant_id for change in changes}) as session:
             for value in values:
                 await session.execute(_APPLY, value)
 
     async def find(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
         """See the port."""
-        rows = await self._rows(_CURRENT, {"tenant_id": tenant_id, "segment_id": segment_id})
+        rows = await self._rows(tenant_id, _CURRENT, {"tenant_id": tenant_id, "segment_id": segment_id})
         return _definition(rows[0]) if rows else None
 
     async def of_tenant(self, tenant_id: int) -> Mapping[int, SegmentDefinition]:
         """See the port."""
-        rows = await self._rows(_OF_TENANT, {"tenant_id": tenant_id})
+        rows = await self._rows(tenant_id, _OF_TENANT, {"tenant_id": tenant_id})
         return {row.segment_id: _definition(row) for row in rows}
 
     async def owner(self, tenant_ids: Collection[int], segment_id: int) -> int | None:
         """See the port."""
-        rows = await self._rows(_OWNER, {"tenant_ids": sorted(tenant_ids), "segment_id": segment_id})
+        rows = await self._rows(tenant_ids, _OWNER, {"tenant_ids": sorted(tenant_ids), "segment_id": segment_id})
         return int(rows[0].tenant_id) if rows else None
 
-    async def _rows(self, query: sa.TextClause, values: Mapping[str, object]) -> Sequence[sa.Row[Any]]:
-        async with reading(self._engine) as session:
+    async def _rows(
+        self, tenants: int | Collection[int], query: sa.TextClause, values: Mapping[str, object]
+    ) -> Sequence[sa.Row[Any]]:
+        async with reading(self._engine, tenants) as session:
             return (await session.execute(query, values)).all()
 
 

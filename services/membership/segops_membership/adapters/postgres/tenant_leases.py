@@ -12,19 +12,9 @@ from segops_membership.adapters.postgres.sessions import single_statement
 from segops_membership.ports.tenant_leases import LeaseLost, LeaseTaken
 
 # Only the database's clock decides when a lease expires: workers' clocks may differ.
-_ACQUIRE: Final = sa.text("""
-    INSERT INTO membership.tenant_leases AS l (tenant_id, fence, holder, expires_at)
-    VALUES (:tenant_id, 1, :holder, clock_timestamp() + :ttl)
-    ON CONFLICT (tenant_id) DO UPDATE
-    SET fence = l.fence + 1, holder = excluded.holder, expires_at = excluded.expires_at
-    WHERE l.expires_at <= clock_timestamp()
-    RETURNING fence""")
-_RENEW: Final = sa.text("""
-    UPDATE membership.tenant_leases SET expires_at = clock_timestamp() + :ttl
-    WHERE tenant_id = :tenant_id AND fence = :fence RETURNING fence""")
-_RELEASE: Final = sa.text("""
-    UPDATE membership.tenant_leases SET expires_at = clock_timestamp()
-    WHERE tenant_id = :tenant_id AND fence = :fence""")
+_ACQUIRE: Final = sa.text("SELECT membership.acquire_lease(:tenant_id, :holder, :ttl)")
+_RENEW: Final = sa.text("SELECT membership.renew_lease(:tenant_id, :fence, :ttl)")
+_RELEASE: Final = sa.text("SELECT membership.release_lease(:tenant_id, :fence)")
 
 
 class PostgresTenantLeases:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -16,6 +17,8 @@ from segops_common.telemetry.tracing import current_traceparent
 from segops_segments.adapters.postgres.sessions import SessionWrites
 from segops_segments.adapters.postgres.tables import outbox, outbox_tenants
 from segops_segments.ports.outbox import OutboxMessage, TopicName
+
+RELAY: Final = "segops_segments_relay"
 
 
 class OutboxWrites(SessionWrites):
@@ -32,18 +35,18 @@ class OutboxWrites(SessionWrites):
 
     async def recall_job(self, tenant_id: int, message_id: int) -> bool:
         own = (outbox.c.tenant_id == tenant_id, outbox.c.id == message_id, sa.not_(outbox.c.claimed))
-        deleted = await self._session.execute(sa.delete(outbox).where(*own).returning(outbox.c.id))
+        deleted = await self._execute(tenant_id, sa.delete(outbox).where(*own).returning(outbox.c.id))
         return deleted.scalar_one_or_none() is not None
 
     async def _put(self, tenant_id: int, topic: TopicName, value: bytes) -> int:
-        await self._session.execute(insert(outbox_tenants).values(tenant_id=tenant_id).on_conflict_do_nothing())
+        await self._execute(tenant_id, insert(outbox_tenants).values(tenant_id=tenant_id).on_conflict_do_nothing())
         message = {
             "tenant_id": tenant_id,
             "topic": topic,
             "value": value + b"\n",
             "traceparent": current_traceparent(),
         }
-        inserted = await self._session.execute(sa.insert(outbox).values(message).returning(outbox.c.id))
+        inserted = await self._execute(tenant_id, sa.insert(outbox).values(message).returning(outbox.c.id))
         message_id: int = inserted.scalar_one()
         return message_id
 
@@ -78,7 +81,7 @@ class PostgresOutbox:
     @asynccontextmanager
     async def claim(self, limit: int) -> AsyncIterator[PostgresClaim]:
         await self._mark_claimed(limit)
-        async with write_session(self._engine) as session:
+        async with self._relaying() as session:
             tenants = await _lock_tenants(session, sa.and_(outbox.c.sent_at.is_(None), outbox.c.claimed))
             query = (
                 sa.select(outbox.c.id, outbox.c.tenant_id, outbox.c.topic, outbox.c.value, outbox.c.traceparent)
@@ -90,12 +93,18 @@ class PostgresOutbox:
             yield PostgresClaim(session, [OutboxMessage(**row) for row in rows])
 
     async def delete_sent(self, before: datetime) -> int:
-        async with write_session(self._engine) as session:
+        async with self._relaying() as session:
             deleted = await session.execute(sa.delete(outbox).where(outbox.c.sent_at < before).returning(outbox.c.id))
             return len(deleted.all())
 
-    async def _mark_claimed(self, limit: int) -> None:
+    @asynccontextmanager
+    async def _relaying(self) -> AsyncIterator[WriteSession]:
         async with write_session(self._engine) as session:
+            await session.enter_role(RELAY)
+            yield session
+
+    async def _mark_claimed(self, limit: int) -> None:
+        async with self._relaying() as session:
             tenants = await _lock_tenants(session, sa.and_(outbox.c.sent_at.is_(None), sa.not_(outbox.c.claimed)))
             if not tenants:
                 return

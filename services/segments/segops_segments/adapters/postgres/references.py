@@ -23,7 +23,7 @@ class ReferenceReads(SessionReads):
     async def find_referrers(self, tenant_id: int, segment_id: int) -> Collection[int]:
         reached = _reach(tenant_id, (segment_id,), start=_edges.refers_to, end=_edges.segment_id)
         query = sa.select(reached.c.id).where(reached.c.id != segment_id)
-        return (await self._session.execute(query)).scalars().all()
+        return (await self._execute(tenant_id, query)).scalars().all()
 
     async def reference_graph(self, tenant_id: int, segment_ids: Collection[int]) -> Graph:
         refers_to = (
@@ -37,12 +37,12 @@ class ReferenceReads(SessionReads):
             sa.func.array(refers_to.scalar_subquery()).label("refers_to"),
         )
         query = sa.select(*columns).where(_is_reachable(tenant_id, segment_ids))
-        rows = (await self._session.execute(query)).mappings()
+        rows = (await self._execute(tenant_id, query)).mappings()
         return {row["id"]: Node(frozenset(row["refers_to"]), row["definition_bytes"]) for row in rows}
 
     async def list_reachable(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Segment]:
         query = select_shown_segments().where(_is_reachable(tenant_id, segment_ids)).order_by(segments.c.id)
-        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+        return [segment_of(row) for row in (await self._execute(tenant_id, query)).mappings()]
 
 
 def select_shown_segments() -> sa.Select[Any]:

@@ -20,7 +20,7 @@ class RunReads(SessionReads):
 
     async def find_run(self, tenant_id: int, run_id: int) -> Run | None:
         query = sa.select(runs).where(runs.c.tenant_id == tenant_id, runs.c.id == run_id)
-        matches = runs_of((await self._session.execute(query)).mappings())
+        matches = runs_of((await self._execute(tenant_id, query)).mappings())
         return matches[0] if matches else None
 
     async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[RunPart]:
@@ -30,7 +30,7 @@ class RunReads(SessionReads):
             .order_by(runs.c.id.desc())
             .limit(limit)
         )
-        return [part_of(row) for row in (await self._session.execute(query)).mappings()]
+        return [part_of(row) for row in (await self._execute(tenant_id, query)).mappings()]
 
     async def served_run(self, tenant_id: int, segment_id: int) -> RunPart | None:
         return await self._newest_part(tenant_id, segment_id, SERVED)
@@ -45,7 +45,7 @@ class RunReads(SessionReads):
             .order_by(runs.c.id.desc())
             .limit(1)
         )
-        row = (await self._session.execute(query)).mappings().one_or_none()
+        row = (await self._execute(tenant_id, query)).mappings().one_or_none()
         return None if row is None else part_of(row)
 
 
@@ -53,11 +53,11 @@ class RunWrites(SessionWrites, RunReads):
     """See the port `RunWriter`."""
 
     async def add_run(self, tenant_id: int, request: RunRequest, versions: Mapping[int, int]) -> Run:
-        run_id = (await self._session.execute(_NEXT_RUN_ID)).scalar_one()
+        run_id = (await self._execute(tenant_id, _NEXT_RUN_ID)).scalar_one()
         run = Run.queue(run_id, tenant_id, request, versions)
         key = {"id": run_id, "tenant_id": tenant_id}
         rows = [key | {"segment_id": part.segment_id} | part_values(part) for part in run.parts]
-        await self._session.execute(sa.insert(runs), rows)
+        await self._execute(tenant_id, sa.insert(runs), rows)
         return run
 
     async def save_run(self, tenant_id: int, before: Run, after: Run) -> None:
@@ -70,7 +70,7 @@ class RunWrites(SessionWrites, RunReads):
             {"key_tenant": tenant_id, "key_run": part.run_id, "key_segment": part.segment_id, **part_values(part)}
             for part in changed
         ]
-        await self._session.execute(sa.update(runs).where(*own), rows)
+        await self._execute(tenant_id, sa.update(runs).where(*own), rows)
 
     async def queued_runs(self, tenant_id: int, segment_ids: Collection[int]) -> Sequence[Run]:
         queued = (
@@ -79,4 +79,4 @@ class RunWrites(SessionWrites, RunReads):
             .where(runs.c.state == "queued", sa.not_(runs.c.fixed))
         )
         query = sa.select(runs).where(runs.c.tenant_id == tenant_id, runs.c.id.in_(queued)).order_by(runs.c.id)
-        return runs_of((await self._session.execute(query)).mappings())
+        return runs_of((await self._execute(tenant_id, query)).mappings())

@@ -25,7 +25,7 @@ class SegmentReads(SessionReads):
         query = select_shown_segments().where(
             segments.c.tenant_id.in_(tenants), segments.c.id == segment_id, segments.c.deleted_at.is_(None)
         )
-        row = (await self._session.execute(query)).mappings().one_or_none()
+        row = (await self._execute(tenants, query)).mappings().one_or_none()
         return None if row is None else segment_of(row)
 
     async def list_segments(
@@ -38,17 +38,17 @@ class SegmentReads(SessionReads):
             .order_by(segments.c.id)
             .limit(limit)
         )
-        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+        return [segment_of(row) for row in (await self._execute(tenants, query)).mappings()]
 
     async def due_segments(self, tenant_id: int, not_after: datetime, limit: int) -> Sequence[Segment]:
         own = (segments.c.tenant_id == tenant_id, is_due(not_after))
         query = select_shown_segments().where(*own).order_by(segments.c.id).limit(limit)
-        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+        return [segment_of(row) for row in (await self._execute(tenant_id, query)).mappings()]
 
     async def incomplete_segments(self, tenant_id: int, limit: int) -> Sequence[Segment]:
         own = (segments.c.tenant_id == tenant_id, must_be_repeated())
         query = select_shown_segments().where(*own).order_by(segments.c.id).limit(limit)
-        return [segment_of(row) for row in (await self._session.execute(query)).mappings()]
+        return [segment_of(row) for row in (await self._execute(tenant_id, query)).mappings()]
 
     async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
         query = (
@@ -62,7 +62,7 @@ class SegmentReads(SessionReads):
             .order_by(segments.c.id)
             .limit(limit)
         )
-        return (await self._session.execute(query)).scalars().all()
+        return (await self._execute(tenant_id, query)).scalars().all()
 
 
 class SegmentWrites(SessionWrites, SegmentReads):
@@ -78,7 +78,7 @@ class SegmentWrites(SessionWrites, SegmentReads):
             "updated_at": at,
         }
         try:
-            inserted = await self._session.execute(sa.insert(segments).values(values).returning(segments))
+            inserted = await self._execute(tenant_id, sa.insert(segments).values(values).returning(segments))
         except IntegrityError as error:
             raise NameTaken from error
         segment = segment_of(inserted.mappings().one())
@@ -94,19 +94,19 @@ class SegmentWrites(SessionWrites, SegmentReads):
             "list_size": segment.list_size,
         }
         try:
-            await self._session.execute(sa.update(segments).where(*own).values(values))
+            await self._execute(tenant_id, sa.update(segments).where(*own).values(values))
         except IntegrityError as error:
             raise NameTaken from error
         await self._write_references(tenant_id, segment.id, segment.references)
 
     async def delete_segment(self, tenant_id: int, segment_id: int, at: datetime) -> None:
         own = (segments.c.tenant_id == tenant_id, segments.c.id == segment_id)
-        await self._session.execute(sa.update(segments).where(*own).values(deleted_at=at))
+        await self._execute(tenant_id, sa.update(segments).where(*own).values(deleted_at=at))
         await self._write_references(tenant_id, segment_id, ())
 
     async def _write_references(self, tenant_id: int, segment_id: int, refers_to: Collection[int]) -> None:
         edges = segment_references.c
         own = (edges.tenant_id == tenant_id, edges.segment_id == segment_id)
-        await self._session.execute(sa.delete(segment_references).where(*own))
+        await self._execute(tenant_id, sa.delete(segment_references).where(*own))
         if refers_to:
-            await self._session.execute(sa.insert(segment_references), edge_rows(tenant_id, segment_id, refers_to))
+            await self._execute(tenant_id, sa.insert(segment_references), edge_rows(tenant_id, segment_id, refers_to))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,6 +21,10 @@ from segops_segments.adapters.postgres.segments import SegmentReads, SegmentWrit
 from segops_segments.adapters.postgres.tables import outbox, runs, segments
 from segops_segments.adapters.postgres.versions import VersionReads, VersionWrites
 from segops_segments.domain.run import RunPart
+
+# Roles that read rows of all tenants, see `deploy/postgres/roles.sql`.
+SCHEDULER: Final = "segops_segments_scheduler"
+SWEEPER: Final = "segops_segments_sweeper"
 
 
 class PostgresReadUnit(SegmentReads, VersionReads, ReferenceReads, RunReads):
@@ -44,6 +49,7 @@ class PostgresStore:
     @asynccontextmanager
     async def writing(self, tenant_id: int) -> AsyncIterator[PostgresWriteUnit]:
         async with write_session(self._engine) as session:
+            await session.enter_tenants(tenant_id)
             # Ids are drawn under the lock, so they ascend in the order in which the tenant's transactions commit.
             lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"segops.segments:{tenant_id}", 0))
             await session.execute(sa.select(lock))
@@ -52,16 +58,19 @@ class PostgresStore:
     async def find_parts(self, keys: Collection[tuple[int, int]]) -> Sequence[RunPart]:
         query = sa.select(runs).where(sa.tuple_(runs.c.tenant_id, runs.c.id).in_(list(keys)))
         async with read_session(self._engine) as session:
+            await session.enter_tenants({tenant_id for tenant_id, _ in keys})
             return [part_of(row) for row in (await session.execute(query)).mappings()]
 
     async def due_tenants(self, not_after: datetime, limit: int) -> Sequence[int]:
         query = sa.select(segments.c.tenant_id).where(is_due(not_after)).distinct().limit(limit)
         async with read_session(self._engine) as session:
+            await session.enter_role(SCHEDULER)
             return (await session.execute(query)).scalars().all()
 
     async def incomplete_tenants(self, limit: int) -> Sequence[int]:
         query = sa.select(segments.c.tenant_id).where(must_be_repeated()).distinct().limit(limit)
         async with read_session(self._engine) as session:
+            await session.enter_role(SCHEDULER)
             return (await session.execute(query)).scalars().all()
 
     async def silent_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
@@ -74,4 +83,5 @@ class PostgresStore:
             .limit(limit)
         )
         async with read_session(self._engine) as session:
+            await session.enter_role(SWEEPER)
             return [(row.tenant_id, row.id) for row in await session.execute(query)]

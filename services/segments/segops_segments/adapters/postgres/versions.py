@@ -20,18 +20,18 @@ class VersionReads(SessionReads):
     async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
         own = (versions.c.tenant_id == tenant_id, versions.c.segment_id == segment_id, versions.c.number < before)
         query = sa.select(versions).where(*own).order_by(versions.c.number.desc()).limit(limit)
-        return [version_of(row) for row in (await self._session.execute(query)).mappings()]
+        return [version_of(row) for row in (await self._execute(tenant_id, query)).mappings()]
 
     async def newest_versions(self, tenant_id: int, at_most: Mapping[int, int]) -> Mapping[int, Version]:
         query = _select_newest_versions(tenant_id, at_most)
-        return {row["segment_id"]: version_of(row) for row in (await self._session.execute(query)).mappings()}
+        return {row["segment_id"]: version_of(row) for row in (await self._execute(tenant_id, query)).mappings()}
 
 
 class VersionWrites(SessionWrites, VersionReads):
     """See the port `VersionWriter`."""
 
     async def add_version(self, tenant_id: int, version: Version) -> None:
-        await self._session.execute(sa.insert(versions).values(version_values(tenant_id, version)))
+        await self._execute(tenant_id, sa.insert(versions).values(version_values(tenant_id, version)))
 
 
 def _select_newest_versions(tenant_id: int, at_most: Mapping[int, int]) -> sa.Select[Any]:
