@@ -46,7 +46,6 @@ from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import (
     PREVIEW_INGEST_WAIT_S,
     PREVIEW_LISTS_WAIT_S,
-    PREVIEW_TIMEOUT_S,
     Previews,
 )
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
@@ -192,7 +191,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             evaluation=ClickHouseEvaluation(
                 clickhouse=clickhouse,
                 memory_bytes=self._settings.evaluation_memory_bytes,
-                timeout_s=PREVIEW_TIMEOUT_S,
+                timeout_s=self.request_budget_s,
             ),
             clock=self._clock,
         )
@@ -205,18 +204,29 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             ),
             lookup=lookup,
             previews=Previews(
-                definitions=definitions, lists=lists, snapshots=snapshots, profiles=profiles, admission=admission
+                definitions=definitions,
+                lists=lists,
+                snapshots=snapshots,
+                profiles=profiles,
+                admission=admission,
+                timeout_s=self._analysis_timeout_s,
             ),
             overlaps=Overlaps(
                 definitions=definitions,
                 publications=PostgresPublicationLog(engine=engine),
                 results=ClickHouseRunResults(clickhouse=clickhouse),
                 admission=admission,
+                timeout_s=self._analysis_timeout_s,
             ),
             observed=ClickHouseObservedEvents(clickhouse=clickhouse),
             profile_events=ClickHouseProfileEvents(clickhouse=clickhouse),
             service_token=self._service_token,
         )
+
+    @property
+    def _analysis_timeout_s(self) -> float:
+        """Shorter than the budget of the request, so that the response says what to do."""
+        return self.request_budget_s - 1
 
     def _numbering(self, leases: LeaseHolder, engine: AsyncEngine, clickhouse: ClickHouse) -> ProfileNumbering:
         return ProfileNumbering(

@@ -17,7 +17,7 @@ from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.overlaps import Overlaps
-from segops_membership.service.analysis.previews import PREVIEW_TIMEOUT_S, Previews
+from segops_membership.service.analysis.previews import Previews
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
 from segops_membership.service.profile_numbering import ProfileNumbering
@@ -29,9 +29,7 @@ from tests.integration.membership.harness import MembershipHarness, explain_on
 SERVICE_TOKEN = "service"
 
 
-def use_cases_of(
-    harness: MembershipHarness, *, admission: Admission | None = None, timeout_s: float = PREVIEW_TIMEOUT_S
-) -> UseCases:
+def use_cases_of(harness: MembershipHarness, *, admission: Admission | None = None, timeout_s: float = 60) -> UseCases:
     """Return the use cases of a new API process, whose cache is empty."""
     clock = SystemClock()
     definitions = PostgresSegmentDefinitions(engine=harness.engine)

@@ -103,6 +103,27 @@ async def test_statements_of_one_client_run_side_by_side(clickhouse: ClickHouse)
     assert SystemClock().monotonic() - started < 9
 
 
+@pytest.mark.parametrize("how", ["cancelled", "timed out"])
+async def test_a_statement_ends_in_the_engine_with_its_caller(clickhouse: ClickHouse, how: str) -> None:
+    mark = f"slow_{secrets.token_hex(6)}"
+    slow = f"SELECT count() AS {mark} FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
+
+    async def running() -> bool:
+        sql = "SELECT count() FROM system.processes WHERE query LIKE {mark:String} AND query NOT LIKE '%processes%'"
+        return bool((await clickhouse.query(sql, {"mark": f"%{mark}%"})).rows[0][0])
+
+    call = asyncio.create_task(clickhouse.query(slow, timeout_s=600 if how == "cancelled" else 2))
+    async with asyncio.timeout(60):
+        while not await running():
+            await asyncio.sleep(0.02)
+        if how == "cancelled":
+            call.cancel()
+        with pytest.raises(asyncio.CancelledError if how == "cancelled" else ClickHouseUnavailable):
+            await call
+        while await running():
+            await asyncio.sleep(0.02)
+
+
 async def test_a_time_out_does_not_spoil_the_client(clickhouse: ClickHouse) -> None:
     with pytest.raises(ClickHouseUnavailable):
         await clickhouse.query("SELECT sleep(2)", timeout_s=0.2)

@@ -8,6 +8,8 @@ import pytest
 from segops_local.errors import LocalError
 from segops_local.gateway.nginx import load_routes, program, render
 from segops_local.gateway.problem_pages import REFUSALS
+from segops_local.state.folder import StateFolder
+from segops_local.supervisor.services import Addresses, environment
 from segops_segments.service.run_stream import MAX_SUBSCRIBERS
 
 UPSTREAMS = {"auth": 1, "ingest": 2, "membership": 3, "segments": 4, "status": 5}
@@ -56,3 +58,15 @@ def test_every_page_that_nginx_has_is_replaced() -> None:
     assert {code for code in pages if code >= 400} - own == set()
     assert {494, 495, 496, 497} <= own
     assert all(refusal.status != 500 for refusal in REFUSALS if refusal.codes != (500,))
+
+
+def test_services_are_given_the_time_after_which_the_gateway_gives_up(tmp_path: Path) -> None:
+    table = load_routes()
+    addresses = Addresses(
+        postgres={}, redis={"ingest": ""}, clickhouse={}, event_log={}, auth="http://h", membership="http://h"
+    )
+    with (state := StateFolder(tmp_path)).hold():
+        settings = environment("ingest.api", addresses=addresses, state=state, request_timeout_s=table.timeout_s)
+    assert f"proxy_read_timeout {settings['SEGOPS_REQUEST_TIMEOUT_S']}s;" in render(
+        table, port=8080, upstreams=UPSTREAMS, folder=Path("/var/lib/segops")
+    )

@@ -171,13 +171,7 @@ class MembershipInMemory:
             evaluation=self.evaluation,
             clock=self.clock,
         )
-        self.previews = Previews(
-            definitions=self.definitions,
-            lists=self.list_versions,
-            snapshots=self.snapshots,
-            profiles=self.profiles,
-            admission=self.admission,
-        )
+        self.previews = self.new_previews()
         self.overlaps = Overlaps(
             definitions=self.definitions,
             publications=self.publications,
@@ -191,6 +185,17 @@ class MembershipInMemory:
             clock=self.clock,
         )
         self.lookup = self.new_lookup()
+
+    def new_previews(self, *, timeout_s: float = 60) -> Previews:
+        """Return previews with another time limit, and the same limit of open ones."""
+        return Previews(
+            definitions=self.definitions,
+            lists=self.list_versions,
+            snapshots=self.snapshots,
+            profiles=self.profiles,
+            admission=self.admission,
+            timeout_s=timeout_s,
+        )
 
     def new_lookup(self) -> Lookup:
         """Return the lookup of another API process."""

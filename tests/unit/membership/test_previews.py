@@ -202,3 +202,40 @@ async def test_overlaps_are_those_of_published_members(membership: MembershipInM
     assert overlap.intersections == {(20, 10): 1, (20, 30): 0, (10, 30): 0}
     with pytest.raises(NotFound):
         await membership.overlaps.overlap(TENANT, [10, 99])
+
+
+def hang(membership: MembershipInMemory) -> asyncio.Event:
+    """Let evaluations never end; return the event that one has begun."""
+    begun = asyncio.Event()
+
+    async def wait_forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    membership.evaluation.before = wait_forever
+    return begun
+
+
+async def test_a_preview_that_takes_too_long_says_what_to_do_and_frees_its_slot(
+    membership: MembershipInMemory,
+) -> None:
+    hang(membership)
+    previews = membership.new_previews(timeout_s=0.05)
+    for _ in range(3):
+        with pytest.raises(Unavailable) as error:
+            await previews.preview(TENANT, LOGGED_IN, segment_id=None, as_of=NOW)
+        assert error.value.slug == "evaluation-too-slow"
+        assert "compute it" in error.value.detail
+    await membership.leases.acquire(TENANT, "another", LEASE)
+
+
+async def test_a_preview_whose_caller_has_gone_frees_its_slot(membership: MembershipInMemory) -> None:
+    for _ in range(3):
+        begun = hang(membership)
+        request = asyncio.create_task(preview(membership, LOGGED_IN))
+        await begun.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+    membership.evaluation.before = None
+    assert (await preview(membership, LOGGED_IN)).members.count == 0

@@ -44,14 +44,14 @@ async def running(behaviour: str, port: int) -> AsyncIterator[asyncio.subprocess
 
 async def hear(process: asyncio.subprocess.Process, word: str) -> None:
     assert process.stdout is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (line := await process.stdout.readline()).decode().strip() != word:
             assert line, f"the process ended before it said {word!r}"
 
 
 async def the_rest(process: asyncio.subprocess.Process) -> list[str]:
     assert process.stdout is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return (await process.stdout.read()).decode().split("\n")[:-1]
 
 

@@ -58,7 +58,7 @@ class Addresses:
     membership: str
 
 
-def environment(process: str, *, addresses: Addresses, state: StateFolder) -> dict[str, str]:
+def environment(process: str, *, addresses: Addresses, state: StateFolder, request_timeout_s: int) -> dict[str, str]:
     """Return the environment of a process, such as `ingest.sink`. It holds no address or secret that others need."""
     service = process.partition(".")[0]
     settings = {
@@ -71,6 +71,7 @@ def environment(process: str, *, addresses: Addresses, state: StateFolder) -> di
         "SEGOPS_REDIS_URL": addresses.redis[service],
         "SEGOPS_AUTH_URL": addresses.auth,
         "SEGOPS_MEMBERSHIP_URL": addresses.membership,
+        "SEGOPS_REQUEST_TIMEOUT_S": str(request_timeout_s),
         "SEGOPS_SERVICE_TOKEN": state.secret("service-token"),
         **addresses.postgres.get(process, {}),
         **addresses.clickhouse.get(process, {}),

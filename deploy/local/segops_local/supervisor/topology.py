@@ -7,7 +7,7 @@ from typing import Literal
 from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
 from segops_local.engines.clickhouse_config import DATABASE, USERS
 from segops_local.errors import LocalError
-from segops_local.gateway.nginx import Gateway, load_routes
+from segops_local.gateway.nginx import Gateway, RouteTable, load_routes
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
@@ -42,6 +42,7 @@ class Topology:
     engines: dict[str, Server] = field(init=False)
     services: dict[str, ServiceProcess] = field(default_factory=dict)
     gateway: Gateway | None = None
+    routes: RouteTable = field(default_factory=load_routes)
     ports: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +70,7 @@ class Topology:
             auth=f"http://{HOST}:{self.ports['auth.api']}",
             membership=f"http://{HOST}:{self.ports['membership.api']}",
         )
-        settings = environment(process, addresses=addresses, state=self.state)
+        settings = environment(process, addresses=addresses, state=self.state, request_timeout_s=self.routes.timeout_s)
         return {**settings, **self.options.variables(process)}
 
     def _event_log_address(self, service: str) -> str:
@@ -112,7 +113,7 @@ class Topology:
             self._supervised(service)
         upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
         self.gateway = Gateway(
-            self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=load_routes()
+            self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=self.routes
         )
         self._supervised(self.gateway)
 

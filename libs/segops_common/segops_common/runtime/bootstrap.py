@@ -24,6 +24,7 @@ from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import worker_app
 from segops_common.web.health import Check
+from segops_common.web.request.budget import MARGIN_S
 from segops_common.web.request.client_address import TrustedProxies
 from segops_common.web.server import Address, Loop, serve
 
@@ -45,6 +46,11 @@ class ServiceBootstrap(ABC, Generic[S]):
         return self._settings.log_level
 
     @property
+    def request_budget_s(self) -> float:
+        """How long a request may take, so that its response comes before the gateway gives up."""
+        return self._settings.request_timeout_s - MARGIN_S
+
+    @property
     @abstractmethod
     def migrations(self) -> Sequence[MigrationStep]:
         """The steps of the `migrate` role, in order."""
@@ -59,6 +65,7 @@ class ServiceBootstrap(ABC, Generic[S]):
 
     async def serve_api(self, app: FastAPI) -> None:
         """Serve the app until SIGTERM."""
+        app.state.request_budget_s = self.request_budget_s
         await serve(app, self._address)
 
     async def serve_worker(self, title: str, *, checks: Mapping[str, Check], loops: Sequence[Loop]) -> None:

@@ -32,6 +32,8 @@ class ServiceSettings(BaseSettings):
     """Networks of the proxies in front of the process, whose `X-Forwarded-For` counts. Without any, it never counts."""
     trusted_proxy_hops: int = Field(default=1, ge=1, le=10)
     """How many such proxies a request passes at most, one after the other."""
+    request_timeout_s: float = Field(default=15.0, ge=5)
+    """When the gateway gives up on a request. A response comes earlier, and every limit inside is shorter still."""
     redis_url: str
     service_token: SecretStr
     """The shared secret of `/internal/` routes."""

@@ -24,6 +24,8 @@ _SILENCE_S = 3_600
 """Longer than the deadline of any call: a server is silent while it computes, and the connection must stay open."""
 
 Settings = Mapping[str, str | int | float]
+# ClickHouse ends a statement whose connection is closed only when it may not write.
+_ENDS_WITH_CALLER: Settings = {"readonly": 2, "cancel_http_readonly_queries_on_client_close": 1}
 NO_SETTINGS: Settings = {}
 
 
@@ -73,9 +75,14 @@ class ClickHouse:
         settings: Settings = NO_SETTINGS,
         timeout_s: float | None = None,
     ) -> ResultSet:
-        """Return the rows of a statement with `{name:Type}` parameters. Raises ClickHouseError."""
+        """Return the rows of a statement with `{name:Type}` parameters. Raises ClickHouseError.
+
+        The statement must not write. When the call is cancelled or times out, the statement ends in ClickHouse too.
+        """
         async with self._mapped_errors(timeout_s) as client:
-            result = await client.query(sql, parameters=dict(parameters or {}), settings=dict(settings))
+            result = await client.query(
+                sql, parameters=dict(parameters or {}), settings={**settings, **_ENDS_WITH_CALLER}
+            )
         summary = result.summary
         return ResultSet(result.result_rows, int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
 

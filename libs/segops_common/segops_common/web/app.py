@@ -25,6 +25,7 @@ from segops_common.web import problems
 from segops_common.web.health import Check, Health, health_routes
 from segops_common.web.middleware import Edge
 from segops_common.web.openapi import document, operation_id
+from segops_common.web.request.budget import GATEWAY_TIMEOUT_S, MARGIN_S
 from segops_common.web.request.client_address import NO_PROXIES, TrustedProxies
 from segops_common.web.request.path_dispatch import RouteTable
 from segops_common.web.request.route import StrictRoute
@@ -101,6 +102,7 @@ def create_app(
     )
     app.state.health = Health(draining=True)
     app.state.metrics = metrics or Metrics()
+    app.state.request_budget_s = GATEWAY_TIMEOUT_S - MARGIN_S
     app.router.route_class = StrictRoute
     for router in routers:
         app.router.routes.extend(_named(router.routes))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
-from segops_common.web.request.route import takes_a_large_body
+from segops_common.web.request.route import takes_a_large_body, takes_an_upload
 from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp, Writer, WrittenSegment, actor
 from segops_segments.api.schemas.static_lists import (
     UPLOAD,
@@ -40,6 +40,7 @@ router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
     responses=problems(403, 404, 409, 412),
     openapi_extra=UPLOAD,
 )
+@takes_an_upload
 async def replace_members(
     request: Request,
     use_cases: UseCasesOfApp,
@@ -75,6 +76,7 @@ async def replace_members(
     responses=problems(403, 404, 409, 412),
     openapi_extra=UPLOAD,
 )
+@takes_an_upload
 async def add_members(
     request: Request,
     use_cases: UseCasesOfApp,

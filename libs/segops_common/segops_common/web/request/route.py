@@ -20,6 +20,7 @@ from segops_common.web.request.body import (
     read_body,
     require_json,
 )
+from segops_common.web.request.budget import while_caller_waits, within_budget
 from segops_common.web.request.query import check_query, parameters_of
 
 TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
@@ -27,12 +28,19 @@ TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
 READS_ONLY = {TAKES_IDEMPOTENCY_KEY: False}
 """For a POST that only reads: repeating it is harmless, so it accepts no Idempotency-Key."""
 _LARGE: Final = "__takes_a_large_body__"
+_UPLOAD: Final = "__takes_an_upload__"
 F = TypeVar("F", bound=Callable[..., object])
 
 
 def takes_a_large_body(endpoint: F) -> F:
     """Mark a handler whose largest legal body has thousands of values, such as a definition or a list."""
     setattr(endpoint, _LARGE, True)
+    return endpoint
+
+
+def takes_an_upload(endpoint: F) -> F:
+    """Mark a handler that reads its large body itself: it may take as long as the gateway allows for uploads."""
+    setattr(endpoint, _UPLOAD, True)
     return endpoint
 
 
@@ -65,6 +73,8 @@ class StrictRoute(APIRoute):
         self.openapi_extra = documented
         # Routes for services only read, so repeating them is harmless too.
         self.takes_idempotency_key = bool(documented.get(TAKES_IDEMPOTENCY_KEY)) and self.include_in_schema
+        # A change goes on when its caller has gone: it may have taken effect.
+        self.only_reads = not MUTATING.intersection(self.methods or ()) or not documented[TAKES_IDEMPOTENCY_KEY]
         if self.takes_idempotency_key and not self._gatekeepers and not credential_fields(endpoint):
             raise TypeError(f"{path}: the handler of anonymous callers must be marked with `identified_by`")
 
@@ -72,6 +82,11 @@ class StrictRoute(APIRoute):
     def is_anonymous(self) -> bool:
         """Whether anyone may call, without a credential."""
         return not self._gatekeepers
+
+    @property
+    def takes_an_upload(self) -> bool:
+        """Whether the handler itself reads a body that may take longer than other requests."""
+        return bool(getattr(self.endpoint, _UPLOAD, False))
 
     @property
     def body_limits(self) -> BodyLimits:
@@ -85,12 +100,19 @@ class StrictRoute(APIRoute):
         body_field = self.body_field
 
         async def strict(request: Request) -> Response:
+            if self.takes_an_upload:
+                return await admitted(request)
+            return await within_budget(admitted(request), request.app.state.request_budget_s)
+
+        async def admitted(request: Request) -> Response:
             for gatekeeper in self._gatekeepers:
                 await gatekeeper.admit(request)
             check_query(request, self.query_names)
             body = b""
             if body_field is not None:
                 body = await _read_json(request, self.body_limits, required=body_field.field_info.is_required())
+            if self.only_reads:
+                return await while_caller_waits(handler(request), request.receive)
             key = idempotency_key(request) if self.takes_idempotency_key else None
             if key is None or request.app.state.idempotency is None:
                 return await handler(request)

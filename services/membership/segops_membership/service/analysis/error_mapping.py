@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 from segops_common.core.problems import Conflict, Fault, Unavailable, ValidationFailed
 from segops_membership.domain.segment_graph import BrokenReference
@@ -11,6 +13,28 @@ from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.evaluation import QueryRefused
 from segops_membership.ports.tenant_leases import LeaseLost
 from segops_membership.service.static_lists import StaticListIncomplete
+
+ANALYSIS_TIMEOUT_S: Final = 12.0
+"""How long an evaluation may take, unless the settings say otherwise."""
+_RETRY_AFTER_S: Final = 5
+
+
+@asynccontextmanager
+async def time_limit(seconds: float) -> AsyncIterator[None]:
+    """Cancel the block after that time, and raise Unavailable (evaluation-too-slow)."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise Unavailable(
+            f"The evaluation was stopped after {seconds:g} s. Ask for fewer event types or shorter windows, or save the"
+            " definition and compute it: a run may take longer.",
+            retry_after_s=_RETRY_AFTER_S,
+            slug="evaluation-too-slow",
+        ) from error
 
 
 @contextmanager

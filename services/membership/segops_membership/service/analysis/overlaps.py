@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,10 +13,9 @@ from segops_membership.ports.publication_log import PublicationLog
 from segops_membership.ports.run_results import RunResults
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.admission import Admission
-from segops_membership.service.analysis.error_mapping import errors_mapped
+from segops_membership.service.analysis.error_mapping import ANALYSIS_TIMEOUT_S, errors_mapped, time_limit
 from segops_membership.service.analysis.segment_checks import existing
 
-_TIMEOUT_S: Final = 30
 _NO_MEMBERS: Final = BitMap()
 
 
@@ -39,7 +37,9 @@ class Overlaps:
         publications: PublicationLog,
         results: RunResults,
         admission: Admission,
+        timeout_s: float = ANALYSIS_TIMEOUT_S,
     ) -> None:
+        self._timeout_s = timeout_s
         self._definitions = definitions
         self._publications = publications
         self._results = results
@@ -48,7 +48,7 @@ class Overlaps:
     async def overlap(self, tenant_id: int, segment_ids: Sequence[int]) -> Overlap:
         """Compare the last published run of each segment. Raises NotFound, RateLimited or Unavailable."""
         with self._admission.admitted(tenant_id), errors_mapped():
-            async with asyncio.timeout(_TIMEOUT_S):
+            async with time_limit(self._timeout_s):
                 published = await self._published(tenant_id, segment_ids)
         members = {segment_id: published.get(segment_id, _NO_MEMBERS) for segment_id in segment_ids}
         return Overlap(

@@ -24,19 +24,16 @@ from segops_membership.ports.evaluation import Query
 from segops_membership.ports.profiles import Profiles
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.admission import Admission
-from segops_membership.service.analysis.error_mapping import errors_mapped
+from segops_membership.service.analysis.error_mapping import ANALYSIS_TIMEOUT_S, errors_mapped, time_limit
 from segops_membership.service.analysis.segment_checks import check_references, existing
 from segops_membership.service.analysis.snapshots import Reading, Snapshots
 from segops_membership.service.static_lists import StaticListVersions
 
 SAMPLE_SIZE: Final = 10
-PREVIEW_TIMEOUT_S: Final = 30
-"""Limit of each statement in the warehouse."""
 PREVIEW_INGEST_WAIT_S: Final = 4.0
 """How long to wait until acknowledged events are stored. Then the preview goes on, and says that it is incomplete."""
 PREVIEW_LISTS_WAIT_S: Final = 2.0
 """How long to wait for the list of a static segment that was changed just now."""
-_TOTAL_TIMEOUT_S: Final = 50
 _UNSAVED: Final = 0
 """No segment has this id; it seeds the samples of a definition without a segment."""
 
@@ -85,7 +82,7 @@ class Plan:
 
 
 class Previews:
-    """The use cases of the preview, SQL and plan routes."""
+    """The use cases of the preview, SQL and plan routes. An evaluation may take `timeout_s`."""
 
     def __init__(
         self,
@@ -95,7 +92,9 @@ class Previews:
         snapshots: Snapshots,
         profiles: Profiles,
         admission: Admission,
+        timeout_s: float = ANALYSIS_TIMEOUT_S,
     ) -> None:
+        self._timeout_s = timeout_s
         self._definitions = definitions
         self._lists = lists
         self._snapshots = snapshots
@@ -107,7 +106,7 @@ class Previews:
     ) -> Preview:
         """Evaluate the definition. Raises Conflict, RateLimited, Unavailable or ValidationFailed."""
         with self._admission.admitted(tenant_id), errors_mapped():
-            async with asyncio.timeout(_TOTAL_TIMEOUT_S):
+            async with time_limit(self._timeout_s):
                 as_of_ms, expression = await self._compiled(tenant_id, definition, segment_id, as_of)
                 reading = await self._snapshots.read(tenant_id, predicates_of(expression), as_of_ms)
                 return await self._preview(tenant_id, definition, expression, reading)
@@ -150,7 +149,7 @@ class Previews:
         with errors_mapped():
             tenant_id = existing(await self._definitions.owner(tenant_ids, segment_id))
         with self._admission.admitted(tenant_id), errors_mapped():
-            async with asyncio.timeout(_TOTAL_TIMEOUT_S):
+            async with time_limit(self._timeout_s):
                 return await self._plan(tenant_id, segment_id, definition, base, as_of)
 
     async def _preview(self, tenant_id: int, definition: Group, expression: Expression, reading: Reading) -> Preview:
