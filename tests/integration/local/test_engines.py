@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from segops_common.stores.clickhouse import ClickHouse
 from segops_local.engines import ClickHouseEngine, PostgresEngine, ValkeyEngine
 from segops_local.errors import LocalError
-from segops_local.processes.identity import Identity, unprivileged
+from segops_local.processes.identity import Identity, named, settle
 from segops_local.processes.process import child_setup
 from segops_local.state.ports import free_port
 
@@ -31,6 +31,7 @@ LIFE = """
 import asyncio, sys
 from pathlib import Path
 from urllib.parse import urlsplit
+import base64
 import aiokafka, aiokafka.admin, asyncpg, redis.asyncio
 from segops_local import engines
 from segops_local.processes.probe import http
@@ -54,7 +55,8 @@ async def valkey(url, write):
 
 async def clickhouse(url, write):
     address = urlsplit(url)
-    headers = {"X-ClickHouse-User": address.username, "X-ClickHouse-Key": address.password}
+    credentials = base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
+    headers = {"Authorization": f"Basic {credentials}"}
     async def run(sql):
         path = "/?database=segops"
         answer = await http("POST", address.hostname, address.port, path, body=sql.encode(), headers=headers, timeout_s=30)
@@ -127,7 +129,7 @@ asyncio.run(main())
 def identity_of(user: User, folder: Path) -> Identity | None:
     """Return None for the user of the tests. As root, return a user who can reach the interpreter, this file and the folder."""
     return (
-        unprivileged((Path(sys.executable).resolve().parent, Path(__file__).parent, folder))
+        named(settle(folder, (Path(sys.executable).resolve().parent, Path(__file__).parent)))
         if user == "an ordinary user"
         else None
     )
@@ -213,7 +215,7 @@ async def test_postgres_starts_despite_a_pid_file_of_another_process(tmp_path: P
     pid_file = tmp_path / "data" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     engine.kill()
-    stranger = await asyncio.create_subprocess_exec("sleep", "60", preexec_fn=child_setup(unprivileged((tmp_path,))))
+    stranger = await asyncio.create_subprocess_exec("sleep", "60", preexec_fn=child_setup(settle(tmp_path, ())))
     try:
         pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
         await engine.start()

@@ -19,7 +19,7 @@ SECRETS: Mapping[str, Read] = {
     "clickhouse/passwords.json": lambda root: ClickHouseEngine(root / "clickhouse", 1).url,
     "valkey/passwords.json": lambda root: ValkeyEngine(root / "valkey", 1).url,
 }
-DATA = ("postgres/data/PG_VERSION", "clickhouse/data/metadata/segops.sql", "valkey/users.acl", f"postgres/{MIGRATED}")
+DATA = ("postgres/data/PG_VERSION", "clickhouse/config/users.xml", "valkey/users.acl", f"postgres/{MIGRATED}")
 
 
 def _truncate(file: Path) -> None:

@@ -14,6 +14,7 @@ from segops_local.engines.clickhouse_config import DATABASE, OWNER, USERS, write
 from segops_local.engines.clickhouse_repair import forget_tokens_without_parts
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
+from segops_local.processes.identity import give
 from segops_local.processes.probe import http
 from segops_local.processes.process import Command
 from segops_local.processes.server import Server
@@ -50,16 +51,24 @@ class ClickHouseEngine(Server):
             reason = answer.body.decode(errors="replace").strip()[:300]
             raise LocalError(f"ClickHouse did not create its database in {self.state_dir}: {reason} (log: {self.log}).")
 
+    def programs(self) -> tuple[Path, ...]:
+        return (Path(sys.prefix), Path(sys.executable), _library().parent, Path(clickhouse_host.__file__).parent)
+
     def prepare(self) -> None:
         self._refuse_a_second_server()
         try:
-            self._data.mkdir(mode=0o700, exist_ok=True)
+            self._data.mkdir(mode=0o700)
+            give(self._data, self.identity)
+        except FileExistsError:
+            if not self._data.is_dir():
+                raise LocalError(self._refusal(f"{self._data} is not a folder")) from None
         except OSError as error:
             raise LocalError(self._refusal(f"{self._data}: {error.strerror}")) from error
         forget_tokens_without_parts(self._data)
 
     def command(self, port: int) -> Command:
         write_config(self._config, data=self._data, port=port, passwords=self._passwords())
+        give(self._config, self.identity)
         return Command(
             argv=[
                 sys.executable,
@@ -73,14 +82,16 @@ class ClickHouseEngine(Server):
             environment=child_environment(),
             log=self.log,
             folder=self._config,
+            identity=self.identity,
         )
 
     async def answers(self) -> bool:
         return (await http("GET", HOST, self.port, "/ping")).status == 200
 
     def _passwords(self) -> Mapping[str, str]:
+        # A folder from before there were users has no configuration yet.
         names = [user.name for user in USERS]
-        return kept_passwords(self.state_dir / "passwords.json", names, in_use=(self._data / "metadata").exists())
+        return kept_passwords(self.state_dir / "passwords.json", names, in_use=(self._config / "users.xml").exists())
 
     def _refuse_a_second_server(self) -> None:
         """Raise LocalError when a server runs on the data: it locks its status file as long as it runs."""

@@ -75,6 +75,7 @@ class KafkaEngine(Server):
 
     def prepare(self) -> None:
         fetch()
+        self.state_dir.chmod(0o700)
         (self.state_dir / "log4j2.properties").write_text(_LOGGING)
         if not (self._data / "meta.properties").exists():
             self._format()

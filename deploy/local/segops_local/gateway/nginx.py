@@ -1,26 +1,25 @@
 """The gateway: nginx, configured from the route table that all deployments share."""
 
-import grp
 import importlib.util
 import json
-import os
 import platform
-import pwd
 import re
 import resource
 import signal
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segops_local.errors import LocalError
 from segops_local.gateway import problem_pages
 from segops_local.processes.host import child_environment, find_program
+from segops_local.processes.identity import NET_BIND_SERVICE, Identity, give
 from segops_local.processes.probe import http
 from segops_local.processes.process import Command
 from segops_local.processes.server import Server
 from segops_local.state.ports import HOST
+from segops_local.state.secrets import write_private
 
 _FOLDER = Path(__file__).resolve().parents[3] / "gateway"
 _STATUS = "status"
@@ -89,17 +88,27 @@ class Gateway(Server):
     def url(self) -> str:
         return f"http://{self.address(self.port)}"
 
+    def programs(self) -> tuple[Path, ...]:
+        return (program(),)
+
     def command(self, port: int) -> Command:
         config = self.state_dir / "nginx.conf"
-        config.write_text(render(self._table, port=port, upstreams=self._upstreams, folder=self.state_dir))
+        write_private(config, render(self._table, port=port, upstreams=self._upstreams, folder=self.state_dir))
+        give(config, self.identity)
         return Command(
             argv=[str(program()), "-p", f"{self.state_dir}/", "-e", "stderr", "-c", str(config)],
             environment=child_environment(),
             log=self.log,
             folder=self.state_dir,
+            identity=self._identity_for(port),
             stop_signal=signal.SIGQUIT,  # finishes open requests
             stop_timeout_s=self._table.timeout_s + 1.0,
         )
+
+    def _identity_for(self, port: int) -> Identity | None:
+        if self.identity is None or port >= 1024:
+            return self.identity
+        return replace(self.identity, capabilities=(*self.identity.capabilities, NET_BIND_SERVICE))
 
     async def answers(self) -> bool:
         return (await http("GET", HOST, self.port, "/healthz")).status == 200
@@ -111,7 +120,6 @@ def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder
     if absent:
         raise LocalError(f"The route table names services without a port: {', '.join(absent)}.")
     values = {
-        "user": _user(),
         "folder": _quoted(folder),
         "access_log": _quoted(folder / "access.log"),
         "listen": f"{HOST}:{port}",
@@ -175,17 +183,6 @@ def _connections() -> int:
     """Return how many connections the worker may have: each takes a file descriptor."""
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _CONNECTIONS if allowed == resource.RLIM_INFINITY else min(_CONNECTIONS, allowed // 2)
-
-
-def _user() -> str:
-    """Return the directive that names an ordinary user for nginx's worker. Empty unless root, when nginx must not have it."""
-    if os.geteuid() != 0:
-        return ""
-    try:
-        entry = pwd.getpwnam("nobody")
-        return f"user {entry.pw_name} {grp.getgrgid(entry.pw_gid).gr_name};"
-    except KeyError:
-        return f"user {pwd.getpwuid(0).pw_name};"
 
 
 def _quoted(path: Path) -> str:

@@ -1,14 +1,22 @@
-"""PostgreSQL refuses to run as root: the ordinary user that runs it instead, and the capabilities that user needs."""
+"""Started by root, each engine runs as a user of its own, which owns its folder and has the capabilities that it needs."""
 
 import ctypes
 import os
 import pwd
+import secrets
 import sys
-from dataclasses import dataclass
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segops_local.errors import LocalError
 
+# No distribution and no systemd gives these numbers away; they need no entry in /etc/passwd.
+_UIDS = range(60_600, 61_184)
+_settling = threading.Lock()
+_chosen: defaultdict[Path, set[int]] = defaultdict(set)
+NET_BIND_SERVICE = 10
 _DAC_OVERRIDE, _DAC_READ_SEARCH, _SETPCAP = 1, 2, 8
 _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 28, 47, 2
 _NO_SETUID_FIXUP = 4
@@ -24,32 +32,78 @@ class Identity:
     capabilities: tuple[int, ...] = ()
 
 
-def unprivileged(reaches: tuple[Path, ...]) -> Identity | None:
-    """Return the user that should run a server that refuses root; see `choose`."""
-    return choose(reaches, effective_uid=os.geteuid(), grantable=_grantable())
+def settle(folder: Path, programs: tuple[Path, ...]) -> Identity | None:
+    """Close the folder to others. As root, give it to a user of its own, and return that user; see `choose`."""
+    folder.chmod(0o700)
+    with _settling:
+        identity = choose(folder, programs, effective_uid=os.geteuid(), grantable=_grantable())
+        if identity is not None and folder.stat().st_uid != identity.uid:
+            give(folder, identity)
+    return identity
 
 
-def choose(reaches: tuple[Path, ...], *, effective_uid: int, grantable: tuple[int, ...]) -> Identity | None:
+def give(path: Path, identity: Identity | None) -> None:
+    """Give a file, or a folder with its content, to the user, and close it to others. Has no effect for None.
+
+    Passwords stay with the supervisor.
+    """
+    if identity is None:
+        return
+    for entry in (path, *path.rglob("*")):
+        if not entry.is_symlink():
+            kept = entry != path and entry.name.startswith("password")
+            os.chown(entry, os.geteuid() if kept else identity.uid, os.getegid() if kept else identity.gid)
+            entry.chmod(0o700 if entry.is_dir() else 0o600)
+
+
+def named(identity: Identity | None) -> Identity | None:
+    """Return the same with a user who has an entry in /etc/passwd. Raises LocalError when only root has one."""
+    if identity is None:
+        return None
+    entries = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
+    if not entries:
+        raise LocalError(
+            "PostgreSQL needs an ordinary user in /etc/passwd, such as `nobody`: add one, or do not run as root."
+        )
+    entry = next((entry for entry in entries if entry.pw_name == "nobody"), entries[0])
+    return replace(identity, uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def choose(
+    folder: Path, programs: tuple[Path, ...], *, effective_uid: int, grantable: tuple[int, ...]
+) -> Identity | None:
     """Return the user to run as, None when this process is not root's.
 
-    `reaches` are the folders it must enter and the programs it must run. Some may be closed to others, such as /root or
-    files installed under a strict umask. Then the user gets the weakest of the `grantable` capabilities that opens them.
-    Raises LocalError when none is grantable.
+    It is the owner of the folder, or a new number. It must reach the folder and run the programs. Some may be closed to
+    others, such as /root or files installed under a strict umask. Then the user gets the weakest of the `grantable`
+    capabilities that opens them. Raises LocalError when none is grantable.
     """
     if effective_uid != 0:
         return None
-    uid, gid = _unprivileged_entry()
-    closed = next((path for path in map(_first_closed, reaches) if path is not None), None)
+    uid = _own_uid(folder)
+    closed = next((path for path in map(_first_closed, (*programs, folder.parent)) if path is not None), None)
     if closed is None:
-        return Identity(uid, gid)
-    if any(path.is_file() and not _may_be_used(path) for path in reaches):
+        return Identity(uid, uid)
+    if any(path.is_file() and not _may_be_used(path) for path in programs):
         grantable = tuple(number for number in grantable if number == _DAC_OVERRIDE)
     if not grantable:
         raise LocalError(
-            f"PostgreSQL cannot run as root, and its user {uid} may not enter {closed}: "
+            f"The user {uid} that runs this engine may not enter {closed}: "
             f"choose another place (STATE=/var/tmp/segops), open it with `chmod o+x {closed}`, or run as an ordinary user."
         )
-    return Identity(uid, gid, grantable[:1])
+    return Identity(uid, uid, grantable[:1])
+
+
+def _own_uid(folder: Path) -> int:
+    """Return the owner of the folder if the number is one of ours, else one that has no name and no folder beside it."""
+    owner = folder.stat().st_uid
+    if owner in _UIDS:
+        return owner
+    taken = {entry.pw_uid for entry in pwd.getpwall()} | {part.stat().st_uid for part in folder.parent.iterdir()}
+    # PostgreSQL's folder has another owner while it is made, so what was chosen for the folders beside counts too.
+    uid = secrets.choice([uid for uid in _UIDS if uid not in taken | _chosen[folder.parent]])
+    _chosen[folder.parent].add(uid)
+    return uid
 
 
 def become(identity: Identity) -> None:
@@ -78,16 +132,6 @@ def _check(result: int) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-
-
-def _unprivileged_entry() -> tuple[int, int]:
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        raise LocalError(
-            "PostgreSQL cannot run as root, and this system has no user `nobody` to run it as: run as an ordinary user."
-        ) from None
-    return entry.pw_uid, entry.pw_gid
 
 
 def _first_closed(path: Path) -> Path | None:

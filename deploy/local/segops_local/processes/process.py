@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from segops_local.processes.family import Family, end_family, family_of
 from segops_local.processes.identity import Identity, become
@@ -48,7 +49,7 @@ class Process:
 
     def __post_init__(self) -> None:
         self.command.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.command.log.open("ab") as log:
+        with open_log(self.command.log) as log:
             self._child = subprocess.Popen(
                 self.command.argv,
                 stdin=subprocess.DEVNULL,
@@ -107,6 +108,11 @@ class Process:
             self._child.send_signal(number)
 
 
+def open_log(file: Path) -> BinaryIO:
+    """Open a log to append to it. A new one is closed to others."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
+
+
 def child_setup(identity: Identity | None) -> Callable[[], None]:
     """Return what a forked child runs before the program: drop root, and request SIGKILL when the parent ends."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -114,6 +120,7 @@ def child_setup(identity: Identity | None) -> Callable[[], None]:
     parent = os.getpid()
 
     def setup() -> None:
+        os.umask(0o077)
         if identity is not None:
             become(identity)
         if linux:  # after the change of user, which clears it

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from segops_local.errors import LocalError
+from segops_local.processes.identity import Identity, settle
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.process import Command, Process, failure_line
 from segops_local.state.ports import HOST, is_free, remembered_port
@@ -32,6 +33,7 @@ class Server(ABC):
         self.log = self.state_dir / f"{self.name}.log"
         self.should_run = False
         self.orphan_reaper: OrphanReaper | None = None
+        self.identity: Identity | None = None
         self._given_port = port
         self._port: int | None = port
         self._process: Process | None = None
@@ -129,6 +131,10 @@ class Server(ABC):
     def prepare(self) -> None:  # noqa: B027 - most programs make their files themselves
         """Prepare the folder. Called before every start."""
 
+    def programs(self) -> tuple[Path, ...]:
+        """Return the programs and folders that its own user must reach. Empty for one that runs as its supervisor does."""
+        return ()
+
     def is_transient(self, reason: str) -> bool:
         """Return whether another attempt may succeed after a start that failed for this reason."""
         return "in use" in reason.lower()
@@ -141,6 +147,8 @@ class Server(ABC):
         # What a killed program has left behind holds its port and its files.
         await asyncio.to_thread(self._kill)
         await asyncio.to_thread(self._make_folder)
+        if programs := self.programs():
+            self.identity = await asyncio.to_thread(settle, self.state_dir, programs)
         await asyncio.to_thread(self.prepare)
         for attempt in range(1, _ATTEMPTS + 1):
             self._port = self._choose_port(former_port)

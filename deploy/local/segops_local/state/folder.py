@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segops_local.errors import LocalError
-from segops_local.state.secrets import kept_secret
+from segops_local.state.secrets import kept_secret, write_private
 
 _FORMAT = "segops state 1\n"
 MIGRATED = "migrated"
@@ -41,7 +41,7 @@ class StateFolder:
             ) from error
         try:
             self._take(descriptor)
-            self._marker.write_text(_FORMAT)
+            write_private(self._marker, _FORMAT.strip())
             self.logs.mkdir(mode=0o700, exist_ok=True)
             self._secrets.mkdir(mode=0o700, exist_ok=True)
             yield
@@ -70,7 +70,7 @@ class StateFolder:
         """Return the value that was given for this name at the first call."""
         file = self.root / name
         if not file.exists():
-            file.write_text(value + "\n")
+            write_private(file, value)
         return file.read_text().strip()
 
     def _has_tables(self) -> bool:
@@ -105,8 +105,11 @@ class StateFolder:
         os.write(descriptor, f"{os.getpid()}\n".encode())
 
     def _restrict_access(self) -> None:
-        """Close the folder to others. As root, leave it enterable: PostgreSQL's user must reach its own folder."""
+        """Close the folder and its parts to others. As root, leave it enterable: the engines' users must reach their own."""
         self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for part in self.root.iterdir():
+            if not part.is_symlink():
+                part.chmod(0o700 if part.is_dir() else 0o600)
 
 
 def _new_signing_key() -> str:

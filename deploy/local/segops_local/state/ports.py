@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from segops_local.errors import LocalError
+from segops_local.state.secrets import write_private
 
 HOST = "127.0.0.1"
 # Below Linux's ephemeral range (32768 and up), so that no outgoing connection takes a remembered port.
@@ -40,7 +41,7 @@ def remembered_port(file: Path) -> int:
     port = _read(file)
     if port is None or not is_free(port):
         port = free_port()
-        file.write_text(f"{port}\n")
+        write_private(file, str(port))
     return port
 
 
@@ -53,7 +54,7 @@ def remembered_ports(file: Path, names: Iterable[str]) -> dict[str, int]:
         while port is None or port in ports.values() or not is_free(port):
             port = free_port()
         ports[name] = port
-    file.write_text(json.dumps(ports))
+    write_private(file, json.dumps(ports))
     return ports
 
 

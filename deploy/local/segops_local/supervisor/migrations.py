@@ -10,6 +10,7 @@ from segops_local.errors import LocalError
 from segops_local.processes.process import Process, failure_line
 from segops_local.processes.server import Server
 from segops_local.state.folder import MIGRATED
+from segops_local.state.secrets import write_private
 from segops_local.supervisor.services import SERVICES, migration
 from segops_local.supervisor.topology import Topology
 
@@ -36,12 +37,12 @@ class Migrations:
             log = processes[failed[0]].command.log
             raise LocalError(f"The migrations of {failed[0]} failed: {failure_line(log)} (full log: {log}).")
         for stamp in self._stamps():
-            stamp.write_text(_fingerprint())
+            write_private(stamp, _fingerprint())
 
     def are_done(self) -> bool:
         """Return whether this version of the code has migrated the data of every engine."""
         fingerprint = _fingerprint()
-        return all(stamp.exists() and stamp.read_text() == fingerprint for stamp in self._stamps())
+        return all(stamp.exists() and stamp.read_text().strip() == fingerprint for stamp in self._stamps())
 
     def _start(self, service: str) -> Process:
         environment = self._topology.environment(f"{service}.migrate")
