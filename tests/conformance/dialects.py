@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
+
+_MOST_SKEW: Final = timedelta(seconds=60)
+"""The times of clients whose clock differs by more are corrected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,8 @@ class Item:
     """'' when it has none."""
     n: int | None
     """The number that the driver gave it; None for events that an SDK makes by itself."""
+    at: datetime | None = None
+    """Its time, corrected by the server as the product does; None when it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +34,20 @@ class Dialect:
     success: int
     answer: Callable[[Sequence[Item], Sequence[int]], dict[str, Any]]
 
-    def read(self, body: Any) -> list[Item]:
+    def read(self, body: Any, received: datetime) -> list[Item]:
         """The events of a parsed body. Raises ValueError when it is no batch."""
         events = body.get(self.items) if isinstance(body, dict) else None
         if not isinstance(events, list):
             raise ValueError(f"no list of events in the field {self.items}")
-        return [self._item(event) for event in events]
+        skew = received - datetime.fromisoformat(body.get("sent_at") or received.isoformat())
+        return [self._item(event, skew if abs(skew) > _MOST_SKEW else timedelta()) for event in events]
 
-    def _item(self, event: dict[str, Any]) -> Item:
+    def _item(self, event: dict[str, Any], skew: timedelta) -> Item:
+        said = event.get("timestamp") if self.success == OURS.success else None
+        at = None if said is None else datetime.fromisoformat(said) + skew
         properties = event.get(self.properties)
         n = properties.get("n") if isinstance(properties, dict) else None
-        return Item(str(event.get(self.message_id) or ""), n if type(n) is int else None)
+        return Item(str(event.get(self.message_id) or ""), n if type(n) is int else None, at)
 
 
 def _ours(items: Sequence[Item], refused: Sequence[int]) -> dict[str, Any]:

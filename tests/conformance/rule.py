@@ -42,6 +42,10 @@ def _manners(mode: str, report: Mapping[str, Any]) -> Iterator[str]:
         yield f"{report['requests']} requests, at most {most} are allowed"
     if report["retry_after_violations"]:
         yield f"came back before Retry-After {report['retry_after_violations']} times"
+    if report["times_off"]:
+        yield f"{report['times_off']} events have a time of a wrong clock"
+    if report["out_of_order"]:
+        yield f"{report['out_of_order']} events are not after the one before of their user"
 
 
 def _account(outcome: Outcome, refused: int) -> Iterator[str]:

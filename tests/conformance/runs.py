@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,10 @@ from typing import Any, Final
 from tests.conformance.dialects import Item
 
 MODES: Final[Mapping[str, dict[str, Any]]] = json.loads(Path(__file__).with_name("faults.json").read_text())
+USERS: Final = 10
+"""An event with the number n is of user n modulo this."""
+_MOST_OFF: Final = timedelta(hours=1)
+"""Far more than a busy machine takes to deliver, and less than clocks differ."""
 GRACE_S: Final = 0.05
 """A request may come this much before a Retry-After has passed: clocks and timers are not exact."""
 
@@ -32,6 +37,9 @@ class Run:
     redelivered: int = 0
     without_id: int = 0
     stored: dict[str, int | None] = field(default_factory=dict)
+    times: dict[int, datetime] = field(default_factory=dict)
+    """By the number of the event."""
+    times_off: int = 0
     refused: set[str] = field(default_factory=set)
     _not_before: float = 0.0
 
@@ -61,6 +69,22 @@ class Run:
                 self.redelivered += 1
             else:
                 self.stored[item.message_id] = item.n
+                self._keep_time(item)
+
+    def now(self) -> datetime:
+        """The time by the server's clock, which may differ from the client's."""
+        return datetime.now(UTC) + timedelta(seconds=MODES[self.mode].get("clock_s", 0))
+
+    def _keep_time(self, item: Item) -> None:
+        if item.n is not None and item.at is not None:
+            self.times[item.n] = item.at
+            self.times_off += abs(item.at - self.now()) > _MOST_OFF
+
+    def _out_of_order(self) -> int:
+        """How many events are not later than the one before of their user, and have no greater id."""
+        ids = {n: message_id for message_id, n in self.stored.items()}
+        pairs = ((n, n + USERS) for n in self.times if n + USERS in self.times)
+        return sum(not (self.times[n] < self.times[after] and ids[n] < ids[after]) for n, after in pairs)
 
     def report(self) -> dict[str, Any]:
         """What `GET /report/<run>` answers."""
@@ -77,4 +101,6 @@ class Run:
             "retry_after_violations": self.retry_after_violations,
             "gzip_requests": self.gzip_requests,
             "max_batch": self.max_batch,
+            "times_off": self.times_off,
+            "out_of_order": self._out_of_order(),
         }

@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Final
@@ -40,6 +40,8 @@ class Answer:
     body: bytes
     kind: str = "application/json"
     retry_after: str | None = None
+    clock_s: float = 0.0
+    """How far the server's clock is ahead."""
     drip_s: float = 0.0
 
 
@@ -121,15 +123,16 @@ class FaultServer:
         is_gzip = body.startswith(b"\x1f\x8b")
         try:
             parsed = json.loads(gzip.decompress(body) if is_gzip else body)
-            items = dialect.read(parsed)
+            run = self.runs.get(match[2], Run(match[1]))
+            items = dialect.read(parsed, run.now())
         except ValueError as error:
             return Answer(400, problem(400, [{"path": "", "code": "malformed", "detail": str(error)}]), _PROBLEM)
         if dialect is OURS and not _has_key(request, parsed):
             return Answer(401, problem(401), _PROBLEM)
-        run = self.runs.setdefault(match[2], Run(match[1]))
+        self.runs[match[2]] = run
         answer = _carry_out(Posted(run, dialect, items, is_gzip))
         run.statuses[str(answer.status)] += 1
-        return answer
+        return replace(answer, clock_s=MODES[run.mode].get("clock_s", 0.0))
 
 
 def _has_key(request: h11.Request, parsed: dict[str, Any]) -> bool:
@@ -215,6 +218,7 @@ async def _write(
         ("access-control-allow-methods", "GET, POST"),
         ("access-control-allow-headers", "authorization, content-type, content-encoding, idempotency-key"),
         ("access-control-expose-headers", "retry-after"),
+        ("date", format_datetime(datetime.now(UTC) + timedelta(seconds=answer.clock_s), usegmt=True)),
         ("access-control-max-age", "600"),
         ("vary", "origin"),
     ]

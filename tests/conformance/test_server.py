@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import secrets
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -152,6 +153,25 @@ async def test_a_page_may_send_text_with_a_key_in_it(faults: Faults) -> None:
     assert (await client.report())["requests"] == 1
 
 
+async def test_a_wrong_clock_and_a_wrong_order_are_found_out(faults: Faults) -> None:
+    corrected, wrong, unordered = [Client(faults, "clock_ahead") for _ in range(3)]
+    now = datetime.now(UTC)
+    events = [event(n, f"{n:03}") | {"timestamp": (now + timedelta(milliseconds=n)).isoformat()} for n in range(EVENTS)]
+    at_once = [one | {"timestamp": now.isoformat()} for one in events]
+    for client, batch in ((corrected, events), (wrong, events), (unordered, at_once)):
+        failed = await client.send(*events)
+        behind = now - parsedate_to_datetime(failed.headers["date"])
+        assert (failed.status_code, abs(behind - timedelta(hours=10)) < timedelta(hours=1)) == (500, True)
+        sent_at = {} if client is wrong else {"sent_at": now.isoformat()}
+        await client.http.post(client.url, json={"batch": batch} | sent_at)
+
+    assert faults_of("clock_ahead", await corrected.report(), SENT_ALL) == []
+    assert faults_of("clock_ahead", await wrong.report(), SENT_ALL) == ["100 events have a time of a wrong clock"]
+    assert faults_of("clock_ahead", await unordered.report(), SENT_ALL) == [
+        "90 events are not after the one before of their user"
+    ]
+
+
 async def test_every_mode_has_a_title_and_an_ideal() -> None:
-    assert len(MODES) == 15
+    assert len(MODES) == 16
     assert all(mode["title"] and mode["ideal_requests"] >= 5 for mode in MODES.values())

@@ -15,7 +15,8 @@ from segops.core import Core, Request
 from segops.events import Event
 from segops.lookup import LookupFailed, lookup_path, segment_ids
 from segops.options import Options
-from segops.reports import OnError, Report, Result, Stats
+from segops.reports import OnError, Report, Result, Stats, Warnings
+from segops.stamps import Stamps
 
 
 class AsyncSegOps(Calls):
@@ -31,8 +32,9 @@ class AsyncSegOps(Calls):
         self._url = wire.base_url(api_url, api_key)
         self._headers = wire.headers(api_key)
         self._options = options or Options()
-        self._on_error = on_error
+        self._on_error = on_error or Warnings()
         self._core = Core(self._options)
+        self._stamps = Stamps()
         self._changed = asyncio.Condition()
         self._wake = asyncio.Event()
         self._http = httpx.AsyncClient(timeout=self._options.request_timeout_s)

@@ -10,6 +10,7 @@ from typing import Any
 from segops.events import Event, Refused, new_event
 from segops.options import Options
 from segops.reports import Report
+from segops.stamps import Stamps
 
 Json = Mapping[str, Any]
 
@@ -18,6 +19,7 @@ class Calls(ABC):
     """Converts events to JSON at once, in the caller's thread. Invalid events are reported to `on_error`."""
 
     _options: Options
+    _stamps: Stamps
 
     @abstractmethod
     def _take(self, event: Event | Report) -> None:
@@ -111,7 +113,7 @@ class Calls(ABC):
             **own,
         }
         try:
-            event = new_event(kind, fields, self._options.before_send)
+            event = new_event(kind, fields, self._options.before_send, self._stamps)
         except Refused as refused:
             self._take(refused.report)
             return

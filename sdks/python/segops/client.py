@@ -18,7 +18,8 @@ from segops.core import Core, Request
 from segops.events import Event
 from segops.lookup import LookupFailed, lookup_path, segment_ids
 from segops.options import Options
-from segops.reports import OnError, Report, Result, Stats
+from segops.reports import OnError, Report, Result, Stats, Warnings
+from segops.stamps import Stamps
 
 _AT_EXIT_S = 2.0
 
@@ -36,7 +37,7 @@ class SegOps(Calls):
         self._url = wire.base_url(api_url, api_key)
         self._headers = wire.headers(api_key)
         self._options = options or Options()
-        self._on_error = on_error
+        self._on_error = on_error or Warnings()
         self._begin()
         _alive.add(self)
 
@@ -93,6 +94,7 @@ class SegOps(Calls):
     def _begin(self) -> None:
         """Create everything that a forked child must not share with its parent."""
         self._core = Core(self._options)
+        self._stamps = Stamps()
         self._changed = threading.Condition()
         self._http = httpx.Client(timeout=self._options.request_timeout_s)
         self._sender: threading.Thread | None = None

@@ -8,15 +8,16 @@ from __future__ import annotations
 import gzip
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from segops.answers import Answer
+from segops.answers import Answer, Refusal
 from segops.events import Event, instant
 from segops.options import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Options
 from segops.reports import Report, Result, Stats
+from segops.stamps import ServerClock
 
 _GZIP_FROM_BYTES = 1_024
 _RETRIED = frozenset({408, 425, 429})
@@ -31,6 +32,8 @@ class Request:
     batch: Batch
     body: bytes
     headers: dict[str, str]
+    sent_ms: int
+    """By the clock of this machine."""
 
 
 class Core:
@@ -49,6 +52,7 @@ class Core:
         self._taken = self._flush_to = 0
         self._sent = self._dropped = self._requests = self._retries = 0
         self._closing = self._halted = self._opted_out = False
+        self._clock = ServerClock()
         self.reports: deque[Report] = deque()
         """For whoever drives the client to hand on."""
 
@@ -131,18 +135,21 @@ class Core:
         self._on_its_way = batch = self._cut_again() if self._again else self._cut()
         self._requests += 1
         lines = b",".join(event.line for event in batch)
-        body = b'{"batch":[%b],"sent_at":"%b"}' % (lines, instant(at).encode())
+        # The server corrects events that were not corrected here; no event is corrected by both.
+        sent_at = b"" if batch[0].at_ms is None else b',"sent_at":"%b"' % instant(at).encode()
+        body = b'{"batch":[%b]%b}' % (lines, sent_at)
         headers = {"Content-Type": "application/json"}
         if self._gzip and len(body) >= _GZIP_FROM_BYTES:
             body = gzip.compress(body, compresslevel=6, mtime=0)
             headers["Content-Encoding"] = "gzip"
-        return Request(batch, body, headers)
+        return Request(batch, body, headers, round(at.timestamp() * 1000))
 
     def answered(self, request: Request, answer: Answer, now: float, at: datetime) -> None:
         """Apply a response: remove its events, or keep them for a retry."""
         if request.batch is not self._on_its_way:
             return
         batch, self._on_its_way = request.batch, ()
+        self._clock.learn(answer.date, request.sent_ms)
         if answer.stored:
             self._store(batch, answer)
             return
@@ -175,14 +182,19 @@ class Core:
         return max(0.0, self._queue[0][0] + self._options.flush_interval_s - now)
 
     def _cut(self) -> Batch:
-        """Return the next events: at least one, at most a full batch."""
-        count, size = 0, 0
+        """Return the next events: at least one, at most a full batch. What they are now, they are in every retry.
+
+        While the server's clock is unknown, events with a time of this machine's clock travel by themselves.
+        """
+        ahead_ms, count, size = self._clock.ahead_ms, 0, 0
         for _, event in islice(self._queue, self._most_events):
             size += len(event.line) + 1
-            if count and size > MAX_BATCH_BYTES:
+            differs = ahead_ms is None and (event.at_ms is None) != (self._queue[0][1].at_ms is None)
+            if count and (size > MAX_BATCH_BYTES or differs):
                 break
             count += 1
-        return [self._queue.popleft()[1] for _ in range(count)]
+        batch = [self._queue.popleft()[1] for _ in range(count)]
+        return batch if ahead_ms is None else [event.corrected(ahead_ms) for event in batch]
 
     def _cut_again(self) -> Batch:
         """Return events to retry, within the current batch size."""
@@ -196,15 +208,13 @@ class Core:
         refused = answer.refusals(len(batch))
         self._sent += len(batch) - len(refused)
         self._bytes -= sum(len(event.line) for i, event in enumerate(batch) if i not in refused)
-        for index, code in refused.items():
-            self._lose([batch[index]], code, "The server refused the event.")
+        self._lose_refused(batch, refused)
 
     def _sift(self, batch: Batch, answer: Answer) -> None:
         """Drop the events that the response names; if it names none, halve the batch to find the bad one."""
         self._failures = 0
-        refused = answer.refusals(len(batch)) or ({0: "refused"} if len(batch) == 1 else {})
-        for index, code in refused.items():
-            self._lose([batch[index]], code, f"The server refused the event with {answer.status}.")
+        refused = answer.refusals(len(batch)) or ({0: Refusal("refused", answer.detail)} if len(batch) == 1 else {})
+        self._lose_refused(batch, refused)
         rest = [event for index, event in enumerate(batch) if index not in refused]
         if refused:
             self._put_back(rest)
@@ -244,6 +254,10 @@ class Core:
         most = min(self._options.retry_max_s, self._options.retry_base_s * 2 ** min(self._failures, 32))
         self._failures += 1
         self._not_before = max(self._not_before, now + random.uniform(0, most))
+
+    def _lose_refused(self, batch: Batch, refused: Mapping[int, Refusal]) -> None:
+        for index, refusal in refused.items():
+            self._lose([batch[index]], refusal.code, refusal.detail or "The server refused the event.")
 
     def _lose(self, events: Batch, code: str, detail: str) -> None:
         self._bytes -= sum(len(event.line) for event in events)

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+from segops.json_faults import find_fault
 from segops.options import MAX_EVENT_BYTES, BeforeSend
 from segops.reports import Report
+from segops.stamps import Stamps
+
+_HEAD = b'{"timestamp":"'
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a batch."""
+    """One line of a batch.
+
+    `at_ms` is the time by this machine's clock, as long as it is not corrected. It is None if the caller gave a time.
+    """
 
     message_id: str
     line: bytes
+    at_ms: int | None = None
+
+    def corrected(self, ahead_ms: int) -> Event:
+        """Return the event with its time by the server's clock, which is that much ahead."""
+        if self.at_ms is None:
+            return self
+        at = _instant_of(self.at_ms + ahead_ms).encode()
+        return replace(self, line=_HEAD + at + self.line[len(_HEAD) + len(at) :], at_ms=None)
 
 
 class Refused(Exception):
@@ -31,34 +45,41 @@ class Refused(Exception):
         self.report = Report(code, detail, (message_id,))
 
 
-def uuid7(milliseconds: int) -> str:
-    """Return a UUID of version 7 (RFC 9562) for the given milliseconds since 1970."""
-    random = secrets.randbits(74)
-    high, low = random >> 62, random & (2**62 - 1)
-    return str(UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
-
-
 def instant(at: datetime) -> str:
     """Format as RFC 3339 in UTC with milliseconds. A time without a zone is local."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def new_event(kind: str, fields: Mapping[str, Any], before_send: BeforeSend | None) -> Event | None:
+def new_event(kind: str, fields: Mapping[str, Any], before_send: BeforeSend | None, stamps: Stamps) -> Event | None:
     """Return the event, with an id and a time unless given; None if `before_send` skips it.
 
     Raises Refused.
     """
     now_ms = time.time_ns() // 1_000_000
-    message_id = str(fields.get("message_id") or uuid7(now_ms))
-    event = {name: value for name, value in fields.items() if value is not None}
-    event |= {"type": kind, "message_id": message_id}
+    message_id = str(fields.get("message_id") or stamps.message_id(now_ms))
+    values = {name: value for name, value in fields.items() if value is not None}
     try:
-        at = event.setdefault("timestamp", datetime.fromtimestamp(now_ms / 1000, UTC))
-        event["timestamp"] = instant(at) if isinstance(at, datetime) else at
-        changed = _changed(event, before_send, message_id)
-        return None if changed is None else Event(message_id, _line(changed, message_id))
+        at_ms = None if "timestamp" in values else stamps.time_ms(_profile(values), now_ms)
+        own_time = None if at_ms is None else _instant_of(at_ms)
+        at = values.pop("timestamp", own_time)
+        # The time comes first, so that it can be found in the text.
+        event = {"timestamp": instant(at) if isinstance(at, datetime) else at, **values}
+        changed = _changed(event | {"type": kind, "message_id": message_id}, before_send, message_id)
+        if changed is None:
+            return None
+        line = _line(changed, message_id)
+        is_own = own_time is not None and line.startswith(_HEAD + own_time.encode())
+        return Event(message_id, line, at_ms if is_own else None)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Refused("invalid-event", f"The event must be convertible to JSON: {error}", message_id) from None
+
+
+def _instant_of(milliseconds: int) -> str:
+    return instant(datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000))
+
+
+def _profile(fields: Mapping[str, Any]) -> str:
+    return str(fields.get("user_id") or fields.get("anonymous_id"))
 
 
 def _changed(event: dict[str, Any], before_send: BeforeSend | None, message_id: str) -> dict[str, Any] | None:
@@ -72,11 +93,17 @@ def _changed(event: dict[str, Any], before_send: BeforeSend | None, message_id: 
 
 def _line(event: dict[str, Any], message_id: str) -> bytes:
     if not event.get("user_id") and not event.get("anonymous_id"):
-        raise Refused("invalid-event", "The event must have user_id or anonymous_id.", message_id)
+        raise Refused("invalid-event", "user_id: `user_id` or `anonymous_id` must be present", message_id)
     # The id is what makes a repetition harmless; whatever before_send did, it is this one.
     event["message_id"] = message_id
-    text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
-    line = text.encode()
+    try:
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
+        line = text.encode()
+    except (ValueError, TypeError, RecursionError):
+        fault = find_fault(event, _as_text)
+        if fault is None:
+            raise
+        raise Refused("invalid-event", fault, message_id) from None
     if len(line) > MAX_EVENT_BYTES:
         detail = f"The event must be at most {MAX_EVENT_BYTES} bytes; it has {len(line)}."
         raise Refused("too-large", detail, message_id)

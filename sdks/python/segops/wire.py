@@ -32,8 +32,7 @@ def headers(api_key: str) -> dict[str, str]:
     return {"Authorization": f"ApiKey {api_key}", "User-Agent": f"segops-python/{own}"}
 
 
-def tell(on_error: OnError | None, report: Report) -> None:
+def tell(on_error: OnError, report: Report) -> None:
     """Deliver a report. Exceptions of the callback are ignored, so that they cannot stop the client."""
-    if on_error is not None:
-        with suppress(Exception):
-            on_error(report)
+    with suppress(Exception):
+        on_error(report)

@@ -1,6 +1,6 @@
 import { type Answer, createTransport, refusalAt, retryAfter } from './transport.ts';
 import type { Client, Common, ErrorCode, KeyValueStorage, Options, SegOpsError, WireEvent } from './types.ts';
-import { attempt, type Item, itemOf, now, uuid } from './util.ts';
+import { attempt, type Item, iso, itemOf, uuid } from './util.ts';
 
 const MAX_EVENT_BYTES = 32_768;
 const MAX_BATCH_BYTES = 450_000;
@@ -45,6 +45,10 @@ export const createClient = (options: Options): Client => {
   let { storage } = options;
   let memory: Memory = {};
   let context: object | undefined;
+  /** The time of each profile's last event. */
+  const times = new Map<unknown, number>();
+  /** The minute in which a code was last written to the console. */
+  const warned: Partial<Record<ErrorCode, number>> = {};
   let queue: Item[] = [];
   let queuedBytes = 0;
   /** How many events at the head of the queue are being sent. */
@@ -81,14 +85,18 @@ export const createClient = (options: Options): Client => {
     return isInert || memory.o;
   };
 
-  const report = (error: SegOpsError, isFatal?: boolean) =>
-    attempt(() => (onError ? onError(error) : isFatal && console.error('SegOps:', error.code, error.detail)));
+  /** Writes each code once a minute, without events. After a retry nothing is lost yet. */
+  const warn = (error: SegOpsError) =>
+    error.retryMs ??
+    (warned[error.code] === (warned[error.code] = (Date.now() / 6e4) | 0) || console.warn('SegOps:', error));
+
+  const report = (error: SegOpsError) => attempt(() => (onError ?? warn)(error));
 
   // --- the queue
 
   const drop = (item: Item, code: ErrorCode, status?: number, detail?: string) => {
     dropped++;
-    if (onError) report({ code, event: attempt(() => JSON.parse(item.text)), status, detail });
+    report({ code, event: onError && attempt(() => JSON.parse(item.text)), status, detail });
   };
 
   const remove = (items: Item[]) => {
@@ -116,6 +124,16 @@ export const createClient = (options: Options): Client => {
     return queue.slice(0, count);
   };
 
+  /** Returns the time of a profile's next event: later than the one before, unless the clock was set back. */
+  const nextTime = (profile: unknown) => {
+    const now = Date.now();
+    let at = (times.get(profile) as number) + 1;
+    if (!(at > now && at < now + 6e4)) at = now;
+    if (times.size > 1e4) times.clear();
+    times.set(profile, at);
+    return iso(at);
+  };
+
   const push = (item: Item) => {
     while (queue.length >= maxQueueEvents || queuedBytes + item.bytes > maxQueueBytes) {
       const [victim = item] = dropPolicy === 'newest' ? [] : queue.splice(busy, 1);
@@ -130,12 +148,17 @@ export const createClient = (options: Options): Client => {
     if (queue.length === 1) attempt(() => waitUntil?.(drain(WAIT_UNTIL_MS)));
   };
 
-  const wireEvent = (type: WireEvent['type'], call: Call): WireEvent => ({
+  const wireEvent = (
+    type: WireEvent['type'],
+    call: Call,
+    user_id = call.userId ?? memory.u,
+    anonymous_id = call.anonymousId ?? memory.a,
+  ): WireEvent => ({
     type,
     message_id: call.messageId ?? uuid(),
-    timestamp: call.timestamp ?? now(),
-    user_id: call.userId ?? memory.u,
-    anonymous_id: call.anonymousId ?? memory.a,
+    timestamp: call.timestamp ?? nextTime(user_id ?? anonymous_id),
+    user_id,
+    anonymous_id,
     event_type: call.eventType,
     name: call.name,
     payload:
@@ -167,7 +190,16 @@ export const createClient = (options: Options): Client => {
         else push(item);
       } catch (error) {
         dropped++;
-        report({ code: 'invalid_event', detail: `${error}` });
+        // The last key that is looked at has no JSON form.
+        let key = '';
+        attempt(() => {
+          JSON.stringify(call, (name, value) => {
+            key = `${name}: `;
+            return value;
+          });
+          key = '';
+        });
+        report({ code: 'invalid_event', detail: key + error });
       }
     };
 
@@ -197,26 +229,14 @@ export const createClient = (options: Options): Client => {
   /** Removes refused events, and all others if the response is successful; returns how many were removed. */
   const settle = (batch: Item[], response: Response, answer: Answer) => {
     const settled = batch.filter((item, index) => {
-      const refusal = refusalAt(answer, index);
-      if (refusal) drop(item, 'refused', response.status, refusal.detail);
+      const detail = refusalAt(answer, index);
+      if (detail) drop(item, 'refused', response.status, detail);
       else if (response.ok) sent++;
-      return refusal || response.ok;
+      return detail || response.ok;
     });
     remove(settled);
     return settled.length;
   };
-
-  /** Halves the batch size: the batch is too large, or one of its events is bad. */
-  const halve = (batch: Item[], status: number, answer: Answer) => {
-    limit = batch.length >> 1;
-    if (!limit) {
-      drop(batch[0] as Item, 'refused', status, answer?.detail);
-      remove(batch);
-      limit = MAX_BATCH_EVENTS;
-    }
-  };
-
-  const backOff = () => Math.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** failures++);
 
   /** Handles a response, or undefined if there was none; returns milliseconds to wait, or NaN. */
   const react = (batch: Item[], response: Response | undefined, answer: Answer) => {
@@ -226,13 +246,18 @@ export const createClient = (options: Options): Client => {
       settle(batch, response, answer);
       failures = 0;
       limit = Math.min(limit + 1, MAX_BATCH_EVENTS);
-    } else if (response && (status === 400 || status === 413 || status === 422)) {
-      if (!settle(batch, response, answer)) halve(batch, status, answer);
+    } else if (status === 400 || status === 413 || status === 422) {
+      // The batch is too large, or one of its events is bad.
+      if (!settle(batch, response as Response, answer) && !(limit = batch.length >> 1)) {
+        drop(batch[0] as Item, 'refused', status, answer?.detail);
+        remove(batch);
+        limit = MAX_BATCH_EVENTS;
+      }
     } else if (status === 401 || status === 403) {
       blocked = true;
-      report({ code: 'unauthorized', status, detail: answer?.detail }, true);
+      report({ code: 'unauthorized', status, detail: answer?.detail });
     } else if (!(status === 415 && stopGzip())) {
-      retryMs = Math.max(retryMs || 0, backOff());
+      retryMs = Math.max(retryMs || 0, Math.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** failures++));
       report({ code: 'retry', status, retryMs });
     }
     return retryMs;
@@ -344,7 +369,7 @@ export const createClient = (options: Options): Client => {
   };
 
   if (isInert) {
-    report({ code: 'secret_key_in_page', detail: 'a page needs a publishable key (pk_…); nothing is sent' }, true);
+    report({ code: 'secret_key_in_page', detail: 'a page needs a pk_… key' });
   } else {
     if (page && storage === undefined) storage = attempt(() => localStorage);
     isRefused();

@@ -1,5 +1,5 @@
 import type { Options } from './types.ts';
-import { type Item, now } from './util.ts';
+import { type Item, iso } from './util.ts';
 
 const GZIP_FROM_BYTES = 1_024;
 
@@ -9,14 +9,17 @@ export type Answer = any;
 
 /** Returns the wait in milliseconds that a response asks for, or NaN. */
 export const retryAfter = (response: Response | undefined) => {
-  const value = response?.headers.get('retry-after');
-  return value ? (Number(value) >= 0 ? Number(value) * 1e3 : Date.parse(value) - Date.now()) : Number.NaN;
+  const value = response?.headers.get('retry-after') || '?';
+  return Number(value) >= 0 ? Number(value) * 1e3 : Date.parse(value) - Date.now();
 };
 
-/** Returns the refusal of the event at `index`: by `index` in an accepted batch, by `path` in a problem document. */
-export const refusalAt = (answer: Answer, index: number): Answer =>
-  Array.isArray(answer?.errors) &&
-  answer.errors.find((each: Answer) => Number(each?.index ?? /^batch\D(\d+)/.exec(each?.path)?.[1]) === index);
+/** Returns why the event at `index` is refused, by `index` in an accepted batch, by `path` in a problem document. */
+export const refusalAt = (answer: Answer, index: number) => {
+  for (const error of [answer?.errors].flat()) {
+    const [, at, field] = /^batch\D(\d+)\W*(.*)/.exec(error?.path) ?? [];
+    if (Number(error?.index ?? at) === index) return (field ? `${field}: ` : '') + error.detail;
+  }
+};
 
 const compressed = (text: string) =>
   new Response(new Response(text).body?.pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
@@ -25,7 +28,7 @@ export const createTransport = ({ apiUrl, apiKey, gzip = true, ...options }: Opt
   /** Sends a batch. Without a signal, as the last request of a page: without a preflight, outliving the page. */
   post: async (items: Item[], signal?: AbortSignal) => {
     const head = signal ? '{' : `{"api_key":${JSON.stringify(apiKey)},`;
-    let body: BodyInit = `${head}"batch":[${items.map((item) => item.text)}],"sent_at":"${now()}"}`;
+    let body: BodyInit = `${head}"batch":[${items.map((item) => item.text)}],"sent_at":"${iso(Date.now())}"}`;
     const headers: Record<string, string> = { 'content-type': 'text/plain' };
     if (signal) {
       headers['content-type'] = 'application/json';

@@ -7,7 +7,7 @@ export interface Common {
   userId?: string | undefined;
   /** Id of a visitor who is not signed in. */
   anonymousId?: string | undefined;
-  /** Time of the event. Default now. */
+  /** Time of the event. Default now, or a millisecond after the user's event before. */
   timestamp?: Date | string | undefined;
   /** Id of the event: events with the same id count once. Default a new UUIDv7. */
   messageId?: string | undefined;
@@ -89,6 +89,7 @@ export interface SegOpsError {
   event?: WireEvent | undefined;
   /** The status of the response, if there was one. */
   status?: number | undefined;
+  /** What is wrong. It begins with the path of the field, or with the key that has no JSON form, if one is to blame. */
   detail?: string | undefined;
   /** Milliseconds until the next attempt. */
   retryMs?: number | undefined;
@@ -131,7 +132,10 @@ export interface Options {
   requestTimeoutMs?: number | undefined;
   /** Compress bodies over 1 KB where CompressionStream exists. Default true. */
   gzip?: boolean | undefined;
-  /** Called for every dropped event and every failed request. Exceptions are ignored. */
+  /**
+   * Called for every dropped event and every failed request. Exceptions are ignored. By default, each code is written to the
+   * console once a minute, without events.
+   */
   onError?: ((error: SegOpsError) => void) | undefined;
   /** Called with each event before it is queued. Return the event to send, or null to skip it. */
   beforeSend?: ((event: WireEvent) => WireEvent | null | undefined) | undefined;

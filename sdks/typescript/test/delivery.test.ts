@@ -131,7 +131,7 @@ test.each([400, 422])('%i by name drops only what is named', async (status) => {
     [0, 2, 4],
   ]);
   expect(errors.map(({ code, detail, event }) => [code, detail, event?.payload])).toEqual([
-    ['refused', 'one', { n: 1 }],
+    ['refused', 'payload: one', { n: 1 }],
     ['refused', 'three', { n: 3 }],
   ]);
 });
@@ -351,6 +351,6 @@ test('no key is in a report, in the console or in an address', async () => {
   trackMany(silent.client, 1);
   await silent.client.flush();
   expect(errors.length).toBeGreaterThan(4);
-  expect(said).toMatchObject([['SegOps:', 'unauthorized', undefined]]);
+  expect(said).toEqual([['SegOps:', { code: 'unauthorized', status: 401, detail: undefined }]]);
   expect(JSON.stringify([errors, said, requests.map(({ url }) => url), client.stats()])).not.toContain(KEY);
 });

@@ -50,8 +50,8 @@ test('every kind of call has its fields, and no other', async () => {
   ]);
 });
 
-test.each([true, false])('message ids are fresh UUIDs of version 7, with randomUUID: %s', async (hasRandomUuid) => {
-  if (!hasRandomUuid) vi.stubGlobal('crypto', { getRandomValues: crypto.getRandomValues.bind(crypto) });
+test('message ids are fresh UUIDs of version 7, also in pages on plain HTTP', async () => {
+  vi.stubGlobal('crypto', { getRandomValues: crypto.getRandomValues.bind(crypto) });
   const before = Date.now();
   const events = await sentBy((client) => {
     for (let n = 0; n < 10; n++) client.track({ userId: 'u', eventType: 'e' });
@@ -64,6 +64,84 @@ test.each([true, false])('message ids are fresh UUIDs of version 7, with randomU
     expect(time).toBeGreaterThanOrEqual(before);
     expect(time).toBeLessThanOrEqual(Date.now());
   }
+});
+
+/** Whether each value is greater than the one before. */
+const rise = (values: string[]) => values.every((value, index) => !index || value > (values[index - 1] as string));
+
+test('message ids rise, also when the clock is set back or the counter of a millisecond is used up', async () => {
+  vi.useFakeTimers({ now: Date.now() });
+  const events = await sentBy((client) => {
+    for (let n = 0; n < 5_000; n++) client.track({ userId: 'u', eventType: 'e' });
+    vi.setSystemTime(Date.now() - 36e5);
+    client.track({ userId: 'u', eventType: 'e' });
+  });
+  vi.useRealTimers();
+  const ids = events.map((event) => event.message_id);
+  expect(ids.length).toBe(5_001);
+  expect(rise(ids)).toBe(true);
+  for (const id of ids) expect(id).toMatch(UUID7);
+});
+
+test('times of a user rise by a millisecond, and other users stay at the clock', async () => {
+  const now = Date.now();
+  vi.useFakeTimers({ now });
+  const events = await sentBy((client) => {
+    for (const userId of ['u', 'u', 'v', 'u']) client.track({ userId, eventType: 'e' });
+    client.track({ anonymousId: 'u', eventType: 'e' });
+    vi.setSystemTime(now + 1);
+    client.track({ userId: 'u', eventType: 'e' });
+    vi.setSystemTime(now - 36e6);
+    client.track({ userId: 'u', eventType: 'e' });
+    client.track({ userId: 'u', eventType: 'e', timestamp: '2026-01-31T09:00:00Z' });
+  });
+  vi.useRealTimers();
+  expect(events.slice(0, -1).map((event) => Date.parse(`${event.timestamp}`) - now)).toEqual([0, 1, 0, 2, 3, 4, -36e6]);
+  expect(events.at(-1)?.timestamp).toBe('2026-01-31T09:00:00Z');
+});
+
+test('many users do not fill the memory', async () => {
+  const { client } = start([], { maxQueueEvents: 1 });
+  const clear = vi.spyOn(Map.prototype, 'clear');
+  for (let n = 0; n < 10_002; n++) client.track({ userId: `u${n}`, eventType: 'e' });
+  expect(clear).toHaveBeenCalledTimes(1);
+});
+
+test('what has no JSON form is named by its key, and the payload is not shown', () => {
+  const warn = vi.spyOn(console, 'warn').mockReturnValue();
+  const circular: { self?: object } = {};
+  circular.self = circular;
+  const { client, errors } = start();
+  const silent = start([], { onError: undefined }).client;
+  for (const each of [client, silent]) {
+    each.track({ userId: 'secret', eventType: 'e', payload: { a: 1, amount: 5n, b: 2 } });
+    each.track({ userId: 'secret', eventType: 'e', payload: circular as never });
+    each.track({ userId: 'secret', eventType: 'x'.repeat(40_000) });
+  }
+  expect(errors.map((error) => error.detail?.split('\n')[0])).toEqual([
+    'amount: TypeError: Do not know how to serialize a BigInt',
+    'self: TypeError: Converting circular structure to JSON',
+    undefined,
+  ]);
+  expect(warn.mock.calls).toMatchObject([
+    ['SegOps:', { code: 'invalid_event', detail: 'amount: TypeError: Do not know how to serialize a BigInt' }],
+    ['SegOps:', { code: 'event_too_large' }],
+  ]);
+  expect(JSON.stringify(warn.mock.calls)).not.toContain('secret');
+});
+
+test('without onError, each code is written to the console once a minute, and a retry is not', async () => {
+  const warn = vi.spyOn(console, 'warn').mockReturnValue();
+  vi.useFakeTimers({ now: 0 });
+  const { client } = start([500], { onError: undefined, maxQueueEvents: 1, gzip: false });
+  for (let second = 0; second < 120; second++) {
+    vi.setSystemTime(1e3 * second);
+    client.track({ userId: 'u', eventType: 'e' });
+    client.track({ userId: 'u', eventType: 'e' });
+  }
+  await client.flush();
+  vi.useRealTimers();
+  expect(warn.mock.calls.map(([, error]) => error.code)).toEqual(['queue_full', 'queue_full']);
 });
 
 test('what the caller changes later does not matter', async () => {

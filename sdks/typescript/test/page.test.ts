@@ -78,7 +78,7 @@ test('a page whose storage is forbidden works, and remembers for itself', async 
 
 test('a secret key in a page is told once, without the key, and nothing happens', async () => {
   const said: unknown[][] = [];
-  vi.spyOn(console, 'error').mockImplementation((...words) => said.push(words));
+  vi.spyOn(console, 'warn').mockImplementation((...words) => said.push(words));
   const quiet = visit([], { apiKey: 'sk_live_secret', onError: undefined });
   const told = visit([], { apiKey: 'sk_live_secret' });
   for (const { client, close, show, requests } of [quiet, told]) {
@@ -92,7 +92,7 @@ test('a secret key in a page is told once, without the key, and nothing happens'
     expect(requests).toEqual([]);
   }
   expect(told.errors.map((error) => error.code)).toEqual(['secret_key_in_page']);
-  expect(said).toEqual([['SegOps:', 'secret_key_in_page', expect.any(String)]]);
+  expect(said).toEqual([['SegOps:', { code: 'secret_key_in_page', detail: expect.any(String) }]]);
   expect(JSON.stringify([said, told.errors])).not.toContain('sk_live');
   expect(storage.entries).toEqual(new Map());
 });

@@ -58,13 +58,41 @@ def test_a_batch_leaves_at_twenty_events_or_when_the_oldest_is_old() -> None:
         core.add(event(number), 11.0)
     request = sent_by(core, 11.0)
     assert len(request.batch) == 20
-    assert json.loads(request.body) == {
-        "batch": [json.loads(event.line) for event in request.batch],
-        "sent_at": "2026-03-01T12:00:00.000Z",
-    }
+    assert json.loads(request.body) == {"batch": [json.loads(event.line) for event in request.batch]}
     # One at a time.
     core.flush()
     assert core.wait_s(99.0) is None
+
+
+def timed(number: int, *, is_own: bool = True) -> Event:
+    """Return an event with a time of this machine's clock or of the caller."""
+    line = b'{"timestamp":"2026-03-01T12:00:00.000Z","n":%d}' % number
+    return Event(f"id-{number}", line, round(NOW.timestamp() * 1000) if is_own else None)
+
+
+def test_an_event_keeps_its_time_in_every_try_and_is_corrected_once() -> None:
+    """By the server while its clock is unknown, which needs `sent_at`; by the client afterwards."""
+    core = core_of(timed(0), timed(1, is_own=False), timed(2))
+    bodies: list[object] = []
+    for reply in (None, answer(500), dated(503), dated(500), dated(202), dated(202)):
+        request = sent_by(core, 1e6 * len(bodies))
+        bodies.append(json.loads(request.body))
+        if reply is None:
+            core.failed(request, 0.0)
+            core.add(timed(3), 0.0)
+            core.flush()
+        else:
+            core.answered(request, reply, 1e6 * len(bodies) - 1e5, NOW)
+    own, corrected, caller = [
+        {"timestamp": f"2026-03-01T{at}Z"} for at in ("12:00:00.000", "02:00:01.000", "12:00:00.000")
+    ]
+    assert bodies[:5] == [{"batch": [own | {"n": 0}], "sent_at": "2026-03-01T12:00:00.000Z"}] * 5
+    assert bodies[5:] == [{"batch": [caller | {"n": 1}, corrected | {"n": 2}, corrected | {"n": 3}]}]
+
+
+def dated(status: int) -> Answer:
+    """Return an answer of a server whose clock is ten hours behind."""
+    return Answer(status, {"date": "Sun, 01 Mar 2026 02:00:00 GMT"}, b"{}")
 
 
 def test_batches_keep_to_their_limits() -> None:
@@ -123,8 +151,8 @@ def test_retry_after_is_kept_to_by_everything(status: int, said: str, wait_s: fl
 def test_named_events_are_dropped_and_the_others_sent_again() -> None:
     core = core_of(*(event(number) for number in range(4)))
     named: list[dict[str, object]] = [
-        {"path": "batch[1].user_id", "code": "missing"},
-        {"index": 3, "code": "too-long"},
+        {"path": "batch[1].user_id", "code": "missing", "detail": "must be present"},
+        {"index": 3, "code": "too-long", "detail": "payload.n: must be shorter"},
         {"path": "batch[9]"},
     ]
     core.answered(sent_by(core), answer(400, *named), 0.0, NOW)
@@ -133,6 +161,7 @@ def test_named_events_are_dropped_and_the_others_sent_again() -> None:
         ("missing", ["id-1"]),
         ("too-long", ["id-3"]),
     ]
+    assert [report.detail for report in core.reports] == ["user_id: must be present", "payload.n: must be shorter"]
 
 
 def test_when_all_are_bad_all_are_dropped_though_few_are_named() -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segops.events import Event, Refused, new_event, uuid7
+from segops.events import Event, Refused, new_event
 from segops.options import MAX_EVENT_BYTES
+from segops.stamps import Stamps
 
 
 def written(event: Event | None) -> dict[str, Any]:
@@ -24,24 +25,14 @@ def written(event: Event | None) -> dict[str, Any]:
 
 def refused(fields: dict[str, Any]) -> str:
     with pytest.raises(Refused) as error:
-        new_event("track", fields, None)
+        new_event("track", fields, None, Stamps())
     assert len(error.value.report.message_ids) == 1
     return error.value.report.code
 
 
-@given(st.integers(0, 2**48 - 1))
-def test_ids_are_uuids_of_version_7_with_their_time(milliseconds: int) -> None:
-    made = UUID(uuid7(milliseconds))
-    assert (made.version, made.variant, made.int >> 80) == (7, UUID(int=2 << 62).variant, milliseconds)
-
-
-def test_ids_are_all_different() -> None:
-    assert len({uuid7(1) for _ in range(10_000)}) == 10_000
-
-
 def test_an_event_has_an_id_and_the_time_of_the_call() -> None:
     before = time.time_ns() // 1_000_000
-    event = new_event("track", {"user_id": "u", "event_type": "x", "payload": None}, None)
+    event = new_event("track", {"user_id": "u", "event_type": "x", "payload": None}, None, Stamps())
     parsed = written(event)
     at = datetime.fromisoformat(parsed["timestamp"])
     assert UUID(parsed["message_id"]).int >> 80 == round(at.timestamp() * 1000)
@@ -53,7 +44,7 @@ def test_an_event_has_an_id_and_the_time_of_the_call() -> None:
 
 def test_a_later_change_does_not_leak_in() -> None:
     payload: dict[str, Any] = {"items": [1]}
-    event = new_event("track", {"user_id": "u", "payload": payload}, None)
+    event = new_event("track", {"user_id": "u", "payload": payload}, None, Stamps())
     payload["items"].append(2)
     assert written(event)["payload"] == {"items": [1]}
 
@@ -61,9 +52,29 @@ def test_a_later_change_does_not_leak_in() -> None:
 def test_times_and_ids_are_written() -> None:
     berlin = timezone(timedelta(hours=1))
     payload = {"at": datetime(2026, 1, 1, 1, 0, 0, 999, berlin), "day": date(2026, 1, 2), "id": UUID(int=1)}
-    parsed = written(new_event("track", {"user_id": "u", "timestamp": payload["at"], "payload": payload}, None))
+    parsed = written(
+        new_event("track", {"user_id": "u", "timestamp": payload["at"], "payload": payload}, None, Stamps())
+    )
     assert parsed["timestamp"] == parsed["payload"]["at"] == "2026-01-01T00:00:00.000Z"
     assert (parsed["payload"]["day"], parsed["payload"]["id"]) == ("2026-01-02", str(UUID(int=1)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "detail"),
+    [
+        ({"payload": {"seats": {1}}}, "payload.seats: set has no JSON form"),
+        ({"payload": {"items": [1, {"raw": b"x"}]}}, "payload.items.1.raw: bytes has no JSON form"),
+        ({"traits": {"score": float("nan")}}, "traits.score: must be a finite number"),
+        ({"payload": {"name": "\ud800"}}, "payload.name: must not contain surrogates"),
+        ({"payload": {("a", 1): 2}}, "payload: keys must be text, not tuple"),
+        ({"timestamp": object()}, "timestamp: object has no JSON form"),
+        ({"user_id": ""}, "user_id: `user_id` or `anonymous_id` must be present"),
+    ],
+)
+def test_a_refusal_names_the_key_and_quotes_no_value(fields: dict[str, Any], detail: str) -> None:
+    with pytest.raises(Refused) as error:
+        new_event("track", {"user_id": "secret-user", **fields}, None, Stamps())
+    assert error.value.report.detail == detail
 
 
 @pytest.mark.parametrize(
@@ -88,13 +99,13 @@ def test_a_circle_and_nobody_are_refused() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), st.integers(-2, 2))
 def test_sizes_are_exact_in_bytes(text: str, over: int) -> None:
     fields = {"user_id": "u", "message_id": "m", "timestamp": datetime(2026, 1, 1, tzinfo=UTC)}
-    empty = new_event("track", {**fields, "payload": {"text": text, "fill": ""}}, None)
+    empty = new_event("track", {**fields, "payload": {"text": text, "fill": ""}}, None, Stamps())
     assert empty is not None
     full = {**fields, "payload": {"text": text, "fill": "x" * (MAX_EVENT_BYTES - len(empty.line) + over)}}
     if over > 0:
         assert refused(full) == "too-large"
     else:
-        event = new_event("track", full, None)
+        event = new_event("track", full, None, Stamps())
         assert event is not None
         assert len(event.line) == MAX_EVENT_BYTES + over
 
@@ -106,7 +117,7 @@ def test_before_send_changes_leaves_out_or_fails() -> None:
     def fail(event: dict[str, Any]) -> dict[str, Any]:
         raise KeyError(event["user_id"])
 
-    changed = new_event("track", {"user_id": "u", "message_id": "m", "payload": {"secret": 1}}, hide)
+    changed = new_event("track", {"user_id": "u", "message_id": "m", "payload": {"secret": 1}}, hide, Stamps())
     assert written(changed) | {"timestamp": ""} == {
         "type": "track",
         "user_id": "u",
@@ -114,7 +125,7 @@ def test_before_send_changes_leaves_out_or_fails() -> None:
         "payload": {"hidden": True},
         "timestamp": "",
     }
-    assert new_event("track", {"user_id": "u"}, lambda _: None) is None
+    assert new_event("track", {"user_id": "u"}, lambda _: None, Stamps()) is None
     with pytest.raises(Refused) as error:
-        new_event("track", {"user_id": "u"}, fail)
+        new_event("track", {"user_id": "u"}, fail, Stamps())
     assert error.value.report.code == "before-send-failed"
