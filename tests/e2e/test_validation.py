@@ -34,7 +34,7 @@ async def test_a_definition_is_held_against_the_events_of_its_tenant(valkey_stac
 
         report = await verdict({"tenant": person.tenant})
         for _ in range(100):
-            if "purchase" in str(report["warnings"]):
+            if "`purchase`" in str(report["warnings"]):
                 break
             await asyncio.sleep(0.1)
             report = await verdict({"tenant": person.tenant})

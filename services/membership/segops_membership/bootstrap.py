@@ -50,6 +50,7 @@ from segops_membership.service.analysis.previews import (
 )
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.lookup.lookup import MAX_WAREHOUSE_QUERIES, Lookup
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
@@ -195,6 +196,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             ),
             clock=self._clock,
         )
+        observed = ClickHouseObservedEvents(clickhouse=clickhouse)
         return UseCases(
             explain=Explain(
                 definitions=definitions,
@@ -218,8 +220,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 admission=admission,
                 timeout_s=self._analysis_timeout_s,
             ),
-            observed=ClickHouseObservedEvents(clickhouse=clickhouse),
+            observed=observed,
             profile_events=ClickHouseProfileEvents(clickhouse=clickhouse),
+            value_checks=ValueChecks(observed=observed, clock=self._clock),
             service_token=self._service_token,
         )
 

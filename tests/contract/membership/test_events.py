@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pydantic import JsonValue
 
 from segops_common.contracts.http import ObservedEvents
+from segops_language.lint.values import ValueCounts
 from segops_language.values import EventPattern
 from segops_language.walk import Needs
 from segops_membership.ports.events import TooManyEvents
@@ -113,6 +115,40 @@ async def test_types_and_properties_are_observed(ports: Ports) -> None:
             "$identify": {"plan": ("string",)},
         },
     )
+
+
+async def test_values_are_counted_by_what_they_are(ports: Ports) -> None:
+    tenant = new_tenant()
+    values: list[JsonValue] = [
+        "2026-01-31",
+        "2026-01-31T09:00:00Z",
+        "1795435200",
+        "soon",
+        "5",
+        5,
+        5.5,
+        True,
+        None,
+        ["a"],
+        {"a": 1},
+    ]
+    await ports.store_events(tenant, [event(f"u{i}", "renewal", at_=value) for i, value in enumerate(values)])
+    await ports.store_events(tenant, [event("u", "$identify", plan=f"plan {i}") for i in range(30)])
+    renewals, plans, absent = ("renewal", "at_"), ("$identify", "plan"), ("absent", "p")
+    counts = await ports.observed_events.count_values(tenant, [renewals, plans, absent])
+    assert counts[renewals] == ValueCounts(
+        present=10,
+        numbers=2,
+        strings=5,
+        numerals=2,
+        instants=5,
+        short_instants=2,
+        texts=("1795435200", "2026-01-31", "2026-01-31T09:00:00Z", "5", "soon"),
+    )
+    of_plans = counts[plans]
+    assert (of_plans.present, of_plans.strings, len(of_plans.texts), of_plans.has_all_texts) == (30, 30, 20, False)
+    assert counts[absent] == ValueCounts()
+    assert await ports.observed_events.count_values(tenant, []) == {}
 
 
 async def test_a_tenant_without_events_has_nothing_to_observe(ports: Ports) -> None:

@@ -20,6 +20,7 @@ from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import Previews
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.static_lists import StaticListVersions
 from segops_membership.service.tenant_lease import LeaseHolder
@@ -47,6 +48,7 @@ def use_cases_of(harness: MembershipHarness, *, admission: Admission | None = No
         evaluation=ClickHouseEvaluation(clickhouse=harness.clickhouse, timeout_s=timeout_s),
         clock=clock,
     )
+    observed = ClickHouseObservedEvents(clickhouse=harness.clickhouse)
     return UseCases(
         explain=explain_on(harness),
         lookup=harness.lookup,
@@ -54,8 +56,9 @@ def use_cases_of(harness: MembershipHarness, *, admission: Admission | None = No
         overlaps=Overlaps(
             definitions=definitions, publications=harness.publications, results=harness.run_results, admission=gate
         ),
-        observed=ClickHouseObservedEvents(clickhouse=harness.clickhouse),
+        observed=observed,
         profile_events=ClickHouseProfileEvents(clickhouse=harness.clickhouse),
+        value_checks=ValueChecks(observed=observed, clock=SystemClock()),
         service_token=SERVICE_TOKEN,
     )
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import pytest
 
+from segops_language import Group
 from segops_segments.domain.references import node_of
 from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, Segment
 from segops_segments.ports.outbox import Outbox
@@ -82,6 +83,22 @@ class SegmentContract(StoreContract):
             assert [segment.referenced_by for segment in below] == [(left, right), (top,), (top,), ()]
             assert await unit.find_segment((tenant,), bottom) == below[0]
             assert await unit.list_reachable(tenant, ()) == []
+
+    async def test_segments_that_read_properties_as_instants_are_returned(self, stored: Stored, tenant: int) -> None:
+        trait = {"type": "user_property", "property": "renews", "operator": "within_last", "value": "30d"}
+        time = {"type": "event_time", "event_type": "a", "occurrence": "last", "operator": "within_last", "value": "1d"}
+        text = {"type": "user_property", "property": "p", "operator": "eq", "value": '"operator": "before"'}
+        definitions = [[trait], [time], [text], [{"logic": "OR", "conditions": [time, trait]}]]
+        added = [await self.add(stored, tenant, f"s{i}") for i in range(len(definitions))]
+        async with stored.writing(tenant) as unit:
+            for segment, conditions in zip(added, definitions, strict=True):
+                definition = Group.model_validate({"logic": "AND", "conditions": conditions})
+                await unit.save_segment(tenant, replace(segment, definition=definition))
+        async with stored.reading() as unit:
+            segments = await unit.segments_with_instants(tenant, 5)
+            assert [segment.id for segment in segments] == [added[0].id, added[3].id]
+            assert [segment.id for segment in await unit.segments_with_instants(tenant, 1)] == [added[0].id]
+            assert list(await unit.segments_with_instants(tenant + 1_000_000, 5)) == []
 
     async def test_segments_with_the_same_definition_are_returned(self, stored: Stored, tenant: int) -> None:
         first, second = await self.add(stored, tenant), await self.add(stored, tenant, "Other")

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from segops_language.lint.values import MAX_PROPERTIES, ValueCounts
+
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 REQUEST_ID_HEADER = "X-Request-Id"
 IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
@@ -85,10 +87,22 @@ class KnownUsers(_Message):
 
 
 class ObservedRequest(_Message):
-    """Asks for the properties of events of these types. The properties of `$identify` are traits."""
+    """Asks for the properties of events of these types. The properties of `$identify` are traits.
+
+    `values` are the properties whose values to count, as pairs of event type and path.
+    """
 
     tenant_id: int
     event_types: tuple[str, ...] = Field(max_length=200)
+    values: tuple[tuple[str, str], ...] = Field(default=(), max_length=MAX_PROPERTIES)
+
+
+class ObservedValues(_Message):
+    """The values of one property in a sample of events."""
+
+    event_type: str
+    property: str
+    counts: ValueCounts
 
 
 class ObservedEvents(_Message):
@@ -102,3 +116,4 @@ class ObservedEvents(_Message):
     complete: bool
     """Whether all types are listed; a tenant may have more."""
     properties: Mapping[str, Mapping[str, tuple[PropertyKind, ...]]]
+    values: tuple[ObservedValues, ...] = ()

@@ -18,7 +18,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _DATE: Final = r"(\d{4})-(\d{2})-(\d{2})"
 _TIME: Final = r"(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?"
-_RFC3339: Final = re.compile(rf"{_DATE}[Tt ]{_TIME}(?:[Zz]|([+-]\d{{2}}):(\d{{2}}))", re.ASCII)
+RFC3339_INSTANT: Final = rf"{_DATE}[Tt ]{_TIME}(?:[Zz]|([+-]\d{{2}}):(\d{{2}}))"
+"""The form of an instant in definitions and events, for RE2 and Python."""
+_RFC3339: Final = re.compile(RFC3339_INSTANT, re.ASCII)
 PROPERTY_INSTANT: Final = rf"{_DATE}(?:[Tt ]{_TIME}(?:[Zz]|([+-]\d{{2}}):?(\d{{2}}))?)?"
 """The form of an instant in a property, for RE2 and Python. Groups: year, month, day, hour, minute, second, fraction, hours
 and minutes of the offset. More forms than RFC 3339: a date alone, a time without a zone, an offset without a colon."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 
 from segops_common.contracts.http import MEMBERSHIP_PREFIX
@@ -28,9 +30,11 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, b
     events may not count.
     """
     caller.require(body.tenant, Scope.SEGMENTS_READ)
-    return PreviewRead.of(
-        await use_cases.previews.preview(body.tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of)
+    preview, warnings = await asyncio.gather(
+        use_cases.previews.preview(body.tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of),
+        use_cases.value_checks.warnings(body.tenant, body.definition),
     )
+    return PreviewRead.of(preview, warnings)
 
 
 @router.post(

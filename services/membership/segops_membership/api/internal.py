@@ -11,6 +11,7 @@ from segops_common.contracts.http import (
     KnownUsersRequest,
     ObservedEvents,
     ObservedRequest,
+    ObservedValues,
 )
 from segops_common.core.problems import Unavailable
 from segops_common.web.services_only import internal_router
@@ -22,11 +23,17 @@ router: APIRouter = internal_router(lambda request: use_cases_of(request).servic
 
 @router.post(OBSERVED_PATH)
 async def read_observed_events(use_cases: UseCasesOfApp, body: ObservedRequest) -> ObservedEvents:
-    """Return the event types of a tenant, and the properties of the given types."""
+    """Return the event types of a tenant, the properties of the given types, and counts of values."""
     try:
-        return await use_cases.observed.read(body.tenant_id, body.event_types)
+        events = await use_cases.observed.read(body.tenant_id, body.event_types)
+        counts = await use_cases.observed.count_values(body.tenant_id, body.values)
     except EngineUnavailable as error:
         raise Unavailable("Events cannot be read now. Retry.", retry_after_s=1) from error
+    values = [
+        ObservedValues(event_type=event_type, property=path, counts=of_property)
+        for (event_type, path), of_property in counts.items()
+    ]
+    return events.model_copy(update={"values": tuple(values)})
 
 
 @router.post(KNOWN_USERS_PATH)

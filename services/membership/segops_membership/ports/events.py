@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from segops_common.contracts.http import ObservedEvents
 from segops_language.events import Event
+from segops_language.lint.values import Property, ValueCounts
 from segops_language.walk import Needs
 from segops_membership.domain.predicates import StaticListPredicate
 
@@ -42,4 +43,8 @@ class ObservedEventsReader(Protocol):
 
     async def read(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents:
         """Return all event types, and the properties of the given ones. Types without events are left out."""
+        ...
+
+    async def count_values(self, tenant_id: int, properties: Collection[Property]) -> Mapping[Property, ValueCounts]:
+        """Count the values of these properties in a sample of events of each type."""
         ...

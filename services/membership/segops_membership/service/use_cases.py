@@ -8,6 +8,7 @@ from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import Previews
+from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.lookup.lookup import Lookup
 
 
@@ -21,4 +22,5 @@ class UseCases:
     overlaps: Overlaps
     observed: ObservedEventsReader
     profile_events: ProfileEvents
+    value_checks: ValueChecks
     service_token: str = field(repr=False)

@@ -27,7 +27,7 @@ from segops_membership.sql.parameters import Bindings
 _OPERATORS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _AFFIXES: Final = {"starts_with": "startsWith", "ends_with": "endsWith"}
 _MAX_LIST_CHARS: Final = 8_000
-_JSON_NUMBER: Final = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\z"
+JSON_NUMBER: Final = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\z"
 # RE2's own dot stops at a line feed; ClickHouse sets its flag to the contrary.
 _RE2_DOT: Final = "(?-s)"
 # Before it runs RE2, ClickHouse searches for a literal that every match must contain, and takes bytes of an optional
@@ -108,7 +108,7 @@ def _contains(value: Property, test: Contains, bind: Bindings) -> str:
 
 def number_sql(value: Property, bind: Bindings) -> str:
     """Return a number, or a string that is a JSON number, as a double; NULL for any other value."""
-    numeric_text = f"if(match({value.text}, {bind.text(_JSON_NUMBER)}), toFloat64OrNull({value.text}), NULL)"
+    numeric_text = f"if(match({value.text}, {bind.text(JSON_NUMBER)}), toFloat64OrNull({value.text}), NULL)"
     return f"coalesce({value.number}, {numeric_text})"
 
 

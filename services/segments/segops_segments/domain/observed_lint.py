@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Final
 
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.core.problems import Fault
 from segops_language import EventPattern, Group, path_keys
+from segops_language.lint.values import similar_text
 from segops_language.operators import SCALAR, types_for
 from segops_language.registry import kind_of
 from segops_language.walk import conditions_in, filters_of, selectors_of
-
-_SIMILARITY: Final = 0.7
-"""From 0 to 1; how alike a name must be to be suggested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def _unknown_type(path: str, event_type: str, observed: ObservedEvents) -> Fault
     if not observed.complete or any(pattern.matches(name) for name in observed.event_types):
         return None
     near = _near(pattern.text, observed.event_types)
-    return Fault(path, "unknown-event-type", f"No event of this type has been received.{near}")
+    return Fault(path, "unknown-event-type", f"No event of the type `{pattern.text}` has been received.{near}")
 
 
 def _unusual_property(use: _Use, observed: ObservedEvents) -> Fault | None:
@@ -64,7 +60,7 @@ def _unusual_property(use: _Use, observed: ObservedEvents) -> Fault | None:
     kinds = _kinds(use.property, properties)
     if kinds is None:
         near = _near(use.property, properties)
-        return Fault(use.path, "unknown-property", f"Recent events do not have this property.{near}")
+        return Fault(use.path, "unknown-property", f"Recent events have no property `{use.property}`.{near}")
     if kinds & use.types:
         return None
     observed_types = ", ".join(sorted(kinds))
@@ -88,8 +84,9 @@ def _kinds(written: str, properties: Mapping[str, Collection[PropertyKind]]) -> 
 
 
 def _near(written: str, names: Collection[str]) -> str:
-    similar = get_close_matches(written, names, n=1, cutoff=_SIMILARITY)
-    return f" Did you mean `{similar[0]}`?" if similar else ""
+    """Return a question with the most similar name. Names are in backticks, so that spaces at their ends show."""
+    similar = similar_text(written, tuple(names))
+    return f" Did you mean `{similar}`?" if similar else ""
 
 
 def _exact(event_type: str) -> str | None:

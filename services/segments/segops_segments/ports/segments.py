@@ -41,6 +41,10 @@ class SegmentReader(Protocol):
         """Return the ids of rule segments whose definition has this content hash, ascending."""
         ...
 
+    async def segments_with_instants(self, tenant_id: int, limit: int) -> Sequence[Segment]:
+        """Return segments whose definition reads properties as instants, ascending by id."""
+        ...
+
 
 class SegmentWriter(SegmentReader, Protocol):
     """Reads and stores segments."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +11,10 @@ from pydantic import JsonValue
 
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_language.events import Event
+from segops_language.lint.values import MAX_TEXTS, Property, ValueCounts
+from segops_language.values import path_keys
+from segops_language.values.instants import is_rfc3339
+from segops_language.values.json import instant, look_up, number
 from segops_language.walk import Needs
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.domain.predicates import StaticListPredicate
@@ -18,6 +22,7 @@ from segops_membership.ports.events import TooManyEvents
 
 MAX_EVENTS: Final = 100_000
 MAX_EVENT_TYPES: Final = 1_000
+MAX_TEXT_CHARS: Final = 200
 
 
 class MemoryProfileEvents:
@@ -85,6 +90,33 @@ class MemoryObservedEvents:
                 for name, of_type in kinds.items()
             },
         )
+
+    async def count_values(self, tenant_id: int, properties: Collection[Property]) -> Mapping[Property, ValueCounts]:
+        """See the port."""
+        events = [event for events in self._warehouse.tenant(tenant_id).events.values() for event in events.values()]
+        return {
+            (event_type, path): _counts(
+                look_up(event.payload, path_keys(path)) for event in events if event.event_type == event_type
+            )
+            for event_type, path in properties
+        }
+
+
+def _counts(values: Iterable[JsonValue]) -> ValueCounts:
+    present = [value for value in values if value is not None]
+    strings = [value for value in present if isinstance(value, str)]
+    instants = [value for value in present if instant(value) is not None]
+    texts = {value[:MAX_TEXT_CHARS] for value in strings}
+    return ValueCounts(
+        present=len(present),
+        strings=len(strings),
+        numbers=sum(isinstance(value, int | float) and not isinstance(value, bool) for value in present),
+        numerals=sum(number(value) is not None for value in strings),
+        instants=len(instants),
+        short_instants=sum(isinstance(value, str) and not is_rfc3339(value) for value in instants),
+        texts=tuple(sorted(texts)[:MAX_TEXTS]),
+        has_all_texts=len(texts) <= MAX_TEXTS,
+    )
 
 
 def _kinds(value: JsonValue | Mapping[str, JsonValue], keys: tuple[str, ...]) -> Iterator[tuple[str, PropertyKind]]:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.config import JsonDict
 
 from segops_common.contracts.jobs import IngestLag
-from segops_language import EXAMPLE, Definition, InstantText, Optional
+from segops_language import EXAMPLE, Definition, InstantText, LanguageFault, Optional
 from segops_language.values.instants import from_ms
 from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, Id, RequestBody, Response
 from segops_membership.ports.evaluation import Query
@@ -33,6 +33,7 @@ AS_OF: Final = (
 )
 UserIds = Annotated[tuple[str, ...], Field(description="At most ten user ids, spread evenly over all.")]
 
+MAX_WARNINGS: Final = 20
 _JSON_OBJECT: Final = TypeAdapter(dict[str, JsonValue])
 
 
@@ -175,6 +176,14 @@ class ConditionShare(Response):
     dropped: int
 
 
+class ValueWarning(Response):
+    """A filter that does not fit the values of its property."""
+
+    path: str = Field(description="The part, as in `definition.conditions[2].property`.")
+    code: str = Field(description="A stable code for programs.")
+    detail: str = Field(description="An explanation for people, with the share of values concerned.")
+
+
 class PreviewRead(ReadingRead):
     """The users that the definition selects, exactly."""
 
@@ -187,6 +196,7 @@ class PreviewRead(ReadingRead):
                     "universe": 60000,
                     "sample": ["user-123", "user-456"],
                     "per_condition": [{"path": "definition.conditions[0]", "kept": 1204, "dropped": 58796}],
+                    "warnings": [],
                 }
             ]
         }
@@ -198,9 +208,13 @@ class PreviewRead(ReadingRead):
     )
     sample: UserIds
     per_condition: tuple[ConditionShare, ...] = Field(description="Every condition and every group but the outermost.")
+    warnings: tuple[ValueWarning, ...] = Field(
+        description="Filters that do not fit the values in a sample of events: `unreadable-values`, `mixed-types`,"
+        " `short-instants`, `unknown-value`."
+    )
 
     @classmethod
-    def of(cls, preview: Preview) -> PreviewRead:
+    def of(cls, preview: Preview, warnings: Sequence[LanguageFault]) -> PreviewRead:
         """Return the response for a preview."""
         return cls.model_validate(
             {
@@ -211,6 +225,10 @@ class PreviewRead(ReadingRead):
                 "per_condition": [
                     {"path": share.path, "kept": share.kept, "dropped": share.dropped}
                     for share in preview.per_condition
+                ],
+                "warnings": [
+                    {"path": fault.path, "code": fault.code, "detail": fault.detail}
+                    for fault in warnings[:MAX_WARNINGS]
                 ],
             }
         )

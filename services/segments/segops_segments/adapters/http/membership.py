@@ -18,6 +18,7 @@ from segops_common.contracts.http import (
     ObservedEvents,
     ObservedRequest,
 )
+from segops_language.lint.values import Property
 
 _CONNECT_TIMEOUT_S: Final = 0.5
 _READ_TIMEOUT_S: Final = 3.0
@@ -48,8 +49,10 @@ class HttpMembership:
     ) -> None:
         await self._client.aclose()
 
-    async def read(self, tenant_id: int, event_types: Sequence[str]) -> ObservedEvents | None:
-        request = ObservedRequest(tenant_id=tenant_id, event_types=tuple(event_types))
+    async def read(
+        self, tenant_id: int, event_types: Sequence[str], values: Sequence[Property]
+    ) -> ObservedEvents | None:
+        request = ObservedRequest(tenant_id=tenant_id, event_types=tuple(event_types), values=tuple(values))
         return await self._answer(OBSERVED_PATH, request, ObservedEvents)
 
     async def count(self, tenant_id: int, user_ids: Sequence[str]) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from segops_language.lint.values import instant_properties_of
 from segops_segments.adapters.memory.state import MemorySession
 from segops_segments.domain.references import Graph, node_of
 from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, NewSegment, Segment, Version
@@ -35,6 +36,10 @@ class MemorySegments(MemorySession):
     async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
         rules = [segment for segment in self._shown((tenant_id,)) if segment.segment_type == "rule"]
         return sorted(segment.id for segment in rules if segment.definition_hash == definition_hash)[:limit]
+
+    async def segments_with_instants(self, tenant_id: int, limit: int) -> Sequence[Segment]:
+        segments = sorted(self._shown((tenant_id,)), key=lambda segment: segment.id)
+        return [segment for segment in segments if instant_properties_of(segment.definition)][:limit]
 
     async def find_referrers(self, tenant_id: int, segment_id: int) -> Collection[int]:
         above = {segment_id}

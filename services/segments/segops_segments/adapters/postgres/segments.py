@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from segops_language.lint.values import instant_properties_of
 from segops_segments.adapters.postgres.hourly import is_due
 from segops_segments.adapters.postgres.incomplete import must_be_repeated
 from segops_segments.adapters.postgres.references import edge_rows, select_shown_segments
@@ -16,6 +19,8 @@ from segops_segments.adapters.postgres.sessions import SessionReads, SessionWrit
 from segops_segments.adapters.postgres.tables import segment_references, segments
 from segops_segments.domain.segment import NewSegment, Segment
 from segops_segments.ports.segments import NameTaken
+
+_INSTANT_OPERATORS: Final = r'"operator": *"(before|after|within_last|not_within_last)"'
 
 
 class SegmentReads(SessionReads):
@@ -63,6 +68,19 @@ class SegmentReads(SessionReads):
             .limit(limit)
         )
         return (await self._execute(tenant_id, query)).scalars().all()
+
+    async def segments_with_instants(self, tenant_id: int, limit: int) -> Sequence[Segment]:
+        # The text finds all of them, and others that compare the times of events: these are dropped when they are parsed.
+        document = sa.cast(segments.c.definition, sa.Text)
+        query = (
+            select_shown_segments()
+            .where(segments.c.tenant_id == tenant_id, segments.c.deleted_at.is_(None))
+            .where(document.regexp_match(_INSTANT_OPERATORS))
+            .order_by(segments.c.id)
+        )
+        rows = (await self._session.execute(query)).mappings()
+        with_instants = (segment for segment in map(segment_of, rows) if instant_properties_of(segment.definition))
+        return list(islice(with_instants, limit))
 
 
 class SegmentWrites(SessionWrites, SegmentReads):

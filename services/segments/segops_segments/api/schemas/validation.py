@@ -63,10 +63,11 @@ class ValidationReportRead(ResponseBody):
                         {
                             "path": "definition.conditions[0].event_type",
                             "code": "unknown-event-type",
-                            "detail": "No event of this type has been received. Did you mean `purchase`?",
+                            "detail": "No event of the type `purchse` has been received. Did you mean `purchase`?",
                         }
                     ],
                     "observed": True,
+                    "changed_segments": [],
                 }
             ]
         },
@@ -77,11 +78,17 @@ class ValidationReportRead(ResponseBody):
     warnings: tuple[DefinitionFault, ...] = Field(
         description="For a valid definition: `always-true`, `always-false`, `duplicate-condition`, `contradictory-filters`,"
         " `future-window`; with `tenant`, also"
-        " `duplicate-segment`, `unknown-event-type`, `unknown-property`, `type-mismatch`."
+        " `duplicate-segment`, `unknown-event-type`, `unknown-property`, `type-mismatch`, `unreadable-values`,"
+        " `mixed-types`, `short-instants`, `unknown-value`."
     )
     observed: bool = Field(
         description="Whether the definition was compared with the tenant's events. False without `tenant`, or while the"
         " events cannot be read."
+    )
+
+    changed_segments: tuple[int, ...] = Field(
+        description="Segments of the tenant whose members change because dates, and times without a zone, are read as"
+        " instants; earlier versions did not. Looked for when the definition reads instants itself: at most 50, ascending."
     )
 
     @classmethod
@@ -89,4 +96,7 @@ class ValidationReportRead(ResponseBody):
         """Return the response for a report."""
         errors = tuple(map(DefinitionFault.of, report.faults))
         warnings = tuple(map(DefinitionFault.of, report.warnings))
-        return cls(valid=not errors, errors=errors, warnings=warnings, observed=report.observed)
+        changed = tuple(report.changed_segments)
+        return cls(
+            valid=not errors, errors=errors, warnings=warnings, observed=report.observed, changed_segments=changed
+        )
