@@ -115,6 +115,7 @@ async def test_answers(api: Api) -> None:
         "universe": 2,
         "sample": ["u"],
         "per_condition": [{"path": "definition.conditions[0]", "kept": 1, "dropped": 1}],
+        "warnings": [],
     }
     # What the preview read as of the instant is not read again.
     assert plan == {

@@ -78,7 +78,7 @@ class SegmentReads(SessionReads):
             .where(document.regexp_match(_INSTANT_OPERATORS))
             .order_by(segments.c.id)
         )
-        rows = (await self._session.execute(query)).mappings()
+        rows = (await self._execute(tenant_id, query)).mappings()
         with_instants = (segment for segment in map(segment_of, rows) if instant_properties_of(segment.definition))
         return list(islice(with_instants, limit))
 
