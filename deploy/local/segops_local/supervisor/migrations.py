@@ -1,4 +1,5 @@
-"""Migrations of all services. They take seconds, so they are skipped when this code has already run them."""
+"""Migrations of all services. They take seconds or, for large tables, longer, so they are skipped when this code has already
+run them."""
 
 import asyncio
 import hashlib
@@ -14,7 +15,8 @@ from segops_local.state.secrets import write_private
 from segops_local.supervisor.services import SERVICES, migration
 from segops_local.supervisor.topology import Topology
 
-_TIMEOUT_S = 120.0
+_TIMEOUT_S = 6 * 3600.0
+"""A migration may copy a whole table: some 100,000 events a second."""
 
 
 class Migrations:
