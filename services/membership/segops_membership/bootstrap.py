@@ -52,7 +52,8 @@ from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
 from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
-from segops_membership.service.lookup.lookup import MAX_WAREHOUSE_QUERIES, Lookup
+from segops_membership.service.lookup.batched_reads import MAX_WAREHOUSE_QUERIES
+from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.publish.publisher import Publisher

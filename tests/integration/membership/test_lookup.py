@@ -52,14 +52,16 @@ class Counted:
         self.asked.set()
         return result
 
-    async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
+    async def segments_of(
+        self, tenant_id: int, user_ids: Collection[str], number: int, as_of_ms: int | None
+    ) -> Mapping[str, tuple[int, ...]]:
         self._stand()
         self.reads += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await asyncio.sleep(self._delay_s)
-            return await self._reader.segments_of(tenant_id, user_id, number, as_of_ms)
+            return await self._reader.segments_of(tenant_id, user_ids, number, as_of_ms)
         finally:
             self.at_once -= 1
 
@@ -215,13 +217,15 @@ async def test_a_process_that_died_while_asking_is_not_waited_for(harness: Membe
     assert await harness.segments_of(tenant, "u") == (1, 2)
 
 
-async def test_the_warehouse_is_asked_a_few_at_a_time(harness: MembershipHarness) -> None:
+async def test_many_cold_lookups_of_different_users_share_a_few_statements(harness: MembershipHarness) -> None:
     tenant = await published(harness)
     async with api(harness, None, delay_s=0.02) as (lookup, reader, _):
-        await asyncio.gather(*(lookup.segments_of(tenant, f"user-{i}") for i in range(48)))
+        users = ["u", *(f"user-{number}" for number in range(400))]
+        answers = await asyncio.gather(*(lookup.segments_of(tenant, user) for user in users))
 
-    assert reader.reads == 48
-    assert reader.most_at_once == 16
+    assert [answer.segment_ids for answer in answers] == [(1, 2), *[()] * 400]
+    assert reader.reads < 100
+    assert reader.most_at_once == 1
 
 
 async def test_without_redis_answers_are_slower_and_right(harness: MembershipHarness) -> None:

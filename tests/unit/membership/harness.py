@@ -238,7 +238,8 @@ class MembershipInMemory:
     async def segments_of(self, *users: str) -> list[tuple[int, ...]]:
         """Return what the warehouse says of each user."""
         number = (await self.publications.head(TENANT)).number
-        return [await self.reader.segments_of(TENANT, user, number, None) for user in users]
+        segments = await self.reader.segments_of(TENANT, users, number, None)
+        return [segments[user] for user in users]
 
     async def until_asleep(self, *, sleepers: int = 1) -> None:
         """Let other tasks run until that many of them wait for the clock."""

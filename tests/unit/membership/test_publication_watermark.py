@@ -27,7 +27,9 @@ class Numbers:
             raise EngineUnavailable("down")
         return {tenant: self.numbers[tenant] for tenant in tenant_ids if tenant in self.numbers}
 
-    async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
+    async def segments_of(
+        self, tenant_id: int, user_ids: Collection[str], number: int, as_of_ms: int | None
+    ) -> Mapping[str, tuple[int, ...]]:
         raise NotImplementedError
 
     async def check(self) -> None:

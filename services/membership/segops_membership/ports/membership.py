@@ -14,8 +14,10 @@ class MembershipReader(Protocol):
         """Return the number of each tenant's newest visible publication. Tenants without one are left out."""
         ...
 
-    async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
-        """Return the user's segments, ascending, by all publications up to `number`.
+    async def segments_of(
+        self, tenant_id: int, user_ids: Collection[str], number: int, as_of_ms: int | None
+    ) -> Mapping[str, tuple[int, ...]]:
+        """Return the segments of every user, ascending, by all publications up to `number`.
 
         With `as_of_ms`, only publications as of that instant or earlier count.
         """

@@ -1,26 +1,29 @@
-"""Reads a user's segments from ClickHouse: those whose last published change is an entry."""
+"""Reads the segments of users from ClickHouse: those whose last published change is an entry."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Final
+
+import xxhash
 
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.sql.parameters import cut_instant, select
 
 _TIMEOUT_S: Final = 2.0
-_OF_USER: Final = "tenant_id = {tenant:UInt64} AND user_key = xxHash64({user:String})"
-_RUNS: Final = select("run_id", "membership_changes", _OF_USER)
+_OF_USERS: Final = "tenant_id = {tenant:UInt64} AND user_key IN {keys:Array(UInt64)}"
+_RUNS: Final = select("run_id", "membership_changes", _OF_USERS)
 _PUBLISHED: Final = f"tenant_id = {{tenant:UInt64}} AND number <= {{number:UInt64}} AND run_id IN ({_RUNS})"
 _BY_THEN: Final = " AND as_of <= fromUnixTimestamp64Milli({as_of:Int64}, 'UTC')"
 # The last change decides. Rows written twice, or by an attempt that was not published, have no effect.
-_LAST_ENTERED: Final = "GROUP BY segment_id HAVING argMax(change, run_id) > 0 ORDER BY segment_id"
+_LAST_ENTERED: Final = "GROUP BY user_key, segment_id HAVING argMax(change, run_id) > 0 ORDER BY user_key, segment_id"
 
 
 def _segments_sql(published: str) -> str:
-    changes = f"{_OF_USER} AND (run_id, fence) IN ({select('run_id, fence', 'publications', published)})"
-    return select("segment_id", "membership_changes", changes, _LAST_ENTERED)
+    changes = f"{_OF_USERS} AND (run_id, fence) IN ({select('run_id, fence', 'publications', published)})"
+    return select("user_key, segment_id", "membership_changes", changes, _LAST_ENTERED)
 
 
 _NOW: Final = _segments_sql(_PUBLISHED)
@@ -41,18 +44,25 @@ class ClickHouseMembershipReader:
         result = await self._query(sql, values)
         return {int(tenant_id): int(number) for tenant_id, number in result.rows}
 
-    async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
+    async def segments_of(
+        self, tenant_id: int, user_ids: Collection[str], number: int, as_of_ms: int | None
+    ) -> Mapping[str, tuple[int, ...]]:
         """See the port."""
-        values: dict[str, int | str] = {"tenant": tenant_id, "user": user_id, "number": number}
+        # The same as xxHash64 in ClickHouse.
+        keys = {user_id: xxhash.xxh64_intdigest(user_id.encode()) for user_id in user_ids}
+        values: dict[str, object] = {"tenant": tenant_id, "keys": list(keys.values()), "number": number}
         if as_of_ms is not None:
             values["as_of"] = cut_instant(as_of_ms)
         result = await self._query(_NOW if as_of_ms is None else _THEN, values)
-        return tuple(int(row[0]) for row in result.rows)
+        segments: defaultdict[int, list[int]] = defaultdict(list)
+        for user_key, segment_id in result.rows:
+            segments[int(user_key)].append(int(segment_id))
+        return {user_id: tuple(segments[key]) for user_id, key in keys.items()}
 
     async def check(self) -> None:
         """See the port."""
         await self._query("SELECT 1", {})
 
-    async def _query(self, sql: str, values: Mapping[str, int | str]) -> ResultSet:
+    async def _query(self, sql: str, values: Mapping[str, object]) -> ResultSet:
         with driver_errors():
             return await self._clickhouse.query(sql, values, timeout_s=_TIMEOUT_S)

@@ -7,6 +7,7 @@ from typing import Final
 
 from segops_common.core.clock import Clock
 from segops_membership.adapters.memory.run_results import MemoryRunResults
+from segops_membership.domain.publication import Attempt
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.membership import CacheEntry
 
@@ -23,7 +24,7 @@ class MemoryMembershipReader:
         self._results = results
         self.reachable = True
         self.reads = 0
-        """How often segments were read."""
+        """How many statements read segments."""
 
     async def publication_numbers(self, tenant_ids: Collection[int]) -> Mapping[int, int]:
         """See the port."""
@@ -34,7 +35,9 @@ class MemoryMembershipReader:
                 numbers[tenant_id] = max(publication.number, numbers.get(tenant_id, 0))
         return numbers
 
-    async def segments_of(self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None) -> tuple[int, ...]:
+    async def segments_of(
+        self, tenant_id: int, user_ids: Collection[str], number: int, as_of_ms: int | None
+    ) -> Mapping[str, tuple[int, ...]]:
         """See the port."""
         await self.check()
         self.reads += 1
@@ -45,6 +48,9 @@ class MemoryMembershipReader:
             and publication.number <= number
             and (as_of_ms is None or publication.as_of_ms <= as_of_ms)
         }
+        return {user_id: self._segments_of(tenant_id, user_id, attempts) for user_id in user_ids}
+
+    def _segments_of(self, tenant_id: int, user_id: str, attempts: Collection[Attempt]) -> tuple[int, ...]:
         last: dict[int, tuple[int, bool]] = {}
         for (tenant, user, segment_id, attempt), entered in self._results.change_rows.items():
             if (tenant, user) == (tenant_id, user_id) and attempt in attempts:

@@ -1,7 +1,8 @@
 """Looks up the segments of a user: from the cache while it is current, else from the warehouse.
 
 1. Redis holds an entry under the current publication number: it answers.
-2. Redis holds none: one process reads the warehouse and fills the entry; others wait for it shortly.
+2. Redis holds none: one process reads the warehouse and fills the entry; others wait for it shortly. Users who wait at
+   the same time share a statement (`batched_reads.py`).
 3. Redis does not answer: the process reads the warehouse, and keeps answers in memory for a few seconds.
    `stores/redis_breaker.py` decides when Redis is skipped, `stores/redis.py` how long a command may take.
 
@@ -10,7 +11,6 @@ The publication number is read from the warehouse at most once a second (`public
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -22,11 +22,10 @@ from segops_common.core.problems import Unavailable
 from segops_common.telemetry.metrics import Metric, Metrics
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.membership import CacheEntry, MembershipCache, MembershipReader
+from segops_membership.service.lookup.batched_reads import BatchedReads
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
 from segops_membership.service.lookup.single_flight import SingleFlight
 
-MAX_WAREHOUSE_QUERIES: Final = 16
-WAREHOUSE_TIMEOUT_S: Final = 2.0
 LOCAL_ENTRIES: Final = 10_000
 LOCAL_TTL_S: Final = 5.0
 _WAIT_FOR_OTHER_PROCESS_S: Final = 0.05
@@ -56,13 +55,13 @@ class Lookup:
         metrics: Metrics,
     ) -> None:
         self._reader = reader
+        self._reads = BatchedReads(reader=reader)
         self._cache = cache
         self._watermark = watermark
         self._clock = clock
         self._sources = metrics.counter(Metric.LOOKUPS)
         self._calls: SingleFlight[UserSegments] = SingleFlight()
         self._local: TTLCache[_Key, tuple[int, ...]] = TTLCache(LOCAL_ENTRIES, LOCAL_TTL_S, timer=clock.monotonic)
-        self._slots = asyncio.Semaphore(MAX_WAREHOUSE_QUERIES)
 
     async def segments_of(self, tenant_id: int, user_id: str) -> UserSegments:
         """Return the current segments. Raises Unavailable when neither Redis nor the warehouse answers."""
@@ -79,7 +78,7 @@ class Lookup:
         """
         try:
             number = await self._watermark.current(tenant_id)
-            return UserSegments(await self._query_warehouse(tenant_id, user_id, number, as_of_ms), cached=False)
+            return UserSegments(await self._reads.segments_of(tenant_id, user_id, number, as_of_ms), cached=False)
         except EngineUnavailable as error:
             raise _unavailable() from error
 
@@ -131,7 +130,7 @@ class Lookup:
         if from_other is not None:
             return self._counted("cache", UserSegments(from_other, cached=True))
         tenant_id, number, user_id = key
-        segment_ids = await self._query_warehouse(tenant_id, user_id, number, None)
+        segment_ids = await self._reads.segments_of(tenant_id, user_id, number, None)
         with suppress(EngineUnavailable):
             await self._cache.write(*key, segment_ids)
         return self._counted("warehouse", UserSegments(segment_ids, cached=False))
@@ -156,18 +155,9 @@ class Lookup:
         kept = self._local.get(key)
         if kept is not None:
             return self._counted("local", UserSegments(kept, cached=False))
-        segment_ids = await self._query_warehouse(tenant_id, user_id, number, None)
+        segment_ids = await self._reads.segments_of(tenant_id, user_id, number, None)
         self._local[key] = segment_ids
         return self._counted("warehouse", UserSegments(segment_ids, cached=False))
-
-    async def _query_warehouse(
-        self, tenant_id: int, user_id: str, number: int, as_of_ms: int | None
-    ) -> tuple[int, ...]:
-        try:
-            async with asyncio.timeout(WAREHOUSE_TIMEOUT_S), self._slots:
-                return await self._reader.segments_of(tenant_id, user_id, number, as_of_ms)
-        except TimeoutError as error:
-            raise EngineUnavailable("the warehouse is slow") from error
 
     def _counted(self, source: str, segments: UserSegments) -> UserSegments:
         self._sources.labels(source).inc()
