@@ -12,7 +12,7 @@ from segops_common.core.ids import message_id_from
 from segops_ingest.domain.event import CALL_SHAPES, EventTime, RowBuilder
 from segops_ingest.domain.identity import Memory, Row
 from segops_ingest.domain.inspection import serialise
-from segops_ingest.domain.refusal import EventRefused
+from segops_ingest.domain.refusal import MAX_SEARCHES, MAX_TEXT_CHARS, EventRefused
 
 V7_OF_1130 = "019e4526-d600-7000-8000-000000000000"
 NINE = "2026-05-20T09:00:00Z"
@@ -275,6 +275,24 @@ def test_of_very_many_unknown_fields_twenty_are_named(row: MakeRow) -> None:
     with pytest.raises(EventRefused) as refused:
         row(track(**{f"x{number}": 1 for number in range(99_000)}))
     assert len(refused.value.more) == 19
+    assert len(str(refused.value)) <= MAX_TEXT_CHARS + 1
+
+
+def test_near_spellings_are_searched_for_a_bounded_number_of_names(
+    builder: Callable[[str | None], RowBuilder],
+) -> None:
+    of_one_request = builder(None)
+
+    def detail(name: str) -> str:
+        with pytest.raises(EventRefused) as refused:
+            of_one_request.row(track(**{name: 1}), "track", 0)
+        return refused.value.detail
+
+    assert detail("time_stmp").endswith("Did you mean `timestamp`?")
+    for number in range(MAX_SEARCHES):
+        detail(f"plan_{number}")
+    assert "Did you mean" not in detail("time_stmp")
+    assert detail("Time-Stamp").endswith("Did you mean `timestamp`?")
 
 
 def test_server_made_ids_follow_the_idempotency_key(row: MakeRow) -> None:

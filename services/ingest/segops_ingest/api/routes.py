@@ -21,7 +21,7 @@ from segops_ingest.api.examples import CALL_EXAMPLES, RESPONSE_EXAMPLES, TEXT_EX
 from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute
 from segops_ingest.api.schemas import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
-from segops_ingest.domain.refusal import Code, EventRefused, unknown_fields
+from segops_ingest.domain.refusal import Code, EventRefused, Hints
 from segops_ingest.service.accept_events import Ingest, Receipt
 
 BATCH_FIELDS = frozenset({"batch", "sent_at"})
@@ -160,7 +160,7 @@ def _items(call: Any) -> list[Any]:
         raise _invalid(EventRefused("", "wrong-type", "must be an object"))
     if not call.keys() <= BATCH_FIELDS:
         unknown = (name for name in call if name not in BATCH_FIELDS)
-        raise _invalid(unknown_fields(unknown, BATCH_FIELDS, "a batch"))
+        raise _invalid(Hints().unknown_fields(unknown, BATCH_FIELDS, "a batch"))
     items = call.get("batch")
     if type(items) is not list or not items:
         code: Code = "missing" if items is None else "wrong-type"

@@ -7,7 +7,7 @@ models; a property test compares the two.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from segops_common.contracts.events import RESERVED_EVENT_TYPES, EventKind
@@ -20,7 +20,7 @@ from segops_ingest.domain.limits import (
     MAX_MESSAGE_ID_CHARS,
     MAX_NAME_CHARS,
 )
-from segops_ingest.domain.refusal import EventRefused, unknown_fields
+from segops_ingest.domain.refusal import EventRefused, Hints
 
 _COMMON: Final = frozenset({"user_id", "anonymous_id", "message_id", "timestamp", "sent_at", "context"})
 _UUID_CHARS: Final = 36
@@ -78,6 +78,7 @@ class RowBuilder:
     ids: Ids
     idempotency_key: str | None
     skew: ClockSkew | None = None
+    hints: Hints = field(default_factory=Hints)
 
     def row(
         self, call: Any, kind: EventKind, index: int, shapes: Mapping[EventKind, CallShape] = CALL_SHAPES
@@ -87,7 +88,7 @@ class RowBuilder:
         Pass ITEM_SHAPES for a call in a batch, which has a field `type`.
         """
         shape = shapes[kind]
-        _check_fields(call, shape)
+        _check_fields(call, shape, self.hints)
         user_id = _text(call, "user_id", MAX_PROFILE_ID_CHARS)
         anonymous_id = _text(call, "anonymous_id", MAX_PROFILE_ID_CHARS)
         if not user_id and not anonymous_id:
@@ -163,11 +164,11 @@ def _instant(value: Any, path: str) -> str:
         ) from None
 
 
-def _check_fields(call: Any, shape: CallShape) -> None:
+def _check_fields(call: Any, shape: CallShape, hints: Hints) -> None:
     if type(call) is not dict:
         raise EventRefused("", "wrong-type", "must be an object")
     if not call.keys() <= shape.fields:
-        raise unknown_fields((name for name in call if name not in shape.fields), shape.fields, "this call")
+        raise hints.unknown_fields((name for name in call if name not in shape.fields), shape.fields, "this call")
     for name in shape.required:
         if name not in call:
             raise EventRefused(name, "missing", "must be present")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final, Literal
@@ -31,6 +32,10 @@ MAX_PATH_CHARS = 200
 MAX_UNKNOWN_FIELDS: Final = 20
 """Unknown fields that are named. A hostile body may have very many."""
 
+MAX_SEARCHES: Final = 50
+MAX_TEXT_CHARS: Final = 2000
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+
 _SEGMENT_NAMES: Final = {
     "userId": "user_id",
     "anonymousId": "anonymous_id",
@@ -57,28 +62,48 @@ class EventRefused(Exception):
         self.path = _cut(path, MAX_PATH_CHARS)
         self.more = tuple(more)
         own = f"{self.path}: {detail}" if path else detail
-        super().__init__("; ".join([own, *(str(refusal) for refusal in self.more)]))
+        super().__init__(_cut("; ".join([own, *(str(refusal) for refusal in self.more)]), MAX_TEXT_CHARS))
         self.code = code
         self.detail = detail
 
 
-def unknown_fields(names: Iterable[str], allowed: Iterable[str], owner: str) -> EventRefused:
-    """Return the refusal of all these fields; `owner` is what does not have them. There must be at least one."""
-    fields = sorted(allowed)
-    first, *more = [
-        EventRefused(
-            name, "unknown-field", f"must be left out: {owner} has no field {quoted(name)}{_hint(name, fields)}"
-        )
-        for name in sorted(islice(names, MAX_UNKNOWN_FIELDS))
-    ]
-    return EventRefused(first.path, first.code, first.detail, more=more)
+class Hints:
+    """Finds what was meant by unknown names. In a request, near spellings are searched for a bounded number of names: a
+    search takes up to a millisecond."""
+
+    def __init__(self, searches: int = MAX_SEARCHES) -> None:
+        self._searches = searches
+
+    def unknown_fields(self, names: Iterable[str], allowed: Iterable[str], owner: str) -> EventRefused:
+        """Return the refusal of all these fields; `owner` is what does not have them. There must be at least one."""
+        fields = sorted(allowed)
+        first, *more = [
+            EventRefused(
+                name,
+                "unknown-field",
+                f"must be left out: {owner} has no field {quoted(name)}{self._hint(name, fields)}",
+            )
+            for name in sorted(islice(names, MAX_UNKNOWN_FIELDS))
+        ]
+        return EventRefused(first.path, first.code, first.detail, more=more)
+
+    def _hint(self, name: str, fields: Sequence[str]) -> str:
+        meant = _SEGMENT_NAMES.get(name)
+        if meant not in fields:
+            meant = _same_word(name, fields) or self._near_spelling(name, fields)
+        return f". Did you mean `{meant}`?" if meant else ""
+
+    def _near_spelling(self, name: str, fields: Sequence[str]) -> str | None:
+        if self._searches == 0:
+            return None
+        self._searches -= 1
+        return next(iter(get_close_matches(name[:MAX_QUOTED_CHARS].lower(), fields, n=1, cutoff=0.7)), None)
 
 
-def _hint(name: str, fields: list[str]) -> str:
-    meant = _SEGMENT_NAMES.get(name)
-    if meant not in fields:
-        meant = next(iter(get_close_matches(name[:MAX_QUOTED_CHARS].lower(), fields, n=1, cutoff=0.7)), None)
-    return f". Did you mean `{meant}`?" if meant else ""
+def _same_word(name: str, fields: Sequence[str]) -> str | None:
+    """Return the field that differs only in case and in the characters between words."""
+    letters = _SEPARATORS.sub("", name[:MAX_QUOTED_CHARS]).lower()
+    return next((field for field in fields if field.replace("_", "") == letters), None)
 
 
 def quoted(name: str) -> str:
