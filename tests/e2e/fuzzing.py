@@ -24,8 +24,8 @@ from tests.shared.client import RunningStack
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-# These operations would revoke the token that the test uses.
-EXCLUDED_PATHS = "/api/auth/(token/revoke|password/change)/"
+# These operations would revoke the tokens that the test uses.
+EXCLUDED_PATHS = "/api/auth/(token/revoke|token/revoke-all|password/change)/"
 Service = Literal["auth", "ingest", "segments", "membership"]
 WHOLE_GRAMMAR: Final = frozenset({"describeDefinition", "showSql"})
 """Operations that get every variant of a definition."""

@@ -22,7 +22,7 @@ OPEN = {"signUp", "createToken", "refreshToken", "revokeToken", "getJwks", "acce
 ALL = [operation for operation in operations() if operation.id not in OPEN]
 BEARER = [operation for operation in ALL if "bearerAuth" in operation.schemes]
 KEYED = [operation for operation in ALL if "apiKeyAuth" in operation.schemes]
-NAMES_NO_TENANT = {"getMe", "changePassword", "createTenant"}
+NAMES_NO_TENANT = {"getMe", "changePassword", "createTenant", "revokeAllTokens"}
 """Operations on the caller only: they take no tenant."""
 STATELESS = {"describeDefinition"}
 """Operations whose response depends on the request only, not on stored data."""
