@@ -17,15 +17,17 @@ from segops_auth.adapters.idempotency import PepperedIdempotency
 from segops_auth.adapters.postgres.tables import SCHEMA
 from segops_auth.adapters.postgres.writer import PostgresStore
 from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
+from segops_auth.adapters.redis.known_addresses import RedisKnownAddresses
 from segops_auth.adapters.redis.throttle import RedisThrottle
 from segops_auth.api.state import State
 from segops_auth.consumers.expired_tokens import ExpiredTokenRemover
 from segops_auth.consumers.last_use import LastUseWriter
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.service import AttemptLimits, Collaborators, make_auth
+from segops_auth.service.attempts import LoginLimits
 from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
-from segops_auth.service.sessions import LoginLimits, Sessions
+from segops_auth.service.sessions import Sessions
 from segops_auth.settings import Settings
 from segops_common.core.clock import Clock
 from segops_common.core.ids import SystemIds
@@ -73,6 +75,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
                 store=store,
                 passwords=passwords,
                 throttle=RedisThrottle(redis=breaker, clock=self._clock),
+                known_addresses=RedisKnownAddresses(redis=breaker, clock=self._clock),
                 access_tokens=signer,
                 cache_invalidation=RedisCacheInvalidation(redis=breaker),
                 secrets=Secrets(pepper=settings.api_key_pepper.get_secret_value(), ids=self._ids),
@@ -108,17 +111,18 @@ class Bootstrap(ServiceBootstrap[Settings]):
         )
 
     def _limits(self) -> AttemptLimits:
-        settings = self._settings
         return AttemptLimits(
             login=LoginLimits(
-                per_email=Limit(
-                    name="login-email", quota=settings.logins_per_email, period_s=LOGINS_PER_EMAIL_PERIOD_S
-                ),
+                per_email=self._per_account("login-email"),
+                per_known=self._per_account("login-known"),
                 per_address=self._per_address("login-address"),
             ),
             sign_up_per_address=self._per_address("signup-address"),
             invite_per_address=self._per_address("invite-address"),
         )
+
+    def _per_account(self, name: str) -> Limit:
+        return Limit(name=name, quota=self._settings.logins_per_email, period_s=LOGINS_PER_EMAIL_PERIOD_S)
 
     def _per_address(self, name: str) -> Limit:
         return Limit(name=name, quota=self._settings.logins_per_address, period_s=PER_ADDRESS_PERIOD_S)

@@ -22,6 +22,6 @@ class Settings(PostgresSettings):
     jwt_private_key_file: Path
     """The ES256 private key in PEM."""
     logins_per_email: Quota = 10
-    """Wrong passwords for one email address in 15 minutes."""
+    """Wrong passwords for one email address in 15 minutes: of all unknown clients together, and of each known one."""
     logins_per_address: Quota = 30
     """Wrong passwords, and as many sign-ups and invites, from one network address in a minute."""

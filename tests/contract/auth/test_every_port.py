@@ -8,6 +8,7 @@ import segops_auth.adapters.memory
 import segops_auth.ports
 from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
 from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
+from segops_auth.adapters.memory.known_addresses import MemoryKnownAddresses
 from segops_auth.adapters.memory.passwords import MemoryPasswords
 from segops_auth.adapters.memory.reader import MemoryReadUnit
 from segops_auth.adapters.memory.store import MemoryStore
@@ -26,6 +27,7 @@ ADAPTERS: dict[str, type] = {
     "CacheInvalidation": MemoryCacheInvalidation,
     "InviteReads": MemoryReadUnit,
     "InviteWrites": MemoryWriteUnit,
+    "KnownAddresses": MemoryKnownAddresses,
     "Passwords": MemoryPasswords,
     "ReadUnit": MemoryReadUnit,
     "RefreshTokenWrites": MemoryWriteUnit,

@@ -43,6 +43,7 @@ async def wrong(auth: AuthHarness, email: str) -> int:
 
 async def test_too_many_wrong_passwords_close_the_account_for_a_while(strict: AuthHarness) -> None:
     ada, bob = await strict.sign_up(), await strict.sign_up("bob")
+    strict.client.cookies.clear()
     assert [await wrong(strict, ada.email) for _ in range(EMAIL_LIMIT)] == [401] * EMAIL_LIMIT
     answer = await strict.post("token/", {"email": ada.email.upper(), "password": PASSWORD})
     problem_of(answer, 429, "rate-limited")
@@ -52,6 +53,51 @@ async def test_too_many_wrong_passwords_close_the_account_for_a_while(strict: Au
     assert answer.headers["ratelimit"] == f'"login-email";r=0;t={wait_s}'
     body_of(await strict.post("token/", {"email": bob.email, "password": PASSWORD}), 200)
     body_of(await ada.request("GET", "me/"), 200)
+
+
+async def test_a_device_that_has_signed_in_stays_usable(strict: AuthHarness) -> None:
+    ada, body = await strict.sign_up(), {"password": PASSWORD}
+    strict.client.cookies.clear()
+    answer = await strict.post("token/", body | {"email": ada.email})
+    (cookie,) = answer.headers.get_list("set-cookie")
+    assert {part.strip() for part in cookie.split(";")[1:]} == {
+        "HttpOnly",
+        "Max-Age=15552000",
+        "Path=/api/auth/",
+        "SameSite=strict",
+    }
+    assert ada.email not in cookie
+    device = dict(strict.client.cookies)
+    strict.client.cookies.clear()
+    assert [await wrong(strict, ada.email) for _ in range(EMAIL_LIMIT + 1)] == [401] * EMAIL_LIMIT + [429]
+    for _ in range(EMAIL_LIMIT + 1):
+        strict.client.cookies.clear()
+        strict.client.cookies.update(device)
+        body_of(await strict.post("token/", body | {"email": ada.email}), 200)
+    strict.client.cookies.clear()
+    problem_of(await strict.post("token/", body | {"email": ada.email}), 429, "rate-limited")
+
+
+async def test_an_address_that_has_signed_in_stays_usable(auth_settings: Settings) -> None:
+    time, number = clock(), SystemClock().now().microsecond
+    home, away = (f"2001:db8:{number % 60_000:x}:{number // 1000:x}{last}::1" for last in "ab")
+    async with opened(limited(auth_settings), time, address=home) as auth:
+        ada = await auth.sign_up()
+    async with opened(limited(auth_settings), time, address=away) as auth:
+        assert [await wrong(auth, ada.email) for _ in range(EMAIL_LIMIT + 1)] == [401] * EMAIL_LIMIT + [429]
+    async with opened(limited(auth_settings), time, address=home) as auth:
+        for _ in range(EMAIL_LIMIT + 1):
+            auth.client.cookies.clear()
+            body_of(await auth.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
+
+
+async def test_the_cookie_is_secure_behind_https(auth_settings: Settings) -> None:
+    settings = auth_settings.model_copy(update={"trusted_proxies": (ip_network("127.0.0.1/32"),)})
+    async with opened(settings, clock()) as auth:
+        name = unique("secure")
+        body = {"email": f"{name}@example.com", "password": PASSWORD, "tenant_name": name, "tenant_slug": name}
+        answer = await auth.post("signup/", body, headers={"X-Forwarded-Proto": "https"})
+        assert "; Secure" in answer.headers["set-cookie"]
 
 
 async def test_right_passwords_do_not_count(strict: AuthHarness) -> None:
@@ -73,6 +119,7 @@ async def test_many_at_once_do_not_slip_through(strict: AuthHarness) -> None:
 
 async def test_the_password_is_not_guessed_where_it_is_changed_or_an_invite_accepted(strict: AuthHarness) -> None:
     ada, bob = await strict.sign_up(), await strict.sign_up("bob")
+    strict.client.cookies.clear()
     change = {"password": "wrong-password", "new_password": "a-staple-is-better"}
     statuses = [(await ada.request("POST", "password/change/", change)).status_code for _ in range(EMAIL_LIMIT + 1)]
     assert statuses == [401] * EMAIL_LIMIT + [429]

@@ -10,15 +10,17 @@ import pytest
 
 from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
 from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
+from segops_auth.adapters.memory.known_addresses import MemoryKnownAddresses
 from segops_auth.adapters.memory.passwords import MemoryPasswords
 from segops_auth.adapters.memory.store import MemoryStore
 from segops_auth.adapters.memory.throttle import MemoryThrottle
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, AuditEntry, Tenant
 from segops_auth.service import AttemptLimits, Auth, Collaborators, make_auth
+from segops_auth.service.attempts import Client, LoginLimits
 from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
-from segops_auth.service.sessions import LoginLimits, SessionTokens
+from segops_auth.service.sessions import SessionTokens
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Problem
 from segops_common.security.permissions import Role
@@ -49,7 +51,7 @@ class MemoryAuth:
     async def sign_up(self, name: str = "ada") -> User:
         """Add an account that owns a tenant."""
         made = await self.auth.accounts.sign_up(
-            email=f"{name}@example.com", password=PASSWORD, tenant_slug=name, tenant_name=name.title(), address=None
+            email=f"{name}@example.com", password=PASSWORD, tenant_slug=name, tenant_name=name.title(), client=Client()
         )
         return User(made.account, made.tenant, made.tokens)
 
@@ -57,7 +59,7 @@ class MemoryAuth:
         """Add an account that is a member of the host's tenant only."""
         email = f"{name or role.value}@example.com"
         _, token = await self.auth.invites.create(host.tenant.id, host.id, email=email, role=role)
-        accepted = await self.auth.invites.accept(token=token, email=email, password=PASSWORD, address=None)
+        accepted = await self.auth.invites.accept(token=token, email=email, password=PASSWORD, client=Client())
         self.cache_invalidation.messages.clear()
         return User(accepted.account, accepted.tenant, accepted.tokens)
 
@@ -110,6 +112,7 @@ def memory_auth() -> MemoryAuth:
         store=store,
         passwords=passwords,
         throttle=MemoryThrottle(clock=clock),
+        known_addresses=MemoryKnownAddresses(clock=clock),
         access_tokens=tokens,
         cache_invalidation=cache_invalidation,
         secrets=secrets,
@@ -119,6 +122,7 @@ def memory_auth() -> MemoryAuth:
     limits = AttemptLimits(
         login=LoginLimits(
             per_email=Limit(name="login-email", quota=PER_EMAIL, period_s=900),
+            per_known=Limit(name="login-known", quota=PER_EMAIL, period_s=900),
             per_address=Limit(name="login-address", quota=PER_ADDRESS, period_s=60),
         ),
         sign_up_per_address=Limit(name="signup-address", quota=PER_ADDRESS, period_s=60),

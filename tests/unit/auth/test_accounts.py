@@ -8,6 +8,7 @@ import pytest
 
 from segops_auth.domain.values import JoinedTenant
 from segops_auth.service.accounts import NewAccount
+from segops_auth.service.attempts import Client
 from segops_common.core.problems import Problem, ValidationFailed
 from segops_common.security.permissions import Role
 from tests.unit.auth.harness import ADDRESS, NEW_PASSWORD, PASSWORD, PER_ADDRESS, PER_EMAIL, MemoryAuth, slug_of
@@ -22,7 +23,7 @@ async def sign_up(
     address: str | None = None,
 ) -> NewAccount:
     return await memory.auth.accounts.sign_up(
-        email=email, password=password, tenant_slug=slug, tenant_name="Acme", address=address
+        email=email, password=password, tenant_slug=slug, tenant_name="Acme", client=Client(address=address)
     )
 
 
@@ -114,14 +115,14 @@ async def test_a_user_without_tenants_has_an_empty_list(memory: MemoryAuth) -> N
 
 async def test_a_new_password_ends_every_session_and_begins_one(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
-    elsewhere = await memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, address=None)
+    elsewhere = await memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, client=Client())
     tokens = await memory.auth.accounts.change_password(ada.id, current=PASSWORD, new=NEW_PASSWORD)
     for ended in (ada.tokens, elsewhere):
         assert await slug_of(memory.auth.sessions.refresh(ended.refresh_token)) == "invalid-refresh-token"
     await memory.auth.sessions.refresh(tokens.refresh_token)
-    wrong = memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, address=None)
+    wrong = memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, client=Client())
     assert await slug_of(wrong) == "invalid-credentials"
-    await memory.auth.sessions.sign_in(email=ada.email, password=NEW_PASSWORD, address=None)
+    await memory.auth.sessions.sign_in(email=ada.email, password=NEW_PASSWORD, client=Client())
 
 
 async def test_a_new_password_is_recorded_in_every_tenant(memory: MemoryAuth) -> None:
@@ -156,7 +157,7 @@ async def test_a_weak_new_password_is_refused(memory: MemoryAuth, weak: str) -> 
     with pytest.raises(ValidationFailed) as refusal:
         await memory.auth.accounts.change_password(ada.id, current=PASSWORD, new=weak)
     assert refusal.value.errors[0].path == "new_password"
-    await memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, address=None)
+    await memory.auth.sessions.sign_in(email=ada.email, password=PASSWORD, client=Client())
 
 
 async def test_of_concurrent_changes_of_a_password_one_succeeds(memory: MemoryAuth) -> None:
@@ -169,7 +170,7 @@ async def test_of_concurrent_changes_of_a_password_one_succeeds(memory: MemoryAu
     slugs = [outcome.slug if isinstance(outcome, Problem) else "changed" for outcome in outcomes]
     assert sorted(slugs) == ["changed", "password-changed", "password-changed"]
     winner = passwords[slugs.index("changed")]
-    await memory.auth.sessions.sign_in(email=ada.email, password=winner, address=None)
+    await memory.auth.sessions.sign_in(email=ada.email, password=winner, client=Client())
 
 
 async def test_a_user_who_is_gone_changes_no_password(memory: MemoryAuth) -> None:

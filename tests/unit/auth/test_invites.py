@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from segops_auth.domain.values import Invite, JoinedTenant
+from segops_auth.service.attempts import Client
 from segops_auth.service.authorization import MAX_TENANTS_PER_USER
 from segops_auth.service.invites import LIFETIME, AcceptedInvite
 from segops_common.core.problems import Problem, ValidationFailed
@@ -27,7 +28,7 @@ async def invite(memory: MemoryAuth, actor: User, role: Role = Role.MEMBER, emai
 async def accept(
     memory: MemoryAuth, token: str, *, email: str = GRACE_EMAIL, password: str = PASSWORD, address: str | None = None
 ) -> AcceptedInvite:
-    return await memory.auth.invites.accept(token=token, email=email, password=password, address=address)
+    return await memory.auth.invites.accept(token=token, email=email, password=password, client=Client(address=address))
 
 
 async def test_an_invite_is_listed_until_it_is_withdrawn(memory: MemoryAuth) -> None:
@@ -118,7 +119,7 @@ async def test_accepting_makes_an_account_and_signs_in(memory: MemoryAuth) -> No
     accepted = await accept(memory, await invite(memory, ada, Role.VIEWER))
     assert (accepted.account.email, accepted.tenant, accepted.role) == (GRACE_EMAIL, ada.tenant, Role.VIEWER)
     assert memory.tokens.verify(accepted.tokens.access_token).user_id == accepted.account.id
-    await memory.auth.sessions.sign_in(email=GRACE_EMAIL, password=PASSWORD, address=None)
+    await memory.auth.sessions.sign_in(email=GRACE_EMAIL, password=PASSWORD, client=Client())
     assert memory.cache_invalidation.messages == [f"user:{accepted.account.id}"]
     entry = (await memory.audit_log(ada.tenant))[-1]
     assert (entry.action, entry.actor_id) == ("invite.accepted", accepted.account.id)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from segops_auth.adapters.memory.passwords import MemoryPasswords
+from segops_auth.service.attempts import Client
 from segops_auth.service.sessions import GRACE, REFRESH_LIFETIME, SessionTokens
 from segops_common.core.problems import Problem, RateLimited
 from segops_common.security.permissions import Role
@@ -19,7 +20,7 @@ WRONG = "wrong-password"
 async def sign_in(
     memory: MemoryAuth, email: str = "ada@example.com", password: str = PASSWORD, address: str | None = None
 ) -> SessionTokens:
-    return await memory.auth.sessions.sign_in(email=email, password=password, address=address)
+    return await memory.auth.sessions.sign_in(email=email, password=password, client=Client(address=address))
 
 
 async def refresh(memory: MemoryAuth, tokens: SessionTokens) -> SessionTokens:
@@ -53,7 +54,7 @@ async def test_what_cannot_be_a_password_is_a_wrong_one(memory: MemoryAuth, pass
 
 async def test_a_password_may_be_typed_with_combining_characters(memory: MemoryAuth) -> None:
     await memory.auth.accounts.sign_up(
-        email="ada@example.com", password="caf\u00e9-caf\u00e9", tenant_slug="ada", tenant_name="Ada", address=None
+        email="ada@example.com", password="caf\u00e9-caf\u00e9", tenant_slug="ada", tenant_name="Ada", client=Client()
     )
     await sign_in(memory, password="cafe\u0301-cafe\u0301")
 
@@ -149,7 +150,7 @@ async def test_a_reuse_after_the_grace_period_ends_the_session_and_no_other(memo
 async def test_a_reuse_is_recorded_in_every_tenant(memory: MemoryAuth) -> None:
     ada, bob = await memory.sign_up(), await memory.sign_up("bob")
     _, token = await memory.auth.invites.create(bob.tenant.id, bob.id, email=ada.email, role=Role.VIEWER)
-    await memory.auth.invites.accept(token=token, email=ada.email, password=PASSWORD, address=None)
+    await memory.auth.invites.accept(token=token, email=ada.email, password=PASSWORD, client=Client())
     await refresh(memory, ada.tokens)
     memory.clock.advance(GRACE.total_seconds() + 1)
     await slug_of(refresh(memory, ada.tokens))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from segops_auth.api.dependencies import AnyUser, ClientAddress, PublicKeys, UseCases
+from segops_auth.api.dependencies import AnyUser, ClientAddress, Device, PublicKeys, UseCases
 from segops_auth.api.schemas.accounts import ChangePassword, Me, SignUp, SignUpResult
 from segops_auth.api.schemas.sessions import (
     JsonWebKey,
@@ -14,6 +14,7 @@ from segops_auth.api.schemas.sessions import (
     SignIn,
     TokenSet,
 )
+from segops_auth.service.attempts import Client
 from segops_common.contracts.http import AUTH_PREFIX, JWKS_PATH
 from segops_common.web.app import new_router
 from segops_common.web.idempotency import answers_with_a_secret, identified_by
@@ -26,7 +27,7 @@ router: APIRouter = new_router(prefix=AUTH_PREFIX)
 @router.post("/signup/", tags=["accounts"], summary="Sign up", status_code=201, responses=problems(409, 429))
 @answers_with_a_secret
 @identified_by("email", "password")
-async def sign_up(auth: UseCases, address: ClientAddress, body: SignUp) -> SignUpResult:
+async def sign_up(auth: UseCases, address: ClientAddress, device: Device, body: SignUp) -> SignUpResult:
     """Create an account and a tenant that it owns, and sign in.
 
     The email address is not verified, and no mail is sent.
@@ -36,17 +37,27 @@ async def sign_up(auth: UseCases, address: ClientAddress, body: SignUp) -> SignU
         password=body.password.get_secret_value(),
         tenant_slug=body.tenant_slug,
         tenant_name=body.tenant_name,
-        address=address,
+        client=Client(address=address),
     )
+    device.remember(body.email, auth.attempts.device_cookie(body.email))
     return SignUpResult.of(new)
 
 
 @router.post("/token/", tags=["sessions"], summary="Sign in", responses=problems(401, 409, 429))
 @answers_with_a_secret
 @identified_by("email", "password")
-async def create_token(auth: UseCases, address: ClientAddress, body: SignIn) -> TokenSet:
-    """Begin a session. The response is the same for an unknown email address and for a wrong password."""
-    tokens = await auth.sessions.sign_in(email=body.email, password=body.password.get_secret_value(), address=address)
+async def create_token(auth: UseCases, address: ClientAddress, device: Device, body: SignIn) -> TokenSet:
+    """Begin a session. The response is the same for an unknown email address and for a wrong password.
+
+    It sets a cookie that makes the device known for 180 days. Wrong passwords of others cannot lock out a known device,
+    nor an address from which the account has signed in during the last 30 days.
+    """
+    tokens = await auth.sessions.sign_in(
+        email=body.email,
+        password=body.password.get_secret_value(),
+        client=Client(address=address, device=device.cookie(body.email)),
+    )
+    device.remember(body.email, auth.attempts.device_cookie(body.email))
     return TokenSet.of(tokens)
 
 

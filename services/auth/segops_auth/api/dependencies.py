@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, Response
 
 from segops_auth.api.schemas.fields import MAX_ID
 from segops_auth.api.state import State
 from segops_auth.service import Auth
+from segops_auth.service.attempts import DEVICE_LIFETIME
+from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.security.principal import UserPrincipal
 from segops_common.security.tokens import Jwk
 from segops_common.web.dependencies import require, signed_in
-from segops_common.web.request.client_address import rate_limited_address
+from segops_common.web.request.client_address import came_by_https, rate_limited_address
 
 
 def state_of(request: Request) -> State:
@@ -35,12 +38,42 @@ async def _address(request: Request) -> str | None:
     return rate_limited_address(request)
 
 
+class DeviceCookie:
+    """The cookie that makes a device known to an account. It gives no access."""
+
+    def __init__(self, request: Request, response: Response) -> None:
+        self._request = request
+        self._response = response
+
+    def cookie(self, email: str) -> str | None:
+        """Return the value that the client sent for this account."""
+        return self._request.cookies.get(_cookie_name(email))
+
+    def remember(self, email: str, value: str) -> None:
+        """Set the cookie. It is marked Secure if the client uses https."""
+        self._response.set_cookie(
+            _cookie_name(email),
+            value,
+            max_age=int(DEVICE_LIFETIME.total_seconds()),
+            path=f"{AUTH_PREFIX}/",
+            secure=came_by_https(self._request),
+            httponly=True,
+            samesite="strict",
+        )
+
+
+def _cookie_name(email: str) -> str:
+    """Return a name of its own for each account, so that several people can use one device."""
+    return f"segops_device_{hashlib.sha256(email.encode()).hexdigest()[:16]}"
+
+
 def _user_with(scope: Scope) -> Any:
     return require(scope, keys=False)
 
 
 UseCases = Annotated[Auth, Depends(_auth)]
 PublicKeys = Annotated[Sequence[Jwk], Depends(_public_keys)]
+Device = Annotated[DeviceCookie, Depends()]
 ClientAddress = Annotated[str | None, Depends(_address)]
 """The network address to rate-limit, or None for no limit."""
 # Any integer is accepted, so that an id that cannot exist gets the same 404 as the id of another tenant.

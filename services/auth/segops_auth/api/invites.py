@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from segops_auth.api.dependencies import ClientAddress, Id, UseCases, UserManagingMembers
+from segops_auth.api.dependencies import ClientAddress, Device, Id, UseCases, UserManagingMembers
 from segops_auth.api.schemas.invites import AcceptInvite, CreateInvite, InviteAccepted, InviteCreated, InviteList
+from segops_auth.service.attempts import Client
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import PageParams
@@ -44,7 +45,7 @@ async def withdraw_invite(auth: UseCases, caller: UserManagingMembers, tenant_id
 @router.post("/invites/accept/", summary="Accept an invite", responses=problems(401, 403, 404, 409, 410, 429))
 @answers_with_a_secret
 @identified_by("token", "email", "password")
-async def accept_invite(auth: UseCases, address: ClientAddress, body: AcceptInvite) -> InviteAccepted:
+async def accept_invite(auth: UseCases, address: ClientAddress, device: Device, body: AcceptInvite) -> InviteAccepted:
     """Join the tenant and sign in. If the email address has no account yet, one is created with this password.
 
     The member who made the invite must still be allowed to give its role.
@@ -53,6 +54,7 @@ async def accept_invite(auth: UseCases, address: ClientAddress, body: AcceptInvi
         token=body.token.get_secret_value(),
         email=body.email,
         password=body.password.get_secret_value(),
-        address=address,
+        client=Client(address=address, device=device.cookie(body.email)),
     )
+    device.remember(body.email, auth.attempts.device_cookie(body.email))
     return InviteAccepted.of(accepted)

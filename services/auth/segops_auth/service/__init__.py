@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.ports.access_tokens import AccessTokens
 from segops_auth.ports.cache_invalidation import CacheInvalidation
+from segops_auth.ports.known_addresses import KnownAddresses
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store
 from segops_auth.ports.throttle import Throttle
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
+from segops_auth.service.attempts import Attempts, LoginLimits
 from segops_auth.service.invites import Invites
 from segops_auth.service.last_use import LastUseBuffer
 from segops_auth.service.secrets import Secrets
-from segops_auth.service.sessions import LoginLimits, Sessions
+from segops_auth.service.sessions import Sessions
 from segops_auth.service.tenants import Tenants
 from segops_common.core.clock import Clock
 
@@ -27,6 +29,7 @@ class Collaborators:
     store: Store
     passwords: Passwords
     throttle: Throttle
+    known_addresses: KnownAddresses
     access_tokens: AccessTokens
     cache_invalidation: CacheInvalidation
     secrets: Secrets
@@ -49,6 +52,7 @@ class Auth:
 
     accounts: Accounts
     sessions: Sessions
+    attempts: Attempts
     tenants: Tenants
     invites: Invites
     api_keys: ApiKeys
@@ -56,11 +60,17 @@ class Auth:
 
 def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
     """Return the use cases."""
+    attempts = Attempts(
+        throttle=on.throttle,
+        limits=limits.login,
+        known_addresses=on.known_addresses,
+        secrets=on.secrets,
+        clock=on.clock,
+    )
     sessions = Sessions(
         store=on.store,
         passwords=on.passwords,
-        throttle=on.throttle,
-        limits=limits.login,
+        attempts=attempts,
         access_tokens=on.access_tokens,
         cache_invalidation=on.cache_invalidation,
         secrets=on.secrets,
@@ -71,6 +81,7 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         passwords=on.passwords,
         throttle=on.throttle,
         limit_per_address=limits.sign_up_per_address,
+        attempts=attempts,
         sessions=sessions,
         cache_invalidation=on.cache_invalidation,
         clock=on.clock,
@@ -80,6 +91,7 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         passwords=on.passwords,
         throttle=on.throttle,
         limit_per_address=limits.invite_per_address,
+        attempts=attempts,
         sessions=sessions,
         secrets=on.secrets,
         cache_invalidation=on.cache_invalidation,
@@ -93,4 +105,6 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         clock=on.clock,
     )
     tenants = Tenants(store=on.store, cache_invalidation=on.cache_invalidation, clock=on.clock)
-    return Auth(accounts=accounts, sessions=sessions, tenants=tenants, invites=invites, api_keys=api_keys)
+    return Auth(
+        accounts=accounts, sessions=sessions, attempts=attempts, tenants=tenants, invites=invites, api_keys=api_keys
+    )

@@ -15,6 +15,7 @@ from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store
 from segops_auth.ports.tenants import SlugTaken
 from segops_auth.ports.throttle import Throttle
+from segops_auth.service.attempts import Attempts, Client
 from segops_auth.service.authorization import record_in_every_tenant
 from segops_auth.service.sessions import Sessions, SessionTokens
 from segops_common.core.clock import Clock
@@ -41,6 +42,7 @@ class Accounts:
         passwords: Passwords,
         throttle: Throttle,
         limit_per_address: Limit,
+        attempts: Attempts,
         sessions: Sessions,
         cache_invalidation: CacheInvalidation,
         clock: Clock,
@@ -49,20 +51,20 @@ class Accounts:
         self._passwords = passwords
         self._throttle = throttle
         self._limit_per_address = limit_per_address
+        self._attempts = attempts
         self._sessions = sessions
         self._cache_invalidation = cache_invalidation
         self._clock = clock
 
     async def sign_up(
-        self, *, email: str, password: str, tenant_slug: str, tenant_name: str, address: str | None
+        self, *, email: str, password: str, tenant_slug: str, tenant_name: str, client: Client
     ) -> NewAccount:
         """Create an account, a tenant that it owns, and a session.
 
-        `address` is the network address to rate-limit, or None for no limit. Raises ValidationFailed for a weak password,
-        Conflict (email-taken or slug-taken) and RateLimited.
+        Raises ValidationFailed for a weak password, Conflict (email-taken or slug-taken) and RateLimited.
         """
-        if address is not None:
-            await self._throttle.consume(self._limit_per_address, address)
+        if client.address is not None:
+            await self._throttle.consume(self._limit_per_address, client.address)
         password_hash = await self._passwords.hash(validate_new_password(password, email))
         now = self._clock.now()
         try:
@@ -76,6 +78,7 @@ class Accounts:
             raise email_taken() from error
         except SlugTaken as error:
             raise slug_taken() from error
+        await self._attempts.remember(email, client)
         return NewAccount(account=account, tenant=tenant, tokens=tokens)
 
     async def describe(self, user_id: int) -> tuple[Account, Sequence[JoinedTenant]]:
@@ -103,7 +106,7 @@ class Accounts:
         (password-changed) if another request was first, and RateLimited.
         """
         described, _ = await self.describe(user_id)
-        account = await self._sessions.check_password(described.email, current, address=None)
+        account = await self._sessions.check_password(described.email, current, Client(signed_in=True))
         password_hash = await self._passwords.hash(validate_new_password(new, account.email, path="new_password"))
         now = self._clock.now()
         event = AuditEvent(at=now, actor_id=user_id, action=Action.PASSWORD_CHANGED, target=f"user:{user_id}")

@@ -17,6 +17,7 @@ from segops_auth.ports.store import ReadUnit, Store, WriteUnit
 from segops_auth.ports.tenants import AlreadyMember
 from segops_auth.ports.throttle import Throttle
 from segops_auth.service.accounts import email_taken, validate_new_password
+from segops_auth.service.attempts import Attempts, Client
 from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize, tenant_not_found
 from segops_auth.service.paging import page, position
 from segops_auth.service.secrets import Secrets
@@ -53,6 +54,7 @@ class Invites:
         passwords: Passwords,
         throttle: Throttle,
         limit_per_address: Limit,
+        attempts: Attempts,
         sessions: Sessions,
         secrets: Secrets,
         cache_invalidation: CacheInvalidation,
@@ -62,6 +64,7 @@ class Invites:
         self._passwords = passwords
         self._throttle = throttle
         self._limit_per_address = limit_per_address
+        self._attempts = attempts
         self._sessions = sessions
         self._secrets = secrets
         self._cache_invalidation = cache_invalidation
@@ -110,15 +113,15 @@ class Invites:
                 raise NotFound("There is no such open invite.")
             await unit.record(tenant_id, invite_event(invite, actor_id, Action.INVITE_REVOKED, now))
 
-    async def accept(self, *, token: str, email: str, password: str, address: str | None) -> AcceptedInvite:
+    async def accept(self, *, token: str, email: str, password: str, client: Client) -> AcceptedInvite:
         """Sign in to the account with this email address, or create it, and add it to the tenant.
 
-        `address` is the network address to rate-limit, or None for no limit. Raises NotFound for an unknown token,
+        Raises NotFound for an unknown token,
         Forbidden (invite-email-mismatch, or inviter-lacks-role if the inviter may no longer give this role), Gone (invite-expired) for an invite that was accepted or withdrawn or has
         expired, Conflict (already-member, tenant-limit or email-taken), and as signing in and signing up do.
         """
-        if address is not None:
-            await self._throttle.consume(self._limit_per_address, address)
+        if client.address is not None:
+            await self._throttle.consume(self._limit_per_address, client.address)
         token_hash = self._secrets.hash(token)
         async with self._store.read() as unit:
             invite = await unit.invite_by_token(token_hash)
@@ -127,7 +130,7 @@ class Invites:
         if account is None:
             password_hash = await self._passwords.hash(validate_new_password(password, email))
         else:
-            account = await self._sessions.check_password(email, password, address=address)
+            account = await self._sessions.check_password(email, password, client)
             password_hash = account.password_hash
         try:
             async with self._store.write() as unit:
@@ -136,6 +139,7 @@ class Invites:
             raise Conflict("You are already a member of this tenant.", slug="already-member") from error
         except EmailTaken as error:
             raise email_taken() from error
+        await self._attempts.remember(email, client)
         await self._cache_invalidation.user_changed(accepted.account.id)
         return accepted
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from datetime import datetime
 
 from segops_common.core.ids import Ids
 from segops_common.security import api_keys
 from segops_common.security.permissions import KeyKind
 
 _SECRET_BYTES = 32
+_DEVICE_BYTES = 16
 
 
 class Secrets:
@@ -31,6 +33,23 @@ class Secrets:
     def hash(self, secret: str) -> str:
         """Return the hash to store."""
         return api_keys.hash_key(self._pepper, secret)
+
+    def device_cookie(self, email: str, at: datetime) -> str:
+        """Return `<device id>.<time of issue>.<signature>`. It works for this account only."""
+        claims = f"{self._ids.token(_DEVICE_BYTES)}.{int(at.timestamp())}"
+        return f"{claims}.{self._device_signature(email, claims)}"
+
+    def device_of(self, email: str, cookie: str, issued_after: datetime) -> str | None:
+        """Return the device id of a cookie that was issued for this account after that time, else None."""
+        claims, _, signature = cookie.rpartition(".")
+        expected = self._device_signature(email, claims)
+        if not hmac.compare_digest(signature.encode(), expected.encode()):
+            return None
+        device, _, issued_s = claims.partition(".")
+        return device if int(issued_s) > issued_after.timestamp() else None
+
+    def _device_signature(self, email: str, claims: str) -> str:
+        return hmac.new(self._pepper.encode(), f"device:{email}:{claims}".encode(), hashlib.sha256).hexdigest()
 
     def successor(self, refresh_token: str) -> str:
         """Return the token that follows this one: always the same, and unpredictable without the pepper.

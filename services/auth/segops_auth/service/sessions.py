@@ -8,13 +8,12 @@ from typing import Final
 
 from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.password import normal_password
-from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, RefreshToken
 from segops_auth.ports.access_tokens import AccessTokens
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store, WriteUnit
-from segops_auth.ports.throttle import Throttle
+from segops_auth.service.attempts import Attempts, Client
 from segops_auth.service.authorization import record_in_every_tenant
 from segops_auth.service.secrets import Secrets
 from segops_common.core.clock import Clock
@@ -36,14 +35,6 @@ class SessionTokens:
     expires_in_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginLimits:
-    """How often a password may be tried."""
-
-    per_email: Limit
-    per_address: Limit
-
-
 class Sessions:
     """Begins, refreshes and ends sessions."""
 
@@ -52,8 +43,7 @@ class Sessions:
         *,
         store: Store,
         passwords: Passwords,
-        throttle: Throttle,
-        limits: LoginLimits,
+        attempts: Attempts,
         access_tokens: AccessTokens,
         cache_invalidation: CacheInvalidation,
         secrets: Secrets,
@@ -61,27 +51,26 @@ class Sessions:
     ) -> None:
         self._store = store
         self._passwords = passwords
-        self._throttle = throttle
-        self._limits = limits
+        self._attempts = attempts
         self._access_tokens = access_tokens
         self._cache_invalidation = cache_invalidation
         self._secrets = secrets
         self._clock = clock
 
-    async def sign_in(self, *, email: str, password: str, address: str | None) -> SessionTokens:
+    async def sign_in(self, *, email: str, password: str, client: Client) -> SessionTokens:
         """Begin a session. Raises as `check_password`."""
-        account = await self.check_password(email, password, address=address)
+        account = await self.check_password(email, password, client)
         async with self._store.write() as unit:
             return await self.begin(unit, account.id)
 
-    async def check_password(self, email: str, password: str, *, address: str | None) -> Account:
+    async def check_password(self, email: str, password: str, client: Client) -> Account:
         """Return the account that has this email address and password.
 
-        `address` is the network address to rate-limit, or None for no limit. Raises RateLimited after too many wrong
-        passwords, and Unauthenticated (invalid-credentials). An unknown email address and a wrong password get the same
-        refusal after the same time, so that neither reveals which addresses have an account.
+        Raises RateLimited after too many wrong passwords, and Unauthenticated (invalid-credentials). An unknown email
+        address and a wrong password get the same refusal after the same time, so that neither reveals which addresses
+        have an account.
         """
-        await self._consume(email, address)
+        counted = await self._attempts.count(email, client)
         async with self._store.read() as unit:
             account = await unit.account_by_email(email)
         try:
@@ -91,7 +80,7 @@ class Sessions:
         matches = await self._passwords.verify(account.password_hash if account else None, normal)
         if account is None or not matches:
             raise invalid_credentials()
-        await self._refund(email, address)
+        await self._attempts.succeed(email, client, counted)
         if self._passwords.is_outdated(account.password_hash):
             await self._rehash(account, normal)
         return account
@@ -161,17 +150,6 @@ class Sessions:
         event = AuditEvent(at=now, actor_id=None, action=Action.REFRESH_TOKEN_REUSED, target=f"user:{token.user_id}")
         await record_in_every_tenant(unit, token.user_id, event)
         await unit.end_refresh_family(token.family_id, now)
-
-    async def _consume(self, email: str, address: str | None) -> None:
-        if address is not None:
-            await self._throttle.consume(self._limits.per_address, address)
-        await self._throttle.consume(self._limits.per_email, email)
-
-    async def _refund(self, email: str, address: str | None) -> None:
-        # Only wrong passwords count. Counting each attempt first stops concurrent guesses from exceeding the limit.
-        if address is not None:
-            await self._throttle.refund(self._limits.per_address, address)
-        await self._throttle.refund(self._limits.per_email, email)
 
     async def _rehash(self, account: Account, password: str) -> None:
         password_hash = await self._passwords.hash(password)
