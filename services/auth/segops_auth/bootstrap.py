@@ -19,10 +19,13 @@ from segops_auth.adapters.postgres.writer import PostgresStore
 from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
 from segops_auth.adapters.redis.known_addresses import RedisKnownAddresses
 from segops_auth.adapters.redis.throttle import RedisThrottle
+from segops_auth.adapters.signing_keys import SigningKeys
 from segops_auth.api.state import State
 from segops_auth.consumers.expired_tokens import ExpiredTokenRemover
 from segops_auth.consumers.last_use import LastUseWriter
+from segops_auth.consumers.signing_keys import SigningKeyReader
 from segops_auth.domain.rate_limit import Limit
+from segops_auth.ports.store import Store
 from segops_auth.service import AttemptLimits, Collaborators, make_auth
 from segops_auth.service.attempts import LoginLimits
 from segops_auth.service.last_use import LastUseBuffer
@@ -35,7 +38,7 @@ from segops_common.core.tasks import spawn
 from segops_common.runtime.bootstrap import ServiceBootstrap
 from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
 from segops_common.runtime.resources import opened_postgres, opened_redis
-from segops_common.security.tokens import TokenSigner, TokenVerifier
+from segops_common.security.sealing import Sealer
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
 from segops_common.stores.redis_breaker import RedisBreaker
@@ -43,7 +46,6 @@ from segops_common.web.app import Running
 
 SERVICE: Final = "auth"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-ACCESS_LIFETIME_S: Final = 900
 LOGINS_PER_EMAIL_PERIOD_S: Final = 900
 PER_ADDRESS_PERIOD_S: Final = 60
 
@@ -70,20 +72,23 @@ class Bootstrap(ServiceBootstrap[Settings]):
         async with opened_postgres(settings.postgres_url) as engine, opened_redis(settings.redis_url) as redis:
             passwords = ArgonPasswords(cost=self._password_cost)
             breaker = RedisBreaker(redis=redis, clock=self._clock)
-            store, signer = PostgresStore(engine=engine), self._signer()
+            store = PostgresStore(engine=engine)
+            keys = self._signing_keys(store)
+            key_reader = SigningKeyReader(keys=keys, clock=self._clock)
+            await key_reader.read()
             collaborators = Collaborators(
                 store=store,
                 passwords=passwords,
                 throttle=RedisThrottle(redis=breaker, clock=self._clock),
                 known_addresses=RedisKnownAddresses(redis=breaker, clock=self._clock),
-                access_tokens=signer,
+                access_tokens=keys,
                 cache_invalidation=RedisCacheInvalidation(redis=breaker),
                 secrets=Secrets(pepper=settings.api_key_pepper.get_secret_value(), ids=self._ids),
                 last_use=LastUseBuffer(store=store),
                 clock=self._clock,
             )
-            running = self._running(engine, collaborators, signer)
-            timers = self._timers(collaborators.last_use, running.state.auth.sessions)
+            running = self._running(engine, collaborators, keys)
+            timers = self._timers(collaborators.last_use, running.state.auth.sessions, key_reader)
             try:
                 yield running
             finally:
@@ -92,19 +97,38 @@ class Bootstrap(ServiceBootstrap[Settings]):
                 await collaborators.last_use.flush()
                 passwords.close()
 
-    def _timers(self, last_use: LastUseBuffer, sessions: Sessions) -> list[asyncio.Task[None]]:
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        """Open the store, for a command of an operator."""
+        async with opened_postgres(self._settings.postgres_url) as engine:
+            yield PostgresStore(engine=engine)
+
+    @asynccontextmanager
+    async def signing_keys(self) -> AsyncIterator[SigningKeys]:
+        """Open the loaded signing keys, for a command of an operator."""
+        async with self.store() as store:
+            keys = self._signing_keys(store)
+            await keys.load()
+            yield keys
+
+    def _timers(
+        self, last_use: LastUseBuffer, sessions: Sessions, key_reader: SigningKeyReader
+    ) -> list[asyncio.Task[None]]:
         writer = LastUseWriter(last_use=last_use, clock=self._clock)
         remover = ExpiredTokenRemover(sessions=sessions, clock=self._clock)
-        return [spawn(writer.run(), name="last use of API keys"), spawn(remover.run(), name="expired refresh tokens")]
+        return [
+            spawn(writer.run(), name="last use of API keys"),
+            spawn(remover.run(), name="expired refresh tokens"),
+            spawn(key_reader.run(), name="signing keys"),
+        ]
 
-    def _running(self, engine: AsyncEngine, collaborators: Collaborators, signer: TokenSigner) -> Running[State]:
+    def _running(self, engine: AsyncEngine, collaborators: Collaborators, keys: SigningKeys) -> Running[State]:
         auth = make_auth(collaborators, self._limits())
-        state = State(auth=auth, public_keys=(signer.jwk,), service_token=self._service_token)
-        verifier = TokenVerifier(jwks=state.public_keys, clock=self._clock)
+        state = State(auth=auth, public_keys=keys.public_keys, service_token=self._service_token)
         idempotency = PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock)
         return Running(
             state,
-            authenticator=LocalAuthenticator(verifier=verifier, accounts=auth.accounts, api_keys=auth.api_keys),
+            authenticator=LocalAuthenticator(verifier=keys, accounts=auth.accounts, api_keys=auth.api_keys),
             checks={"postgres": partial(check_postgres, engine)},
             idempotency=PepperedIdempotency(store=idempotency, secrets=collaborators.secrets),
             proxies=self._proxies,
@@ -127,12 +151,14 @@ class Bootstrap(ServiceBootstrap[Settings]):
     def _per_address(self, name: str) -> Limit:
         return Limit(name=name, quota=self._settings.logins_per_address, period_s=PER_ADDRESS_PERIOD_S)
 
-    def _signer(self) -> TokenSigner:
-        return TokenSigner(
-            private_key_pem=self._settings.jwt_private_key_file.read_text(),
+    def _signing_keys(self, store: Store) -> SigningKeys:
+        settings = self._settings
+        return SigningKeys(
+            store=store,
+            sealer=Sealer(secret=settings.api_key_pepper.get_secret_value(), purpose="signing keys"),
+            first_key=settings.jwt_private_key_file.read_text(),
             clock=self._clock,
             ids=self._ids,
-            lifetime_s=ACCESS_LIFETIME_S,
         )
 
 

@@ -18,9 +18,9 @@ class Settings(PostgresSettings):
 
     service_token: Secret
     api_key_pepper: Secret
-    """Hashes of keys, invites and refresh tokens depend on it: never change it."""
+    """Hashes of keys, invites and refresh tokens depend on it, and the stored signing keys: never change it."""
     jwt_private_key_file: Path
-    """The ES256 private key in PEM."""
+    """The first ES256 private key in PEM. `keys rotate` stores later ones in the database, encrypted."""
     logins_per_email: Quota = 10
     """Wrong passwords for one email address in 15 minutes: of all unknown clients together, and of each known one."""
     logins_per_address: Quota = 30

@@ -71,3 +71,19 @@ async def test_two_events_of_one_transaction_follow_each_other(store: Store) -> 
         await unit.record(owner.tenant.id, EVENT)
     second, first = await whole_log(store, owner.tenant.id)
     assert second.previous_hash == first.hash
+
+
+async def test_a_log_is_read_forwards_with_its_head(store: Store) -> None:
+    owner, other = await add_owner(store), await add_owner(store)
+    async with store.write() as unit:
+        await unit.lock_tenant(owner.tenant.id)
+        for _ in range(3):
+            await unit.record(owner.tenant.id, EVENT)
+    async with store.read() as unit:
+        entries = list(await unit.audit_log(owner.tenant.id, 2**62, 10))[::-1]
+        assert list(await unit.audit_entries(owner.tenant.id, 0, 2)) == entries[:2]
+        assert list(await unit.audit_entries(owner.tenant.id, 2, 2)) == entries[2:]
+        assert await unit.audit_head(owner.tenant.id) == ChainHead(number=3, hash=entries[2].hash)
+        assert await unit.audit_head(other.tenant.id) == ChainHead(number=0, hash=FIRST_PREVIOUS_HASH)
+        assert list(await unit.audited_tenants(owner.tenant.id - 1, 2)) == [owner.tenant.id, other.tenant.id]
+        assert list(await unit.audited_tenants(2**62, 2)) == []

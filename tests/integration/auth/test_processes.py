@@ -105,6 +105,12 @@ async def test_an_installation_from_nothing_to_a_stop(processes: AuthProcesses) 
     both = await asyncio.gather(processes.run("migrate"), processes.run("migrate"))
     assert [code for code, _ in both] == [0, 0], both
     assert (await processes.run("migrate", "--check"))[0] == 0
+    outcomes = [await processes.run("keys", "rotate") for _ in range(2)]
+    assert [code for code, _ in outcomes] == [0, 1], outcomes
+    assert "Key" in outcomes[1][1]
+    assert "Traceback" not in outcomes[1][1]
+    code, keys = await processes.run("keys", "list")
+    assert (code, keys.count("signs from")) == (0, 2), keys
     async with api(processes) as (client, process):
         body = {
             "email": "ada@example.com",
@@ -114,9 +120,37 @@ async def test_an_installation_from_nothing_to_a_stop(processes: AuthProcesses) 
         }
         assert (await client.post("/api/auth/signup", json=body)).status_code == 201
         assert (await client.get("/internal/users/1/memberships/")).status_code == 401
+        jwks = (await client.get("/api/auth/.well-known/jwks.json")).json()["keys"]
+        assert [key["kid"] for key in jwks] == [line.split()[0] for line in keys.splitlines() if "signs from" in line]
         assert "segops_http_request_seconds" in (await client.get("/metrics")).text
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def test_a_changed_entry_of_an_audit_log_is_named(
+    processes: AuthProcesses, superuser_url: str, empty_database: str
+) -> None:
+    await processes.run("migrate")
+    async with api(processes) as (client, _):
+        for name in ("ada", "grace"):
+            body = {
+                "email": f"{name}@example.com",
+                "password": "correct-horse-battery",
+                "tenant_name": name,
+                "tenant_slug": name,
+            }
+            assert (await client.post("/api/auth/signup", json=body)).status_code == 201
+    intact = ["tenant 1: 1 entries, intact", "tenant 2: 1 entries, intact"]
+    code, output = await processes.run("audit", "verify")
+    assert (code, [line for line in output.splitlines() if line.startswith("tenant")]) == (0, intact), output
+    engine = create_async_engine(f"{superuser_url.rpartition('/')[0]}/{empty_database}")
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("ALTER TABLE auth.audit_log DISABLE TRIGGER USER"))
+        await connection.execute(sa.text("UPDATE auth.audit_log SET actor_id = 99 WHERE tenant_id = 2"))
+    await engine.dispose()
+    code, output = await processes.run("audit", "verify")
+    broken = "tenant 2: broken after 0 intact entries: entry 1 was changed: its content does not match its hash"
+    assert (code, [line for line in output.splitlines() if line.startswith("tenant")]) == (1, [intact[0], broken])
 
 
 async def test_a_wrong_setting_stops_the_start_and_is_named(processes: AuthProcesses) -> None:

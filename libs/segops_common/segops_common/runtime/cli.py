@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import uvloop
 
+from segops_common.core.problems import Problem
 from segops_common.runtime.bootstrap import ServiceBootstrap
 from segops_common.runtime.migrations import any_pending, apply_all
 from segops_common.telemetry.logging import configure_logging
 
 B = TypeVar("B", bound=ServiceBootstrap[Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Generic[B]):
+    """A task of an operator. `run` gets the options and returns the exit status."""
+
+    summary: str
+    run: Callable[[B, argparse.Namespace], Awaitable[int]]
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Options that are on or off, such as `--revoke`, with their help texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +38,8 @@ class Service(Generic[B]):
     name: str
     bootstrap: Callable[[], B]
     roles: Mapping[str, tuple[str, Callable[[B], Awaitable[None]]]]
+    commands: Mapping[str, Mapping[str, Command[B]]] = field(default_factory=dict)
+    """Tasks of operators by group, such as `keys rotate`."""
 
     def main(self, command_line: Sequence[str] | None = None) -> int:
         """Run the role that the command line names; return 1 when `migrate --check` finds pending migrations."""
@@ -34,6 +48,9 @@ class Service(Generic[B]):
         configure_logging(service=self.name, role=arguments.role, level=collaborators.log_level)
         if arguments.role == "migrate":
             return uvloop.run(_migrate(collaborators, check=arguments.check))
+        if arguments.role in self.commands:
+            command = self.commands[arguments.role][arguments.command]
+            return uvloop.run(_command(command, collaborators, arguments))
         _, run = self.roles[arguments.role]
         return uvloop.run(_run(run, collaborators))
 
@@ -42,6 +59,14 @@ class Service(Generic[B]):
         roles = parser.add_subparsers(dest="role", required=True)
         for name, (summary, _) in self.roles.items():
             roles.add_parser(name, help=summary)
+        for group, commands in self.commands.items():
+            names = roles.add_parser(group, help=f"{' or '.join(commands)}").add_subparsers(
+                dest="command", required=True
+            )
+            for name, command in commands.items():
+                parser_of_command = names.add_parser(name, help=command.summary, description=command.summary)
+                for flag, summary in command.flags.items():
+                    parser_of_command.add_argument(flag, action="store_true", help=summary)
         migrate = roles.add_parser("migrate", help="bring tables and topics up to date")
         migrate.add_argument(
             "--check", action="store_true", help="list pending migrations and exit with 1 if there are any"
@@ -54,6 +79,15 @@ async def _migrate(collaborators: ServiceBootstrap[Any], *, check: bool) -> int:
         return int(await any_pending(collaborators.migrations))
     await apply_all(collaborators.migrations)
     return 0
+
+
+async def _command(command: Command[B], collaborators: B, arguments: argparse.Namespace) -> int:
+    """Return the exit status. A refusal is printed, without a traceback."""
+    try:
+        return await command.run(collaborators, arguments)
+    except Problem as problem:
+        sys.stderr.write(f"{problem.detail}\n")
+        return 1
 
 
 async def _run(role: Callable[[B], Awaitable[None]], collaborators: B) -> int:

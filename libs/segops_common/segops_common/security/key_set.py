@@ -10,8 +10,11 @@ import orjson
 from segops_common.contracts.http import JWKS_PATH
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unavailable
+from segops_common.core.tasks import spawn
 from segops_common.security.tokens import AccessToken, TokenVerifier, UnknownSigningKey
 
+# Keys are published for minutes before they sign, so this finds a new key in time, and forgets a removed one.
+REFRESH_S = 60.0
 # At most one fetch in this time, however many unknown keys tokens name.
 MIN_FETCH_INTERVAL_S = 10.0
 AFTER_FAILURE_S = 1.0
@@ -25,6 +28,8 @@ class KeySet:
         self._clock = clock
         self._verifier: TokenVerifier | None = None
         self._next_fetch_at = 0.0
+        self._refresh_at = 0.0
+        self._refresh: asyncio.Task[bool] | None = None
         self._lock = asyncio.Lock()
 
     async def verify(self, token: str) -> AccessToken:
@@ -45,7 +50,13 @@ class KeySet:
             raise Unavailable(
                 "The access token cannot be checked now. Retry after `Retry-After` seconds.", slug="auth-unavailable"
             )
+        self._refresh_in_background()
         return self._verifier.verify(token)
+
+    def _refresh_in_background(self) -> None:
+        """Fetch the keys if they are old. No request waits for it: the old keys serve while auth is slow or down."""
+        if self._clock.monotonic() >= self._refresh_at and (self._refresh is None or self._refresh.done()):
+            self._refresh = spawn(self._fetch(), name="refresh of the key set")
 
     def _refuse_malformed(self, token: str) -> None:
         try:
@@ -67,4 +78,5 @@ class KeySet:
                 self._next_fetch_at = now + AFTER_FAILURE_S
                 return False
             self._next_fetch_at = now + MIN_FETCH_INTERVAL_S
+            self._refresh_at = now + REFRESH_S
             return True

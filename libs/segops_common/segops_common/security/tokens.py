@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk, jws
 from jose.backends.base import Key
 
@@ -122,6 +124,14 @@ class TokenVerifier:
         user_id = _id(claims.get("sub"))
         session_id = _id(claims["sid"]) if "sid" in claims else None
         return AccessToken(user_id=user_id, session_id=session_id, expires_at_s=expires_s)
+
+
+def new_private_key() -> str:
+    """Return a new P-256 private key in PEM."""
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem.decode()
 
 
 def thumbprint(entry: Jwk) -> str:

@@ -31,7 +31,7 @@ async def _auth(request: Request) -> Auth:
 
 
 async def _public_keys(request: Request) -> Sequence[Jwk]:
-    return state_of(request).public_keys
+    return state_of(request).public_keys()
 
 
 async def _address(request: Request) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from segops_auth.service import Auth
@@ -14,5 +14,5 @@ class State:
     """The use cases, and what only routes need."""
 
     auth: Auth
-    public_keys: Sequence[Jwk]
+    public_keys: Callable[[], Sequence[Jwk]]
     service_token: str = field(repr=False)

@@ -64,11 +64,22 @@ def chain(tenant_id: int, head: ChainHead, act: AuditEvent) -> AuditEntry:
         target=act.target,
         details=act.details,
         previous_hash=head.hash,
-        hash=_hash(tenant_id, number, head.hash, act),
+        hash=_hash(tenant_id, number, head.hash, act, act.action.value),
     )
 
 
-def _hash(tenant_id: int, number: int, previous_hash: str, act: AuditEvent) -> str:
+def break_in_chain(head: ChainHead, entry: AuditEntry) -> str | None:
+    """Return what is wrong with the entry after the head, or None. `head` has the number 0 for the first entry."""
+    if entry.number != head.number + 1:
+        return f"entry {head.number + 1} is missing"
+    if entry.previous_hash != head.hash:
+        return f"entry {entry.number} does not follow the entry before it"
+    if entry.hash != _hash(entry.tenant_id, entry.number, head.hash, entry, entry.action):
+        return f"entry {entry.number} was changed: its content does not match its hash"
+    return None
+
+
+def _hash(tenant_id: int, number: int, previous_hash: str, act: AuditEvent | AuditEntry, action: str) -> str:
     """Return the SHA-256 in hexadecimal of a JSON array in UTF-8, without spaces, with the keys of `details` sorted."""
     covered = [
         previous_hash,
@@ -76,7 +87,7 @@ def _hash(tenant_id: int, number: int, previous_hash: str, act: AuditEvent) -> s
         number,
         act.at.astimezone(UTC).isoformat(timespec="microseconds"),
         act.actor_id,
-        act.action.value,
+        action,
         act.target,
         dict(act.details),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from segops_auth.domain.audit_log import AuditEvent
+from segops_auth.domain.audit_log import AuditEvent, ChainHead
 from segops_auth.domain.values import AuditEntry
 
 
@@ -14,6 +14,22 @@ class AuditLogReads(Protocol):
 
     async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
         """Return at most `limit` entries with a number below `before`, newest first."""
+        ...
+
+
+class AuditLogReviews(Protocol):
+    """Reads the audit logs of all tenants, to verify them."""
+
+    async def audited_tenants(self, after: int, limit: int) -> Sequence[int]:
+        """Return at most `limit` tenant ids greater than `after`, ascending."""
+        ...
+
+    async def audit_head(self, tenant_id: int) -> ChainHead:
+        """Return number and hash of the newest entry, as the tenant remembers them."""
+        ...
+
+    async def audit_entries(self, tenant_id: int, after: int, limit: int) -> Sequence[AuditEntry]:
+        """Return at most `limit` entries with a number greater than `after`, oldest first."""
         ...
 
 

@@ -7,13 +7,24 @@ from typing import Protocol
 
 from segops_auth.ports.accounts import AccountReads, AccountWrites
 from segops_auth.ports.api_keys import ApiKeyReads, ApiKeyWrites
-from segops_auth.ports.audit_log import AuditLogReads, AuditLogWrites
+from segops_auth.ports.audit_log import AuditLogReads, AuditLogReviews, AuditLogWrites
 from segops_auth.ports.invites import InviteReads, InviteWrites
 from segops_auth.ports.refresh_tokens import RefreshTokenWrites, SessionReads
+from segops_auth.ports.signing_keys import SigningKeyReads, SigningKeyWrites
 from segops_auth.ports.tenants import TenantReads, TenantWrites
 
 
-class ReadUnit(AccountReads, TenantReads, InviteReads, ApiKeyReads, SessionReads, AuditLogReads, Protocol):
+class ReadUnit(
+    AccountReads,
+    TenantReads,
+    InviteReads,
+    ApiKeyReads,
+    SessionReads,
+    SigningKeyReads,
+    AuditLogReads,
+    AuditLogReviews,
+    Protocol,
+):
     """A transaction that only reads."""
 
 
@@ -24,6 +35,7 @@ class WriteUnit(
     InviteWrites,
     ApiKeyWrites,
     RefreshTokenWrites,
+    SigningKeyWrites,
     AuditLogWrites,
     Protocol,
 ):

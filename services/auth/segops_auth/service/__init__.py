@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from segops_auth.domain.rate_limit import Limit
 from segops_auth.ports.access_tokens import AccessTokens
 from segops_auth.ports.cache_invalidation import CacheInvalidation
-from segops_auth.ports.known_addresses import KnownAddresses
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store
-from segops_auth.ports.throttle import Throttle
+from segops_auth.ports.throttle import KnownAddresses, Throttle
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
 from segops_auth.service.attempts import Attempts, LoginLimits

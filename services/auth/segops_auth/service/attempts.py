@@ -13,8 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from segops_auth.domain.rate_limit import Limit
-from segops_auth.ports.known_addresses import KnownAddresses
-from segops_auth.ports.throttle import Throttle
+from segops_auth.ports.throttle import KnownAddresses, Throttle
 from segops_auth.service.secrets import Secrets
 from segops_common.core.clock import Clock
 

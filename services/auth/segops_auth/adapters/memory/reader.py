@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from segops_auth.adapters.memory.tables import Tables
+from segops_auth.domain.audit_log import ChainHead
+from segops_auth.domain.signing_keys import SigningKey
 from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, JoinedTenant, KeySecret, Member, Tenant
 from segops_common.security.permissions import Role
 
@@ -88,6 +90,23 @@ class MemoryReadUnit:
     async def session_is_alive(self, user_id: int, session_id: int) -> bool:
         family = self._tables().families.get(session_id)
         return family is not None and family.user_id == user_id and family.ended_at is None
+
+    async def signing_keys(self) -> Sequence[SigningKey]:
+        return sorted(self._tables().signing_keys.values(), key=lambda key: key.active_at)
+
+    async def signing_key_existed(self, kid: str) -> bool:
+        return kid in self._tables().signing_keys or kid in self._tables().removed_signing_keys
+
+    async def audit_entries(self, tenant_id: int, after: int, limit: int) -> Sequence[AuditEntry]:
+        log = self._tables().audit_log
+        numbers = sorted(number for tenant, number in log if tenant == tenant_id and number > after)
+        return [log[tenant_id, number] for number in numbers[:limit]]
+
+    async def audit_head(self, tenant_id: int) -> ChainHead:
+        return self._tables().chain_heads[tenant_id]
+
+    async def audited_tenants(self, after: int, limit: int) -> Sequence[int]:
+        return sorted(tenant for tenant in self._tables().tenants if tenant > after)[:limit]
 
     async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
         log = self._tables().audit_log

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Self
 
 from segops_auth.domain.audit_log import ChainHead
+from segops_auth.domain.signing_keys import SigningKey
 from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, Tenant
 from segops_common.security.permissions import Role
 
@@ -70,6 +71,8 @@ class Tables:
     api_keys: dict[int, ApiKeyRow] = field(default_factory=dict)
     families: dict[int, FamilyRow] = field(default_factory=dict)
     refresh_tokens: dict[int, RefreshTokenRow] = field(default_factory=dict)
+    signing_keys: dict[str, SigningKey] = field(default_factory=dict)
+    removed_signing_keys: dict[str, None] = field(default_factory=dict)
     audit_log: dict[tuple[int, int], AuditEntry] = field(default_factory=dict)
     """By tenant id and number."""
 

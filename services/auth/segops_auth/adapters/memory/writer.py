@@ -18,6 +18,7 @@ from segops_auth.adapters.memory.tables import (
     Tables,
 )
 from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, ChainHead, chain
+from segops_auth.domain.signing_keys import SigningKey
 from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.tenants import AlreadyMember, SlugTaken
@@ -182,6 +183,22 @@ class MemoryWriteUnit(MemoryReadUnit):
         for family_id in families - {row.family_id for row in tokens.values()}:
             del self._changed.families[family_id]
         return len(expired)
+
+    async def lock_signing_keys(self) -> None:
+        """Do nothing: the store runs one writing transaction at a time."""
+
+    async def add_signing_key(self, key: SigningKey) -> None:
+        self._changed.signing_keys[key.kid] = key
+
+    async def retire_signing_keys(self, kids: Sequence[str], retires_at: datetime) -> None:
+        for kid in kids:
+            self._changed.signing_keys[kid] = replace(self._changed.signing_keys[kid], retires_at=retires_at)
+
+    async def remove_signing_keys(self, retired_by: datetime) -> None:
+        for key in list(self._changed.signing_keys.values()):
+            if key.retires_at is not None and key.retires_at <= retired_by:
+                del self._changed.signing_keys[key.kid]
+                self._changed.removed_signing_keys[key.kid] = None
 
     async def record(self, tenant_id: int, event: AuditEvent) -> None:
         assert tenant_id in self._locked, "lock the tenant before you record an event"

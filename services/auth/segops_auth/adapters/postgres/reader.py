@@ -20,9 +20,12 @@ from segops_auth.adapters.postgres.tables import (
     invites,
     member_of,
     members,
+    signing_keys,
     tenant_of,
     tenants,
 )
+from segops_auth.domain.audit_log import ChainHead
+from segops_auth.domain.signing_keys import SigningKey
 from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, JoinedTenant, KeySecret, Member, Tenant
 from segops_common.security.permissions import Role
 from segops_common.stores.postgres import ReadSession, WriteSession
@@ -32,7 +35,7 @@ KEYS: Final = "segops_auth_keys"
 MEMBERSHIPS: Final = "segops_auth_memberships"
 INVITES: Final = "segops_auth_invites"
 NO_TENANT: Final = None
-"""For tables that have no tenant: accounts and refresh tokens."""
+"""For tables that have no tenant: accounts, refresh tokens and signing keys."""
 
 Rows: TypeAlias = int | str | None
 """Which rows a query may see: all rows of a tenant, what a role may see, or tables without a tenant."""
@@ -132,6 +135,31 @@ class PostgresReadUnit:
             families.c.id == session_id, families.c.user_id == user_id, families.c.ended_at.is_(None)
         )
         return await self._one(NO_TENANT, query) is not None
+
+    async def signing_keys(self) -> Sequence[SigningKey]:
+        query = sa.select(signing_keys).where(signing_keys.c.sealed.is_not(None)).order_by(signing_keys.c.active_at)
+        return [SigningKey(**row) for row in await self._all(NO_TENANT, query)]
+
+    async def signing_key_existed(self, kid: str) -> bool:
+        return await self._one(NO_TENANT, sa.select(signing_keys.c.kid).where(signing_keys.c.kid == kid)) is not None
+
+    async def audit_entries(self, tenant_id: int, after: int, limit: int) -> Sequence[AuditEntry]:
+        query = (
+            sa.select(audit_log)
+            .where(audit_log.c.tenant_id == tenant_id, audit_log.c.number > after)
+            .order_by(audit_log.c.number)
+            .limit(limit)
+        )
+        return [audit_entry_of(row) for row in await self._all(tenant_id, query)]
+
+    async def audit_head(self, tenant_id: int) -> ChainHead:
+        query = sa.select(tenants.c.audit_number, tenants.c.audit_hash).where(tenants.c.id == tenant_id)
+        row = (await self._of(tenant_id, query)).mappings().one()
+        return ChainHead(number=row["audit_number"], hash=row["audit_hash"])
+
+    async def audited_tenants(self, after: int, limit: int) -> Sequence[int]:
+        query = sa.select(tenants.c.id).where(tenants.c.id > after).order_by(tenants.c.id).limit(limit)
+        return (await self._of(MEMBERSHIPS, query)).scalars().all()
 
     async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
         query = (

@@ -90,6 +90,15 @@ refresh_tokens = sa.Table(
     sa.Column("expires_at", _TIME),
     sa.Column("used_at", _TIME),
 )
+signing_keys = sa.Table(
+    "signing_keys",
+    _metadata,
+    sa.Column("kid", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("created_at", _TIME),
+    sa.Column("active_at", _TIME),
+    sa.Column("retires_at", _TIME),
+)
 audit_log = sa.Table(
     "audit_log",
     _metadata,

@@ -26,10 +26,12 @@ from segops_auth.adapters.postgres.tables import (
     members,
     refresh_token_of,
     refresh_tokens,
+    signing_keys,
     tenant_of,
     tenants,
 )
-from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, ChainHead, chain
+from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, chain
+from segops_auth.domain.signing_keys import SigningKey
 from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.store import ReadUnit, WriteUnit
@@ -191,10 +193,22 @@ class PostgresWriteUnit(PostgresReadUnit):
         await self._of(NO_TENANT, sa.delete(families).where(families.c.id.in_(set(deleted)), ~has_tokens))
         return len(deleted)
 
+    async def lock_signing_keys(self) -> None:
+        await self._of(NO_TENANT, sa.text("LOCK TABLE auth.signing_keys IN SHARE ROW EXCLUSIVE MODE"))
+
+    async def add_signing_key(self, key: SigningKey) -> None:
+        await self._of(NO_TENANT, sa.insert(signing_keys).values(asdict(key)))
+
+    async def retire_signing_keys(self, kids: Sequence[str], retires_at: datetime) -> None:
+        change = sa.update(signing_keys).where(signing_keys.c.kid.in_(kids)).values(retires_at=retires_at)
+        await self._of(NO_TENANT, change)
+
+    async def remove_signing_keys(self, retired_by: datetime) -> None:
+        is_retired = sa.and_(signing_keys.c.retires_at <= retired_by, signing_keys.c.sealed.is_not(None))
+        await self._of(NO_TENANT, sa.update(signing_keys).where(is_retired).values(sealed=None))
+
     async def record(self, tenant_id: int, act: AuditEvent) -> None:
-        head = sa.select(tenants.c.audit_number, tenants.c.audit_hash).where(tenants.c.id == tenant_id)
-        row = (await self._of(tenant_id, head)).mappings().one()
-        entry = chain(tenant_id, ChainHead(number=row["audit_number"], hash=row["audit_hash"]), act)
+        entry = chain(tenant_id, await self.audit_head(tenant_id), act)
         values = {name: getattr(entry, name) for name in _AUDIT_COLUMNS} | {"details": dict(entry.details)}
         await self._of(tenant_id, sa.insert(audit_log).values(values))
         head_values = {"audit_number": entry.number, "audit_hash": entry.hash}
