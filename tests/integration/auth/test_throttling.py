@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from segops_auth.api.dependencies import MAX_ACCOUNTS_OF_DEVICE
 from segops_auth.settings import Settings
 from segops_common.core.clock import SystemClock
 from segops_testkit.clock import ManualClock
@@ -76,6 +77,19 @@ async def test_a_device_that_has_signed_in_stays_usable(strict: AuthHarness) -> 
         body_of(await strict.post("token/", body | {"email": ada.email}), 200)
     strict.client.cookies.clear()
     problem_of(await strict.post("token/", body | {"email": ada.email}), 429, "rate-limited")
+
+
+async def test_a_device_is_known_to_its_newest_accounts(strict: AuthHarness) -> None:
+    users = [await strict.sign_up() for _ in range(MAX_ACCOUNTS_OF_DEVICE + 1)]
+    assert [cookie.name for cookie in strict.client.cookies.jar] == ["segops_device"]
+    device = dict(strict.client.cookies)
+    assert len(device["segops_device"]) < 1_200
+    for user, is_known in ((users[0], False), (users[1], True), (users[-1], True)):
+        strict.client.cookies.clear()
+        assert [await wrong(strict, user.email) for _ in range(EMAIL_LIMIT)] == [401] * EMAIL_LIMIT
+        strict.client.cookies.update(device)
+        answer = await strict.post("token/", {"email": user.email, "password": PASSWORD})
+        assert answer.status_code == (200 if is_known else 429)
 
 
 async def test_an_address_that_has_signed_in_stays_usable(auth_settings: Settings) -> None:

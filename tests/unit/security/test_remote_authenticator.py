@@ -218,6 +218,18 @@ async def test_a_new_signing_key_is_fetched_and_unknown_ones_do_not_storm(servic
     assert isinstance(await service.by_token(), UserPrincipal), "the previous key still verifies"
 
 
+async def test_a_removed_signing_key_is_forgotten_within_a_minute(service: Service) -> None:
+    token = service.signer.sign(7, 3)
+    await service.by_token(token)
+    service.auth.jwks = [dict(service.new_signer().jwk)]
+    service.clock.advance(60)
+    # No request waits for the key set.
+    await service.by_token(token)
+    await until(lambda: service.auth.requests["jwks"] == 2)
+    with pytest.raises(Unauthenticated):
+        await service.by_token(token)
+
+
 async def test_a_malformed_token_fetches_nothing(service: Service) -> None:
     for token in ("x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "x" * 5000):
         with pytest.raises(Unauthenticated):

@@ -55,7 +55,7 @@ async def create_token(auth: UseCases, address: ClientAddress, device: Device, b
     tokens = await auth.sessions.sign_in(
         email=body.email,
         password=body.password.get_secret_value(),
-        client=Client(address=address, device=device.cookie(body.email)),
+        client=Client(address=address, device=device.value_of(body.email)),
     )
     device.remember(body.email, auth.attempts.device_cookie(body.email))
     return TokenSet.of(tokens)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request, Response
 
@@ -18,6 +19,11 @@ from segops_common.security.principal import UserPrincipal
 from segops_common.security.tokens import Jwk
 from segops_common.web.dependencies import require, signed_in
 from segops_common.web.request.client_address import came_by_https, rate_limited_address
+
+DEVICE_COOKIE: Final = "segops_device"
+MAX_ACCOUNTS_OF_DEVICE: Final = 8
+MAX_COOKIE_CHARS: Final = 4096
+_DEVICE_VALUE: Final = re.compile(r"([0-9a-f]{16}):([\w.-]{1,200})(?:~|$)", re.ASCII)
 
 
 def state_of(request: Request) -> State:
@@ -39,21 +45,29 @@ async def _address(request: Request) -> str | None:
 
 
 class DeviceCookie:
-    """The cookie that makes a device known to an account. It gives no access."""
+    """The cookie that makes a device known to the accounts that signed in on it. It gives no access.
+
+    It holds a value for each of the newest MAX_ACCOUNTS_OF_DEVICE accounts, so that several people can use one device
+    and the header stays short.
+    """
 
     def __init__(self, request: Request, response: Response) -> None:
         self._request = request
         self._response = response
 
-    def cookie(self, email: str) -> str | None:
+    def value_of(self, email: str) -> str | None:
         """Return the value that the client sent for this account."""
-        return self._request.cookies.get(_cookie_name(email))
+        return self._values().get(_account_tag(email))
 
     def remember(self, email: str, value: str) -> None:
         """Set the cookie. It is marked Secure if the client uses https."""
+        values = {_account_tag(email): value} | {
+            tag: other for tag, other in self._values().items() if tag != _account_tag(email)
+        }
+        newest = list(values.items())[:MAX_ACCOUNTS_OF_DEVICE]
         self._response.set_cookie(
-            _cookie_name(email),
-            value,
+            DEVICE_COOKIE,
+            "~".join(f"{tag}:{value}" for tag, value in newest),
             max_age=int(DEVICE_LIFETIME.total_seconds()),
             path=f"{AUTH_PREFIX}/",
             secure=came_by_https(self._request),
@@ -61,10 +75,13 @@ class DeviceCookie:
             samesite="strict",
         )
 
+    def _values(self) -> dict[str, str]:
+        """Return the values by account, the newest first. What SegOps has not written is left out."""
+        return dict(_DEVICE_VALUE.findall(self._request.cookies.get(DEVICE_COOKIE, "")[:MAX_COOKIE_CHARS]))
 
-def _cookie_name(email: str) -> str:
-    """Return a name of its own for each account, so that several people can use one device."""
-    return f"segops_device_{hashlib.sha256(email.encode()).hexdigest()[:16]}"
+
+def _account_tag(email: str) -> str:
+    return hashlib.sha256(email.encode()).hexdigest()[:16]
 
 
 def _user_with(scope: Scope) -> Any:

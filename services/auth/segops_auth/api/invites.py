@@ -54,7 +54,7 @@ async def accept_invite(auth: UseCases, address: ClientAddress, device: Device, 
         token=body.token.get_secret_value(),
         email=body.email,
         password=body.password.get_secret_value(),
-        client=Client(address=address, device=device.cookie(body.email)),
+        client=Client(address=address, device=device.value_of(body.email)),
     )
     device.remember(body.email, auth.attempts.device_cookie(body.email))
     return InviteAccepted.of(accepted)
