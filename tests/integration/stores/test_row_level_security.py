@@ -28,6 +28,7 @@ WITHOUT_TENANT: Final = {
     "auth.accounts",  # a person may be a member of many tenants
     "auth.refresh_families",
     "auth.refresh_tokens",
+    "auth.signing_keys",
     "auth.idempotency_keys",  # by caller
     "segments.idempotency_keys",
     *(f"{schema}.alembic_version" for schema in SCHEMAS),

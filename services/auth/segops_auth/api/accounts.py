@@ -116,6 +116,9 @@ async def change_password(auth: UseCases, caller: AnyUser, body: ChangePassword)
 
 @router.get(JWKS_PATH.removeprefix(AUTH_PREFIX), tags=["sessions"], summary="Get the keys that verify access tokens")
 async def get_jwks(keys: PublicKeys, response: Response) -> JsonWebKeySet:
-    """Return the public keys as a JSON Web Key Set (RFC 7517). `kid` is the thumbprint of RFC 7638."""
+    """Return the public keys as a JSON Web Key Set (RFC 7517). `kid` is the thumbprint of RFC 7638.
+
+    A new key is listed 10 minutes before it signs, and the previous one until its last token has expired.
+    """
     response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE_S}"
     return JsonWebKeySet(keys=[JsonWebKey.model_validate(key) for key in keys])
