@@ -32,11 +32,11 @@ class Stamps:
     def time_ms(self, profile: str, now_ms: int) -> int:
         """Return the time of the profile's next event. Other profiles do not push it into the future."""
         with self._lock:
-            # No time is later than now, or the clock was set back.
-            if not now_ms <= self._latest <= now_ms + SKEW_MS:
+            if self._latest > now_ms + SKEW_MS:
+                # The clock was set back: holding on to times of the future would hide events until then.
                 self._times.clear()
                 self._floor = self._latest = 0
-            elif len(self._times) >= _MAX_PROFILES:
+            elif now_ms > self._latest or len(self._times) >= _MAX_PROFILES:
                 self._times.clear()
                 self._floor = self._latest
             self._times[profile] = at = max(now_ms, self._times.get(profile, self._floor) + 1)

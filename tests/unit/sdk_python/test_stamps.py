@@ -8,7 +8,7 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segops.answers import Answer
@@ -39,6 +39,7 @@ def test_ids_of_two_clients_differ() -> None:
     assert Stamps().message_id(NOW_MS) != Stamps().message_id(NOW_MS)
 
 
+@example([("a", 50), ("b", 1), ("a", -5)])
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-5, 50)), max_size=60))
 def test_times_rise_by_a_millisecond_for_each_profile(steps: list[tuple[str, int]]) -> None:
     stamps, now_ms = Stamps(), NOW_MS
