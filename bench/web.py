@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Scope
 from bench.harness.pairs import in_turn
 from bench.report import Ratio
 from segops_common.web.app import Running, create_app, new_router
+from segops_common.web.idempotency import identified_by
 
 ROUNDS = 9
 TIMES = 400
@@ -33,6 +34,7 @@ def _with_routes(router: APIRouter) -> APIRouter:
     async def get_thing(number: int) -> Thing:
         return Thing(name="lamp", tags=["home", "light"], price=number)
 
+    @identified_by("name")
     async def post_thing(thing: Thing) -> Thing:
         return thing
 
