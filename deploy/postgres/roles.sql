@@ -15,6 +15,7 @@ BEGIN
         'segops_auth_keys',            -- finds the API key that a request presents, and records its use
         'segops_auth_memberships',     -- finds the tenants of a user
         'segops_auth_invites',         -- finds the invite that a token belongs to
+        'segops_auth_auditor',         -- lists the tenants whose audit logs are verified
         'segops_segments_relay',       -- sends the messages of the outbox, and deletes those that were sent
         'segops_segments_scheduler',   -- finds the tenants with hourly segments that are due
         'segops_segments_sweeper'      -- finds runs that were silent for too long
@@ -31,7 +32,7 @@ BEGIN
 END $$;
 
 -- Without INHERIT: a service has the rights of such a role only in a transaction that acts as it.
-GRANT segops_auth_keys, segops_auth_memberships, segops_auth_invites TO segops_auth;
+GRANT segops_auth_keys, segops_auth_memberships, segops_auth_invites, segops_auth_auditor TO segops_auth;
 GRANT segops_segments_relay, segops_segments_scheduler, segops_segments_sweeper TO segops_segments;
 
 DO $$

@@ -18,6 +18,7 @@ from segops_auth.bootstrap import MIGRATIONS as AUTH_MIGRATIONS
 from segops_common.core.problems import Unavailable, ValidationFailed
 from segops_common.stores.postgres import TenantSession, create_engine, read_session, statement_session, write_session
 from segops_common.stores.postgres_migrations import migrate_postgres
+from segops_common.stores.postgres_tenancy import all_tenants
 from segops_membership.bootstrap import MIGRATIONS as MEMBERSHIP_MIGRATIONS
 from segops_segments.bootstrap import MIGRATIONS as SEGMENTS_MIGRATIONS
 from tests.node import ROOT
@@ -37,6 +38,7 @@ FOR_ALL_TENANTS: Final = {
     "segops_auth_keys": {("auth.api_keys", "SELECT"), ("auth.api_keys.last_used_at", "UPDATE")},
     "segops_auth_memberships": {("auth.members", "SELECT"), ("auth.tenants", "SELECT")},
     "segops_auth_invites": {("auth.invites", "SELECT"), ("auth.invites.closed_at", "UPDATE")},
+    "segops_auth_auditor": {("auth.tenants", "SELECT")},
     "segops_segments_relay": {
         *(("segments.outbox", right) for right in ("SELECT", "UPDATE", "DELETE")),
         *(("segments.outbox_lanes", right) for right in ("SELECT", "UPDATE")),
@@ -329,6 +331,12 @@ def _before_row_level_security(migrations: Path, copy: Path) -> Path:
     for file in revisions[:newest]:
         shutil.copy(file, copy / "versions")
     return copy
+
+
+async def test_a_missing_role_is_named_with_what_to_do(transaction: AsyncConnection) -> None:
+    first = next(iter(all_tenants("auth", "segops_auth_nowhere", {"tenants": "SELECT"})))
+    with pytest.raises(DBAPIError, match=r"segops_auth_nowhere must exist: run deploy/postgres/roles\.sql"):
+        await transaction.execute(sa.text(first))
 
 
 async def _in_autocommit(engine: AsyncEngine, *statements: str) -> None:

@@ -56,6 +56,7 @@ def tenant_policies(schema: str, tables: Sequence[str], *, column: str = "tenant
 
 def all_tenants(schema: str, role: str, rights: Mapping[str, str]) -> Iterator[str]:
     """Yield statements that let a role use tables for all tenants. `rights` is by table, such as `SELECT, DELETE`."""
+    yield _ROLE_MUST_EXIST.format(role=role)
     yield f"GRANT USAGE ON SCHEMA {schema} TO {role}"
     for table, granted in rights.items():
         yield f"GRANT {granted} ON {schema}.{table} TO {role}"

@@ -34,6 +34,7 @@ from segops_common.stores.postgres import ReadSession, WriteSession
 KEYS: Final = "segops_auth_keys"
 MEMBERSHIPS: Final = "segops_auth_memberships"
 INVITES: Final = "segops_auth_invites"
+AUDITOR: Final = "segops_auth_auditor"
 NO_TENANT: Final = None
 """For tables that have no tenant: accounts, refresh tokens and signing keys."""
 
@@ -159,7 +160,7 @@ class PostgresReadUnit:
 
     async def audited_tenants(self, after: int, limit: int) -> Sequence[int]:
         query = sa.select(tenants.c.id).where(tenants.c.id > after).order_by(tenants.c.id).limit(limit)
-        return (await self._of(MEMBERSHIPS, query)).scalars().all()
+        return (await self._of(AUDITOR, query)).scalars().all()
 
     async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
         query = (
