@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from segops_common.core.clock import SystemClock
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError, ClickHouseUnavailable
+from segops_common.stores.clickhouse import (
+    TIMEOUT_EXCEEDED,
+    ClickHouse,
+    ClickHouseDataError,
+    ClickHouseError,
+    ClickHouseUnavailable,
+)
 from segops_common.stores.clickhouse_migrations import ChangedMigrationError, migrate, pending_migrations
 
 
@@ -138,3 +144,87 @@ async def test_a_call_may_take_longer_than_its_client_allows_others(clickhouse_u
     with pytest.raises(ClickHouseUnavailable):
         await client.query("SELECT sleep(3)")
     await client.close()
+
+
+SLOW_ROW = "length(arrayFilter(x -> sipHash64(x) = 0, range(2000000 + id)))"
+"""A value that a server computes for a noticeable time."""
+
+
+async def running_ids(clickhouse: ClickHouse) -> set[str]:
+    result = await clickhouse.query("SELECT query_id FROM system.processes WHERE query NOT LIKE '%system.processes%'")
+    return {str(row[0]) for row in result.rows}
+
+
+async def slow_table(clickhouse: ClickHouse) -> str:
+    name = f"t_{secrets.token_hex(6)}"
+    await clickhouse.command(
+        f"CREATE TABLE {name} (id UInt64, slow UInt64 DEFAULT {SLOW_ROW}) ENGINE = MergeTree ORDER BY id"
+    )
+    return name
+
+
+async def begin(clickhouse: ClickHouse, observer: ClickHouse, statement: str, query_id: str) -> asyncio.Task[None]:
+    """Start one of the statements below that would run for minutes, and return when the server runs it."""
+    one_row_a_block = {"max_insert_block_size": 1, "min_insert_block_size_rows": 1, "query_id": query_id}
+
+    async def run() -> None:
+        if statement == "insert":
+            rows = b'{"id": 1}\n' * 20_000
+            await clickhouse.insert_json_lines(
+                await slow_table(observer), rows, settings=one_row_a_block, timeout_s=600
+            )
+        else:
+            sql = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
+            await clickhouse.query(sql, settings={"query_id": query_id}, timeout_s=600)
+
+    task = asyncio.create_task(run())
+    while query_id not in await running_ids(observer):
+        await asyncio.sleep(0.01)
+    return task
+
+
+async def gone(clickhouse: ClickHouse, query_id: str) -> None:
+    async with asyncio.timeout(60):
+        while query_id in await running_ids(clickhouse):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("statement", ["insert", "query"])
+async def test_a_statement_without_its_caller_ends_in_the_server(
+    clickhouse: ClickHouse, clickhouse_url: str, statement: str
+) -> None:
+    observer, query_id = ClickHouse(url=clickhouse_url), secrets.token_hex(6)
+    caller = await begin(clickhouse, observer, statement, query_id)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await gone(observer, query_id)
+    await observer.close()
+
+
+async def test_a_statement_that_takes_too_long_ends_in_the_server(clickhouse: ClickHouse, clickhouse_url: str) -> None:
+    observer, query_id = ClickHouse(url=clickhouse_url), secrets.token_hex(6)
+    with pytest.raises(ClickHouseUnavailable) as late:
+        await clickhouse.query(
+            "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)", settings={"query_id": query_id}, timeout_s=0.5
+        )
+    assert late.value.code == TIMEOUT_EXCEEDED
+    await gone(observer, query_id)
+    await observer.close()
+
+
+async def test_a_statement_can_be_ended_while_all_connections_are_busy(clickhouse_url: str) -> None:
+    """The check needs no free connection either."""
+    client, observer = ClickHouse(url=clickhouse_url, max_connections=1), ClickHouse(url=clickhouse_url)
+    query_id = secrets.token_hex(6)
+    caller = await begin(client, observer, "query", query_id)
+    await client.check()
+    assert await client.end(query_id)
+    assert query_id not in await running_ids(observer)
+    with pytest.raises(ClickHouseUnavailable):
+        await caller
+    assert await client.end(query_id), "no such statement runs"
+    await client.close()
+    await observer.close()
+    dead = ClickHouse(url="http://default:@127.0.0.1:9/segops")
+    assert not await dead.end(query_id)

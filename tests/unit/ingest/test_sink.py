@@ -4,22 +4,25 @@ import orjson
 import pytest
 
 from segops_common.streams.log import Record
-from segops_common.streams.loop.batches import BadRecords, Batch, DataError
+from segops_common.streams.loop.batches import BadRecords, Batch, DataError, TooHeavy
 from segops_ingest.consumers.sink import Sink
 from segops_ingest.domain.messages import CONFLICTS_HEADER
-from segops_ingest.ports.warehouse import InsertRefused
+from segops_ingest.ports.warehouse import InsertRefused, InsertTooHeavy
 
 
 class MemoryWarehouse:
-    """Takes what is JSON and does not contain `poison`, whole inserts at a time, once per token."""
+    """Takes what does not contain `poison`, at most `most` rows at a time, whole inserts at a time, once per token."""
 
     def __init__(self) -> None:
+        self.most = 1_000
         self.inserts: dict[str, list[bytes]] = {}
         self.dead: dict[str, bytes] = {}
 
     async def insert(self, rows: bytes, token: str) -> None:
         if b"poison" in rows:
             raise InsertRefused(117, "bad data")
+        if len(rows.splitlines()) > self.most:
+            raise InsertTooHeavy("too heavy")
         self.inserts.setdefault(token, rows.splitlines())
 
     async def insert_dead(self, rows: bytes, token: str) -> None:
@@ -88,3 +91,32 @@ async def test_conflicting_events_are_stored_and_listed(sink: Sink, warehouse: M
     (letter,) = [orjson.loads(row) for rows in warehouse.dead.values() for row in rows.splitlines()]
     assert (letter["tenant_id"], letter["message_id"], letter["code"], letter["source_offset"]) == (9, "b", 0, 40)
     assert "first delivery" in letter["reason"]
+
+
+async def test_a_batch_that_is_too_heavy_is_left_to_the_loop_to_halve(sink: Sink, warehouse: MemoryWarehouse) -> None:
+    warehouse.most = 1
+    with pytest.raises(TooHeavy):
+        await sink.handle(batch(b'{"n":0}\n', b'{"n":1}\n'))
+    assert warehouse.inserts == {}
+
+
+async def test_a_record_that_is_too_heavy_is_stored_in_halves(sink: Sink, warehouse: MemoryWarehouse) -> None:
+    warehouse.most = 2
+    whole = batch(b"".join(b'{"n":%d}\n' % n for n in range(7)))
+    for _ in range(2):  # a replay makes the same cuts, and so the same tokens
+        await sink.handle(whole)
+    stored = {token.rpartition("#")[2]: rows for token, rows in warehouse.inserts.items()}
+    assert {cut: [orjson.loads(row)["n"] for row in rows] for cut, rows in stored.items()} == {
+        "0-1": [0],
+        "1-3": [1, 2],
+        "3-5": [3, 4],
+        "5-7": [5, 6],
+    }
+    assert warehouse.dead == {}
+
+
+async def test_a_single_event_that_is_too_heavy_is_never_skipped(sink: Sink, warehouse: MemoryWarehouse) -> None:
+    warehouse.most = 0
+    with pytest.raises(InsertTooHeavy):
+        await sink.handle(batch(b'{"n":0}\n'))
+    assert warehouse.dead == {}

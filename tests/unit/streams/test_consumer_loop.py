@@ -14,6 +14,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.streams.leases import LeaseTimes
 from segops_common.streams.log import Committed, LogUnavailable, Message, Position, TopicPartition
+from segops_common.streams.loop.batches import TooHeavy
 from segops_common.streams.loop.consumer import BadRecord, BadRecords, Batch, ConsumerLoop, Limits, SilentObserver
 from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
@@ -122,6 +123,48 @@ async def test_a_failing_batch_is_retried_and_reported() -> None:
         await until(lambda: loop.health.ok)
         await until(lambda: recorder.sizes == [(2, 16)])
     assert recorder.errors[:3] == ["ConnectionError"] * 3
+    assert len({batch.token() for batch in handler.batches}) == 1
+
+
+async def test_a_batch_that_is_too_heavy_is_halved_until_its_parts_fit() -> None:
+    """Each part is repeated once before it is halved, and has an intent of its own, which a replay follows."""
+    engine, recorder = MemoryEngine(), Recorder()
+    log = new_log(engine)
+    await fill(log, TOPIC, numbers(0, 7))
+    intents: list[tuple[int, str]] = []
+
+    async def work(batch: Batch) -> None:
+        progress = await committed(engine)
+        assert progress is not None
+        intents.append((progress.position, progress.metadata))
+        if len(batch.records) > 2:
+            raise TooHeavy
+
+    handler = Handler(work)
+    async with running(log, handler, observer=recorder, record_intent=True):
+        await until(lambda: sum(records for records, _ in recorder.sizes) == 7)
+    ranges = [(batch.first_offset, batch.last_offset) for batch in handler.batches]
+    assert ranges == [(0, 6), (0, 6), (0, 2), (0, 2), (0, 0), (1, 2), (3, 6), (3, 6), (3, 4), (5, 6)]
+    assert intents == [(first, str(last)) for first, last in ranges]
+    assert recorder.errors == ["TooHeavy"] * 3
+    assert await committed(engine) == Committed(7, "")
+
+
+async def test_a_record_that_is_too_heavy_is_kept_and_retried() -> None:
+    log, recorder = new_log(), Recorder()
+    await fill(log, TOPIC, numbers(0, 1))
+    failures = 4
+
+    async def work(batch: Batch) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise TooHeavy
+
+    handler = Handler(work)
+    async with running(log, handler, observer=recorder):
+        await until(lambda: bool(recorder.sizes))
+    assert len(handler.batches) == 5
     assert len({batch.token() for batch in handler.batches}) == 1
 
 

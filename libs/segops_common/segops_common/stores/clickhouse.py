@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +16,27 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from segops_common.core.tasks import spawn
+
 # The row itself is refused: the same bytes can never succeed.
-DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 190, 252, 321, 349, 467})
-# The server lacks a resource: the same statement may succeed later.
-TRANSIENT_CODES = frozenset({159, 202, 203, 209, 210, 241, 242, 243, 319, 425, 439, 999})
+DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 190, 321, 349, 467})
+TIMEOUT_EXCEEDED = 159
+# The statement needs more than the server has now: time, open files or memory. A smaller one may succeed.
+TOO_HEAVY_CODES = frozenset({TIMEOUT_EXCEEDED, 76, 173, 241})
+# The server lacks a resource, has too many parts, was stopped or still ends an earlier statement with the same id: the
+# same statement may succeed later.
+TRANSIENT_CODES = TOO_HEAVY_CODES | {
+    *(74, 75, 95, 96, 164, 198, 202, 203, 204, 209, 210, 216, 236, 242, 243, 252, 279, 286, 289, 290, 319, 364, 394),
+    *(425, 439, 735, 999),
+}
 _CODE = re.compile(r"[Cc]ode:? (\d+)")
 _SILENCE_S = 3_600
 """Longer than the deadline of any call: a server is silent while it computes, and the connection must stay open."""
+_CONTROL_CONNECTIONS = 2
+_END_S = 6.0
+_END_WAIT_MS = 5_000
+"""How long the server waits for a cancelled statement to end. Shorter than `_END_S`."""
+_CHECK_S = 2.0
 
 Settings = Mapping[str, str | int | float]
 # ClickHouse ends a statement whose connection is closed only when it may not write.
@@ -44,6 +59,11 @@ class ClickHouseDataError(ClickHouseError):
 class ClickHouseUnavailable(ClickHouseError):
     """ClickHouse does not respond or lacks a resource. The statement may or may not have taken effect."""
 
+    def __init__(self, message: str, code: int, *, is_abandoned: bool = False) -> None:
+        super().__init__(message, code)
+        self.is_abandoned = is_abandoned
+        """Whether the statement may still run, because the server has not answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResultSet:
@@ -57,7 +77,9 @@ class ResultSet:
 class ClickHouse:
     """A client of one database. It connects on first use, so a service can start while ClickHouse is down.
 
-    Every call ends after `timeout_s`, of the call or of the client, whatever the server sends until then.
+    Every call ends after `timeout_s`, of the call or of the client, whatever the server sends until then. A statement
+    whose caller stopped waiting is cancelled in the server. This and `check` have connections of their own, so statements
+    that fill the others do not delay them.
     """
 
     def __init__(self, *, url: str, max_connections: int = 16, timeout_s: float = 30.0) -> None:
@@ -65,6 +87,7 @@ class ClickHouse:
         self._max_connections = max_connections
         self._timeout_s = timeout_s
         self._client: AsyncClient | None = None
+        self._control: AsyncClient | None = None
         self._connecting = asyncio.Lock()
 
     async def query(
@@ -77,12 +100,10 @@ class ClickHouse:
     ) -> ResultSet:
         """Return the rows of a statement with `{name:Type}` parameters. Raises ClickHouseError.
 
-        The statement must not write. When the call is cancelled or times out, the statement ends in ClickHouse too.
+        The statement must not write.
         """
-        async with self._mapped_errors(timeout_s) as client:
-            result = await client.query(
-                sql, parameters=dict(parameters or {}), settings={**settings, **_ENDS_WITH_CALLER}
-            )
+        async with self._call({**settings, **_ENDS_WITH_CALLER}, timeout_s) as (client, own):
+            result = await client.query(sql, parameters=dict(parameters or {}), settings=own)
         summary = result.summary
         return ResultSet(result.result_rows, int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
 
@@ -95,8 +116,8 @@ class ClickHouse:
         timeout_s: float | None = None,
     ) -> None:
         """Run a statement without rows. Raises ClickHouseError."""
-        async with self._mapped_errors(timeout_s) as client:
-            await client.command(sql, parameters=dict(parameters or {}), settings=dict(settings))
+        async with self._call(settings, timeout_s) as (client, own):
+            await client.command(sql, parameters=dict(parameters or {}), settings=own)
 
     async def insert(
         self,
@@ -108,8 +129,8 @@ class ClickHouse:
         timeout_s: float | None = None,
     ) -> None:
         """Insert rows in the Native format, and return when they are stored. Raises ClickHouseError."""
-        async with self._mapped_errors(timeout_s) as client:
-            await client.insert(table, rows, column_names=list(columns), settings=dict(settings))
+        async with self._call(settings, timeout_s) as (client, own):
+            await client.insert(table, rows, column_names=list(columns), settings=own)
 
     async def insert_json_lines(
         self,
@@ -120,45 +141,99 @@ class ClickHouse:
         timeout_s: float | None = None,
     ) -> None:
         """Insert NDJSON, streamed if given in pieces, and return when it is stored. Raises ClickHouseError."""
-        async with self._mapped_errors(timeout_s) as client:
-            await client.raw_insert(table, insert_block=lines, fmt="JSONEachRow", settings=dict(settings))
+        async with self._call(settings, timeout_s) as (client, own):
+            await client.raw_insert(table, insert_block=lines, fmt="JSONEachRow", settings=own)
+
+    async def end(self, query_id: str) -> bool:
+        """Cancel the statement with this id, if it runs. Return whether the server confirms that it runs no more.
+
+        A statement takes the place of a running one with its id: unlike KILL QUERY, this needs no right.
+        """
+        replacing = {
+            "query_id": query_id,
+            "replace_running_query": 1,
+            "replace_running_query_max_wait_ms": _END_WAIT_MS,
+        }
+        try:
+            async with asyncio.timeout(_END_S):
+                client = await self._control_lane()
+                await client.query("SELECT 1", settings=replacing)
+        except (TimeoutError, aiohttp.ClientError, OSError, DriverError):
+            return False
+        return True
 
     async def check(self) -> None:
         """Raise ClickHouseError unless ClickHouse answers a query."""
-        await self.query("SELECT 1", timeout_s=2)
+        with _mapped_errors():
+            async with asyncio.timeout(_CHECK_S):
+                client = await self._control_lane()
+                await client.query("SELECT 1")
 
     async def close(self) -> None:
         """Close the connections. The next call connects again."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        clients = (self._client, self._control)
+        self._client = self._control = None
+        for client in clients:
+            if client is not None:
+                await client.close()
 
-    async def _connected(self) -> AsyncClient:
+    async def _lane(self) -> AsyncClient:
         async with self._connecting:
             if self._client is None:
-                self._client = await clickhouse_connect.get_async_client(
-                    dsn=self._url,
-                    autogenerate_session_id=False,
-                    query_retries=0,
-                    connector_limit=self._max_connections,
-                    connector_limit_per_host=self._max_connections,
-                    connect_timeout=2,
-                    send_receive_timeout=_SILENCE_S,
-                    compress=False,
-                    # The values of a statement about many segments do not fit into a URL.
-                    form_encode_query_params=True,
-                )
+                self._client = await self._connected(self._max_connections)
             return self._client
 
+    async def _control_lane(self) -> AsyncClient:
+        async with self._connecting:
+            if self._control is None:
+                self._control = await self._connected(_CONTROL_CONNECTIONS)
+            return self._control
+
+    async def _connected(self, connections: int) -> AsyncClient:
+        return await clickhouse_connect.get_async_client(
+            dsn=self._url,
+            autogenerate_session_id=False,
+            query_retries=0,
+            connector_limit=connections,
+            connector_limit_per_host=connections,
+            connect_timeout=2,
+            send_receive_timeout=_SILENCE_S,
+            compress=False,
+            # The values of a statement about many segments do not fit into a URL.
+            form_encode_query_params=True,
+        )
+
     @asynccontextmanager
-    async def _mapped_errors(self, timeout_s: float | None) -> AsyncIterator[AsyncClient]:
+    async def _call(
+        self, settings: Settings, timeout_s: float | None
+    ) -> AsyncIterator[tuple[AsyncClient, dict[str, str | int | float]]]:
+        """Yield a client and the settings of a statement that is cancelled in the server if its caller stops waiting."""
+        own = {"query_id": secrets.token_hex(16), **settings}
+        is_sent = False
         try:
-            async with asyncio.timeout(timeout_s or self._timeout_s):
-                yield await self._connected()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ClickHouseUnavailable(f"ClickHouse does not respond: {type(error).__name__}", 0) from error
-        except DriverError as error:
-            raise _mapped(error) from error
+            with _mapped_errors():
+                async with asyncio.timeout(timeout_s or self._timeout_s):
+                    client = await self._lane()
+                    is_sent = True
+                    yield client, own
+        except (ClickHouseUnavailable, asyncio.CancelledError) as error:
+            if is_sent and (not isinstance(error, ClickHouseUnavailable) or error.is_abandoned):
+                _ = spawn(self.end(str(own["query_id"])), name="end an abandoned statement")
+            raise
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        reason = "ClickHouse does not respond: TimeoutError"
+        raise ClickHouseUnavailable(reason, TIMEOUT_EXCEEDED, is_abandoned=True) from error
+    except (aiohttp.ClientError, OSError) as error:
+        reason = f"ClickHouse does not respond: {type(error).__name__}"
+        raise ClickHouseUnavailable(reason, 0, is_abandoned=True) from error
+    except DriverError as error:
+        raise _mapped(error) from error
 
 
 def _mapped(error: DriverError) -> ClickHouseError:

@@ -1,25 +1,29 @@
 """The sink: moves events from the log into the warehouse, and skips lines that the warehouse refuses.
 
-`stores/clickhouse.py` of the common library decides which errors are refusals; all others are retried. Its
-`streams/loop/batch_processor.py` splits a refused batch and moves bad records to the dead-letter topic.
+`adapters/clickhouse/warehouse.py` decides which errors are refusals; all others are retried. The common library's
+`streams/loop/batch_processor.py` splits a batch that is refused or too heavy, and moves bad records to the dead-letter
+topic.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segops_common.streams.log import Record
-from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, DataError
+from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, DataError, TooHeavy
 from segops_ingest.domain.messages import conflicting_lines
 from segops_ingest.domain.rows import CONFLICT_REASON, CONFLICTING, dead_row, rows_of, with_source
-from segops_ingest.ports.warehouse import EventWarehouse, InsertRefused
+from segops_ingest.ports.warehouse import EventWarehouse, InsertRefused, InsertTooHeavy
 
 
 class Sink:
     """Inserts each batch once, with a token that depends on the records only.
 
     If the warehouse refuses a batch, the consumer loop halves it until one record is left. The lines of that record are
-    then inserted one by one. A bad line is skipped: it goes to the table `dead_letters`, the good lines are stored, and the
-    whole record goes to the dead-letter topic. Replaying the record later stores no event twice, because its events keep
-    their message ids and times.
+    then halved until one line is left. A bad line is skipped: it goes to the table `dead_letters`, the good lines are
+    stored, and the whole record goes to the dead-letter topic. Replaying the record later stores no event twice, because
+    its events keep their message ids and times. A batch that is too heavy is halved in the same way, but a single line is
+    never skipped for that.
     """
 
     def __init__(self, *, warehouse: EventWarehouse) -> None:
@@ -28,18 +32,22 @@ class Sink:
     async def handle(self, batch: Batch) -> None:
         """Insert the batch.
 
-        Raises InsertFailed, after which the loop repeats the same bytes, DataError, after which it halves the batch, or
-        BadRecords for a record with bad lines.
+        Raises InsertFailed, after which the loop repeats the same bytes, TooHeavy or DataError, after which it halves the
+        batch, or BadRecords for a record with bad lines.
         """
         rows = rows_of([(record.offset, record.value) for record in batch.records], batch.partition)
         if not rows:
             return
         try:
             await self._warehouse.insert(rows, batch.token())
+        except InsertTooHeavy as error:
+            if len(batch.records) > 1:
+                raise TooHeavy from error
+            await self._insert_halves(batch, batch.records[0])
         except InsertRefused as refusal:
             if len(batch.records) > 1:
                 raise DataError(str(refusal.code), refusal.reason) from refusal
-            await self._insert_line_by_line(batch, batch.records[0])
+            await self._insert_halves(batch, batch.records[0])
         await self._list_conflicts(batch)
 
     async def _list_conflicts(self, batch: Batch) -> None:
@@ -52,17 +60,25 @@ class Sink:
         if letters:
             await self._warehouse.insert_dead(b"\n".join(letters), f"{batch.token()}#conflicts")
 
-    async def _insert_line_by_line(self, batch: Batch, record: Record) -> None:
-        refusals: list[InsertRefused] = []
-        for number, line in enumerate(record.value.rstrip(b"\n").split(b"\n")):
-            row = with_source(line, batch.partition, record.offset)
-            try:
-                await self._warehouse.insert(row, f"{batch.token()}#{number}")
-            except InsertRefused as refusal:
-                refusals.append(refusal)
-                letter = dead_row(line, refusal.code, refusal.reason, batch.partition, record.offset)
-                await self._warehouse.insert_dead(letter, f"{batch.token()}#{number}")
-        if refusals:
-            raise BadRecords(
-                [BadRecord(record.offset, str(refusals[0].code), f"{len(refusals)} of its events were refused")]
-            )
+    async def _insert_halves(self, batch: Batch, record: Record) -> None:
+        lines = record.value.rstrip(b"\n").split(b"\n")
+        refused = await self._insert_lines(batch, record, lines, 0)
+        if refused:
+            raise BadRecords([BadRecord(record.offset, str(refused[0]), f"{len(refused)} of its events were refused")])
+
+    async def _insert_lines(self, batch: Batch, record: Record, lines: Sequence[bytes], first: int) -> list[int]:
+        """Insert lines of a record in halves, from the line number `first`. Return the codes of the refused ones."""
+        token = f"{batch.token()}#{first}-{first + len(lines)}"
+        try:
+            await self._warehouse.insert(with_source(b"\n".join(lines), batch.partition, record.offset), token)
+        except (InsertTooHeavy, InsertRefused) as error:
+            if len(lines) > 1:
+                middle = len(lines) // 2
+                refused = await self._insert_lines(batch, record, lines[:middle], first)
+                return refused + await self._insert_lines(batch, record, lines[middle:], first + middle)
+            if isinstance(error, InsertTooHeavy):
+                raise
+            letter = dead_row(lines[0], error.code, error.reason, batch.partition, record.offset)
+            await self._warehouse.insert_dead(letter, token)
+            return [error.code]
+        return []

@@ -18,13 +18,17 @@ class InsertFailed(Exception):
     """The warehouse did not confirm the insert. The rows may be stored: repeat it with the same bytes and token only."""
 
 
+class InsertTooHeavy(InsertFailed):
+    """The insert needed more time, memory or files than the warehouse gives, and it runs no more. A smaller one may succeed."""
+
+
 class EventWarehouse(Protocol):
-    """Stores events."""
+    """Stores events. Two inserts with the same token never run at the same time."""
 
     async def insert(self, rows: bytes, token: str) -> None:
-        """Store NDJSON rows once per token: all or none. Raises InsertRefused or InsertFailed, within 10 s."""
+        """Store NDJSON rows once per token: all or none. Raises InsertRefused or InsertFailed, within 20 s."""
         ...
 
     async def insert_dead(self, rows: bytes, token: str) -> None:
-        """Store rows of `dead_letters` once per token. Raises InsertFailed, within 10 s."""
+        """Store rows of `dead_letters` once per token. Raises InsertFailed, within 20 s."""
         ...

@@ -21,6 +21,7 @@ from segops_common.streams.loop.batches import (
     DataError,
     Limits,
     LoopObserver,
+    TooHeavy,
     TooManyBadRecords,
 )
 from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
@@ -28,6 +29,8 @@ from segops_common.streams.loop.partition_buffer import intent
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS_TO_UNHEALTHY = 3
+_ATTEMPTS_TO_HALVE = 2
+"""A repetition of the same batch is free of effect if the first attempt was stored although it seemed to fail."""
 
 
 class Stopping(Exception):
@@ -37,8 +40,8 @@ class Stopping(Exception):
 class BatchProcessor:
     """Processes batches for a group. The caller keeps the partition assigned during each call.
 
-    A bad record goes to the dead-letter topic, and its batch continues without it. Every other failure is retried with
-    growing delays until it succeeds or the loop stops.
+    A bad record goes to the dead-letter topic, and its batch continues without it. A batch that is too heavy twice is
+    halved. Every other failure is retried with growing delays until it succeeds or the loop stops.
     """
 
     def __init__(
@@ -71,8 +74,17 @@ class BatchProcessor:
     async def process(self, consumer: LogConsumer, batch: Batch, *, repeated: bool) -> None:
         """Handle and commit the batch; `repeated` when it may have been handled before.
 
+        A half of a batch that is too heavy has an intent and a commit of its own, so that a replay makes the same cut.
         Raises `NotAssigned`, `Stopping` or `TooManyBadRecords`; the recorded intent then stays for the next owner.
         """
+        try:
+            await self._process_whole(consumer, batch, repeated=repeated)
+        except TooHeavy:
+            _log.warning("halving a batch of %s/%d: it is too heavy", batch.topic, batch.partition)
+            for half in batch.halves():
+                await self.process(consumer, half, repeated=True)
+
+    async def _process_whole(self, consumer: LogConsumer, batch: Batch, *, repeated: bool) -> None:
         started_s = self._clock.monotonic()
         if self._record_intent:
             await self._commit(consumer, batch, batch.first_offset, intent(batch.last_offset))
@@ -114,6 +126,8 @@ class BatchProcessor:
             except TooManyBadRecords:
                 raise
             except Exception as error:
+                if isinstance(error, TooHeavy) and attempt >= _ATTEMPTS_TO_HALVE and len(batch.records) > 1:
+                    raise
                 await self._pause(batch.source, attempt, error, delay_s)
             else:
                 self.failing.pop(batch.source, None)

@@ -93,6 +93,13 @@ class DataError(Exception):
         self.detail = detail
 
 
+class TooHeavy(Exception):
+    """Raised by a handler whose store could not take the whole batch at once: if that repeats, the batch is halved.
+
+    The handler must not raise it while the store may still be working on the batch.
+    """
+
+
 class TooManyBadRecords(LogError):
     """So many records are bad that the consumer is more likely wrong than the data: it stops instead of skipping all."""
 
@@ -105,7 +112,7 @@ class BatchHandler(Protocol):
 
         It is called again with equal records after a crash, a rebalance or an error, so its effect must be repeatable.
         It may be cancelled when a rebalance or a shutdown cannot wait. Raise `BadRecords` or `DataError` for data that
-        can never be processed; any other error is retried until it succeeds.
+        can never be processed, `TooHeavy` for a batch that is too large; any other error is retried until it succeeds.
         """
         ...
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, JSON_INSERT_SETTINGS
 from segops_common.core.faults import FaultPoints
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseDataError, ClickHouseError
-from segops_ingest.ports.warehouse import InsertFailed, InsertRefused
+from segops_common.stores.clickhouse import (
+    TOO_HEAVY_CODES,
+    ClickHouse,
+    ClickHouseDataError,
+    ClickHouseError,
+    ClickHouseUnavailable,
+    Settings,
+)
+from segops_ingest.ports.warehouse import InsertFailed, InsertRefused, InsertTooHeavy
 
 SERVICE: Final = "ingest"
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
@@ -17,6 +25,9 @@ MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
 
 DEAD_LETTERS_TABLE: Final = "dead_letters"
 INSERT_TIMEOUT_S: Final = 10.0
+_ENGINE_TIMEOUT_S: Final = 9.0
+"""Shorter than the client's limit, so that the server ends an insert even if its client was killed."""
+_PROBE_TIMEOUT_S: Final = 2.0
 ONCE_SETTINGS: Final[dict[str, str | int]] = {
     "async_insert": 0,
     "deduplicate_insert": "enable",
@@ -28,9 +39,10 @@ ONCE_SETTINGS: Final[dict[str, str | int]] = {
 class ClickHouseWarehouse:
     """Inserts with a deduplication token. Sends the rows in two halves, so that tests can crash in the middle."""
 
-    def __init__(self, *, clickhouse: ClickHouse, faults: FaultPoints) -> None:
+    def __init__(self, *, clickhouse: ClickHouse, faults: FaultPoints, timeout_s: float = INSERT_TIMEOUT_S) -> None:
         self._clickhouse = clickhouse
         self._faults = faults
+        self._timeout_s = timeout_s
 
     async def insert(self, rows: bytes, token: str) -> None:
         """See `EventWarehouse`."""
@@ -43,21 +55,47 @@ class ClickHouseWarehouse:
         except InsertRefused as refusal:
             raise InsertFailed(f"a dead letter was refused: {refusal}") from refusal
 
-    async def _insert(self, table: str, rows: bytes, settings: dict[str, str | int], token: str) -> None:
+    async def _insert(self, table: str, rows: bytes, settings: Settings, token: str) -> None:
+        query_id = _query_id(table, token)
+        own: dict[str, str | int | float] = {
+            **settings,
+            "insert_deduplication_token": token,
+            # A repetition ends its predecessor, also one of another process, and waits until it has ended.
+            "query_id": query_id,
+            "replace_running_query": 1,
+            "max_execution_time": _ENGINE_TIMEOUT_S,
+        }
         try:
-            await self._clickhouse.insert_json_lines(
-                table,
-                self._halves(rows),
-                settings={**settings, "insert_deduplication_token": token},
-                timeout_s=INSERT_TIMEOUT_S,
-            )
+            await self._clickhouse.insert_json_lines(table, self._halves(rows), settings=own, timeout_s=self._timeout_s)
         except ClickHouseDataError as error:
             raise InsertRefused(error.code, str(error)) from error
-        except ClickHouseError as error:
+        except ClickHouseUnavailable as error:
+            if error.code in TOO_HEAVY_CODES and await self._clickhouse.end(query_id):
+                raise InsertTooHeavy(str(error)) from error
             raise InsertFailed(str(error)) from error
+        except ClickHouseError as error:
+            if await self._takes_no_rows(table, settings):
+                raise InsertRefused(error.code, str(error)) from error
+            raise InsertFailed(str(error)) from error
+
+    async def _takes_no_rows(self, table: str, settings: Settings) -> bool:
+        """Return whether the same insert succeeds without rows: if so, a refusal is due to the rows.
+
+        There are hundreds of error codes. What is not the fault of the rows (a missing table, a missing right, a wrong
+        setting) fails without rows too.
+        """
+        try:
+            await self._clickhouse.insert_json_lines(table, b"", settings=settings, timeout_s=_PROBE_TIMEOUT_S)
+        except ClickHouseError:
+            return False
+        return True
 
     async def _halves(self, rows: bytes) -> AsyncIterator[bytes]:
         middle = len(rows) // 2
         yield rows[:middle]
         self._faults.reach("mid_insert")
         yield rows[middle:]
+
+
+def _query_id(table: str, token: str) -> str:
+    return f"insert-{hashlib.sha256(f'{table} {token}'.encode()).hexdigest()[:32]}"
