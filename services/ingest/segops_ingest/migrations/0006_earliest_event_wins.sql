@@ -2,6 +2,10 @@
 -- the log. Events of an import set it themselves, to bitAnd(bitNot(source_offset), 9223372036854775807), so that any event
 -- of the live topic is before them.
 --
+-- A part of the table has at most 32 paths of a payload as columns, each with at most 2 types; an array of objects has a
+-- quarter of the paths and half of the types. All other paths share a few columns. So no payload, however many names it
+-- has, makes an insert or a merge slow or runs out of open files. Nobody queries `context`, so its paths all share columns.
+--
 -- The table is made anew, because a table's engine cannot change. Until the tables are exchanged, a view copies what is
 -- inserted meanwhile. A row that is copied twice has the same key and version, so it counts once. `unless` lets the file
 -- run again after a crash: once `events` has a version, nothing is copied or exchanged.
@@ -18,8 +22,8 @@ CREATE TABLE IF NOT EXISTS events_next ${on_cluster}
     kind LowCardinality(String),
     user_id String CODEC(ZSTD(1)),
     anonymous_id String CODEC(ZSTD(1)),
-    payload JSON,
-    context JSON,
+    payload JSON(max_dynamic_paths = 32, max_dynamic_types = 2),
+    context JSON(max_dynamic_paths = 0, max_dynamic_types = 0),
     removed Array(String),
     empty_objects Array(String),
     original_timestamp Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
@@ -31,7 +35,8 @@ CREATE TABLE IF NOT EXISTS events_next ${on_cluster}
 ENGINE = ${versioned_merge_tree}
 PARTITION BY toYYYYMM(timestamp)
 ORDER BY (tenant_id, event_type, user_key, timestamp, message_id)
-SETTINGS ${deduplication_window} = 10000, min_age_to_force_merge_seconds = 604800, min_age_to_force_merge_on_partition_only = 1;
+SETTINGS ${deduplication_window} = 10000, min_age_to_force_merge_seconds = 604800, min_age_to_force_merge_on_partition_only = 1,
+    object_shared_data_buckets_for_compact_part = 4, object_shared_data_buckets_for_wide_part = 8;
 
 -- unless SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'events' AND name = 'version'
 CREATE MATERIALIZED VIEW IF NOT EXISTS events_next_from_events ${on_cluster} TO events_next AS
