@@ -71,6 +71,14 @@ async def test_payloads_are_empty_unless_they_are_needed(ports: Ports) -> None:
     assert bare.payload == {}
 
 
+async def test_objects_without_a_value_are_read_back(ports: Ports) -> None:
+    tenant = new_tenant()
+    payload: dict[str, JsonValue] = {"a": {}, "b": {"c.d": {"e": {}}, "f": 1}, "g": [{"h": {}}, {}], "0": {"1": {}}}
+    await ports.store_events(tenant, [replace(event("u", "view"), payload=payload)])
+    (stored,) = await ports.profile_events.read(tenant, "u", ALL, NOW_MS)
+    assert stored.payload == payload
+
+
 async def test_too_many_events_are_refused(ports: Ports) -> None:
     tenant = new_tenant()
     await ports.store_events(tenant, [event("u") for _ in range(MAX_EVENTS)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from segops_common.streams.log import EventLog
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
+from segops_ingest.domain.inspection import serialise
 from segops_language.events import Event
 from segops_language.values.instants import from_ms
 from segops_membership.adapters.clickhouse.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation
@@ -85,7 +85,7 @@ def event_row(tenant_id: int, event: Event, offset: int = 0) -> bytes:
         "removed": removed,
         "source_offset": offset,
     }
-    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+    return serialise(row, "payload") + b"\n"
 
 
 async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Event]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from segops_language import format_instant
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
 from segops_language.values.instants import from_ms
-from tests.corpus.builders import NOW_MS, count, group
+from tests.corpus.builders import NOW_MS, count, group, new_tenant
 from tests.corpus.cases import SEGMENT
 from tests.corpus.instants import DAY_MS
 from tests.corpus.scenario import (
@@ -35,7 +36,23 @@ VALUES: list[Any] = [
     *([], [None], [5], ["5"], [5.0, "x"], ["pro", None], [[5]], [{"a": 5}], [None, {"a": "pro"}], ["", "é"]),
     *({"a": 5}, {"0": 5}, {"a": {"a": 5}}, {"a.b": 5}, {"a": [1, 5]}, {"0": {"a": "pro"}}, {"b": {"a": 5}}),
     *([True], [False, None]),
+    *(
+        {},
+        {"a": None},
+        {"a": {}},
+        {"a": {"a": None}},
+        {"a": {"b": {}, "c": 1}},
+        {"0": {}},
+        {"a.b": {}},
+        [{}],
+        [[]],
+        [[{}]],
+    ),
+    *([{"a": {}}], [{"a": None}], [1, {"a": {}}], {"a": []}, {"a": [{"a": {}}]}, [[], {"a": {"a": {}}}]),
+    *([2**64], [-(2**63) - 1], [[2**64]], [1e20, "x"], [{"a": 2**64}], {"0": 2**64}, {"0": [-(2**64)]}, [2**63, 1e300]),
+    *(2**64, -(2**63) - 1, 1e20, {"a": 2**65}, {"a": {"0": 10**20}}, ["12345678901234567890,12345678901234567890"]),
 ]
+BEYOND_64_BITS = (2.0**64, -(2.0**63), 1e20)
 WANTED = [value for value in SCALARS if value is not None and value != 2**63]
 COMPARED = [value for value in WANTED if isinstance(value, int | float) and not isinstance(value, bool)]
 STRINGS = [value for value in WANTED if isinstance(value, str)]
@@ -47,6 +64,8 @@ TESTS: list[dict[str, Any]] = [
     *({"operator": "between", "value": sorted(pair)} for pair in pairwise(COMPARED)),
     *({"operator": "between", "value": [value, value]} for value in COMPARED),
     *({"operator": "contains", "value": value} for value in WANTED),
+    *({"operator": name, "value": value} for name in ("eq", "contains", "gte") for value in BEYOND_64_BITS),
+    {"operator": "contains", "value": "12345678901234567890,12345678901234567890"},
     *({"operator": name, "value": value} for name in ("starts_with", "ends_with") for value in (*TEXTS, *NUMERALS)),
     *({"operator": "matches", "value": pattern} for pattern in PATTERNS),
     *({"operator": name, "value": instant} for name in ("before", "after") for instant in INSTANTS),
@@ -67,7 +86,35 @@ async def test_every_operator_on_every_value(clickhouse: ClickHouse, keys: tuple
         assert members == evaluate(definition, events, NOW_MS, segment_id=SEGMENT), test
 
 
+@pytest.fixture
+async def shared_paths(clickhouse: ClickHouse, clickhouse_url: str) -> AsyncIterator[ClickHouse]:
+    """The same tables with a table `events` that stores no path of a payload as a column of its own."""
+    own, name = clickhouse_url.rpartition("/")[2], f"shared_paths_{new_tenant()}"
+    await clickhouse.command(f"CREATE DATABASE {name}")
+    for table in ("events", "profile_seen", "profiles", "static_members"):
+        await clickhouse.command(f"CREATE TABLE {name}.{table} AS {own}.{table}")
+    await clickhouse.command(f"ALTER TABLE {name}.events MODIFY COLUMN payload JSON(max_dynamic_paths = 0)")
+    view = await clickhouse.query("SELECT as_select FROM system.tables WHERE name = 'profile_seen_from_events'")
+    select = str(view.rows[0][0]).replace(f"{own}.", f"{name}.")
+    await clickhouse.command(f"CREATE MATERIALIZED VIEW {name}.seen TO {name}.profile_seen AS {select}")
+    client = ClickHouse(url=f"{clickhouse_url.rpartition('/')[0]}/{name}")
+    yield client
+    await client.close()
+    await clickhouse.command(f"DROP DATABASE {name} SYNC")
+
+
+async def test_every_path_that_shares_its_column(shared_paths: ClickHouse) -> None:
+    """A payload with many names is stored so."""
+    await assert_every_path_is_found(shared_paths, every=3)
+    columns = await shared_paths.query("SELECT countDistinctArray(JSONDynamicPaths(payload)) FROM events")
+    assert int(columns.rows[0][0]) == 0
+
+
 async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
+    await assert_every_path_is_found(clickhouse)
+
+
+async def assert_every_path_is_found(clickhouse: ClickHouse, *, every: int = 1) -> None:
     events = [Event(f"{i}: {value!r}", "$identify", f"m{i}", NOW_MS, {"a": value}) for i, value in enumerate(VALUES)]
     paths = [*PATHS, "a.0.b", "a.1.a", "a.0.a.a", "a.b.a", "a.a.1", "a.2", "a.a.a.a", ".".join("a" * 70)]
     tests: list[dict[str, Any]] = [
@@ -75,8 +122,11 @@ async def test_every_path_into_every_shape(clickhouse: ClickHouse) -> None:
         {"operator": "eq", "value": 5},
         {"operator": "not_in", "value": ["pro", 5, "5"]},
         {"operator": "contains", "value": 5},
+        {"operator": "eq", "value": 2.0**64},
+        {"operator": "starts_with", "value": "1"},
     ]
     definitions = [group({"type": "user_property", "property": path, **test}) for path in paths for test in tests]
+    definitions = definitions[::every]
 
     by_sql = await members_by_sql(clickhouse, events, definitions, NOW_MS)
 
@@ -211,6 +261,13 @@ HISTORIES: dict[str, list[tuple[int, str, dict[str, JsonValue]]]] = {
     "text over object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": "pro"})],
     "object over object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": {"zip": "1"}})],
     "array over text": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": ["pro"]})],
+    "empty object over object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": {}})],
+    "object of null over object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": {"city": None}})],
+    "empty objects over object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": {"city": {}}})],
+    "empty object over text": [(-9, "a", {"plan": "pro"}), (-8, "b", {"plan": {}})],
+    "text over empty object": [(-9, "a", {"plan": {}}), (-8, "b", {"plan": "pro"})],
+    "empty array over array": [(-9, "a", {"plan": ["pro"]}), (-8, "b", {"plan": []})],
+    "removed empty object": [(-9, "a", {"plan": {}}), (-8, "b", {"plan": None})],
     "removed object": [(-9, "a", {"plan": {"city": "pro"}}), (-8, "b", {"plan": None})],
     "delivered twice": [(-9, "a", {"plan": "pro"}), (-9, "a", {"plan": "pro"}), (-8, "b", {"plan": 5})],
 }
@@ -229,9 +286,10 @@ async def test_traits_are_what_they_were_then(clickhouse: ClickHouse) -> None:
             {"operator": "exists"},
             {"operator": "eq", "value": "pro"},
             {"operator": "not_in", "value": ["pro", 5]},
+            {"operator": "exists", "held_for": {"operator": "gte", "duration": "1s"}},
         )
     ]
-    for as_of_ms in (NOW_MS, NOW_MS - 8, NOW_MS - 9, NOW_MS - 10):
+    for as_of_ms in (NOW_MS, NOW_MS + 992, NOW_MS - 8, NOW_MS - 9, NOW_MS - 10):
         by_sql = await members_by_sql(clickhouse, events, definitions, as_of_ms)
 
         assert by_sql == [evaluate(definition, events, as_of_ms, segment_id=SEGMENT) for definition in definitions]

@@ -165,7 +165,11 @@ async def slow_table(clickhouse: ClickHouse) -> str:
 
 async def begin(clickhouse: ClickHouse, observer: ClickHouse, statement: str, query_id: str) -> asyncio.Task[None]:
     """Start one of the statements below that would run for minutes, and return when the server runs it."""
-    one_row_a_block = {"max_insert_block_size": 1, "min_insert_block_size_rows": 1, "query_id": query_id}
+    one_row_a_block: dict[str, str | int | float] = {
+        "max_insert_block_size": 1,
+        "min_insert_block_size_rows": 1,
+        "query_id": query_id,
+    }
 
     async def run() -> None:
         if statement == "insert":

@@ -131,3 +131,24 @@ def test_what_is_not_json(text: bytes) -> None:
 def test_nesting_beyond_the_parser_is_told_apart() -> None:
     with pytest.raises(TooDeep):
         parse(b"[" * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("payload", "paths"),
+    [
+        ({}, []),
+        ({"a": 1, "b": None, "c": [], "d": [None]}, []),
+        ({"a": {}}, ["a"]),
+        ({"a": {"b": None}}, ["a"]),
+        ({"a": {"b": {}}}, ["a", "a.b"]),
+        ({"a": {"b": {}, "c": 1}}, ["a.b"]),
+        ({"a.b": {"c": {}}}, ["a%2Eb", "a%2Eb.c"]),
+        ({"a": [{}, {"b": None}, [{}]]}, []),
+        ({"a": [1, {"b": {"c": {}}}]}, ["a.1.b", "a.1.b.c"]),
+        ({"z": {}, "a": {}}, ["a", "z"]),
+    ],
+)
+def test_objects_without_a_value_are_listed(payload: dict[str, Any], paths: list[str]) -> None:
+    stored = orjson.loads(serialise(row(payload), "payload"))
+    assert stored.get("empty_objects", []) == paths
+    assert stored["payload"] == payload

@@ -22,6 +22,7 @@ texts = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=20).fil
 _IDENTIFIER = re.compile(r"`([^`]*)`")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
 _OUR_STRINGS = {
+    "'.0'",
     *("'Array'", "'Array(String)'", "'Array(Float64)'", "'Nullable(String)'", "'Nullable(Float64)'", "'UTC'", "'$'"),
     *("''", "'['", "'\"'", "'^[-0-9]'", "'true'", "'false'", "'null'", "'-'", "'000'", "'Map(UInt8, Int256)'"),
 }
@@ -83,7 +84,7 @@ def test_which_keys_are_columns(keys: tuple[str, ...], is_column: bool) -> None:
     text = property_of(keys, bind).text
 
     assert text.endswith(".:`String`") is is_column
-    assert bool(bind.values) is not is_column
+    assert ("JSONExtractRaw" in text) is not is_column
 
 
 def test_a_dot_within_a_key_is_spelled_as_it_is_stored() -> None:

@@ -1,8 +1,8 @@
 """Refuses payloads that the warehouse would refuse or distort.
 
-ClickHouse's JSON type does not take all JSON: a whole insert fails if two keys become the same path, and integers beyond
-64 signed bits would be stored as a third number type. A cheap test of the serialised event comes first; only a suspect
-event is walked.
+ClickHouse's JSON type does not take all JSON: a whole insert fails if two keys become the same path, integers beyond
+64 signed bits would be stored as a third number type, and objects without a value are not stored. A cheap test of the
+serialised event comes first; only a suspect event is walked.
 """
 
 from __future__ import annotations
@@ -42,8 +42,54 @@ def is_suspect(line: bytes) -> bool:
 def serialise(row: dict[str, Any], payload_name: str) -> bytes:
     """Return the row as one line of JSON, without a line feed. Raises EventRefused if the warehouse would change it.
 
-    `payload_name` is the name that callers of this kind of event use for the column `payload`.
+    `payload_name` is the name that callers of this kind of event use for the column `payload`. A row with objects that
+    hold no value gets the list `empty_objects`.
     """
+    text = _serialised(row, payload_name)
+    if not _may_have_empty_objects(row, text):
+        return text
+    paths = empty_objects(row["payload"])
+    if not paths:
+        return text
+    row["empty_objects"] = paths
+    return orjson.dumps(row)
+
+
+def empty_objects(payload: dict[str, Any]) -> list[str]:
+    """Return the paths of objects in the payload that hold no value, in their order as text.
+
+    An object holds no value if it is empty, or if all of its members are null or objects without a value. Keys and array
+    indices are joined by dots. An object that is itself an element of an array is not listed: ClickHouse stores it.
+    """
+    paths: list[str] = []
+
+    def holds_value(value: Any, path: str) -> bool:
+        match value:
+            case dict():
+                own = f"{path}." if path else ""
+                holding = [holds_value(inner, own + key.replace(".", ESCAPED_DOT)) for key, inner in value.items()]
+                if path and not any(holding):
+                    paths.append(path)
+                return any(holding)
+            case list():
+                for index, inner in enumerate(value):
+                    if not holds_value(inner, f"{path}.{index}") and type(inner) is dict:
+                        paths.pop()
+                return True
+            case _:
+                return value is not None
+
+    holds_value(payload, "")
+    return sorted(paths)
+
+
+def _may_have_empty_objects(row: dict[str, Any], line: bytes) -> bool:
+    """Return whether the payload may have them; a false positive only costs time."""
+    own = (not row["payload"]) + (not row["context"])
+    return b":null" in line or line.count(b":{}") > own
+
+
+def _serialised(row: dict[str, Any], payload_name: str) -> bytes:
     try:
         line = orjson.dumps(row, option=orjson.OPT_STRICT_INTEGER)
     except orjson.JSONEncodeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from pydantic import JsonValue
 
@@ -21,12 +20,16 @@ from segops_membership.questions.question import (
     always_merged,
 )
 from segops_membership.sql.filters import condition_sql
-from segops_membership.sql.json_paths import property_of, raw_object, trait_present
+from segops_membership.sql.json_paths import (
+    JSON_TOKENS,
+    empty_objects_in,
+    is_empty_object,
+    property_of,
+    raw_object,
+    trait_present,
+)
 from segops_membership.sql.parameters import Bindings
 from segops_membership.sql.selections import order_key
-
-_TOKENS: Final = r'"(?:[^"\\]|\\.)*"|[^",:\[\]{}]+|[\[\]{},:]'
-"""What JSON text without spaces is made of: strings, then all other values, then marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +93,22 @@ def _canonical(keys: tuple[str, ...], bind: Bindings) -> str:
     """
     value = property_of(keys, bind)
     inside = bind.share(raw_object(keys, bind))
+    empty = bind.share(f"arrayStringConcat({empty_objects_in(keys, bind)}, ',')")
     number = _number_text(f"ifNull({value.number}, 0)")
+    members = _composite(f"if({inside} = '', '{{}}', {inside})", bind)
     return (
         f"multiIf(isNotNull({value.text}), concat('s', ifNull({value.text}, '')),"
         f" isNotNull({value.number}), concat('n', {number}),"
         f" isNotNull({value.flag}), if(ifNull({value.flag}, false), 't', 'f'),"
-        f" {value.array} != '', concat('a', {_composite(value.array, bind)}),"
-        f" {inside} NOT IN ('', '{{}}'), concat('o', {_composite(inside, bind)}), '')"
+        f" {value.array} != '', concat('a', {_composite(value.array, bind)}, {empty}),"
+        f" {inside} != '' OR {is_empty_object(keys, bind)},"
+        f" concat('o', {members}, {empty}), '')"
     )
 
 
 def _composite(text: str, bind: Bindings) -> str:
     token = f"if(match(token, '^[-0-9]'), {_number_text('toFloat64OrZero(token)')}, token)"
-    return f"arrayStringConcat(arrayMap(token -> {token}, extractAll({text}, {bind.text(_TOKENS)})))"
+    return f"arrayStringConcat(arrayMap(token -> {token}, extractAll({text}, {bind.text(JSON_TOKENS)})))"
 
 
 def _number_text(number: str) -> str:

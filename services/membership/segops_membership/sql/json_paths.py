@@ -16,6 +16,8 @@ from segops_membership.sql.parameters import Bindings
 MAX_KEYS: Final = 64
 """Longer paths count as absent: no event is nested so deeply, and ClickHouse limits how deeply SQL nests."""
 
+JSON_TOKENS: Final = r'"(?:[^"\\]|\\.)*"|[^",:\[\]{}]+|[\[\]{},:]'
+"""What JSON text without spaces is made of: strings, then all other values, then marks."""
 _PLAIN_KEY: Final = re.compile(r"\w[\w .$@/+-]*")
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _MAX_INDEX: Final = 2**31 - 2
@@ -41,20 +43,35 @@ def property_of(keys: tuple[str, ...], bind: Bindings) -> Property:
     if len(keys) > MAX_KEYS:
         return _ABSENT
     plain = _plain_prefix(keys)
+    empty = is_empty_object(keys, bind)
     if len(plain) == len(keys):
-        return _column(plain)
-    return _from_text(_walk(_subtree(plain), keys[len(plain) :], bind))
+        return _column(plain, empty, bind)
+    return _from_text(_walk(_subtree(plain, bind), keys[len(plain) :], bind), empty)
 
 
 def raw_object(keys: tuple[str, ...], bind: Bindings) -> str:
-    """Return the JSON text of the object at `keys`; '' for any other value, '' or '{}' for an empty one."""
+    """Return the JSON text of the object at `keys`; '' for any other value, and for an object that is not stored."""
     if len(keys) > MAX_KEYS:
         return "''"
     plain = _plain_prefix(keys)
     if len(plain) == len(keys):
-        return f"toJSONString(payload.^{_identifier(plain)})"
-    raw = _walk(_subtree(plain), keys[len(plain) :], bind)
+        return f"replaceOne(toJSONString(payload.^{_identifier(plain)}), '{{}}', '')"
+    raw = _walk(_subtree(plain, bind), keys[len(plain) :], bind)
     return f"if(startsWith({raw}, '{{'), {raw}, '')"
+
+
+def is_empty_object(keys: tuple[str, ...], bind: Bindings) -> str:
+    """Return the condition that `keys` lead to an object without a value. The column `payload` does not store those."""
+    return f"has(empty_objects, {bind.text(_listed(keys))})"
+
+
+def empty_objects_in(keys: tuple[str, ...], bind: Bindings) -> str:
+    """Return the array of paths of objects without a value below `keys`, in their order as text."""
+    return f"arrayFilter(path -> startsWith(path, {bind.text(_listed(keys) + '.')}), empty_objects)"
+
+
+def _listed(keys: tuple[str, ...]) -> str:
+    return ".".join(key.replace(".", "%2E") for key in keys)
 
 
 def trait_present(key: str, bind: Bindings) -> str:
@@ -75,7 +92,7 @@ def _identifier(keys: tuple[str, ...]) -> str:
     return ".".join(f"`{key.replace('.', '%2E')}`" for key in keys)
 
 
-def _column(keys: tuple[str, ...]) -> Property:
+def _column(keys: tuple[str, ...], empty: str, bind: Bindings) -> Property:
     name = _identifier(keys)
     value = f"payload.{name}"
     return Property(
@@ -83,21 +100,30 @@ def _column(keys: tuple[str, ...]) -> Property:
         # A subcolumn of one type skips values of the others: 5 is an Int64 and 5.0 a Float64.
         number=f"coalesce({value}.:`Float64`, toFloat64({value}.:`Int64`), toFloat64({value}.:`UInt64`))",
         flag=f"{value}.:`Bool`",
-        array=_array_text(value),
-        present=f"(isNotNull({value}) OR notEmpty(JSONAllPaths(payload.^{name})))",
+        array=_array_text(value, bind),
+        present=f"(isNotNull({value}) OR notEmpty(JSONAllPaths(payload.^{name})) OR {empty})",
     )
 
 
-def _array_text(value: str) -> str:
-    return f"if(startsWith(dynamicType({value}), 'Array'), ifNull(toJSONString({value}), ''), '')"
+def _array_text(value: str, bind: Bindings) -> str:
+    text = _exact(f"ifNull(toJSONString({value}), '')", bind)
+    return f"if(startsWith(dynamicType({value}), 'Array'), {text}, '')"
 
 
-def _subtree(keys: tuple[str, ...]) -> str:
+def _subtree(keys: tuple[str, ...], bind: Bindings) -> str:
     """Return the JSON text of the array or object at plain keys."""
     if not keys:
-        return "toJSONString(payload)"
-    array = _array_text(f"payload.{_identifier(keys)}")
-    return f"if({array} != '', {array}, toJSONString(payload.^{_identifier(keys)}))"
+        return _exact("toJSONString(payload)", bind)
+    array = _array_text(f"payload.{_identifier(keys)}", bind)
+    return f"if({array} != '', {array}, {_exact(f'toJSONString(payload.^{_identifier(keys)})', bind)})"
+
+
+def _exact(text: str, bind: Bindings) -> str:
+    """Return JSON text in which long integers have a fraction: the functions that parse it make strings of those beyond 64 bits."""
+    tokens = f"extractAll(json, {bind.text(JSON_TOKENS)})"
+    with_fraction = f"if(match(token, {bind.text('^-?[0-9]{19,}$')}), concat(token, '.0'), token)"
+    exact = f"arrayStringConcat(arrayMap(token -> {with_fraction}, {tokens}))"
+    return f"arrayMap(json -> if(match(json, {bind.text('[0-9]{19}')}), {exact}, json), [{text}])[1]"
 
 
 def _walk(text: str, keys: tuple[str, ...], bind: Bindings) -> str:
@@ -106,17 +132,17 @@ def _walk(text: str, keys: tuple[str, ...], bind: Bindings) -> str:
         if _DIGITS.fullmatch(key):
             element = f"JSONExtractRaw(tree, {bind.integer(int(key) + 1)})" if int(key) <= _MAX_INDEX else "''"
             member = f"if(startsWith(tree, '['), {element}, {member})"
-        text = f"arrayMap(tree -> {member}, [{text}])[1]"
+        text = _exact(f"arrayMap(tree -> {member}, [{text}])[1]", bind)
     return text
 
 
-def _from_text(text: str) -> Property:
+def _from_text(text: str, empty: str) -> Property:
     return Property(
         text=f"if(startsWith({text}, '\"'), JSONExtractString({text}), NULL)",
         number=f"if(match({text}, '^[-0-9]'), JSONExtractFloat({text}), NULL)",
         flag=f"multiIf({text} = 'true', true, {text} = 'false', false, NULL)",
         array=f"if(startsWith({text}, '['), {text}, '')",
-        present=f"({text} NOT IN ('', 'null'))",
+        present=f"({text} NOT IN ('', 'null') OR {empty})",
     )
 
 

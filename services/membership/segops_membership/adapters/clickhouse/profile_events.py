@@ -66,15 +66,15 @@ class ClickHouseProfileEvents:
         own = f"if(user_id = '', anonymous_id, user_id) = {bind.text(profile_id)}"
         by_then = f"timestamp <= {bind.instant(as_of_ms)}"
         where = f"{_of_profile(tenant_id, profile_id, bind)} AND ({_types(needs, bind)}) AND {by_then} AND {own}"
-        payload = "toJSONString(payload), removed" if needs.payloads else "'{}', []"
+        payload = "toJSONString(payload), removed, empty_objects" if needs.payloads else "'{}', [], []"
         columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}, position"
         limit = f"LIMIT {bind.integer(self._max_events + 1)}"
         result = await self._query(select(columns, f"{EVENTS_TABLE} FINAL", where, limit), bind.values)
         if len(result.rows) > self._max_events:
             raise TooManyEvents
         return [
-            Event(profile_id, str(name), str(message_id), int(at), _payload(str(name), text, removed), int(position))
-            for name, message_id, at, text, removed, position in result.rows
+            Event(profile_id, str(name), str(message_id), int(at), _payload(str(name), text, *rest), int(position))
+            for name, message_id, at, text, *rest, position in result.rows
         ]
 
     async def static_segments_of(
@@ -111,8 +111,20 @@ def _types(needs: Needs, bind: Bindings) -> str:
     return " OR ".join(conditions)
 
 
-def _payload(event_type: str, text: str, removed: Sequence[str]) -> dict[str, JsonValue]:
+def _payload(event_type: str, text: str, removed: Sequence[str], empty_objects: Sequence[str]) -> dict[str, JsonValue]:
     payload: dict[str, JsonValue] = orjson.loads(text)
+    for path in empty_objects:
+        _add_empty_object(payload, [key.replace("%2E", ".") for key in path.split(".")])
     if event_type == IDENTIFY_EVENT:
         payload.update(dict.fromkeys(removed))
     return payload
+
+
+def _add_empty_object(payload: dict[str, JsonValue], keys: Sequence[str]) -> None:
+    """Add the object that the keys lead to, and the objects around it. Arrays around it are there."""
+    inner: JsonValue = payload
+    for key in keys:
+        if isinstance(inner, list):
+            inner = inner[int(key)]
+        elif isinstance(inner, dict):
+            inner = inner.setdefault(key, {})
