@@ -24,7 +24,7 @@ from segops_common.security.permissions import KeyKind, Role
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 from segops_common.web.app import Lifespan, new_router
 from segops_common.web.idempotency import answer_once, credential_fields
-from segops_common.web.request.route import StrictRoute
+from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY, StrictRoute
 from segops_ingest.api.fast_routes import FastRoute
 from segops_testkit.clock import ManualClock
 from segops_testkit.idempotency import MemoryIdempotency
@@ -148,3 +148,11 @@ def test_an_anonymous_route_that_names_no_credential_cannot_be_made() -> None:
 
     with pytest.raises(TypeError, match="identified_by"):
         new_router().post("/open/")(handler)
+
+
+def test_a_route_that_only_reads_takes_no_key() -> None:
+    """A stored response would be out of date for a day."""
+    routes = [route for build in BUILDERS.values() for route in build(never).routes if isinstance(route, StrictRoute)]
+    readers = [route for route in routes if (route.openapi_extra or {}).get(TAKES_IDEMPOTENCY_KEY) is False]
+    assert len(readers) > 3
+    assert not any(route.takes_idempotency_key for route in readers)
