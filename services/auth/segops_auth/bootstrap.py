@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,13 +19,11 @@ from segops_auth.adapters.postgres.tables import SCHEMA
 from segops_auth.adapters.postgres.writer import PostgresStore
 from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
 from segops_auth.adapters.redis.known_addresses import RedisKnownAddresses
-from segops_auth.adapters.redis.throttle import RedisThrottle
 from segops_auth.adapters.signing_keys import SigningKeys
 from segops_auth.api.state import State
 from segops_auth.consumers.expired_tokens import ExpiredTokenRemover
 from segops_auth.consumers.last_use import LastUseWriter
 from segops_auth.consumers.signing_keys import SigningKeyReader
-from segops_auth.domain.rate_limit import Limit
 from segops_auth.ports.store import Store
 from segops_auth.service import AttemptLimits, Collaborators, make_auth
 from segops_auth.service.attempts import LoginLimits
@@ -34,6 +33,7 @@ from segops_auth.service.sessions import Sessions
 from segops_auth.settings import Settings
 from segops_common.core.clock import Clock
 from segops_common.core.ids import SystemIds
+from segops_common.core.rate_limit import Limit
 from segops_common.core.tasks import spawn
 from segops_common.runtime.bootstrap import ServiceBootstrap
 from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
@@ -41,6 +41,7 @@ from segops_common.runtime.resources import opened_postgres, opened_redis
 from segops_common.security.sealing import Sealer
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
+from segops_common.stores.rate_limit import RedisThrottle
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.web.app import Running
 
@@ -69,7 +70,11 @@ class Bootstrap(ServiceBootstrap[Settings]):
     async def api(self) -> AsyncIterator[Running[State]]:
         """Open the resources of the API. Raises OSError or ValueError when the signing key cannot be used."""
         settings = self._settings
-        async with opened_postgres(settings.postgres_url) as engine, opened_redis(settings.redis_url) as redis:
+        async with (
+            opened_postgres(settings.postgres_url) as engine,
+            opened_redis(settings.redis_url) as redis,
+            self._rate_limits(SERVICE) as rate_limits,
+        ):
             passwords = ArgonPasswords(cost=self._password_cost)
             breaker = RedisBreaker(redis=redis, clock=self._clock)
             store = PostgresStore(engine=engine)
@@ -79,7 +84,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
             collaborators = Collaborators(
                 store=store,
                 passwords=passwords,
-                throttle=RedisThrottle(redis=breaker, clock=self._clock),
+                throttle=RedisThrottle(redis=breaker, clock=self._clock, service=SERVICE),
                 known_addresses=RedisKnownAddresses(redis=breaker, clock=self._clock),
                 access_tokens=keys,
                 cache_invalidation=RedisCacheInvalidation(redis=breaker),
@@ -87,7 +92,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
                 last_use=LastUseBuffer(store=store),
                 clock=self._clock,
             )
-            running = self._running(engine, collaborators, keys)
+            running = replace(self._running(engine, collaborators, keys), rate_limits=rate_limits)
             timers = self._timers(collaborators.last_use, running.state.auth.sessions, key_reader)
             try:
                 yield running

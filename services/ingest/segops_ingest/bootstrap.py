@@ -39,10 +39,12 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[Ingest]]:
         """Open the resources of the API."""
+        settings = self._settings
         async with (
             self._event_log() as log,
             opened_redis(self._settings.redis_url, timeout_s=TIMEOUT_S) as redis,
             self._authenticator() as authenticator,
+            self._rate_limits(SERVICE, events=settings.events) as rate_limits,
         ):
             ingest = Ingest(
                 log=log,
@@ -52,7 +54,13 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 random=SystemRandom(),
                 observer=IngestMetrics(self.metrics),
             )
-            yield Running(ingest, authenticator=authenticator, checks={"event-log": log.check}, proxies=self._proxies)
+            yield Running(
+                ingest,
+                authenticator=authenticator,
+                checks={"event-log": log.check},
+                proxies=self._proxies,
+                rate_limits=rate_limits,
+            )
 
     @asynccontextmanager
     async def sink(self) -> AsyncIterator[GroupLoop[Any]]:

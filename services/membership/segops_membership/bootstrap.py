@@ -100,6 +100,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[UseCases]]:
         """Open the resources of the API."""
+        settings = self._settings
         async with (
             self._clickhouse_reader() as clickhouse,
             self._cache() as cache,
@@ -108,6 +109,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._clickhouse_reader() as analysis,
             self._clickhouse() as numbering,
             self._authenticator() as authenticator,
+            self._rate_limits(SERVICE, lookups=settings.lookups, analyses=settings.analyses) as rate_limits,
         ):
             reader = ClickHouseMembershipReader(clickhouse=clickhouse)
             lookup = Lookup(
@@ -119,7 +121,11 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             )
             use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis, numbering=numbering)
             yield Running(
-                use_cases, authenticator=authenticator, checks={"lookup": lookup.check}, proxies=self._proxies
+                use_cases,
+                authenticator=authenticator,
+                checks={"lookup": lookup.check},
+                proxies=self._proxies,
+                rate_limits=rate_limits,
             )
 
     @asynccontextmanager

@@ -70,9 +70,11 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[UseCases]]:
         """Open the resources of the API."""
+        settings = self._settings
         async with (
             self._postgres() as engine,
             self._authenticator() as authenticator,
+            self._rate_limits(SERVICE, computes=settings.computes) as rate_limits,
             HttpMembership(
                 membership_url=self._settings.membership_url, service_token=self._service_token
             ) as membership,
@@ -90,6 +92,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 checks={"postgres": partial(check_postgres, engine)},
                 idempotency=PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock),
                 proxies=self._proxies,
+                rate_limits=rate_limits,
             )
 
     @asynccontextmanager

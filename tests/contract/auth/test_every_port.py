@@ -12,7 +12,6 @@ from segops_auth.adapters.memory.known_addresses import MemoryKnownAddresses
 from segops_auth.adapters.memory.passwords import MemoryPasswords
 from segops_auth.adapters.memory.reader import MemoryReadUnit
 from segops_auth.adapters.memory.store import MemoryStore
-from segops_auth.adapters.memory.throttle import MemoryThrottle
 from segops_auth.adapters.memory.writer import MemoryWriteUnit
 from tests.contract.port_coverage import classes_in, ports_in
 
@@ -38,7 +37,6 @@ ADAPTERS: dict[str, type] = {
     "Store": MemoryStore,
     "TenantReads": MemoryReadUnit,
     "TenantWrites": MemoryWriteUnit,
-    "Throttle": MemoryThrottle,
     "WriteUnit": MemoryWriteUnit,
 }
 

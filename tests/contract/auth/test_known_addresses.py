@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from segops_auth.adapters.memory.known_addresses import MAX_EMAILS, MemoryKnownAddresses
 from segops_auth.adapters.redis.known_addresses import RedisKnownAddresses, redis_key
-from segops_auth.ports.throttle import MAX_ADDRESSES, REMEMBERED_FOR, KnownAddresses
+from segops_auth.ports.known_addresses import MAX_ADDRESSES, REMEMBERED_FOR, KnownAddresses
 from segops_common.stores.redis import create_redis
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_testkit.clock import ManualClock

@@ -13,8 +13,6 @@ from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidati
 from segops_auth.adapters.memory.known_addresses import MemoryKnownAddresses
 from segops_auth.adapters.memory.passwords import MemoryPasswords
 from segops_auth.adapters.memory.store import MemoryStore
-from segops_auth.adapters.memory.throttle import MemoryThrottle
-from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, AuditEntry, Tenant
 from segops_auth.service import AttemptLimits, Auth, Collaborators, make_auth
 from segops_auth.service.attempts import Client, LoginLimits
@@ -23,6 +21,7 @@ from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import SessionTokens
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Problem
+from segops_common.core.rate_limit import Limit, MemoryThrottle
 from segops_common.security.permissions import Role
 from segops_testkit.clock import ManualClock
 

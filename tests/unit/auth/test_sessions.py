@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from segops_auth.adapters.memory.passwords import MemoryPasswords
+from segops_auth.ports.passwords import MAX_WAITING
 from segops_auth.service.attempts import Client
 from segops_auth.service.sessions import GRACE, REFRESH_LIFETIME, SessionTokens
 from segops_common.core.problems import Problem, RateLimited
@@ -110,6 +111,13 @@ async def test_concurrent_guesses_do_not_exceed_the_limit(memory: MemoryAuth) ->
     await memory.sign_up()
     slugs = await asyncio.gather(*(slug_of(sign_in(memory, password=WRONG)) for _ in range(PER_EMAIL * 3)))
     assert sorted(slugs) == ["invalid-credentials"] * PER_EMAIL + ["rate-limited"] * PER_EMAIL * 2
+
+
+async def test_one_address_cannot_fill_the_queue_of_passwords_to_check(memory: MemoryAuth) -> None:
+    guesses = (sign_in(memory, f"user{number}@example.com", WRONG, ADDRESS) for number in range(PER_ADDRESS * 3))
+    slugs = await asyncio.gather(*(slug_of(guess) for guess in guesses))
+    assert sorted(slugs) == ["invalid-credentials"] * PER_ADDRESS + ["rate-limited"] * PER_ADDRESS * 2
+    assert PER_ADDRESS < MAX_WAITING
 
 
 async def test_each_refresh_gives_other_tokens(memory: MemoryAuth) -> None:

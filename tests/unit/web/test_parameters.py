@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from segops_common.security.permissions import Role, Scope
+from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.web.app import Running
 from segops_testkit.auth import FakeAuthenticator
 from segops_testkit.http import in_process
@@ -27,6 +27,7 @@ def authenticator() -> FakeAuthenticator:
     callers = FakeAuthenticator()
     callers.add_user("owner", 1, {1: Role.OWNER})
     callers.add_key("key", 1, set(Scope))
+    callers.add_key("page", 1, {Scope.EVENTS_WRITE}, kind=KeyKind.PUBLISHABLE, origins=["*"])
     return callers
 
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI
 
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock, SystemClock
+from segops_common.core.rate_limit import Quota
 from segops_common.runtime.crash_points import fault_points
 from segops_common.runtime.migrations import MigrationStep
-from segops_common.runtime.resources import opened_authenticator, opened_event_log
+from segops_common.runtime.resources import opened_authenticator, opened_event_log, opened_redis
 from segops_common.runtime.settings import ServiceSettings, StreamServiceSettings
 from segops_common.security.introspect import Authenticator
+from segops_common.stores.rate_limit import RedisThrottle, ReservingMeter
+from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.consumer import BatchHandler, ConsumerLoop, Limits
 from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.streams.loop.metrics import LoopMetrics
-from segops_common.telemetry.metrics import Metrics
+from segops_common.telemetry.metrics import Metric, Metrics
 from segops_common.web.app import worker_app
 from segops_common.web.health import Check
 from segops_common.web.request.budget import MARGIN_S
+from segops_common.web.request.charges import REQUESTS, RateLimits
 from segops_common.web.request.client_address import TrustedProxies
 from segops_common.web.server import Address, Loop, serve
 
@@ -62,6 +66,19 @@ class ServiceBootstrap(ABC, Generic[S]):
     @property
     def _proxies(self) -> TrustedProxies:
         return TrustedProxies(networks=self._settings.trusted_proxies, hops=self._settings.trusted_proxy_hops)
+
+    @asynccontextmanager
+    async def _rate_limits(self, service: str, **quotas: Quota) -> AsyncIterator[RateLimits]:
+        """Open the rate limits of the API: one for ordinary requests, and `quotas` by the kind of the route."""
+        async with opened_redis(self._settings.redis_url) as redis:
+            throttle = RedisThrottle(
+                redis=RedisBreaker(redis=redis, clock=self._clock),
+                clock=self._clock,
+                service=service,
+                on_fallback=self.metrics.counter(Metric.RATE_LIMITS_LOCAL).inc,
+            )
+            quotas[REQUESTS] = self._settings.requests
+            yield RateLimits(meter=ReservingMeter(throttle), quotas=quotas, metrics=self.metrics)
 
     async def serve_api(self, app: FastAPI) -> None:
         """Serve the app until SIGTERM."""

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from segops_common.core.rate_limit import Quota
+
 
 def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -15,6 +17,10 @@ def _listed(value: object) -> object:
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
 """Networks such as `10.0.0.0/8`, separated by commas."""
+
+
+PerMinute = Annotated[int, Field(ge=0, le=10_000_000)]
+"""A rate limit: as many at once and as many per minute in the long run; 0 means without limit."""
 
 
 class ServiceSettings(BaseSettings):
@@ -34,9 +40,17 @@ class ServiceSettings(BaseSettings):
     """How many such proxies a request passes at most, one after the other."""
     request_timeout_s: float = Field(default=15.0, ge=5)
     """When the gateway gives up on a request. A response comes earlier, and every limit inside is shorter still."""
+    requests_per_key: PerMinute = 12_000
+    """Requests that no other limit counts, per API key or user and service."""
+    requests_per_tenant: PerMinute = 30_000
     redis_url: str
     service_token: SecretStr
     """The shared secret of `/internal/` routes."""
+
+    @property
+    def requests(self) -> Quota:
+        """The rate limits of requests that no other limit counts."""
+        return Quota(per_key=self.requests_per_key, per_tenant=self.requests_per_tenant)
 
 
 class PostgresSettings(ServiceSettings):

@@ -45,6 +45,19 @@ class Metric(Enum):
         "Find the route whose high buckets grow, then check the dependency that it waits for.",
         ("method", "route", "status"),
     )
+    RATE_LIMITED = Definition(
+        Kind.COUNTER,
+        "segops_rate_limited_total",
+        "Requests refused by a rate limit, by what they count as.",
+        "If a customer needs more, raise the limit's setting.",
+        ("kind",),
+    )
+    RATE_LIMITS_LOCAL = Definition(
+        Kind.COUNTER,
+        "segops_rate_limits_local_total",
+        "Decisions of rate limits without Redis: each process then allows the whole limit.",
+        "Restore Redis.",
+    )
     CONSUMER_LAG = Definition(
         Kind.GAUGE,
         "segops_consumer_lag_records",

@@ -26,6 +26,7 @@ from segops_common.web.health import Check, Health, health_routes
 from segops_common.web.middleware import Edge
 from segops_common.web.openapi import document, operation_id
 from segops_common.web.request.budget import GATEWAY_TIMEOUT_S, MARGIN_S
+from segops_common.web.request.charges import RateLimits
 from segops_common.web.request.client_address import NO_PROXIES, TrustedProxies
 from segops_common.web.request.path_dispatch import RouteTable
 from segops_common.web.request.route import StrictRoute
@@ -45,6 +46,7 @@ class Running(Generic[S]):
     checks: Mapping[str, Check] = field(default_factory=dict)
     idempotency: IdempotencyStore | None = None
     proxies: TrustedProxies = NO_PROXIES
+    rate_limits: RateLimits | None = None
 
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Running[S]]]
@@ -156,6 +158,7 @@ def _keep_running(lifespan: Lifespan[S]) -> Callable[[FastAPI], AbstractAsyncCon
             app.state.authenticator = running.authenticator
             app.state.idempotency = running.idempotency
             app.state.proxies = running.proxies
+            app.state.rate_limits = running.rate_limits
             app.state.health.checks = running.checks
             app.state.health.draining = False
             yield

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ from segops_common.core.ids import Ids
 from segops_common.telemetry.metrics import HttpMetrics
 from segops_common.telemetry.tracing import current_traceparent, enter_trace, leave_trace
 from segops_common.web.problems import problem_response
+from segops_common.web.request.charges import STATE
 from segops_common.web.request.path_dispatch import RouteTable
 
 MAX_HEADER_BYTES = 8 * 1024
@@ -60,7 +62,7 @@ class Edge:
         request_id = header.decode() if header and _REQUEST_ID.fullmatch(header) else self._ids.uuid7()
         scope.setdefault("state", {})["request_id"] = request_id
         started = self._clock.monotonic()
-        response = _Response(send, request_id)
+        response = _Response(send, request_id, scope["state"])
         token = enter_trace(traceparent, request_id)
         try:
             await self._serve(refusal or self._refuse_target(scope), scope, receive, response)
@@ -109,17 +111,19 @@ class Edge:
 class _Response:
     """Adds the headers of every response, and remembers its status."""
 
-    __slots__ = ("_request_id", "_send", "status")
+    __slots__ = ("_request_id", "_send", "_state", "status")
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, state: Mapping[str, Any]) -> None:
         self._send = send
+        self._state = state
         self._request_id = (b"x-request-id", request_id.encode())
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message["headers"], self._request_id, *_SECURITY_HEADERS]
+            limits = self._state.get(STATE, ())
+            headers = [*message["headers"], self._request_id, *limits, *_SECURITY_HEADERS]
             if not any(name == b"cache-control" for name, _ in message["headers"]):
                 headers.append(_UNCACHED)
             message["headers"] = headers

@@ -104,7 +104,7 @@ def _refusals(path: str, operation: dict[str, Any]) -> set[int]:
     if "requestBody" in operation:
         statuses |= {408, 413, 415}
     if operation.get("security"):
-        statuses.add(401)
+        statuses |= {401, 429}
     if "x-required-scope" in operation:
         statuses.add(403)
     if _IDEMPOTENCY_KEY in operation.get("parameters", []):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segops_auth.domain.rate_limit import Limit
 from segops_auth.ports.access_tokens import AccessTokens
 from segops_auth.ports.cache_invalidation import CacheInvalidation
+from segops_auth.ports.known_addresses import KnownAddresses
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store
-from segops_auth.ports.throttle import KnownAddresses, Throttle
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
 from segops_auth.service.attempts import Attempts, LoginLimits
@@ -19,6 +18,7 @@ from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import Sessions
 from segops_auth.service.tenants import Tenants
 from segops_common.core.clock import Clock
+from segops_common.core.rate_limit import Limit, Throttle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

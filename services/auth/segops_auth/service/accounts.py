@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.password import new_password
-from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, JoinedTenant, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import Store
 from segops_auth.ports.tenants import SlugTaken
-from segops_auth.ports.throttle import Throttle
 from segops_auth.service.attempts import Attempts, Client
 from segops_auth.service.authorization import record_in_every_tenant
 from segops_auth.service.sessions import Sessions, SessionTokens
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Conflict, Fault, Unauthenticated, ValidationFailed
+from segops_common.core.rate_limit import Limit, Throttle
 from segops_common.security.permissions import Role
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from segops_auth.domain.rate_limit import Limit
-from segops_auth.ports.throttle import KnownAddresses, Throttle
+from segops_auth.ports.known_addresses import KnownAddresses
 from segops_auth.service.secrets import Secrets
 from segops_common.core.clock import Clock
+from segops_common.core.rate_limit import Limit, Throttle
 
 DEVICE_LIFETIME: Final = timedelta(days=180)
 

@@ -8,14 +8,12 @@ from typing import Final
 
 from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.grants import check_grant
-from segops_auth.domain.rate_limit import Limit
 from segops_auth.domain.values import Account, Invite, Member, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
 from segops_auth.ports.store import ReadUnit, Store, WriteUnit
 from segops_auth.ports.tenants import AlreadyMember
-from segops_auth.ports.throttle import Throttle
 from segops_auth.service.accounts import email_taken, validate_new_password
 from segops_auth.service.attempts import Attempts, Client
 from segops_auth.service.authorization import authorize, check_tenant_limit, lock_and_authorize, tenant_not_found
@@ -25,6 +23,7 @@ from segops_auth.service.sessions import Sessions, SessionTokens
 from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page
 from segops_common.core.problems import Conflict, Forbidden, Gone, NotFound
+from segops_common.core.rate_limit import Limit, Throttle
 from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
 
 LIFETIME: Final = timedelta(days=7)

@@ -25,7 +25,7 @@ _PREFLIGHT: Final = {
 }
 _RESPONSE_HEADERS: Final = [
     (b"access-control-allow-origin", _ANY_PAGE.encode()),
-    (b"access-control-expose-headers", f"Retry-After, {REQUEST_ID_HEADER}".encode()),
+    (b"access-control-expose-headers", f"Retry-After, RateLimit, RateLimit-Policy, {REQUEST_ID_HEADER}".encode()),
     (b"vary", b"Origin"),
 ]
 

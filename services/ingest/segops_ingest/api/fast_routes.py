@@ -26,11 +26,14 @@ from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.web.dependencies import authenticated
 from segops_common.web.idempotency import idempotency_key
 from segops_common.web.request.body import LARGE_BODY, BodyLimits, read_body, require_json
+from segops_common.web.request.charges import RateLimits
 from segops_common.web.request.query import check_query
 from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute
 from segops_ingest.domain.json_text import MalformedJson, TooDeep, parse
 
 TEXT: Final = "text/plain"
+EVENTS: Final = "events"
+"""What rate limits count here: events, not requests."""
 KEY_FIELD: Final = "api_key"
 TEXT_LIMITS: Final = BodyLimits(wire_bytes=64 << 10, inflated_bytes=64 << 10)
 """Such a body is parsed before its key is known. Browsers send no more while a page is being left."""
@@ -70,6 +73,7 @@ class FastRoute(StrictRoute):
         as_text = request.headers.get("content-type", "").partition(";")[0].strip().lower() == TEXT
         read = _with_key_in_body if as_text else _with_key_in_header
         caller, call = await read(request, self.query_names)
+        await _charge(request, call)
         response: Response = await self.endpoint(request, caller, call, idempotency_key(request))
         return response
 
@@ -115,7 +119,15 @@ async def _with_key_in_body(request: Request, query_names: frozenset[str]) -> tu
     authenticator: Authenticator = request.app.state.authenticator
     caller = _key(await authenticator.authenticate(f"ApiKey {key}"))
     caller.require_publishable()
+    request.state.principal = caller
     return _admitted(caller, request), call
+
+
+async def _charge(request: Request, call: Any) -> None:
+    limits: RateLimits | None = request.app.state.rate_limits
+    if limits is not None:
+        items = call.get("batch") if type(call) is dict else None
+        await limits.admit(request, EVENTS, len(items) if type(items) is list else 1)
 
 
 def _key(caller: Principal) -> KeyPrincipal:

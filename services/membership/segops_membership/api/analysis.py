@@ -10,6 +10,7 @@ from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
+from segops_common.web.request.charges import charged
 from segops_common.web.request.route import READS_ONLY, takes_a_large_body
 from segops_membership.api.dependencies import SegmentsReader, UseCasesOfApp
 from segops_membership.api.schemas.overlaps import OverlapRead, OverlapRequest
@@ -23,6 +24,7 @@ router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["analysis"])
     "/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503), openapi_extra=READS_ONLY
 )
 @takes_a_large_body
+@charged("analyses")
 async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PreviewRequest) -> PreviewRead:
     """Count exactly which users an unsaved definition selects, and what each of its parts does by itself.
 
@@ -41,6 +43,7 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, b
     "/sql/", summary="Show the SQL of a definition", responses=problems(403, 409, 503), openapi_extra=READS_ONLY
 )
 @takes_a_large_body
+@charged("analyses")
 async def show_sql(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PreviewRequest) -> SqlRead:
     """Return the statements that a run of the definition would send to ClickHouse, with their bound parameters.
 
@@ -61,6 +64,7 @@ async def show_sql(use_cases: UseCasesOfApp, caller: SegmentsReader, body: Previ
     openapi_extra=READS_ONLY,
 )
 @takes_a_large_body
+@charged("analyses")
 async def plan_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PlanRequest) -> PlanRead:
     """Evaluate a segment's current definition (or `base_definition`) and a new one as of the same instant.
 
@@ -79,6 +83,7 @@ async def plan_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, body
 @router.post(
     "/overlap/", summary="Compare published segments", responses=problems(403, 404, 429, 503), openapi_extra=READS_ONLY
 )
+@charged("analyses")
 async def compare_segments(use_cases: UseCasesOfApp, caller: SegmentsReader, body: OverlapRequest) -> OverlapRead:
     """Return the sizes of 2 to 20 segments of a tenant, and the size of each pair's intersection."""
     caller.require(body.tenant, Scope.SEGMENTS_READ)

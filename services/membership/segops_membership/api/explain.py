@@ -8,6 +8,7 @@ from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
+from segops_common.web.request.charges import charged
 from segops_common.web.request.route import READS_ONLY, takes_a_large_body
 from segops_membership.api.dependencies import MembershipReader, UseCasesOfApp
 from segops_membership.api.schemas.explain import ExplainRequest, ExplanationRead
@@ -17,6 +18,7 @@ router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["membership"])
 
 @router.post("/explain/", summary="Explain a membership", responses=problems(403, 404, 503), openapi_extra=READS_ONLY)
 @takes_a_large_body
+@charged("analyses")
 async def explain_membership(
     use_cases: UseCasesOfApp, caller: MembershipReader, body: ExplainRequest
 ) -> ExplanationRead:

@@ -10,6 +10,7 @@ from segops_common.contracts.http import MEMBERSHIP_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
 from segops_common.web.profile_id import ProfileId
+from segops_common.web.request.charges import charged
 from segops_language import InstantText
 from segops_language.values.instants import to_ms
 from segops_membership.api.dependencies import MembershipReader, TenantId, UseCasesOfApp
@@ -40,6 +41,7 @@ router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["membership"])
         **problems(400, 401, 403, 422, 503),
     },
 )
+@charged("lookups")
 async def get_membership(
     use_cases: UseCasesOfApp,
     _caller: MembershipReader,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from fastapi import APIRouter
 
 from segops_common.contracts.http import SEGMENTS_PREFIX
@@ -9,6 +11,7 @@ from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import PageParams
 from segops_common.web.problems import problems
+from segops_common.web.request.charges import charged
 from segops_segments.api.dependencies import (
     READS,
     ReadSegment,
@@ -26,10 +29,21 @@ from segops_segments.api.schemas.compute import (
 )
 from segops_segments.api.schemas.runs import RunList, RunRead
 
+COMPUTES: Final = "computes"
+"""What rate limits count here: segments to compute, not requests."""
+ALL_SEGMENTS_COST: Final = 100
+"""The cost of computing all segments of a tenant, whose number is not known before the request is admitted."""
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 
 
+def number_of_segments(body: Any) -> int:
+    """Return the cost of a request that computes several segments."""
+    segment_ids = body.get("segment_ids") if isinstance(body, dict) else None
+    return max(1, len(segment_ids)) if isinstance(segment_ids, list) else ALL_SEGMENTS_COST
+
+
 @router.post("/compute/", summary="Compute several segments in one pass", status_code=202, responses=problems(403, 409))
+@charged(COMPUTES, cost=number_of_segments)
 async def compute_segments(
     use_cases: UseCasesOfApp, caller: Writer, body: ComputeTogetherRequest
 ) -> ComputeTogetherAccepted:
@@ -44,6 +58,7 @@ async def compute_segments(
 
 
 @router.post("/{segment_id}/compute/", summary="Compute a segment", status_code=202, responses=problems(403, 404, 409))
+@charged(COMPUTES)
 async def compute_segment(
     use_cases: UseCasesOfApp, caller: Writer, segment: WrittenSegment, body: ComputeRequest | None = None
 ) -> ComputeAccepted:

@@ -21,6 +21,7 @@ from segops_common.web.request.body import (
     require_json,
 )
 from segops_common.web.request.budget import while_caller_waits, within_budget
+from segops_common.web.request.charges import REQUESTS, RateLimits, charged_as
 from segops_common.web.request.query import check_query, parameters_of
 
 TAKES_IDEMPOTENCY_KEY = "x-takes-idempotency-key"
@@ -65,6 +66,7 @@ class StrictRoute(APIRoute):
         super().__init__(path, endpoint, **more)
         self._gatekeepers = list(_gatekeepers(self.dependant))
         self.query_names = parameters_of(self.dependant)
+        self.charged = charged_as(endpoint)
         documented = dict(self.openapi_extra or {})
         for gatekeeper in self._gatekeepers:
             documented |= gatekeeper.documented
@@ -95,9 +97,30 @@ class StrictRoute(APIRoute):
             return ANONYMOUS_BODY
         return LARGE_BODY if getattr(self.endpoint, _LARGE, False) else SMALL_BODY
 
+    async def charge(self, request: Request) -> None:
+        """Charge the request to its caller. Raises RateLimited. Other services are not charged."""
+        limits: RateLimits | None = request.app.state.rate_limits
+        is_service = not self.is_anonymous and getattr(request.state, "principal", None) is None
+        if limits is not None and not is_service:
+            await limits.admit(request, self.charged.kind, self.charged.cost(getattr(request, "_json", None)))
+
+    async def _admit(self, request: Request) -> bytes:
+        """Return the body of a caller who may call, has not reached a limit, and sent what can be read."""
+        for gatekeeper in self._gatekeepers:
+            await gatekeeper.admit(request)
+        check_query(request, self.query_names)
+        if self.charged.kind == REQUESTS:
+            await self.charge(request)
+        body = b""
+        if self.body_field is not None:
+            body = await _read_json(request, self.body_limits, required=self.body_field.field_info.is_required())
+        # Only the body says what other kinds cost.
+        if self.charged.kind != REQUESTS:
+            await self.charge(request)
+        return body
+
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
-        body_field = self.body_field
 
         async def strict(request: Request) -> Response:
             if self.takes_an_upload:
@@ -105,12 +128,7 @@ class StrictRoute(APIRoute):
             return await within_budget(admitted(request), request.app.state.request_budget_s)
 
         async def admitted(request: Request) -> Response:
-            for gatekeeper in self._gatekeepers:
-                await gatekeeper.admit(request)
-            check_query(request, self.query_names)
-            body = b""
-            if body_field is not None:
-                body = await _read_json(request, self.body_limits, required=body_field.field_info.is_required())
+            body = await self._admit(request)
             if self.only_reads:
                 return await while_caller_waits(handler(request), request.receive)
             key = idempotency_key(request) if self.takes_idempotency_key else None

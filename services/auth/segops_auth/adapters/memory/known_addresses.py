@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from segops_auth.ports.throttle import MAX_ADDRESSES, REMEMBERED_FOR
+from segops_auth.ports.known_addresses import MAX_ADDRESSES, REMEMBERED_FOR
 from segops_common.core.clock import Clock
 
 MAX_EMAILS: Final = 10_000

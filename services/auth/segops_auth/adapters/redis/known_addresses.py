@@ -6,7 +6,7 @@ import hashlib
 from typing import Final
 
 from segops_auth.adapters.memory.known_addresses import MemoryKnownAddresses
-from segops_auth.ports.throttle import MAX_ADDRESSES, REMEMBERED_FOR
+from segops_auth.ports.known_addresses import MAX_ADDRESSES, REMEMBERED_FOR
 from segops_common.core.clock import Clock
 from segops_common.stores.redis_breaker import RedisBreaker, RedisUnavailable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segops_auth.domain.rate_limit import Limit, consume, whole_seconds
+from segops_common.core.rate_limit import Charge, Limit, consume, whole_seconds
 
 TEN = Limit(name="ten", quota=10, period_s=900)
 
@@ -15,7 +15,7 @@ def allowed(limit: Limit, at: list[float]) -> list[bool]:
     next_s: float | None = None
     decisions = []
     for now_s in at:
-        decision = consume(limit, next_s, now_s)
+        decision = consume(Charge(limit, "ada"), next_s, now_s)
         next_s = decision.next_s
         decisions.append(decision.allowed)
     return decisions
@@ -32,10 +32,10 @@ def test_one_is_possible_again_after_an_interval() -> None:
 def test_the_wait_is_exact() -> None:
     next_s: float | None = None
     for _ in range(10):
-        next_s = consume(TEN, next_s, 0.0).next_s
-    refused = consume(TEN, next_s, 30.0)
+        next_s = consume(Charge(TEN, "ada"), next_s, 0.0).next_s
+    refused = consume(Charge(TEN, "ada"), next_s, 30.0)
     assert refused.wait_s == 60.0
-    assert consume(TEN, refused.next_s, 30.0 + refused.wait_s).allowed
+    assert consume(Charge(TEN, "ada"), refused.next_s, 30.0 + refused.wait_s).allowed
 
 
 @given(

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segops_auth.adapters.memory.throttle import MAX_SUBJECTS, MemoryThrottle
-from segops_auth.adapters.redis.throttle import RedisThrottle
-from segops_auth.domain.rate_limit import Limit
 from segops_common.core.problems import RateLimited
+from segops_common.core.rate_limit import MAX_SUBJECTS, Limit, MemoryThrottle
+from segops_common.stores.rate_limit import RedisThrottle
 from segops_common.stores.redis import create_redis
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_testkit.clock import ManualClock
@@ -28,7 +27,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def throttle(clock: ManualClock) -> AsyncIterator[RedisThrottle]:
     redis = create_redis(NO_REDIS)
-    yield RedisThrottle(redis=RedisBreaker(redis=redis, clock=clock), clock=clock)
+    yield RedisThrottle(redis=RedisBreaker(redis=redis, clock=clock), clock=clock, service="test")
     await redis.aclose()
 
 

@@ -6,23 +6,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from segops_auth.adapters.memory.throttle import MemoryThrottle
-from segops_auth.adapters.redis.throttle import RedisThrottle, redis_key
-from segops_auth.domain.rate_limit import Limit
-from segops_auth.ports.throttle import Throttle
 from segops_common.core.clock import SystemClock
 from segops_common.core.problems import RateLimited
+from segops_common.core.rate_limit import Charge, Limit, MemoryThrottle, Standing, Throttle
+from segops_common.stores.rate_limit import RedisThrottle
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_testkit.clock import ManualClock
-from tests.contract.auth.rows import unique
 
 # So long that the time a busy machine takes for a test does not matter.
 LIMIT = Limit(name="contract", quota=3, period_s=36_000)
 OTHER_LIMIT = Limit(name="contract-other", quota=3, period_s=36_000)
+
+
+def unique(name: str) -> str:
+    return f"{name}-{uuid4()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,11 @@ async def redis_harness(redis: Redis) -> ThrottleHarness:
 
     async def advance(subject: str, seconds: float) -> None:
         # Redis has its own clock: moving the stored time back is the same as letting time pass.
-        key = redis_key(LIMIT, subject)
+        key = throttle.key(LIMIT, subject)
         await redis.set(key, int(await redis.get(key) or 0) - round(seconds * 1e6), keepttl=True)
 
-    return ThrottleHarness(RedisThrottle(redis=RedisBreaker(redis=redis, clock=clock), clock=clock), advance)
+    throttle = RedisThrottle(redis=RedisBreaker(redis=redis, clock=clock), clock=clock, service="contract")
+    return ThrottleHarness(throttle, advance)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -120,3 +123,29 @@ async def test_of_concurrent_attempts_no_more_than_the_quota_pass(harness: Throt
     subject = unique("ada")
     outcomes = await asyncio.gather(*(is_allowed(harness.throttle, LIMIT, subject) for _ in range(20)))
     assert sum(outcomes) == LIMIT.quota
+
+
+async def test_a_charge_counts_its_cost_and_says_what_is_left(harness: ThrottleHarness) -> None:
+    subject = unique("ada")
+    assert await harness.throttle.charge([Charge(LIMIT, subject, 2)]) == [Standing(LIMIT, 1)]
+    with pytest.raises(RateLimited):
+        await harness.throttle.charge([Charge(LIMIT, subject, 2)])
+    assert await harness.throttle.charge([Charge(LIMIT, subject)]) == [Standing(LIMIT, 0)]
+
+
+async def test_if_one_charge_is_refused_none_is_counted(harness: ThrottleHarness) -> None:
+    key, tenant = unique("key"), unique("tenant")
+    await harness.throttle.charge([Charge(OTHER_LIMIT, tenant, 2)])
+    with pytest.raises(RateLimited) as refusal:
+        await harness.throttle.charge([Charge(LIMIT, key, 2), Charge(OTHER_LIMIT, tenant, 2)])
+    assert refusal.value.headers["RateLimit-Policy"].startswith('"contract-other"')
+    standings = await harness.throttle.charge([Charge(LIMIT, key, 2), Charge(OTHER_LIMIT, tenant)])
+    assert [standing.remaining for standing in standings] == [1, 0]
+
+
+async def test_a_charge_beyond_the_quota_takes_all_of_it_and_can_be_made_again(harness: ThrottleHarness) -> None:
+    subject = unique("ada")
+    for _ in range(2):
+        assert await harness.throttle.charge([Charge(LIMIT, subject, 1_000)]) == [Standing(LIMIT, 0)]
+        assert not await is_allowed(harness.throttle, LIMIT, subject)
+        await harness.advance(subject, LIMIT.period_s)
