@@ -24,13 +24,19 @@ def typescript_of(text: str) -> str:
     return "\n".join(fenced or plain)
 
 
-def compiled(sdk: TypescriptSdk, document: Path, url: str, folder: Path) -> Path:
-    """Compile a document's program unchanged in a project with the SDK, and point the result at a stack."""
+def project(folder: Path) -> Path:
+    """Make a project that has the SDK and the types of Node, and return its folder."""
     modules = folder / "node_modules"
     (modules / "@segops").mkdir(parents=True)
     (modules / "@segops" / "sdk").symlink_to(FOLDER, target_is_directory=True)
     (modules / "@types").symlink_to(FOLDER / "node_modules" / "@types", target_is_directory=True)
     (folder / "package.json").write_text(json.dumps({"type": "module"}))
+    return folder
+
+
+def compiled(sdk: TypescriptSdk, document: Path, url: str, folder: Path) -> Path:
+    """Compile a document's program unchanged in a project with the SDK, and point the result at a stack."""
+    project(folder)
     (folder / "segops.ts").write_text(typescript_of(document.read_text()))
     sdk.run(
         *("tsc", "--strict", "--target", "es2022", "--module", "nodenext", "--types", "node", "segops.ts"), cwd=folder
