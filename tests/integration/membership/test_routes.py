@@ -148,6 +148,8 @@ async def test_as_of(api: Api) -> None:
         ("user_id=a&user_id=b", 422),
         ("user_id=" + "x" * 257, 422),
         ("user_id=%00", 422),
+        ("user_id=%09%0A", 422),
+        ("user_id=%EF%BB%BF", 422),
         ("user_id=%ff%fe", 400),
         ("user_id=u&tenant=0", 422),
         ("user_id=u&tenant=9223372036854775808", 422),
@@ -168,7 +170,7 @@ async def test_refused_queries(api: Api, query: str, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "user_id", ["x" * 256, "😀" * 256, "' OR 1=1--", "{user:String}", "\\", "\t\n", " u", "u ", "U", "%00", "\ufeff"]
+    "user_id", ["x" * 256, "😀" * 256, "' OR 1=1--", "{user:String}", "\\", " u", "u ", "U", "%00", "u\ufeff"]
 )
 async def test_unknown_users_of_any_name(api: Api, user_id: str) -> None:
     answer = await api.get(user_id=user_id)
