@@ -203,6 +203,11 @@ async def test_an_event_in_the_future_is_accepted_with_a_warning(ingest: IngestH
     assert len(await ingest.rows()) == 3
 
 
+async def test_events_with_many_keys_are_counted(ingest: IngestHarness) -> None:
+    await send(ingest, item(payload={f"id-{n}": n for n in range(100)}), item(payload={"id": 1}))
+    assert ingest.tally.seen["wide"] == 1
+
+
 async def test_events_of_a_request_keep_their_order(ingest: IngestHarness) -> None:
     plans = ["free", "pro", "team", "max"]
     items = [{"type": "identify", "user_id": "u0", "traits": {"plan": plan}} for plan in plans]

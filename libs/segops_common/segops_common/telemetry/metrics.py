@@ -118,6 +118,12 @@ class Metric(Enum):
         "Accepted events whose time is after their receipt. Segments ignore them until then.",
         "A sender's clock is wrong: it should send `sent_at`, by which times are corrected.",
     )
+    INGEST_WIDE = Definition(
+        Kind.COUNTER,
+        "segops_ingest_wide_events_total",
+        "Accepted events with more than about 64 keys. The warehouse reads properties beyond 32 a part more slowly.",
+        "A sender makes names out of values, such as ids: it should send them as values.",
+    )
     LOOKUPS = Definition(
         Kind.COUNTER,
         "segops_lookups_total",

@@ -16,6 +16,7 @@ class IngestMetrics:
         self._refused = events.labels("refused")
         self._conflicting = metrics.counter(Metric.INGEST_CONFLICTING)
         self._future = metrics.counter(Metric.INGEST_FUTURE)
+        self._wide = metrics.counter(Metric.INGEST_WIDE)
         self._not_remembered = metrics.counter(Metric.INGEST_NOT_REMEMBERED)
 
     def received(self, outcome: Outcome) -> None:
@@ -29,6 +30,8 @@ class IngestMetrics:
             self._conflicting.inc(outcome.conflicting)
         if outcome.future:
             self._future.inc(outcome.future)
+        if outcome.wide:
+            self._wide.inc(outcome.wide)
 
     def not_remembered(self, events: int) -> None:
         """Count events that were refused, see `IngestObserver`."""

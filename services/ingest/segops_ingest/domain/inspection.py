@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from segops_ingest.domain.limits import MAX_DEPTH, MAX_KEYS
+from segops_ingest.domain.limits import MAX_DEPTH, MAX_KEYS, USUAL_KEYS
 from segops_ingest.domain.refusal import EventRefused, quoted
 
 ESCAPED_DOT = "%2E"
@@ -100,6 +100,11 @@ def _serialised(row: dict[str, Any], payload_name: str) -> bytes:
     row["payload"] = inspect(row["payload"], payload_name)
     row["context"] = inspect(row["context"], "context")
     return orjson.dumps(row)
+
+
+def is_wide(line: bytes) -> bool:
+    """Return whether a row has many keys. The number is an estimate: text may contain what looks like a key."""
+    return line.count(b'":') > USUAL_KEYS
 
 
 def inspect(value: Any, path: str) -> Any:

@@ -9,6 +9,8 @@ MAX_EVENT_BYTES: Final = 32 * 1024
 MAX_BATCH_EVENTS: Final = 1000
 MAX_KEYS: Final = 2000
 """Keys of `payload`, `traits` or `context`, over all levels."""
+USUAL_KEYS: Final = 64
+"""An event with more keys is counted: most of its properties are beyond the columns that the warehouse has for payloads."""
 MAX_DEPTH: Final = 16
 """Levels of objects and arrays in `payload`, `traits` or `context`, itself included."""
 

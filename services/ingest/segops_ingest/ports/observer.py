@@ -8,12 +8,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Numbers of events of one request. `accepted` includes `duplicates`, `conflicting` and `future`."""
+    """Numbers of events of one request. `accepted` includes `duplicates`, `conflicting`, `future`, `wide`."""
 
     accepted: int = 0
     duplicates: int = 0
     conflicting: int = 0
     future: int = 0
+    wide: int = 0
     refused: int = 0
 
 

@@ -19,7 +19,7 @@ from segops_common.telemetry.tracing import current_traceparent
 from segops_ingest.domain.batch import kind_of
 from segops_ingest.domain.event import CALL_SHAPES, ITEM_SHAPES, CallShape, RowBuilder
 from segops_ingest.domain.identity import Delivery, distinct
-from segops_ingest.domain.inspection import serialise
+from segops_ingest.domain.inspection import is_wide, serialise
 from segops_ingest.domain.instants import TimestampRange
 from segops_ingest.domain.limits import MAX_EVENT_BYTES
 from segops_ingest.domain.messages import pack
@@ -139,6 +139,7 @@ class Ingest:
                 duplicates=receipt.duplicates,
                 conflicting=len(receipt.conflicting),
                 future=len(receipt.warnings),
+                wide=sum(is_wide(delivery.text) for delivery in deliveries),
                 refused=len(receipt.refused),
             )
         )
