@@ -99,7 +99,7 @@ class StrictRoute(APIRoute):
 
     async def charge(self, request: Request) -> None:
         """Charge the request to its caller. Raises RateLimited. Other services are not charged."""
-        limits: RateLimits | None = request.app.state.rate_limits
+        limits: RateLimits | None = getattr(request.app.state, "rate_limits", None)
         is_service = not self.is_anonymous and getattr(request.state, "principal", None) is None
         if limits is not None and not is_service:
             await limits.admit(request, self.charged.kind, self.charged.cost(getattr(request, "_json", None)))
