@@ -15,6 +15,7 @@ _VALUES: tuple[Any, ...] = (
     *([1, "x"], [], ["pro"], {"q": "pro"}, {"q": {"r": 1}}, {"a.b": 5}, {"a": {"b": 5}}),
     *("2026-02-28T12:00:00Z", "2026-02-28T12:00:00.001Z", "2026-03-01T13:00:00+01:00", "2026-03-01T12:00:00.001Z"),
     *(100_000_000_000, 99_999_999_999),
+    *([2**64], {}, {"q": {}}),
 )
 _TIMES: dict[str, tuple[int, ...]] = {
     "now": (0,),
@@ -231,6 +232,7 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         *(_where("p.a.b", "eq", 5), _where("p.a\\.b", "eq", 5)),
         *(_trait(operator, "pro") for operator in ("eq", "neq")),
         _trait("exists"),
+        *(_where("p", "contains", 2.0**64), _where("p.0", "gte", 2.0**64)),
     ],
     [
         *(_count(operator, 2, "buy", per="price") for operator in ("eq", "neq", "gte", "lt")),

@@ -261,6 +261,10 @@ SQL_MUTANTS = (
         "toFloat64({value}.:`UInt64`), toFloat64({value}.:`Bool`))",
     ),
     Mutant("objects not present", json_paths, " OR notEmpty(JSONAllPaths(payload.^{name}))", ""),
+    Mutant("long integers in arrays are texts", json_paths, "{exact}, json), [{text}])", "json, json), [{text}])"),
+    Mutant(
+        "objects without a value are absent", json_paths, 'f"has(empty_objects, {bind.text(_listed(keys))})"', '"0"'
+    ),
     Mutant("elements counted from 1", json_paths, "int(key) + 1)", "int(key))"),
     Mutant("dots within keys as between them", json_paths, ".replace('.', '%2E')", ""),
     Mutant("missing fails negative filters", filters, '(NOT {condition})"', f'(NOT {{condition}} AND {_PRESENT})"'),
@@ -268,7 +272,7 @@ SQL_MUTANTS = (
     Mutant(
         "anything like a number is one",
         filters,
-        "if(match({value.text}, {bind.text(_JSON_NUMBER)}), ",
+        "if(match({value.text}, {bind.text(JSON_NUMBER)}), ",
         "if(1, ",
     ),
     Mutant("gt as gte", filters, '"gt": ">"', '"gt": ">="'),
