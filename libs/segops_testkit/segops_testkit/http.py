@@ -40,14 +40,15 @@ async def on_port(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
 
 
 async def raw_exchange(host: str, port: int, request: bytes, *, timeout_s: float = 5.0) -> bytes:
+    """Call `exchange` in a thread."""
+    return await asyncio.to_thread(exchange, host, port, request, timeout_s)
+
+
+def exchange(host: str, port: int, request: bytes, timeout_s: float) -> bytes:
     """Send the bytes on a new connection, and return everything received until it is closed.
 
     A server that closes before it has read everything is no error: what it said until then is returned.
     """
-    return await asyncio.to_thread(_exchange, host, port, request, timeout_s)
-
-
-def _exchange(host: str, port: int, request: bytes, timeout_s: float) -> bytes:
     answer = bytearray()
     with socket.create_connection((host, port), timeout=timeout_s) as connection:
         with contextlib.suppress(ConnectionError):

@@ -11,8 +11,13 @@ from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import MalformedRequest
 from segops_common.core.tasks import spawn
+from segops_common.web.problems import problem_response
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 """A worker's loop: runs until the event is set, then returns within a bounded time."""
@@ -36,6 +41,25 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self.listening.set()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Answers bytes that are not HTTP with a problem document; no app sees them."""
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- the signature is uvicorn's
+        """Send the refusal and close the connection."""
+        request_id = SystemIds(SystemClock()).uuid7()
+        refusal = problem_response(
+            status=MalformedRequest.status,
+            slug=MalformedRequest.default_slug,
+            title=MalformedRequest.title,
+            detail="The request must be valid HTTP: no control character in a header, and a body as long as it says.",
+            instance=request_id,
+            headers={"Connection": "close", "X-Request-Id": request_id},
+        )
+        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in refusal.raw_headers)]
+        self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(refusal.body))
+        self.transport.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +102,7 @@ def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
