@@ -37,7 +37,7 @@ class Answering(BaseHTTPRequestHandler):
     server: Fake
 
     def do_GET(self) -> None:
-        if self.path.endswith("/slow"):
+        if self.path.endswith(("/slow", "?slow")):
             self.server.slow.wait(10)
         if self.path.endswith("stream/"):
             self._stream()
@@ -57,6 +57,9 @@ class Answering(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
         self.do_GET()
 
     def _stream(self) -> None:
@@ -98,7 +101,7 @@ def upstreams() -> Iterator[dict[str, Fake]]:
 async def port(upstreams: Mapping[str, Fake], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     ports = {name: server.server_port for name, server in upstreams.items()}
     ports["membership"] = free_port()  # a port without a listener: the service is down
-    table = replace(load_routes(), timeout_s=1, max_streams=MAX_STREAMS)
+    table = replace(load_routes(), timeout_s=1, upload_timeout_s=1, max_streams=MAX_STREAMS)
     gateway = Gateway(tmp_path_factory.mktemp("gate way"), upstreams=ports, table=table)
     await gateway.start()
     yield gateway.port
@@ -231,6 +234,12 @@ def test_a_page_may_read_what_the_gateway_refuses_of_its_events_and_nothing_else
 
 def test_a_service_that_does_not_answer_in_time_is_504(port: int) -> None:
     reply = ask(port, "/api/segments/slow")
+    assert reply.status == 504
+    assert reply.problem["type"] == "https://segops.dev/problems/gateway-timeout"
+
+
+def test_a_refused_upload_beyond_the_limit_of_other_bodies_is_a_problem_document(port: int) -> None:
+    reply = ask(port, "/api/segments/1/members/?slow", method="PUT", body=b"x" * 1_048_577)
     assert reply.status == 504
     assert reply.problem["type"] == "https://segops.dev/problems/gateway-timeout"
 

@@ -88,8 +88,10 @@ def _page(refusal: Refusal, code: int) -> str:
         headers["Allow"] = f'"{METHODS}"'
     # nginx omits a header without a value. It ignores the server's add_header lines in a location that has its own.
     added = " ".join(f"add_header {name} {value} always;" for name, value in headers.items())
+    # A refused upload may have a longer body than other requests. nginx would refuse the way to its page, with HTML.
     return (
         f"        error_page {code} ={refusal.status} {PREFIX}{code};\n"
-        f"        location = {PREFIX}{code} {{ internal; default_type application/problem+json; {added} "
+        f"        location = {PREFIX}{code} {{ internal; client_max_body_size 0; "
+        f"default_type application/problem+json; {added} "
         f"return {refusal.status} '{json.dumps(body)}'; }}"
     )
