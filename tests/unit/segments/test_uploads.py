@@ -14,6 +14,7 @@ from segops_common.core.profile_ids import INVISIBLE, profile_id_fault
 from segops_common.web.request.lines import MAX_LINE_BYTES
 from segops_segments.api.schemas.static_lists import UploadUnderstood
 from segops_segments.api.uploads.csv_list import DELIMITERS
+from segops_segments.api.uploads.csv_text import CsvText, MalformedCsv
 from segops_segments.api.uploads.upload import Upload
 from tests.unit.web.wire import Wire
 
@@ -146,6 +147,14 @@ async def test_ndjson_lines_are_found_wherever_the_body_is_cut(size: int) -> Non
 async def test_a_line_without_end_is_refused() -> None:
     body = '"a"\n"' + "x" * (3 * MAX_LINE_BYTES)
     assert ("body[line 2]", "wrong-length") in await refusal(body, "application/x-ndjson")
+
+
+@pytest.mark.parametrize("rest", [b"x" * (4 << 20), b'"' + b"\n" * (2 * MAX_LINE_BYTES)], ids=["line", "record"])
+@pytest.mark.timeout(20)  # takes milliseconds; a search that starts again at each character takes minutes
+def test_a_csv_line_or_record_without_end_is_refused_at_once(rest: bytes) -> None:
+    with pytest.raises(MalformedCsv) as refused:
+        list(CsvText().feed(b"user_id\n" + rest))
+    assert (refused.value.line, refused.value.code) == (2, "wrong-length")
 
 
 async def test_generated_files_give_back_their_ids() -> None:

@@ -43,19 +43,22 @@ class CsvText:
         self._lines = 0
         self._open: list[str] = []
         """The lines of a record whose last quoted value has not ended yet."""
+        self._open_chars = 0
 
     def feed(self, piece: bytes, *, is_last: bool = False) -> Iterator[Record]:
         """Yield the records that end in this piece. Raises MalformedCsv."""
         text = self._rest + self._decoded(piece, is_last)
         if is_last and text and text[-1] not in "\r\n":
             text += "\n"
-        lines = _LINE.findall(text)
+        # Only whole lines: in text without a line end, the pattern would search to the end from each character.
+        lines = _LINE.findall(text[: max(text.rfind("\n"), text.rfind("\r")) + 1])
         # A line feed may follow in the next piece.
         if lines and not is_last and lines[-1].endswith("\r"):
             lines.pop()
         self._rest = text[sum(map(len, lines)) :]
-        self._check_length(len(self._rest))
         yield from self._records(lines)
+        line = self._record_line() if self._open else self._lines + 1
+        self._check_length(self._open_chars + len(self._rest), line)
         if is_last and self._open:
             raise MalformedCsv(self._record_line(), "malformed-csv", "must end the quoted value that begins here")
 
@@ -83,20 +86,21 @@ class CsvText:
             ends = line.count('"') % 2 == bool(self._open)
             if self._open or not ends:
                 self._open.append(line)
+                self._open_chars += len(line)
             if not ends:
-                self._check_length(sum(map(len, self._open)))
+                self._check_length(self._open_chars, self._record_line())
                 continue
             number = self._record_line()
             text = "".join(self._open) if self._open else line
-            self._open = []
+            self._open, self._open_chars = [], 0
             yield Record(number, text.rstrip("\r\n"))
 
     def _record_line(self) -> int:
         return self._lines - max(0, len(self._open) - 1)
 
-    def _check_length(self, length: int) -> None:
+    def _check_length(self, length: int, line: int) -> None:
         if length > MAX_LINE_BYTES:
-            raise MalformedCsv(self._record_line(), "wrong-length", f"must not exceed {MAX_LINE_BYTES} characters")
+            raise MalformedCsv(line, "wrong-length", f"must not exceed {MAX_LINE_BYTES} characters")
 
 
 def cells_of(record: Record, delimiter: str) -> list[str]:
