@@ -5,6 +5,7 @@ leaves a token without data: the client's retry would be acknowledged and droppe
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 _PART = re.compile(r"(?P<partition>[^_]+)_(?P<first>\d+)_(?P<last>\d+)_\d+(?:_\d+)?")
@@ -27,7 +28,9 @@ def _repair(files: list[Path], *, parts: list[str]) -> None:
             part_by_token[token] = part
         else:
             part_by_token.pop(token, None)
-    ranges = [match for match in map(_PART.fullmatch, parts) if match is not None]
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for match in filter(None, map(_PART.fullmatch, parts)):
+        ranges.setdefault(match["partition"], []).append((int(match["first"]), int(match["last"])))
     orphans = [(part, token) for token, part in part_by_token.items() if not _exists(part, ranges)]
     if orphans:
         with files[-1].open("a") as log:
@@ -43,9 +46,7 @@ def _complete_lines(file: Path) -> list[str]:
     return whole.splitlines()
 
 
-def _exists(part: str, ranges: list[re.Match[str]]) -> bool:
+def _exists(part: str, ranges: Mapping[str, list[tuple[int, int]]]) -> bool:
+    """Return whether a part is there, alone or merged. `ranges` are the first and last blocks of parts by partition."""
     own = _PART.fullmatch(part)
-    return own is None or any(
-        own["partition"] == other["partition"] and int(other["first"]) <= int(own["first"]) <= int(other["last"])
-        for other in ranges
-    )
+    return own is None or any(first <= int(own["first"]) <= last for first, last in ranges.get(own["partition"], ()))
