@@ -38,7 +38,7 @@ BUDGET: Budget = at_least(5)
 
 def per_request(batch: Sequence[Delivery]) -> list[Message]:
     """Return the records that ingestion appends for a request."""
-    return pack(batch, ())
+    return pack(batch, (), EVENTS)
 
 
 def per_event(batch: Sequence[Delivery]) -> list[Message]:

@@ -23,6 +23,7 @@ from segops_common.contracts.jobs import (
 from segops_common.contracts.topics import (
     COMPUTE_JOBS,
     COMPUTE_RESULTS,
+    EVENT_IMPORTS,
     EVENTS,
     MEMBERSHIP_CHANGES,
     SEGMENTS,
@@ -33,6 +34,7 @@ from segops_common.contracts.topics import (
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "contract" / "topics"
 VALUES: dict[Topic, type[BaseModel]] = {
     EVENTS: EventRow,
+    EVENT_IMPORTS: EventRow,
     COMPUTE_JOBS: ComputeJob,
     SEGMENTS: SegmentChanged,
     STATIC_MEMBERS: StaticMembersChanged,

@@ -54,5 +54,9 @@ async def run_api(bootstrap: Bootstrap) -> None:
 
 async def run_sink(bootstrap: Bootstrap) -> None:
     """Run the sink until SIGTERM. The current batch is finished, or left to the next owner of the partition."""
-    async with bootstrap.sink() as loop:
-        await bootstrap.serve_worker("SegOps sink", checks={"sink": loop.check}, loops=[loop.run])
+    async with bootstrap.sink() as loops:
+        await bootstrap.serve_worker(
+            "SegOps sink",
+            checks={"sink": loops.live.check, "import-sink": loops.imports.check},
+            loops=[loops.live.run, loops.imports.run],
+        )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from random import SystemRandom
-from typing import Any
+from typing import Any, Final
 
-from segops_common.contracts.topics import EVENTS, SINK_GROUP
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, IMPORT_SINK_GROUP, SINK_GROUP
 from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, TopicCreation
@@ -23,6 +24,17 @@ from segops_ingest.consumers.sink import Sink
 from segops_ingest.service.accept_events import Ingest
 from segops_ingest.settings import Settings
 
+IMPORT_LIMITS: Final = Limits(partitions_at_once=1)
+"""Imports are stored in few large batches, one at a time: each makes a part of every month in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkLoops:
+    """The loops of the sink. Neither waits for the other."""
+
+    live: GroupLoop[Any]
+    imports: GroupLoop[Any]
+
 
 class Bootstrap(StreamServiceBootstrap[Settings]):
     """Makes the collaborators of every role of ingest."""
@@ -33,7 +45,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         settings = self._settings
         return (
             ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS),
-            TopicCreation(settings.event_log_url, (EVENTS, EVENTS.dead), self._clock),
+            TopicCreation(
+                settings.event_log_url, (EVENTS, EVENTS.dead, EVENT_IMPORTS, EVENT_IMPORTS.dead), self._clock
+            ),
         )
 
     @asynccontextmanager
@@ -63,11 +77,28 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             )
 
     @asynccontextmanager
-    async def sink(self) -> AsyncIterator[GroupLoop[Any]]:
-        """Open the resources of the sink, and yield its loop."""
+    async def sink(self) -> AsyncIterator[SinkLoops]:
+        """Open the resources of the sink, and yield its loops."""
         async with self._event_log() as log, opened_clickhouse(self._settings.clickhouse_url) as clickhouse:
-            sink = Sink(warehouse=ClickHouseWarehouse(clickhouse=clickhouse, faults=self._faults))
-            yield self._consumer_loop(log, sink, group=SINK_GROUP, topic=EVENTS, limits=Limits(), record_intent=True)
+            warehouse = ClickHouseWarehouse(clickhouse=clickhouse, faults=self._faults)
+            yield SinkLoops(
+                live=self._consumer_loop(
+                    log,
+                    Sink(warehouse=warehouse),
+                    group=SINK_GROUP,
+                    topic=EVENTS,
+                    limits=Limits(),
+                    record_intent=True,
+                ),
+                imports=self._consumer_loop(
+                    log,
+                    Sink(warehouse=warehouse, is_import=True),
+                    group=IMPORT_SINK_GROUP,
+                    topic=EVENT_IMPORTS,
+                    limits=IMPORT_LIMITS,
+                    record_intent=True,
+                ),
+            )
 
 
 def bootstrap() -> Bootstrap:

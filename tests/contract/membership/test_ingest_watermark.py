@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from segops_common.contracts.jobs import IngestLag
-from segops_common.contracts.topics import EVENTS, SINK_GROUP
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, IMPORT_SINK_GROUP, SINK_GROUP
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import EventLog, LogConsumer, TopicPartition
 from segops_common.streams.memory import MemoryEventLog
@@ -29,7 +29,7 @@ async def test_nothing_is_waited_for_when_nothing_is_on_its_way(ports: Ports) ->
 async def log() -> AsyncIterator[MemoryEventLog]:
     """A log whose records are old."""
     log = MemoryEventLog(clock=ManualClock(datetime.fromtimestamp(SystemClock().now().timestamp() - AN_AGE_S, UTC)))
-    await log.ensure_topics([EVENTS])
+    await log.ensure_topics([EVENTS, EVENT_IMPORTS])
     yield log
     await log.close()
 
@@ -73,6 +73,22 @@ async def test_events_acknowledged_before_are_waited_for_and_later_ones_are_not(
         clock.advance(1)
         await asyncio.sleep(0)
     assert await waiting is None
+
+
+async def test_imports_are_waited_for_too(log: MemoryEventLog) -> None:
+    for _ in range(3):
+        await log.append(EVENT_IMPORTS, b"", b"{}\n", partition=1)
+    watermark = LogIngestWatermark(log=log, clock=SystemClock(), wait_s=0.05)
+    lag = await watermark.wait_until_ingested()
+    assert lag is not None
+    assert (lag.positions, lag.seconds is not None and lag.seconds >= AN_AGE_S) == (3, True)
+    # The group of live events says nothing about imports.
+    async with log.consumer(SINK_GROUP, [EVENTS]) as consumer:
+        await commit(consumer, 1, 3)
+    assert await watermark.wait_until_ingested() is not None
+    async with log.consumer(IMPORT_SINK_GROUP, [EVENT_IMPORTS]) as consumer:
+        await consumer.commit(TopicPartition(EVENT_IMPORTS.name, 1), 3)
+    assert await watermark.wait_until_ingested() is None
 
 
 async def test_a_log_that_does_not_answer_leaves_the_lag_unknown(log: MemoryEventLog) -> None:

@@ -25,6 +25,8 @@ from segops_testkit.fork_server import ForkedProcess, ForkServer
 WORKER = Path(__file__).with_name("worker.py")
 WORKER_MODULE = "tests.faults.sink.worker"
 EVENTS_A_REQUEST = 40
+IMPORTED_MONTHS = 120
+"""Months of imported events: more than one insert may have."""
 TENANT = 7
 _LOOK_EVERY_S = 0.3
 _QUIET_S = 2.0
@@ -100,13 +102,17 @@ class NoObserver:
 
 
 class Producer:
-    """Sends events through ingest's use case, repeats unconfirmed ones, and records the acknowledged ids."""
+    """Sends events through ingest's use case, repeats unconfirmed ones, and records the acknowledged ids.
 
-    def __init__(self, log: EventLog, *, seed: int) -> None:
+    `imports` is the share of the requests that are imports.
+    """
+
+    def __init__(self, log: EventLog, *, seed: int, imports: float) -> None:
         clock = SystemClock()
         self.acked: set[str] = set()
         self.repeats = 0
         self._random = Random(seed)
+        self._imports = imports
         self._now = clock.now()
         self._ids = SystemIds(clock)
         self._service = Ingest(
@@ -117,13 +123,15 @@ class Producer:
         """Send that many events, evenly over the given seconds."""
         requests = events // EVENTS_A_REQUEST
         for _ in range(requests):
-            await self._send_one([self._event() for _ in range(EVENTS_A_REQUEST)])
+            is_import = self._random.random() < self._imports
+            await self._send_one([self._event(is_import) for _ in range(EVENTS_A_REQUEST)], is_import)
             await asyncio.sleep(over_s / requests)
 
-    async def _send_one(self, items: list[dict[str, Any]]) -> None:
+    async def _send_one(self, items: list[dict[str, Any]], is_import: bool) -> None:
+        accept = self._service.accept_import if is_import else self._service.accept_batch
         while True:
             try:
-                receipt = await self._service.accept_batch(TENANT, items, idempotency_key=None)
+                receipt = await accept(TENANT, items, idempotency_key=None)
             except Unavailable:
                 self.repeats += 1
                 await asyncio.sleep(0.2)
@@ -131,9 +139,10 @@ class Producer:
                 self.acked.update(receipt.message_ids)
                 return
 
-    def _event(self) -> dict[str, Any]:
+    def _event(self, is_import: bool) -> dict[str, Any]:
         # Two months, so that every insert makes parts in more than one partition of the table.
-        at = self._now - timedelta(days=self._random.choice((0, 40)), seconds=self._random.randrange(3600))
+        days = 30 * self._random.randrange(IMPORTED_MONTHS) if is_import else self._random.choice((0, 40))
+        at = self._now - timedelta(days=days, seconds=self._random.randrange(3600))
         return {
             "type": "track",
             "user_id": f"user-{self._random.randrange(500)}",

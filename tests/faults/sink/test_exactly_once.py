@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from segops_common.contracts.topics import EVENTS
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS
 from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import SINGLE_NODE, migrate
@@ -66,7 +66,7 @@ async def started_engines(
         log = open_event_log(log_url(journal), clock=SystemClock())
         stack.push_async_callback(log.close)
         await migrate(clickhouse, SERVICE, MIGRATIONS, tables)
-        await log.ensure_topics([EVENTS, EVENTS.dead])
+        await log.ensure_topics([EVENTS, EVENTS.dead, EVENT_IMPORTS, EVENT_IMPORTS.dead])
         yield Engines(warehouse, journal, clickhouse, log, folder)
 
 
@@ -93,7 +93,12 @@ async def kill(
 
 
 async def run(
-    engines: Engines, forks: ForkServer, *troubles: Coroutine[Any, Any, None], hits_each: int, replays: int
+    engines: Engines,
+    forks: ForkServer,
+    *troubles: Coroutine[Any, Any, None],
+    hits_each: int,
+    replays: int,
+    imports: float = 0,
 ) -> Producer:
     """Send everything through crashing sinks while the troubles happen, and wait until it is stored.
 
@@ -101,7 +106,7 @@ async def run(
     most: the time to get there depends on the machine. A run that does not get there fails.
     """
     sinks = Sinks(forks, log_url(engines.journal), engines.warehouse.url, CRASH_POINTS, engines.folder)
-    producer = Producer(engines.log, seed=1)
+    producer = Producer(engines.log, seed=1, imports=imports)
     async with asyncio.TaskGroup() as group:
         sinks.start(group)
         async with asyncio.TaskGroup() as meanwhile:
@@ -122,6 +127,15 @@ async def run(
 async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path, forks: ForkServer) -> None:
     async with started_engines(tmp_path, PLAIN_TABLE) as engines:
         producer = await run(engines, forks, kill(engines.warehouse, after_s=(1, 1.5, 1.5)), hits_each=2, replays=10)
+        assert_exactly_once(await compare(engines.clickhouse, producer.acked))
+        await assert_every_profile_was_seen(engines.clickhouse)
+
+
+@pytest.mark.long
+async def test_imports_into_many_months(tmp_path: Path, forks: ForkServer) -> None:
+    async with started_engines(tmp_path, PLAIN_TABLE) as engines:
+        trouble = kill(engines.warehouse, after_s=(1, 1.5, 1.5))
+        producer = await run(engines, forks, trouble, hits_each=2, replays=10, imports=0.1)
         assert_exactly_once(await compare(engines.clickhouse, producer.acked))
         await assert_every_profile_was_seen(engines.clickhouse)
 

@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 
-from segops_common.contracts.topics import EVENTS, SINK_GROUP
+from segops_common.contracts.topics import EVENT_IMPORTS, SINKS
 from segops_common.core.clock import SystemClock
 from segops_common.runtime.crash_points import CrashAt
 from segops_common.stores.clickhouse import ClickHouse
@@ -41,19 +41,22 @@ async def main(log_url: str, clickhouse_url: str, crash_at: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     log, clickhouse, faults = open_log(log_url), ClickHouse(url=clickhouse_url), CrashAt(crash_at)
-    loop = ConsumerLoop(
-        log=log,
-        group=SINK_GROUP,
-        topic=EVENTS,
-        handler=Sink(warehouse=ClickHouseWarehouse(clickhouse=clickhouse, faults=faults)),
-        dead_letters=DeadLetterTopic(log=log),
-        faults=faults,
-        clock=SystemClock(),
-        limits=Limits(max_age_s=0.3, retry_most_s=1.0),
-        record_intent=True,
-        observer=LoopMetrics(Metrics()),
-    )
-    await loop.run(stop)
+    warehouse, observer = ClickHouseWarehouse(clickhouse=clickhouse, faults=faults), LoopMetrics(Metrics())
+    async with asyncio.TaskGroup() as loops:
+        for group, topic in SINKS:
+            loop = ConsumerLoop(
+                log=log,
+                group=group,
+                topic=topic,
+                handler=Sink(warehouse=warehouse, is_import=topic is EVENT_IMPORTS),
+                dead_letters=DeadLetterTopic(log=log),
+                faults=faults,
+                clock=SystemClock(),
+                limits=Limits(max_age_s=0.3, retry_most_s=1.0),
+                record_intent=True,
+                observer=observer,
+            )
+            loops.create_task(loop.run(stop))
     await clickhouse.close()
     await log.close()
 

@@ -8,15 +8,15 @@ import httpx
 import orjson
 import pytest
 
-from segops_common.contracts.topics import EVENTS, profile_key
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, profile_key
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import partition_of
 from segops_ingest.api.examples import CALL_EXAMPLES
-from tests.integration.ingest.harness import Api, opened
+from tests.integration.ingest.harness import PAGE, Api, opened
 
 PREFIX = "/api/ingestion"
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
-PATHS = [f"{PREFIX}/{name}/" for name in (*KINDS, "batch")]
+PATHS = [f"{PREFIX}/{name}/" for name in (*KINDS, "batch", "import")]
 TRACK = {"user_id": "user-123", "event_type": "page_viewed", "payload": {"path": "/pricing"}}
 JSON = {"Content-Type": "application/json"}
 RECENT = (SystemClock().now() - timedelta(hours=1)).isoformat()
@@ -115,6 +115,50 @@ async def test_every_refused_item_of_a_batch_is_named(api: Api) -> None:
     assert (answer.status_code, answer.json()["accepted"]) == (202, 60)
     assert [error["index"] for error in answer.json()["errors"]] == list(range(0, 120, 2))
     assert all(error["code"] and error["detail"] for error in answer.json()["errors"])
+
+
+async def test_an_import_answers_for_each_item_and_keeps_them_apart(api: Api) -> None:
+    (event,) = CALL_EXAMPLES["import"]["usual"]["value"]["batch"]
+    undated = {name: value for name, value in event.items() if name != "timestamp"}
+    too_old = event | {"timestamp": "1969-12-31T23:59:59Z"}
+    answer = await api.http.post(f"{PREFIX}/import/", json={"batch": [event, undated, too_old]})
+    body = answer.json()
+    assert (answer.status_code, body["accepted"], body["message_ids"]) == (202, 1, [event["message_id"]])
+    assert [(error["index"], error["code"]) for error in body["errors"]] == [
+        (1, "missing"),
+        (2, "timestamp-out-of-range"),
+    ]
+    (record,) = await api.log.tail(EVENT_IMPORTS, partition_of(EVENT_IMPORTS, profile_key(7, event["user_id"])), 1)
+    assert orjson.loads(record.value)["timestamp"] == "2014-03-01 12:00:00.000"
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({"Authorization": "ApiKey page"}, (403, "secret-key-required")),
+        ({"Authorization": "ApiKey page", "Origin": PAGE}, (403, "secret-key-required")),
+        ({"Origin": PAGE}, (403, "secret-key-in-page")),
+        ({"Content-Type": "text/plain"}, (415, "unsupported-media-type")),
+        ({"Content-Type": "text/plain", "Authorization": ""}, (401, "unauthenticated")),
+    ],
+)
+async def test_only_servers_import(api: Api, headers: dict[str, str], refused: tuple[int, str]) -> None:
+    content = orjson.dumps({"api_key": "page"} | CALL_EXAMPLES["import"]["usual"]["value"])
+    answer = await api.http.post(f"{PREFIX}/import/", content=content, headers=JSON | headers)
+    assert problem(answer) == refused
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        ({}, (422, "validation-failed")),
+        ({"batch": [{}], "sent_at": "2026-05-20T10:00:00Z"}, (422, "validation-failed")),
+        ({"batch": [{"type": "track"} | TRACK]}, (422, "no-valid-event")),
+        ({"batch": [{}] * 1001}, (413, "batch-too-large")),
+    ],
+)
+async def test_imports_that_are_none(api: Api, body: Any, refused: tuple[int, str]) -> None:
+    assert problem(await api.http.post(f"{PREFIX}/import/", json=body)) == refused
 
 
 @pytest.mark.parametrize(

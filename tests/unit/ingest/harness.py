@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from segops_common.contracts.topics import EVENTS
+from segops_common.contracts.topics import EVENTS, Topic
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.streams.log import Record
@@ -60,11 +60,11 @@ class IngestHarness:
             random=Random(1),
         )
 
-    async def records(self) -> list[tuple[int, Record]]:
-        return [(p, record) for p in range(EVENTS.partitions) for record in await self.log.tail(EVENTS, p, 1000)]
+    async def records(self, topic: Topic = EVENTS) -> list[tuple[int, Record]]:
+        return [(p, record) for p in range(topic.partitions) for record in await self.log.tail(topic, p, 1000)]
 
-    async def rows(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line) for _, record in await self.records() for line in record.value.splitlines()]
+    async def rows(self, topic: Topic = EVENTS) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for _, record in await self.records(topic) for line in record.value.splitlines()]
 
 
 def item(user: int = 0, **fields: Any) -> dict[str, Any]:

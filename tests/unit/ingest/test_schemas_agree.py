@@ -6,11 +6,11 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from segops_common.contracts.events import EventKind
-from segops_ingest.api.schemas import CALLS
-from segops_ingest.domain.event import CALL_SHAPES, RowBuilder
+from segops_ingest.api.schemas import CALLS, BatchCall, ImportCall
+from segops_ingest.domain.event import CALL_SHAPES, IMPORT_SHAPES, ITEM_SHAPES, CallShape, RowBuilder
 from segops_ingest.domain.inspection import serialise
 from segops_ingest.domain.refusal import EventRefused
 
@@ -53,3 +53,13 @@ def test_both_accept_or_refuse(
 @pytest.mark.parametrize("kind", get_args(EventKind))
 def test_same_fields(kind: EventKind) -> None:
     assert set(CALLS[kind].model_fields) == CALL_SHAPES[kind].fields
+
+
+@pytest.mark.parametrize(("model", "shapes"), [(BatchCall, ITEM_SHAPES), (ImportCall, IMPORT_SHAPES)])
+def test_items_have_the_same_fields(model: type[BaseModel], shapes: dict[EventKind, CallShape]) -> None:
+    (items,) = get_args(model.model_fields["batch"].annotation)
+    for item in get_args(get_args(items)[0]):
+        (kind,) = get_args(item.model_fields["type"].annotation)
+        assert set(item.model_fields) == shapes[kind].fields
+        required = {name for name, field in item.model_fields.items() if field.is_required()} - {"type", "event_type"}
+        assert required == set(shapes[kind].required)

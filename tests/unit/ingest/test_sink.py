@@ -6,8 +6,9 @@ import pytest
 from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecords, Batch, DataError, TooHeavy
 from segops_ingest.consumers.sink import Sink
+from segops_ingest.domain.limits import MAX_INSERT_MONTHS
 from segops_ingest.domain.messages import CONFLICTS_HEADER
-from segops_ingest.ports.warehouse import InsertRefused, InsertTooHeavy
+from segops_ingest.ports.warehouse import InsertFailed, InsertRefused, InsertTooHeavy
 
 
 class MemoryWarehouse:
@@ -17,8 +18,12 @@ class MemoryWarehouse:
         self.most = 1_000
         self.inserts: dict[str, list[bytes]] = {}
         self.dead: dict[str, bytes] = {}
+        self.inserts_left = 1_000_000
 
     async def insert(self, rows: bytes, token: str) -> None:
+        self.inserts_left -= 1
+        if self.inserts_left < 0:
+            raise InsertFailed("killed")
         if b"poison" in rows:
             raise InsertRefused(117, "bad data")
         if len(rows.splitlines()) > self.most:
@@ -37,6 +42,14 @@ def batch(*values: bytes) -> Batch:
 @pytest.fixture
 def warehouse() -> MemoryWarehouse:
     return MemoryWarehouse()
+
+
+def history(months: int) -> bytes:
+    """A record with one event in each of the months, in no order."""
+    return b"".join(
+        b'{"n":%d,"timestamp":"%d-%02d-01 00:00:00.000"}\n' % (n, 1970 + n // 12, 1 + n % 12)
+        for n in sorted(range(months), key=lambda n: n * 7919 % 1009)
+    )
 
 
 @pytest.fixture
@@ -120,3 +133,40 @@ async def test_a_single_event_that_is_too_heavy_is_never_skipped(sink: Sink, war
     with pytest.raises(InsertTooHeavy):
         await sink.handle(batch(b'{"n":0}\n'))
     assert warehouse.dead == {}
+
+
+async def test_an_import_is_cut_by_months(warehouse: MemoryWarehouse) -> None:
+    await Sink(warehouse=warehouse, is_import=True).handle(batch(history(130), history(20)))
+    inserts = [[orjson.loads(row) for row in rows] for rows in warehouse.inserts.values()]
+    months = [{row["timestamp"][:7] for row in rows} for rows in inserts]
+    assert [len(part) for part in months] == [MAX_INSERT_MONTHS, MAX_INSERT_MONTHS, 30]
+    assert len(set().union(*months)) == 130, "no month is in two inserts"
+    assert sorted(row["n"] for rows in inserts for row in rows) == sorted([*range(130), *range(20)])
+    assert {row["version"] for rows in inserts for row in rows} == {2**63 - 1 - 40, 2**63 - 1 - 41}
+
+
+@pytest.mark.parametrize("inserts", range(3))
+async def test_a_replay_of_an_import_repeats_its_inserts(warehouse: MemoryWarehouse, inserts: int) -> None:
+    sink, whole = Sink(warehouse=warehouse, is_import=True), batch(history(130))
+    warehouse.inserts_left = inserts
+    with pytest.raises(InsertFailed):
+        await sink.handle(whole)
+    stored = dict(warehouse.inserts)
+    assert len(stored) == inserts
+    warehouse.inserts_left = 3
+    await sink.handle(whole)
+    assert len(warehouse.inserts) == 3
+    assert stored.items() <= warehouse.inserts.items()
+
+
+async def test_of_a_refused_import_the_good_events_are_kept(warehouse: MemoryWarehouse) -> None:
+    sink = Sink(warehouse=warehouse, is_import=True)
+    lines = history(60) + b'{"timestamp":"2026-01-01 00:00:00.000","x":"poison"}\n'
+    with pytest.raises(DataError):
+        await sink.handle(batch(lines, lines))
+    warehouse.inserts.clear()
+    with pytest.raises(BadRecords):
+        await sink.handle(batch(lines))
+    kept = {orjson.loads(row)["n"] for rows in warehouse.inserts.values() for row in rows}
+    assert kept == set(range(60))
+    assert len(warehouse.dead) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segops_common.contracts.topics import EVENTS, SINK_GROUP
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, IMPORT_SINK_GROUP, SINK_GROUP, Topic
 from segops_common.streams.log import LogUnavailable, TopicPartition
 from segops_common.streams.memory import MemoryEventLog
 from segops_segments.domain.run import RunPart
@@ -17,19 +17,19 @@ BEHIND = {"positions": 3, "seconds": 7.5}
 @pytest.fixture
 async def harness() -> RunsHarness:
     harness = RunsHarness()
-    await harness.log.ensure_topics([EVENTS])
+    await harness.log.ensure_topics([EVENTS, EVENT_IMPORTS])
     return harness
 
 
-async def acknowledge(harness: RunsHarness) -> None:
+async def acknowledge(harness: RunsHarness, topic: Topic = EVENTS) -> None:
     """Append an event to a partition."""
-    await harness.log.append(EVENTS, b"", b"{}", partition=3)
+    await harness.log.append(topic, b"", b"{}", partition=3)
 
 
-async def store(harness: RunsHarness, position: int) -> None:
+async def store(harness: RunsHarness, position: int, topic: Topic = EVENTS, group: str = SINK_GROUP) -> None:
     """Let the sink store the events before a position."""
-    async with harness.log.consumer(SINK_GROUP, [EVENTS]) as consumer:
-        await consumer.commit(TopicPartition(EVENTS.name, 3), position)
+    async with harness.log.consumer(group, [topic]) as consumer:
+        await consumer.commit(TopicPartition(topic.name, 3), position)
 
 
 async def compute(harness: RunsHarness, *segments: Segment, behind: object = BEHIND, status: str = "succeeded") -> None:
@@ -78,6 +78,15 @@ async def test_a_repeated_run_that_is_incomplete_again_is_repeated_later(harness
     await finish(harness, await harness.runs.get(1, segment.id, run_id), behind=BEHIND)
     assert await harness.incomplete_runs.request_due() == 0
     await store(harness, 1)
+    assert await harness.incomplete_runs.request_due() == 1
+
+
+async def test_imports_that_were_lacking_are_waited_for(harness: RunsHarness) -> None:
+    segment = await harness.create()
+    await acknowledge(harness, EVENT_IMPORTS)
+    await compute(harness, segment)
+    assert await harness.incomplete_runs.request_due() == 0
+    await store(harness, 1, EVENT_IMPORTS, IMPORT_SINK_GROUP)
     assert await harness.incomplete_runs.request_due() == 1
 
 

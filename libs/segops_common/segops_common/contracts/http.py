@@ -15,6 +15,8 @@ IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 
 AUTH_PREFIX = "/api/auth"
 INGESTION_PREFIX = "/api/ingestion"
+IMPORT_PATH = f"{INGESTION_PREFIX}/import/"
+"""Takes events of any age. The other routes of ingestion refuse old ones."""
 SEGMENTS_PREFIX = "/api/segments"
 MEMBERSHIP_PREFIX = "/api/segments/membership"
 

@@ -25,6 +25,7 @@ class Topic:
 
 
 EVENTS = Topic("segops.events", 12)
+EVENT_IMPORTS = Topic("segops.event-imports", 12)
 COMPUTE_JOBS = Topic("segops.compute-jobs", 6)
 SEGMENTS = Topic("segops.segments", 6)
 STATIC_MEMBERS = Topic("segops.static-members", 6)
@@ -33,6 +34,10 @@ MEMBERSHIP_CHANGES = Topic("segops.membership-changes", 12)
 
 SINK_GROUP = "segops-sink"
 """The group that moves EVENTS into the warehouse: what it has committed can be read there."""
+IMPORT_SINK_GROUP = "segops-import-sink"
+"""The same for EVENT_IMPORTS."""
+SINKS = ((SINK_GROUP, EVENTS), (IMPORT_SINK_GROUP, EVENT_IMPORTS))
+"""Every topic with events, and the group that moves it into the warehouse."""
 
 
 def tenant_key(tenant_id: int) -> bytes:

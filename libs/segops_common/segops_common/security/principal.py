@@ -83,6 +83,11 @@ class KeyPrincipal:
                 slug="secret-key-in-page",
             )
 
+    def require_secret(self) -> None:
+        """Raise Forbidden (secret-key-required) for a publishable key, which anyone can read in a web page."""
+        if self.kind is not KeyKind.SECRET:
+            raise Forbidden("This route requires a secret key: call it from a server.", slug="secret-key-required")
+
     def require_page(self, origin: str) -> None:
         """Raise Forbidden (secret-key-in-page, origin-not-allowed) unless pages of this origin may use the key."""
         self.require_publishable()

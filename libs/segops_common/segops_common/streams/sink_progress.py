@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from segops_common.contracts.topics import EVENTS, SINK_GROUP
+from segops_common.contracts.topics import SINKS
 from segops_common.core.clock import Clock
-from segops_common.streams.log import EventLog
+from segops_common.streams.log import EventLog, TopicPartition
 
 
 class SinkProgress:
@@ -21,20 +21,37 @@ class SinkProgress:
         self._log = log
         self._clock = clock
 
-    async def ends(self) -> Mapping[int, int]:
+    async def ends(self) -> Mapping[TopicPartition, int]:
         """Return where each partition ends: every event acknowledged before the call is before these ends."""
-        return await self._log.ends(EVENTS)
+        parts = await asyncio.gather(*(self._log.ends(topic) for _, topic in SINKS))
+        return {
+            TopicPartition(topic.name, partition): end
+            for (_, topic), ends in zip(SINKS, parts, strict=True)
+            for partition, end in ends.items()
+        }
 
-    async def missing(self, ends: Mapping[int, int]) -> Mapping[int, range]:
+    async def missing(self, ends: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, range]:
         """Return the records before these ends that are not stored yet, by partition; empty when there are none."""
-        positions = await self._log.positions(SINK_GROUP, EVENTS)
-        parts = {partition: range(positions.get(partition, 0), end) for partition, end in ends.items()}
-        return {partition: part for partition, part in parts.items() if part}
+        positions = await self._positions()
+        parts = {source: range(positions.get(source, 0), end) for source, end in ends.items()}
+        return {source: part for source, part in parts.items() if part}
 
-    async def age_s(self, missing: Mapping[int, range]) -> float:
+    async def _positions(self) -> Mapping[TopicPartition, int]:
+        parts = await asyncio.gather(*(self._log.positions(group, topic) for group, topic in SINKS))
+        return {
+            TopicPartition(topic.name, partition): position
+            for (_, topic), positions in zip(SINKS, parts, strict=True)
+            for partition, position in positions.items()
+        }
+
+    async def age_s(self, missing: Mapping[TopicPartition, range]) -> float:
         """Return the age in seconds of the oldest of these records; 0 when there are none."""
+        topics = {topic.name: topic for _, topic in SINKS}
         records = await asyncio.gather(
-            *(self._log.first_at(EVENTS, partition, part.start) for partition, part in missing.items())
+            *(
+                self._log.first_at(topics[source.topic], source.partition, part.start)
+                for source, part in missing.items()
+            )
         )
         now = self._clock.now().timestamp()
         return max((now - record.timestamp_ms / 1000 for record in records if record is not None), default=0.0)

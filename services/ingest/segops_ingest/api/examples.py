@@ -19,6 +19,18 @@ _CALLS: dict[str, dict[str, Any]] = {
             {"type": "identify", "user_id": "user-123", "traits": {"plan": "starter"}},
         ]
     },
+    "import": {
+        "batch": [
+            {
+                "type": "track",
+                "message_id": "order-1017",
+                "timestamp": "2014-03-01T12:00:00Z",
+                "user_id": "user-123",
+                "event_type": "purchase",
+                "payload": {"total": 25},
+            }
+        ]
+    },
 }
 _ACCEPTED: dict[str, Any] = {
     "status": "accepted",
@@ -42,4 +54,5 @@ TEXT_EXAMPLES: dict[str, str] = {
 RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
     name: {"accepted": {"summary": "All accepted", "value": _ACCEPTED}} for name in _CALLS
 }
-RESPONSE_EXAMPLES["batch"]["partly"] = {"summary": "One item refused", "value": _PARTLY}
+for _name in ("batch", "import"):
+    RESPONSE_EXAMPLES[_name]["partly"] = {"summary": "One item refused", "value": _PARTLY}

@@ -18,13 +18,14 @@ from segops_common.web.dependencies import require
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import CALL_EXAMPLES, RESPONSE_EXAMPLES, TEXT_EXAMPLES
-from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute
+from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute, SecretKeyRoute
 from segops_ingest.api.schemas import CALLS, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import Code, EventRefused, Hints
 from segops_ingest.service.accept_events import Ingest, Receipt
 
 BATCH_FIELDS = frozenset({"batch", "sent_at"})
+IMPORT_FIELDS = frozenset({"batch"})
 
 OWN_SLUGS = ("too-complex", "timestamp-out-of-range")
 """Codes that also have a problem type of their own, because callers should react to them differently."""
@@ -78,10 +79,28 @@ def router() -> APIRouter:
         "refused calls by index. If all are refused, the response is 422 `no-valid-event` with the first twenty errors."
         + _STORED,
     )
+    _add(
+        routes,
+        "import",
+        _import,
+        "Import history",
+        "Like a batch, for events of any age. Each must have its own `timestamp` and `message_id`, so importing an event "
+        "again changes nothing. If an event was also sent to another route, that delivery stands. Imports have a queue of "
+        "their own and do not delay live events. Requires a secret key." + _STORED,
+        SecretKeyRoute,
+    )
     return routes
 
 
-def _add(routes: APIRouter, name: str, endpoint: Endpoint, summary: str, description: str) -> None:
+def _add(
+    routes: APIRouter,
+    name: str,
+    endpoint: Endpoint,
+    summary: str,
+    description: str,
+    route: type[FastRoute] = FastRoute,
+) -> None:
+    as_text = {TEXT: {"schema": _AS_TEXT, "example": TEXT_EXAMPLES[name]}} if route is FastRoute else {}
     routes.add_api_route(
         f"/{name}/",
         _documented(endpoint, CALLS[name], CALL_EXAMPLES[name]),
@@ -99,7 +118,8 @@ def _add(routes: APIRouter, name: str, endpoint: Endpoint, summary: str, descrip
             },
             **problems(400, 401, 403, 413, 415, 422, 503),
         },
-        openapi_extra={"requestBody": {"content": {TEXT: {"schema": _AS_TEXT, "example": TEXT_EXAMPLES[name]}}}},
+        openapi_extra={"requestBody": {"content": as_text}},
+        route_class_override=route,
     )
 
 
@@ -128,14 +148,24 @@ def _single(kind: EventKind) -> Endpoint:
     return single
 
 
+async def _import(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
+    items = _items(call, IMPORT_FIELDS, "an import")
+    return _answered(await _service(request).accept_import(caller.tenant_id, items, idempotency_key=idempotency_key))
+
+
 async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
-    items = _items(call)
+    items = _items(call, BATCH_FIELDS, "a batch")
     try:
         receipt = await _service(request).accept_batch(
             caller.tenant_id, items, idempotency_key=idempotency_key, sent_at=call.get("sent_at")
         )
     except EventRefused as refusal:
         raise _invalid(refusal) from refusal
+    return _answered(receipt)
+
+
+def _answered(receipt: Receipt) -> Response:
+    """Return the response to a batch. Raises ValidationFailed if no item is valid."""
     if not receipt.message_ids:
         faults = [
             Fault(f"batch[{index}].{fault.path}".rstrip("."), fault.code, fault.detail)
@@ -144,7 +174,9 @@ async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_
         ]
         # A problem lists at most twenty faults. Its type tells that every item has one.
         raise ValidationFailed(
-            f"At least one of the {len(items)} items must be valid: see `errors`.", slug="no-valid-event", errors=faults
+            f"At least one of the {len(receipt.refused)} items must be valid: see `errors`.",
+            slug="no-valid-event",
+            errors=faults,
         )
     return _accepted(receipt)
 
@@ -154,13 +186,12 @@ def _service(request: Request) -> Ingest:
     return service
 
 
-def _items(call: Any) -> list[Any]:
-    """Return the items of a batch. Raises ValidationFailed or PayloadTooLarge."""
+def _items(call: Any, fields: frozenset[str], owner: str) -> list[Any]:
+    """Return the items of a batch with these fields. Raises ValidationFailed or PayloadTooLarge."""
     if type(call) is not dict:
         raise _invalid(EventRefused("", "wrong-type", "must be an object"))
-    if not call.keys() <= BATCH_FIELDS:
-        unknown = (name for name in call if name not in BATCH_FIELDS)
-        raise _invalid(Hints().unknown_fields(unknown, BATCH_FIELDS, "a batch"))
+    if not call.keys() <= fields:
+        raise _invalid(Hints().unknown_fields((name for name in call if name not in fields), fields, owner))
     items = call.get("batch")
     if type(items) is not list or not items:
         code: Code = "missing" if items is None else "wrong-type"

@@ -21,14 +21,15 @@ from segops_ingest.domain.limits import (
     MAX_MESSAGE_ID_CHARS,
     MAX_NAME_CHARS,
     OLDEST,
+    OLDEST_IMPORTED,
 )
 from segops_ingest.ports.event_memory import COMPARED, REMEMBERED
 
 _NOT_BLANK = r"[^\s\x1c-\x1f\u180e\u200b-\u200d\u2060\ufeff]"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 _TIMESTAMP = (
-    f"When it happened: RFC 3339 with a zone, stored with milliseconds, at most {OLDEST.days} days in the past and "
-    f"{LATEST.days * 24} hours in the future. Default: the time in a UUIDv7 `message_id`, else when the event was first seen, "
+    f"When it happened: RFC 3339 with a zone, stored with milliseconds, at most {OLDEST.days} days in the past (import "
+    f"older events) and {LATEST.days * 24} hours in the future. Default: the time in a UUIDv7 `message_id`, else when the event was first seen, "
     f"which is remembered for {REMEMBERED.days} days. Events in the future count from their time on; `warnings` lists them."
 )
 _SENT_AT = (
@@ -40,6 +41,14 @@ _SENT_AT = (
 _MESSAGE_ID = (
     "An event is identified by its user, type, message id and time. It counts once, however often it is sent, and the "
     "first accepted content stands. Default: derived from `Idempotency-Key` if there is one, else a new id."
+)
+_IMPORTED_TIMESTAMP = (
+    f"When it happened: RFC 3339 with a zone, stored with milliseconds, from {OLDEST_IMPORTED:%Y-%m-%d} on and at most "
+    f"{LATEST.days * 24} hours in the future. It is never corrected."
+)
+_IMPORTED_MESSAGE_ID = (
+    "An event is identified by its user, type, message id and time. Use an id that is the same in every import, such as "
+    "the number of an order. The event counts once, however often it is imported."
 )
 _OBJECT = f"At most {MAX_KEYS} keys and {MAX_DEPTH} levels. Keys must not be empty or contain `%2E`."
 _TYPE = "Must not contain control characters or begin with `$`."
@@ -68,13 +77,12 @@ def _drop_defaults(schema: dict[str, Any]) -> None:
         field.pop("title", None)
 
 
-class _Call(BaseModel):
+class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_drop_defaults)
 
     user_id: ProfileId = Field(default="", description="The user. `user_id` or `anonymous_id` is required.")
     anonymous_id: ProfileId = Field(default="", description="The user, until their id is known.")
     timestamp: Instant = Field(default="", description=_TIMESTAMP)
-    sent_at: Instant = Field(default="", description=_SENT_AT)
     message_id: MessageId = Field(default="", description=_MESSAGE_ID)
     context: dict[str, JsonValue] = Field(
         default={}, description=f"Context of the event, such as page, device and library. {_OBJECT}"
@@ -87,45 +95,61 @@ class _Call(BaseModel):
         return self
 
 
-class TrackCall(_Call):
-    """Something that a user did."""
+class _Call(_Event):
+    sent_at: Instant = Field(default="", description=_SENT_AT)
 
+
+class _Imported(_Event):
+    timestamp: Instant = Field(description=_IMPORTED_TIMESTAMP)
+    message_id: MessageId = Field(description=_IMPORTED_MESSAGE_ID)
+
+
+class _Track(BaseModel):
     event_type: EventTypeName
     payload: Properties = {}
 
 
-class IdentifyCall(_Call):
-    """Traits of a user, merged into the profile."""
-
+class _Identify(BaseModel):
     traits: Traits = {}
 
 
-class PageCall(_Call):
-    """A page view. Stored with event type `$page` and `name` in the payload."""
-
+class _View(BaseModel):
     name: Name = ""
     payload: Properties = {}
 
 
-class ScreenCall(_Call):
-    """A screen view in an app. Stored with event type `$screen` and `name` in the payload."""
-
-    name: Name = ""
-    payload: Properties = {}
-
-
-class GroupCall(_Call):
-    """A user belongs to a group. Stored with event type `$group`, with `group_id` among the traits."""
-
+class _Group(BaseModel):
     group_id: ProfileId
     traits: Annotated[dict[str, JsonValue], Field(description=f"Traits of the group. {_OBJECT}")] = {}
 
 
-class AliasCall(_Call):
-    """Two ids belong to the same user. Stored with event type `$alias`."""
-
+class _Alias(BaseModel):
     user_id: ProfileId = Field(description="The new id.")
     previous_id: ProfileId = Field(description="The previous id.")
+
+
+class TrackCall(_Track, _Call):
+    """Something that a user did."""
+
+
+class IdentifyCall(_Identify, _Call):
+    """Traits of a user, merged into the profile."""
+
+
+class PageCall(_View, _Call):
+    """A page view. Stored with event type `$page` and `name` in the payload."""
+
+
+class ScreenCall(_View, _Call):
+    """A screen view in an app. Stored with event type `$screen` and `name` in the payload."""
+
+
+class GroupCall(_Group, _Call):
+    """A user belongs to a group. Stored with event type `$group`, with `group_id` among the traits."""
+
+
+class AliasCall(_Alias, _Call):
+    """Two ids belong to the same user. Stored with event type `$alias`."""
 
 
 class TrackItem(TrackCall):
@@ -169,6 +193,48 @@ BatchItem = Annotated[
 ]
 
 
+class ImportedTrack(_Track, _Imported):
+    """Something that a user did, imported."""
+
+    type: Literal["track"]
+
+
+class ImportedIdentify(_Identify, _Imported):
+    """Traits that a user had from the event's time on, imported."""
+
+    type: Literal["identify"]
+
+
+class ImportedPage(_View, _Imported):
+    """A page view, imported."""
+
+    type: Literal["page"]
+
+
+class ImportedScreen(_View, _Imported):
+    """A screen view in an app, imported."""
+
+    type: Literal["screen"]
+
+
+class ImportedGroup(_Group, _Imported):
+    """A user belongs to a group, imported."""
+
+    type: Literal["group"]
+
+
+class ImportedAlias(_Alias, _Imported):
+    """Two ids belong to the same user, imported."""
+
+    type: Literal["alias"]
+
+
+ImportedItem = Annotated[
+    ImportedTrack | ImportedIdentify | ImportedPage | ImportedScreen | ImportedGroup | ImportedAlias,
+    Field(discriminator="type"),
+]
+
+
 class BatchCall(BaseModel):
     """Independent calls of any kind. Valid calls are accepted, also if others are refused."""
 
@@ -180,6 +246,19 @@ class BatchCall(BaseModel):
         description=f"Calls with their kind in `type`. Each must be at most {MAX_EVENT_BYTES} bytes as compact JSON.",
     )
     sent_at: Instant = Field(default="", description=f"{_SENT_AT} A call may have its own.")
+
+
+class ImportCall(BaseModel):
+    """Independent events of any kind and age. Valid events are accepted, also if others are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_drop_defaults)
+
+    batch: list[ImportedItem] = Field(
+        min_length=1,
+        max_length=MAX_BATCH_EVENTS,
+        description=f"Events with their kind in `type`. Each must be at most {MAX_EVENT_BYTES} bytes as compact JSON. Of "
+        "events at the same time, the one that is first in this list counts as first.",
+    )
 
 
 class ItemError(BaseModel):
@@ -226,4 +305,5 @@ CALLS: dict[str, type[BaseModel]] = {
     "group": GroupCall,
     "alias": AliasCall,
     "batch": BatchCall,
+    "import": ImportCall,
 }

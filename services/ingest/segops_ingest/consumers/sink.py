@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, DataError, TooHeavy
 from segops_ingest.domain.messages import conflicting_lines
-from segops_ingest.domain.rows import CONFLICT_REASON, CONFLICTING, dead_row, rows_of, with_source
+from segops_ingest.domain.rows import CONFLICT_REASON, CONFLICTING, by_months, dead_row, rows_of, with_source
 from segops_ingest.ports.warehouse import EventWarehouse, InsertRefused, InsertTooHeavy
 
 
@@ -24,10 +24,14 @@ class Sink:
     stored, and the whole record goes to the dead-letter topic. Replaying the record later stores no event twice, because
     its events keep their message ids and times. A batch that is too heavy is halved in the same way, but a single line is
     never skipped for that.
+
+    A batch of imports (`is_import`) is stored by several inserts of a few months each, which a replay repeats exactly. If
+    one of them is refused or too heavy, the halves repeat rows of the others: these are equal rows, which are merged.
     """
 
-    def __init__(self, *, warehouse: EventWarehouse) -> None:
+    def __init__(self, *, warehouse: EventWarehouse, is_import: bool = False) -> None:
         self._warehouse = warehouse
+        self._is_import = is_import
 
     async def handle(self, batch: Batch) -> None:
         """Insert the batch.
@@ -35,11 +39,12 @@ class Sink:
         Raises InsertFailed, after which the loop repeats the same bytes, TooHeavy or DataError, after which it halves the
         batch, or BadRecords for a record with bad lines.
         """
-        rows = rows_of([(record.offset, record.value) for record in batch.records], batch.partition)
+        records = [(record.offset, record.value) for record in batch.records]
+        rows = rows_of(records, batch.partition, is_import=self._is_import)
         if not rows:
             return
         try:
-            await self._warehouse.insert(rows, batch.token())
+            await self._insert(rows, batch.token())
         except InsertTooHeavy as error:
             if len(batch.records) > 1:
                 raise TooHeavy from error
@@ -49,6 +54,13 @@ class Sink:
                 raise DataError(str(refusal.code), refusal.reason) from refusal
             await self._insert_halves(batch, batch.records[0])
         await self._list_conflicts(batch)
+
+    async def _insert(self, rows: bytes, token: str) -> None:
+        if not self._is_import:
+            await self._warehouse.insert(rows, token)
+            return
+        for number, months in enumerate(by_months(rows)):
+            await self._warehouse.insert(months, f"{token}@{number}")
 
     async def _list_conflicts(self, batch: Batch) -> None:
         """List events that were delivered before with other content. They stay in the log, and the first one stands."""
@@ -69,8 +81,9 @@ class Sink:
     async def _insert_lines(self, batch: Batch, record: Record, lines: Sequence[bytes], first: int) -> list[int]:
         """Insert lines of a record in halves, from the line number `first`. Return the codes of the refused ones."""
         token = f"{batch.token()}#{first}-{first + len(lines)}"
+        rows = with_source(b"\n".join(lines), batch.partition, record.offset, is_import=self._is_import)
         try:
-            await self._warehouse.insert(with_source(b"\n".join(lines), batch.partition, record.offset), token)
+            await self._insert(rows, token)
         except (InsertTooHeavy, InsertRefused) as error:
             if len(lines) > 1:
                 middle = len(lines) // 2

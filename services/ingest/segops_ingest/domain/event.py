@@ -60,6 +60,12 @@ ITEM_SHAPES: Final[dict[EventKind, CallShape]] = {
     kind: replace(shape, fields=shape.fields | {"type"}) for kind, shape in CALL_SHAPES.items()
 }
 
+IMPORT_SHAPES: Final[dict[EventKind, CallShape]] = {
+    kind: replace(shape, fields=shape.fields - {"sent_at"}, required=("message_id", "timestamp", *shape.required))
+    for kind, shape in ITEM_SHAPES.items()
+}
+"""An imported event has its whole identity, which no clock corrects, so importing it again changes nothing."""
+
 
 class EventTime(NamedTuple):
     """The time of an event: what its row gets, what the client said ('' if nothing), and whether it must be remembered."""
@@ -78,6 +84,8 @@ class RowBuilder:
     ids: Ids
     idempotency_key: str | None
     skew: ClockSkew | None = None
+    compares: bool = True
+    """Whether events with message ids of their sender are compared with their first delivery."""
     hints: Hints = field(default_factory=Hints)
 
     def row(
@@ -85,7 +93,7 @@ class RowBuilder:
     ) -> tuple[Row, EventTime]:
         """Return the row of one event, and its time. Raises EventRefused for the first rule that the event breaks.
 
-        Pass ITEM_SHAPES for a call in a batch, which has a field `type`.
+        Pass ITEM_SHAPES for a call in a batch, which has a field `type`, and IMPORT_SHAPES for one in an import.
         """
         shape = shapes[kind]
         _check_fields(call, shape, self.hints)
@@ -131,7 +139,7 @@ class RowBuilder:
         stored = self.span.check(skew.correct(client) if skew else client, path)
         if is_recognised and skew is not None and (skew.is_unsure or self.idempotency_key is not None):
             return EventTime(stored, client, Memory.REQUIRED)
-        is_compared = message_id != "" and not _is_uuid7(message_id)
+        is_compared = self.compares and message_id != "" and not _is_uuid7(message_id)
         return EventTime(stored, client, Memory.COMPARED if is_compared else Memory.NEEDLESS)
 
     def _own_message_id(self, index: int) -> str:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Self
 
-from segops_ingest.domain.limits import CLOCK_SKEW, LATEST, OLDEST, UNSURE_SKEW
+from segops_common.contracts.http import IMPORT_PATH
+from segops_ingest.domain.limits import CLOCK_SKEW, LATEST, OLDEST, OLDEST_IMPORTED, UNSURE_SKEW
 from segops_ingest.domain.refusal import EventRefused
 from segops_language.values.instants import parse_instant
 
+_AHEAD = f"{LATEST.days * 24} hours in the future"
 _USUAL = "2026-05-20T12:00:00.123Z"
 _marks = itemgetter(4, 7, 10, 13, 16, 19, 23)
 _USUAL_MARKS = _marks(_USUAL)
@@ -34,30 +36,34 @@ def from_rfc3339(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TimestampRange:
-    """The timestamps that an event may have, relative to its receipt. All are warehouse text."""
+    """The timestamps that an event may have, in warehouse text. `rule` describes them."""
 
     received_at: str
     oldest: str
     latest: str
+    rule: str
 
     @classmethod
     def around(cls, now: datetime) -> Self:
-        """Return the range around the current time."""
-        return cls(
-            received_at=warehouse_text(now),
-            oldest=warehouse_text(now - OLDEST),
-            latest=warehouse_text(now + LATEST),
-        )
+        """Return the range of live events, around the current time."""
+        rule = f"must be at most {OLDEST.days} days in the past and {_AHEAD}: send older events to `{IMPORT_PATH}`"
+        return cls._ending(now, warehouse_text(now - OLDEST), rule)
+
+    @classmethod
+    def of_imports(cls, now: datetime) -> Self:
+        """Return the range of imported events, up to shortly after the current time."""
+        oldest = warehouse_text(OLDEST_IMPORTED)
+        return cls._ending(now, oldest, f"must be from {oldest[:10]} on and at most {_AHEAD}")
+
+    @classmethod
+    def _ending(cls, now: datetime, oldest: str, rule: str) -> Self:
+        return cls(received_at=warehouse_text(now), oldest=oldest, latest=warehouse_text(now + LATEST), rule=rule)
 
     def check(self, instant: str, path: str) -> str:
         """Return the instant. Raises EventRefused if it is outside the range."""
         if self.oldest <= instant <= self.latest:
             return instant
-        raise EventRefused(
-            path,
-            "timestamp-out-of-range",
-            f"must be at most {OLDEST.days} days in the past and {LATEST.days * 24} hours in the future",
-        )
+        raise EventRefused(path, "timestamp-out-of-range", self.rule)
 
 
 @dataclass(frozen=True, slots=True)

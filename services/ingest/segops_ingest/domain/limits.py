@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -19,7 +19,10 @@ MAX_MESSAGE_ID_CHARS: Final = 128
 MAX_NAME_CHARS: Final = 200
 
 OLDEST: Final = timedelta(days=400)
-"""How old an event may be: one insert may touch at most 100 monthly partitions of the warehouse."""
+"""How old an event may be, unless it is imported: live events of a batch lie in few months, so they are one insert."""
+OLDEST_IMPORTED: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_INSERT_MONTHS: Final = 50
+"""Months of the events of one insert. ClickHouse refuses inserts into more than 100 partitions."""
 LATEST: Final = timedelta(hours=24)
 """How far an event may be in the future: clocks of clients are wrong."""
 

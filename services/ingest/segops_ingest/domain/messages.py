@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from segops_common.contracts.topics import EVENTS, profile_key
+from segops_common.contracts.topics import Topic, profile_key
 from segops_common.streams.log import Header, Message, partition_of
 from segops_ingest.domain.identity import Delivery, Row
 from segops_ingest.domain.limits import MAX_MESSAGE_BYTES
@@ -14,14 +14,14 @@ CONFLICTS_HEADER: Final = "conflicting-lines"
 """Numbers of lines, from 0, whose event was delivered before with other content. Absent if there are none."""
 
 
-def pack(deliveries: Iterable[Delivery], headers: Sequence[Header]) -> list[Message]:
-    """Pack the rows as NDJSON, in their order, into as few messages as partitions and the record limit allow.
+def pack(deliveries: Iterable[Delivery], headers: Sequence[Header], topic: Topic) -> list[Message]:
+    """Pack the rows as NDJSON, in their order, into as few messages as the topic's partitions and the record limit allow.
 
     The key of a message is the key of its first row.
     """
     groups: dict[int, list[Delivery]] = {}
     for delivery in deliveries:
-        groups.setdefault(partition_of(EVENTS, _key(delivery.row)), []).append(delivery)
+        groups.setdefault(partition_of(topic, _key(delivery.row)), []).append(delivery)
     return [
         Message(
             key=_key(part[0].row),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
 
+from segops_ingest.domain.limits import MAX_INSERT_MONTHS
+
+_MONTH_CHARS: Final = len("2026-05")
+_LATEST_IMPORT: Final = 2**63 - 1
+"""Version of the first imported event. Live events have greater ones, so that they stay."""
 CONFLICTING: Final = 0
 """Code of a rejected event that the warehouse itself would accept."""
 CONFLICT_REASON: Final = (
@@ -14,19 +19,37 @@ CONFLICT_REASON: Final = (
 )
 
 
-def with_source(value: bytes, partition: int, offset: int) -> bytes:
-    """Return the record's NDJSON with its partition and offset added to every row.
+def with_source(value: bytes, partition: int, offset: int, *, is_import: bool = False) -> bytes:
+    """Return the record's NDJSON with its partition and offset added to every row, and its version if it is an import.
 
     Compact JSON has no line feed within a row, so a brace before a line feed always ends a row.
     """
     if not value.endswith(b"\n"):
         value += b"\n"
-    return value.replace(b"}\n", b',"source_partition":%d,"source_offset":%d}\n' % (partition, offset))
+    version = b',"version":%d' % (_LATEST_IMPORT - offset) if is_import else b""
+    return value.replace(b"}\n", b',"source_partition":%d,"source_offset":%d%b}\n' % (partition, offset, version))
 
 
-def rows_of(records: Iterable[tuple[int, bytes]], partition: int) -> bytes:
+def rows_of(records: Iterable[tuple[int, bytes]], partition: int, *, is_import: bool = False) -> bytes:
     """Return the rows of consecutive records, given as (offset, value)."""
-    return b"".join([with_source(value, partition, offset) for offset, value in records])
+    return b"".join([with_source(value, partition, offset, is_import=is_import) for offset, value in records])
+
+
+def by_months(rows: bytes) -> Iterator[bytes]:
+    """Yield the rows by month, at most MAX_INSERT_MONTHS months at a time. The cuts depend on the rows alone."""
+    months: dict[str, list[bytes]] = {}
+    for line in rows.split(b"\n")[:-1]:
+        months.setdefault(_month(line), []).append(line)
+    ordered = sorted(months)
+    for start in range(0, len(ordered), MAX_INSERT_MONTHS):
+        lines = [line for month in ordered[start : start + MAX_INSERT_MONTHS] for line in months[month]]
+        yield b"\n".join(lines) + b"\n"
+
+
+def _month(line: bytes) -> str:
+    """Return the month of a row, '' for a line that the warehouse will refuse."""
+    timestamp = _parsed(line).get("timestamp")
+    return timestamp[:_MONTH_CHARS] if type(timestamp) is str else ""
 
 
 def dead_row(line: bytes, code: int, reason: str, partition: int, offset: int) -> bytes:

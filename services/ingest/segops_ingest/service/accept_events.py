@@ -10,14 +10,14 @@ from typing import Any, Final
 import orjson
 
 from segops_common.contracts.events import EventKind
-from segops_common.contracts.topics import EVENTS, SCHEMA_VERSION_HEADER, TRACEPARENT_HEADER
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, SCHEMA_VERSION_HEADER, TRACEPARENT_HEADER, Topic
 from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
 from segops_common.core.problems import Unavailable
 from segops_common.streams.log import EventLog, Header, LogUnavailable
 from segops_common.telemetry.tracing import current_traceparent
 from segops_ingest.domain.batch import kind_of
-from segops_ingest.domain.event import CALL_SHAPES, ITEM_SHAPES, CallShape, RowBuilder
+from segops_ingest.domain.event import CALL_SHAPES, IMPORT_SHAPES, ITEM_SHAPES, CallShape, RowBuilder
 from segops_ingest.domain.identity import Delivery, distinct
 from segops_ingest.domain.inspection import is_wide, serialise
 from segops_ingest.domain.instants import TimestampRange
@@ -27,9 +27,10 @@ from segops_ingest.domain.refusal import EventRefused
 from segops_ingest.ports.event_memory import EventMemory, MemoryUnavailable
 from segops_ingest.ports.observer import IngestObserver, Outcome
 from segops_ingest.service.first_deliveries import FirstDeliveries, Recalled
+from segops_ingest.service.import_backlog import ImportBacklog
 
 SCHEMA_VERSION: Final = b"1"
-"""Version of the rows in `segops.events`. Fields are only ever added, so readers accept versions that they do not know."""
+"""Version of the rows in the topics of events. Fields are only ever added, so readers accept versions that they do not know."""
 
 FUTURE: Final = "future-timestamp"
 """Code of the warning about an event that is in the future even after a correction."""
@@ -76,6 +77,7 @@ class Ingest:
     ) -> None:
         self._log = log
         self._first = FirstDeliveries(memory=memory)
+        self._import_backlog = ImportBacklog(log=log, random=random)
         self._ids = ids
         self._clock = clock
         self._random = random
@@ -93,7 +95,7 @@ class Ingest:
         except EventRefused:
             self._observer.received(Outcome(refused=1))
             raise
-        return await self._store(builder, [delivery], Receipt())
+        return await self._store(builder, [delivery], Receipt(), EVENTS)
 
     async def accept_batch(
         self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None, sent_at: str | None = None
@@ -106,14 +108,36 @@ class Ingest:
         builder = self._row_builder(tenant_id, idempotency_key)
         if sent_at is not None:
             builder = replace(builder, skew=builder.skew_of(sent_at))
+        return await self._store_valid(builder, items, ITEM_SHAPES, EVENTS)
+
+    async def accept_import(self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None) -> Receipt:
+        """Store the valid items, of any age, apart from live events. The receipt contains the refusals of the others.
+
+        Raises ValidationFailed for a reused key, and Unavailable while too many imports are on their way, or if the log did
+        not confirm all of them. Some may be stored.
+        """
+        try:
+            await self._import_backlog.check()
+        except LogUnavailable as error:
+            raise self._unconfirmed() from error
+        builder = replace(
+            self._row_builder(tenant_id, idempotency_key),
+            span=TimestampRange.of_imports(self._clock.now()),
+            compares=False,
+        )
+        return await self._store_valid(builder, items, IMPORT_SHAPES, EVENT_IMPORTS)
+
+    async def _store_valid(
+        self, builder: RowBuilder, items: Sequence[Any], shapes: Mapping[EventKind, CallShape], topic: Topic
+    ) -> Receipt:
         receipt = Receipt()
         deliveries: list[Delivery] = []
         for index, item in enumerate(items):
             try:
-                deliveries.append(_delivery(builder, item, kind_of(item), index, ITEM_SHAPES))
+                deliveries.append(_delivery(builder, item, kind_of(item), index, shapes))
             except EventRefused as refusal:
                 receipt.refused.append((index, refusal))
-        return await self._store(builder, deliveries, receipt)
+        return await self._store(builder, deliveries, receipt, topic)
 
     def _row_builder(self, tenant_id: int, idempotency_key: str | None) -> RowBuilder:
         return RowBuilder(
@@ -123,7 +147,7 @@ class Ingest:
             idempotency_key=idempotency_key,
         )
 
-    async def _store(self, builder: RowBuilder, deliveries: list[Delivery], receipt: Receipt) -> Receipt:
+    async def _store(self, builder: RowBuilder, deliveries: list[Delivery], receipt: Receipt, topic: Topic) -> Receipt:
         recalled = await self._recall(builder, deliveries)
         events = distinct(recalled.deliveries)
         receipt.message_ids = [delivery.row["message_id"] for delivery in deliveries]
@@ -132,7 +156,7 @@ class Ingest:
         receipt.conflicting = events.conflicting
         receipt.warnings = [*_warnings(recalled.deliveries)]
         if events.first:
-            await self._append(events.first)
+            await self._append(events.first, topic)
         self._observer.received(
             Outcome(
                 accepted=len(deliveries),
@@ -158,15 +182,18 @@ class Ingest:
                 retry_after_s=self._random.randint(*RETRY_AFTER_S),
             ) from error
 
-    async def _append(self, deliveries: Iterable[Delivery]) -> None:
-        messages = pack(deliveries, _headers())
+    async def _append(self, deliveries: Iterable[Delivery], topic: Topic) -> None:
+        messages = pack(deliveries, _headers(), topic)
         try:
-            await self._log.append_many(EVENTS, messages)
+            await self._log.append_many(topic, messages)
         except LogUnavailable as error:
-            raise Unavailable(
-                "The event log did not confirm the events, which may be stored. Send them again with the same `message_id`.",
-                retry_after_s=self._random.randint(*RETRY_AFTER_S),
-            ) from error
+            raise self._unconfirmed() from error
+
+    def _unconfirmed(self) -> Unavailable:
+        return Unavailable(
+            "The event log did not confirm the events, which may be stored. Send them again with the same `message_id`.",
+            retry_after_s=self._random.randint(*RETRY_AFTER_S),
+        )
 
 
 def _delivery(

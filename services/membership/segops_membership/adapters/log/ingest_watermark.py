@@ -9,7 +9,7 @@ from typing import Final
 
 from segops_common.contracts.jobs import IngestLag
 from segops_common.core.clock import Clock
-from segops_common.streams.log import EventLog, LogError
+from segops_common.streams.log import EventLog, LogError, TopicPartition
 from segops_common.streams.sink_progress import SinkProgress
 
 WAIT_S: Final = 30.0
@@ -52,7 +52,7 @@ class LogIngestWatermark:
             await self._clock.sleep(pause_s)
             pause_s = min(2 * pause_s, _SLOWEST_POLL_S)
 
-    async def _lag(self, missing: Mapping[int, range] | None) -> IngestLag:
+    async def _lag(self, missing: Mapping[TopicPartition, range] | None) -> IngestLag:
         if missing is None:
             return IngestLag(positions=None, seconds=None)
         positions = sum(map(len, missing.values()))
@@ -67,5 +67,5 @@ class _Waiting:
     """What a wait has read so far: where the log ended at its start, and what was missing last; None: not read."""
 
     def __init__(self) -> None:
-        self.ends: Mapping[int, int] | None = None
-        self.missing: Mapping[int, range] | None = None
+        self.ends: Mapping[TopicPartition, int] | None = None
+        self.missing: Mapping[TopicPartition, range] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from segops_common.streams.log import TopicPartition
 from segops_common.streams.sink_progress import SinkProgress
 from segops_segments.domain.references import MAX_SEGMENTS_OF_A_RUN
 from segops_segments.ports.transactions import Store
@@ -28,7 +29,7 @@ class RepeatIncompleteRuns:
         self._queue = queue
         self._progress = progress
         self._segments_at_once = segments_at_once
-        self._ends: dict[int, Mapping[int, int]] = {}
+        self._ends: dict[int, Mapping[TopicPartition, int]] = {}
 
     async def request_due(self, limit: int = 100) -> int:
         """Request runs for up to `limit` tenants and return how many segments they are of. Raises LogUnavailable.
