@@ -25,6 +25,10 @@ class Operation:
     schemes: frozenset[str]
     body: Any
     query: frozenset[str]
+    headers: frozenset[str]
+    media: frozenset[str]
+    """Media types of the body; empty if the operation takes none."""
+    needs_body: bool
 
     def request(self, objects: Mapping[str, Any]) -> tuple[str, dict[str, Any], Any]:
         """Return path, query and body of a request for these objects, which are given by the names of parameters."""
@@ -64,8 +68,15 @@ def _operations(document: dict[str, Any]) -> Iterator[Operation]:
                     scope=Scope(scope) if scope else None,
                     schemes=frozenset(name for need in operation["security"] for name in need),
                     body=_example(document, operation.get("requestBody")),
-                    query=frozenset(p["name"] for p in operation.get("parameters", []) if p["in"] == "query"),
+                    query=_parameters(operation, "query"),
+                    headers=_parameters(operation, "header"),
+                    media=frozenset(operation.get("requestBody", {}).get("content", ())),
+                    needs_body=operation.get("requestBody", {}).get("required", False),
                 )
+
+
+def _parameters(operation: dict[str, Any], place: str) -> frozenset[str]:
+    return frozenset(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == place)
 
 
 def _example(document: dict[str, Any], body: dict[str, Any] | None) -> Any:
