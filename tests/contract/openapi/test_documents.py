@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,7 @@ def test_every_operation_is_named_and_has_examples(name: str) -> None:
     for path, method, operation in operations(load(name)):
         where = f"{method} {path}"
         assert operation["operationId"] not in operation_ids, where
+        assert not iskeyword(operation["operationId"]), f"{where}: clients are generated with functions of this name"
         operation_ids.add(operation["operationId"])
         assert operation.get("summary"), where
         body = operation.get("requestBody")

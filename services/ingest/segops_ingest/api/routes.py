@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from keyword import iskeyword
 from typing import Annotated, Any, get_args
 
 import orjson
@@ -105,7 +106,8 @@ def _add(
         f"/{name}/",
         _documented(endpoint, CALLS[name], CALL_EXAMPLES[name]),
         methods=["POST"],
-        operation_id=name,
+        # A keyword cannot name a function of a generated client.
+        operation_id=f"{name}_events" if iskeyword(name) else name,
         summary=summary,
         description=description,
         status_code=202,
