@@ -32,5 +32,6 @@ async def test_events_of_a_run_pass_the_gateway_as_they_happen(valkey_stack: Run
         "computed_at": run["finished_at"],
         "stale": False,
         "stale_reason": None,
+        "behind": None,
         "problem": None,
     }

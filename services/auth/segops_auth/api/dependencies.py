@@ -84,13 +84,17 @@ def _account_tag(email: str) -> str:
     return hashlib.sha256(email.encode()).hexdigest()[:16]
 
 
+async def _device(request: Request, response: Response) -> DeviceCookie:
+    return DeviceCookie(request, response)
+
+
 def _user_with(scope: Scope) -> Any:
     return require(scope, keys=False)
 
 
 UseCases = Annotated[Auth, Depends(_auth)]
 PublicKeys = Annotated[Sequence[Jwk], Depends(_public_keys)]
-Device = Annotated[DeviceCookie, Depends()]
+Device = Annotated[DeviceCookie, Depends(_device)]
 ClientAddress = Annotated[str | None, Depends(_address)]
 """The network address to rate-limit, or None for no limit."""
 # Any integer is accepted, so that an id that cannot exist gets the same 404 as the id of another tenant.
