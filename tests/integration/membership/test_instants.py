@@ -47,6 +47,7 @@ async def test_sql_and_the_language_read_the_same_instants(clickhouse: ClickHous
     texts = [generated(random) for _ in range(TEXTS)]
     numbers = [random.choice((1.0, 1e3, 1e-3, 1e9)) * random.uniform(-2e9, 2e9) for _ in range(500)]
     numbers += [1795435200.001, 99_999_999_999.0, 99_999_999_999.999, 1e11, 1e11 + 0.5, -0.001, 0.0, 1e300]
+    numbers += [-62_135_596_800.0, -62_135_596_800.001, 253_402_300_799_999.0, 253_402_300_800_000.0, -1e11, -1e300]
     expected = [read_instant(text) for text in texts] + [epoch_ms(number) for number in numbers]
     assert 0.2 < sum(value is not None for value in expected) / len(expected) < 0.8
     got: list[float | None] = []

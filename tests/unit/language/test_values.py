@@ -98,6 +98,9 @@ def test_other_texts_are_no_instants_of_definitions_and_events(text: str) -> Non
         ("2026-11-28Z", None),
         ("28.11.2026", None),
         ("0000-11-28", None),
+        ("253402300799999", 253_402_300_799_999),
+        ("253402300800000", None),
+        ("9" * 400, None),
     ],
 )
 def test_a_property_may_have_shorter_forms_of_an_instant(text: str, milliseconds: int | None) -> None:

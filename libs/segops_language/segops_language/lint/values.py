@@ -103,9 +103,9 @@ def _warnings(path: str, test: PropertyTest, counts: ValueCounts) -> Iterator[La
         case "order":
             readable = counts.numbers + counts.numerals
             yield from _unreadable(path, test, counts, readable, "a number")
-            yield from _mixed(path, counts)
+            yield from _mixed(path, counts, "both compare as numbers")
         case "equality":
-            yield from _mixed(path, counts)
+            yield from _mixed(path, counts, f'`{test.operator}` tells 5 and "5" apart')
             yield from _unknown(path, test, counts)
         case _:
             return
@@ -121,12 +121,10 @@ def _unreadable(
         yield LanguageFault(f"{path}.property", "unreadable-values", detail)
 
 
-def _mixed(path: str, counts: ValueCounts) -> Iterator[LanguageFault]:
+def _mixed(path: str, counts: ValueCounts, meaning: str) -> Iterator[LanguageFault]:
     if counts.numbers and counts.numerals:
         strings, numbers = _share(counts.numerals, counts.present), _share(counts.numbers, counts.present)
-        detail = (
-            f'{numbers} of the values are numbers and {strings} are numbers in strings; `eq` tells 5 and "5" apart.'
-        )
+        detail = f"{numbers} of the values are numbers and {strings} are numbers in strings; {meaning}."
         yield LanguageFault(f"{path}.property", "mixed-types", detail)
 
 

@@ -28,6 +28,9 @@ EPOCH_TEXT: Final = r"\d{10,}(?:\.\d+)?"
 """The form of an epoch number in a string. Fewer digits are a number, but no instant."""
 _PROPERTY_INSTANT: Final = re.compile(PROPERTY_INSTANT, re.ASCII)
 _EPOCH_TEXT: Final = re.compile(EPOCH_TEXT, re.ASCII)
+MIN_INSTANT_MS: Final = -62_135_596_800_000
+MAX_INSTANT_MS: Final = 253_402_300_799_999
+"""The first and the last millisecond of the years 1 to 9999."""
 _FIRST_MILLISECONDS: Final = 100_000_000_000
 """Epoch numbers from here on count milliseconds, smaller ones seconds."""
 
@@ -73,19 +76,16 @@ def is_rfc3339(text: str) -> bool:
     return _RFC3339.fullmatch(text) is not None
 
 
-def epoch_ms(number: float) -> float:
+def epoch_ms(number: float) -> float | None:
     """Return an epoch number of seconds, or of milliseconds from 100,000,000,000 on, in milliseconds, rounded down.
 
-    Seconds are rounded to microseconds first, because most fractions of a second have no exact double.
+    Return None outside of the years 1 to 9999. Seconds are rounded to microseconds first, because most fractions of a second
+    have no exact double.
     """
-    if number >= _FIRST_MILLISECONDS:
-        return _floor(number)
-    micros = number * 1e6
-    return _floor((float(round(micros)) if math.isfinite(micros) else micros) / 1000)
-
-
-def _floor(number: float) -> float:
-    return float(math.floor(number)) if math.isfinite(number) else number
+    if not -_FIRST_MILLISECONDS <= number <= MAX_INSTANT_MS:
+        return None
+    milliseconds = math.floor(number if number >= _FIRST_MILLISECONDS else float(round(number * 1e6)) / 1000)
+    return float(milliseconds) if MIN_INSTANT_MS <= milliseconds <= MAX_INSTANT_MS else None
 
 
 def _instant_of(match: re.Match[str]) -> datetime | None:

@@ -28,8 +28,8 @@ router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["analysis"])
 async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PreviewRequest) -> PreviewRead:
     """Count exactly which users an unsaved definition selects, and what each of its parts does by itself.
 
-    Nothing is stored. Events acknowledged before the call count. When the same `as_of` is repeated within a minute, late
-    events may not count.
+    Nothing is stored. Events acknowledged before the call count if their time is at or before `as_of`; without one, that may
+    be an instant up to 5 s ago. When the same `as_of` is repeated within a minute, late events may not count.
     """
     caller.require(body.tenant, Scope.SEGMENTS_READ)
     preview, warnings = await asyncio.gather(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from segops_language.values.instants import EPOCH_TEXT, PROPERTY_INSTANT
+from segops_language.values.instants import EPOCH_TEXT, MAX_INSTANT_MS, MIN_INSTANT_MS, PROPERTY_INSTANT
 from segops_membership.sql.json_paths import Property
 from segops_membership.sql.parameters import Bindings
 
 # Patterns of the language, for RE2: `\z` ends the text, where `$` would allow a line feed after it.
 _INSTANT: Final = rf"^{PROPERTY_INSTANT}\z"
 _EPOCH: Final = rf"^{EPOCH_TEXT}\z"
+_IN_RANGE: Final = f"t BETWEEN {MIN_INSTANT_MS} AND {MAX_INSTANT_MS}"
 
 
 def instant_sql(value: Property, bind: Bindings) -> str:
@@ -20,11 +21,12 @@ def instant_sql(value: Property, bind: Bindings) -> str:
 
 
 def _epoch_ms(number: str) -> str:
-    """Return the milliseconds of an epoch number.
+    """Return the milliseconds of an epoch number, NULL outside of the years 1 to 9999.
 
     Seconds are rounded to microseconds first, because a double has no exact tenth.
     """
-    return f"if({number} >= 1e11, floor({number}), floor(round({number} * 1e6) / 1000))"
+    milliseconds = f"if({number} >= 1e11, floor({number}), floor(round({number} * 1e6) / 1000))"
+    return f"arrayMap(t -> if({_IN_RANGE}, t, NULL), [{milliseconds}])[1]"
 
 
 def _text_ms(text: str, bind: Bindings) -> str:
@@ -45,8 +47,7 @@ def _text_ms(text: str, bind: Bindings) -> str:
     days = f"(intDiv({year}, 400) * 146097 + {day_of_era} - 719468)"
     at = f"arrayMap((y, m, d, g) -> if({is_date}, {days} * 86400000 + {_time_of_day()}, NULL), {parts})[1]"
     ms = f"arrayMap(g -> if(empty(g), NULL, {at}), [{groups}])[1]"
-    in_range = "t BETWEEN -62135596800000 AND 253402300799999"
-    return f"arrayMap(t -> if({in_range}, toFloat64(t), NULL), [{ms}])[1]"
+    return f"arrayMap(t -> if({_IN_RANGE}, toFloat64(t), NULL), [{ms}])[1]"
 
 
 def _time_of_day() -> str:

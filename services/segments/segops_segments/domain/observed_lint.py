@@ -13,7 +13,7 @@ from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.core.problems import Fault
 from segops_language import EventPattern, Group, path_keys
 from segops_language.lint.values import similar_text
-from segops_language.operators import SCALAR, types_for
+from segops_language.operators import OPERATORS, SCALAR, types_for
 from segops_language.registry import kind_of
 from segops_language.walk import conditions_in, filters_of, selectors_of
 
@@ -50,7 +50,7 @@ def _unknown_type(path: str, event_type: str, observed: ObservedEvents) -> Fault
     if not observed.complete or any(pattern.matches(name) for name in observed.event_types):
         return None
     near = _near(pattern.text, observed.event_types)
-    return Fault(path, "unknown-event-type", f"No event of the type `{pattern.text}` has been received.{near}")
+    return Fault(path, "unknown-event-type", f"No event of the type `{event_type}` has been received.{near}")
 
 
 def _unusual_property(use: _Use, observed: ObservedEvents) -> Fault | None:
@@ -65,8 +65,15 @@ def _unusual_property(use: _Use, observed: ObservedEvents) -> Fault | None:
         return None
     observed_types = ", ".join(sorted(kinds))
     return Fault(
-        use.path, "type-mismatch", f"Recent values have the type {observed_types}, which `{use.purpose}` never matches."
+        use.path,
+        "type-mismatch",
+        f"Recent values have the type {observed_types}: `{use.purpose}` {_outcome(use)} for them.",
     )
+
+
+def _outcome(use: _Use) -> str:
+    operator = OPERATORS.get(use.purpose)
+    return "always holds" if operator is not None and operator.complement_of else "never holds"
 
 
 def _kinds(written: str, properties: Mapping[str, Collection[PropertyKind]]) -> frozenset[PropertyKind] | None:

@@ -134,7 +134,7 @@ async def _list_size(unit: WriteUnit, segment: Segment) -> int:
 
 def _unconfirmed(size: int, next_size: int) -> Conflict:
     return Conflict(
-        f"The list has {size} users and would have {next_size}. If this is intended, repeat the request with"
+        f"The list has up to {size} users and would have {next_size}. If this is intended, repeat the request with"
         " `?confirm=true`.",
         slug="confirmation-required",
     )

@@ -86,7 +86,8 @@ class CsvList:
                 self._column, self._columns, self.heading = column, len(cells), cells[column][:MAX_PROFILE_ID_CHARS]
                 self.delimiter = delimiter
                 return
-        raise MalformedCsv(record.line, "missing-header", _NO_HEADING)
+        shown = ", ".join(f"`{heading[:40]}`" for heading in _seen_headings(record, self.delimiter)[:5])
+        raise MalformedCsv(record.line, "missing-header", f"{_NO_HEADING}. The first line has {shown}")
 
 
 def _headings(record: Record, delimiter: str) -> list[str]:
@@ -95,6 +96,12 @@ def _headings(record: Record, delimiter: str) -> list[str]:
         return [trimmed(cell) for cell in cells_of(record, delimiter)]
     except MalformedCsv:
         return []
+
+
+def _seen_headings(record: Record, delimiter: str | None) -> list[str]:
+    """Return the columns by the delimiter that gives most of them."""
+    delimiters = DELIMITERS if delimiter is None else (delimiter,)
+    return max((_headings(record, candidate) for candidate in delimiters), key=len)
 
 
 def _column_of(record: Record, cells: list[str]) -> int | None:
