@@ -147,6 +147,7 @@ async def test_an_idempotency_key_is_bound_to_its_events(ingest: IngestHarness, 
         with pytest.raises(ValidationFailed) as reused:
             await send(ingest, *other, key="k")
         assert reused.value.slug == "idempotency-key-reused"
+        assert "Use a new `Idempotency-Key` for a changed body." in str(reused.value)
     with pytest.raises(ValidationFailed):
         await ingest.service.accept_one(7, "identify", {"user_id": "u0"}, idempotency_key="k")
     assert len(await ingest.rows()) == 9

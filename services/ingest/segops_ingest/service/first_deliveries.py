@@ -34,7 +34,8 @@ class FirstDeliveries:
         key = f"k:{sha256(idempotency_key.encode()).hexdigest()}"
         (first,) = await self._memory.first(tenant_id, [Note(key, "", digest)])
         if first is not None and first.content != digest:
-            raise ValidationFailed("`Idempotency-Key` must be new for a different body.", slug="idempotency-key-reused")
+            detail = "`Idempotency-Key` must not be used for different bodies. Use a new `Idempotency-Key` for a changed body."
+            raise ValidationFailed(detail, slug="idempotency-key-reused")
 
     async def recall(self, tenant_id: int, deliveries: list[Delivery]) -> Recalled:
         """Return the deliveries with the times of the first ones. Raises MemoryUnavailable if one needs the memory."""
