@@ -62,7 +62,7 @@ class DiscardingLog(MemoryEventLog):
 
 
 class NoMemory:
-    """Knows no earlier message. The events of the benchmark have timestamps of their own, so none is needed."""
+    """Knows no earlier message. The notes of events with `sent_at` are made, but not sent."""
 
     async def first(self, tenant_id: int, notes: Sequence[Note]) -> Sequence[FirstNote | None]:  # noqa: ARG002
         """Return nothing."""

@@ -15,6 +15,7 @@ from segops_ingest.service.accept_events import Receipt, Warned
 from tests.unit.ingest.harness import IngestHarness, item
 
 NINE = "2026-05-20T09:00:00Z"
+V7_OF_1130 = "019e4526-d600-7000-8000-000000000000"
 TRACK = {"user_id": "u0", "event_type": "e"}
 
 
@@ -119,10 +120,12 @@ async def test_what_cannot_be_remembered_is_refused(ingest: IngestHarness) -> No
         {},
         {"timestamp": NINE},
         {"message_id": "order-1", "timestamp": NINE},
-        {"message_id": "019e4526-d600-7000-8000-000000000000"},
+        {"message_id": V7_OF_1130},
     ]
-    assert (await send(ingest, *(item(**fields) for fields in stable))).duplicates == 0
-    assert len(await ingest.rows()) == 4
+    for sent_at in (None, "2026-05-20T12:00:00Z"):
+        dated = [fields for fields in stable if sent_at is None or fields]
+        assert (await send(ingest, *(item(**fields) for fields in dated), sent_at=sent_at)).duplicates == 0
+    assert len(await ingest.rows()) == 7
 
 
 async def test_a_retry_after_the_log_failed_has_the_first_identity(ingest: IngestHarness, now: datetime) -> None:
@@ -180,6 +183,44 @@ async def test_an_attempt_with_a_small_skew_has_the_time_of_a_corrected_one(
     for skew_s in (61, 59, 31):
         await send(ingest, item(message_id="m", timestamp=NINE), sent_at=texts(now + timedelta(seconds=skew_s)))
     assert set(await identities(ingest)) == {("u0", "e", "m", "2026-05-20 08:58:59.000")}
+
+
+@pytest.mark.parametrize("message_id", ["order-1", V7_OF_1130])
+@pytest.mark.parametrize("fields", [{"timestamp": NINE}, {"timestamp": "2026-05-20T11:59:00Z"}, {}])
+@pytest.mark.parametrize("skews_s", [(0, 300), (300, 0), (29, 61), (61, 29), (-29, -61), (-61, -29), (0, -70, 20)])
+async def test_attempts_with_any_skew_have_the_time_of_the_first(
+    ingest: IngestHarness, now: datetime, message_id: str, fields: dict[str, Any], skews_s: tuple[int, ...]
+) -> None:
+    """A queue that stores the request repeats an old `sent_at`: its skew is the time that has passed."""
+    for number, skew_s in enumerate(skews_s):
+        call = item(message_id=message_id, **fields)
+        receipt = await send(ingest, call, sent_at=texts(now - timedelta(seconds=skew_s)))
+        assert (receipt.duplicates, receipt.conflicting) == (min(number, 1), ())
+    assert len(set(await identities(ingest))) == 1
+
+
+@pytest.mark.parametrize("message_id", ["order-1", V7_OF_1130])
+@pytest.mark.parametrize("skews_s", [(0, 300), (300, 0), (70, 90)])
+async def test_deliveries_within_a_batch_have_the_time_of_the_first(
+    ingest: IngestHarness, now: datetime, message_id: str, skews_s: tuple[int, int]
+) -> None:
+    """Each call has its own `sent_at`, and the contents differ."""
+    calls = [
+        item(message_id=message_id, timestamp=NINE, payload={"n": n}, sent_at=texts(now - timedelta(seconds=skew_s)))
+        for n, skew_s in enumerate(skews_s)
+    ]
+    receipt = await send(ingest, *calls)
+    assert (receipt.duplicates, receipt.conflicting) == (1, (1,))
+    again = await send(ingest, *calls)
+    assert (again.duplicates, again.conflicting) == (2, (1,))
+    assert len(set(await identities(ingest))) == 1
+    assert [row["payload"] for row in await ingest.rows()] == [{"n": 0}] * 2
+
+
+async def test_ids_that_are_uuid7_need_no_memory_without_sent_at(ingest: IngestHarness) -> None:
+    call = item(message_id=V7_OF_1130)
+    assert [(await send(ingest, dict(call))).duplicates for _ in range(2)] == [0, 0]
+    assert [(await send(ingest, dict(call), sent_at=NINE)).duplicates for _ in range(2)] == [0, 1]
 
 
 async def test_events_of_a_corrected_id_at_different_times_are_different(ingest: IngestHarness) -> None:

@@ -205,8 +205,8 @@ def test_the_time_is_the_events_own_then_that_in_its_id_then_that_of_its_receipt
 @pytest.mark.parametrize(
     ("sent_at", "stored", "memory"),
     [
-        ("2026-05-20T12:00:00.123Z", AT_NINE, Memory.NEEDLESS),
-        ("2026-05-20T12:00:30.122Z", AT_NINE, Memory.NEEDLESS),
+        ("2026-05-20T12:00:00.123Z", AT_NINE, Memory.COMPARED),
+        ("2026-05-20T12:00:30.122Z", AT_NINE, Memory.COMPARED),
         ("2026-05-20T12:00:30.123Z", AT_NINE, Memory.REQUIRED),
         ("2026-05-20T11:59:30.123Z", AT_NINE, Memory.REQUIRED),
         ("2026-05-20T12:01:00.123Z", AT_NINE, Memory.REQUIRED),

@@ -22,6 +22,7 @@ from segops_ingest.domain.limits import (
     MAX_NAME_CHARS,
     OLDEST,
     OLDEST_IMPORTED,
+    UNSURE_SKEW,
 )
 from segops_ingest.ports.event_memory import COMPARED, REMEMBERED
 
@@ -34,9 +35,10 @@ _TIMESTAMP = (
 )
 _SENT_AT = (
     "When the client sent the request, by the clock that made `timestamp`: RFC 3339 with a zone. If it differs from the "
-    f"server's clock by more than {CLOCK_SKEW.seconds} seconds, times are corrected by the difference. The correction of the "
-    f"first attempt is remembered for {REMEMBERED.days} days, so a retry has the same time. Set it anew in each attempt, or "
-    "leave it out if your times are correct."
+    f"server's clock by more than {CLOCK_SKEW.seconds} seconds, times are corrected by the difference. The time of the first "
+    f"attempt is remembered for {REMEMBERED.days} days if the clocks differ by {UNSURE_SKEW.seconds} seconds or more, otherwise "
+    f"for {COMPARED.days * 24} hours, so a retry has the same time. Send `sent_at` in each attempt or in none: an event whose "
+    "message id is a UUIDv7 is not looked up without it, so an attempt with it and one without may count twice."
 )
 _MESSAGE_ID = (
     "An event is identified by its user, type, message id and time. It counts once, however often it is sent, and the "
@@ -289,8 +291,8 @@ class Accepted(BaseModel):
     )
     conflicting: list[int] = Field(
         description="Indices of accepted events that were delivered before with other content, in this request or an "
-        "earlier one. The first content stands. Earlier requests are compared if the message id is not a UUIDv7: for "
-        f"{REMEMBERED.days} days for events without a time of their own, otherwise for {COMPARED.days * 24} hours."
+        "earlier one. The first content stands. Earlier requests are compared if the message id is not a UUIDv7 or there is "
+        f"`sent_at`: for {REMEMBERED.days} days where the time depends on the request, otherwise for {COMPARED.days * 24} hours."
     )
     warnings: list[EventWarning] = Field(description="What the sender should know about accepted events.")
     message_ids: list[str] = Field(description="Message ids of the accepted events, in their order.")

@@ -139,7 +139,8 @@ class RowBuilder:
         stored = self.span.check(skew.correct(client) if skew else client, path)
         if is_recognised and skew is not None and (skew.is_unsure or self.idempotency_key is not None):
             return EventTime(stored, client, Memory.REQUIRED)
-        is_compared = self.compares and message_id != "" and not _is_uuid7(message_id)
+        # A UUIDv7 is noted too if there is `sent_at`: another attempt may have another skew, and ask for the first time.
+        is_compared = self.compares and message_id != "" and (skew is not None or not _is_uuid7(message_id))
         return EventTime(stored, client, Memory.COMPARED if is_compared else Memory.NEEDLESS)
 
     def _own_message_id(self, index: int) -> str:

@@ -31,7 +31,7 @@ class Memory(Enum):
     NEEDLESS = "needless"
     """The time is the same in every delivery, or no delivery can be recognised."""
     COMPARED = "compared"
-    """The time is the same in every delivery. The sender made the message id, so its contents are compared."""
+    """This delivery has the client's time. Its content is compared, and its time is noted for one with another skew."""
     REQUIRED = "required"
     """The time depends on the moment of the request: only the memory gives a retry the same."""
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 REMEMBERED: Final = timedelta(days=7)
 """How long a sender may retry."""
 COMPARED: Final = timedelta(days=1)
-"""How long contents are compared of events that need no memory otherwise."""
+"""How long the contents and times are known of events that may be accepted without the memory."""
 
 
 class MemoryUnavailable(Exception):

@@ -178,7 +178,8 @@ class Ingest:
             self._observer.not_remembered(len(deliveries))
             raise Unavailable(
                 "The events were not stored, because they could not be remembered, so a retry might count twice. Send them "
-                "again with the same `message_id` or `Idempotency-Key`. Events with their own `timestamp` need no memory.",
+                "again with the same `message_id` or `Idempotency-Key`. Events with a `timestamp` need no memory if neither `sent_at` "
+                "nor `Idempotency-Key` is sent.",
                 retry_after_s=self._random.randint(*RETRY_AFTER_S),
             ) from error
 

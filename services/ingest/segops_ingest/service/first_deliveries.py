@@ -44,11 +44,15 @@ class FirstDeliveries:
         for delivery in deliveries:
             if delivery.memory is not Memory.NEEDLESS:
                 note = _note(delivery)
-                if note.required or note.key not in notes:
-                    notes[note.key] = note
+                earlier = notes.setdefault(note.key, note)
+                if note.required and not earlier.required:
+                    notes[note.key] = replace(earlier, required=True)
                 key_of[delivery.index] = note.key
         first = await self._first(tenant_id, list(notes.values()))
-        recalled = [_recalled(delivery, first.get(key_of.get(delivery.index, ""))) for delivery in deliveries]
+        recalled: list[Delivery] = []
+        for delivery in deliveries:
+            key = key_of.get(delivery.index)
+            recalled.append(delivery if key is None else _recalled(delivery, notes[key], first.get(key)))
         return Recalled(recalled, frozenset(index for index, key in key_of.items() if key in first))
 
     async def _first(self, tenant_id: int, notes: Sequence[Note]) -> dict[str, FirstNote]:
@@ -70,8 +74,9 @@ def _note(delivery: Delivery) -> Note:
     return Note(f"e:{delivery.key()}", row["timestamp"], delivery.content(), required, older)
 
 
-def _recalled(delivery: Delivery, first: FirstNote | None) -> Delivery:
+def _recalled(delivery: Delivery, note: Note, first: FirstNote | None) -> Delivery:
+    """Return the delivery with the time of the first request, or of the first delivery in this one."""
     if first is None:
-        return delivery
+        return delivery.at(note.time)
     differs = first.content not in ("", delivery.content())
     return replace(delivery.at(first.time), conflicting=differs)
