@@ -34,16 +34,16 @@ class OrphanReaper:
         return self._child.pid
 
     def watch(self, family: Family) -> None:
-        """Add the family of a process that has just been started."""
+        """Add the family of a process that has just been started. Raises OSError when the file cannot be written."""
         self._families[family.pid] = family
-        self._write()
         self._send(f"+{family.to_json()}\n")
+        self._write()
 
     def forget(self, family: Family) -> None:
-        """Remove a family that has ended."""
+        """Remove a family that has ended. In a file that cannot be written it stays, where it does no harm."""
         if self._families.pop(family.pid, None) is not None:
-            self._write()
             self._send(f"-{family.pid}\n")
+            self._write_if_possible()
 
     def dismiss(self) -> None:
         """Stop the reaper. The families that it still watches are killed."""
@@ -52,7 +52,7 @@ class OrphanReaper:
                 self._child.stdin.close()
         self._child.wait()
         self._families.clear()
-        self._write()
+        self._write_if_possible()
 
     def _send(self, line: str) -> None:
         if self._child.stdin is not None:
@@ -60,10 +60,13 @@ class OrphanReaper:
                 self._child.stdin.write(line.encode())
                 self._child.stdin.flush()
 
+    def _write_if_possible(self) -> None:
+        # The disk may be full, or the folder itself deleted by `make reset` or a test.
+        with contextlib.suppress(OSError):
+            self._write()
+
     def _write(self) -> None:
-        # The folder itself may have been deleted by `make reset` or a test.
-        with contextlib.suppress(FileNotFoundError):
-            write_private(self._file, json.dumps([family.to_json() for family in self._families.values()]))
+        write_private(self._file, json.dumps([family.to_json() for family in self._families.values()]))
 
 
 def _end_all_in(file: Path) -> None:

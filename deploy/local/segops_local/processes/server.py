@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from segops_local.errors import LocalError
+from segops_local.errors import LocalError, reason_of
 from segops_local.processes.identity import Identity, settle
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.process import Command, Process, failure_line
@@ -79,9 +79,11 @@ class Server(ABC):
             former_port = self._port
             try:
                 await self._start(former_port)
-            except BaseException:
+            except BaseException as error:
                 self._kill()
                 self._port = former_port
+                if isinstance(error, OSError):
+                    raise LocalError(f"{self.title} could not start: {reason_of(error)}.") from error
                 raise
 
     async def stop(self) -> None:
@@ -191,7 +193,9 @@ class Server(ABC):
             ) from error
 
     def _refusal(self, reason: str) -> str:
-        return f"{self.title} could not start: {reason} (full log: {self.log}; `make reset` deletes the data and starts afresh)."
+        full = "no space left" in reason.lower()
+        remedy = "free some space" if full else "`make reset` deletes the data and starts afresh"
+        return f"{self.title} could not start: {reason} (full log: {self.log}; {remedy})."
 
     def _kill(self) -> None:
         if self._process is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segops_common.core.tasks import spawn
-from segops_local.errors import LocalError
+from segops_local.errors import LocalError, reason_of
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
@@ -68,8 +68,10 @@ class LocalStack:
         """Return when everything answers. Raises LocalError with the reason in one line, after stopping what had started."""
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, OSError):
+                raise LocalError(f"The product could not start: {reason_of(error)}.") from error
             raise
 
     async def stop(self) -> None:
