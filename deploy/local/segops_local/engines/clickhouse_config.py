@@ -14,6 +14,8 @@ from segops_local.state.secrets import write_private
 DATABASE = "segops"
 USERS = clickhouse_users()
 OWNER = USERS[0]
+FREE_BYTES = 128 * 1024**2
+"""The server writes nothing while less of the disk is free."""
 
 # The log level must be given outside of `logger`: clickhouse-local overwrites the one inside.
 _CONFIG = """\
@@ -36,6 +38,11 @@ _CONFIG = """\
   <!-- The other engines and the services run on the same machine. -->
   <max_server_memory_usage_to_ram_ratio>0.7</max_server_memory_usage_to_ram_ratio>
   <mark_cache_size>268435456</mark_cache_size>
+  <!-- A merge that meets a full disk may put a part with an empty file of marks in the place of parts that were whole. So
+       inserts and merges are refused before the disk is full; they are repeated when there is space again. -->
+  <storage_configuration>
+    <disks><default><keep_free_space_bytes>{free}</keep_free_space_bytes></default></disks>
+  </storage_configuration>
   <access_control_improvements>
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
   </access_control_improvements>
@@ -134,7 +141,7 @@ def write_config(folder: Path, *, data: Path, port: int, passwords: Mapping[str,
     entries = "\n".join(_user(user, passwords[user.name]) for user in USERS)
     write_private(users, _USERS.format(host=HOST, users=entries))
     config = _CONFIG.format(
-        data=escape(str(data)), users=escape(str(users)), host=HOST, port=port, pattern=_HOST_PATTERN
+        data=escape(str(data)), users=escape(str(users)), host=HOST, port=port, pattern=_HOST_PATTERN, free=FREE_BYTES
     )
     write_private(folder / "config.xml", config)
 
