@@ -1,0 +1,86 @@
+"""The whole product under kills, freezes, a full disk and overload: nothing acknowledged is lost or counts twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.product.disk import CANNOT, limited_disk
+from tests.faults.product.forgetting import forget_deliveries
+from tests.faults.product.injection import Freeze, FullDisk, Kill, Step, inject, kills_and_freezes
+from tests.faults.product.load import Load
+from tests.faults.product.overload import overload
+from tests.faults.product.running import PATIENCE_S, Product, running
+from tests.faults.product.scenario import scenario
+
+SEED = 12
+SHORT = ((Kill("ingest.sink"), Kill("clickhouse"), Freeze("membership.worker", 3.0)),)
+
+
+@pytest.fixture(scope="module")
+async def disk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Path, bool]]:
+    """A folder for all data, and whether it is a disk of limited size."""
+    state = tmp_path_factory.mktemp("product") / "state"
+    with limited_disk(state) as is_limited:
+        yield state, is_limited
+
+
+@pytest.fixture(scope="module")
+async def product(disk: tuple[Path, bool]) -> AsyncIterator[Product]:
+    """A product of this file, which kills it."""
+    state, _ = disk
+    async with running(state.parent, state) as product:
+        yield product
+
+
+async def test_short_faults_and_overload(product: Product, disk: tuple[Path, bool]) -> None:
+    last: Step = (Kill("postgres"), FullDisk(5.0)) if disk[1] else (Kill("postgres"),)
+    async with scenario(product, seed=SEED, rate=60, tenants=2) as run:
+        statuses: Counter[int] = Counter()
+
+        async def trouble(load: Load) -> None:
+            await inject(product, load, [*SHORT, last])
+            statuses.update(await overload(product.url, run.workspaces[0], lookups=100, previews=20))
+
+        await run.through(trouble)
+        assert run.load.record.answers.keys() - {202}, "the faults stopped nobody"
+        assert statuses[200] > 0
+        assert statuses[429] + statuses[503] > 0, "the product was not overloaded"
+
+
+async def test_the_short_faults_include_a_full_disk(disk: tuple[Path, bool]) -> None:
+    if not disk[1]:
+        pytest.skip(CANNOT)
+
+
+async def test_without_the_memory_of_deliveries_a_repetition_counts_twice(product: Product) -> None:
+    async with scenario(product, seed=SEED + 1, rate=60, tenants=1) as run:
+        async with asyncio.TaskGroup() as group:
+            run.load.start(group)
+            await run.load.grows(30)
+            await run.load.stop()
+        assert await forget_deliveries(product.valkey.url, run.tenants) > 0
+        await run.load.repeat_all()
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await run.until_stored()).doubled:
+                await asyncio.sleep(0.2)
+
+
+@pytest.mark.long
+async def test_every_kill_and_every_freeze(product: Product) -> None:
+    async with scenario(product, seed=SEED + 2, rate=120, tenants=2) as run:
+        steps = kills_and_freezes(SEED, pairs=6)
+        await run.through(lambda load: inject(product, load, steps))
+
+
+@pytest.mark.long
+async def test_a_disk_that_is_full_for_half_a_minute(product: Product, disk: tuple[Path, bool]) -> None:
+    if not disk[1]:
+        pytest.skip(CANNOT)
+    async with scenario(product, seed=SEED + 3, rate=200, tenants=2) as run:
+        await run.through(lambda load: inject(product, load, [(FullDisk(30.0),)] * 2))
+        assert run.load.record.answers.keys() - {202}, "the full disk stopped nobody"
