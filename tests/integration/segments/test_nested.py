@@ -131,7 +131,8 @@ async def test_validation_checks_references_only_with_a_tenant(client: httpx.Asy
     async def validate(**body: object) -> httpx.Response:
         return await client.post("/api/segments/validate/", json={"definition": to(2**62), **body}, headers=OWNER)
 
-    assert (await validate()).json() == {"valid": True, "errors": [], "warnings": [], "observed": False}
+    report = {"valid": True, "errors": [], "warnings": [], "observed": False, "changed_segments": []}
+    assert (await validate()).json() == report
     foreign = [await validate(tenant=tenant) for tenant in (2, 999_999)]
     assert {(answer.status_code, slug(answer), answer.json()["detail"]) for answer in foreign} == {
         (403, "tenant-mismatch", foreign[0].json()["detail"])

@@ -24,8 +24,8 @@ EXAMPLE_READING: Final[JsonDict] = {
     "predicates": 3,
     "cached_predicates": 2,
     "pending_profiles": 0,
-    "incomplete": False,
-    "behind": None,
+    "incomplete": True,
+    "behind": {"positions": 12, "seconds": 3.5},
 }
 AS_OF: Final = (
     "Evaluate as of this instant. Default: now, or an instant at most 5 s ago. "
