@@ -39,7 +39,9 @@ def can_be_read(answer: httpx.Response) -> bool:
     if "Access-Control-Allow-Origin" not in answer.headers:
         return False
     assert answer.headers.get_list("Access-Control-Allow-Origin") == ["*"]
-    assert answer.headers.get_list("Access-Control-Expose-Headers") == ["Retry-After, RateLimit, RateLimit-Policy, X-Request-Id"]
+    assert answer.headers.get_list("Access-Control-Expose-Headers") == [
+        "Retry-After, RateLimit, RateLimit-Policy, X-Request-Id"
+    ]
     assert "Origin" in answer.headers["Vary"]
     return True
 
