@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from segops_local.engines import ClickHouseEngine
 from segops_local.errors import LocalError
+from segops_local.processes.identity import give
 
 from .conftest import ClickHouseServer, Launch
 
@@ -265,3 +266,24 @@ def test_kill_leaves_no_process(tmp_path: Path) -> None:
     pid = engine.pid
     server.kill()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_links_and_damage_in_the_data_stop_no_start_and_reach_no_other_file(launch: Launch, tmp_path: Path) -> None:
+    """The server's own user can leave anything in its folder. As root, the tests run the server as another user."""
+    other = tmp_path / "of another user"
+    other.write_text("1\tall_1_1_0\ta\nno line end")
+    other.chmod(0o600)
+    with launch(tmp_path / "clickhouse") as server:
+        server.kill()
+        for name in ("link", "damage"):
+            (tmp_path / f"clickhouse/data/store/abc/{name}/deduplication_logs").mkdir(parents=True)
+        logs = "deduplication_logs/deduplication_log_2.txt"
+        (tmp_path / "clickhouse/data/store/abc/link" / logs).symlink_to(other)
+        (tmp_path / "clickhouse/data/store/abc/damage" / logs).write_bytes(b"\xff\n")
+        give(tmp_path / "clickhouse", server.engine.identity)
+        server.start()
+        assert _client(server).query("SELECT 1").result_rows == [(1,)]
+        log = server.engine.log.read_text()
+    assert other.read_text() == "1\tall_1_1_0\ta\nno line end"
+    assert "abc/link are not repaired" in log
+    assert "has damaged lines, which are left out: 1" in log

@@ -11,7 +11,6 @@ from pathlib import Path
 from segops_local.engines import clickhouse_host
 from segops_local.engines.access import ClickHouseUser
 from segops_local.engines.clickhouse_config import DATABASE, OWNER, USERS, write_config
-from segops_local.engines.clickhouse_repair import forget_tokens_without_parts
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
 from segops_local.processes.identity import give
@@ -64,7 +63,6 @@ class ClickHouseEngine(Server):
                 raise LocalError(self._refusal(f"{self._data} is not a folder")) from None
         except OSError as error:
             raise LocalError(self._refusal(f"{self._data}: {error.strerror}")) from error
-        forget_tokens_without_parts(self._data)
 
     def command(self, port: int) -> Command:
         write_config(self._config, data=self._data, port=port, passwords=self._passwords())
@@ -96,7 +94,7 @@ class ClickHouseEngine(Server):
     def _refuse_a_second_server(self) -> None:
         """Raise LocalError when a server runs on the data: it locks its status file as long as it runs."""
         try:
-            descriptor = os.open(self._data / "status", os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self._data / "status", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:  # there is no server; other errors will also stop ours, which gives the reason
             return
         try:

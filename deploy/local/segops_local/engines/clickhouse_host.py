@@ -5,9 +5,10 @@ Two statements open the HTTP listener and read a pipe to which nothing is ever w
 statement, and with it the server: running queries get five seconds to end, then they are cancelled.
 
 The SQL function `file()` of this library reads every file that its process may read, whatever a user's grants. So the
-process gives up, by Landlock, all files but its data and its configuration, and all connections to elsewhere.
+process gives up, by Landlock, all files but its data and its configuration, and all connections to elsewhere. Only then
+does it repair the data, in which this user may have left links.
 
-The script imports nothing of the project, so that it starts within milliseconds.
+The script imports no package of the project, so that it starts within milliseconds.
 """
 
 import ctypes
@@ -38,8 +39,13 @@ def host(library: str, port: int, data: str) -> None:
     """
     # Threads inherit the mask, so the signals reach only the `sigwait` below and none of the server's threads.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-    engine = _load(library)
+    engine = _load("_chdb", library)
+    repair = _load(
+        "clickhouse_repair", os.path.join(os.path.dirname(os.path.abspath(__file__)), "clickhouse_repair.py")
+    )
     confine(writable=data, readable=(os.getcwd(), "/proc", "/sys", "/dev"))
+    for warning in repair.forget_tokens_without_parts(data):
+        print(warning, file=sys.stderr, flush=True)
     reader, writer = os.pipe()
     stopping = threading.Event()
     server = threading.Thread(target=_serve, args=(engine, reader, stopping), daemon=True)
@@ -51,11 +57,11 @@ def host(library: str, port: int, data: str) -> None:
     server.join()
 
 
-def _load(library: str) -> ModuleType:
-    """Load the extension without its package, which would import pandas and pyarrow."""
-    spec = importlib.util.spec_from_file_location("_chdb", library)
+def _load(name: str, file: str) -> ModuleType:
+    """Load a module without its package. That of the extension would import pandas and pyarrow."""
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        _fail(f"{library} is not a Python extension")
+        _fail(f"{file} is not a Python module")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
