@@ -112,7 +112,7 @@ def create_app(
     app.state.route_table = RouteTable(app.routes)
     problems.install(app)
     app.openapi = _CachedDocument(partial(document, app))  # type: ignore[method-assign]
-    clock = clock or SystemClock()
+    app.state.clock = clock = clock or SystemClock()
     edge = partial(
         Edge,
         clock=clock,

@@ -32,14 +32,19 @@ async def authenticated(request: Request) -> Principal:
     """Return the caller, authenticated once per request. Raises Unauthenticated, or Unavailable when auth is down."""
     caller: Principal | None = getattr(request.state, "principal", None)
     if caller is None:
-        values = request.headers.getlist("authorization")
-        if len(values) > 1:
-            raise MalformedRequest("`Authorization` must be given once.")
-        if not values and any(name in request.headers for name in OTHER_KEY_HEADERS):
-            raise key_in_other_header()
-        authenticator: Authenticator = request.app.state.authenticator
-        caller = request.state.principal = await authenticator.authenticate(values[0] if values else None)
+        caller = request.state.principal = await authenticate(request)
     return caller
+
+
+async def authenticate(request: Request) -> Principal:
+    """Return the caller as auth knows them now. Raises Unauthenticated, or Unavailable when auth is down."""
+    values = request.headers.getlist("authorization")
+    if len(values) > 1:
+        raise MalformedRequest("`Authorization` must be given once.")
+    if not values and any(name in request.headers for name in OTHER_KEY_HEADERS):
+        raise key_in_other_header()
+    authenticator: Authenticator = request.app.state.authenticator
+    return await authenticator.authenticate(values[0] if values else None)
 
 
 class _Requirement:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from segops_common.contracts.http import SEGMENTS_PREFIX
+from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.event_stream import EVENT_STREAM, EventStream
 from segops_common.web.health import Health
@@ -73,6 +74,7 @@ async def follow_run(
     """Sends an event `run` with the present state of the run, another after each change, and ends when it is final.
 
     The data of each event is the same as the response of "Read a run", so a client that reconnects has missed nothing.
+    The stream also ends when the credential ends or its owner may no longer read the segment.
     """
     part = await use_cases.runs.get(segment.tenant_id, segment.id, run_id)
     if part.is_final and last_event_id == _event_id(part):
@@ -80,7 +82,7 @@ async def follow_run(
     use_cases.run_stream.require_capacity(segment.tenant_id)
     health: Health = request.app.state.health
     changes = use_cases.run_stream.follow(part, timeout_s=timeout, stopping=lambda: health.draining)
-    return EventStream(_events(changes))
+    return EventStream(request, _events(changes), tenant_id=segment.tenant_id, scope=Scope.SEGMENTS_READ)
 
 
 async def _events(changes: AsyncGenerator[RunPart | None, None]) -> AsyncGenerator[str, None]:
