@@ -4,6 +4,7 @@ import ctypes
 import os
 import pwd
 import secrets
+import stat
 import sys
 import threading
 from collections import defaultdict
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segops_local.errors import LocalError
+from segops_local.state.plain_files import open_entry, open_folder
 
 # No distribution and no systemd gives these numbers away; they need no entry in /etc/passwd.
 _UIDS = range(60_600, 61_184)
@@ -49,11 +51,26 @@ def give(path: Path, identity: Identity | None) -> None:
     """
     if identity is None:
         return
-    for entry in (path, *path.rglob("*")):
-        if not entry.is_symlink():
-            kept = entry != path and entry.name.startswith("password")
-            os.chown(entry, os.geteuid() if kept else identity.uid, os.getegid() if kept else identity.gid)
-            entry.chmod(0o700 if entry.is_dir() else 0o600)
+    supervisor = Identity(os.geteuid(), os.getegid())
+    with open_folder(path.parent) as parent:
+        _hand_over(path.name, parent, identity)
+        # Both calls stay at the folders that they opened, so nobody can put a link in their way.
+        for _, folders, files, folder in os.fwalk(path.name, dir_fd=parent):
+            for name in (*folders, *files):
+                kept = name.startswith("password")
+                _hand_over(name, folder, supervisor if kept else identity)
+
+
+def _hand_over(name: str, folder: int, owner: Identity) -> None:
+    """Give a file or folder in an open folder to the owner. Links stay as they are."""
+    descriptor = open_entry(name, folder)
+    if descriptor is None:
+        return
+    try:
+        os.fchown(descriptor, owner.uid, owner.gid)
+        os.fchmod(descriptor, 0o700 if stat.S_ISDIR(os.fstat(descriptor).st_mode) else 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def named(identity: Identity | None) -> Identity | None:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from segops_local.errors import LocalError
 from segops_local.processes.family import Family, end_family, family_of
 from segops_local.processes.identity import Identity, become
+from segops_local.state.plain_files import open_plain
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
@@ -109,8 +111,8 @@ class Process:
 
 
 def open_log(file: Path) -> BinaryIO:
-    """Open a log to append to it. A new one is closed to others."""
-    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
+    """Open a log to append to it. A new one is closed to others. Raises LocalError for a link."""
+    return os.fdopen(open_plain(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
 
 
 def child_setup(identity: Identity | None) -> Callable[[], None]:
@@ -134,9 +136,11 @@ def child_setup(identity: Identity | None) -> Callable[[], None]:
 def failure_line(log: Path, start: int = 0) -> str:
     """Return the line of a log, from byte `start` on, that best explains why a program ended."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(start, log.stat().st_size - 64_000))
+        with os.fdopen(open_plain(log, os.O_RDONLY), "rb") as file:
+            file.seek(max(start, os.fstat(file.fileno()).st_size - 64_000))
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    except LocalError as error:
+        return str(error)
     except OSError:
         return "there is no log"
     for words in _FAILURE_WORDS:

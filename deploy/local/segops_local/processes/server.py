@@ -29,7 +29,7 @@ class Server(ABC):
     ready_poll_s: ClassVar[float] = 0.03
 
     def __init__(self, state_dir: Path, port: int | None = None) -> None:
-        self.state_dir = state_dir.absolute()
+        self.state_dir = state_dir.resolve()
         self.log = self.state_dir / f"{self.name}.log"
         self.should_run = False
         self.orphan_reaper: OrphanReaper | None = None

@@ -20,8 +20,8 @@ class StateFolder:
     """Paths in one folder. All methods except `hold` and `remove` require that the caller holds it."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
-        self.logs = self.root / "logs"
+        self.root = root.resolve()
+        self.logs = (self.root / "logs").resolve()
         self.account_file = self.root / "account.json"
         self._secrets = self.root / "secrets"
         self._marker = self.root / "FORMAT"

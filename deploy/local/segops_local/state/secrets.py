@@ -4,21 +4,25 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from segops_local.errors import LocalError
+from segops_local.state.plain_files import open_folder
 
 _LEAST_CHARACTERS = 32
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read. It appears whole or not at all."""
-    unfinished = file.with_name(file.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(text + "\n")
-    unfinished.rename(file)
+    """Write a file that only its owner can read. It appears whole or not at all. Raises LocalError when its folder is a link."""
+    unfinished = file.name + ".new"
+    with open_folder(file.parent) as folder:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished, dir_fd=folder)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(text + "\n")
+        os.rename(unfinished, file.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def kept_secret(file: Path, make: Callable[[], str], *, in_use: bool, ending: str = "") -> str:
