@@ -107,26 +107,37 @@ async def test_u8_a_length_that_lies_is_not_a_second_request_of_ours(app: FastAP
     assert b" 5" not in answer.split(b"\r\n")[0]
 
 
+START_OF_POST = b"POST /api/things/ HTTP/1.1\r\nHost: a\r\n"
 NOT_HTTP = {
-    "control character": b"X: \x01\r\n\r\n",
-    "delete": b"X: a\x7f\r\n\r\n",
-    "NUL": b"X: \x00\r\n\r\n",
-    "no colon": b"X\r\n\r\n",
-    "no length": b"Content-Length: x\r\n\r\n",
-    "two lengths": b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-    "no chunk": b"Transfer-Encoding: chunked\r\n\r\nx\r\n",
+    "unknown method": b"FOO /api/things/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "raw byte in the query": b"GET /api/things/?name=\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    "raw byte in the path": b"GET /api/things/\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    "space in the target": b"GET /api/thi ngs/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no target": b"GET HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no version": b"GET /api/things/ HTTP/x\r\nHost: a\r\n\r\n",
+    "TLS": bytes.fromhex("16030100c8010000c40303"),
+    "control character": START_OF_POST + b"X: \x01\r\n\r\n",
+    "delete": START_OF_POST + b"X: a\x7f\r\n\r\n",
+    "NUL": START_OF_POST + b"X: \x00\r\n\r\n",
+    "no colon": START_OF_POST + b"X\r\n\r\n",
+    "no length": START_OF_POST + b"Content-Length: x\r\n\r\n",
+    "two lengths": START_OF_POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+    "no chunk": START_OF_POST + b"Transfer-Encoding: chunked\r\n\r\nx\r\n",
 }
 
 
-@pytest.mark.parametrize("rest", NOT_HTTP.values(), ids=NOT_HTTP.keys())
-async def test_what_is_not_http_is_refused_with_a_problem_document(app: FastAPI, rest: bytes) -> None:
+@pytest.mark.parametrize("request_bytes", NOT_HTTP.values(), ids=NOT_HTTP.keys())
+async def test_what_is_not_http_is_refused_with_a_problem_document(app: FastAPI, request_bytes: bytes) -> None:
     async with on_port(app) as (host, port):
-        raw = await raw_exchange(host, port, b"POST /api/things/ HTTP/1.1\r\nHost: a\r\n" + rest)
+        raw = await raw_exchange(host, port, request_bytes)
     head, _, body = raw.partition(b"\r\n\r\n")
-    first, *lines = head.decode().lower().split("\r\n")
+    first, *lines = head.decode().split("\r\n")
     answer = httpx.Response(int(first.split(" ")[1]), headers=dict(line.split(": ", 1) for line in lines), content=body)
+    problem = answer.json()
     assert (answer.status_code, slug(answer)) == (400, "malformed-request")
-    assert answer.headers["connection"] == "close"
+    assert (problem["errors"], problem["instance"]) == ([], answer.headers["x-request-id"])
+    assert (answer.headers["connection"], answer.headers["cache-control"]) == ("close", "no-store")
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(("encoding", "body", "status", "kind"), ENCODED)

@@ -28,12 +28,12 @@ SLOW_S = 1.0
 CLIENT_GONE = 499
 """The status in metrics for a request whose client went away. It is never sent."""
 
-_SECURITY_HEADERS = [
+SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-_UNCACHED = (b"cache-control", b"no-store")
+UNCACHED = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 # A proxy may resolve such a path to a different one.
 _AMBIGUOUS = re.compile(rb"//|(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|$)|%2f|%5c|%00|\\", re.IGNORECASE)
@@ -123,9 +123,9 @@ class _Response:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             limits = self._state.get(STATE, ())
-            headers = [*message["headers"], self._request_id, *limits, *_SECURITY_HEADERS]
+            headers = [*message["headers"], self._request_id, *limits, *SECURITY_HEADERS]
             if not any(name == b"cache-control" for name, _ in message["headers"]):
-                headers.append(_UNCACHED)
+                headers.append(UNCACHED)
             message["headers"] = headers
         await self._send(message)
 

@@ -17,6 +17,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import MalformedRequest
 from segops_common.core.tasks import spawn
+from segops_common.web.middleware import SECURITY_HEADERS, UNCACHED
 from segops_common.web.problems import problem_response
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
@@ -53,11 +54,13 @@ class HttpProtocol(HttpToolsProtocol):
             status=MalformedRequest.status,
             slug=MalformedRequest.default_slug,
             title=MalformedRequest.title,
-            detail="The request must be valid HTTP: no control character in a header, and a body as long as it says.",
+            detail="The request must be valid HTTP: a known method, a percent-encoded target, no control character in a "
+            "header, and a body as long as it says.",
             instance=request_id,
             headers={"Connection": "close", "X-Request-Id": request_id},
         )
-        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in refusal.raw_headers)]
+        headers = [*refusal.raw_headers, *SECURITY_HEADERS, UNCACHED]
+        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(refusal.body))
         self.transport.close()
 
