@@ -22,6 +22,8 @@ class Item:
     """The number that the driver gave it; None for events that an SDK makes by itself."""
     at: datetime | None = None
     """Its time, corrected by the server as the product does; None when it has none."""
+    position: int = 0
+    """Its index in the request, which orders events of one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,15 @@ class Dialect:
         if not isinstance(events, list):
             raise ValueError(f"no list of events in the field {self.items}")
         skew = received - datetime.fromisoformat(body.get("sent_at") or received.isoformat())
-        return [self._item(event, skew if abs(skew) > _MOST_SKEW else timedelta()) for event in events]
+        correction = skew if abs(skew) > _MOST_SKEW else timedelta()
+        return [self._item(event, correction, position) for position, event in enumerate(events)]
 
-    def _item(self, event: dict[str, Any], skew: timedelta) -> Item:
+    def _item(self, event: dict[str, Any], skew: timedelta, position: int) -> Item:
         said = event.get("timestamp") if self.success == OURS.success else None
         at = None if said is None else datetime.fromisoformat(said) + skew
         properties = event.get(self.properties)
         n = properties.get("n") if isinstance(properties, dict) else None
-        return Item(str(event.get(self.message_id) or ""), n if type(n) is int else None, at)
+        return Item(str(event.get(self.message_id) or ""), n if type(n) is int else None, at, position)
 
 
 def _ours(items: Sequence[Item], refused: Sequence[int]) -> dict[str, Any]:

@@ -37,8 +37,8 @@ class Run:
     redelivered: int = 0
     without_id: int = 0
     stored: dict[str, int | None] = field(default_factory=dict)
-    times: dict[int, datetime] = field(default_factory=dict)
-    """By the number of the event."""
+    places: dict[int, tuple[datetime, int]] = field(default_factory=dict)
+    """Time and position, by the number of the event. With the id, they are the order of the product."""
     times_off: int = 0
     refused: set[str] = field(default_factory=set)
     _not_before: float = 0.0
@@ -77,14 +77,14 @@ class Run:
 
     def _keep_time(self, item: Item) -> None:
         if item.n is not None and item.at is not None:
-            self.times[item.n] = item.at
+            self.places[item.n] = (item.at, item.position)
             self.times_off += abs(item.at - self.now()) > _MOST_OFF
 
     def _out_of_order(self) -> int:
-        """How many events are not later than the one before of their user, and have no greater id."""
+        """Return how many events the product does not order after the one before of their user, or have no greater id."""
         ids = {n: message_id for message_id, n in self.stored.items()}
-        pairs = ((n, n + USERS) for n in self.times if n + USERS in self.times)
-        return sum(not (self.times[n] < self.times[after] and ids[n] < ids[after]) for n, after in pairs)
+        pairs = ((n, n + USERS) for n in self.places if n + USERS in self.places)
+        return sum(not (self.places[n] <= self.places[after] and ids[n] < ids[after]) for n, after in pairs)
 
     def report(self) -> dict[str, Any]:
         """What `GET /report/<run>` answers."""

@@ -9,7 +9,7 @@ import gzip
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -17,12 +17,24 @@ from segops.answers import Answer, Refusal
 from segops.events import Event, instant
 from segops.options import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Options
 from segops.reports import Report, Result, Stats
-from segops.stamps import ServerClock
+from segops.stamps import BatchTimes, ServerClock
 
 _GZIP_FROM_BYTES = 1_024
 _RETRIED = frozenset({408, 425, 429})
 
 Batch = Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Events for one request.
+
+    Their times are final if an earlier request may have stored them: the time is part of an event's identity.
+    After a refusal they get new times, since halves of a batch need different times to keep their order.
+    """
+
+    events: Batch
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,8 @@ class Core:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._queue: deque[tuple[float, Event]] = deque()
-        self._again: deque[Batch] = deque()
+        self._again: deque[Part] = deque()
+        self._part = Part(())
         self._on_its_way: Batch = ()
         self._bytes = 0
         self._most_events = MAX_BATCH_EVENTS
@@ -53,6 +66,7 @@ class Core:
         self._sent = self._dropped = self._requests = self._retries = 0
         self._closing = self._halted = self._opted_out = False
         self._clock = ServerClock()
+        self._times = BatchTimes()
         self.reports: deque[Report] = deque()
         """For whoever drives the client to hand on."""
 
@@ -132,7 +146,8 @@ class Core:
         """Return the request to send now, or None. Call `answered` or `failed` before the next one."""
         if self.wait_s(now) != 0.0:
             return None
-        self._on_its_way = batch = self._cut_again() if self._again else self._cut()
+        self._part = self._cut_again() if self._again else self._cut()
+        self._on_its_way = batch = self._timed(self._part)
         self._requests += 1
         lines = b",".join(event.line for event in batch)
         # The server corrects events that were not corrected here; no event is corrected by both.
@@ -155,14 +170,14 @@ class Core:
             return
         self._not_before = now + answer.retry_after_s(at)
         if answer.status in (401, 403):
-            self._halt(batch, answer)
+            self._halt(answer)
         elif answer.status == 413:
             self._split(batch, answer)
         elif answer.status in (400, 422):
             self._sift(batch, answer)
         elif answer.status == 415 and "Content-Encoding" in request.headers:
             self._gzip = False
-            self._put_back(batch)
+            self._put_back(self._part)
         else:
             self._later(batch, answer, now)
 
@@ -170,7 +185,7 @@ class Core:
         """Handle a request without a response. Its events may be stored; sending them again is harmless."""
         if request.batch is self._on_its_way:
             self._on_its_way = ()
-            self._put_back(request.batch)
+            self._put_back_final(request.batch)
             self._back_off(now)
 
     def _is_over(self) -> bool:
@@ -181,30 +196,38 @@ class Core:
             return 0.0
         return max(0.0, self._queue[0][0] + self._options.flush_interval_s - now)
 
-    def _cut(self) -> Batch:
-        """Return the next events: at least one, at most a full batch. What they are now, they are in every retry.
+    def _cut(self) -> Part:
+        """Return the next events: at least one, at most a full batch.
 
         While the server's clock is unknown, events with a time of this machine's clock travel by themselves.
         """
-        ahead_ms, count, size = self._clock.ahead_ms, 0, 0
+        count, size = 0, 0
         for _, event in islice(self._queue, self._most_events):
             size += len(event.line) + 1
-            differs = ahead_ms is None and (event.at_ms is None) != (self._queue[0][1].at_ms is None)
+            differs = self._clock.ahead_ms is None and (event.at_ms is None) != (self._queue[0][1].at_ms is None)
             if count and (size > MAX_BATCH_BYTES or differs):
                 break
             count += 1
-        batch = [self._queue.popleft()[1] for _ in range(count)]
-        return batch if ahead_ms is None else [event.corrected(ahead_ms) for event in batch]
+        return Part([self._queue.popleft()[1] for _ in range(count)])
 
-    def _cut_again(self) -> Batch:
+    def _cut_again(self) -> Part:
         """Return events to retry, within the current batch size."""
-        batch = self._again.popleft()
-        if len(batch) > self._most_events:
-            self._again.appendleft(batch[self._most_events :])
-        return batch[: self._most_events]
+        part = self._again.popleft()
+        if len(part.events) > self._most_events:
+            self._again.appendleft(replace(part, events=part.events[self._most_events :]))
+        return replace(part, events=part.events[: self._most_events])
+
+    def _timed(self, part: Part) -> Batch:
+        """Return the events with the times that they are sent with."""
+        if part.is_final:
+            return part.events
+        times = iter(self._times.of(event.at_ms for event in part.events if event.at_ms is not None))
+        ahead_ms = self._clock.ahead_ms
+        return [event if event.at_ms is None else event.timed(next(times), ahead_ms) for event in part.events]
 
     def _store(self, batch: Batch, answer: Answer) -> None:
         self._failures = 0
+        self._times.keep()
         refused = answer.refusals(len(batch))
         self._sent += len(batch) - len(refused)
         self._bytes -= sum(len(event.line) for i, event in enumerate(batch) if i not in refused)
@@ -215,11 +238,11 @@ class Core:
         self._failures = 0
         refused = answer.refusals(len(batch)) or ({0: Refusal("refused", answer.detail)} if len(batch) == 1 else {})
         self._lose_refused(batch, refused)
-        rest = [event for index, event in enumerate(batch) if index not in refused]
+        rest = [event for index, event in enumerate(self._part.events) if index not in refused]
         if refused:
-            self._put_back(rest)
+            self._put_back(replace(self._part, events=rest))
         else:
-            self._halve(batch)
+            self._halve(self._part)
 
     def _split(self, batch: Batch, answer: Answer) -> None:
         self._failures = 0
@@ -227,14 +250,16 @@ class Core:
             self._lose(batch, "too-large", f"The server refused the event with {answer.status}.")
             return
         self._most_events = len(batch) // 2
-        self._put_back(batch)
+        self._put_back(self._part)
 
-    def _halve(self, batch: Batch) -> None:
-        self._again.extendleft((batch[len(batch) // 2 :], batch[: len(batch) // 2]))
+    def _halve(self, part: Part) -> None:
+        middle = len(part.events) // 2
+        halves = part.events[middle:], part.events[:middle]
+        self._again.extendleft(replace(part, events=events) for events in halves)
 
-    def _halt(self, batch: Batch, answer: Answer) -> None:
+    def _halt(self, answer: Answer) -> None:
         """Stop sending because the key was refused; events stay in the queue."""
-        self._again.appendleft(batch)
+        self._again.appendleft(self._part)
         self._halted = True
         self.reports.append(Report("unauthorized", f"The server answered {answer.status}: check the API key."))
 
@@ -242,13 +267,18 @@ class Core:
         expected = answer.status >= 500 or answer.status in _RETRIED
         if not expected and not self._failures:
             self.reports.append(Report("unexpected-status", f"The server answered {answer.status}: check the URL."))
-        self._put_back(batch)
+        self._put_back_final(batch)
         self._back_off(now)
 
-    def _put_back(self, batch: Batch) -> None:
-        if batch:
+    def _put_back(self, part: Part) -> None:
+        if part.events:
             self._retries += 1
-            self._again.appendleft(batch)
+            self._again.appendleft(part)
+
+    def _put_back_final(self, batch: Batch) -> None:
+        """Retry events that may be stored."""
+        self._times.keep()
+        self._put_back(Part(batch, is_final=True))
 
     def _back_off(self, now: float) -> None:
         most = min(self._options.retry_max_s, self._options.retry_base_s * 2 ** min(self._failures, 32))
@@ -270,7 +300,7 @@ class Core:
 
     def _clear(self) -> list[Event]:
         """Remove all waiting events; those being sent stay."""
-        waiting = [event for batch in self._again for event in batch] + [event for _, event in self._queue]
+        waiting = [event for part in self._again for event in part.events] + [event for _, event in self._queue]
         self._again.clear()
         self._queue.clear()
         self._bytes = sum(len(event.line) for event in self._on_its_way)

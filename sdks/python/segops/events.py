@@ -23,18 +23,18 @@ class Event:
     """One line of a batch.
 
     `at_ms` is the time by this machine's clock, as long as it is not corrected. It is None if the caller gave a time.
+    Until a batch is assembled, it is the time of the call.
     """
 
     message_id: str
     line: bytes
     at_ms: int | None = None
 
-    def corrected(self, ahead_ms: int) -> Event:
-        """Return the event with its time by the server's clock, which is that much ahead."""
-        if self.at_ms is None:
-            return self
-        at = _instant_of(self.at_ms + ahead_ms).encode()
-        return replace(self, line=_HEAD + at + self.line[len(_HEAD) + len(at) :], at_ms=None)
+    def timed(self, at_ms: int, ahead_ms: int | None) -> Event:
+        """Return the event with another time, by the server's clock if it is known to be `ahead_ms` ahead."""
+        at = _instant_of(at_ms + (ahead_ms or 0)).encode()
+        line = _HEAD + at + self.line[len(_HEAD) + len(at) :]
+        return replace(self, line=line, at_ms=at_ms if ahead_ms is None else None)
 
 
 class Refused(Exception):
@@ -59,8 +59,7 @@ def new_event(kind: str, fields: Mapping[str, Any], before_send: BeforeSend | No
     message_id = str(fields.get("message_id") or stamps.message_id(now_ms))
     values = {name: value for name, value in fields.items() if value is not None}
     try:
-        at_ms = None if "timestamp" in values else stamps.time_ms(_profile(values), now_ms)
-        own_time = None if at_ms is None else _instant_of(at_ms)
+        own_time = None if "timestamp" in values else _instant_of(now_ms)
         at = values.pop("timestamp", own_time)
         # The time comes first, so that it can be found in the text.
         event = {"timestamp": instant(at) if isinstance(at, datetime) else at, **values}
@@ -69,17 +68,13 @@ def new_event(kind: str, fields: Mapping[str, Any], before_send: BeforeSend | No
             return None
         line = _line(changed, message_id)
         is_own = own_time is not None and line.startswith(_HEAD + own_time.encode())
-        return Event(message_id, line, at_ms if is_own else None)
+        return Event(message_id, line, now_ms if is_own else None)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Refused("invalid-event", f"The event must be convertible to JSON: {error}", message_id) from None
 
 
 def _instant_of(milliseconds: int) -> str:
     return instant(datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000))
-
-
-def _profile(fields: Mapping[str, Any]) -> str:
-    return str(fields.get("user_id") or fields.get("anonymous_id"))
 
 
 def _changed(event: dict[str, Any], before_send: BeforeSend | None, message_id: str) -> dict[str, Any] | None:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 SKEW_MS = 60_000
 """Clocks that differ by more are corrected. The server uses the same limit."""
-_MAX_PROFILES = 10_000
 
 
 class Stamps:
-    """Gives ids that rise strictly, and times that rise by at least a millisecond for each profile. Thread-safe."""
+    """Gives message ids that rise strictly. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last_id = 0
-        self._times: dict[str, int] = {}
-        self._floor = self._latest = 0
 
     def message_id(self, now_ms: int) -> str:
         """Return a UUID of version 7. Its first 12 random bits are a counter (RFC 9562, section 6.2, method 1)."""
@@ -29,19 +27,30 @@ class Stamps:
         milliseconds, counter = number >> 12, number & 0xFFF
         return str(UUID(int=milliseconds << 80 | 7 << 76 | counter << 64 | 2 << 62 | secrets.randbits(62)))
 
-    def time_ms(self, profile: str, now_ms: int) -> int:
-        """Return the time of the profile's next event. Other profiles do not push it into the future."""
-        with self._lock:
-            if self._latest > now_ms + SKEW_MS:
-                # The clock was set back: holding on to times of the future would hide events until then.
-                self._times.clear()
-                self._floor = self._latest = 0
-            elif now_ms > self._latest or len(self._times) >= _MAX_PROFILES:
-                self._times.clear()
-                self._floor = self._latest
-            self._times[profile] = at = max(now_ms, self._times.get(profile, self._floor) + 1)
-            self._latest = max(self._latest, at)
-            return at
+
+class BatchTimes:
+    """Gives events their times: never before the call, never earlier within a batch, always later in the next batch.
+
+    The server orders equal times of a batch by their position. So times are ahead of the clock by at most a
+    millisecond for each batch, however many events are tracked at once.
+    """
+
+    def __init__(self) -> None:
+        self._start_ms = self._next_ms = 0
+
+    def of(self, calls_ms: Iterable[int]) -> list[int]:
+        """Return the times of a batch by the times of its calls, in order."""
+        at_ms, times = self._start_ms, []
+        for call_ms in calls_ms:
+            # If the clock was set back, holding on to times of the future would hide events until then.
+            at_ms = at_ms if call_ms < at_ms <= call_ms + SKEW_MS else call_ms
+            times.append(at_ms)
+        self._next_ms = at_ms + 1
+        return times
+
+    def keep(self) -> None:
+        """Make the next batch later than the last one, because that one is stored or may be."""
+        self._start_ms = self._next_ms
 
 
 class ServerClock:

@@ -45,8 +45,9 @@ export const createClient = (options: Options): Client => {
   let { storage } = options;
   let memory: Memory = {};
   let context: object | undefined;
-  /** The time of each profile's last event. */
-  const times = new Map<unknown, number>();
+  /** The earliest time of events in the next batch, and in the one after it. */
+  let start = 0;
+  let next = 0;
   /** The minute in which a code was last written to the console. */
   const warned: Partial<Record<ErrorCode, number>> = {};
   let queue: Item[] = [];
@@ -112,26 +113,28 @@ export const createClient = (options: Options): Client => {
     remove(queue);
   };
 
-  /** Returns the head of the queue: at least one event, otherwise within the given limits. */
-  const head = (maxEvents: number, maxBytes: number) => {
+  /**
+   * Returns the head of the queue: at least one event, otherwise within the given limits. Gives the events their times:
+   * later than the batch before, and not earlier within the batch, unless the clock was set back. After a refusal, the
+   * halves of a batch get other times. After a failure the batch may be stored, so its times are final.
+   */
+  const head = (maxEvents: number, maxBytes = MAX_BATCH_BYTES) => {
     let count = 0;
+    next = start;
     for (const item of queue) {
       // One more byte for the comma.
       maxBytes -= item.bytes + 1;
       if (count && (count >= maxEvents || maxBytes < 0)) break;
       count++;
+      if (item.at) {
+        if (!(next > item.at && next < item.at + 6e4)) next = item.at;
+        item.text = item.text.replace(iso(item.at), iso(next));
+        item.at = failures ? 0 : next;
+      }
     }
+    next++;
+    if (failures) start = next;
     return queue.slice(0, count);
-  };
-
-  /** Returns the time of a profile's next event: later than the one before, unless the clock was set back. */
-  const nextTime = (profile: unknown) => {
-    const now = Date.now();
-    let at = (times.get(profile) as number) + 1;
-    if (!(at > now && at < now + 6e4)) at = now;
-    if (times.size > 1e4) times.clear();
-    times.set(profile, at);
-    return iso(at);
   };
 
   const push = (item: Item) => {
@@ -151,12 +154,14 @@ export const createClient = (options: Options): Client => {
   const wireEvent = (
     type: WireEvent['type'],
     call: Call,
+    at: number,
     user_id = call.userId ?? memory.u,
     anonymous_id = call.anonymousId ?? memory.a,
   ): WireEvent => ({
+    // The first key, so that it is found first in the text.
+    timestamp: call.timestamp ?? iso(at),
     type,
     message_id: call.messageId ?? uuid(),
-    timestamp: call.timestamp ?? nextTime(user_id ?? anonymous_id),
     user_id,
     anonymous_id,
     event_type: call.eventType,
@@ -181,10 +186,11 @@ export const createClient = (options: Options): Client => {
           if (type === 'identify' && call.userId) remember({ ...memory, u: call.userId });
           if (!memory.a) remember({ ...memory, a: uuid() });
         }
-        const event = wireEvent(type, call);
+        const at = call.timestamp ? 0 : Date.now();
+        const event = wireEvent(type, call, at);
         const result = beforeSend ? beforeSend(event) : event;
         if (!result) return;
-        const item = itemOf(JSON.stringify(result));
+        const item = itemOf(JSON.stringify(result), at);
         if (closing) drop(item, 'closed');
         else if (item.bytes > MAX_EVENT_BYTES) drop(item, 'event_too_large');
         else push(item);
@@ -243,6 +249,7 @@ export const createClient = (options: Options): Client => {
     const status = response?.status;
     let retryMs = attempt(() => retryAfter(response)) as number;
     if (response?.ok) {
+      start = next;
       settle(batch, response, answer);
       failures = 0;
       limit = Math.min(limit + 1, MAX_BATCH_EVENTS);
@@ -257,6 +264,7 @@ export const createClient = (options: Options): Client => {
       blocked = true;
       report({ code: 'unauthorized', status, detail: answer?.detail });
     } else if (!(status === 415 && stopGzip())) {
+      // The batch may be stored, and times are part of an event's identity.
       retryMs = Math.max(retryMs || 0, Math.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** failures++));
       report({ code: 'retry', status, retryMs });
     }
@@ -264,7 +272,7 @@ export const createClient = (options: Options): Client => {
   };
 
   const send = async () => {
-    const batch = head(limit, MAX_BATCH_BYTES);
+    const batch = head(limit);
     busy = batch.length;
     const { signal } = (controller = new AbortController());
     const timeout = setTimeout(() => controller?.abort(), requestTimeoutMs);
@@ -317,7 +325,7 @@ export const createClient = (options: Options): Client => {
 
   /** Moves events to the storage for the next page; returns their storage key if that worked. */
   const persist = () => {
-    const items = head(maxQueueEvents, MAX_BATCH_BYTES);
+    const items = head(maxQueueEvents);
     const key = `${name}:${uuid()}`;
     if (
       items.length &&

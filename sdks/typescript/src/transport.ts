@@ -9,15 +9,15 @@ export type Answer = any;
 
 /** Returns the wait in milliseconds that a response asks for, or NaN. */
 export const retryAfter = (response: Response | undefined) => {
-  const value = response?.headers.get('retry-after') || '?';
-  return Number(value) >= 0 ? Number(value) * 1e3 : Date.parse(value) - Date.now();
+  const value: Answer = response?.headers.get('retry-after') || '?';
+  return value >= 0 ? value * 1e3 : Date.parse(value) - Date.now();
 };
 
 /** Returns why the event at `index` is refused, by `index` in an accepted batch, by `path` in a problem document. */
 export const refusalAt = (answer: Answer, index: number) => {
   for (const error of [answer?.errors].flat()) {
     const [, at, field] = /^batch\D(\d+)\W*(.*)/.exec(error?.path) ?? [];
-    if (Number(error?.index ?? at) === index) return (field ? `${field}: ` : '') + error.detail;
+    if (+(error?.index ?? at) === index) return (field ? `${field}: ` : '') + error.detail;
   }
 };
 
@@ -46,7 +46,7 @@ export const createTransport = ({ apiUrl, apiKey, gzip = true, ...options }: Opt
       headers,
       body,
       keepalive: !signal,
-      signal: signal ?? null,
+      signal: signal as AbortSignal,
     });
   },
   /** Stops compressing bodies; returns true if they were compressed before. */

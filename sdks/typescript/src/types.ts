@@ -7,7 +7,7 @@ export interface Common {
   userId?: string | undefined;
   /** Id of a visitor who is not signed in. */
   anonymousId?: string | undefined;
-  /** Time of the event. Default now, or a millisecond after the user's event before. */
+  /** Time of the event. Default now, or a millisecond after the batch before. */
   timestamp?: Date | string | undefined;
   /** Id of the event: events with the same id count once. Default a new UUIDv7. */
   messageId?: string | undefined;

@@ -25,8 +25,10 @@ export interface Item {
   text: string;
   bytes: number;
   gone?: boolean;
+  /** The time in the text, as long as it may change. */
+  at?: number | undefined;
 }
 
 const encoder = new TextEncoder();
 
-export const itemOf = (text: string): Item => ({ text, bytes: encoder.encode(text).length });
+export const itemOf = (text: string, at?: number): Item => ({ text, bytes: encoder.encode(text).length, at });

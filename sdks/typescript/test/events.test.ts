@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { SegOpsClient } from '../src/index.ts';
 import type { WireEvent } from '../src/types.ts';
-import { KEY, start } from './support.ts';
+import { KEY, numbers, start, trackMany } from './support.ts';
 
 const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -83,28 +83,82 @@ test('message ids rise, also when the clock is set back or the counter of a mill
   for (const id of ids) expect(id).toMatch(UUID7);
 });
 
-test('times of a user rise by a millisecond, and other users stay at the clock', async () => {
+test('a burst is ahead of the clock by a millisecond for each batch, and keeps its order', async () => {
   const now = Date.now();
   vi.useFakeTimers({ now });
-  const events = await sentBy((client) => {
-    for (const userId of ['u', 'u', 'v', 'u']) client.track({ userId, eventType: 'e' });
-    client.track({ anonymousId: 'u', eventType: 'e' });
-    vi.setSystemTime(now + 1);
-    client.track({ userId: 'u', eventType: 'e' });
-    vi.setSystemTime(now - 36e6);
-    client.track({ userId: 'u', eventType: 'e' });
-    client.track({ userId: 'u', eventType: 'e', timestamp: '2026-01-31T09:00:00Z' });
-  });
+  const { client, requests } = start([], { gzip: false });
+  trackMany(client, 5_000);
+  await client.flush();
   vi.useRealTimers();
-  expect(events.slice(0, -1).map((event) => Date.parse(`${event.timestamp}`) - now)).toEqual([0, 1, 0, 2, 3, 4, -36e6]);
-  expect(events.at(-1)?.timestamp).toBe('2026-01-31T09:00:00Z');
+  expect(requests.length).toBe(50);
+  for (const [index, { body }] of requests.entries())
+    expect(new Set(body.batch.map((event) => Date.parse(`${event.timestamp}`) - now))).toEqual(new Set([index]));
+  expect(numbers(requests).flat()).toEqual([...Array(5_000).keys()]);
 });
 
-test('many users do not fill the memory', async () => {
-  const { client } = start([], { maxQueueEvents: 1 });
-  const clear = vi.spyOn(Map.prototype, 'clear');
-  for (let n = 0; n < 10_002; n++) client.track({ userId: `u${n}`, eventType: 'e' });
-  expect(clear).toHaveBeenCalledTimes(1);
+test('times follow the calls and a clock that is set back, and those of the caller stay', async () => {
+  const now = Date.now();
+  vi.useFakeTimers({ now });
+  const { client, requests } = start([], { gzip: false });
+  const track = (passedMs: number, timestamp?: Date | string) => {
+    vi.setSystemTime(now + passedMs);
+    client.track({ userId: 'u', eventType: 'e', timestamp, payload: { at: new Date(now + 5) } });
+  };
+  for (const passedMs of [0, 5, 4]) track(passedMs);
+  await client.flush();
+  for (const passedMs of [5, 9, -36e6]) track(passedMs);
+  track(5, new Date(now + 5));
+  track(5, '2026-01-31T09:00:00Z');
+  await client.flush();
+  vi.useRealTimers();
+  const events = requests.flatMap(({ body }) => body.batch);
+  expect(events.slice(0, -1).map((event) => Date.parse(`${event.timestamp}`) - now)).toEqual([0, 5, 5, 6, 9, -36e6, 5]);
+  expect(events.at(-1)?.timestamp).toBe('2026-01-31T09:00:00Z');
+  expect(new Set(events.map((event) => (event.payload as { at: string }).at))).toEqual(
+    new Set([new Date(now + 5).toISOString()]),
+  );
+});
+
+test.each([400, 413])('halves of a batch that is refused with %i keep their order', async (status) => {
+  vi.useFakeTimers({ now: Date.now() });
+  const { client, requests } = start([status, status], { gzip: false });
+  trackMany(client, 100);
+  await client.flush();
+  vi.useRealTimers();
+  const stored = requests.slice(2);
+  const order = stored.flatMap(({ body }) =>
+    body.batch.map((event, index) => `${event.timestamp} ${String(index).padStart(3, '0')} ${event.message_id}`),
+  );
+  expect(numbers(stored).flat()).toEqual([...Array(100).keys()]);
+  expect(rise(order)).toBe(true);
+});
+
+test.each([500, new Error('reset')])('after %s, the events keep their times, also when halved', async (reply) => {
+  vi.useFakeTimers({ now: Date.now() });
+  const { client, requests } = start([reply, 413], { gzip: false });
+  trackMany(client, 4);
+  client.flush();
+  await vi.advanceTimersByTimeAsync(1_000);
+  trackMany(client, 1, 4);
+  await client.flush();
+  vi.useRealTimers();
+  const [first, again, ...halves] = requests.map(({ body }) => body.batch);
+  expect(again).toEqual(first);
+  expect(halves.flat().slice(0, 4)).toEqual(first);
+  expect(halves.flat()[4]?.timestamp).not.toBe(first?.[0]?.timestamp);
+});
+
+test('a retry later than other events does not change times', async () => {
+  vi.useFakeTimers({ now: Date.now() });
+  const { client, requests } = start([503], { gzip: false });
+  trackMany(client, 150);
+  client.flush();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await client.flush();
+  vi.useRealTimers();
+  const times = requests.map(({ body }) => [...new Set(body.batch.map((event) => `${event.timestamp}`))]);
+  expect(times[0]).toEqual(times[1]);
+  expect(rise(times.slice(1).flat())).toBe(true);
 });
 
 test('what has no JSON form is named by its key, and the payload is not shown', () => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from segops.answers import Answer
 from segops.core import Core, Request
-from segops.events import Event
+from segops.events import Event, new_event
 from segops.options import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Options
 from segops.reports import Report
+from segops.stamps import Stamps
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STORED = Answer(202, {}, b"{}")
@@ -84,10 +85,71 @@ def test_an_event_keeps_its_time_in_every_try_and_is_corrected_once() -> None:
         else:
             core.answered(request, reply, 1e6 * len(bodies) - 1e5, NOW)
     own, corrected, caller = [
-        {"timestamp": f"2026-03-01T{at}Z"} for at in ("12:00:00.000", "02:00:01.000", "12:00:00.000")
+        {"timestamp": f"2026-03-01T{at}Z"} for at in ("12:00:00.000", "02:00:01.001", "12:00:00.000")
     ]
     assert bodies[:5] == [{"batch": [own | {"n": 0}], "sent_at": "2026-03-01T12:00:00.000Z"}] * 5
     assert bodies[5:] == [{"batch": [caller | {"n": 1}, corrected | {"n": 2}, corrected | {"n": 3}]}]
+
+
+def in_order_of_server(requests: Sequence[Request]) -> list[tuple[str, int, int]]:
+    """Return time, position and number of each event, in the order of the server: by time, then position."""
+    batches = [json.loads(request.body)["batch"] for request in requests]
+    return sorted((event["timestamp"], index, event["n"]) for batch in batches for index, event in enumerate(batch))
+
+
+def test_a_burst_is_not_dated_into_the_future() -> None:
+    """5,000 events of one user at one instant: the times are ahead by a millisecond for each batch at most."""
+    core, requests = core_of(*(timed(number) for number in range(5_000))), []
+    while core.pending:
+        requests.append(sent_by(core))
+        core.answered(requests[-1], STORED, 0.0, NOW)
+    events = in_order_of_server(requests)
+    assert [number for *_, number in events] == list(range(5_000))
+    assert len(requests) == 50
+    assert (events[0][0], events[-1][0]) == ("2026-03-01T12:00:00.000Z", "2026-03-01T12:00:00.049Z")
+
+
+def test_calls_in_a_loop_are_not_dated_into_the_future() -> None:
+    stamps, core, batches = Stamps(), Core(Options(gzip=False)), 0
+    for _ in range(5_000):
+        made = new_event("track", {"user_id": "u", "event_type": "e"}, None, stamps)
+        assert made is not None
+        core.add(made, 0.0)
+    core.flush()
+    last = ""
+    while core.pending:
+        request = sent_by(core)
+        batches += 1
+        last = max(last, *(event["timestamp"] for event in json.loads(request.body)["batch"]))
+        core.answered(request, STORED, 0.0, NOW)
+    assert datetime.fromisoformat(last) <= datetime.now(UTC) + timedelta(milliseconds=batches)
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_halves_of_a_refused_batch_keep_their_order(status: int) -> None:
+    core, stored = core_of(*(timed(number) for number in range(100))), []
+    while core.pending:
+        request = sent_by(core)
+        if len(request.batch) > 9:
+            core.answered(request, answer(status), 0.0, NOW)
+        else:
+            stored.append(request)
+            core.answered(request, STORED, 0.0, NOW)
+    assert [number for *_, number in in_order_of_server(stored)] == list(range(100))
+    assert core.stats().queued_bytes == 0
+
+
+def test_events_that_may_be_stored_keep_their_times_when_their_batch_is_halved() -> None:
+    core = core_of(*(timed(number) for number in range(4)))
+    first = sent_by(core)
+    core.failed(first, 0.0)
+    core.answered(sent_by(core, 1e6), answer(413), 1e6, NOW)
+    retried = []
+    while core.pending:
+        retried.append(sent_by(core, 1e6))
+        core.answered(retried[-1], STORED, 1e6, NOW)
+    assert len(retried) == 2
+    assert [event.line for request in retried for event in request.batch] == [event.line for event in first.batch]
 
 
 def dated(status: int) -> Answer:

@@ -8,12 +8,12 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segops.answers import Answer
 from segops.events import new_event
-from segops.stamps import SKEW_MS, ServerClock, Stamps
+from segops.stamps import SKEW_MS, BatchTimes, ServerClock, Stamps
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = 1_772_366_400_000
@@ -39,33 +39,33 @@ def test_ids_of_two_clients_differ() -> None:
     assert Stamps().message_id(NOW_MS) != Stamps().message_id(NOW_MS)
 
 
-@example([("a", 50), ("b", 1), ("a", -5)])
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-5, 50)), max_size=60))
-def test_times_rise_by_a_millisecond_for_each_profile(steps: list[tuple[str, int]]) -> None:
-    stamps, now_ms = Stamps(), NOW_MS
-    times: dict[str, list[int]] = {"a": [], "b": [], "c": []}
-    for profile, passed_ms in steps:
-        now_ms += passed_ms
-        times[profile].append(stamps.time_ms(profile, now_ms))
-        assert times[profile][-1] >= now_ms
-    assert all(one < other for own in times.values() for one, other in pairwise(own))
+@given(st.lists(st.lists(st.integers(0, 50), max_size=5), max_size=10))
+def test_times_are_equal_within_a_batch_at_most_and_rise_from_batch_to_batch(steps: list[list[int]]) -> None:
+    times, now_ms, batches = BatchTimes(), NOW_MS, [[NOW_MS]]
+    for sent, batch in enumerate(steps):
+        calls_ms = [now_ms := now_ms + passed_ms for passed_ms in batch]
+        batches.append(times.of(calls_ms))
+        times.keep()
+        assert batches[-1] == sorted(batches[-1])
+        assert all(call_ms <= at_ms <= call_ms + sent for call_ms, at_ms in zip(calls_ms, batches[-1], strict=True))
+    filled = [batch for batch in batches[1:] if batch]
+    assert all(one[-1] < other[0] for one, other in pairwise(filled))
 
 
-def test_events_of_many_profiles_are_not_pushed_into_the_future() -> None:
-    stamps = Stamps()
-    assert {stamps.time_ms(f"u{n}", NOW_MS) for n in range(9_000)} == {NOW_MS}
-
-
-def test_times_rise_for_more_profiles_than_are_remembered() -> None:
-    stamps = Stamps()
-    first = {n: stamps.time_ms(f"u{n}", NOW_MS) for n in range(25_000)}
-    assert all(stamps.time_ms(f"u{n}", NOW_MS) > at for n, at in first.items())
+def test_times_that_are_not_kept_are_given_again() -> None:
+    times = BatchTimes()
+    assert [times.of([NOW_MS, NOW_MS + 5]) for _ in range(2)] == [[NOW_MS, NOW_MS + 5]] * 2
+    assert times.of([NOW_MS]) == [NOW_MS]
+    times.keep()
+    assert times.of([NOW_MS, NOW_MS + 5]) == [NOW_MS + 1, NOW_MS + 5]
 
 
 def test_a_clock_that_is_set_back_is_followed() -> None:
-    stamps = Stamps()
-    stamps.time_ms("u", NOW_MS + 36_000_000)
-    assert stamps.time_ms("u", NOW_MS) == NOW_MS
+    times = BatchTimes()
+    assert times.of([NOW_MS + 36_000_000, NOW_MS]) == [NOW_MS + 36_000_000, NOW_MS]
+    times.of([NOW_MS + 36_000_000])
+    times.keep()
+    assert times.of([NOW_MS]) == [NOW_MS]
 
 
 @pytest.mark.parametrize(("skew_ms", "ahead_ms"), [(0, 0), (-58_000, 0), (58_000, 0), (36_000_000, 36_001_000)])
@@ -95,13 +95,14 @@ def test_a_time_is_corrected_in_the_text() -> None:
     event = new_event("track", {"user_id": "u", "payload": {"timestamp": "x"}}, None, Stamps())
     assert event is not None
     assert event.at_ms is not None
-    corrected = event.corrected(-36_000_000)
+    corrected = event.timed(event.at_ms, -36_000_000)
     at = (datetime.fromtimestamp(event.at_ms / 1000, UTC) - timedelta(hours=10)).isoformat(timespec="milliseconds")
     assert (
         corrected.line
         == b'{"timestamp":"%b"' % at.replace("+00:00", "Z").encode() + event.line[len(b'{"timestamp":"') + 25 :]
     )
-    assert corrected.corrected(-36_000_000) == corrected
+    assert corrected.at_ms is None
+    assert event.timed(event.at_ms, None) == event
 
 
 def test_a_time_of_the_caller_is_not_corrected() -> None:
@@ -111,7 +112,7 @@ def test_a_time_of_the_caller_is_not_corrected() -> None:
     )
     for own in (event, changed):
         assert own is not None
-        assert own.corrected(1) is own
+        assert own.at_ms is None
 
 
 def test_retry_after_as_a_date_is_by_the_servers_clock() -> None:
