@@ -48,6 +48,11 @@ READS = {
     "segops.membership-changes": set(),
 }
 
+WRITES = (
+    ("SET", "x"), ("DEL",), ("UNLINK",), ("GETDEL",), ("INCR",), ("EXPIRE", "1"), ("PEXPIRE", "1"), ("HSET", "x", "1"),
+    ("HDEL", "x"), ("HINCRBY", "x", "1"), ("ZADD", "1", "x"), ("XADD", "*", "a", "b"),
+)  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ValkeyEngine]:
@@ -103,6 +108,18 @@ async def test_a_topic_is_written_by_one_service(engine: ValkeyEngine, topic: st
 @pytest.mark.parametrize(("topic", "users"), READS.items(), ids=READS)
 async def test_a_topic_is_read_by_those_who_need_it(engine: ValkeyEngine, topic: str, users: set[str]) -> None:
     assert await allowed(engine, "XREAD", "STREAMS", f"log:{topic}:0", "0") == users
+
+
+async def test_numbers_of_partitions_are_added_and_not_changed(engine: ValkeyEngine, operator: Redis) -> None:
+    await operator.hset("log:topics", "x", "3")
+    for command, *arguments in WRITES:
+        assert await allowed(engine, command, "log:topics", *arguments) == set(), command
+    for user in USERS:
+        assert not await _script_reaches(engine, user, "return redis.call('SET', ARGV[1], 'x')", "log:topics")
+    with_topics = set(USERS) - {"segops_auth"}
+    assert await allowed(engine, "HSETNX", "log:topics", "x", "4") == with_topics
+    assert await allowed(engine, "HGET", "log:topics", "x") == with_topics
+    assert await operator.hgetall("log:topics") == {b"x": b"3"}
 
 
 async def test_channels(engine: ValkeyEngine) -> None:

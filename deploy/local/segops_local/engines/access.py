@@ -45,10 +45,12 @@ class ValkeyUsers:
         """
         row = self.rows[name]
         topics = [(kind, topic) for kind in ("appends", "consumes", "watches") for topic in row.get(kind, ())]
-        keys = [*row["keys"], *(self.log["keys"] if topics else ())]
+        partitions = [f"({_rule(self.log['topics']['keys'], self.log['topics']['commands'])})"] if topics else []
         commands = (*self.everyone["commands"], *row["commands"])
         channels = [f"&{channel}" for channel in row["channels"]]
-        return " ".join([_rule(keys, commands), *channels, *(self._selector(*topic) for topic in topics)])
+        return " ".join(
+            [_rule(row["keys"], commands), *channels, *partitions, *(self._selector(*topic) for topic in topics)]
+        )
 
     def _selector(self, kind: str, topic: str) -> str:
         part = self.log[kind]
