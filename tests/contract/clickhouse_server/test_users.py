@@ -114,6 +114,21 @@ def test_nothing_reaches_files_addresses_or_programs(
     assert [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 
+@pytest.mark.parametrize(
+    "disk",
+    ["web, endpoint = '{url}/'", "s3, endpoint = '{url}/bucket/x/', access_key_id = 'a', secret_access_key = 'b'"],
+)
+def test_no_table_is_put_on_a_disk_of_its_statement(server: ClickHouseServer, client: Client, disk: str) -> None:
+    """The constraint refuses it, before the server connects to anything."""
+    setting = f"disk = disk(type = {disk.format(url=server.base)})"
+    client.command("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+    for statement in (
+        f"CREATE TABLE u (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS {setting}",
+        f"ALTER TABLE t MODIFY SETTING {setting}",
+    ):
+        assert _refusal(client, statement) == "SETTING_CONSTRAINT_VIOLATION"
+
+
 @pytest.mark.parametrize("user", LIMITED, ids=lambda user: user.name)
 def test_another_database_and_the_server_are_denied(
     connect: Connect, user: ClickHouseUser, client: Client, database: str

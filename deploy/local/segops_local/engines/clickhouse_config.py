@@ -90,7 +90,8 @@ _USERS = """\
       <output_format_arrow_use_native_writer>1</output_format_arrow_use_native_writer>
       <allow_python_table_function>0</allow_python_table_function>
     </default>
-    <owner/>
+    <!-- The grants do not refuse a table on a disk of its statement, such as disk(type = s3, ...). -->
+    <owner><constraints><merge_tree_disk><const/></merge_tree_disk></constraints></owner>
     <writer/>
     <reader>
       <readonly>2</readonly>
