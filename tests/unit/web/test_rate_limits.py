@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 
 from segops_common.core.rate_limit import MemoryThrottle, Quota
+from segops_common.security.permissions import Scope
+from segops_common.security.principal import Principal
 from segops_common.telemetry.metrics import Metrics
-from segops_common.web.app import Running, create_app
-from segops_common.web.request.charges import REQUESTS, RateLimits
+from segops_common.web.app import Running, create_app, new_router
+from segops_common.web.dependencies import require
+from segops_common.web.request.charges import REQUESTS, RateLimits, charged
 from segops_common.web.request.route import StrictRoute
 from segops_ingest.app import api_app as ingest_app
 from segops_segments.api.runs import ALL_SEGMENTS_COST, number_of_segments
 from segops_testkit.http import in_process
-from tests.unit.web.conftest import KEY, WRITER, Works, known_callers, router
+from tests.unit.web.conftest import KEY, VIEWER, WRITER, MadeThing, Thing, Works, known_callers, router
 from tests.unit.web.test_parameters import SERVICES, app_of, authenticator
 
 # Ingest charges events, in its own route class.
@@ -30,13 +33,24 @@ KINDS: dict[str, set[str]] = {
 }
 
 
+PRICED = "priced"
+priced_router = new_router(prefix="/api/things", tags=["things"])
+
+
+@priced_router.post("/priced/", status_code=201)
+@charged(PRICED, cost=lambda _: 3)
+async def create_priced(thing: Thing, caller: Annotated[Principal, require(Scope.SEGMENTS_WRITE)]) -> MadeThing:
+    """Make a thing that costs 3."""
+    return MadeThing(number=1, name=thing.name)
+
+
 @pytest.fixture
 async def limited(works: Works) -> AsyncIterator[httpx.AsyncClient]:
     """The things, with three requests a minute for a caller and five for a tenant."""
     metrics = Metrics()
     limits = RateLimits(
         meter=MemoryThrottle(clock=works.clock),
-        quotas={REQUESTS: Quota(per_key=3, per_tenant=5)},
+        quotas={REQUESTS: Quota(per_key=3, per_tenant=5), PRICED: Quota(per_key=3, per_tenant=5)},
         metrics=metrics,
     )
 
@@ -44,7 +58,9 @@ async def limited(works: Works) -> AsyncIterator[httpx.AsyncClient]:
     async def lifespan() -> AsyncIterator[Running[Works]]:
         yield Running(works, known_callers(), rate_limits=limits)
 
-    app = create_app(title="Things", description="x", lifespan=lifespan, routers=[router], metrics=metrics)
+    app = create_app(
+        title="Things", description="x", lifespan=lifespan, routers=[priced_router, router], metrics=metrics
+    )
     async with in_process(app) as client:
         yield client
 
@@ -82,6 +98,49 @@ async def test_callers_of_a_tenant_share_its_limit(limited: httpx.AsyncClient) -
 async def test_problems_say_what_is_left_too(limited: httpx.AsyncClient) -> None:
     answer = await limited.post("/api/things/", headers=WRITER, json={})
     assert (answer.status_code, answer.headers["RateLimit"].partition(",")[0]) == (422, '"requests-key";r=2;t=20')
+
+
+REFUSED: dict[str, tuple[int, str, str, dict[str, str], bytes]] = {
+    "unknown parameter": (422, "POST", "/api/things/?page=2", WRITER, b"{}"),
+    "malformed query": (400, "POST", "/api/things/?a=%ff", WRITER, b"{}"),
+    "malformed JSON": (400, "POST", "/api/things/", WRITER, b"{"),
+    "insufficient role": (403, "POST", "/api/things/", VIEWER, b"{}"),
+    "wrong kind": (401, "GET", "/api/things/7/", WRITER, b""),
+    "not a number": (422, "GET", "/api/things/x/", KEY, b""),
+    "priced by its body: unknown parameter": (422, "POST", "/api/things/priced/?page=2", WRITER, b"{}"),
+    "priced by its body: malformed JSON": (400, "POST", "/api/things/priced/", WRITER, b"{"),
+    "priced by its body: insufficient role": (403, "POST", "/api/things/priced/", VIEWER, b"{}"),
+}
+
+
+@pytest.mark.parametrize(("status", "method", "url", "who", "body"), REFUSED.values(), ids=REFUSED.keys())
+async def test_a_refused_request_of_a_known_caller_costs_one(
+    limited: httpx.AsyncClient, status: int, method: str, url: str, who: dict[str, str], body: bytes
+) -> None:
+    headers = who | {"Content-Type": "application/json"}
+    for left in (2, 1, 0):
+        answer = await limited.request(method, url, headers=headers, content=body)
+        assert answer.status_code == status
+        assert f'-key";r={left};' in answer.headers["RateLimit"]
+    assert (await limited.request(method, url, headers=headers, content=body)).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("status", "url", "body"), [(422, "?page=2", b"{}"), (400, "", b"{"), (400, "", b"[" * 10_000)]
+)
+async def test_ingestion_charges_a_refused_call_as_one_event(works: Works, status: int, url: str, body: bytes) -> None:
+    limits = RateLimits(
+        meter=MemoryThrottle(clock=works.clock), quotas={"events": Quota(per_key=5, per_tenant=0)}, metrics=Metrics()
+    )
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[Running[Any]]:
+        yield Running(None, authenticator(), rate_limits=limits)
+
+    headers = KEY | {"Content-Type": "application/json"}
+    async with in_process(ingest_app(lifespan)) as client:
+        answer = await client.post(f"/api/ingestion/batch/{url}", headers=headers, content=body)
+        assert (answer.status_code, answer.headers["RateLimit"]) == (status, '"events-key";r=4;t=12')
 
 
 async def test_ingestion_charges_each_event_of_a_batch(works: Works) -> None:

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from segops_common.core.problems import Fault, MalformedRequest, Unauthenticated, ValidationFailed
+from segops_common.core.problems import Fault, MalformedRequest, Problem, Unauthenticated, ValidationFailed
 from segops_common.security.introspect import Authenticator
 from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal, Principal
@@ -70,7 +70,12 @@ class FastRoute(StrictRoute):
 
     async def serve(self, request: Request) -> Response:
         """Return the endpoint's response. Raises Problem."""
-        caller, call = await self.read(request)
+        try:
+            caller, call = await self.read(request)
+        except Problem:
+            if getattr(request.state, "principal", None) is not None:
+                await _charge(request, None)
+            raise
         await _charge(request, call)
         response: Response = await self.endpoint(request, caller, call, idempotency_key(request))
         return response
@@ -133,8 +138,8 @@ async def _with_key_in_body(request: Request, query_names: frozenset[str]) -> tu
         raise ValidationFailed(f"`{KEY_FIELD}` must be text.", errors=[fault])
     authenticator: Authenticator = request.app.state.authenticator
     caller = _key(await authenticator.authenticate(f"ApiKey {key}"))
-    caller.require_publishable()
     request.state.principal = caller
+    caller.require_publishable()
     return _admitted(caller, request), call
 
 

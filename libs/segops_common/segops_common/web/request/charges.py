@@ -1,7 +1,7 @@
 """Rate limits of routes, per credential and per tenant.
 
 Every route has a kind. A request of the kind `requests` costs 1 before its body is read. Other kinds cost what the work
-costs, which the body says.
+costs, which the body says. A refused request of a known caller costs 1.
 """
 
 from __future__ import annotations

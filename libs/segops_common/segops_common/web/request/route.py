@@ -10,6 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from segops_common.core.problems import Problem
 from segops_common.web.idempotency import MUTATING, answer_once, credential_fields, idempotency_key
 from segops_common.web.request.body import (
     ANONYMOUS_BODY,
@@ -97,27 +98,44 @@ class StrictRoute(APIRoute):
             return ANONYMOUS_BODY
         return LARGE_BODY if getattr(self.endpoint, _LARGE, False) else SMALL_BODY
 
-    async def charge(self, request: Request) -> None:
+    async def charge(self, request: Request, cost: int = 1) -> None:
         """Charge the request to its caller. Raises RateLimited. Other services are not charged."""
         limits: RateLimits | None = getattr(request.app.state, "rate_limits", None)
         is_service = not self.is_anonymous and getattr(request.state, "principal", None) is None
         if limits is not None and not is_service:
-            await limits.admit(request, self.charged.kind, self.charged.cost(getattr(request, "_json", None)))
+            await limits.admit(request, self.charged.kind, cost)
 
     async def _admit(self, request: Request) -> bytes:
-        """Return the body of a caller who may call, has not reached a limit, and sent what can be read."""
-        for gatekeeper in self._gatekeepers:
-            await gatekeeper.admit(request)
-        check_query(request, self.query_names)
+        """Return the body of a caller who may call, has not reached a limit, and sent what can be read.
+
+        A caller who is known is charged in any case: a refused request costs 1.
+        """
+        await self._pass_gatekeepers(request)
         if self.charged.kind == REQUESTS:
             await self.charge(request)
-        body = b""
-        if self.body_field is not None:
-            body = await _read_json(request, self.body_limits, required=self.body_field.field_info.is_required())
+            return await self._read(request)
         # Only the body says what other kinds cost.
-        if self.charged.kind != REQUESTS:
+        try:
+            body = await self._read(request)
+        except Problem:
             await self.charge(request)
+            raise
+        await self.charge(request, self.charged.cost(getattr(request, "_json", None)))
         return body
+
+    async def _pass_gatekeepers(self, request: Request) -> None:
+        try:
+            for gatekeeper in self._gatekeepers:
+                await gatekeeper.admit(request)
+        except Problem:
+            await self.charge(request)
+            raise
+
+    async def _read(self, request: Request) -> bytes:
+        check_query(request, self.query_names)
+        if self.body_field is None:
+            return b""
+        return await _read_json(request, self.body_limits, required=self.body_field.field_info.is_required())
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
