@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 import xxhash
 
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
 from segops_membership.adapters.driver_errors import driver_errors
+from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.sql.parameters import cut_instant, select
 
 _TIMEOUT_S: Final = 2.0
@@ -23,7 +24,16 @@ _LAST_ENTERED: Final = "GROUP BY user_key, segment_id HAVING argMax(change, run_
 
 def _segments_sql(published: str) -> str:
     changes = f"{_OF_USERS} AND (run_id, fence) IN ({select('run_id, fence', 'publications', published)})"
-    return select("user_key, segment_id", "membership_changes", changes, _LAST_ENTERED)
+    return _in_one_row(select("user_key, segment_id", "membership_changes", changes, _LAST_ENTERED))
+
+
+def _in_one_row(sql: str) -> str:
+    """Return a statement with the rows of this one, of two columns, in one row.
+
+    A result without rows has no bytes, like the answer of a server that stops in the middle: nobody could tell a user in no
+    segment from a lookup that failed.
+    """
+    return select("groupArray(tuple(*))", f"({sql})")
 
 
 _NOW: Final = _segments_sql(_PUBLISHED)
@@ -41,8 +51,8 @@ class ClickHouseMembershipReader:
         values = {f"t{i}": tenant_id for i, tenant_id in enumerate(tenant_ids)}
         listed = ", ".join(f"{{{name}:UInt64}}" for name in values)
         sql = select("tenant_id, max(number)", "publications", f"tenant_id IN ({listed})", "GROUP BY tenant_id")
-        result = await self._query(sql, values)
-        return {int(tenant_id): int(number) for tenant_id, number in result.rows}
+        rows = await self._rows(_in_one_row(sql), values)
+        return {int(tenant_id): int(number) for tenant_id, number in rows}
 
     async def segments_of(
         self, tenant_id: int, user_ids: Collection[str], number: int, as_of_ms: int | None
@@ -53,15 +63,23 @@ class ClickHouseMembershipReader:
         values: dict[str, object] = {"tenant": tenant_id, "keys": list(keys.values()), "number": number}
         if as_of_ms is not None:
             values["as_of"] = cut_instant(as_of_ms)
-        result = await self._query(_NOW if as_of_ms is None else _THEN, values)
+        rows = await self._rows(_NOW if as_of_ms is None else _THEN, values)
         segments: defaultdict[int, list[int]] = defaultdict(list)
-        for user_key, segment_id in result.rows:
+        for user_key, segment_id in rows:
             segments[int(user_key)].append(int(segment_id))
         return {user_id: tuple(segments[key]) for user_id, key in keys.items()}
 
     async def check(self) -> None:
         """See the port."""
         await self._query("SELECT 1", {})
+
+    async def _rows(self, sql: str, values: Mapping[str, object]) -> Sequence[tuple[Any, Any]]:
+        """Return the rows of a statement made by `_in_one_row`. Raises EngineUnavailable if the one row is missing."""
+        result = await self._query(sql, values)
+        if not result.rows:
+            raise EngineUnavailable("ClickHouse ended its answer before the first row")
+        rows: Sequence[tuple[Any, Any]] = result.rows[0][0]
+        return rows
 
     async def _query(self, sql: str, values: Mapping[str, object]) -> ResultSet:
         with driver_errors():
