@@ -48,10 +48,12 @@ class Process:
     command: Command
     family: Family = field(init=False)
     _child: subprocess.Popen[bytes] = field(init=False)
+    _log_start: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.command.log.parent.mkdir(parents=True, exist_ok=True)
         with open_log(self.command.log) as log:
+            self._log_start = os.fstat(log.fileno()).st_size
             self._child = subprocess.Popen(
                 self.command.argv,
                 stdin=subprocess.DEVNULL,
@@ -76,6 +78,14 @@ class Process:
     @property
     def running(self) -> bool:
         return self.exit_code is None
+
+    @property
+    def failure(self) -> str:
+        """The signal that killed it, or else the line of its own in the log that best explains why it ended."""
+        if self.exit_code == -signal.SIGKILL:
+            return f"killed by signal {signal.SIGKILL:d}"
+        line = failure_line(self.command.log, self._log_start)
+        return f"killed by signal {-self.exit_code}: {line}" if self.exit_code and self.exit_code < 0 else line
 
     async def wait(self, timeout_s: float | None = None) -> bool:
         """Return whether it ended within the timeout. Without one, wait until it ends."""
@@ -137,7 +147,9 @@ def failure_line(log: Path, start: int = 0) -> str:
     """Return the line of a log, from byte `start` on, that best explains why a program ended."""
     try:
         with os.fdopen(open_plain(log, os.O_RDONLY), "rb") as file:
-            file.seek(max(start, os.fstat(file.fileno()).st_size - 64_000))
+            size = os.fstat(file.fileno()).st_size
+            # A log that grew too long was emptied meanwhile.
+            file.seek(max(start if start <= size else 0, size - 64_000))
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     except LocalError as error:
         return str(error)

@@ -67,8 +67,8 @@ class Server(ABC):
 
     @property
     def failure(self) -> str:
-        """The line of its log that best explains why it ended."""
-        return failure_line(self.log)
+        """Why the process that was started last ended."""
+        return failure_line(self.log) if self._process is None else self._process.failure
 
     async def start(self) -> None:
         """Return when it answers, at once if it runs. Raises LocalError with the reason in one line."""
