@@ -103,12 +103,12 @@ async def test_no_log_shows_a_key_that_came_in_a_body(
     gateway = valkey_stack.process("gateway")
     access = gateway.folder / "access.log"
     for _ in range(100):
-        if last in access.read_text():
+        if last in access.read_text(errors="replace"):
             break
         await asyncio.sleep(0.1)
-    assert last in access.read_text(), "the log has all requests"
+    assert last in access.read_text(errors="replace"), "the log has all requests"
     for log in (access, gateway.log, valkey_stack.process("ingest.api").log, valkey_stack.process("auth.api").log):
-        text = log.read_text()
+        text = log.read_text(errors="replace")
         assert page["key"] not in text
         assert secret["key"] not in text
 

@@ -95,9 +95,8 @@ class ValkeyHarness(_ProxiedHarness):
     async def connect(self, *, keep_records: int = 10_000) -> EventLog:
         line = TcpProxy(target_port=self._engine.port)
         await line.start()
-        log = ValkeyEventLog(
-            url=f"valkey://127.0.0.1:{line.port}/1", clock=SystemClock(), times=LEASES, keep_records=keep_records
-        )
+        url = self._engine.event_log_url.replace(f":{self._engine.port}/", f":{line.port}/")
+        log = ValkeyEventLog(url=url, clock=SystemClock(), times=LEASES, keep_records=keep_records)
         self._lines.append((log, line))
         return log
 

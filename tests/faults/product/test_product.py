@@ -37,6 +37,7 @@ async def product(disk: tuple[Path, bool]) -> AsyncIterator[Product]:
         yield product
 
 
+@pytest.mark.long
 async def test_short_faults_and_overload(product: Product, disk: tuple[Path, bool]) -> None:
     last: Step = (Kill("postgres"), FullDisk(5.0)) if disk[1] else (Kill("postgres"),)
     async with scenario(product, seed=SEED, rate=60, tenants=2) as run:
@@ -52,11 +53,13 @@ async def test_short_faults_and_overload(product: Product, disk: tuple[Path, boo
         assert statuses[429] + statuses[503] > 0, "the product was not overloaded"
 
 
+@pytest.mark.long
 async def test_the_short_faults_include_a_full_disk(disk: tuple[Path, bool]) -> None:
     if not disk[1]:
         pytest.skip(CANNOT)
 
 
+@pytest.mark.long
 async def test_without_the_memory_of_deliveries_a_repetition_counts_twice(product: Product) -> None:
     async with scenario(product, seed=SEED + 1, rate=60, tenants=1) as run:
         async with asyncio.TaskGroup() as group:

@@ -55,7 +55,7 @@ def raw_object(keys: tuple[str, ...], bind: Bindings) -> str:
         return "''"
     plain = _plain_prefix(keys)
     if len(plain) == len(keys):
-        return f"replaceOne(toJSONString(payload.^{_identifier(plain)}), '{{}}', '')"
+        return f"ifNull(nullIf(toJSONString(payload.^{_identifier(plain)}), '{{}}'), '')"
     raw = _walk(_subtree(plain, bind), keys[len(plain) :], bind)
     return f"if(startsWith({raw}, '{{'), {raw}, '')"
 
