@@ -89,7 +89,7 @@ async def test_an_insert_that_fails_without_rows_too_is_no_fault_of_the_rows(dat
 
 async def test_a_repetition_ends_its_predecessor(database: ClickHouse) -> None:
     """Both have the same token, and may come from two processes. The first one is not stored after the second one."""
-    await _store_slowly(database)
+    await _store_slowly(database, 2.5)
     first = asyncio.create_task(warehouse_on(database).insert(lines("m1"), "t"))
     async with asyncio.timeout(60):
         while not await _running(database):
@@ -103,7 +103,9 @@ async def test_a_repetition_ends_its_predecessor(database: ClickHouse) -> None:
 
 async def test_an_insert_that_takes_too_long_is_over_when_it_says_so(database: ClickHouse) -> None:
     """So that its halves never run at the same time as the whole."""
-    await _store_slowly(database)
+    await _store_slowly(database, 1)
+    # The server is given 6 seconds to confirm: they must not go by while the first connection for it opens.
+    await database.check()
     warehouse = ClickHouseWarehouse(clickhouse=database, faults=NO_FAULTS, timeout_s=0.5)
     with pytest.raises(InsertTooHeavy):
         await warehouse.insert(lines("m"), "t")
@@ -125,9 +127,9 @@ async def test_no_payload_makes_many_columns(database: ClickHouse) -> None:
     assert int(names.rows[0][0]) == 96 * 210
 
 
-async def _store_slowly(database: ClickHouse) -> None:
-    """Make every insert take 2.5 seconds."""
-    await database.command("ALTER TABLE events ADD CONSTRAINT slow CHECK sleep(2.5) = 0")
+async def _store_slowly(database: ClickHouse, seconds: float) -> None:
+    """Make every insert take so long. The server cannot interrupt it."""
+    await database.command(f"ALTER TABLE events ADD CONSTRAINT slow CHECK sleep({seconds}) = 0")
 
 
 async def _running(database: ClickHouse) -> bool:

@@ -94,7 +94,9 @@ async def shared_paths(clickhouse: ClickHouse, clickhouse_url: str) -> AsyncIter
     for table in ("events", "profile_seen", "profiles", "static_members"):
         await clickhouse.command(f"CREATE TABLE {name}.{table} AS {own}.{table}")
     await clickhouse.command(f"ALTER TABLE {name}.events MODIFY COLUMN payload JSON(max_dynamic_paths = 0)")
-    view = await clickhouse.query("SELECT as_select FROM system.tables WHERE name = 'profile_seen_from_events'")
+    view = await clickhouse.query(
+        "SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = 'profile_seen_from_events'"
+    )
     select = str(view.rows[0][0]).replace(f"{own}.", f"{name}.")
     await clickhouse.command(f"CREATE MATERIALIZED VIEW {name}.seen TO {name}.profile_seen AS {select}")
     client = ClickHouse(url=f"{clickhouse_url.rpartition('/')[0]}/{name}")
