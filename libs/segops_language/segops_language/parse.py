@@ -14,7 +14,7 @@ from segops_language.faults import InvalidDefinition, LanguageFault
 from segops_language.groups import Group
 from segops_language.operators import OPERATORS
 from segops_language.registry import KINDS
-from segops_language.values import MAX_INTEGER
+from segops_language.values.scalars import exceeds_integers
 
 MAX_LEVELS: Final = 8
 MAX_CONDITIONS: Final = 200
@@ -107,7 +107,7 @@ def _translate(details: ErrorDetails) -> InitErrorDetails:
     kind, context = details["type"], details.get("ctx", {})
     path = _without_tags(details["loc"])
     code, message = _words(kind, context, details["msg"])
-    if kind in ("int_type", "int_from_float") and _exceeds_integers(details["input"]):
+    if kind in ("int_type", "int_from_float") and exceeds_integers(details["input"]):
         code, message = _MESSAGES["int_parsing_size"]
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         path = (*path, str(context["discriminator"]).strip("'"))
@@ -117,11 +117,6 @@ def _translate(details: ErrorDetails) -> InitErrorDetails:
         path = path[:-1]
     # The input is omitted: it must not reach a message, a log or an answer.
     return InitErrorDetails(type=PydanticCustomError(code, _literal(message)), loc=path, input=None)
-
-
-def _exceeds_integers(value: object) -> bool:
-    """Return whether a number is a large integer: JSON parsers give doubles for integers beyond 64 bits."""
-    return isinstance(value, float) and abs(value) > MAX_INTEGER
 
 
 def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:

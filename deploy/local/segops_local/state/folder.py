@@ -113,10 +113,7 @@ class StateFolder:
 
 
 def _new_signing_key() -> str:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    # Imported here, because only the first start needs it.
+    from segops_common.security.tokens import new_private_key
 
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return pem.decode().strip()
+    return new_private_key().strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -75,11 +75,14 @@ class KeyIntrospection(_Message):
 PropertyKind = Literal["string", "number", "boolean", "array", "object"]
 
 
+MAX_KNOWN_USERS: Final = 1_000
+
+
 class KnownUsersRequest(_Message):
     """Asks how many of these users a tenant has events of."""
 
     tenant_id: int
-    user_ids: tuple[str, ...] = Field(max_length=1000)
+    user_ids: tuple[str, ...] = Field(max_length=MAX_KNOWN_USERS)
 
 
 class KnownUsers(_Message):

@@ -16,7 +16,7 @@ INVISIBLE: Final = (
 
 def is_blank(text: str) -> bool:
     """Return whether nothing of the text is visible."""
-    return not text.strip(INVISIBLE)
+    return not trimmed(text)
 
 
 def trimmed(text: str) -> str:

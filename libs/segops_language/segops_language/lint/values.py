@@ -21,6 +21,7 @@ from segops_language.values.json import shortened
 from segops_language.walk import conditions_in, filters_of
 
 MAX_TEXTS: Final = 20
+MAX_TEXT_CHARS: Final = 200
 MAX_PROPERTIES: Final = 50
 """The most properties of one definition that are compared with values."""
 _SIMILARITY: Final = 0.7
@@ -46,7 +47,7 @@ class ValueCounts(BaseModel):
     short_instants: int = 0
     """Strings that are instants without the form of RFC 3339: dates, times without a zone, epoch texts."""
     texts: tuple[str, ...] = ()
-    """Different strings, at most MAX_TEXTS of them; longer ones are cut."""
+    """Different strings, at most MAX_TEXTS of them, each cut to MAX_TEXT_CHARS."""
     has_all_texts: bool = True
 
 

@@ -14,6 +14,11 @@ from segops_language.values.texts import parse_text
 MAX_INTEGER: Final = 2**63 - 1
 
 
+def exceeds_integers(value: object) -> bool:
+    """Return whether a number is a large integer: JSON parsers give doubles for integers beyond 64 bits."""
+    return isinstance(value, float) and abs(value) > MAX_INTEGER
+
+
 def parse_number(value: object) -> int | float:
     """Return a finite JSON number; raises for a boolean. An integer beyond 64 bits becomes a double, as in events."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -7,6 +7,7 @@ from typing import Any
 
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.web.request.paths import path_of
+from segops_language.values.scalars import exceeds_integers
 
 MAX_FAULTS = 20
 
@@ -71,14 +72,9 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         keys.append(str(context["discriminator"]).strip("'"))
     code, detail = _wording(kind, context, str(error["msg"]))
-    if kind in ("int_type", "int_from_float") and _exceeds_integers(error.get("input")):
+    if kind in ("int_type", "int_from_float") and exceeds_integers(error.get("input")):
         code, detail = _WORDING["int_parsing_size"]
     return Fault(path_of(keys), code, detail)
-
-
-def _exceeds_integers(value: object) -> bool:
-    """Return whether a number is a large integer: the JSON parser gives doubles for integers beyond 64 bits."""
-    return isinstance(value, float) and abs(value) >= 2**63
 
 
 def _wording(kind: str, context: Mapping[str, Any], message: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
-from segops_language.lint.values import MAX_TEXTS, Property, ValueCounts
+from segops_language.lint.values import MAX_TEXT_CHARS, MAX_TEXTS, Property, ValueCounts
 from segops_language.values import path_keys
 from segops_language.values.instants import RFC3339_INSTANT
 from segops_membership.adapters.driver_errors import driver_errors
@@ -23,7 +23,6 @@ SAMPLE_EVENTS: Final = 2_000
 _SAMPLE: Final = f"LIMIT {SAMPLE_EVENTS}"
 _TIMEOUT_S: Final = 2.0
 _SETTINGS: Final[dict[str, str | int | float]] = {"max_execution_time": _TIMEOUT_S}
-MAX_TEXT_CHARS: Final = 200
 _RFC3339: Final = rf"^{RFC3339_INSTANT}\z"
 _NUMBERS: Final = ("Int", "UInt", "Float", "Decimal")
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from segops_common.contracts.http import ObservedEvents, PropertyKind
 from segops_language.events import Event
-from segops_language.lint.values import MAX_TEXTS, Property, ValueCounts
+from segops_language.lint.values import MAX_TEXT_CHARS, MAX_TEXTS, Property, ValueCounts
 from segops_language.values import path_keys
 from segops_language.values.instants import is_rfc3339
 from segops_language.values.json import instant, look_up, number
@@ -22,7 +22,6 @@ from segops_membership.ports.events import TooManyEvents
 
 MAX_EVENTS: Final = 100_000
 MAX_EVENT_TYPES: Final = 1_000
-MAX_TEXT_CHARS: Final = 200
 
 
 class MemoryProfileEvents:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fastapi import Request
 
+from segops_common.contracts.http import MAX_KNOWN_USERS
 from segops_common.core.problems import Fault, MalformedRequest, UnsupportedMedia
 from segops_common.core.profile_ids import profile_id_fault
 from segops_common.web.request.body import parse_json, read_body
@@ -20,7 +21,6 @@ from segops_segments.api.uploads.ndjson_list import NdjsonList
 
 _JSON: Final = "application/json"
 FIRST_IDS: Final = 3
-SAMPLE_IDS: Final = 1_000
 
 
 class Upload:
@@ -48,11 +48,11 @@ class Upload:
         """Yield the ids in portions. Raises ValidationFailed for at most 20 faults, and MalformedRequest."""
         if self._format is None:
             user_ids = _ids_of_json(parse_json(await read_body(self._request)))
-            self._first = user_ids[:SAMPLE_IDS]
+            self._first = user_ids[:MAX_KNOWN_USERS]
             yield user_ids
             return
         async for portion in self._streamed(self._format):
-            self._first += portion[: SAMPLE_IDS - len(self._first)]
+            self._first += portion[: MAX_KNOWN_USERS - len(self._first)]
             yield portion
 
     @property
