@@ -1,0 +1,6 @@
+import { Outlet } from '@tanstack/react-router';
+
+/** All pages. */
+export function Root() {
+  return <Outlet />;
+}

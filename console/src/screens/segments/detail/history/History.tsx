@@ -1,0 +1,58 @@
+import { UnstyledButton } from '@mantine/core';
+import { useState } from 'react';
+import type { SegmentDetail, VersionRead } from '@/api/types';
+import { QueryState } from '@/components/states';
+import { Time } from '@/components/Time';
+import { segment as words } from '@/strings/segment';
+import { useActor } from '../../useActor';
+import classes from './history.module.css';
+import { useVersions } from './queries';
+import { VersionView } from './VersionView';
+
+/** The versions at the left; at the right what one of them changed, and who it would move. */
+export function History({ segment }: { segment: SegmentDetail }) {
+  const { rows, query } = useVersions(segment.id, segment.version);
+  const [chosen, setChosen] = useState<number | null>(null);
+  const shown = rows.find(({ version }) => version === (chosen ?? rows[0]?.version));
+  return (
+    <QueryState query={query}>
+      {() => (
+        <div className={classes.history}>
+          <VersionList versions={rows} shown={shown?.version} current={segment.version} onChoose={setChosen} />
+          {shown && <VersionView key={shown.version} segment={segment} version={shown} />}
+        </div>
+      )}
+    </QueryState>
+  );
+}
+
+interface VersionListProps {
+  versions: readonly VersionRead[];
+  shown: number | undefined;
+  current: number;
+  onChoose: (version: number) => void;
+}
+
+function VersionList({ versions, shown, current, onChoose }: VersionListProps) {
+  const named = useActor();
+  return (
+    <nav className={classes.versions} aria-label={words.history.versions}>
+      {versions.map(({ version, created_at, created_by }) => (
+        <UnstyledButton
+          key={version}
+          className={classes.version}
+          aria-current={version === shown}
+          onClick={() => onChoose(version)}
+        >
+          <span>
+            {words.history.versionLabel(version)}
+            {version === current && <span className={classes.current}>{words.history.current}</span>}
+          </span>
+          <span className="dim small">
+            <Time at={created_at} /> {words.history.by(named(created_by))}
+          </span>
+        </UnstyledButton>
+      ))}
+    </nav>
+  );
+}

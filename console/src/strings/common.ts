@@ -1,0 +1,33 @@
+/** Words that many screens use. */
+export const common = {
+  product: 'SegOps',
+  retry: 'Try again',
+  cancel: 'Cancel',
+  close: 'Close',
+  save: 'Save',
+  copy: 'Copy',
+  copied: 'Copied',
+  loading: 'Loading',
+  loadMore: 'Loading more',
+  never: 'never',
+  none: '–',
+  requestId: (id: string) => `Request ${id}`,
+  utc: (time: string) => `${time} UTC`,
+  failedTitle: 'This could not be loaded',
+  noPermissionTitle: 'You do not have access to this',
+  noPermission: (role: string) =>
+    `Your role in this workspace is ${role}. Ask an admin of the workspace for a role that may see this.`,
+  noPageTitle: 'Page not found',
+  noPage: 'The console has no page at this address',
+  notFoundTitle: 'This does not exist',
+  notFound: 'It may have been deleted, or it belongs to a workspace that you are not a member of.',
+  crashedTitle: 'This part of the console has failed',
+  crashed: 'Nothing was lost on the server. Reload the page; if it fails again, pass these words to your operator.',
+  reload: 'Reload the page',
+  typeToConfirm: (name: string) => `Type ${name} to confirm`,
+  rows: (count: string) => `${count} rows`,
+  chart: {
+    time: 'Time',
+    empty: 'No data in this range yet',
+  },
+} as const;
