@@ -39,12 +39,19 @@ from segops_common.streams.log import Message, Position
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
+from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
+from segops_ingest.adapters.memory.rejections import MemoryRejectionLog
+from segops_ingest.adapters.memory.tenant_directory import MemoryTenantDirectory
 from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.api.schemas import Accepted, BatchCall
 from segops_ingest.app import api_app, collect_cycles_less_often
 from segops_ingest.domain.instants import warehouse_text
 from segops_ingest.ports.event_memory import FirstNote, Note
 from segops_ingest.service.accept_events import Ingest
+from segops_ingest.service.dead_letters import DeadLetterReplays
+from segops_ingest.service.rejections import Rejections
+from segops_ingest.service.sandbox import Sandbox
+from segops_ingest.service.use_cases import UseCases
 
 ROUNDS = 5
 SIZES: Mapping[int, Budget] = {1: at_most(1.6), 20: at_most(2.5), 100: at_most(4.2), 1000: at_most(4.2)}
@@ -103,10 +110,18 @@ def product() -> FastAPI:
         observer=IngestMetrics(metrics),
     )
 
+    directory = MemoryTenantDirectory()
+    use_cases = UseCases(
+        service,
+        Rejections(log=MemoryRejectionLog(clock=clock), directory=directory, ids=SystemIds(clock), clock=clock),
+        DeadLetterReplays(letters=MemoryDeadLetters(), ingest=service, clock=clock),
+        Sandbox(directory=directory, ingest=service),
+    )
+
     @asynccontextmanager
-    async def lifespan() -> AsyncIterator[Running[Ingest]]:
+    async def lifespan() -> AsyncIterator[Running[UseCases]]:
         async with authenticator() as key_checker:
-            yield Running(service, authenticator=key_checker)
+            yield Running(use_cases, authenticator=key_checker)
 
     return api_app(lifespan, metrics)
 

@@ -188,7 +188,7 @@ async def _edit(clickhouse: ClickHouse, engine: AsyncEngine) -> Ratio:
 
 async def _explained(clickhouse: ClickHouse, engine: AsyncEngine, users: int) -> Ratio:
     """Compare the 95th percentile of twenty explanations of six conditions with one empty query."""
-    use_case = explain_on(clickhouse, engine)
+    use_case = await explain_on(clickhouse, engine)
     names = (f"user-{number * 7919 % users}" for number in count())
 
     async def percentile_95() -> float:

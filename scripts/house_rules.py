@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.wording import refused_words
+from scripts.wording import nodes_of, refused_words
 
 MAX_MODULE_LINES = 400
 MAX_FOLDER_MODULES = 12
@@ -78,7 +78,7 @@ def module_size(module: Module) -> Iterator[tuple[int, str]]:
 
 def no_mock(module: Module) -> Iterator[tuple[int, str]]:
     """Nothing is patched: collaborators come in through constructors."""
-    for node in ast.walk(module.tree):
+    for node in nodes_of(module.tree):
         if _imports(node, "unittest.mock") or _imports(node, "mock"):
             yield node.lineno, "inject a collaborator; memory adapters pass the same contract suite"  # type: ignore[attr-defined]
         if isinstance(node, ast.arg) and node.arg in ("monkeypatch", "mocker"):
@@ -89,7 +89,7 @@ def environment_only_in_settings(module: Module) -> Iterator[tuple[int, str]]:
     """Only settings.py reads the environment."""
     if not _is_product(module.path) or module.path.name == "settings.py" or "segops_local" in module.path.parts:
         return
-    for node in ast.walk(module.tree):
+    for node in nodes_of(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and _is_name(node.value, "os"):
             yield node.lineno, "read it in settings.py and pass it in from bootstrap.py"
 
@@ -98,7 +98,7 @@ def settings_only_in_bootstrap(module: Module) -> Iterator[tuple[int, str]]:
     """Only bootstrap.py reads Settings."""
     if not _is_product(module.path) or module.path.name in ("bootstrap.py", "settings.py"):
         return
-    for node in ast.walk(module.tree):
+    for node in nodes_of(module.tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").endswith(".settings"):
             yield node.lineno, "let bootstrap.py read Settings and hand over what is needed"
 
@@ -107,7 +107,7 @@ def tenant_first(module: Module) -> Iterator[tuple[int, str]]:
     """Every port method on tenant data takes tenant_id first."""
     if not _is_product(module.path) or "ports" not in (module.path.stem, module.path.parent.name):
         return
-    for node in ast.walk(module.tree):
+    for node in nodes_of(module.tree):
         if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
             names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if a.arg != "self"]
             if "tenant_id" in names[1:]:
@@ -118,7 +118,7 @@ def no_jose_outside_tokens(module: Module) -> Iterator[tuple[int, str]]:
     """python-jose is wrapped by one module, so that another library can replace it."""
     if module.path.parts[-2:] == ("security", "tokens.py") or not _is_product(module.path):
         return
-    for node in ast.walk(module.tree):
+    for node in nodes_of(module.tree):
         if _imports(node, "jose"):
             yield node.lineno, "go through segops_common.security.tokens"  # type: ignore[attr-defined]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,22 @@ def merge(documents: list[Document]) -> Document:
         "tags": [],
     }
     for document in documents:
-        _unite(merged["paths"], document["paths"], "path")
+        for path, operations in document["paths"].items():
+            # Methods of one path may belong to two services: the gateway chooses by method.
+            _unite(merged["paths"].setdefault(path, {}), operations, f"operation of {path}")
         for kind, components in document.get("components", {}).items():
             _unite(merged["components"].setdefault(kind, {}), components, kind)
-        merged["tags"] += [tag for tag in document.get("tags", []) if tag not in merged["tags"]]
+        names = {tag["name"] for tag in merged["tags"]}
+        merged["tags"] += [tag for tag in document.get("tags", []) if tag["name"] not in names]
+    _require_unique_operation_ids(merged["paths"])
     return merged
+
+
+def _require_unique_operation_ids(paths: Document) -> None:
+    ids = Counter(operation["operationId"] for operations in paths.values() for operation in operations.values())
+    repeated = [name for name, count in ids.items() if count > 1]
+    if repeated:
+        raise ConflictError(f"operation ids must be unique: {repeated}")
 
 
 def _unite(into: Document, more: Document, kind: str) -> None:

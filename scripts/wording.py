@@ -10,6 +10,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,12 @@ EXEMPT: Final = ("scripts/wording.py", "tests/unit/house/", "docs/decisions/", "
 """What spells the words in order to refuse or to explain them, and records of the past."""
 
 
+@lru_cache(maxsize=1)
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return all nodes of a module. Every rule looks at them, and the walk takes longer than the rules."""
+    return tuple(ast.walk(tree))
+
+
 def refused_words(path: Path, text: str, tree: ast.Module | None = None) -> Iterator[tuple[int, str]]:
     """Yield the lines of a Python module or a Markdown document that use a refused word, with advice.
 
@@ -73,7 +80,7 @@ def refused_words(path: Path, text: str, tree: ast.Module | None = None) -> Iter
                 yield from _in_prose(token.string, token.start[0])
     tree = tree or ast.parse(text)
     fields = _model_fields(tree)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if node not in fields:
             yield from _in_name(node)
 
@@ -83,7 +90,7 @@ _PATTERN: Final = re.compile("|".join(PHRASES), re.IGNORECASE)
 
 def _model_fields(tree: ast.Module) -> set[ast.expr]:
     """Return the targets of annotated fields in classes that have a base class."""
-    models = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.bases)
+    models = (node for node in nodes_of(tree) if isinstance(node, ast.ClassDef) and node.bases)
     return {field.target for model in models for field in model.body if isinstance(field, ast.AnnAssign)}
 
 

@@ -14,10 +14,11 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_local.engines import KafkaEngine, ValkeyEngine
 from segops_local.engines.kafka_jars import missing_programs
 from segops_local.processes.server import Server
-from segops_testkit.fork_server import ForkServer, fork_server
 from tests.node import ROOT
 from tests.runtimes import Runtimes, installed, lacking
 from tests.shared.client import RunningStack, Shared
+from tests.shared.figures import pytest_terminal_summary
+from tests.shared.fork_server import ForkServer, fork_server
 from tests.shared.plugin import (
     SHARED,
     pytest_collection_finish,
@@ -44,6 +45,7 @@ __all__ = [
     "pytest_runtest_protocol",
     "pytest_runtest_teardown",
     "pytest_sessionfinish",
+    "pytest_terminal_summary",
     "pytest_testnodedown",
     "pytest_unconfigure",
     "pytest_xdist_make_scheduler",

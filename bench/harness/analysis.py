@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_common.contracts.topics import EVENTS
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.stores.clickhouse import ClickHouse
@@ -16,6 +16,7 @@ from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfi
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
@@ -24,6 +25,7 @@ from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.previews import Previews
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.profile_loader import ProfileLoader
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.static_lists import StaticListVersions
 from segops_membership.service.tenant_lease import LeaseHolder
@@ -62,11 +64,14 @@ async def previews_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Previews:
     )
 
 
-def explain_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Explain:
-    """Return the use case that explains memberships."""
-    return Explain(
-        definitions=PostgresSegmentDefinitions(engine=engine),
+async def explain_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Explain:
+    """Return the use case that explains memberships, with an empty event log."""
+    clock = SystemClock()
+    log = MemoryEventLog(clock=clock)
+    await log.ensure_topics([EVENTS, EVENT_IMPORTS])
+    loader = ProfileLoader(
+        stored=ClickHouseProfileEvents(clickhouse=clickhouse),
+        unstored=LogUnstoredEvents(log=log),
         lists=StoredStaticLists(clickhouse=clickhouse, engine=engine),
-        events=ClickHouseProfileEvents(clickhouse=clickhouse),
-        clock=SystemClock(),
     )
+    return Explain(definitions=PostgresSegmentDefinitions(engine=engine), profiles=loader, clock=clock)

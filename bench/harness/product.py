@@ -20,7 +20,7 @@ async def running() -> AsyncIterator[tuple[LocalStack, Account]]:
         stack = LocalStack(state)
         await stack.start()
         try:
-            yield stack, await first_account(stack.url, stack.state)
+            yield stack, await first_account(stack.url, stack.state, postgres_url=stack.engine("postgres").url)
         finally:
             await stack.stop()
 

@@ -15,9 +15,23 @@ is_311() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] !
 find_python() {
     for candidate in "${PYTHON:-}" python3.11 python3 \
         /usr/local/bin/python3.11 /opt/homebrew/bin/python3.11 "${HOME:-/}"/.local/bin/python3.11 \
+        .segops-cache/python/cpython-3.11*/bin/python3.11 \
         "${HOME:-/}"/.pyenv/versions/3.11*/bin/python3.11 "${HOME:-/}"/.local/share/uv/python/cpython-3.11*/bin/python3.11; do
         if [ -n "$candidate" ] && is_311 "$candidate"; then
             printf '%s' "$candidate"
+            return
+        fi
+    done
+}
+
+# Any Python 3 with pip can install uv, which fetches a Python 3.11 into the cache.
+fetch_python() {
+    for any in "${PYTHON:-}" python3 python3.13 python3.12 python3.10 python3.9; do
+        if [ -n "$any" ] && "$any" -m pip --version >/dev/null 2>&1; then
+            say "This machine has no Python 3.11: fetching one into .segops-cache with uv"
+            "$any" -m pip install -q --disable-pip-version-check --target .segops-cache/uv --upgrade \
+                --require-hashes -r requirements/bootstrap.lock >/dev/null 2>&1 &&
+                .segops-cache/uv/bin/uv python install -q --system-certs --no-bin --install-dir .segops-cache/python 3.11 >&2
             return
         fi
     done
@@ -45,6 +59,10 @@ fi
 say "Setting up SegOps in .venv; this happens once and takes about a minute."
 if ! .venv/bin/python -c '' 2>/dev/null; then
     python=$(find_python)
+    if [ -z "$python" ]; then
+        fetch_python || true
+        python=$(find_python)
+    fi
     [ -n "$python" ] || fail "SegOps needs Python 3.11 with its venv module: install python3.11 (Debian: python3.11-venv) or name one with PYTHON=/path/to/python3.11."
     say "[1/4] Creating the environment with $python"
     "$python" -m venv --clear .venv || fail "The environment could not be created: see the lines above."

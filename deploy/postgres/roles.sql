@@ -18,7 +18,8 @@ BEGIN
         'segops_auth_auditor',         -- lists the tenants whose audit logs are verified
         'segops_segments_relay',       -- sends the messages of the outbox, and deletes those that were sent
         'segops_segments_scheduler',   -- finds the tenants with hourly segments that are due
-        'segops_segments_sweeper'      -- finds runs that were silent for too long
+        'segops_segments_sweeper',     -- finds runs that were silent for too long
+        'segops_membership_exports'    -- takes exports that wait, and removes expired ones
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I', name);
@@ -34,6 +35,7 @@ END $$;
 -- Without INHERIT: a service has the rights of such a role only in a transaction that acts as it.
 GRANT segops_auth_keys, segops_auth_memberships, segops_auth_invites, segops_auth_auditor TO segops_auth;
 GRANT segops_segments_relay, segops_segments_scheduler, segops_segments_sweeper TO segops_segments;
+GRANT segops_membership_exports TO segops_membership;
 
 DO $$
 DECLARE
@@ -55,5 +57,18 @@ BEGIN
         FROM pg_catalog.pg_proc WHERE pronamespace::regnamespace::text IN ('auth', 'segments', 'membership')
     LOOP
         EXECUTE command;
+    END LOOP;
+END $$;
+
+-- The time limits of a service's statements and of transactions that wait for their client. A service asks for the same when
+-- it connects. A pooler shares connections and cannot pass that on, so the roles have them too.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['segops_auth', 'segops_segments', 'segops_membership'] LOOP
+        EXECUTE format('ALTER ROLE %I SET statement_timeout = ''5s''', name);
+        EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''10s''', name);
+        EXECUTE format('ALTER ROLE %I SET timezone = ''UTC''', name);
     END LOOP;
 END $$;

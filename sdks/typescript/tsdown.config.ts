@@ -1,11 +1,11 @@
 import { defineConfig } from 'tsdown';
 
-const shared = { outDir: 'dist', target: 'es2022', platform: 'neutral', fixedExtension: true } as const;
+const shared = { outDir: 'dist', target: 'es2022', platform: 'neutral', fixedExtension: true, hash: false } as const;
 
 export default defineConfig([
   {
     ...shared,
-    entry: ['src/index.ts', 'src/node.ts', 'src/react.ts', 'src/membership.ts', 'src/testing.ts'],
+    entry: ['src/index.ts', 'src/node.ts', 'src/react.ts', 'src/membership.ts', 'src/server.ts', 'src/testing.ts'],
     format: ['esm', 'cjs'],
     dts: true,
   },

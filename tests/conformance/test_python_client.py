@@ -9,27 +9,27 @@ import time
 
 import pytest
 
-from segops import AsyncSegOps, LookupFailed, Options, Report, Result, SegOps
+from segops_client import AsyncSegOpsClient, LookupFailed, Options, Report, Result, SegOpsClient
 from tests.conformance.running import Faults
 
 KEY = "sk_live_very-secret"
-PATIENT = Options(request_timeout_s=120.0, flush_interval_s=120.0)
+PATIENT = Options(timeout=120.0, flush_interval=120.0)
 NOWHERE = "http://127.0.0.1:9"
 
 ENDS_WITHOUT_SHUTDOWN = """
-import sys, segops
-client = segops.SegOps(api_url=sys.argv[1], api_key="sk_live_x")
+import sys, segops_client
+client = segops_client.SegOpsClient(api_url=sys.argv[1], api_key="sk_live_x")
 client.track(user_id="u", event_type="tested", payload={"n": 1})
 """
 FORKS = """
-import os, sys, segops
-options = segops.Options(flush_interval_s=120.0)
-client = segops.SegOps(api_url=sys.argv[1], api_key="sk_live_x", options=options)
+import os, sys, segops_client
+options = segops_client.Options(flush_interval=120.0)
+client = segops_client.SegOpsClient(api_url=sys.argv[1], api_key="sk_live_x", options=options)
 client.track(user_id="u", event_type="tested", payload={"n": 1})
 child = os.fork()
 client.track(user_id="u", event_type="tested", payload={"n": 2 if child else 3})
 result = client.shutdown(60)
-assert result == segops.Result(sent=2 if child else 1, dropped=0), result
+assert result == segops_client.Result(sent=2 if child else 1, dropped=0), result
 if child:
     assert os.waitpid(child, 0)[1] == 0
 """
@@ -57,14 +57,18 @@ class Run:
         assert await asyncio.wait_for(process.wait(), 120) == 0
 
 
-def track(client: SegOps | AsyncSegOps, n: int) -> None:
+def track(client: SegOpsClient | AsyncSegOpsClient, n: int) -> None:
     client.track(user_id="u", event_type="tested", payload={"n": n})
 
 
 async def test_shutdown_keeps_its_time_when_nobody_answers(faults: Faults) -> None:
     reports: list[Report] = []
-    threads = SegOps(api_url=Run(faults, "never_answers").url, api_key=KEY, options=PATIENT, on_error=reports.append)
-    tasks = AsyncSegOps(api_url=Run(faults, "never_answers").url, api_key=KEY, options=PATIENT, on_error=reports.append)
+    threads = SegOpsClient(
+        api_url=Run(faults, "never_answers").url, api_key=KEY, options=PATIENT, on_error=reports.append
+    )
+    tasks = AsyncSegOpsClient(
+        api_url=Run(faults, "never_answers").url, api_key=KEY, options=PATIENT, on_error=reports.append
+    )
     for client in (threads, tasks):
         for n in range(21):
             track(client, n)
@@ -93,10 +97,10 @@ async def test_a_forked_child_sends_its_own_events_only(faults: Faults) -> None:
 
 async def test_flushes_at_once_share_one(faults: Faults) -> None:
     threads, tasks = Run(faults), Run(faults)
-    client = SegOps(api_url=threads.url, api_key=KEY, options=PATIENT)
+    client = SegOpsClient(api_url=threads.url, api_key=KEY, options=PATIENT)
     track(client, 1)
     assert await asyncio.gather(*(asyncio.to_thread(client.flush, 60) for _ in range(4))) == [True] * 4
-    async with AsyncSegOps(api_url=tasks.url, api_key=KEY, options=PATIENT) as other:
+    async with AsyncSegOpsClient(api_url=tasks.url, api_key=KEY, options=PATIENT) as other:
         track(other, 1)
         assert await asyncio.gather(*(other.flush(60) for _ in range(8))) == [True] * 8
         assert not other.stats().queued
@@ -109,14 +113,16 @@ async def test_a_callback_that_raises_stops_nothing(faults: Faults) -> None:
         raise RuntimeError(report.code)
 
     run = Run(faults)
-    client = SegOps(api_url=run.url, api_key=KEY, on_error=fail)
+    client = SegOpsClient(api_url=run.url, api_key=KEY, on_error=fail)
     client.track(event_type="by nobody")
     track(client, 1)
     assert await asyncio.to_thread(client.shutdown, 60) == Result(sent=1, dropped=1)
 
 
 async def test_a_callback_may_call_the_client(faults: Faults) -> None:
-    client = SegOps(api_url=Run(faults).url, api_key=KEY, on_error=lambda _: dropped.append(client.stats().dropped))
+    client = SegOpsClient(
+        api_url=Run(faults).url, api_key=KEY, on_error=lambda _: dropped.append(client.stats().dropped)
+    )
     dropped: list[int] = []
     client.track(event_type="by nobody")
     assert dropped == [1]
@@ -125,7 +131,7 @@ async def test_a_callback_may_call_the_client(faults: Faults) -> None:
 
 async def test_who_opts_out_is_not_sent(faults: Faults) -> None:
     run = Run(faults)
-    client = SegOps(api_url=run.url, api_key=KEY, options=PATIENT)
+    client = SegOpsClient(api_url=run.url, api_key=KEY, options=PATIENT)
     track(client, 1)
     client.opt_out()
     track(client, 2)
@@ -138,27 +144,57 @@ async def test_who_opts_out_is_not_sent(faults: Faults) -> None:
 async def test_the_key_is_nowhere_to_be_read(faults: Faults, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     reports: list[Report] = []
-    client = SegOps(api_url=NOWHERE, api_key=KEY, on_error=reports.append)
+    client = SegOpsClient(api_url=NOWHERE, api_key=KEY, on_error=reports.append)
     track(client, 1)
     await asyncio.to_thread(client.shutdown, 0.2)
-    asynchronous = AsyncSegOps(api_url=NOWHERE, api_key=KEY)
+    asynchronous = AsyncSegOpsClient(api_url=NOWHERE, api_key=KEY)
     with pytest.raises(LookupFailed) as error:
-        await asyncio.to_thread(SegOps(api_url=NOWHERE, api_key=KEY).segments, "u")
+        await asyncio.to_thread(SegOpsClient(api_url=NOWHERE, api_key=KEY).segments, "u")
     await asynchronous.shutdown()
     said = f"{client!r}{asynchronous!r}{reports}{error.value!r}{caplog.text}"
-    assert [report.code for report in reports] == ["shutdown"]
+    assert [report.code for report in reports] == ["unreachable", "shutdown"]
     assert "very-secret" not in said
 
 
-@pytest.mark.parametrize(("url", "key"), [("", KEY), ("ftp://x", KEY), ("/path", KEY), (NOWHERE, ""), (NOWHERE, "a\n")])
-def test_an_address_or_key_that_is_none_is_refused_at_once(url: str, key: str) -> None:
-    for client in (SegOps, AsyncSegOps):
-        with pytest.raises(ValueError, match="api_"):
-            client(api_url=url, api_key=key)
+@pytest.mark.parametrize(
+    ("url", "detail"),
+    [
+        ("", "must begin with https://"),
+        ("segops.example.com", "must begin with https://"),
+        ("ftp://segops.example.com", "must begin with https://"),
+        ("https://", "must name a host"),
+        ("https://segops.example.com/api", "must end before /api"),
+        ("https://segops.example.com/api/ingestion/track/", "must end before /api"),
+        ("https://segops.example.com?x=1", "must not contain"),
+        ("https://user:secret@segops.example.com", "must not contain"),
+        ("https://segops.example.com:port", "must be an address"),
+    ],
+)
+def test_a_wrong_address_is_refused_at_once(url: str, detail: str) -> None:
+    for client in (SegOpsClient, AsyncSegOpsClient):
+        with pytest.raises(ValueError, match=f"^api_url {detail}") as error:
+            client(url, KEY)
+        assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "detail"),
+    [
+        ("", "must not be empty"),
+        ("sk_live_very-secret\n", "must consist of"),
+        ("sk_live very-secret", "must consist of"),
+        ("Bearer-very-secret", "must begin with sk_ or pk_"),
+    ],
+)
+def test_a_wrong_key_is_refused_at_once(key: str, detail: str) -> None:
+    for client in (SegOpsClient, AsyncSegOpsClient):
+        with pytest.raises(ValueError, match=f"^api_key {detail}") as error:
+            client(NOWHERE, key)
+        assert "very-secret" not in str(error.value)
 
 
 async def test_a_lookup_says_why_it_failed(faults: Faults) -> None:
-    client = AsyncSegOps(api_url=Run(faults).url, api_key=KEY)
+    client = AsyncSegOpsClient(api_url=Run(faults).url, api_key=KEY)
     with pytest.raises(LookupFailed) as error:
         await client.segments("u")
     assert error.value.status == 404

@@ -82,12 +82,25 @@ _CHAINS: dict[str, tuple[tuple[str, int], ...]] = {
     "three in order": (("step_a", -70_000), ("step_b", -40_000), ("step_c", -10_000)),
     "three, a millisecond late": (("step_a", -70_001), ("step_b", -40_000), ("step_c", -10_000)),
     "three, two at once": (("step_a", -70_000), ("step_b", -10_000), ("step_c", -10_000)),
+    "another between": (("step_a", -30_000), ("view", -20_000), ("step_b", -10_000)),
+    "another between, and begun again": (
+        ("step_a", -30_000),
+        ("view", -20_000),
+        ("step_a", -15_000),
+        ("step_b", -10_000),
+    ),
+    "others around": (("view", -40_000), ("step_a", -30_000), ("step_b", -10_000), ("view", -5_000)),
+    "a page between": (("step_a", -30_000), ("$page", -20_000), ("step_b", -10_000)),
+    "two pages between": (("step_a", -30_000), ("$page", -25_000), ("$page", -20_000), ("step_b", -10_000)),
+    "a page and another between": (("step_a", -30_000), ("$page", -20_000), ("view", -15_000), ("step_b", -10_000)),
 }
 
 _AT_ONCE: dict[str, tuple[tuple[str, int, str, int], ...]] = {
     "by position": (("step_a", -10_000, "M", 300), ("step_b", -10_000, "m", 7)),
     "by id": (("step_a", -10_000, "z", 0), ("step_b", -10_000, "Z", 0)),
     "by type": (("step_a", -10_000, "m", 0), ("step_b", -10_000, "m", 0)),
+    "another by id": (("step_a", -10_000, "a", 0), ("view", -10_000, "b", 0), ("step_b", -10_000, "c", 0)),
+    "another before by id": (("step_a", -10_000, "b", 0), ("view", -10_000, "a", 0), ("step_b", -10_000, "c", 0)),
     "too late": (("step_a", -90_000, "m", 0), ("step_a", -10_000, "z", 0), ("step_b", -10_000, "Z", 0)),
 }
 
@@ -255,5 +268,11 @@ DEFINITIONS: tuple[list[dict[str, Any]], ...] = (
         *(_held(operator, "10s", "neq", "silver") for operator in ("gte", "lt")),
         _sequence("step_a", "step_a", "step_a"),
         _sequence("step_a", "step_*", "step_c"),
+        _sequence("step_a", "step_b", strict=True),
+        _sequence("step_a", "step_b", within="20s", strict=True),
+        _sequence("step_a", "step_b", where=[{"property": "n", "operator": "eq", "value": 1}], strict=True),
+        _sequence("step_a", "step_b", "step_c", strict=True),
+        _sequence("step_a", "$page", "step_b", strict=True),
+        _sequence("step_a", "step_a", window={"last": "25s"}, strict=True),
     ],
 )

@@ -336,9 +336,17 @@ SQL_MUTANTS = (
     Mutant(
         "an event is two steps",
         sequence,
-        "arrayPushFront(arrayPopBack(arrayFill(start -> start > 0, {starts})), 0)",
-        "arrayFill(start -> start > 0, {starts})",
+        "arrayPushFront(arrayPopBack({_carried(predicate, starts, steps)}), 0)",
+        "{_carried(predicate, starts, steps)}",
     ),
+    Mutant("strict sequences as any", sequence, "if not predicate.strict:", "if True:"),
+    Mutant("strict sequences without a second statement", sequence, '"0" if predicate.strict else ', ""),
+    Mutant("strict sequences only where a time is shared", sequence, "{_is_chain(predicate, column, bind)} OR ", ""),
+    Mutant(
+        "only events of steps break a sequence", sequence, 'matches.append(f"({pattern_sql(_TRACKED, bind)})")', "..."
+    ),
+    Mutant("reserved events break a sequence", sequence, "start > 0 OR bitTest(step, {len(predicate.steps)})", "1"),
+    Mutant("only first steps break a sequence", sequence, "bitTest(step, {len(predicate.steps)})", "bitTest(step, 0)"),
     Mutant("position ignored by the order of events", sql_selections, " * 65536 + position", ""),
     Mutant("event type ignored by the order of events", sql_selections, ", '\\\\0', event_type", ""),
     Mutant(

@@ -34,7 +34,9 @@ def sequence_condition(
         for event in chosen
     ]
     span_s = abs(chosen[-1].timestamp_ms - chosen[0].timestamp_ms) // 1000
-    return {"type": "event_sequence", "steps": steps, "within": f"{max(0, span_s + random.choice((-1, 0, 0, 1)))}s"}
+    within = f"{max(0, span_s + random.choice((-1, 0, 0, 1)))}s"
+    strict = {"strict": True} if random.random() < 0.35 else {}
+    return {"type": "event_sequence", "steps": steps, "within": within, **strict}
 
 
 def _busy(random: Random, events: Sequence[Event]) -> list[Event]:

@@ -13,7 +13,12 @@ CONDITIONS: dict[str, Json] = {
     "event_aggregate": {**EVENT, "property": "price", "function": "sum", "operator": "between", "value": [1, 2.5]},
     "event_time": {**EVENT, "occurrence": "first", "operator": "before", "value": "2026-01-01T00:00:00Z"},
     "event_match": {**EVENT, "occurrence": "last", "has": FILTERS, "negate": True},
-    "event_sequence": {"steps": [EVENT, {**EVENT, "where": FILTERS}], "within": "1h", "window": {"from": "-7d"}},
+    "event_sequence": {
+        "steps": [EVENT, {**EVENT, "where": FILTERS}],
+        "within": "1h",
+        "window": {"from": "-7d"},
+        "strict": True,
+    },
     "event_regularity": {**EVENT, "period": "1w", "of": 8, "at_least": 3},
     "user_property": {"property": "plan", "operator": "matches", "value": "^pro"},
     "segment": {"segment_id": 1},

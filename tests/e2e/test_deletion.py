@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
-
-from tests.e2e.people import memberships, send, sign_up
+from tests.e2e.people import memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 VISITED = {
@@ -15,8 +13,8 @@ VISITED = {
 }
 
 
-async def test_a_deleted_segment_leaves_the_lookups(either_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=either_stack.url, timeout=20) as client:
+async def test_a_deleted_segment_leaves_the_lookups(valkey_stack: RunningStack) -> None:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         await send(client, key, "track", {"user_id": "user-123", "event_type": "page_viewed"})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
-
-from tests.e2e.people import send, sign_up
+from tests.e2e.people import patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 USERS = 40
@@ -44,7 +42,7 @@ def calls(user: int, currency: str) -> list[dict[str, Any]]:
 
 
 async def test_calls_keep_their_order_and_the_first_content_stands(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=30) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         batch = [call for user in range(USERS) for call in calls(user, "eur")]

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from segops_common.contracts.topics import MEMBERSHIP_CHANGES
@@ -17,7 +16,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.streams.open import open_event_log
 from segops_local.engines import ValkeyEngine
 from segops_local.supervisor.local_stack import LocalStack
-from tests.e2e.people import memberships, send, sign_up
+from tests.e2e.people import memberships, patient_client, send, sign_up
 
 DEFINITION = {
     "logic": "AND",
@@ -50,7 +49,7 @@ def membership_of(segment: dict[str, Any]) -> tuple[bool, str | None]:
 
 @pytest.mark.long
 async def test_a_run_while_the_sink_is_frozen_is_incomplete_and_repeated(stack: LocalStack) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:
+    async with patient_client(stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         segment = await person.new_segment("logged in", DEFINITION)
@@ -64,16 +63,20 @@ async def test_a_run_while_the_sink_is_frozen_is_incomplete_and_repeated(stack: 
         assert run["behind"]["positions"] == 1
         assert run["behind"]["seconds"] > 0
         preview = {"tenant": person.tenant, "definition": DEFINITION}
-        assert (await person.ask("POST", "/api/segments/membership/preview/", 200, preview))["incomplete"] is True
+        assert (await person.ask("POST", "/api/segments/preview/", 200, preview))["incomplete"] is True
         path = f"/api/segments/{segment}/"
         assert membership_of(await person.ask("GET", path, 200)) == (True, "run-incomplete")
         assert await changes(stack) == []
+        now = await client.get(
+            "/api/segments/membership/?user_id=ada&now=true", headers={"Authorization": f"ApiKey {key}"}
+        )
+        assert (now.json()["segment_ids"], now.json()["stale"]) == ([segment], False)
 
         os.kill(sink.pid, signal.SIGCONT)
         async with asyncio.timeout(60):
             while membership_of(await person.ask("GET", path, 200)) != (False, None):
                 await asyncio.sleep(0.2)
-        repeated, first = (await person.ask("GET", f"{path}runs/", 200))["items"]
+        repeated, first = (await person.ask("GET", f"{path}runs/", 200))["results"]
         assert (repeated["requested_by"], repeated["incomplete"], repeated["size"]) == ("catch-up", False, 1)
         assert first["run_id"] == run["run_id"]
         assert (await memberships(client, key, "ada"))["segment_ids"] == [segment]

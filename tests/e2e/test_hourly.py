@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-import httpx
-
-from tests.e2e.people import memberships, send, sign_up
+from tests.e2e.people import memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 
 async def test_an_hourly_segment_has_members_by_itself(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         await send(client, key, "track", {"user_id": "user-123", "event_type": "page_viewed"})
@@ -28,5 +26,5 @@ async def test_an_hourly_segment_has_members_by_itself(valkey_stack: RunningStac
         async with asyncio.timeout(60):
             while (await memberships(client, key, "user-123"))["segment_ids"] != [segment]:
                 await asyncio.sleep(0.1)
-        (run,) = (await person.ask("GET", f"/api/segments/{segment}/runs/", 200))["items"]
+        (run,) = (await person.ask("GET", f"/api/segments/{segment}/runs/", 200))["results"]
         assert (run["requested_by"], run["size"]) == ("schedule", 1)

@@ -10,9 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
-from tests.e2e.people import memberships, send, sign_up
+from tests.e2e.people import memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "import.md"
@@ -67,7 +65,7 @@ async def run_script(folder: Path, url: str, key: str, events: list[dict[str, An
 
 
 async def test_old_customers_are_not_new_ones(valkey_stack: RunningStack, tmp_path: Path) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=30) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
@@ -78,7 +76,7 @@ async def test_old_customers_are_not_new_ones(valkey_stack: RunningStack, tmp_pa
 
         undated = PURCHASE | {"user_id": "old", "message_id": "undated"}
         output = await run_script(tmp_path, valkey_stack.url, key, [*history("old"), undated])
-        assert output.splitlines() == [f"line {MONTHS + 1}: timestamp: must be present", f"{MONTHS + 1} lines sent"]
+        assert output.splitlines() == [f"line {MONTHS + 1}: timestamp must be present", f"{MONTHS + 1} lines sent"]
         run = await person.compute(segment)
         assert (run["size"], run["exited"], run["behind"]) == (1, 1, None)
         assert (await memberships(client, key, "old"))["segment_ids"] == []

@@ -16,13 +16,34 @@ from tests.e2e.routes import Operation, operations, role_without
 from tests.shared.client import RunningStack
 
 SECRET_SCOPES = KEY_SCOPES[KeyKind.SECRET]
-OPEN = {"signUp", "createToken", "refreshToken", "revokeToken", "getJwks", "acceptInvite"}
+OPEN = {
+    "signUp",
+    "createToken",
+    "refreshToken",
+    "revokeToken",
+    "getJwks",
+    "acceptInvite",
+    "lookUpInvite",
+    "checkSlug",
+    "getConfig",
+    "requestPasswordReset",
+    "resetPassword",
+    "verifyEmail",
+}
 """Operations without a credential. The auth service's own tests cover them."""
 
 ALL = [operation for operation in operations() if operation.id not in OPEN]
 BEARER = [operation for operation in ALL if "bearerAuth" in operation.schemes]
 KEYED = [operation for operation in ALL if "apiKeyAuth" in operation.schemes]
-NAMES_NO_TENANT = {"getMe", "changePassword", "createTenant", "revokeAllTokens"}
+NAMES_NO_TENANT = {
+    "getMe",
+    "changePassword",
+    "createTenant",
+    "revokeAllTokens",
+    "listSessions",
+    "revokeOtherSessions",
+    "resendVerification",
+}
 """Operations on the caller only: they take no tenant."""
 STATELESS = {"describeDefinition"}
 """Operations whose response depends on the request only, not on stored data."""
@@ -33,8 +54,8 @@ def by_id(operation: Operation) -> str:
 
 
 @pytest.fixture(scope="module")
-async def client(either_stack: RunningStack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=either_stack.url, timeout=20) as client:
+async def client(valkey_stack: RunningStack) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
         yield client
 
 
@@ -69,15 +90,20 @@ async def objects(victim: Person, canary: str) -> dict[str, Any]:
     invite = await victim.ask(
         "POST", f"/api/auth/tenants/{victim.tenant}/invites/", 201, {"email": f"{canary}@example.com", "role": "viewer"}
     )
+    export = await victim.ask("POST", f"/api/segments/{segment}/export/", 202, {"format": "csv"})
     return {
         "tenant": victim.tenant,
         "tenant_id": victim.tenant,
+        "export_id": export["export_id"],
+        "timeout": 1,
         "segment_id": segment,
         "version": 1,
         "run_id": run["run_id"],
         "key_id": key["id"],
         "user_id": me["id"],
         "invite_id": invite["id"],
+        "letter_id": "0" * 32,
+        "session_id": (await victim.ask("GET", "/api/auth/sessions/", 200))["results"][0]["id"],
     }
 
 
@@ -140,7 +166,7 @@ def test_the_open_routes_are_the_known_ones() -> None:
 
 
 def test_every_other_route_names_its_scope_or_concerns_the_caller_alone() -> None:
-    any_role = {"getTenant", "listMembers", "removeMember"}
+    any_role = {"getTenant", "listMembers", "removeMember", "endSession"}
     assert {operation.id for operation in ALL if operation.scope is None} == NAMES_NO_TENANT | any_role
 
 

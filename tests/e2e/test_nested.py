@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
-
-from tests.e2e.people import memberships, send, sign_up
+from tests.e2e.people import memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 
@@ -19,7 +17,7 @@ def did(event_type: str) -> dict[str, Any]:
 
 
 async def test_a_segment_of_a_segment_follows_its_definition(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         for user, event_type in (("reads", "page_viewed"), ("buys", "purchase")):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.e2e.people import Person, memberships, sign_up
+from tests.e2e.people import Person, memberships, patient_client, sign_up
 from tests.shared.client import RunningStack
 
 PAGE = "https://shop.example.com"
@@ -22,7 +22,7 @@ BOUGHT = {
 
 @pytest.fixture
 async def client(valkey_stack: RunningStack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
+    async with patient_client(valkey_stack.url) as client:
         yield client
 
 
@@ -52,7 +52,7 @@ async def test_events_of_a_page_that_is_left_reach_a_segment(client: httpx.Async
     await ada.compute(segment)
     assert (await memberships(client, secret["key"], "user-2"))["segment_ids"] == [segment]
     listed = await ada.ask("GET", f"/api/auth/api-keys/?tenant={ada.tenant}", 200)
-    assert [key["allowed_origins"] for key in listed["items"]] == [[PAGE], []]
+    assert [key["allowed_origins"] for key in listed["results"]] == [[PAGE], []]
 
 
 async def test_a_page_asks_before_it_sends_and_its_origin_decides(client: httpx.AsyncClient, ada: Person) -> None:

@@ -12,14 +12,13 @@ import httpx
 import pytest
 
 from tests.e2e.commands import Answer, curl_commands, localise, run_curl
-from tests.e2e.people import PASSWORD, Person, memberships, send, sign_up
+from tests.e2e.people import PASSWORD, Person, memberships, patient_client, send, sign_up
 from tests.e2e.typescript import compiled, run_until_sigterm
 from tests.shared.client import RunningStack
 from tests.typescript_sdk import TypescriptSdk
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = Path(__file__).parent / "data" / "quickstart-of-record.txt"
-WITH_AND_WITHOUT_SLASH = pytest.mark.parametrize("slash", [True, False], ids=["slash", "no-slash"])
 
 
 @pytest.fixture
@@ -29,8 +28,14 @@ def url(either_stack: RunningStack) -> str:
 
 
 @pytest.fixture
+def slash(request: pytest.FixtureRequest, either_stack: RunningStack) -> bool:
+    """Return whether paths end in a slash: they do on one event log, and do not on the other."""
+    return bool(request.node.callspec.params["either_stack"] == "valkey_stack")
+
+
+@pytest.fixture
 async def client(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with patient_client(url) as client:
         yield client
 
 
@@ -85,7 +90,6 @@ async def cached(reader: Reader, check: str) -> Answer:
     return answers[-1]
 
 
-@WITH_AND_WITHOUT_SLASH
 async def test_the_quickstart_of_record(url: str, client: httpx.AsyncClient, slash: bool) -> None:
     commands = iter(curl_commands(RECORD.read_text()))
     person = await sign_up(client)
@@ -116,15 +120,13 @@ async def test_the_quickstart_of_record(url: str, client: httpx.AsyncClient, sla
     assert list(commands) == []
 
 
-@WITH_AND_WITHOUT_SLASH
-@pytest.mark.parametrize("document", ["docs/quickstart.md", "README.md"])
-async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, document: str, slash: bool) -> None:
+async def test_our_quickstart(url: str, client: httpx.AsyncClient, slash: bool) -> None:
     signup, token, key, track, identify, create, define, compute, runs, together, preview, check = curl_commands(
-        (ROOT / document).read_text()
+        (ROOT / "docs/quickstart.md").read_text()
     )
     name = f"acme-{secrets.token_hex(6)}"
     reader = Reader(url, slash)
-    reader.replace = {"you@example.com": f"{name}@example.com", "yourpassword": PASSWORD, '"acme"': f'"{name}"'}
+    reader.replace = {"you@example.com": f"{name}@example.com", '"acme"': f'"{name}"'}
 
     signed_up = await reader.run(signup)
     assert signed_up.status == 201
@@ -139,12 +141,16 @@ async def test_a_quickstart_of_ours(url: str, client: httpx.AsyncClient, documen
     reader.replace["/segments/42/"] = f"/segments/{segment}/"
     assert (await reader.run(define)).status == 200
     await ends(person, segment, await reader.run(compute))
-    assert (await reader.run(runs)).body["items"][0]["status"] == "succeeded"
+    assert (await reader.run(runs)).body["results"][0]["status"] == "succeeded"
     shared = await reader.run(together)
     assert (shared.status, [run["segment_ids"] for run in shared.body["runs"]]) == (202, [[segment]])
     await person.run_succeeds(segment, shared.body["runs"][0]["run_id"])
     previewed = await reader.run(preview)
-    assert (previewed.status, previewed.body["count"], previewed.body["sample"]) == (200, 1, ["user-123"])
+    assert (previewed.status, previewed.body["matched_users"], previewed.body["sample_user_ids"]) == (
+        200,
+        1,
+        ["user-123"],
+    )
     expected = {"user_id": "user-123", "segment_ids": [segment]}
     assert (await reader.run(check)).body == expected | {"cached": False}
     assert (await cached(reader, check)).body == expected | {"cached": True}
@@ -158,7 +164,7 @@ async def test_the_typescript_of_a_quickstart(
 ) -> None:
     """It compiles as it is written, and its events reach a segment."""
     program = compiled(typescript_sdk, document, valkey_stack.url, tmp_path)
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         await run_until_sigterm(typescript_sdk, program, {"SEGOPS_API_KEY": key})

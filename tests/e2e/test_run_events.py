@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 
-import httpx
-
-from tests.e2e.people import sign_up
+from tests.e2e.people import patient_client, sign_up
 from tests.shared.client import RunningStack
 
 
 async def test_events_of_a_run_pass_the_gateway_as_they_happen(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client, "follower")
         segment = await person.new_segment("followed")
         queued = await person.ask("POST", f"/api/segments/{segment}/compute/", 202)

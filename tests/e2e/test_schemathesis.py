@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.definitions import CONDITIONS
-from tests.e2e.fuzzing import Service, for_fuzzing, fuzz, load, schemathesis
+from tests.e2e.fuzzing import WHOLE_GRAMMAR, Service, for_fuzzing, fuzz, load, schemathesis
 from tests.shared.client import RunningStack
 
 PROBLEM = json.dumps(
@@ -30,6 +30,12 @@ PROBLEM = json.dumps(
 @pytest.mark.parametrize("service", ["segments", "membership", "auth", "ingest"])
 async def test_no_5xx_and_nothing_undocumented(valkey_stack: RunningStack, tmp_path: Path, service: Service) -> None:
     await fuzz(valkey_stack, service, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("service", ["segments", "membership"])
+async def test_every_variant_of_a_definition(valkey_stack: RunningStack, tmp_path: Path, service: Service) -> None:
+    await fuzz(valkey_stack, service, tmp_path, examples=20, whole_grammar=True)
 
 
 @pytest.mark.parametrize("service", ["segments", "membership"])
@@ -58,28 +64,36 @@ def long_id(body: Any) -> bool:
     return any(isinstance(user, str) and len(user) >= 256 for user in body.get("add", []))
 
 
+SERVER_ERROR = ("500 Internal Server Error", "Server error: 1")
 FAULTS = [
-    ("segments", "describeDefinition", step_with_filter, "500 Internal Server Error", "Server error: 1"),
-    ("segments", "createSegment", big_sample, "500 Internal Server Error", "Server error: 1"),
+    ("segments", "createSegment", big_sample, *SERVER_ERROR),
     ("segments", "changeMembers", long_id, "418 I'm a teapot", "Undocumented status code: 1"),
-    ("membership", "planDefinition", big_sample, "500 Internal Server Error", "Server error: 1"),
-    ("membership", "showSql", step_with_filter, "500 Internal Server Error", "Server error: 1"),
+]
+FAULTS_OF_LONG_RUNS = [
+    ("segments", "describeDefinition", step_with_filter, *SERVER_ERROR),
+    ("membership", "planDefinition", big_sample, *SERVER_ERROR),
+    ("membership", "showSql", step_with_filter, *SERVER_ERROR),
 ]
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "is_hit", "answer", "finding"), FAULTS, ids=[name for _, name, *_ in FAULTS]
+    ("service", "operation", "is_hit", "answer", "finding"),
+    [
+        *(pytest.param(*fault, id=fault[1]) for fault in FAULTS),
+        *(pytest.param(*fault, id=fault[1], marks=pytest.mark.long) for fault in FAULTS_OF_LONG_RUNS),
+    ],
 )
 async def test_a_planted_fault_is_found(
     tmp_path: Path, service: Service, operation: str, is_hit: Callable[[Any], bool], answer: str, finding: str
 ) -> None:
     async with refusing(is_hit, answer) as url:
         status, output = await schemathesis(
-            for_fuzzing(load(service)),
+            for_fuzzing(load(service), WHOLE_GRAMMAR),
             url,
             tmp_path,
             "Bearer x",
             f"--include-operation-id={operation}",
+            "--max-examples=20",
             "--max-failures=1",
         )
     assert status == 1, output
@@ -89,7 +103,12 @@ async def test_a_planted_fault_is_found(
 async def test_without_a_fault_nothing_is_found(tmp_path: Path) -> None:
     async with refusing(lambda _: False, "") as url:
         status, output = await schemathesis(
-            for_fuzzing(load("segments")), url, tmp_path, "Bearer x", "--include-operation-id=changeMembers"
+            for_fuzzing(load("segments")),
+            url,
+            tmp_path,
+            "Bearer x",
+            "--include-operation-id=changeMembers",
+            "--max-examples=20",
         )
     assert status == 0, output
 

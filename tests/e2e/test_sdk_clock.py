@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import httpx
-
-from tests.e2e.people import sign_up
+from tests.e2e.people import patient_client, sign_up
 from tests.e2e.typescript import project, run_until_sigterm
 from tests.shared.client import RunningStack
 from tests.typescript_sdk import TypescriptSdk
@@ -42,7 +40,7 @@ async def test_events_of_a_clock_that_is_ahead_count_at_once(
 ) -> None:
     program = project(tmp_path) / "program.mjs"
     program.write_text(_PROGRAM)
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as http:
+    async with patient_client(valkey_stack.url) as http:
         person = await sign_up(http)
         key = (await person.new_key())["key"]
         await run_until_sigterm(typescript_sdk, program, {"SEGOPS_API_KEY": key, "SEGOPS_URL": valkey_stack.url})

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
-
 from tests.conformance.running import said_by
-from tests.e2e.people import sign_up
+from tests.e2e.people import patient_client, sign_up
 from tests.runtimes import Runtimes
 from tests.shared.client import RunningStack
 
@@ -16,7 +14,7 @@ SENT = 30
 
 
 async def test_events_of_a_page_reach_a_segment(valkey_stack: RunningStack, runtimes: Runtimes) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as http:
+    async with patient_client(valkey_stack.url) as http:
         person = await sign_up(http)
 
         async def outcome(origin: str) -> dict[str, Any]:

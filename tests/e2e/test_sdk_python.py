@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
-
-from segops import AsyncSegOps, Result
-from tests.e2e.people import sign_up
+from segops_client import AsyncSegOpsClient, Result
+from tests.e2e.people import patient_client, sign_up
 from tests.shared.client import RunningStack
 
 VISITED = {
@@ -20,9 +18,9 @@ VISITED = {
 
 
 async def test_events_reach_a_segment(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as http:
+    async with patient_client(valkey_stack.url) as http:
         person = await sign_up(http)
-        client = AsyncSegOps(api_url=valkey_stack.url + "/", api_key=(await person.new_key())["key"])
+        client = AsyncSegOpsClient(api_url=valkey_stack.url + "/", api_key=(await person.new_key())["key"])
         client.track(user_id="user-123", event_type="page_viewed", payload={"path": "/pricing"})
         client.identify(user_id="user-123", traits={"email": "user@example.com", "plan": "starter"})
         client.page(user_id="user-123", name="Pricing")

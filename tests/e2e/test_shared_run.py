@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-import httpx
-
-from tests.e2e.people import memberships, send, sign_up
+from tests.e2e.people import memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 SEGMENTS: Final = 40
@@ -22,7 +20,7 @@ def at_least(count: int) -> dict[str, Any]:
 
 
 async def test_all_segments_are_computed_by_one_request(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         for user in range(1, USERS + 1):

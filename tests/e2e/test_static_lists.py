@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.e2e.people import Person, memberships, send, sign_up
+from tests.e2e.people import Person, memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 IDS = 20_000
@@ -38,8 +38,8 @@ async def _is_in(client: httpx.AsyncClient, key: str, user_id: str, segments: li
             await asyncio.sleep(0.1)
 
 
-async def test_a_list_is_uploaded_replaced_and_changed(either_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=either_stack.url, timeout=60) as client:
+async def test_a_list_is_uploaded_replaced_and_changed(valkey_stack: RunningStack) -> None:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         await send(client, key, "track", {"user_id": "partner-7", "event_type": "page_viewed"})
@@ -54,7 +54,7 @@ async def test_a_list_is_uploaded_replaced_and_changed(either_stack: RunningStac
         for user_id, segments in (("partner-7", [segment]), (f"partner-{IDS - 1}", [segment]), ("partner-x", [])):
             await _is_in(client, key, user_id, segments)
 
-        _abort_upload(either_stack.url, path, person.token)
+        _abort_upload(valkey_stack.url, path, person.token)
         queued = await _upload(person, path, _lines(10, IDS + 10))
         assert queued["version"] == 3
         run = await person.run_succeeds(segment, queued["run_id"])
@@ -78,7 +78,7 @@ async def test_a_list_is_uploaded_replaced_and_changed(either_stack: RunningStac
 
 
 async def test_an_answer_says_how_many_users_are_known(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         await send(client, key, "track", {"user_id": "partner-7", "event_type": "page_viewed"})
@@ -96,7 +96,7 @@ async def test_a_million_ids_pass_in_bounded_memory(valkey_stack: RunningStack) 
 
     They repeat few users: a million entering users would be reported one by one, which slows other tests down.
     """
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as client:
+    async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         body = {"name": "Everybody", "tenant": person.tenant, "segment_type": "static"}
         segment = (await person.ask("POST", "/api/segments/", 201, body))["id"]

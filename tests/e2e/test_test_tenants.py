@@ -5,9 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-import httpx
-
-from tests.e2e.people import memberships, send, sign_up
+from tests.e2e.people import memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 VISITED = {
@@ -17,7 +15,7 @@ VISITED = {
 
 
 async def test_what_tests_send_is_counted_among_tests_only(valkey_stack: RunningStack) -> None:
-    async with httpx.AsyncClient(base_url=valkey_stack.url, timeout=20) as client:
+    async with patient_client(valkey_stack.url) as client:
         live = await sign_up(client)
         wish = {"name": "Tests", "slug": f"tests-{secrets.token_hex(6)}", "is_test": True}
         test = replace(live, tenant=(await live.ask("POST", "/api/auth/tenants/", 201, wish))["id"])

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,8 @@ class StackProcess:
     pid: int
     folder: Path
     log: Path
+    settings: Mapping[str, str]
+    """Its environment. A fork has one of its own, which /proc does not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,20 @@ class RunningStack:
     def process(self, name: str) -> StackProcess:
         """A service's process such as `ingest.sink`, or `gateway`."""
         reply = self.shared.ask(do="process", name=self.name, process=name)
-        return StackProcess(reply["pid"], Path(reply["folder"]), Path(reply["log"]))
+        return StackProcess(reply["pid"], Path(reply["folder"]), Path(reply["log"]), reply["settings"])
+
+    def engine(self, name: str) -> str:
+        """The address of `postgres` or `clickhouse`, for the owner of its tables."""
+        return str(self.shared.ask(do="engine", name=self.name, process=name)["url"])
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Kill a process, and keep it down meanwhile. Other tests must not use the stack at the same time."""
+        self.shared.ask(do="end_process", name=self.name, process=name)
+        try:
+            yield
+        finally:
+            self.shared.ask(do="begin_process", name=self.name, process=name)
 
 
 @dataclass(frozen=True, slots=True)

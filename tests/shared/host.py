@@ -65,6 +65,12 @@ class Host:
             return await self._start(name)
         if do == "process":
             return cast("Product", resource).process(process)
+        if do == "engine":
+            return cast("Product", resource).engine(process)
+        if do == "end_process":
+            return cast("Product", resource).end_process(process)
+        if do == "begin_process":
+            return await cast("Product", resource).begin_process(process)
         self._uses[name] += 1
         if self._uses[name] == uses:
             await self._stop(name)

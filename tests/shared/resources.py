@@ -58,7 +58,21 @@ class Product:
 
     def process(self, name: str) -> Reply:
         server = self._stack.process(name)
-        return {"pid": server.pid, "folder": str(server.state_dir), "log": str(server.log)}
+        settings = server.command(server.port).environment
+        return {"pid": server.pid, "folder": str(server.state_dir), "log": str(server.log), "settings": dict(settings)}
+
+    def engine(self, name: str) -> Reply:
+        return {"url": self._stack.engine(name).url}
+
+    def end_process(self, name: str) -> Reply:
+        """Kill a process. It stays down."""
+        self._stack.process(name).kill(stay_down=True)
+        return {}
+
+    async def begin_process(self, name: str) -> Reply:
+        """Start it again; return when it answers."""
+        await self._stack.process(name).start()
+        return {}
 
 
 Resource = Engine | Product

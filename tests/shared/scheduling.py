@@ -2,7 +2,7 @@
 
 A file shares migrated databases and modules of fixtures. The files in `SEPARATE` share nothing between their tests and
 take long, so each of their tests goes to the next free worker. Tiers are marked here too: `fast` needs no engine, no Node
-packages and no linter, `sdk` needs the JavaScript runtimes.
+packages and no linter, `sdk` needs the JavaScript runtimes, `console` a browser, `ops` builds images.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LONGEST_FIRST: Final = (
 
 NEEDS_NOTHING: Final = frozenset(ROOT / "tests" / folder for folder in FAST)
 """Folders whose tests start no engine, but for those with a fixture of `NOT_FAST`."""
-NOT_FAST: Final = frozenset({"shared", "engines_folder", "typescript_sdk"})
+NOT_FAST: Final = frozenset({"shared", "engines_folder", "typescript_sdk", "console", "kubectl"})
 RUNS_LINTERS: Final = ("tests/unit/house/", "test_half_made_")
 """`make check` runs the same linters, on the project itself."""
 
@@ -64,6 +64,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("fast")
         if "runtimes" in fixtures:
             item.add_marker("sdk")
+        if item.nodeid.startswith("tests/console/"):
+            item.add_marker("console")
+        if item.nodeid.startswith("tests/ops/"):
+            item.add_marker("ops")
     items.sort(key=_rank)
 
 

@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from segops_local.cli.run import run
 from segops_local.cli.terminal import print_error, say
 from segops_local.errors import LocalError
 from segops_local.state.folder import StateFolder
 from segops_local.state.ports import HOST
+from segops_local.supervisor.topology import EventLogKind
 
 
 def main() -> int:
@@ -23,7 +25,8 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    asyncio.run(run(state_dir=arguments.state, port=arguments.port, event_log="kafka" if arguments.kafka else "valkey"))
+    event_log: EventLogKind = "kafka" if arguments.kafka else "valkey"
+    asyncio.run(run(state_dir=arguments.state, port=arguments.port, event_log=event_log, builds=arguments.build))
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -45,11 +48,25 @@ def _reset(arguments: argparse.Namespace) -> None:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses wrong arguments in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print_error(message)
+        sys.exit(2)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m segops_local", description=__doc__)
+    parser = _Parser(prog="python -m segops_local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     running = commands.add_parser("run", help="start everything and run until Ctrl-C")
     running.add_argument("--kafka", action="store_true", help="keep the event log in Apache Kafka")
+    running.add_argument(
+        "--no-build",
+        dest="build",
+        action="store_false",
+        help="serve the console and the SDKs as they were built before",
+    )
     running.set_defaults(command=_run)
     demo = commands.add_parser("demo", help="create a tenant on the running stack and fill it with generated events")
     demo.set_defaults(command=_demo)
@@ -65,10 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 65_536:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 65535, not {text}")
-    return port
+    if not (text.isascii() and text.isdigit()) or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"must be a number between 0 and 65535, not {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, PrivateAttr, Tag
 from pydantic.config import JsonDict
 from typing_extensions import TypeAliasType
 
+from segops_language.documented import Origins
+from segops_language.faults import LanguageFault, format_path, split_path
 from segops_language.model import Items, LanguageModel, Negate
 from segops_language.registry import Condition
 
@@ -56,3 +60,21 @@ class Group(LanguageModel):
     logic: Literal["AND", "OR"]
     conditions: Annotated[Items[Node], Field(description="Conditions and groups, at most 8 levels deep.")]
     negate: Negate = False
+    _origins: Origins | None = PrivateAttr(default=None)
+
+    def with_origins(self, origins: Origins) -> Group:
+        """Return the same definition, which knows where its parts were sent."""
+        copy = self.model_copy()
+        copy._origins = origins
+        return copy
+
+    def sent_path(self, path: str) -> str:
+        """Return the path that a part of the definition had when it was sent; `path` begins at the definition."""
+        if self._origins is None:
+            return path
+        root, keys = split_path(path)
+        return format_path(root, self._origins.sent(keys))
+
+    def sent_faults(self, faults: Iterable[LanguageFault]) -> tuple[LanguageFault, ...]:
+        """Return the faults with the paths that their parts had when they were sent, each once."""
+        return tuple(dict.fromkeys(replace(fault, path=self.sent_path(fault.path)) for fault in faults))

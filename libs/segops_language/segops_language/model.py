@@ -54,14 +54,10 @@ Optional = Annotated[
 Items = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
 """A JSON array, kept as a tuple so that models stay hashable."""
 
-Negate = Annotated[
-    bool,
-    Field(
-        exclude_if=_absent,
-        description="Whether to complement the node over the universe. Default: false.",
-        json_schema_extra=without_default,
-    ),
-]
+Flag = Annotated[bool, Field(exclude_if=_absent, json_schema_extra=without_default)]
+"""A boolean that is omitted when it is false."""
+
+Negate = Annotated[Flag, Field(description="Whether to complement the node over the universe. Default: false.")]
 
 
 def fault_at(field: str, code: str, message: str) -> ValidationError:

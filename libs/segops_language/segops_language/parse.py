@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from segops_language.faults import InvalidDefinition, LanguageFault
+from segops_language.documented import Origins, rewrite
+from segops_language.faults import InvalidDefinition, Keys, LanguageFault, format_path
 from segops_language.groups import Group
 from segops_language.operators import OPERATORS
 from segops_language.registry import KINDS
@@ -57,20 +59,31 @@ def _as_fault(details: ErrorDetails, at: str) -> LanguageFault:
     return LanguageFault(path=format_path(at, details["loc"]), code=details["type"], detail=details["msg"])
 
 
-def format_path(root: str, keys: tuple[int | str, ...]) -> str:
-    """Return a path as `root.conditions[2].value`."""
-    return root + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-
-
 def _read(value: object, handler: ValidatorFunctionWrapHandler) -> Group:
-    """Check the limits before any recursive validation, and translate the errors of the models."""
+    """Check the limits before any recursive validation, rewrite documented names, and translate errors of the models."""
     _check_limits(value)
+    rewritten = rewrite(value)
+    _check_limits(rewritten.document)
     try:
-        group: Group = handler(value)
+        group: Group = handler(rewritten.document)
     except ValidationError as error:
-        faults = [_translate(details) for details in error.errors(include_url=False)[:MAX_FAULTS]]
+        faults = _faults(error.errors(include_url=False), rewritten.origins)
         raise ValidationError.from_exception_data("definition", faults, hide_input=True) from None
-    return group
+    return group.with_origins(rewritten.origins) if rewritten.origins.by_keys else group
+
+
+def _faults(errors: Iterable[ErrorDetails], origins: Origins) -> list[InitErrorDetails]:
+    """Return the first faults, each once: a condition may have been rewritten into several."""
+    faults: dict[tuple[Keys, str], InitErrorDetails] = {}
+    for details in islice(errors, 2 * MAX_FAULTS):
+        keys, code, message = _translate(details)
+        refusal, sent = origins.refusal(keys), origins.sent(keys)
+        if refusal is not None:
+            code, message = refusal.code, refusal.detail
+        # The input is omitted: it must not reach a message, a log or an answer.
+        fault = InitErrorDetails(type=PydanticCustomError(code, _literal(message)), loc=sent, input=None)
+        faults.setdefault((sent, code), fault)
+    return list(faults.values())[:MAX_FAULTS]
 
 
 def _check_limits(root: object) -> None:
@@ -103,7 +116,8 @@ def _is_condition(node: object) -> bool:
     return "type" in node if isinstance(node, dict) else hasattr(node, "type")
 
 
-def _translate(details: ErrorDetails) -> InitErrorDetails:
+def _translate(details: ErrorDetails) -> tuple[Keys, str, str]:
+    """Return the path without tags, the code and the message of an error."""
     kind, context = details["type"], details.get("ctx", {})
     path = _without_tags(details["loc"])
     code, message = _words(kind, context, details["msg"])
@@ -115,8 +129,7 @@ def _translate(details: ErrorDetails) -> InitErrorDetails:
             code, message = _MESSAGES["missing"]
     if kind == "extra_forbidden" and not _PLAIN_KEY.fullmatch(str(path[-1])):
         path = path[:-1]
-    # The input is omitted: it must not reach a message, a log or an answer.
-    return InitErrorDetails(type=PydanticCustomError(code, _literal(message)), loc=path, input=None)
+    return path, code, message
 
 
 def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
@@ -137,7 +150,7 @@ def _literal(message: str) -> str:
     return message.replace("{", "(").replace("}", ")")
 
 
-def _without_tags(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _without_tags(path: Keys) -> Keys:
     """Remove the tags of unions, which pydantic adds to the path and the document does not have."""
     kept: list[int | str] = []
     skip = 0
@@ -150,7 +163,7 @@ def _without_tags(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple(kept)
 
 
-def _tags_after(kept: list[int | str], rest: tuple[int | str, ...]) -> int:
+def _tags_after(kept: list[int | str], rest: Keys) -> int:
     """Return how many tags follow: of the window, the filter, or the node that the path has reached."""
     if kept[-1] == "window":
         return 1

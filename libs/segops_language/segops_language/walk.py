@@ -50,9 +50,9 @@ def conditions_in(definition: Group) -> Iterator[tuple[str, Condition]]:
 
 
 def segments_in(definition: Group) -> list[tuple[str, int]]:
-    """Return the segments that a definition refers to itself, each time with the path of its id."""
+    """Return the segments that a definition refers to itself, each time with the path of its id as it was sent."""
     return [
-        (f"{path}.segment_id", node.segment_id)
+        (definition.sent_path(f"{path}.segment_id"), node.segment_id)
         for path, node in conditions_in(definition)
         if isinstance(node, SegmentMembership)
     ]
@@ -91,7 +91,7 @@ def event_types_of(condition: Condition) -> tuple[str, ...]:
     types = [
         part.event_type for part in parts_of(condition, "") if isinstance(part.model, EventSelector | PropertyTest)
     ]
-    return tuple(dict.fromkeys(types))
+    return tuple(dict.fromkeys([*types, *kind_of(condition).other_events(condition)]))
 
 
 @dataclass(frozen=True, slots=True)

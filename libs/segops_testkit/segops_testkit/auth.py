@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from segops_common.security.credentials import split_authorization
-from segops_common.security.introspect import invalid_credential
+from segops_common.security.credentials import invalid_credential, split_authorization
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
 
@@ -17,8 +16,12 @@ class FakeAuthenticator:
         self._principals: dict[tuple[str, str], Principal] = {}
 
     def add_user(self, token: str, user_id: int, roles: Mapping[int, Role]) -> UserPrincipal:
-        """Make `Bearer <token>` this user. A second call with the same token replaces the first."""
-        user = UserPrincipal(user_id=user_id, roles=dict(roles))
+        """Make `Bearer <token>` this user. A second call with the same token replaces the first.
+
+        The slug of tenant 7 is `tenant-7`, for users and keys.
+        """
+        slugs = {tenant_id: f"tenant-{tenant_id}" for tenant_id in roles}
+        user = UserPrincipal(user_id=user_id, roles=dict(roles), known_slugs=slugs)
         self._principals["bearer", token] = user
         return user
 
@@ -39,6 +42,7 @@ class FakeAuthenticator:
             scopes=frozenset(scopes),
             kind=kind,
             allowed_origins=frozenset(origins),
+            tenant_slug=f"tenant-{tenant_id}",
         )
         self._principals["apikey", key] = principal
         return principal

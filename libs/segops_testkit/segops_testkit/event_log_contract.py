@@ -45,10 +45,11 @@ from segops_testkit.event_log_tools import (
     read,
     running,
 )
+from segops_testkit.follow_contract import FollowContract
 from segops_testkit.polling import forever, until
 
 
-class EventLogContract:
+class EventLogContract(FollowContract):
     """Appending, reading, groups and the loop; a subclass names its adapter and gives the fixture `harness`."""
 
     adapter: ClassVar[type[EventLog]]

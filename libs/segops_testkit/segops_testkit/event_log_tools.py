@@ -33,7 +33,8 @@ from segops_common.streams.loop.dead_letter_topic import (
     DeadLetterTopic,
 )
 
-REFUSAL_S = 5.5
+REFUSAL_S = 20.0
+"""Four times the deadline of an append, for slow machines. The own time-out of aiokafka is 40 s."""
 CLOSE_S = 7.0
 
 
@@ -53,6 +54,10 @@ class LogHarness(Protocol):
 
     def reunite(self, log: EventLog) -> None:
         """Unblock the client."""
+        ...
+
+    async def trim(self, topic: Topic, partition: int, before: int) -> None:
+        """Drop the records before an offset, as the engine does when they are old."""
         ...
 
     async def kill_engine(self) -> None:

@@ -1,8 +1,9 @@
-"""A TCP proxy between a client and an engine that can freeze, or drop a response."""
+"""A TCP proxy between a client and an engine that can freeze, drop a response, or end TLS."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -21,13 +22,16 @@ async def read_some(reader: asyncio.StreamReader) -> bytes:
 
 
 class TcpProxy:
-    """Forwards connections to one local port."""
+    """Forwards connections to one local port. With `tls`, clients reach it by TLS."""
 
-    def __init__(self, *, target_port: int, read_answer: ReadAnswer = read_some) -> None:
+    def __init__(
+        self, *, target_port: int, read_answer: ReadAnswer = read_some, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.cuts = 0
         """The number of dropped responses."""
         self._target_port = target_port
         self._read_answer = read_answer
+        self._tls = tls
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._marker: bytes | None = None
@@ -43,7 +47,7 @@ class TcpProxy:
 
     async def start(self) -> None:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
 
     async def stop(self) -> None:
         """Close every connection."""

@@ -7,12 +7,12 @@ import json
 import sys
 from dataclasses import asdict
 
-from segops import AsyncSegOps, Options, Report, Result, SegOps
-from segops.calls import Calls
+from segops_client import AsyncSegOpsClient, Options, Report, Result, SegOpsClient
+from segops_client.calls import Calls
 
 KEY = "sk_live_conformance"
 # A time-out of more than a busy machine takes for an answer.
-QUICK = Options(retry_base_s=0.02, retry_max_s=0.2, request_timeout_s=3.0)
+QUICK = Options(retry_base=0.02, retry_max=0.2, timeout=3.0)
 BUDGET_S = 60.0
 
 
@@ -24,14 +24,14 @@ def send(client: Calls, number: int) -> None:
 
 def in_threads(api_url: str, number: int, reports: list[Report]) -> Result:
     """By the client for threads."""
-    client = SegOps(api_url=api_url, api_key=KEY, options=QUICK, on_error=reports.append)
+    client = SegOpsClient(api_url=api_url, api_key=KEY, options=QUICK, on_error=reports.append)
     send(client, number)
     return client.shutdown(BUDGET_S)
 
 
 async def in_asyncio(api_url: str, number: int, reports: list[Report]) -> Result:
     """By the client for asyncio."""
-    client = AsyncSegOps(api_url=api_url, api_key=KEY, options=QUICK, on_error=reports.append)
+    client = AsyncSegOpsClient(api_url=api_url, api_key=KEY, options=QUICK, on_error=reports.append)
     send(client, number)
     return await client.shutdown(BUDGET_S)
 

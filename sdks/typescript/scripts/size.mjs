@@ -16,7 +16,7 @@ const sizeOf = async (code) => {
       },
     ],
   });
-  const { output } = await bundle.generate({ format: 'esm', minify: true });
+  const { output } = await bundle.generate({ format: 'esm', minify: true, chunkFileNames: '[name].js' });
   return gzipSync(output[0].code, { level: 9 }).length;
 };
 

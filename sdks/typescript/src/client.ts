@@ -1,4 +1,4 @@
-import { type Answer, createTransport, refusalAt, retryAfter } from './transport.ts';
+import { type Answer, refusalAt, retryAfter } from './transport.ts';
 import type { Client, Common, ErrorCode, KeyValueStorage, Options, SegOpsError, WireEvent } from './types.ts';
 import { attempt, type Item, iso, itemOf, uuid } from './util.ts';
 
@@ -24,6 +24,7 @@ type Call = Common &
 
 export const createClient = (options: Options): Client => {
   const {
+    apiUrl,
     apiKey,
     flushAt = 20,
     flushIntervalMs = 5e3,
@@ -36,12 +37,14 @@ export const createClient = (options: Options): Client => {
     onError,
     beforeSend,
     waitUntil,
+    getUser,
   } = options;
-  const { post, stopGzip } = createTransport(options);
+  if (!/^https?:..\w(?!.*\/api\b)[^?#]*$/.test(apiUrl) || !/^[ps]k_[^\s"]+$/.test(apiKey))
+    throw Error('SegOps: apiUrl must be https://host, apiKey pk_… or sk_…');
   const page = globalThis.window?.document;
-  const isInert = page && /^sk_/.test(apiKey);
+  const isInert = page && apiKey[0] === 's';
   /** Prefix of the storage's entries: clients with different keys share nothing. */
-  const name = `segops:${`${apiKey}`.slice(-8)}`;
+  const name = `segops:${apiKey.slice(-8)}`;
   let { storage } = options;
   let memory: Memory = {};
   let context: object | undefined;
@@ -124,7 +127,8 @@ export const createClient = (options: Options): Client => {
     for (const item of queue) {
       // One more byte for the comma.
       maxBytes -= item.bytes + 1;
-      if (count && (count >= maxEvents || maxBytes < 0)) break;
+      // A session is of one user.
+      if (count && (count >= maxEvents || maxBytes < 0 || (getUser && item.who !== (queue[0] as Item).who))) break;
       count++;
       if (item.at) {
         if (!(next > item.at && next < item.at + 6e4)) next = item.at;
@@ -191,6 +195,7 @@ export const createClient = (options: Options): Client => {
         const result = beforeSend ? beforeSend(event) : event;
         if (!result) return;
         const item = itemOf(JSON.stringify(result), at);
+        item.who = result.user_id ?? result.anonymous_id;
         if (closing) drop(item, 'closed');
         else if (item.bytes > MAX_EVENT_BYTES) drop(item, 'event_too_large');
         else push(item);
@@ -210,6 +215,23 @@ export const createClient = (options: Options): Client => {
     };
 
   // --- sending
+
+  /** Sends a batch. Without a signal, as the last request of a page: without a preflight, outliving the page. */
+  const post = async (items: Item[], signal?: AbortSignal) => {
+    const url = `${apiUrl.replace(/\/+$/, '')}/api/ingestion/batch/`;
+    const init = {
+      method: 'POST',
+      headers: signal
+        ? { 'content-type': 'application/json', authorization: `ApiKey ${apiKey}` }
+        : { 'content-type': 'text/plain' },
+      body: `${signal ? '{' : `{"api_key":"${apiKey}",`}"batch":[${items.map((item) => item.text)}],"sent_at":"${iso(Date.now())}"}`,
+      keepalive: !signal,
+      signal: signal as AbortSignal,
+    };
+    return getUser || !page
+      ? (await import('./lazy.ts')).send(options, url, init)
+      : (options.fetch ?? fetch)(url, init);
+  };
 
   const wake = () => {
     timer = undefined;
@@ -253,17 +275,17 @@ export const createClient = (options: Options): Client => {
       settle(batch, response, answer);
       failures = 0;
       limit = Math.min(limit + 1, MAX_BATCH_EVENTS);
-    } else if (status === 400 || status === 413 || status === 422) {
+    } else if (/400|413|422/.test(status as Answer)) {
       // The batch is too large, or one of its events is bad.
       if (!settle(batch, response as Response, answer) && !(limit = batch.length >> 1)) {
         drop(batch[0] as Item, 'refused', status, answer?.detail);
         remove(batch);
         limit = MAX_BATCH_EVENTS;
       }
-    } else if (status === 401 || status === 403) {
+    } else if (/40[13]/.test(status as Answer)) {
       blocked = true;
       report({ code: 'unauthorized', status, detail: answer?.detail });
-    } else if (!(status === 415 && stopGzip())) {
+    } else {
       // The batch may be stored, and times are part of an event's identity.
       retryMs = Math.max(retryMs || 0, Math.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** failures++));
       report({ code: 'retry', status, retryMs });
@@ -392,6 +414,7 @@ export const createClient = (options: Options): Client => {
     track: on('track') as Client['track'],
     identify: on('identify') as Client['identify'],
     page: on('page') as Client['page'],
+    trackPageView: on('page') as Client['page'],
     group: on('group') as Client['group'],
     alias: on('alias') as Client['alias'],
     setContext: (more) => {

@@ -6,10 +6,8 @@ export type * from './types.ts';
 /** Sends events to SegOps. `new SegOpsClient<{ purchase: { total: number } }>(options)` checks event names and payloads. */
 export interface SegOpsClient<E extends Events = Record<string, object>> extends Client<E> {}
 
-export const SegOpsClient = class SegOpsClient {
-  constructor(options: Options) {
-    Object.assign(this, createClient(options));
-  }
-} as new <E extends Events = Record<string, object>>(
+export const SegOpsClient = function (this: object, options: Options) {
+  Object.assign(this, createClient(options));
+} as unknown as new <E extends Events = Record<string, object>>(
   options: Options,
 ) => SegOpsClient<E>;

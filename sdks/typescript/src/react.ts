@@ -1,5 +1,14 @@
 'use client';
-import { createContext, createElement, type ReactNode, useCallback, useContext, useEffect, useState } from 'react';
+import {
+  createContext,
+  createElement,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useState,
+} from 'react';
 import type { Client, Events, TrackCall } from './types.ts';
 
 /** Loads the signed-in user's segments from your own server; a page's key cannot read them. */
@@ -14,7 +23,7 @@ export interface SegOpsProviderProps {
 
 const Context = createContext<Omit<SegOpsProviderProps, 'children'> | undefined>(undefined);
 
-const useSegOps = () => {
+const useProvided = () => {
   const found = useContext(Context);
   if (!found) throw new Error('SegOpsProvider is missing');
   return found;
@@ -24,12 +33,27 @@ const useSegOps = () => {
 export const SegOpsProvider = ({ children, ...value }: SegOpsProviderProps) =>
   createElement(Context.Provider, { value }, children);
 
+/** The client of the provider. */
+export const useSegOps = <E extends Events = Record<string, object>>(): Client<E> => useProvided().client;
+
+/** `setUser(userId, traits)` when a user signs in, `reset()` when they sign out; the same functions at every render. */
+export const useUser = () => {
+  const client = useSegOps();
+  return useMemo(
+    () => ({
+      setUser: (userId: string, traits?: object) => client.identify({ userId, traits }),
+      reset: () => client.reset(),
+    }),
+    [client],
+  );
+};
+
 /** `track(eventType, payload)`, the same function at every render. */
 export const useTrack = <E extends Events = Record<string, object>>() => {
-  const { client } = useSegOps();
+  const client = useSegOps<E>();
   return useCallback(
     <Name extends keyof E & string>(eventType: Name, payload?: E[Name]) =>
-      (client as Client<E>).track({ eventType, payload } as TrackCall<E, Name>),
+      client.track({ eventType, payload } as TrackCall<E, Name>),
     [client],
   );
 };
@@ -44,7 +68,7 @@ export interface Segments {
 
 /** The user's segments, loaded when `userId` changes. */
 export const useSegments = (userId?: string): Segments => {
-  const { loadSegments } = useSegOps();
+  const { loadSegments } = useProvided();
   const [state, setState] = useState<Pick<Segments, 'segmentIds' | 'error'>>();
   // biome-ignore lint/correctness/useExhaustiveDependencies: reload when the user changes.
   useEffect(() => {

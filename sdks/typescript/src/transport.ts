@@ -1,8 +1,3 @@
-import type { Options } from './types.ts';
-import { type Item, iso } from './util.ts';
-
-const GZIP_FROM_BYTES = 1_024;
-
 /** The parsed body of a response; its shape is not guaranteed. */
 // biome-ignore lint/suspicious/noExplicitAny: every use of it is checked.
 export type Answer = any;
@@ -20,35 +15,3 @@ export const refusalAt = (answer: Answer, index: number) => {
     if (+(error?.index ?? at) === index) return (field ? `${field}: ` : '') + error.detail;
   }
 };
-
-const compressed = (text: string) =>
-  new Response(new Response(text).body?.pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
-
-export const createTransport = ({ apiUrl, apiKey, gzip = true, ...options }: Options) => ({
-  /** Sends a batch. Without a signal, as the last request of a page: without a preflight, outliving the page. */
-  post: async (items: Item[], signal?: AbortSignal) => {
-    const head = signal ? '{' : `{"api_key":${JSON.stringify(apiKey)},`;
-    let body: BodyInit = `${head}"batch":[${items.map((item) => item.text)}],"sent_at":"${iso(Date.now())}"}`;
-    const headers: Record<string, string> = { 'content-type': 'text/plain' };
-    if (signal) {
-      headers['content-type'] = 'application/json';
-      headers.authorization = `ApiKey ${apiKey}`;
-      if (gzip && body.length > GZIP_FROM_BYTES)
-        try {
-          body = await compressed(body);
-          headers['content-encoding'] = 'gzip';
-        } catch {
-          gzip = false;
-        }
-    }
-    return (options.fetch ?? fetch)(`${apiUrl.replace(/\/+$/, '')}/api/ingestion/batch/`, {
-      method: 'POST',
-      headers,
-      body,
-      keepalive: !signal,
-      signal: signal as AbortSignal,
-    });
-  },
-  /** Stops compressing bodies; returns true if they were compressed before. */
-  stopGzip: () => gzip && !(gzip = false),
-});

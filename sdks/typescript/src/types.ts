@@ -109,6 +109,18 @@ export interface Stats {
 /** The part of the browser's Storage that is used. */
 export type KeyValueStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 
+/** Who uses a page or an app, as `getUser` returns it. */
+export interface CurrentUser {
+  /** Id of the signed-in user; leave it out for a visitor. */
+  userId?: string | undefined;
+  /** Id of a visitor. Default the client's own. */
+  anonymousId?: string | undefined;
+  /** Signature of `userId`, made on your server by `signUserId` of `@segops/sdk/server`. */
+  userIdSig?: string | undefined;
+  /** Unix seconds of the signature. */
+  userIdTs?: number | undefined;
+}
+
 export interface Options {
   /** Address of the API, such as `https://api.segops.ai`. */
   apiUrl: string;
@@ -130,7 +142,7 @@ export interface Options {
   retryMaxMs?: number | undefined;
   /** Time limit of a request and its response, in milliseconds. Default 10,000. */
   requestTimeoutMs?: number | undefined;
-  /** Compress bodies over 1 KB where CompressionStream exists. Default true. */
+  /** Compress bodies over 1 KB outside of pages, where CompressionStream exists. Not in sessions. Default true. */
   gzip?: boolean | undefined;
   /**
    * Called for every dropped event and every failed request. Exceptions are ignored. By default, each code is written to the
@@ -139,6 +151,11 @@ export interface Options {
   onError?: ((error: SegOpsError) => void) | undefined;
   /** Called with each event before it is queued. Return the event to send, or null to skip it. */
   beforeSend?: ((event: WireEvent) => WireEvent | null | undefined) | undefined;
+  /**
+   * For a `pk_…` key: says who uses the page. Events are then sent in a session of this user or visitor, whatever ids they
+   * have. Called when a session begins: after `identify` or `reset`, every 14 minutes, and after a 401.
+   */
+  getUser?: (() => CurrentUser | null | undefined | Promise<CurrentUser | null | undefined>) | undefined;
   /** Default the platform's `fetch`. */
   fetch?: typeof fetch | undefined;
   /** Keeps ids, consent and unsent events. Default localStorage in a page, otherwise none; null for none. */
@@ -153,6 +170,8 @@ export interface Client<E extends Events = Record<string, object>> {
   /** Sets traits. In a page, later events belong to this user. */
   identify(call: IdentifyCall): void;
   page(call?: PageCall): void;
+  /** The same as `page`. */
+  trackPageView(call?: PageCall): void;
   group(call: GroupCall): void;
   alias(call: AliasCall): void;
   /** Adds to the context of all later events. */

@@ -25,6 +25,8 @@ export interface Item {
   text: string;
   bytes: number;
   gone?: boolean;
+  /** Id of the user, or of the visitor. */
+  who?: string | undefined;
   /** The time in the text, as long as it may change. */
   at?: number | undefined;
 }

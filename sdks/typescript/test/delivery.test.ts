@@ -230,7 +230,7 @@ test('where CompressionStream is missing, bodies are plain', async () => {
   vi.stubGlobal('CompressionStream', undefined);
   const { client, requests } = start();
   trackMany(client, 50);
-  await client.flush();
+  await client.shutdown();
   expect(requests.map(({ headers }) => headers['content-encoding'])).toEqual([undefined]);
 });
 

@@ -139,3 +139,67 @@ test('a server that never answers is given up', async () => {
   await vi.advanceTimersByTimeAsync(2_000);
   await asked;
 });
+
+/** A server that answers each request with the next body, and what it was asked. */
+const reader = (...bodies: (object | number)[]) => {
+  const asked: { url: string; method: string | undefined; body: unknown }[] = [];
+  const fetch = (async (url: string, init: RequestInit) => {
+    asked.push({ url, method: init.method, body: init.body && JSON.parse(init.body as string) });
+    const body = bodies.shift();
+    return typeof body === 'number' ? new Response('{}', { status: body }) : Response.json(body);
+  }) as typeof globalThis.fetch;
+  return { membership: new Membership({ apiUrl: 'https://segops.test/', apiKey: 'sk_live_secret', fetch }), asked };
+};
+
+test('members are read page by page, to the end', async () => {
+  const member = (n: number) => ({ user_id: `user-${n}`, computed_at: '2026-01-31T09:00:00Z' });
+  const { membership, asked } = reader(
+    { count: null, next: '/x', results: [member(1), member(2)], next_cursor: 'a+b' },
+    { count: null, next: null, results: [member(3)], next_cursor: null },
+  );
+  const members: unknown[] = [];
+  for await (const one of membership.members(42, 2)) members.push(one);
+  expect(members).toEqual([1, 2, 3].map((n) => ({ userId: `user-${n}`, computedAt: '2026-01-31T09:00:00Z' })));
+  expect(asked.map(({ url }) => url)).toEqual([
+    'https://segops.test/api/segments/42/members/?limit=2',
+    'https://segops.test/api/segments/42/members/?limit=2&cursor=a%2Bb',
+  ]);
+});
+
+test('many users are looked up by a thousand', async () => {
+  const row = (user_id: string) => ({ user_id, segment_ids: [7] });
+  const ids = Array.from({ length: 1_001 }, (_, n) => `user-${n}`);
+  const { membership, asked } = reader(
+    { results: ids.slice(0, 1_000).map(row) },
+    { results: ids.slice(1_000).map(row) },
+  );
+  const found = await membership.segmentsOfEach(ids);
+  expect([found.size, found.get('user-1000')]).toEqual([1_001, [7]]);
+  expect(asked.map(({ url, method, body }) => [url, method, (body as { user_ids: string[] }).user_ids.length])).toEqual(
+    [
+      ['https://segops.test/api/segments/membership/batch/', 'POST', 1_000],
+      ['https://segops.test/api/segments/membership/batch/', 'POST', 1],
+    ],
+  );
+});
+
+test('an explanation is a line for each condition', async () => {
+  const line = { index: 0, type: 'event_count', label: 'l', actual_value: 3, threshold: 2, matches: true };
+  const { membership, asked } = reader([line], 404);
+  expect(await membership.explain('user 1/ä', 42)).toEqual([line]);
+  expect(asked[0]?.url).toBe('https://segops.test/api/explorer/users/user%201%2F%C3%A4/segments/42/explain/');
+  await expect(membership.explain('user-1', 43)).rejects.toMatchObject({ name: 'MembershipError', status: 404 });
+});
+
+test('an address or a key that cannot work is refused at once', () => {
+  for (const [change, text] of [
+    [{ apiUrl: '' }, 'apiUrl'],
+    [{ apiUrl: 'segops.test' }, 'apiUrl'],
+    [{ apiUrl: 'https://segops.test/api' }, 'apiUrl'],
+    [{ apiKey: '' }, 'apiKey'],
+    [{ apiKey: 'pk_live_1' }, 'apiKey'],
+  ] as const)
+    expect(() => new Membership(Object.assign({ apiUrl: 'https://segops.test', apiKey: 'sk_live_1' }, change))).toThrow(
+      text,
+    );
+});

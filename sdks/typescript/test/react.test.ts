@@ -3,7 +3,15 @@ import { act, createElement, type ReactNode, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { type LoadSegments, type Segments, SegOpsProvider, useSegments, useTrack } from '../src/react.ts';
+import {
+  type LoadSegments,
+  type Segments,
+  SegOpsProvider,
+  useSegments,
+  useSegOps,
+  useTrack,
+  useUser,
+} from '../src/react.ts';
 import { recordingClient } from '../src/testing.ts';
 
 beforeEach(() => {
@@ -36,6 +44,19 @@ test('useTrack sends through the client, and stays the same function', async () 
   seen[0]?.('bought', { total: 1 });
   expect(new Set(seen).size).toBe(1);
   expect(events).toMatchObject([{ type: 'track', event_type: 'bought', payload: { total: 1 } }]);
+});
+
+test('useSegOps and useUser call the client', async () => {
+  const { seen, events, render } = await mount(() => ({ client: useSegOps(), ...useUser() }));
+  await render('user-2');
+  expect(new Set(seen.map(({ setUser }) => setUser)).size).toBe(1);
+  seen[0]?.setUser('ada', { plan: 'pro' });
+  seen[0]?.client.track({ userId: 'ada', eventType: 'seen' });
+  seen[0]?.reset();
+  expect(events).toMatchObject([
+    { type: 'identify', user_id: 'ada', traits: { plan: 'pro' } },
+    { type: 'track', event_type: 'seen' },
+  ]);
 });
 
 test('useSegments loads again for another user', async () => {

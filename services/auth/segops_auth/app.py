@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
-from segops_auth.api import accounts, api_keys, internal, invites, tenants
+from segops_auth.api import accounts, api_keys, client_sessions, internal, invites, recovery, sessions, tenants
 from segops_auth.api.state import State
 from segops_auth.bootstrap import Bootstrap
+from segops_common.contracts.http import SESSION_PATH
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of
+from segops_common.web.request.cors import Cors
 
 
 def api_app(lifespan: Lifespan[State], metrics: Metrics | None = None) -> FastAPI:
@@ -19,15 +22,26 @@ def api_app(lifespan: Lifespan[State], metrics: Metrics | None = None) -> FastAP
         title="SegOps auth",
         description="Accounts, sessions, tenants, members and API keys.",
         lifespan=lifespan,
-        routers=[accounts.router, tenants.router, invites.router, api_keys.router, internal.router],
+        routers=[
+            accounts.router,
+            sessions.router,
+            recovery.router,
+            tenants.router,
+            invites.router,
+            api_keys.router,
+            client_sessions.router,
+            internal.router,
+        ],
         tags=[
             {"name": "accounts", "description": "User accounts."},
             {"name": "sessions", "description": "Signing in and out."},
             {"name": "tenants", "description": "Organisations, their members and their audit logs."},
             {"name": "invites", "description": "Invites to tenants."},
             {"name": "api-keys", "description": "API keys of programs."},
+            {"name": "client-sessions", "description": "Sessions in which pages and apps send events for one user."},
         ],
         metrics=metrics,
+        around=partial(Cors, prefix=SESSION_PATH.rstrip("/")),
     )
 
 

@@ -9,12 +9,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_auth.adapters.argon2.passwords import OWASP_MINIMUM, ArgonPasswords, HashCost
 from segops_auth.adapters.authenticator import LocalAuthenticator
 from segops_auth.adapters.idempotency import PepperedIdempotency
+from segops_auth.adapters.mail.folder import FolderMail
+from segops_auth.adapters.mail.smtp import SmtpMail, smtp_server
 from segops_auth.adapters.postgres.tables import SCHEMA
 from segops_auth.adapters.postgres.writer import PostgresStore
 from segops_auth.adapters.redis.cache_invalidation import RedisCacheInvalidation
@@ -23,11 +26,15 @@ from segops_auth.adapters.signing_keys import SigningKeys
 from segops_auth.api.state import State
 from segops_auth.consumers.expired_tokens import ExpiredTokenRemover
 from segops_auth.consumers.last_use import LastUseWriter
+from segops_auth.consumers.mails import MailTimer
 from segops_auth.consumers.signing_keys import SigningKeyReader
+from segops_auth.ports.mail.transport import MailTransport
 from segops_auth.ports.store import Store
 from segops_auth.service import AttemptLimits, Collaborators, make_auth
 from segops_auth.service.attempts import LoginLimits
 from segops_auth.service.last_use import LastUseBuffer
+from segops_auth.service.mail.messages import Messages
+from segops_auth.service.mail.sender import MailSender
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import Sessions
 from segops_auth.settings import Settings
@@ -37,7 +44,7 @@ from segops_common.core.rate_limit import Limit
 from segops_common.core.tasks import spawn
 from segops_common.runtime.bootstrap import ServiceBootstrap
 from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
-from segops_common.runtime.resources import opened_postgres, opened_redis
+from segops_common.runtime.resources import opened_postgres
 from segops_common.security.sealing import Sealer
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
@@ -49,6 +56,7 @@ SERVICE: Final = "auth"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOGINS_PER_EMAIL_PERIOD_S: Final = 900
 PER_ADDRESS_PERIOD_S: Final = 60
+INVITE_MAILS_PERIOD_S: Final = 3_600
 
 
 class Bootstrap(ServiceBootstrap[Settings]):
@@ -64,16 +72,20 @@ class Bootstrap(ServiceBootstrap[Settings]):
     @property
     def migrations(self) -> Sequence[MigrationStep]:
         """The steps of the `migrate` role, in order."""
-        return (PostgresMigrations(self._settings.owner_url, SERVICE, MIGRATIONS),)
+        return (
+            PostgresMigrations(
+                self._settings.migrate_postgres_url, SERVICE, MIGRATIONS, self._settings.postgres_access
+            ),
+        )
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Running[State]]:
         """Open the resources of the API. Raises OSError or ValueError when the signing key cannot be used."""
         settings = self._settings
         async with (
-            opened_postgres(settings.postgres_url) as engine,
-            opened_redis(settings.redis_url) as redis,
-            self._rate_limits(SERVICE) as rate_limits,
+            opened_postgres(settings.postgres_url, access=settings.postgres_access) as engine,
+            self._redis() as redis,
+            self._rate_limits(SERVICE, sessions=settings.sessions) as rate_limits,
         ):
             passwords = ArgonPasswords(cost=self._password_cost)
             breaker = RedisBreaker(redis=redis, clock=self._clock)
@@ -94,6 +106,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
             )
             running = replace(self._running(engine, collaborators, keys), rate_limits=rate_limits)
             timers = self._timers(collaborators.last_use, running.state.auth.sessions, key_reader)
+            timers += self._mail_timers(collaborators)
             try:
                 yield running
             finally:
@@ -105,7 +118,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
         """Open the store, for a command of an operator."""
-        async with opened_postgres(self._settings.postgres_url) as engine:
+        async with opened_postgres(self._settings.postgres_url, access=self._settings.postgres_access) as engine:
             yield PostgresStore(engine=engine)
 
     @asynccontextmanager
@@ -127,9 +140,40 @@ class Bootstrap(ServiceBootstrap[Settings]):
             spawn(key_reader.run(), name="signing keys"),
         ]
 
+    def _mail_timers(self, collaborators: Collaborators) -> list[asyncio.Task[None]]:
+        if not self._mail_url:
+            return []
+        sender = MailSender(
+            store=collaborators.store,
+            transport=self._mail_transport(),
+            messages=Messages(public_url=self._settings.public_url),
+            secrets=collaborators.secrets,
+            clock=self._clock,
+        )
+        return [spawn(MailTimer(sender=sender, clock=self._clock).run(), name="mails")]
+
+    def _mail_transport(self) -> MailTransport:
+        if self._mail_url.startswith("file:"):
+            folder = Path(unquote(urlsplit(self._mail_url).path))
+            return FolderMail(folder=folder, clock=self._clock, ids=self._ids)
+        return SmtpMail(
+            server=smtp_server(self._mail_url), sender=self._settings.mail_from, clock=self._clock, ids=self._ids
+        )
+
+    @property
+    def _mail_url(self) -> str:
+        return self._settings.mail_url.get_secret_value()
+
     def _running(self, engine: AsyncEngine, collaborators: Collaborators, keys: SigningKeys) -> Running[State]:
-        auth = make_auth(collaborators, self._limits())
-        state = State(auth=auth, public_keys=keys.public_keys, service_token=self._service_token)
+        auth = make_auth(
+            collaborators, self._limits(), registration=self._settings.signup, sends_mail=bool(self._mail_url)
+        )
+        state = State(
+            auth=auth,
+            registration=self._settings.signup,
+            public_keys=keys.public_keys,
+            service_tokens=self._service_tokens,
+        )
         idempotency = PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock)
         return Running(
             state,
@@ -148,6 +192,23 @@ class Bootstrap(ServiceBootstrap[Settings]):
             ),
             sign_up_per_address=self._per_address("signup-address"),
             invite_per_address=self._per_address("invite-address"),
+            client_session_per_address=Limit(
+                name="session-address",
+                quota=self._settings.sessions_per_address,
+                period_s=PER_ADDRESS_PERIOD_S,
+            ),
+            slug_check_per_address=Limit(
+                name="slug-address",
+                quota=self._settings.slug_checks_per_address,
+                period_s=PER_ADDRESS_PERIOD_S,
+            ),
+            recovery_per_address=self._per_address("recovery-address"),
+            recovery_per_email=Limit(
+                name="recovery-email", quota=self._settings.resets_per_email, period_s=LOGINS_PER_EMAIL_PERIOD_S
+            ),
+            invite_mails_per_tenant=Limit(
+                name="invite-mails", quota=self._settings.invite_mails_per_tenant, period_s=INVITE_MAILS_PERIOD_S
+            ),
         )
 
     def _per_account(self, name: str) -> Limit:
@@ -167,6 +228,6 @@ class Bootstrap(ServiceBootstrap[Settings]):
         )
 
 
-def bootstrap() -> Bootstrap:
-    """Read the environment once; raise pydantic's ValidationError, which names the variables that are missing."""
-    return Bootstrap(Settings())
+def bootstrap(role: str) -> Bootstrap:
+    """Read the environment once. Raises ValueError, which names the variables that are wrong or that the role lacks."""
+    return Bootstrap(Settings().require(role))

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
+from segops_common.contracts.http import INGESTION_PREFIX
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of
-from segops_ingest.api.cors import Cors
+from segops_common.web.request.cors import Cors
+from segops_ingest.api import explorer
 from segops_ingest.api.fast_routes import FastPathDispatch
 from segops_ingest.api.routes import router
 from segops_ingest.bootstrap import Bootstrap
-from segops_ingest.service.accept_events import Ingest
+from segops_ingest.service.use_cases import UseCases
 
 
-def api_app(lifespan: Lifespan[Ingest], metrics: Metrics | None = None) -> FastAPI:
+def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> FastAPI:
     """Return the API."""
     app = create_app(
         title="SegOps ingestion",
         description="Receives events and traits. Every accepted event counts exactly once.",
         lifespan=lifespan,
-        routers=[router()],
-        tags=[{"name": "ingestion", "description": "Calls that applications send."}],
+        routers=[router(), explorer.router, explorer.repeatable],
+        tags=[
+            {"name": "ingestion", "description": "Calls that applications send."},
+            {"name": "explorer", "description": "What was refused or not stored, and test events."},
+        ],
         metrics=metrics,
-        around=Cors,
+        around=partial(Cors, prefix=f"{INGESTION_PREFIX}/"),
     )
     app.router.middleware_stack = FastPathDispatch(app.router.middleware_stack, app.routes)
     return app
@@ -58,5 +64,5 @@ async def run_sink(bootstrap: Bootstrap) -> None:
         await bootstrap.serve_worker(
             "SegOps sink",
             checks={"sink": loops.live.check, "import-sink": loops.imports.check},
-            loops=[loops.live.run, loops.imports.run],
+            loops=[loops.live.run, loops.imports.run, loops.history.run],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any, Final
@@ -11,17 +11,27 @@ from typing import Any, Final
 from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, IMPORT_SINK_GROUP, SINK_GROUP
 from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
-from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, TopicCreation
+from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep
 from segops_common.runtime.resources import opened_clickhouse, opened_redis
+from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
+from segops_ingest.adapters.auth.tenant_directory import opened_tenant_directory
+from segops_ingest.adapters.clickhouse.dead_letters import ClickHouseDeadLetters
+from segops_ingest.adapters.clickhouse.profile_history import ClickHouseProfileHistory
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
 from segops_ingest.adapters.metrics import IngestMetrics
-from segops_ingest.adapters.redis.event_memory import TIMEOUT_S, RedisEventMemory
+from segops_ingest.adapters.redis.event_memory import RedisEventMemory
+from segops_ingest.adapters.redis.rejections import RedisRejectionLog
+from segops_ingest.consumers.history_copier import HistoryCopier
 from segops_ingest.consumers.sink import Sink
 from segops_ingest.service.accept_events import Ingest
+from segops_ingest.service.dead_letters import DeadLetterReplays
+from segops_ingest.service.rejections import Rejections
+from segops_ingest.service.sandbox import Sandbox
+from segops_ingest.service.use_cases import UseCases
 from segops_ingest.settings import Settings
 
 IMPORT_LIMITS: Final = Limits(partitions_at_once=1)
@@ -30,10 +40,11 @@ IMPORT_LIMITS: Final = Limits(partitions_at_once=1)
 
 @dataclass(frozen=True, slots=True)
 class SinkLoops:
-    """The loops of the sink. Neither waits for the other."""
+    """The loops of the sink. None of them waits for another."""
 
     live: GroupLoop[Any]
     imports: GroupLoop[Any]
+    history: HistoryCopier
 
 
 class Bootstrap(StreamServiceBootstrap[Settings]):
@@ -44,42 +55,61 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """The steps of the `migrate` role, in order."""
         settings = self._settings
         return (
-            ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS),
-            TopicCreation(
-                settings.event_log_url, (EVENTS, EVENTS.dead, EVENT_IMPORTS, EVENT_IMPORTS.dead), self._clock
-            ),
+            ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS, settings.ca_file),
+            self._topic_creation(EVENTS, EVENTS.dead, EVENT_IMPORTS, EVENT_IMPORTS.dead),
         )
 
     @asynccontextmanager
-    async def api(self) -> AsyncIterator[Running[Ingest]]:
+    async def api(self) -> AsyncIterator[Running[UseCases]]:
         """Open the resources of the API."""
         settings = self._settings
         async with (
             self._event_log() as log,
-            opened_redis(self._settings.redis_url, timeout_s=TIMEOUT_S) as redis,
-            self._authenticator() as authenticator,
+            opened_redis(
+                settings.memory_url, access=settings.redis_access, timeout_s=settings.event_memory_timeout_s
+            ) as redis,
+            self._authenticator(takes_sessions=True) as authenticator,
             self._rate_limits(SERVICE, events=settings.events) as rate_limits,
+            self._redis() as rejections_redis,
+            self._clickhouse(max_connections=4) as clickhouse,
+            opened_tenant_directory(settings.auth_url, service_token=self._service_token) as directory,
         ):
             ingest = Ingest(
                 log=log,
-                memory=RedisEventMemory(redis=RedisBreaker(redis=redis, clock=self._clock)),
+                memory=RedisEventMemory(
+                    redis=RedisBreaker(redis=redis, clock=self._clock), timeout_s=settings.event_memory_timeout_s
+                ),
                 ids=SystemIds(self._clock),
                 clock=self._clock,
                 random=SystemRandom(),
                 observer=IngestMetrics(self.metrics),
             )
-            yield Running(
-                ingest,
-                authenticator=authenticator,
-                checks={"event-log": log.check},
-                proxies=self._proxies,
-                rate_limits=rate_limits,
+            rejections = Rejections(
+                log=RedisRejectionLog(redis=RedisBreaker(redis=rejections_redis, clock=self._clock), clock=self._clock),
+                directory=directory,
+                ids=SystemIds(self._clock),
+                clock=self._clock,
             )
+            letters = ClickHouseDeadLetters(clickhouse=clickhouse)
+            use_cases = UseCases(
+                ingest,
+                rejections,
+                DeadLetterReplays(letters=letters, ingest=ingest, clock=self._clock),
+                Sandbox(directory=directory, ingest=ingest),
+            )
+            async with rejections.writing():
+                yield Running(
+                    use_cases,
+                    authenticator=authenticator,
+                    checks={"event-log": log.check},
+                    proxies=self._proxies,
+                    rate_limits=rate_limits,
+                )
 
     @asynccontextmanager
     async def sink(self) -> AsyncIterator[SinkLoops]:
         """Open the resources of the sink, and yield its loops."""
-        async with self._event_log() as log, opened_clickhouse(self._settings.clickhouse_url) as clickhouse:
+        async with self._event_log() as log, self._clickhouse() as clickhouse:
             warehouse = ClickHouseWarehouse(clickhouse=clickhouse, faults=self._faults)
             yield SinkLoops(
                 live=self._consumer_loop(
@@ -98,9 +128,16 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     limits=IMPORT_LIMITS,
                     record_intent=True,
                 ),
+                history=HistoryCopier(
+                    history=ClickHouseProfileHistory(clickhouse=clickhouse), faults=self._faults, clock=self._clock
+                ),
             )
 
+    def _clickhouse(self, *, max_connections: int = 16) -> AbstractAsyncContextManager[ClickHouse]:
+        settings = self._settings
+        return opened_clickhouse(settings.clickhouse_url, ca_file=settings.ca_file, max_connections=max_connections)
 
-def bootstrap() -> Bootstrap:
-    """Read the environment once; raise pydantic's ValidationError, which names the variables that are missing."""
-    return Bootstrap(Settings())
+
+def bootstrap(role: str) -> Bootstrap:
+    """Read the environment once. Raises ValueError, which names the variables that are wrong or that the role lacks."""
+    return Bootstrap(Settings().require(role))

@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SEGMENTS, STATIC_MEMBERS
 from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
-from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, PostgresMigrations, TopicCreation
-from segops_common.runtime.resources import opened_clickhouse, opened_postgres, opened_redis
+from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, PostgresMigrations
+from segops_common.runtime.resources import opened_clickhouse, opened_postgres
 from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.streams.loop.keyed import KeyedLoop
+from segops_common.streams.loop.timer import Timer
 from segops_common.web.app import Running
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.exploring import StatusOfServices, analytics_on, explorer_on, status_on
+from segops_membership.adapters.files.export_folder import ExportFolder
+from segops_membership.adapters.http.open_runs import HttpRunCounter
+from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
+from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.adapters.s3.export_bucket import ExportBucket
+from segops_membership.adapters.s3.presigned import S3Credentials
 from segops_membership.consumers.compute import ComputeJobs
 from segops_membership.consumers.definitions import SegmentChanges
+from segops_membership.consumers.exports import export_timers
 from segops_membership.consumers.static_members import StaticMembers
+from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.overlaps import Overlaps
@@ -52,9 +67,15 @@ from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
 from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
+from segops_membership.service.exports.exports import SegmentExports
+from segops_membership.service.exports.run_exports import RunExports
 from segops_membership.service.lookup.batched_reads import MAX_WAREHOUSE_QUERIES
 from segops_membership.service.lookup.lookup import Lookup
+from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.members.member_lists import MemberLists
+from segops_membership.service.members.segment_history import SegmentHistory
+from segops_membership.service.profile_loader import ProfileLoader
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.publish.publisher import Publisher
 from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
@@ -84,6 +105,18 @@ _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
 _LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
 
 
+EXPORT_SILENCE_S: Final = 300.0
+"""How long the worker waits for the next bytes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The compute worker: its consumer loops by name, and its timers."""
+
+    loops: Mapping[str, GroupLoop[Any]]
+    timers: Sequence[Timer]
+
+
 class Bootstrap(StreamServiceBootstrap[Settings]):
     """Makes the collaborators of every role of membership."""
 
@@ -92,9 +125,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """The steps of the `migrate` role, in order."""
         settings = self._settings
         return (
-            ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS),
-            TopicCreation(settings.event_log_url, TOPICS, self._clock),
-            PostgresMigrations(settings.owner_url, SERVICE, MIGRATIONS),
+            ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS, settings.ca_file),
+            self._topic_creation(*TOPICS),
+            PostgresMigrations(settings.migrate_postgres_url, SERVICE, MIGRATIONS, settings.postgres_access),
         )
 
     @asynccontextmanager
@@ -108,7 +141,12 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._postgres() as engine,
             self._clickhouse_reader() as analysis,
             self._clickhouse() as numbering,
+            self._clickhouse_reader() as exploring,
             self._authenticator() as authenticator,
+            HttpServiceHealth(addresses=settings.service_addresses) as health,
+            HttpRunCounter(
+                segments_url=settings.service_addresses.get("segments.api"), service_token=self._service_token
+            ) as runs,
             self._rate_limits(SERVICE, lookups=settings.lookups, analyses=settings.analyses) as rate_limits,
         ):
             reader = ClickHouseMembershipReader(clickhouse=clickhouse)
@@ -119,18 +157,27 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            use_cases = self._use_cases(lookup, log=log, engine=engine, clickhouse=analysis, numbering=numbering)
+            use_cases = self._use_cases(
+                lookup,
+                log=log,
+                engine=engine,
+                clickhouse=analysis,
+                numbering=numbering,
+                exploring=exploring,
+                services=StatusOfServices(health, runs),
+            )
             yield Running(
                 use_cases,
                 authenticator=authenticator,
                 checks={"lookup": lookup.check},
+                idempotency=PostgresIdempotency(engine=engine, schema=SERVICE, clock=self._clock),
                 proxies=self._proxies,
                 rate_limits=rate_limits,
             )
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[dict[str, GroupLoop[Any]]]:
-        """Open the resources of the compute worker, and yield its loops by name."""
+    async def worker(self) -> AsyncIterator[Worker]:
+        """Open the resources of the compute worker, and yield it."""
         async with (
             self._event_log() as log,
             self._clickhouse() as clickhouse,
@@ -163,7 +210,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             )
             members = StaticMembers(lists=StoreStaticLists(lists=lists))
             definitions = SegmentChanges(definitions=PostgresSegmentDefinitions(engine=engine))
-            yield {
+            loops: dict[str, GroupLoop[Any]] = {
                 "worker": self._consumer_loop(
                     log,
                     ComputeJobs(compute=compute),
@@ -179,11 +226,46 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     log, definitions, group=DEFINITIONS_GROUP, topic=SEGMENTS, limits=_DEFINITIONS_LIMITS
                 ),
             }
+            yield Worker(loops, self._export_timers(engine, clickhouse))
+
+    def _export_timers(self, engine: AsyncEngine, clickhouse: ClickHouse) -> Sequence[Timer]:
+        """Return the timers of exports; none without a place for their files."""
+        files = self._export_files(clickhouse)
+        if files is None:
+            return ()
+        exports = RunExports(
+            exports=PostgresExports(engine=engine),
+            sets=ClickHouseMemberSets(clickhouse=clickhouse, silence_s=EXPORT_SILENCE_S),
+            files=files,
+            clock=self._clock,
+            faults=self._faults,
+        )
+        return export_timers(exports)
+
+    def _export_files(self, clickhouse: ClickHouse) -> ExportFiles | None:
+        settings = self._settings
+        url = urlsplit(settings.exports_url)
+        if not settings.exports_url:
+            return None
+        if url.scheme == "file":
+            sets = ClickHouseMemberSets(clickhouse=clickhouse, silence_s=EXPORT_SILENCE_S)
+            return ExportFolder(folder=Path(unquote(url.path)), sets=sets)
+        credentials = S3Credentials(*settings.exports_key, settings.exports_region)
+        place = settings.exports_url.rstrip("/") + "/"
+        return ExportBucket(url=place, credentials=credentials, clickhouse=clickhouse, clock=self._clock)
 
     def _use_cases(
-        self, lookup: Lookup, *, log: EventLog, engine: AsyncEngine, clickhouse: ClickHouse, numbering: ClickHouse
+        self,
+        lookup: Lookup,
+        *,
+        log: EventLog,
+        engine: AsyncEngine,
+        clickhouse: ClickHouse,
+        numbering: ClickHouse,
+        exploring: ClickHouse,
+        services: StatusOfServices,
     ) -> UseCases:
-        # Previews have connections of their own, so that lookups never wait for them.
+        # Previews and the explorer have connections of their own, so that lookups never wait for them.
         definitions = PostgresSegmentDefinitions(engine=engine)
         profiles = ClickHouseProfiles(clickhouse=clickhouse)
         stored = StoredStaticLists(clickhouse=clickhouse, engine=engine)
@@ -204,14 +286,24 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             clock=self._clock,
         )
         observed = ClickHouseObservedEvents(clickhouse=clickhouse)
+        sets = ClickHouseMemberSets(clickhouse=clickhouse)
+        profile_events = ClickHouseProfileEvents(clickhouse=clickhouse)
+        loader = ProfileLoader(stored=profile_events, unstored=LogUnstoredEvents(log=log), lists=stored)
+        explain = Explain(definitions=definitions, profiles=loader, clock=self._clock)
         return UseCases(
-            explain=Explain(
-                definitions=definitions,
-                lists=stored,
-                events=ClickHouseProfileEvents(clickhouse=clickhouse),
-                clock=self._clock,
-            ),
+            explain=explain,
             lookup=lookup,
+            members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
+            exports=SegmentExports(
+                definitions=definitions,
+                sets=sets,
+                exports=PostgresExports(engine=engine),
+                files=self._export_files(clickhouse),
+                clock=self._clock,
+                ids=SystemIds(self._clock),
+            ),
+            history=SegmentHistory(definitions=definitions, sets=sets, clock=self._clock),
+            now=MembershipNow(definitions=definitions, profiles=loader, clock=self._clock),
             previews=Previews(
                 definitions=definitions,
                 lists=lists,
@@ -228,9 +320,12 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 timeout_s=self._analysis_timeout_s,
             ),
             observed=observed,
-            profile_events=ClickHouseProfileEvents(clickhouse=clickhouse),
+            profile_events=profile_events,
             value_checks=ValueChecks(observed=observed, clock=self._clock),
-            service_token=self._service_token,
+            explorer=explorer_on(exploring, engine, log, explain, self._clock),
+            analytics=analytics_on(exploring, engine, self._clock),
+            status=status_on(exploring, engine, log, services, self._clock),
+            service_tokens=self._service_tokens,
         )
 
     @property
@@ -255,21 +350,23 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         )
 
     def _clickhouse(self) -> AbstractAsyncContextManager[ClickHouse]:
-        return opened_clickhouse(self._settings.clickhouse_url, max_connections=MAX_WAREHOUSE_QUERIES + 4)
+        return self._clickhouse_at(self._settings.clickhouse_url)
 
     def _clickhouse_reader(self) -> AbstractAsyncContextManager[ClickHouse]:
-        url = self._settings.clickhouse_reader_url or self._settings.clickhouse_url
-        return opened_clickhouse(url, max_connections=MAX_WAREHOUSE_QUERIES + 4)
+        return self._clickhouse_at(self._settings.clickhouse_reader_url or self._settings.clickhouse_url)
+
+    def _clickhouse_at(self, url: str) -> AbstractAsyncContextManager[ClickHouse]:
+        return opened_clickhouse(url, ca_file=self._settings.ca_file, max_connections=MAX_WAREHOUSE_QUERIES + 4)
 
     def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
-        return opened_postgres(self._settings.postgres_url)
+        return opened_postgres(self._settings.postgres_url, access=self._settings.postgres_access)
 
     @asynccontextmanager
     async def _cache(self) -> AsyncIterator[RedisMembershipCache]:
-        async with opened_redis(self._settings.redis_url) as redis:
+        async with self._redis() as redis:
             yield RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=self._clock), random=SystemRandom())
 
 
-def bootstrap() -> Bootstrap:
-    """Read the environment once; raise pydantic's ValidationError, which names the variables that are missing."""
-    return Bootstrap(Settings())
+def bootstrap(role: str) -> Bootstrap:
+    """Read the environment once. Raises ValueError, which names the variables that are wrong or that the role lacks."""
+    return Bootstrap(Settings().require(role))

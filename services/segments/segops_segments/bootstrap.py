@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, STATIC_MEMBERS
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
-from segops_common.runtime.migrations import MigrationStep, PostgresMigrations, TopicCreation
+from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
 from segops_common.runtime.resources import opened_postgres
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
+from segops_common.streams.loop.timer import Timer
 from segops_common.streams.sink_progress import SinkProgress
 from segops_common.web.app import Running
 from segops_common.web.health import Check
@@ -32,7 +33,6 @@ from segops_segments.consumers.hourly_scheduler import hourly_timer
 from segops_segments.consumers.outbox_relay import deletion_timer, relay_timer
 from segops_segments.consumers.results import ResultsHandler
 from segops_segments.consumers.silent_runs import silent_runs_timer
-from segops_segments.consumers.timer import Timer
 from segops_segments.service.apply_results import ApplyResults
 from segops_segments.service.outbox_relay import RelayOutbox
 from segops_segments.service.run_queue import RunQueue
@@ -63,8 +63,10 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     def migrations(self) -> Sequence[MigrationStep]:
         """The steps of the `migrate` role, in order."""
         return (
-            PostgresMigrations(self._settings.owner_url, SERVICE, MIGRATIONS),
-            TopicCreation(self._settings.event_log_url, [*TOPICS, *(topic.dead for topic in TOPICS)], self._clock),
+            PostgresMigrations(
+                self._settings.migrate_postgres_url, SERVICE, MIGRATIONS, self._settings.postgres_access
+            ),
+            self._topic_creation(*TOPICS, *(topic.dead for topic in TOPICS)),
         )
 
     @asynccontextmanager
@@ -87,6 +89,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     spools=file_spool,
                     observed_events=membership,
                     known_users=membership,
+                    service_tokens=self._service_tokens,
                 ),
                 authenticator=authenticator,
                 checks={"postgres": partial(check_postgres, engine)},
@@ -128,12 +131,12 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             )
 
     def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
-        return opened_postgres(self._settings.postgres_url)
+        return opened_postgres(self._settings.postgres_url, access=self._settings.postgres_access)
 
     def _queue(self) -> RunQueue:
         return RunQueue(clock=self._clock, lease=self._settings.run_lease)
 
 
-def bootstrap() -> Bootstrap:
-    """Read the environment once; raise pydantic's ValidationError, which names the variables that are missing."""
-    return Bootstrap(Settings())
+def bootstrap(role: str) -> Bootstrap:
+    """Read the environment once. Raises ValueError, which names the variables that are wrong or that the role lacks."""
+    return Bootstrap(Settings().require(role))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import ClassVar
 
 from segops_common.core.rate_limit import Quota
 from segops_common.runtime.settings import PerMinute, PostgresSettings, StreamServiceSettings
@@ -11,7 +13,14 @@ from segops_common.runtime.settings import PerMinute, PostgresSettings, StreamSe
 class Settings(PostgresSettings, StreamServiceSettings):
     """What segments needs beyond the settings that services share."""
 
-    membership_url: str
+    needs: ClassVar[Mapping[str, Sequence[str]]] = {
+        "api": ("postgres_url", "redis_url", "auth_url", "membership_url", "service_token"),
+        "outbox": ("postgres_url", "event_log_url"),
+        "results": ("postgres_url", "event_log_url"),
+        "migrate": ("migrate_postgres_url", "event_log_url"),
+    }
+
+    membership_url: str = ""
     computes_per_key: PerMinute = 6_000
     """Segments to compute per API key or user and minute, and as many at once."""
     computes_per_tenant: PerMinute = 12_000

@@ -1,6 +1,7 @@
 // What the scripts for headless Chromium share: a browser, and a page on a loopback address with the bundled driver.
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium as playwright } from 'playwright-core';
 
@@ -18,6 +19,15 @@ const FLAGS = ['--no-sandbox', '--no-zygote', '--disable-gpu', '--disable-backgr
 /** Unpacks the browser unless that was done; its path. */
 export const unpacked = () => chromium.executablePath();
 
+/** Names the fonts that were unpacked: the package's own file names other folders, and a browser without fonts ends at the first text. */
+const nameFonts = async () => {
+  const fonts = join(process.env.TMPDIR, 'fonts');
+  process.env.FONTCONFIG_FILE = join(fonts, `page-${process.pid}.conf`);
+  const folders = `<dir>${fonts}</dir><cachedir>${fonts}-cache</cachedir>`;
+  await writeFile(process.env.FONTCONFIG_FILE, `<?xml version="1.0"?><fontconfig>${folders}</fontconfig>`);
+  return process.env.FONTCONFIG_FILE;
+};
+
 export const newContext = async (browser) => {
   const context = await browser.newContext();
   context.setDefaultTimeout(TIMEOUT_MS);
@@ -32,8 +42,10 @@ export const withBrowser = async (driver, use) => {
     response.end(request.url.startsWith('/empty') ? '<p>left</p>' : `<script>${script.replaceAll('</script', '<\\/script')}</script>`);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const executablePath = await unpacked();
+  const fonts = await nameFonts();
   const browser = await playwright.launch({
-    executablePath: await unpacked(),
+    executablePath,
     args: FLAGS,
     headless: true,
     timeout: TIMEOUT_MS,
@@ -42,6 +54,7 @@ export const withBrowser = async (driver, use) => {
     return await use(browser, `http://127.0.0.1:${server.address().port}`);
   } finally {
     await browser.close();
+    await rm(fonts);
     server.close();
     server.closeAllConnections();
   }

@@ -81,4 +81,5 @@ def new_key(owner: Owner, key_hash: str | None = None) -> NewApiKey:
         last_four="abcd",
         created_by=owner.account.id,
         created_at=NOW,
+        signed_user_ids_since=None,
     )

@@ -12,7 +12,8 @@ from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
 from segops_auth.ports.access_tokens import AccessTokens
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated
-from segops_common.security.tokens import AccessToken, TokenSigner, TokenVerifier
+from segops_common.security.claims import AccessToken
+from segops_common.security.tokens import TokenSigner, TokenVerifier
 from segops_testkit.clock import ManualClock
 from tests.unit.security.keys import new_private_key
 

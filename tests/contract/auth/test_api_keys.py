@@ -34,6 +34,7 @@ async def test_a_key_is_returned_as_it_was_added(store: Store) -> None:
         created_at=NOW,
         last_used_at=None,
         previous_secret_until=None,
+        signed_user_ids_since=None,
     )
     async with store.read() as unit:
         assert await unit.api_key(owner.tenant.id, key.id) == key
@@ -46,6 +47,8 @@ async def test_a_key_of_another_tenant_is_none(store: Store) -> None:
     async with store.write() as unit:
         assert await unit.api_key(other.tenant.id, key.id) is None
         assert await unit.set_api_key_origins(other.tenant.id, key.id, []) is None
+        assert await unit.set_signed_user_ids(other.tenant.id, key.id, NOW) is None
+        assert await unit.api_key_hash(other.tenant.id, key.id) is None
         assert await unit.rotate_api_key(other.tenant.id, key.id, unique("hash"), "wxyz", LATER) is None
         assert await unit.revoke_api_key(other.tenant.id, key.id, NOW) is None
     async with store.read() as unit:
@@ -69,6 +72,9 @@ async def test_keys_come_in_pages_by_ascending_id(store: Store) -> None:
         assert await unit.api_keys(owner.tenant.id, 0, 2) == keys[:2]
         assert await unit.api_keys(owner.tenant.id, keys[1].id, 2) == keys[2:]
         assert await unit.api_keys(owner.tenant.id, keys[2].id, 2) == []
+        assert await unit.api_keys(owner.tenant.id, 0, 2, offset=2) == keys[2:]
+        assert await unit.api_keys(owner.tenant.id, keys[0].id, 1, offset=1) == keys[2:]
+        assert await unit.api_key_count(owner.tenant.id) == 3
 
 
 async def test_a_revoked_key_is_never_returned(store: Store) -> None:
@@ -82,10 +88,25 @@ async def test_a_revoked_key_is_never_returned(store: Store) -> None:
         assert await unit.api_key(owner.tenant.id, key.id) is None
         assert await unit.api_key_tenant(key.id) is None
         assert await unit.api_keys(owner.tenant.id, 0, 10) == []
+        assert await unit.api_key_count(owner.tenant.id) == 0
         assert [await unit.api_key_by_hash(key_hash, NOW) for key_hash in (first, second)] == [None, None]
         assert await unit.revoke_api_key(owner.tenant.id, key.id, NOW) is None
         assert await unit.set_api_key_origins(owner.tenant.id, key.id, []) is None
+        assert await unit.set_signed_user_ids(owner.tenant.id, key.id, NOW) is None
+        assert await unit.api_key_hash(owner.tenant.id, key.id) is None
         assert await unit.rotate_api_key(owner.tenant.id, key.id, unique("hash"), "wxyz", LATER) is None
+
+
+async def test_the_owner_of_a_hash_is_known_after_the_key_has_ended(store: Store) -> None:
+    owner = await add_owner(store)
+    first, second = unique("hash"), unique("hash")
+    key = await add_key(store, owner, first)
+    async with store.write() as unit:
+        await unit.rotate_api_key(owner.tenant.id, key.id, second, "wxyz", SOON)
+        await unit.revoke_api_key(owner.tenant.id, key.id, NOW)
+    async with store.read() as unit:
+        owners = [await unit.api_key_owner(key_hash) for key_hash in (first, second, unique("hash"))]
+    assert owners == [(owner.tenant.id, key.id), (owner.tenant.id, key.id), None]
 
 
 async def test_after_a_rotation_both_secrets_work_until_the_overlap_ends(store: Store) -> None:
@@ -97,9 +118,13 @@ async def test_after_a_rotation_both_secrets_work_until_the_overlap_ends(store: 
     assert rotated == replace(key, last_four="wxyz", previous_secret_until=SOON)
     async with store.read() as unit:
         previous = await unit.api_key_by_hash(first, SOON - timedelta(microseconds=1))
-        assert previous == KeySecret(key=rotated, works_until=SOON)
+        assert previous == KeySecret(key=rotated, works_until=SOON, hashes=(second, first))
+        assert await unit.api_key_by_hash(second, NOW) == KeySecret(
+            key=rotated, works_until=None, hashes=(second, first)
+        )
         assert await unit.api_key_by_hash(first, SOON) is None
-        assert await unit.api_key_by_hash(second, LATER) == KeySecret(key=rotated, works_until=None)
+        assert await unit.api_key_by_hash(second, SOON) == KeySecret(key=rotated, works_until=None, hashes=(second,))
+        assert await unit.api_key_hash(owner.tenant.id, key.id) == second
 
 
 async def test_a_second_rotation_ends_the_first_secret(store: Store) -> None:
@@ -121,6 +146,17 @@ async def test_origins_are_replaced_in_their_order(store: Store) -> None:
     async with store.write() as unit:
         assert await unit.set_api_key_origins(owner.tenant.id, key.id, origins) == replace(key, allowed_origins=origins)
         assert await unit.set_api_key_origins(owner.tenant.id, key.id, []) == replace(key, allowed_origins=())
+
+
+async def test_a_key_requires_signed_user_ids_from_one_time_on(store: Store) -> None:
+    owner = await add_owner(store)
+    key = await add_key(store, owner)
+    async with store.write() as unit:
+        signed = await unit.set_signed_user_ids(owner.tenant.id, key.id, SOON)
+        assert signed == replace(key, signed_user_ids_since=SOON)
+    async with store.write() as unit:
+        assert await unit.api_key(owner.tenant.id, key.id) == signed
+        assert await unit.set_signed_user_ids(owner.tenant.id, key.id, None) == key
 
 
 async def test_the_latest_use_of_each_key_is_kept(store: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta, timezone
 
-from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, ChainHead, chain
+from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, Action, AuditEvent, AuditFilter, ChainHead, chain
 from segops_auth.domain.values import AuditEntry
 from segops_auth.ports.store import Store
 from tests.contract.auth.rows import EVENT, add_owner
@@ -43,8 +43,44 @@ async def test_entries_come_in_pages_newest_first(store: Store) -> None:
     owner = await add_owner(store)
     await record(store, owner.tenant.id, *[EVENT] * 5)
     async with store.read() as unit:
+        everything = await unit.audit_log(owner.tenant.id, LARGEST, 100)
+        assert await unit.audit_log(owner.tenant.id, LARGEST, 2, offset=1) == everything[1:3]
         pages = [await unit.audit_log(owner.tenant.id, before, 2) for before in (LARGEST, 4, 2, 1)]
     assert [[entry.number for entry in page] for page in pages] == [[5, 4], [3, 2], [1], []]
+
+
+async def test_entries_are_selected(store: Store) -> None:
+    owner, other = await add_owner(store), await add_owner(store)
+    hour = timedelta(hours=1)
+    await record(
+        store,
+        owner.tenant.id,
+        replace(EVENT, actor_id=7, action=Action.API_KEY_CREATED, target="api_key:1"),
+        replace(EVENT, actor_id=8, action=Action.API_KEY_REVOKED, target="api_key:11", at=EVENT.at + hour),
+        replace(EVENT, actor_id=None, action=Action.REFRESH_TOKEN_REUSED, target="user:7", at=EVENT.at + 2 * hour),
+        replace(EVENT, actor_id=7, action=Action.MEMBER_REMOVED, target="user:17", at=EVENT.at + 3 * hour),
+    )
+    await record(store, other.tenant.id, replace(EVENT, actor_id=7, target="api_key:1"))
+    filters = {
+        AuditFilter(): [4, 3, 2, 1],
+        AuditFilter(actor_id=7): [4, 1],
+        AuditFilter(action=Action.API_KEY_REVOKED): [2],
+        AuditFilter(target="api_key:1"): [1],
+        AuditFilter(target="api_key"): [2, 1],
+        AuditFilter(target="api"): [],
+        AuditFilter(target="a%"): [],
+        AuditFilter(since=EVENT.at + hour): [4, 3, 2],
+        AuditFilter(until=EVENT.at + hour): [1],
+        AuditFilter(since=EVENT.at + hour, until=EVENT.at + 3 * hour, target="user"): [3],
+        AuditFilter(actor_id=7, action=Action.API_KEY_REVOKED): [],
+    }
+    async with store.read() as unit:
+        for only, numbers in filters.items():
+            entries = await unit.audit_log(owner.tenant.id, LARGEST, 100, only=only)
+            assert ([entry.number for entry in entries], only) == (numbers, only)
+            assert await unit.audit_count(owner.tenant.id, only) == len(numbers)
+        page = await unit.audit_log(owner.tenant.id, 4, 1, offset=1, only=AuditFilter(target="api_key"))
+        assert [entry.number for entry in page] == [1]
 
 
 async def test_each_tenant_has_its_own_chain(store: Store) -> None:

@@ -41,6 +41,7 @@ class TestLocalAuthenticatorInMemory(AuthenticatorContract):
             token=grace.tokens.access_token,
             user_id=grace.id,
             tenant_id=ada.tenant.id,
+            tenant_slug=ada.tenant.slug,
             secret_key=secret,
             publishable_key=publishable,
             unknown_token=memory.secrets.new_token(),

@@ -66,9 +66,10 @@ def harness(request: pytest.FixtureRequest) -> InvalidationHarness:
 async def test_changes_arrive_in_order_and_name_what_changed(harness: InvalidationHarness) -> None:
     await harness.cache_invalidation.key_changed(FIRST)
     await harness.cache_invalidation.user_changed(FIRST)
+    await harness.cache_invalidation.tenant_changed(FIRST)
     await harness.cache_invalidation.key_changed(SECOND)
-    messages = [await harness.next_message() for _ in range(3)]
-    assert messages == [f"key:{FIRST}", f"user:{FIRST}", f"key:{SECOND}"]
+    messages = [await harness.next_message() for _ in range(4)]
+    assert messages == [f"key:{FIRST}", f"user:{FIRST}", f"tenant:{FIRST}", f"key:{SECOND}"]
 
 
 async def test_each_change_is_published(harness: InvalidationHarness) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 import segops_auth.adapters.memory
 import segops_auth.ports
+import segops_auth.ports.mail
 from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
 from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
 from segops_auth.adapters.memory.known_addresses import MemoryKnownAddresses
+from segops_auth.adapters.memory.mail import MemoryMail
 from segops_auth.adapters.memory.passwords import MemoryPasswords
 from segops_auth.adapters.memory.reader import MemoryReadUnit
 from segops_auth.adapters.memory.store import MemoryStore
@@ -28,6 +30,10 @@ ADAPTERS: dict[str, type] = {
     "InviteReads": MemoryReadUnit,
     "InviteWrites": MemoryWriteUnit,
     "KnownAddresses": MemoryKnownAddresses,
+    "LinkReads": MemoryReadUnit,
+    "LinkWrites": MemoryWriteUnit,
+    "MailQueueWrites": MemoryWriteUnit,
+    "MailTransport": MemoryMail,
     "Passwords": MemoryPasswords,
     "ReadUnit": MemoryReadUnit,
     "RefreshTokenWrites": MemoryWriteUnit,
@@ -41,8 +47,11 @@ ADAPTERS: dict[str, type] = {
 }
 
 
+PORTS = ports_in(segops_auth.ports) | ports_in(segops_auth.ports.mail)
+
+
 def test_every_port_has_a_memory_adapter() -> None:
-    assert set(ports_in(segops_auth.ports)) == set(ADAPTERS)
+    assert set(PORTS) == set(ADAPTERS)
 
 
 def test_every_memory_adapter_is_of_a_port() -> None:
@@ -52,7 +61,5 @@ def test_every_memory_adapter_is_of_a_port() -> None:
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_adapter_has_every_method_of_its_port(name: str) -> None:
-    methods = {method for method in dir(ports_in(segops_auth.ports)[name]) if not method.startswith("_")} - {
-        "lifetime_s"
-    }
+    methods = {method for method in dir(PORTS[name]) if not method.startswith("_")} - {"lifetime_s"}
     assert methods <= set(dir(ADAPTERS[name]))

@@ -34,6 +34,9 @@ async def test_open_invites_come_in_pages_by_ascending_id(store: Store) -> None:
         assert await unit.open_invites(owner.tenant.id, NOW, 0, 2) == invites[:2]
         assert await unit.open_invites(owner.tenant.id, NOW, invites[1].id, 2) == invites[2:]
         assert await unit.open_invites(owner.tenant.id, NOW, invites[2].id, 2) == []
+        assert await unit.open_invites(owner.tenant.id, NOW, 0, 2, offset=1) == invites[1:]
+        assert await unit.open_invite_count(owner.tenant.id, NOW) == 3
+        assert await unit.open_invite_count(owner.tenant.id, LATER) == 0
 
 
 async def test_an_invite_is_open_until_it_expires(store: Store) -> None:

@@ -88,6 +88,8 @@ def random_operation(random: Random, prefix: str) -> Operation:
             lambda unit, on: unit.api_keys(on.id("tenant", other), on.id("key", number) % UNKNOWN, limit),
             lambda unit, on: unit.revoke_api_key(on.id("tenant", other), on.id("key", number), at),
             lambda unit, on: unit.set_api_key_origins(on.id("tenant", other), on.id("key", number), [text]),
+            lambda unit, on: unit.set_signed_user_ids(on.id("tenant", other), on.id("key", number), at),
+            lambda unit, on: unit.api_key_hash(on.id("tenant", other), on.id("key", number)),
             lambda unit, on: unit.record_api_key_use({on.id("key", number): at}),
             lambda unit, on: _record(unit, on, other, at),
             lambda unit, on: unit.audit_log(on.id("tenant", other), number + 2, limit),
@@ -152,6 +154,7 @@ def _add_key(key_hash: str, tenant: int) -> Operation:
             last_four=key_hash[-4:],
             created_by=on.id("account", tenant),
             created_at=NOW,
+            signed_user_ids_since=None,
         )
         key = await unit.add_api_key(on.id("tenant", tenant), new)
         on.ids["key"].append(key.id)

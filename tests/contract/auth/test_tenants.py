@@ -23,6 +23,17 @@ async def test_a_tenant_is_returned_as_it_was_added(store: Store, is_test: bool)
         assert await unit.members(tenant.id, 0, 10) == []
 
 
+async def test_a_tenant_keeps_its_test_tenant(store: Store) -> None:
+    owner, other = await add_owner(store), await add_owner(store)
+    async with store.write() as unit:
+        test_tenant = await unit.add_tenant(unique("tests"), "Tests", NOW, is_test=True)
+        await unit.set_test_tenant(owner.tenant.id, test_tenant.id)
+        await unit.change_tenant(owner.tenant.id, owner.tenant.slug, "Renamed")
+    async with store.read() as unit:
+        tenants = [await unit.tenant(tenant_id) for tenant_id in (owner.tenant.id, other.tenant.id)]
+    assert [tenant and tenant.test_tenant_id for tenant in tenants] == [test_tenant.id, None]
+
+
 async def test_a_slug_belongs_to_one_tenant(store: Store) -> None:
     owner = await add_owner(store)
     with pytest.raises(SlugTaken):
@@ -84,6 +95,8 @@ async def test_members_come_in_pages_by_ascending_user_id(store: Store) -> None:
         assert await unit.members(owner.tenant.id, 0, 3) == members[:3]
         assert await unit.members(owner.tenant.id, members[2].user_id, 3) == members[3:]
         assert await unit.members(owner.tenant.id, members[-1].user_id, 3) == []
+        assert await unit.members(owner.tenant.id, 0, 2, offset=1) == members[1:3]
+        assert await unit.member_count(owner.tenant.id) == len(members)
 
 
 async def test_a_role_is_read_and_changed(store: Store) -> None:
@@ -137,3 +150,12 @@ async def test_owners_are_counted(store: Store) -> None:
     async with store.read() as unit:
         assert await unit.owner_count(owner.tenant.id) == 2
         assert await unit.owner_count(other.tenant.id) == 1
+
+
+async def test_taken_slugs_are_those_of_any_tenant(store: Store) -> None:
+    first, second = await add_owner(store), await add_owner(store)
+    free = unique("tenant")
+    async with store.read() as unit:
+        assert await unit.taken_slugs([]) == set()
+        taken = await unit.taken_slugs([first.tenant.slug, free, second.tenant.slug, first.tenant.slug])
+    assert taken == {first.tenant.slug, second.tenant.slug}

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from segops_local.engines import KafkaEngine, ValkeyEngine
+from segops_local.engines import ValkeyEngine
 from tests.contract.event_log.harnesses import engine_folder
+from tests.contract.event_log.secured_kafka import SecuredKafka
+from tests.shared.certificates import Authority
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +23,15 @@ async def own_valkey(engines_folder: Path) -> AsyncIterator[ValkeyEngine]:
 
 
 @pytest.fixture(scope="session")
-async def own_kafka(engines_folder: Path, kafka_possible: None) -> AsyncIterator[KafkaEngine]:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority that signed the broker's certificate."""
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+async def own_kafka(engines_folder: Path, kafka_possible: None, authority: Authority) -> AsyncIterator[SecuredKafka]:
     """A broker that tests may kill; whoever does starts it again."""
-    engine = KafkaEngine(engine_folder(engines_folder, "kafka"))
+    engine = SecuredKafka(engine_folder(engines_folder, "kafka"), keystore=authority.issue("127.0.0.1"))
     await engine.start()
     yield engine
     await engine.stop()

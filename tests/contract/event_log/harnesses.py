@@ -6,14 +6,22 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from redis.asyncio import Redis
+
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import SystemClock
+from segops_common.streams.address import log_address
+from segops_common.streams.kafka.brokers import KafkaBrokers
 from segops_common.streams.kafka.consumer import GroupTimes
 from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.leases import LeaseTimes
-from segops_common.streams.log import EventLog
+from segops_common.streams.log import EventLog, TopicPartition
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
 from segops_common.streams.valkey.log import ValkeyEventLog
+from segops_common.streams.valkey.store import stream_key
 from segops_local.engines import KafkaEngine, ValkeyEngine
 from segops_testkit.tcp_proxy import TcpProxy
 
@@ -41,6 +49,9 @@ class MemoryHarness:
 
     def reunite(self, log: EventLog) -> None:
         self._set_reachable(log, True)
+
+    async def trim(self, topic: Topic, partition: int, before: int) -> None:
+        self._engine.trimmed[TopicPartition(topic.name, partition)] = before
 
     async def kill_engine(self) -> None:
         for log in self._logs:
@@ -95,10 +106,15 @@ class ValkeyHarness(_ProxiedHarness):
     async def connect(self, *, keep_records: int = 10_000) -> EventLog:
         line = TcpProxy(target_port=self._engine.port)
         await line.start()
-        url = self._engine.event_log_url.replace(f":{self._engine.port}/", f":{line.port}/")
+        url = log_address(self._engine.event_log_url).target.replace(f":{self._engine.port}/", f":{line.port}/")
         log = ValkeyEventLog(url=url, clock=SystemClock(), times=LEASES, keep_records=keep_records)
         self._lines.append((log, line))
         return log
+
+    async def trim(self, topic: Topic, partition: int, before: int) -> None:
+        redis = Redis.from_url(self._engine.event_log_url.replace("valkey://", "redis://", 1))
+        await redis.xtrim(stream_key(TopicPartition(topic.name, partition)), minid=f"0-{before + 1}", approximate=False)
+        await redis.aclose()
 
     async def kill_engine(self) -> None:
         self._engine.kill()
@@ -119,9 +135,18 @@ class KafkaHarness(_ProxiedHarness):
     async def connect(self) -> EventLog:
         line = _KafkaLine(self._engine.port)
         await line.start()
-        log = KafkaEventLog(bootstrap=f"127.0.0.1:{line.port}", clock=SystemClock(), times=GROUP, silent_s=1.0)
+        log = KafkaEventLog(
+            brokers=KafkaBrokers(bootstrap=f"127.0.0.1:{line.port}"), clock=SystemClock(), times=GROUP, silent_s=1.0
+        )
         self._lines.append((log, line))
         return log
+
+    async def trim(self, topic: Topic, partition: int, before: int) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{self._engine.port}")
+        await admin.start()
+        source = KafkaPartition(topic.name, partition)
+        await admin.delete_records({source: RecordsToDelete(before_offset=before)})
+        await admin.close()
 
     def refuse_one_produce(self, log: EventLog, topic: Topic, error: int) -> None:
         """The next answer about an append to partition 0 of the topic carries this error code."""

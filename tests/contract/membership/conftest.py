@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES
-from segops_common.core.clock import SystemClock
+from segops_common.core.clock import Clock, SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import create_redis
@@ -20,17 +21,31 @@ from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_language.events import Event
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.explorer.activity import StoredTenantActivity
+from segops_membership.adapters.clickhouse.explorer.analytics import ClickHouseAnalytics
+from segops_membership.adapters.clickhouse.explorer.events import ClickHouseStoredEvents
+from segops_membership.adapters.clickhouse.explorer.segments import ClickHouseSegmentSizes
+from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
+from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.files.export_folder import ExportFolder
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents
+from segops_membership.adapters.memory.explorer.analytics import MemoryAnalytics
+from segops_membership.adapters.memory.explorer.events import MemoryStoredEvents
+from segops_membership.adapters.memory.explorer.segments import MemorySegmentSizes
+from segops_membership.adapters.memory.explorer.status import MemoryTenantActivity
+from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
+from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
@@ -40,6 +55,7 @@ from segops_membership.adapters.memory.segment_definitions import MemorySegmentD
 from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
@@ -47,7 +63,15 @@ from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeas
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.ports.evaluation import Evaluation
 from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
+from segops_membership.ports.explorer.analytics import AnalyticsReader
+from segops_membership.ports.explorer.events import StoredEvents
+from segops_membership.ports.explorer.segments import SegmentSizes
+from segops_membership.ports.explorer.status import TenantActivity
+from segops_membership.ports.explorer.users import UserDirectory
 from segops_membership.ports.ingest_watermark import IngestWatermark
+from segops_membership.ports.members.export_files import ExportFiles
+from segops_membership.ports.members.exports import Exports
+from segops_membership.ports.members.sets import MemberSets
 from segops_membership.ports.membership import MembershipCache, MembershipReader
 from segops_membership.ports.profiles import ProfileNumberSequence, Profiles
 from segops_membership.ports.publication_log import PublicationLog
@@ -61,6 +85,8 @@ from tests.integration.membership.harness import insert_events, migrate_all
 
 MAX_EVENTS = 3
 """How many events of a profile the adapters under test read."""
+SEARCHED = 4
+"""How many events the adapters under test search for a text at once."""
 
 StoreEvents = Callable[[int, Sequence[Event]], Awaitable[None]]
 
@@ -77,6 +103,9 @@ class Ports:
     definitions: SegmentDefinitions
     results: RunResults
     reader: MembershipReader
+    member_sets: MemberSets
+    exports: Exports
+    files: ExportFiles
     cache: MembershipCache
     signal: PublicationSignal
     reporter: Reporter
@@ -84,7 +113,13 @@ class Ports:
     profile_events: ProfileEvents
     observed_events: ObservedEventsReader
     evaluation: Evaluation
+    users: UserDirectory
+    stored_events: StoredEvents
+    sizes: SegmentSizes
+    analytics: AnalyticsReader
+    activity: TenantActivity
     store_events: StoreEvents
+    clock: Clock
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +149,9 @@ def memory_ports() -> Ports:
         definitions=MemorySegmentDefinitions(),
         results=results,
         reader=MemoryMembershipReader(results=results),
+        member_sets=MemoryMemberSets(results=results),
+        exports=MemoryExports(clock=clock),
+        files=MemoryExportFiles(sets=MemoryMemberSets(results=results)),
         cache=cache,
         signal=cache,
         reporter=MemoryReporter(),
@@ -121,7 +159,13 @@ def memory_ports() -> Ports:
         profile_events=MemoryProfileEvents(warehouse=warehouse, max_events=MAX_EVENTS),
         observed_events=MemoryObservedEvents(warehouse=warehouse),
         evaluation=MemoryEvaluation(warehouse=warehouse),
+        users=MemoryUserDirectory(warehouse=warehouse, results=results),
+        stored_events=MemoryStoredEvents(warehouse=warehouse, searched=SEARCHED),
+        sizes=MemorySegmentSizes(results=results),
+        analytics=MemoryAnalytics(warehouse=warehouse, results=results),
+        activity=MemoryTenantActivity(warehouse=warehouse, results=results, leases=leases, clock=clock),
         store_events=store_events,
+        clock=clock,
     )
 
 
@@ -142,7 +186,9 @@ async def postgres(postgres_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def engine_ports(clickhouse: ClickHouse, postgres: AsyncEngine, redis_url: str) -> AsyncIterator[Ports]:
+async def engine_ports(
+    clickhouse: ClickHouse, postgres: AsyncEngine, redis_url: str, tmp_path: Path
+) -> AsyncIterator[Ports]:
     """PostgreSQL, ClickHouse and Redis; the contract of event logs has suites of its own."""
     clock = SystemClock()
     redis = create_redis(redis_url, timeout_s=5)
@@ -162,6 +208,9 @@ async def engine_ports(clickhouse: ClickHouse, postgres: AsyncEngine, redis_url:
         definitions=PostgresSegmentDefinitions(engine=postgres),
         results=ClickHouseRunResults(clickhouse=clickhouse),
         reader=ClickHouseMembershipReader(clickhouse=clickhouse),
+        member_sets=ClickHouseMemberSets(clickhouse=clickhouse),
+        exports=PostgresExports(engine=postgres),
+        files=ExportFolder(folder=tmp_path / "exports", sets=ClickHouseMemberSets(clickhouse=clickhouse)),
         cache=cache,
         signal=cache,
         reporter=LogReporter(log=log, metrics=Metrics()),
@@ -169,7 +218,13 @@ async def engine_ports(clickhouse: ClickHouse, postgres: AsyncEngine, redis_url:
         profile_events=ClickHouseProfileEvents(clickhouse=clickhouse, max_events=MAX_EVENTS),
         observed_events=ClickHouseObservedEvents(clickhouse=clickhouse),
         evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
+        users=ClickHouseUserDirectory(clickhouse=clickhouse),
+        stored_events=ClickHouseStoredEvents(clickhouse=clickhouse, searched=SEARCHED),
+        sizes=ClickHouseSegmentSizes(clickhouse=clickhouse),
+        analytics=ClickHouseAnalytics(clickhouse=clickhouse),
+        activity=StoredTenantActivity(clickhouse=clickhouse, engine=postgres),
         store_events=store_events,
+        clock=clock,
     )
     await redis.aclose()
     await log.close()

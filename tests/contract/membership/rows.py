@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pyroaring import BitMap
@@ -79,13 +80,20 @@ async def number_users(ports: Ports, tenant_id: int, *user_ids: str) -> dict[str
 
 
 async def publish(
-    ports: Ports, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome], *, number: int, as_of_ms: int
+    ports: Ports,
+    tenant_id: int,
+    attempt: Attempt,
+    outcomes: Sequence[SegmentOutcome],
+    *,
+    number: int,
+    as_of_ms: int,
+    at: datetime = NOW,
 ) -> None:
     """Store outcomes with their changes and make them visible."""
-    await ports.results.write_outcomes(tenant_id, attempt, outcomes, as_of_ms, NOW)
-    await ports.results.write_changes(tenant_id, attempt, outcomes, NOW)
+    await ports.results.write_outcomes(tenant_id, attempt, outcomes, as_of_ms, at)
+    await ports.results.write_changes(tenant_id, attempt, outcomes, at)
     segments = [segment_result(outcome.segment_id) for outcome in outcomes]
-    visible = publication(tenant_id, attempt, segments=segments, number=number, as_of_ms=as_of_ms)
+    visible = replace(publication(tenant_id, attempt, segments=segments, number=number, as_of_ms=as_of_ms), at=at)
     await ports.results.make_visible(tenant_id, visible)
 
 

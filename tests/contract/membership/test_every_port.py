@@ -6,9 +6,23 @@ import pytest
 
 import segops_membership.adapters.memory
 import segops_membership.ports
+import segops_membership.ports.explorer
+import segops_membership.ports.members
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
-from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents
+from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
+from segops_membership.adapters.memory.explorer.analytics import MemoryAnalytics
+from segops_membership.adapters.memory.explorer.events import MemoryStoredEvents
+from segops_membership.adapters.memory.explorer.segments import MemorySegmentSizes
+from segops_membership.adapters.memory.explorer.status import (
+    MemoryIngestProgress,
+    MemoryRunCounter,
+    MemoryServiceHealth,
+    MemoryTenantActivity,
+)
+from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
+from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
@@ -20,8 +34,16 @@ from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from tests.contract.port_coverage import ports_in
 
 ADAPTERS: dict[str, type] = {
+    "AnalyticsReader": MemoryAnalytics,
+    "IngestProgress": MemoryIngestProgress,
+    "RunCounter": MemoryRunCounter,
+    "ServiceHealth": MemoryServiceHealth,
+    "TenantActivity": MemoryTenantActivity,
     "Evaluation": MemoryEvaluation,
+    "ExportFiles": MemoryExportFiles,
+    "Exports": MemoryExports,
     "IngestWatermark": MemoryIngestWatermark,
+    "MemberSets": MemoryMemberSets,
     "MembershipCache": MemoryMembershipCache,
     "MembershipReader": MemoryMembershipReader,
     "ObservedEventsReader": MemoryObservedEvents,
@@ -32,17 +54,26 @@ ADAPTERS: dict[str, type] = {
     "PublicationSignal": MemoryMembershipCache,
     "Reporter": MemoryReporter,
     "RunResults": MemoryRunResults,
+    "SegmentSizes": MemorySegmentSizes,
     "SegmentDefinitions": MemorySegmentDefinitions,
     "StaticLists": MemoryStaticLists,
+    "StoredEvents": MemoryStoredEvents,
     "TenantLeases": MemoryTenantLeases,
+    "UnstoredEvents": MemoryUnstoredEvents,
+    "UserDirectory": MemoryUserDirectory,
+}
+PORTS = {
+    **ports_in(segops_membership.ports),
+    **ports_in(segops_membership.ports.explorer),
+    **ports_in(segops_membership.ports.members),
 }
 
 
 def test_every_port_has_a_memory_adapter() -> None:
-    assert set(ports_in(segops_membership.ports)) == set(ADAPTERS)
+    assert set(PORTS) == set(ADAPTERS)
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_adapter_has_every_method_of_its_port(name: str) -> None:
-    methods = {method for method in dir(ports_in(segops_membership.ports)[name]) if not method.startswith("_")}
+    methods = {method for method in dir(PORTS[name]) if not method.startswith("_")}
     assert methods <= set(dir(ADAPTERS[name]))

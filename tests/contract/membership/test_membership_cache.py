@@ -17,6 +17,16 @@ async def test_an_entry_is_found_under_its_number_and_user_only(ports: Ports) ->
         assert await ports.cache.read(*absent) == CacheEntry(None, None)
 
 
+async def test_entries_of_many_users_are_read_at_once(ports: Ports) -> None:
+    tenant = new_tenant()
+    await ports.cache.write(tenant, 3, "ada", (1, 5))
+    await ports.cache.write(tenant, 3, "nobody", ())
+    await ports.cache.write(tenant, 2, "bob", (7,))
+    assert await ports.cache.read_many(tenant, 3, ["bob", "nobody", "ada"]) == (None, {"nobody": (), "ada": (1, 5)})
+    await ports.signal.raise_to(tenant, 4)
+    assert await ports.cache.read_many(tenant, 4, ["ada"]) == (4, {})
+
+
 async def test_one_caller_claims_an_entry(ports: Ports) -> None:
     tenant = new_tenant()
     claims = [await ports.cache.claim(tenant, 1, "ada") for _ in range(3)]

@@ -36,6 +36,22 @@ async def test_the_highest_version_wins_in_any_order(ports: Ports) -> None:
         )
 
 
+async def test_a_name_reaches_a_version_that_had_none(ports: Ports) -> None:
+    tenant = new_tenant()
+    unnamed, named = change(tenant, 2), change(tenant, 2).model_copy(update={"name": "Loyal"})
+    await ports.definitions.apply([unnamed])
+    stored = await ports.definitions.find(tenant, 1)
+    assert stored is not None
+    assert (stored.name, stored.title) == (None, "Segment 1")
+    older = change(tenant, 1).model_copy(update={"name": "Old"})
+    await ports.definitions.apply([named, unnamed, older, named.model_copy(update={"name": "Other"})])
+    stored = await ports.definitions.find(tenant, 1)
+    assert stored is not None
+    assert (stored.name, stored.title, stored.version) == ("Loyal", "Loyal", 2)
+    await ports.definitions.apply([change(tenant, 3).model_copy(update={"name": "Renamed"})])
+    assert (await ports.definitions.of_tenant(tenant))[1].name == "Renamed"
+
+
 async def test_a_deletion_is_final_in_any_order(ports: Ports) -> None:
     for order in permutations((1, 2, 3)):
         tenant = new_tenant()

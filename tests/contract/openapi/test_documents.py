@@ -1,10 +1,10 @@
-"""The committed OpenAPI documents are fresh, lint clean, and generate clients that compile."""
+"""The committed OpenAPI documents are fresh and lint clean. `tests/generated` makes clients of them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import re
+from collections.abc import Iterator
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,48 @@ def test_the_committed_documents_are_fresh() -> None:
         assert (openapi.FOLDER / name).read_text() == text, f"{name} is stale: run make openapi"
 
 
+def parts(part: Any) -> Iterator[dict[str, Any]]:
+    """All objects of a document."""
+    if isinstance(part, dict):
+        yield part
+        part = list(part.values())
+    if isinstance(part, list):
+        for item in part:
+            yield from parts(item)
+
+
+def test_a_generator_of_a_typed_language_can_read_it() -> None:
+    document = openapi.merge([openapi.service_document(service) for service in openapi.SERVICES])
+    for part in parts(document["paths"] | document["components"]["schemas"]):
+        if part.get("type") == "integer":
+            assert part["format"] == "int64"
+            assert all(
+                type(part.get(bound, 0)) is int and abs(part.get(bound, 0)) < 2**53 for bound in ("minimum", "maximum")
+            )
+        assert part.get("type") != "number" or part["format"] == "double"
+        assert part.get("type") != "boolean" or "const" not in part
+        assert "prefixItems" not in part or "items" in part
+    for path, method, operation in operations(document):
+        for medium in operation.get("requestBody", {}).get("content", {}).values():
+            assert {"type": "null"} not in medium["schema"].get("anyOf", []), (method, path)
+        for parameter in operation.get("parameters", []):
+            assert parameter["name"] != "cursor" or "pattern" in parameter["schema"], (method, path)
+            assert parameter["name"] != "run_id" or parameter["schema"]["type"] == "string", (method, path)
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", []), (method, path)
+            # Generated clients send every default, and a list is read by one of two ways.
+            by_page = any(other["name"] == "page" for other in operation["parameters"])
+            assert (
+                not by_page
+                or parameter["name"] not in ("limit", "page", "page_size")
+                or ("default" not in parameter["schema"])
+            ), (method, path)
+        assert re.fullmatch("[a-z]+([A-Z][a-z]*)*", operation["operationId"])
+        for status, response in operation["responses"].items():
+            assert "X-Request-Id" in response["headers"], (method, path, status)
+            assert status not in ("429", "503") or "Retry-After" in response["headers"]
+            assert status != "429" or {"RateLimit", "RateLimit-Policy"} <= response["headers"].keys()
+
+
 def test_a_name_with_two_meanings_is_refused() -> None:
     one = {
         "openapi": "3.1.0",
@@ -66,64 +108,15 @@ def test_a_name_with_two_meanings_is_refused() -> None:
         openapi.merge([one, two])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_redocly_finds_nothing(node_tools: Path, name: str) -> None:
+def test_redocly_finds_nothing(node_tools: Path) -> None:
     output = node(
         node_tools / "@redocly" / "cli" / "bin" / "cli.js",
         "lint",
         "--max-problems=50",
         f"--config={TOOLS / 'redocly.yaml'}",
-        str(openapi.FOLDER / name),
+        str(openapi.FOLDER / "segops.json"),
     )
     assert "warning" not in output.lower().replace("deprecation warning", ""), output
-
-
-def test_typescript_types_compile(node_tools: Path, tmp_path: Path) -> None:
-    made = tmp_path / "segops.d.ts"
-    node(node_tools / "openapi-typescript" / "bin" / "cli.js", str(openapi.FOLDER / "segops.json"), "-o", str(made))
-    use = tmp_path / "use.ts"
-    use.write_text(
-        'import type { paths } from "./segops";\n'
-        'type Lookup = paths["/api/segments/membership/"]["get"]["responses"]["200"]["content"]["application/json"];\n'
-        'export const lookup: Lookup = { user_id: "user-123", segment_ids: [42], cached: false };\n'
-    )
-    node(node_tools / "typescript" / "bin" / "tsc", "--noEmit", "--strict", "--target", "es2022", str(use), str(made))
-
-
-def test_python_client_compiles(tmp_path: Path) -> None:
-    binaries = Path(sys.executable).parent
-    client = tmp_path / "client"
-    result = subprocess.run(
-        [
-            str(binaries / "openapi-python-client"),
-            "generate",
-            "--path",
-            str(openapi.FOLDER / "segops.json"),
-            "--output-path",
-            str(client),
-            "--meta",
-            "none",
-            "--config",
-            str(openapi.FOLDER / "python-client.yml"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={"PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(tmp_path)},
-    )
-    output = result.stdout + result.stderr
-    assert result.returncode == 0, output
-    assert "warning" not in output.lower(), output
-    made = {path.stem for path in client.glob("api/*/*.py")}
-    assert {"create_segment", "track"} <= made
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "compileall", "-q", str(client)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,11 +137,10 @@ def test_every_operation_is_named_and_has_examples(name: str) -> None:
 
 
 def has_example(document: dict[str, Any], holder: dict[str, Any]) -> bool:
-    """Whether each medium of a body or response carries an example, itself or in its schema."""
+    """Whether each medium of a body or response carries an example, itself or in its schema or that of its items."""
     for medium in holder["content"].values():
         schema = medium.get("schema", {})
-        # An optional body is a union with null.
-        schema = next((option for option in schema.get("anyOf", []) if "$ref" in option), schema)
+        schema = schema.get("items", schema)
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
         if not ({"example", "examples"} & set(medium) or {"example", "examples"} & set(schema)):

@@ -15,10 +15,20 @@ from tests.e2e.people import PASSWORD, Person, send, sign_up
 from tests.e2e.routes import Operation
 
 DESTRUCTIVE: Final = frozenset(
-    {"deleteSegment", "revokeApiKey", "rotateApiKey", "updateApiKey", "withdrawInvite", "removeMember", "updateMember"}
+    {
+        "deleteSegment",
+        "endSession",
+        "revokeApiKey",
+        "rotateApiKey",
+        "updateApiKey",
+        "withdrawInvite",
+        "removeMember",
+        "resendInvite",
+        "updateMember",
+    }
 )
 """Operations that get objects of their own: what they change, the other operations use."""
-SIGNS_OUT: Final = ("revokeAllTokens", "changePassword")
+SIGNS_OUT: Final = ("revokeAllTokens", "changePassword", "revokeOtherSessions")
 """Operations that get a tenant of their own."""
 
 LIST_PATH: Final = "{segment_id}/members/"
@@ -93,6 +103,7 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
     run = await person.compute(segment)
     static = {"name": "static", "tenant": person.tenant, "segment_type": "static"}
     me = (await person.ask("GET", "/api/auth/me/", 200))["id"]
+    export = await person.ask("POST", f"/api/segments/{segment}/export/", 202, {"format": "csv"})
     return Tenant(
         person,
         key,
@@ -103,6 +114,11 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
             "segment_ids": [segment, spare],
             "version": 1,
             "run_id": run["run_id"],
+            "export_id": export["export_id"],
+            # Seconds, for streams that would go on for minutes.
+            "timeout": 1,
+            "letter_id": f"{person.tenant:032x}",
+            "session_id": (await person.ask("GET", "/api/auth/sessions/", 200))["results"][0]["id"],
             "user_id": me,
         },
         spare={"segment_id": spare} | await _spare(person),
@@ -112,13 +128,16 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
 
 
 async def _spare(person: Person) -> dict[str, Any]:
-    """Return a key, an invite and a member. The account of the member is the owner of nothing."""
+    """Return a key, an invite, a member and a session. The account of the member is the owner of nothing."""
+    again = await person.client.post("/api/auth/token/", json={"email": person.email, "password": PASSWORD})
+    again.raise_for_status()
     invites = f"/api/auth/tenants/{person.tenant}/invites/"
     member = await sign_up(person.client, "member")
     invite = await person.ask("POST", invites, 201, {"email": member.email, "role": "member"})
     await member.accept(invite["token"])
     return {
         "key_id": (await person.new_key())["id"],
+        "session_id": (await person.ask("GET", "/api/auth/sessions/", 200))["results"][0]["id"],
         "invite_id": (await person.ask("POST", invites, 201, {"email": f"x-{member.email}", "role": "viewer"}))["id"],
         "user_id": (await member.ask("GET", "/api/auth/me/", 200))["id"],
     }

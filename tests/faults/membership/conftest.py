@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from segops_common.contracts.jobs import ComputeJob
 from segops_common.stores.clickhouse import ClickHouse
-from tests.faults.membership.worker import LEASE_S
+from tests.faults.membership.worker import PATIENT_LEASE_S
 from tests.integration.membership.harness import MembershipHarness, migrate_all, opened
+from tests.shared.fork_server import ForkedProcess, ForkServer
 
 WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(__file__).parents[3]
@@ -25,24 +25,28 @@ ROOT = Path(__file__).parents[3]
 class Deliveries:
     """Starts processes that work on a job."""
 
+    forks: ForkServer
     addresses: tuple[str, ...]
-    started: list[Process] = field(default_factory=list)
+    superuser_url: str
+    started: list[ForkedProcess] = field(default_factory=list)
 
-    async def start(self, job: ComputeJob, point: str, how: str) -> Process:
+    async def start(self, job: ComputeJob, point: str, how: str) -> ForkedProcess:
         """Start a process and return it."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(WORKER),
-            *self.addresses,
-            job.model_dump_json(),
-            point,
-            how,
-            stdout=PIPE,
-            stderr=PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        arguments = (*self.addresses, job.model_dump_json(), point, how)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = await self.forks.start(str(WORKER), *arguments, stdout=PIPE, stderr=PIPE, env=environment)
         self.started.append(process)
         return process
+
+    async def expire_lease(self, tenant_id: int) -> None:
+        """End the lease of a dead process, as its time would."""
+        connection = await asyncpg.connect(self.superuser_url.replace("+asyncpg", ""))
+        try:
+            await connection.execute(
+                "UPDATE membership.tenant_leases SET expires_at = clock_timestamp() WHERE tenant_id = $1", tenant_id
+            )
+        finally:
+            await connection.close()
 
 
 @pytest.fixture(scope="session")
@@ -77,17 +81,18 @@ async def harness(
         postgres_url=postgres_url,
         redis_url=redis_url,
         event_log_url=event_log_url,
-        lease_s=LEASE_S,
+        lease_s=PATIENT_LEASE_S,
     ) as harness:
         yield harness
 
 
 @pytest.fixture
 async def deliveries(
-    clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str
+    forks: ForkServer, clickhouse_url: str, postgres_url: str, redis_url: str, event_log_url: str, superuser_url: str
 ) -> AsyncIterator[Deliveries]:
     """Processes on the same engines; all of them end with the test, frozen ones too."""
-    deliveries = Deliveries((clickhouse_url, postgres_url, redis_url, event_log_url))
+    forks.preload("tests.faults.membership.worker")
+    deliveries = Deliveries(forks, (clickhouse_url, postgres_url, redis_url, event_log_url), superuser_url)
     yield deliveries
     for process in deliveries.started:
         if process.returncode is None:

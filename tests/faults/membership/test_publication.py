@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from tests.corpus.builders import count, event, group, job, new_tenant
 from tests.corpus.crash_points import DECIDED, POINTS
 from tests.faults.membership.conftest import Deliveries
 from tests.integration.membership.harness import MembershipHarness
+from tests.shared.fork_server import ForkedProcess
 
 IN, OUT = group(count()), group(logic="OR")
 BEFORE, AFTER = (1, 2), (3, 4)
@@ -56,9 +56,10 @@ async def test_a_crash_is_made_good_by_the_next_delivery(
 
     async with watched(harness, tenant, "u") as observed:
         process = await deliveries.start(second, point, "crash")
-        _, errors = await process.communicate()
-        assert process.returncode == CRASHED, errors.decode()
-        assert f"crash point {point} reached" in errors.decode()
+        _, errors = await outputs(process)
+        assert process.returncode == CRASHED, errors
+        assert f"crash point {point} reached" in errors
+        await deliveries.expire_lease(tenant)
         decided = await harness.publications.find(tenant, 2)
         # What comes in between belongs to the run only if it was not decided before.
         await harness.insert(tenant, [event("late")])
@@ -98,9 +99,9 @@ async def test_a_worker_frozen_past_its_lease_publishes_nothing(
 
     await harness.compute.run(job(tenant, 2, {1: IN, 2: OUT}))
     os.kill(process.pid, signal.SIGCONT)
-    said, errors = await process.communicate()
+    said, errors = await outputs(process)
 
-    assert said.decode() == "lease lost", errors.decode()
+    assert said == "lease lost", errors
     assert await harness.publications.find(tenant, 1) is None
     assert (await harness.publications.head(tenant)).run_id == 2
     assert await harness.segments_of(tenant, "u") == (1,)
@@ -116,16 +117,24 @@ async def test_a_worker_frozen_before_it_writes_writes_nothing(
     await harness.compute.run(job(tenant, 2, {1: IN}))
 
     os.kill(process.pid, signal.SIGCONT)
-    said, errors = await process.communicate()
+    said, errors = await outputs(process)
 
-    assert said.decode() == "lease lost", errors.decode()
+    assert said == "lease lost", errors
     rows = await harness.clickhouse.query(
         "SELECT DISTINCT run_id FROM membership_changes WHERE tenant_id = {t:UInt64}", {"t": tenant}
     )
     assert [row[0] for row in rows.rows] == [2]
 
 
-async def _until_frozen(process: Process) -> None:
+async def outputs(process: ForkedProcess) -> tuple[str, str]:
+    """Return what the process wrote to stdout and stderr, when it has ended."""
+    said, errors = await process.communicate()
+    assert said is not None
+    assert errors is not None
+    return said.decode(), errors.decode()
+
+
+async def _until_frozen(process: ForkedProcess) -> None:
     for _ in range(600):
         if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
             return

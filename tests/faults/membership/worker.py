@@ -17,7 +17,10 @@ from segops_common.runtime.crash_points import CrashAt
 from segops_membership.ports.tenant_leases import LeaseLost
 from tests.integration.membership.harness import opened
 
-LEASE_S = 1.0
+PATIENT_LEASE_S = 300.0
+"""Outlasts a worker on any machine; a test ends the lease of a dead worker itself."""
+FROZEN_LEASE_S = 5.0
+"""The lease of a worker that is frozen past it."""
 
 
 class FreezeAt:
@@ -31,7 +34,7 @@ class FreezeAt:
             os.kill(os.getpid(), signal.SIGSTOP)
 
 
-async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints) -> str:
+async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints, lease_s: float) -> str:
     """Deliver the job and return its outcome."""
     clickhouse_url, postgres_url, redis_url, event_log_url = addresses
     async with opened(
@@ -40,7 +43,7 @@ async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints
         redis_url=redis_url,
         event_log_url=event_log_url,
         faults=faults,
-        lease_s=LEASE_S,
+        lease_s=lease_s,
     ) as harness:
         try:
             await harness.compute.run(job)
@@ -52,9 +55,9 @@ async def deliver(addresses: Sequence[str], job: ComputeJob, faults: FaultPoints
 def main() -> None:
     """Deliver the job and print its outcome."""
     *addresses, text, point, how = sys.argv[1:]
-    faults = CrashAt(point) if how == "crash" else FreezeAt(point)
+    faults, lease_s = (CrashAt(point), PATIENT_LEASE_S) if how == "crash" else (FreezeAt(point), FROZEN_LEASE_S)
     job = ComputeJob.model_validate_json(text)
-    sys.stdout.write(asyncio.run(deliver(addresses, job, faults)))
+    sys.stdout.write(asyncio.run(deliver(addresses, job, faults, lease_s)))
 
 
 if __name__ == "__main__":

@@ -39,4 +39,4 @@ def _look_up(client: httpx.AsyncClient, space: Workspace, user: str) -> Awaitabl
 
 def _preview(client: httpx.AsyncClient, space: Workspace) -> Awaitable[httpx.Response]:
     body = {"tenant": space.person.tenant, "definition": _PREVIEW}
-    return client.post("/api/segments/membership/preview/", json=body, headers=space.person.bearer)
+    return client.post("/api/segments/preview/", json=body, headers=space.person.bearer)

@@ -20,7 +20,7 @@ from segops_common.streams.log import EventLog
 from segops_ingest.ports.event_memory import FirstNote, Note
 from segops_ingest.ports.observer import Outcome
 from segops_ingest.service.accept_events import Ingest
-from segops_testkit.fork_server import ForkedProcess, ForkServer
+from tests.shared.fork_server import ForkedProcess, ForkServer
 
 WORKER = Path(__file__).with_name("worker.py")
 WORKER_MODULE = "tests.faults.sink.worker"

@@ -22,8 +22,8 @@ from segops_common.streams.log import APPEND_DEADLINE_S, EventLog
 from segops_common.streams.open import open_event_log
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE
 from segops_local.engines import ClickHouseEngine, KafkaEngine, ValkeyEngine
-from segops_testkit.fork_server import ForkServer
 from tests.faults.sink.harness import Comparison, Producer, Sinks, compare, until_drained
+from tests.shared.fork_server import ForkServer
 
 EVENT_COUNT = 20_000
 """The least that a run sends."""

@@ -12,6 +12,8 @@ from segops_common.contracts.topics import EVENT_IMPORTS, SINKS
 from segops_common.core.clock import SystemClock
 from segops_common.runtime.crash_points import CrashAt
 from segops_common.stores.clickhouse import ClickHouse
+from segops_common.streams.address import log_address
+from segops_common.streams.kafka.brokers import KafkaBrokers
 from segops_common.streams.kafka.consumer import GroupTimes
 from segops_common.streams.kafka.log import KafkaEventLog
 from segops_common.streams.leases import LeaseTimes
@@ -29,11 +31,11 @@ def open_log(url: str) -> EventLog:
     """The log at the address, with times for a test."""
     if url.startswith("kafka://"):
         return KafkaEventLog(
-            bootstrap=url.removeprefix("kafka://"),
+            brokers=KafkaBrokers(bootstrap=url.removeprefix("kafka://")),
             clock=SystemClock(),
             times=GroupTimes(session_s=6.0, heartbeat_s=0.5, rebalance_s=8.0),
         )
-    return ValkeyEventLog(url=url, clock=SystemClock(), times=LeaseTimes(lease_s=1.0, beat_s=0.3))
+    return ValkeyEventLog(url=log_address(url).target, clock=SystemClock(), times=LeaseTimes(lease_s=1.0, beat_s=0.3))
 
 
 async def main(log_url: str, clickhouse_url: str, crash_at: str) -> None:

@@ -38,7 +38,8 @@ async def auth_settings(owner_url: str, postgres_url: str, redis_url: str, signi
         postgres_url=postgres_url,
         migrate_postgres_url=owner_url,
         # On a busy machine Redis may take longer than 50 ms, and then each process would count on its own.
-        redis_url=f"{redis_url}?socket_timeout=5&socket_connect_timeout=5",
+        redis_url=redis_url,
+        redis_timeout_s=5,
         service_token=SecretStr(SERVICE_TOKEN),
         api_key_pepper=SecretStr(PEPPER),
         jwt_private_key_file=signing_key_file,

@@ -35,6 +35,7 @@ class SignedInUser:
     email: str
     tenant: int
     tokens: Json
+    slug: str
 
     async def request(self, method: str, path: str, json: Any = None, **more: Any) -> httpx.Response:
         """Send a request with the user's access token."""
@@ -71,7 +72,12 @@ class AuthHarness:
         body = {"email": f"{name}@example.com", "password": PASSWORD, "tenant_name": name, "tenant_slug": name}
         created = body_of(await self.post("signup/", body), 201)
         return SignedInUser(
-            self.client, created["user"]["id"], created["user"]["email"], created["tenant"]["id"], created["tokens"]
+            self.client,
+            created["user"]["id"],
+            created["user"]["email"],
+            created["tenant"]["id"],
+            created["tokens"],
+            slug=name,
         )
 
     async def join(self, host: SignedInUser, role: str) -> SignedInUser:
@@ -81,7 +87,7 @@ class AuthHarness:
         created = body_of(
             await self.post("invites/accept/", {"token": token, "email": email, "password": PASSWORD}), 200
         )
-        return SignedInUser(self.client, created["user"]["id"], email, host.tenant, created["tokens"])
+        return SignedInUser(self.client, created["user"]["id"], email, host.tenant, created["tokens"], host.slug)
 
     async def introspect(self, key: str) -> Json:
         """Return what the other services learn about a key."""

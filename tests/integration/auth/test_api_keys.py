@@ -14,26 +14,39 @@ from segops_common.security.api_keys import looks_valid, new_key
 from segops_common.security.permissions import KeyKind
 from tests.integration.auth.harness import AuthHarness, body_of, problem_of
 
+ALL_DATA = sorted(
+    ["events:read", "events:write", "membership:read", "profiles:read", "segments:read", "segments:write"]
+)
+
 
 async def test_a_key_is_shown_once(auth: AuthHarness) -> None:
     ada = await auth.sign_up()
     made = await ada.new_key(name="web server")
     secret = made.pop("key")
+    assert made.pop("hmac_secret") is None
     assert looks_valid(secret)
     assert secret.startswith("sk_live_")
     assert (made["prefix"], made["last_four"], made["kind"]) == ("sk_live_", secret[-4:], "secret")
-    assert made["scopes"] == ["events:write", "membership:read"]
+    assert made["scopes"] == ALL_DATA
     assert (made["tenant"], made["created_by"], made["last_used_at"]) == (ada.tenant, ada.id, None)
     listed = await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)})
-    assert body_of(listed, 200) == {"items": [made], "next_cursor": None}
+    assert body_of(listed, 200) == {
+        "count": 1,
+        "next": None,
+        "previous": None,
+        "results": [made],
+        "next_cursor": None,
+    }
     assert secret not in listed.text
     assert await auth.introspect(secret) == {
         "active": True,
         "key_id": made["id"],
         "tenant_id": ada.tenant,
+        "tenant_slug": ada.slug,
         "kind": "secret",
-        "scopes": ["events:write", "membership:read"],
+        "scopes": ALL_DATA,
         "allowed_origins": [],
+        "requires_signed_user_id": False,
         "expires_in_s": None,
     }
 
@@ -60,7 +73,7 @@ async def test_a_key_gets_what_was_asked_for(auth: AuthHarness) -> None:
         ({"scopes": ["moon:land"]}, 422, "validation-failed"),
         ({"scopes": "events:write"}, 422, "validation-failed"),
         ({"scopes": None}, 422, "validation-failed"),
-        ({"scopes": ["events:write"] * 10}, 422, "validation-failed"),
+        ({"scopes": ["events:write"] * 11}, 422, "validation-failed"),
         ({"kind": "publishable", "scopes": ["membership:read"]}, 422, "validation-failed"),
         ({"kind": "test"}, 422, "validation-failed"),
         ({"name": "x" * 10_000}, 422, "validation-failed"),
@@ -80,7 +93,7 @@ async def test_what_is_not_allowed_makes_no_key(
     ada = await auth.sign_up()
     body = {"tenant": ada.tenant, "name": "key"} | change
     problem_of(await ada.request("POST", "api-keys/", body), status, slug)
-    assert body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+    assert body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["results"] == []
 
 
 async def test_an_admin_cannot_give_what_only_owners_may(auth: AuthHarness) -> None:
@@ -129,14 +142,16 @@ async def test_a_revoked_key_is_gone(auth: AuthHarness) -> None:
         "active": False,
         "key_id": None,
         "tenant_id": None,
+        "tenant_slug": None,
         "kind": None,
         "scopes": [],
         "allowed_origins": [],
+        "requires_signed_user_id": False,
         "expires_in_s": None,
     }
     problem_of(await ada.request("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")
     problem_of(await ada.request("POST", f"api-keys/{made['id']}/rotate/"), 404, "not-found")
-    assert body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"] == []
+    assert body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["results"] == []
 
 
 async def is_active(auth: AuthHarness, key: str) -> bool:
@@ -205,7 +220,7 @@ async def test_the_last_use_is_written_once_a_minute(auth: AuthHarness) -> None:
     used, unused = await ada.new_key(), await ada.new_key()
 
     async def last_uses() -> dict[int, str | None]:
-        listed = body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]
+        listed = body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["results"]
         return {item["id"]: item["last_used_at"] for item in listed}
 
     auth.clock.advance(5)
@@ -230,7 +245,7 @@ async def test_keys_are_listed_in_parts(auth: AuthHarness) -> None:
     while True:
         params = {"tenant": str(ada.tenant), "limit": "2"} | ({"cursor": cursor} if cursor else {})
         part = body_of(await ada.request("GET", "api-keys/", params=params), 200)
-        listed += [item["id"] for item in part["items"]]
+        listed += [item["id"] for item in part["results"]]
         if part["next_cursor"] is None:
             break
         cursor = part["next_cursor"]

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from segops_common.stores.postgres import read_session
-from tests.integration.auth.harness import AuthHarness, SignedInUser, body_of, unique
+from tests.integration.auth.harness import AuthHarness, SignedInUser, body_of, problem_of, unique
 
 
 @pytest.fixture
@@ -49,10 +49,43 @@ async def whole_log(person: SignedInUser) -> list[dict[str, Any]]:
     while True:
         params = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
         part = body_of(await person.request("GET", f"tenants/{person.tenant}/audit-log/", params=params), 200)
-        entries += part["items"]
+        entries += part["results"]
         if part["next_cursor"] is None:
             return entries[::-1]
         cursor = part["next_cursor"]
+
+
+async def test_the_log_is_read_by_actor_action_target_and_time(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    bob = await auth.join(ada, "admin")
+    key = await ada.new_key()
+    await bob.request("DELETE", f"api-keys/{key['id']}/")
+
+    async def selected(**params: Any) -> list[str]:
+        answer = body_of(await ada.request("GET", f"tenants/{ada.tenant}/audit-log/", params=params), 200)
+        assert answer["count"] == len(answer["results"])
+        return [entry["action"] for entry in answer["results"]]
+
+    everything = await selected()
+    assert everything[:2] == ["api_key.revoked", "api_key.created"]
+    assert await selected(actor=bob.id, action="api_key.revoked") == ["api_key.revoked"]
+    assert await selected(target=f"api_key:{key['id']}") == await selected(target="api_key") == everything[:2]
+    assert await selected(since="2020-01-01T00:00:00Z", until="2020-01-02T00:00:00Z") == []
+    assert await selected(since="2020-01-01T00:00:00Z") == everything
+    path = f"tenants/{ada.tenant}/audit-log/?target=api_key&page_size=1"
+    first = body_of(await ada.request("GET", path), 200)
+    assert (first["count"], first["next"].partition("?")[2]) == (2, "target=api_key&page_size=1&page=2")
+    for wrong in (
+        {"action": "tenant.sold"},
+        {"actor": "ada"},
+        {"actor": "0"},
+        {"target": "user:x"},
+        {"target": "%"},
+        {"since": "yesterday"},
+        {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+    ):
+        refused = await ada.request("GET", f"tenants/{ada.tenant}/audit-log/", params=wrong)
+        problem_of(refused, 422, "validation-failed")
 
 
 async def busy_tenant(auth: AuthHarness) -> SignedInUser:

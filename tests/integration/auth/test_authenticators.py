@@ -112,6 +112,7 @@ class RealAuthContract(AuthenticatorContract):
             token=bob.tokens["access_token"],
             user_id=bob.id,
             tenant_id=ada.tenant,
+            tenant_slug=ada.slug,
             secret_key=secret["key"],
             publishable_key=publishable["key"],
             unknown_token=stranger.sign(bob.id, 1),
@@ -155,6 +156,22 @@ async def test_changes_of_members_are_seen_within_a_second(auth: AuthHarness, re
     await soon(is_admin)
     body_of(await ada.request("DELETE", path), 204)
     await soon(is_out)
+
+
+async def test_another_slug_is_seen_within_a_second(auth: AuthHarness, remote: RemoteAuthenticator) -> None:
+    ada = await auth.sign_up()
+    headers = (f"Bearer {ada.tokens['access_token']}", f"ApiKey {(await ada.new_key())['key']}")
+    slug = f"{ada.slug}-2"
+
+    async def slugs() -> list[str | None]:
+        return [(await remote.authenticate(header)).slugs[ada.tenant] for header in headers]
+
+    async def is_new() -> bool:
+        return await slugs() == [slug, slug]
+
+    assert await slugs() == [ada.slug, ada.slug]
+    body_of(await ada.request("PATCH", f"tenants/{ada.tenant}/", {"slug": slug}), 200)
+    await soon(is_new)
 
 
 async def test_a_rotated_key_without_overlap_is_refused_within_a_second(

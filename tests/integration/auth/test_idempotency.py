@@ -29,7 +29,7 @@ async def test_a_key_is_made_once(auth: AuthHarness) -> None:
     problem_of(await ada.request("POST", "api-keys/", body, headers=headers), 409, "idempotency-replayed")
     other = await ada.request("POST", "api-keys/", body | {"name": "other"}, headers=headers)
     problem_of(other, 422, "idempotency-key-reused")
-    assert len(body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["items"]) == 1
+    assert len(body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)["results"]) == 1
 
 
 async def test_what_holds_no_secret_is_answered_again(auth: AuthHarness) -> None:

@@ -22,14 +22,14 @@ async def test_somebody_new_gets_an_account_and_the_place(auth: AuthHarness) -> 
     ada = await auth.sign_up()
     email = new_email()
     invite = await ada.invite(email, "member")
-    listed = body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"]
+    listed = body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["results"]
     assert listed == [{name: value for name, value in invite.items() if name != "token"}]
     made = body_of(await auth.post("invites/accept/", acceptance(invite)), 200)
     assert made["user"]["email"] == email
     assert (made["tenant"]["id"], made["role"]) == (ada.tenant, "member")
     assert await auth.roles(made["user"]["id"]) == {ada.tenant: "member"}
     body_of(await auth.post("token/", {"email": email, "password": PASSWORD}), 200)
-    assert body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"] == []
+    assert body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["results"] == []
 
 
 async def test_somebody_with_an_account_signs_in_with_it(auth: AuthHarness) -> None:
@@ -40,6 +40,25 @@ async def test_somebody_with_an_account_signs_in_with_it(auth: AuthHarness) -> N
     made = body_of(await auth.post("invites/accept/", acceptance(invite)), 200)
     assert made["user"]["id"] == bob.id
     assert await auth.roles(bob.id) == {ada.tenant: "admin", bob.tenant: "owner"}
+
+
+async def test_whoever_has_the_token_learns_what_it_is_for(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    invite = await ada.invite(new_email(), "viewer")
+    body = {"token": invite["token"]}
+    pending = [body_of(await auth.post("invites/lookup/", body), 200) for _ in range(2)]
+    assert pending[0] == pending[1]
+    assert pending[0] == {
+        "tenant": {"id": ada.tenant, "slug": ada.slug, "name": pending[0]["tenant"]["name"]},
+        "email": invite["email"],
+        "role": "viewer",
+        "expires_at": invite["expires_at"],
+    }
+    problem_of(await auth.post("invites/lookup/", {"token": f"x{invite['token'][1:]}"}), 404, "not-found")
+    for wrong in ({}, body | {"email": invite["email"]}, {"token": ""}, {"token": 5}):
+        problem_of(await auth.post("invites/lookup/", wrong), 422, "validation-failed")
+    body_of(await auth.post("invites/accept/", acceptance(invite)), 200)
+    problem_of(await auth.post("invites/lookup/", body), 410, "invite-expired")
 
 
 async def test_an_invite_works_once(auth: AuthHarness) -> None:
@@ -62,7 +81,7 @@ async def test_of_fifty_acceptances_at_once_one_succeeds(auth: AuthHarness) -> N
         return status
 
     assert sorted(await asyncio.gather(*(accept() for _ in range(50)))) == [200] + [410] * 49
-    members = body_of(await ada.request("GET", f"tenants/{ada.tenant}/members/"), 200)["items"]
+    members = body_of(await ada.request("GET", f"tenants/{ada.tenant}/members/"), 200)["results"]
     assert len(members) == 2
 
 
@@ -105,7 +124,7 @@ async def test_a_member_has_no_second_place_and_the_invite_stays(auth: AuthHarne
     invite = await ada.invite(bob.email, "admin")
     problem_of(await auth.post("invites/accept/", acceptance(invite)), 409, "already-member")
     assert await auth.roles(bob.id) == {ada.tenant: "viewer"}
-    assert len(body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["items"]) == 1
+    assert len(body_of(await ada.request("GET", f"tenants/{ada.tenant}/invites/"), 200)["results"]) == 1
 
 
 async def test_nobody_invites_above_themselves(auth: AuthHarness) -> None:

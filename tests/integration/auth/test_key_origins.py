@@ -16,9 +16,10 @@ async def test_origins_are_kept_as_browsers_send_them_and_told_to_the_services(a
     origins = ["https://WWW.example.com:443", "http://localhost:3000", "https://www.example.com"]
     made = await ada.new_key(kind="publishable", allowed_origins=origins)
     secret = made.pop("key")
+    assert made.pop("hmac_secret") is None
     assert (made["allowed_origins"], made["scopes"]) == (PAGES, ["events:write"])
     listed = body_of(await ada.request("GET", "api-keys/", params={"tenant": str(ada.tenant)}), 200)
-    assert listed["items"] == [made]
+    assert listed["results"] == [made]
     introspected = await auth.introspect(secret)
     assert (introspected["kind"], introspected["allowed_origins"]) == ("publishable", PAGES)
 
@@ -42,7 +43,7 @@ async def test_without_a_list_no_page_is_named_and_all_only_by_the_star(auth: Au
         ["null"],
         ["https://www.example.com/"],
         ["http://www.example.com"],
-        ["https://*.example.com"],
+        ["https://*.example"],
         ["*", "https://www.example.com"],
         ["https://www.example.com\x00"],
         ["https://b\u00fccher.example"],
@@ -88,7 +89,7 @@ async def test_another_list_replaces_the_one_before_and_is_in_the_audit_log(auth
     secret = made.pop("key")
     assert changed == made | {"allowed_origins": ["https://b.example"]}
     assert (await auth.introspect(secret))["allowed_origins"] == ["https://b.example"]
-    log = body_of(await ada.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
+    log = body_of(await ada.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["results"]
     introspection = [(entry["action"], entry["details"]["allowed_origins"]) for entry in log[:2]]
     assert introspection == [("api_key.updated", "https://b.example"), ("api_key.created", " ".join(PAGES))]
     assert log[0]["target"] == f"api_key:{made['id']}"

@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from segops_testkit.fork_server import ForkedProcess, ForkServer
 from tests.integration.auth.harness import PEPPER, SERVICE_TOKEN, unique
+from tests.shared.fork_server import ForkedProcess, ForkServer
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ async def test_a_wrong_setting_stops_the_start_and_is_named(processes: AuthProce
         processes.run("api", SEGOPS_API_KEY_PEPPER="too-short"),
         processes.run("api", SEGOPS_JWT_PRIVATE_KEY_FILE=__file__),
     )
-    for (code, output), words in zip(outcomes, ("api_key_pepper", "signing key"), strict=True):
+    for (code, output), words in zip(outcomes, ("SEGOPS_API_KEY_PEPPER", "signing key"), strict=True):
         assert code not in (0, None)
         assert words in output
         assert "too-short" not in output

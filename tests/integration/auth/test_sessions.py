@@ -53,7 +53,7 @@ async def test_a_later_reuse_ends_the_session_and_no_other(auth: AuthHarness) ->
     problem_of(await refresh(auth, ada.tokens), 401, "invalid-refresh-token")
     problem_of(await ada.request("GET", "me/"), 401, "invalid-token")
     again = replace(ada, tokens=body_of(await refresh(auth, elsewhere), 200))
-    log = body_of(await again.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
+    log = body_of(await again.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["results"]
     assert [entry["action"] for entry in log] == ["refresh_token.reused", "tenant.created"]
     assert log[0]["actor_id"] is None
     assert log[0]["target"] == f"user:{ada.id}"
@@ -74,6 +74,21 @@ async def test_signing_out_with_an_unknown_token_says_nothing(auth: AuthHarness)
 @pytest.mark.parametrize("token", ["x", "x" * 128, "' OR 1=1 --", "\u2603"])
 async def test_an_unknown_token_is_refused(auth: AuthHarness, token: str) -> None:
     problem_of(await refresh(auth, {"refresh_token": token}), 401, "invalid-refresh-token")
+
+
+async def test_tokens_have_the_short_names_too(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    tokens = body_of(await auth.post("token/", {"email": ada.email, "password": PASSWORD}), 200)
+    assert (tokens["access"], tokens["refresh"]) == (tokens["access_token"], tokens["refresh_token"])
+    again = body_of(await auth.post("token/refresh/", {"refresh": tokens["refresh"]}), 200)
+    both = {"refresh": again["refresh"], "refresh_token": again["refresh_token"]}
+    again = body_of(await auth.post("token/refresh/", both), 200)
+    problem_of(await auth.post("token/refresh/", {}), 401, "invalid-refresh-token")
+    for body, path in (({"refresh": "x", "refresh_token": "y"}, "refresh"),):
+        problem = problem_of(await auth.post("token/refresh/", body), 422, "validation-failed")
+        assert [error["path"] for error in problem["errors"]] == [path]
+    body_of(await auth.post("token/revoke/", {"refresh": again["refresh"]}), 204)
+    problem_of(await auth.post("token/refresh/", {"refresh": again["refresh"]}), 401, "invalid-refresh-token")
 
 
 async def test_a_refresh_token_is_no_access_token_and_the_reverse(auth: AuthHarness) -> None:

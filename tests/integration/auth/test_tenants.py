@@ -27,10 +27,12 @@ async def test_an_owner_renames(auth: AuthHarness) -> None:
     assert body_of(await ada.request("PATCH", path, {"name": "New"}), 200)["name"] == "New"
     changed = body_of(await ada.request("PATCH", path, {"slug": slug}), 200)
     assert (changed["name"], changed["slug"]) == ("New", slug)
-    log = body_of(await ada.request("GET", f"{path}audit-log/"), 200)["items"]
+    log = body_of(await ada.request("GET", f"{path}audit-log/"), 200)["results"]
     assert log[0]["details"]["slug_to"] == slug
     body_of(await ada.request("PATCH", path, {"slug": slug}), 200)
-    assert len(body_of(await ada.request("GET", f"{path}audit-log/"), 200)["items"]) == len(log), "nothing was changed"
+    assert len(body_of(await ada.request("GET", f"{path}audit-log/"), 200)["results"]) == len(log), (
+        "nothing was changed"
+    )
     other = await auth.sign_up()
     problem_of(await other.request("PATCH", f"tenants/{other.tenant}/", {"slug": slug}), 409, "slug-taken")
 
@@ -88,7 +90,7 @@ async def test_a_tenant_of_others_looks_absent(auth: AuthHarness) -> None:
                 problem_of(await eve.request(method, f"tenants/{tenant}/{path}", body), 404, "not-found")["detail"]
             )
     assert len(details) == 1
-    assert body_of(await ada.request("GET", f"tenants/{ada.tenant}/members/"), 200)["items"][0]["role"] == "owner"
+    assert body_of(await ada.request("GET", f"tenants/{ada.tenant}/members/"), 200)["results"][0]["role"] == "owner"
 
 
 @pytest.mark.parametrize("tenant", ["9223372036854775808", "1e3", "42;drop", "0x10", "-", "1.5", "%20"])
@@ -106,8 +108,8 @@ async def test_members_are_listed_in_parts(auth: AuthHarness) -> None:
     while True:
         params = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
         part = body_of(await people[3].request("GET", f"tenants/{ada.tenant}/members/", params=params), 200)
-        listed += [(item["user_id"], item["role"]) for item in part["items"]]
-        assert len(part["items"]) <= 2
+        listed += [(item["user_id"], item["role"]) for item in part["results"]]
+        assert len(part["results"]) <= 2
         cursor = part["next_cursor"]
         if cursor is None:
             break
@@ -135,7 +137,7 @@ async def test_a_new_role_counts_at_once(auth: AuthHarness) -> None:
     problem_of(await ada.request("DELETE", path), 404, "not-found")
     problem_of(await ada.request("PATCH", path, {"role": "viewer"}), 404, "not-found")
     assert await auth.roles(bob.id) == {}
-    log = body_of(await ada.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["items"]
+    log = body_of(await ada.request("GET", f"tenants/{ada.tenant}/audit-log/"), 200)["results"]
     assert [entry["action"] for entry in log[:2]] == ["member.removed", "member.role_changed"]
     assert log[1]["details"] == {"from": "viewer", "to": "admin"}
 

@@ -29,7 +29,10 @@ if os.environ.get("STAND_IN_FAILS"):
 if sys.argv[1] == "migrate":
     note("ran")
     sys.exit(0)
-server = http.server.ThreadingHTTPServer((os.environ["SEGOPS_HTTP_HOST"], int(os.environ["SEGOPS_HTTP_PORT"])), Handler)
+ports = [int(os.environ[name]) for name in ("SEGOPS_INTERNAL_PORT", "SEGOPS_HTTP_PORT") if name in os.environ]
+server, *others = [http.server.ThreadingHTTPServer((os.environ["SEGOPS_HTTP_HOST"], port), Handler) for port in ports]
+for other in others:
+    threading.Thread(target=other.serve_forever, daemon=True).start()
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 note("began")
 server.serve_forever(0.02)
@@ -45,5 +48,6 @@ def stand_ins(tmp_path: Path) -> dict[str, dict[str, str]]:
         package = folder / f"segops_{service}"
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
+        (package / "app.py").touch()
         (package / "__main__.py").write_text(STAND_IN)
     return {"*": {"PYTHONPATH": str(folder), "STAND_IN_NOTES": str(tmp_path / "notes")}}

@@ -17,7 +17,7 @@ from segops_local.gateway.nginx import Gateway, load_routes
 from segops_local.state.ports import free_port
 
 MAX_STREAMS = 5
-SERVICES = ("auth", "ingest", "membership", "segments", "status")
+SERVICES = ("auth", "ingest", "membership", "segments", "status", "mailbox")
 
 
 class Fake(ThreadingHTTPServer):
@@ -45,6 +45,7 @@ class Answering(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         request = {
             "service": self.server.name,
+            "port": self.server.server_port,
             "path": self.path,
             "bytes": len(self.rfile.read(size)),
             "headers": dict(self.headers),
@@ -135,23 +136,49 @@ def ask(
         connection.close()
 
 
-@pytest.mark.parametrize(
-    ("path", "service"),
-    [
-        ("/api/auth/token/", "auth"),
-        ("/api/auth/token", "auth"),
-        ("/api/auth", "auth"),
-        ("/api/ingestion/track/?x=//..", "ingest"),
-        ("/v1/track", "ingest"),
-        ("/v1", "ingest"),
-        ("/api/segments/", "segments"),
-        ("/api/segments", "segments"),
-        ("/api/segments/42/compute/", "segments"),
-        ("/api/segments/membershipx/", "segments"),
-        ("/api/ingestion/profiles/a%2Fb%20c/", "ingest"),
-        ("/readyz", "status"),
-    ],
+# What every gateway does that routes by the table: test_envoy.py has Envoy do the same.
+ROUTED = (
+    ("/api/auth/token/", "auth"),
+    ("/api/auth/token", "auth"),
+    ("/api/auth", "auth"),
+    ("/api/ingestion/track/?x=//..", "ingest"),
+    ("/v1/track", "ingest"),
+    ("/v1", "ingest"),
+    ("/api/segments/", "segments"),
+    ("/api/segments", "segments"),
+    ("/api/segments/42/compute/", "segments"),
+    ("/api/segments/membershipx/", "segments"),
+    ("/api/ingestion/profiles/a%2Fb%20c/", "ingest"),
 )
+ABSENT = (
+    "/internal/introspect/",
+    "/api/auth/../../internal/introspect/",
+    "/api/auth/%2e%2e/%2E%2E/internal/introspect/",
+    "/api/auth/%2e./segments/",
+    "/api/auth/..",
+    "/api/auth/..%2f..%2finternal/",
+    "//internal/introspect/",
+    "/api//auth/token/",
+    "/api/auth/%2ftoken/",
+    "/api/auth/..\\internal/",
+    "/metrics",
+    "/api/",
+    "/api/authx/",
+    "/v1x",
+)
+USERS = (
+    ("a%2Fb", 502),
+    ("%2Fa%2F%2fb%5C", 502),
+    ("%252F%2e%2ea%3F%C3%BC", 502),
+    ("a%2F..%2F..%2F..%2Fauth%2Fme", 404),
+    ("%2e%2e", 404),
+    ("a//b", 404),
+)
+"""Ids of users as they are in a path, and the status when the service is down: 502 proves that it was asked."""
+USER_PATHS = ("", "/", "/segments/7/explain/?limit=%2F%2F")
+
+
+@pytest.mark.parametrize(("path", "service"), [*ROUTED, ("/readyz", "status"), ("/dev/mail/", "mailbox")])
 def test_the_longest_prefix_decides_and_the_path_arrives_unchanged(port: int, path: str, service: str) -> None:
     reply = ask(port, path)
     request = json.loads(reply.body)
@@ -166,26 +193,14 @@ def test_membership_is_not_taken_for_a_segment_and_a_service_that_is_down_is_502
     assert reply.headers["Retry-After"] == "1"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/internal/introspect/",
-        "/api/auth/../../internal/introspect/",
-        "/api/auth/%2e%2e/%2E%2E/internal/introspect/",
-        "/api/auth/%2e./segments/",
-        "/api/auth/..",
-        "/api/auth/..%2f..%2finternal/",
-        "//internal/introspect/",
-        "/api//auth/token/",
-        "/api/auth/%2ftoken/",
-        "/api/auth/..\\internal/",
-        "/metrics",
-        "/openapi.json",
-        "/api/",
-        "/api/authx/",
-        "/v1x",
-    ],
-)
+@pytest.mark.parametrize(("id", "status"), [*USERS, ("a%00", 400)])
+@pytest.mark.parametrize("rest", USER_PATHS)
+def test_the_id_of_a_user_is_any_text(port: int, id: str, status: int, rest: str) -> None:
+    # The service is down, which proves that the gateway asked it.
+    assert ask(port, f"/api/explorer/users/{id}{rest}").status == status
+
+
+@pytest.mark.parametrize("path", ABSENT)
 def test_what_is_not_in_the_table_does_not_exist(port: int, path: str) -> None:
     reply = ask(port, path)
     assert reply.status == 404

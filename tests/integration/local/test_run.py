@@ -1,5 +1,6 @@
 """`make run` from a terminal: ready in one line, commands to copy, Ctrl-C, and all data still there at the next start."""
 
+import json
 import os
 import re
 import resource
@@ -7,16 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from segops_local.state.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
+SHELL = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+"""The environment of a terminal: `make test` tells a make within it to print where it enters and leaves."""
 SECOND_START_IMPORTS = 10
 """Processor time of a second start, as a multiple of that of importing one service. Measured: 7.2 to 7.4."""
 
@@ -26,14 +30,15 @@ class Run:
 
     def __init__(self, state: Path, port: int) -> None:
         self.lines: list[str] = []
-        # The environment is there already: SETUP=: keeps the test from installing into it.
+        # The environment is there already: SETUP=: and BUILD=0 keep the test from changing it.
         self.process = subprocess.Popen(
-            ["make", "run", "SETUP=:", f"PORT={port}", f"STATE={state}"],
+            ["make", "run", "SETUP=:", "BUILD=0", f"PORT={port}", f"STATE={state}"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            env=SHELL,
         )
 
     def until_ready(self) -> None:
@@ -53,7 +58,7 @@ class Run:
     def press_ctrl_c(self) -> str:
         """What it printed on its way out."""
         os.killpg(self.process.pid, signal.SIGINT)
-        rest, _ = self.process.communicate(timeout=60)
+        rest, _ = self.process.communicate(timeout=300)
         return rest
 
 
@@ -95,16 +100,52 @@ def wait_for_end_of_all(state: Path) -> None:
         time.sleep(0.05)
 
 
-def run_printed(command: str) -> str:
+def run_printed(commands: Sequence[str]) -> str:
+    """Run the commands in one shell, as a reader who copies them all; return what the last one prints."""
+    script = "\n".join([*commands[:-1], "printf '\\n'", commands[-1]])
+    process = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=120, check=False)
+    assert process.returncode == 0, f"{script}\n{process.stdout}{process.stderr}"
+    return process.stdout.splitlines()[-1]
+
+
+def run_readme(url: str) -> str:
+    """Run the quickstart of the README as it is printed; return the output of all commands."""
+    section = (ROOT / "README.md").read_text().partition("## Quickstart with curl")[2].partition("From a program")[0]
+    commands = re.findall(r"^```bash\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    strict = 'set -e -o pipefail; curl() { command curl -sS --fail-with-body "$@"; }'
+    script = "\n".join([strict, *commands]).replace("http://127.0.0.1:8080", url)
+    process = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert process.returncode == 0, f"{script}\n{process.stdout}{process.stderr}"
+    return process.stdout
+
+
+def mail_to(address: str, lines: Sequence[str], url: str) -> str:
+    """Open the printed page of mails as a browser does, until a mail to the address is there; return its link."""
+    (page,) = [line.removeprefix("Mails arrive here: ") for line in lines if line.startswith("Mails arrive here: ")]
+    deadline = time.monotonic() + 30
+    with httpx.Client(follow_redirects=True) as browser:
+        while address not in (shown := browser.get(page)).text:
+            assert time.monotonic() < deadline, shown.text
+            time.sleep(0.1)
+        assert "token" not in str(shown.url)
+        assert httpx.get(f"{url}/dev/mail/").status_code == 401
+    article = shown.text.partition(address)[2].partition("</article>")[0]
+    (link,) = re.findall(r'href="([^"]*)"', article)
+    return str(link)
+
+
+def test_a_wrong_port_is_refused_in_one_line(state: Path) -> None:
     process = subprocess.run(
-        ["sh", "-c", command.replace("curl", "curl -sS --fail-with-body", 1)],
+        ["make", "-s", "run", "SETUP=:", "BUILD=0", "PORT=abc", f"STATE={state}"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
+        env=SHELL,
     )
-    assert process.returncode == 0, f"{command}\n{process.stdout}{process.stderr}"
-    return process.stdout
+    lines = [line for line in process.stderr.splitlines() if not line.startswith("make")]
+    assert lines == ["argument --port: must be a number between 0 and 65535, not 'abc'"]
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +162,18 @@ def test_make_run_prints_commands_that_work_and_ctrl_c_leaves_nothing(state: Pat
     with running(state, port) as run:
         run.until_ready()
         assert run.lines[-1] == f"SegOps is ready: http://127.0.0.1:{port}"
-        commands = [line.strip() for line in run.lines if line.startswith("  curl ")]
-        event, token, membership = (run_printed(command) for command in commands)
-        assert '"accepted"' in event
-        assert '"access_token"' in token
-        assert '"segment_ids"' in membership
+        commands = [line.strip() for line in run.lines if line.startswith("  ")]
+        membership = json.loads(run_printed(commands))
+        assert (membership["user_id"], len(membership["segment_ids"])) == ("user-123", 1)
+        output = run_readme(f"http://127.0.0.1:{port}")
+        assert '"tenant":{"id":1,' in output
+        assert re.search(r'"user_id":"user-123","segment_ids":\[\d+\]', output)
+        url = f"http://127.0.0.1:{port}"
+        link, _, token = mail_to("you@example.com", run.lines, url).partition("?token=")
+        assert link == f"{url}/verify-email"
+        assert httpx.post(f"{url}/api/auth/email/verify/", json={"token": token}).status_code == 204
         output = run.press_ctrl_c()
+    assert output.splitlines()[-1] == f"SegOps has stopped. Its data is in {state}."
     assert "***" not in output  # make reported no error
     assert "Traceback" not in output
     assert left_of(state) == []
@@ -142,14 +189,13 @@ def test_the_second_start_is_quick_and_shows_the_same_key(state: Path, port: int
         assert text.count("SegOps is ready") == 1
         assert set(re.findall(r"sk_live_\w+", text)) == set(first_key)
         run.process.terminate()  # SIGTERM to make alone, as a service manager does
-        run.process.communicate(timeout=60)
+        run.process.communicate(timeout=300)
     wait_for_end_of_all(state)
 
 
 def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(state: Path, port: int) -> None:
     with running(state, port) as run:
         assert run.process.stdout is not None
-        # A make within a make has a word to say before the supervisor does.
         for line in run.process.stdout:
             run.lines.append(line)
             if line.startswith("Starting"):

@@ -7,30 +7,45 @@ from datetime import timedelta
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
+from segops_common.core.ids import SystemIds
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
+from segops_membership.adapters.exploring import StatusOfServices, analytics_on, explorer_on, status_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.memory.explorer.status import MemoryRunCounter, MemoryServiceHealth
+from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import Previews
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
 from segops_membership.service.analysis.value_checks import ValueChecks
+from segops_membership.service.exports.exports import SegmentExports
+from segops_membership.service.members.member_lists import MemberLists
+from segops_membership.service.members.segment_history import SegmentHistory
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.static_lists import StaticListVersions
 from segops_membership.service.tenant_lease import LeaseHolder
 from segops_membership.service.use_cases import UseCases
-from tests.integration.membership.harness import MembershipHarness, explain_on
+from tests.integration.membership.harness import MembershipHarness, explain_on, now_on
 
 SERVICE_TOKEN = "service"
 
 
-def use_cases_of(harness: MembershipHarness, *, admission: Admission | None = None, timeout_s: float = 60) -> UseCases:
+def use_cases_of(
+    harness: MembershipHarness,
+    *,
+    admission: Admission | None = None,
+    timeout_s: float = 60,
+    files: ExportFiles | None = None,
+) -> UseCases:
     """Return the use cases of a new API process, whose cache is empty."""
     clock = SystemClock()
     definitions = PostgresSegmentDefinitions(engine=harness.engine)
@@ -48,10 +63,22 @@ def use_cases_of(harness: MembershipHarness, *, admission: Admission | None = No
         evaluation=ClickHouseEvaluation(clickhouse=harness.clickhouse, timeout_s=timeout_s),
         clock=clock,
     )
+    sets = ClickHouseMemberSets(clickhouse=harness.clickhouse)
     observed = ClickHouseObservedEvents(clickhouse=harness.clickhouse)
     return UseCases(
         explain=explain_on(harness),
         lookup=harness.lookup,
+        members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
+        exports=SegmentExports(
+            definitions=definitions,
+            sets=sets,
+            exports=PostgresExports(engine=harness.engine),
+            files=files,
+            clock=clock,
+            ids=SystemIds(clock),
+        ),
+        history=SegmentHistory(definitions=definitions, sets=sets, clock=clock),
+        now=now_on(harness),
         previews=Previews(definitions=definitions, lists=lists, snapshots=snapshots, profiles=profiles, admission=gate),
         overlaps=Overlaps(
             definitions=definitions, publications=harness.publications, results=harness.run_results, admission=gate
@@ -59,7 +86,16 @@ def use_cases_of(harness: MembershipHarness, *, admission: Admission | None = No
         observed=observed,
         profile_events=ClickHouseProfileEvents(clickhouse=harness.clickhouse),
         value_checks=ValueChecks(observed=observed, clock=SystemClock()),
-        service_token=SERVICE_TOKEN,
+        explorer=explorer_on(harness.clickhouse, harness.engine, harness.log, explain_on(harness), clock),
+        analytics=analytics_on(harness.clickhouse, harness.engine, clock),
+        status=status_on(
+            harness.clickhouse,
+            harness.engine,
+            harness.log,
+            StatusOfServices(MemoryServiceHealth({"auth.api": "ready"}), MemoryRunCounter()),
+            clock,
+        ),
+        service_tokens=(SERVICE_TOKEN,),
     )
 
 

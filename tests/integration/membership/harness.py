@@ -46,6 +46,7 @@ from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResul
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
@@ -54,7 +55,9 @@ from segops_membership.adapters.redis.membership_cache import RedisMembershipCac
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.lookup.lookup import Lookup
+from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.profile_loader import ProfileLoader
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.publish.publisher import Publisher
 from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
@@ -254,11 +257,22 @@ async def opened(
         await log.close()
 
 
+def loader_on(harness: MembershipHarness) -> ProfileLoader:
+    """Return a loader of profiles on the engines and the log of a harness."""
+    return ProfileLoader(
+        stored=ClickHouseProfileEvents(clickhouse=harness.clickhouse),
+        unstored=LogUnstoredEvents(log=harness.log),
+        lists=StoredStaticLists(clickhouse=harness.clickhouse, engine=harness.engine),
+    )
+
+
 def explain_on(harness: MembershipHarness) -> Explain:
     """Return the explain use case on the engines of a harness."""
-    return Explain(
-        definitions=PostgresSegmentDefinitions(engine=harness.engine),
-        lists=StoredStaticLists(clickhouse=harness.clickhouse, engine=harness.engine),
-        events=ClickHouseProfileEvents(clickhouse=harness.clickhouse),
-        clock=SystemClock(),
-    )
+    definitions = PostgresSegmentDefinitions(engine=harness.engine)
+    return Explain(definitions=definitions, profiles=loader_on(harness), clock=SystemClock())
+
+
+def now_on(harness: MembershipHarness) -> MembershipNow:
+    """Return the use case that evaluates a user at this instant."""
+    definitions = PostgresSegmentDefinitions(engine=harness.engine)
+    return MembershipNow(definitions=definitions, profiles=loader_on(harness), clock=SystemClock())

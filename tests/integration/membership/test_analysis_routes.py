@@ -63,7 +63,13 @@ class Api:
 
     async def ask(self, name: str, body: dict[str, Any], credential: str | None = "ApiKey ours") -> httpx.Response:
         headers = {"Authorization": credential} if credential else {}
-        return await self.http.post(f"/api/segments/membership/{name}/", json=body, headers=headers)
+        path = "/api/segments/preview/" if name == "preview" else f"/api/segments/membership/{name}/"
+        return await self.http.post(path, json=body, headers=headers)
+
+    async def estimate(self, segment_id: int, credential: str | None = "ApiKey ours") -> httpx.Response:
+        """Ask without a body."""
+        headers = {"Authorization": credential} if credential else {}
+        return await self.http.post(f"/api/segments/{segment_id}/estimate/", headers=headers)
 
     def bodies(self) -> dict[str, dict[str, Any]]:
         """One good body for each route."""
@@ -104,6 +110,9 @@ async def test_answers(api: Api) -> None:
 
     assert preview.pop("rows_read") > 0
     assert preview.pop("bytes_read") > 0
+    statements = preview.pop("sql").split("\n\n")
+    assert [statement.partition("\n")[0] for statement in statements] == ["-- all profiles", "-- 1 predicate"]
+    assert f"tenant_id = {api.tenant} AND event_type = 'login'" in statements[1]
     assert preview == {
         "as_of": AT,
         "predicates": 1,
@@ -111,9 +120,9 @@ async def test_answers(api: Api) -> None:
         "pending_profiles": 0,
         "incomplete": False,
         "behind": None,
-        "count": 1,
+        "matched_users": 1,
+        "sample_user_ids": ["u"],
         "universe": 2,
-        "sample": ["u"],
         "per_condition": [{"path": "definition.conditions[0]", "kept": 1, "dropped": 1}],
         "warnings": [],
     }
@@ -160,6 +169,44 @@ async def test_who_may_ask(api: Api, credential: str | None, statuses: tuple[int
     answers = [await api.ask(name, body, credential) for name, body in api.bodies().items()]
 
     assert tuple(answer.status_code for answer in answers) == statuses
+
+
+async def test_an_estimate_evaluates_the_saved_definition(api: Api) -> None:
+    answer = await api.estimate(api.segment)
+
+    estimate = answer.json()
+    assert answer.status_code == 200, estimate
+    assert estimate.keys() >= {"as_of", "rows_read", "incomplete"}
+    assert {key: estimate[key] for key in ("segment_id", "version", "matched_users", "universe")} == {
+        "segment_id": api.segment,
+        "version": 1,
+        "matched_users": 1,
+        "universe": 2,
+    }
+
+
+async def test_who_may_estimate(api: Api) -> None:
+    credentials = (None, "ApiKey lookup", "ApiKey theirs", "Bearer stranger", "Bearer viewer")
+    answers = [await api.estimate(api.segment, credential) for credential in credentials]
+    unknown = [await api.estimate(segment) for segment in (2**63 - 1, 0, -(2**63), api.foreign)]
+
+    assert [answer.status_code for answer in answers] == [401, 403, 404, 404, 200]
+    assert [answer.status_code for answer in unknown] == [404, 404, 404, 404]
+
+
+async def test_a_documented_definition_is_previewed(api: Api) -> None:
+    documented = [
+        {"type": "recency", "event_type": "login", "operator": "gt", "window_days": 30, "negate": True},
+        {"type": "segment_membership", "segment_id": 12345, "operator": "in"},
+    ]
+    body = {"tenant": api.tenant, "as_of": AT, "limit": 0}
+    answer = await api.ask("preview", {**body, "definition": {"logic": "AND", "conditions": documented[:1]}})
+    refused = await api.ask("preview", {**body, "definition": {"logic": "AND", "conditions": documented}})
+
+    preview = answer.json()
+    assert (preview["matched_users"], preview["sample_user_ids"]) == (2, [])
+    assert [share["path"] for share in preview["per_condition"]] == ["definition.conditions[0]"]
+    assert [fault["path"] for fault in refused.json()["errors"]] == ["definition.conditions[1].segment_id"]
 
 
 async def test_a_segment_of_others_is_as_unknown_as_none(api: Api) -> None:
@@ -209,6 +256,8 @@ async def test_refused_definitions(api: Api, condition: dict[str, Any], slug: st
         ("preview", {"as_of": None}, "as_of"),
         ("preview", {"tenant": 0}, "tenant"),
         ("preview", {"segments": 1}, "segments"),
+        ("preview", {"limit": 101}, "limit"),
+        ("preview", {"limit": -1}, "limit"),
         ("preview", {"definition": None}, "definition"),
         ("plan", {"segment_id": 0}, "segment_id"),
         ("plan", {"base_definition": {"logic": "XOR", "conditions": []}}, "base_definition.logic"),

@@ -67,7 +67,7 @@ async def test_payloads_are_read_back_as_they_were_sent(clickhouse: ClickHouse) 
         needs = Needs(frozenset({EventPattern(event_type, True)}), payloads=True)
         for i, payload in enumerate(sent):
             (stored,) = await reader.read(tenant, f"u{i}", needs, NOW_MS)
-            assert same(dict(stored.payload), doubled(payload)), payload
+            assert same(dict(stored.event.payload), doubled(payload)), payload
 
 
 async def test_conditions_see_payloads_as_they_were_sent(clickhouse: ClickHouse) -> None:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from segops_common.contracts.topics import EVENTS, profile_key
 from segops_common.core.problems import Unauthenticated
 from segops_common.security.permissions import KeyKind, Role, Scope
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.streams.memory import MemoryEventLog
 from segops_common.web.app import Running
 from segops_membership.app import api_app
 from segops_membership.service.use_cases import UseCases
 from tests.corpus.builders import NOW, count, event, group, job, new_tenant
-from tests.integration.membership.analysis import use_cases_of
-from tests.integration.membership.harness import MembershipHarness
+from tests.integration.membership.analysis import define, use_cases_of
+from tests.integration.membership.harness import MembershipHarness, event_row
 
 PATH = "/api/segments/membership/"
 OURS = {"Authorization": "ApiKey ours"}
@@ -36,6 +38,9 @@ class KnownCallers:
             "ApiKey theirs": _key(other_id, Scope.MEMBERSHIP_READ),
             "ApiKey writer": _key(tenant_id, Scope.EVENTS_WRITE),
             "Bearer viewer": UserPrincipal(user_id=1, roles={tenant_id: Role.VIEWER}),
+            "Bearer both": UserPrincipal(
+                user_id=3, roles={tenant_id: Role.VIEWER, tenant_id + 1: Role.OWNER}, known_slugs={tenant_id: "acme"}
+            ),
             "Bearer stranger": UserPrincipal(user_id=2, roles={}),
         }
 
@@ -107,14 +112,15 @@ async def test_a_key_asks_for_its_own_tenant_only(api: Api) -> None:
     assert unknown.json()["detail"] == refused.json()["detail"]
 
 
-async def test_a_person_names_the_tenant(api: Api) -> None:
-    missing_part = await api.get("Bearer viewer")
-    accepted = await api.get("Bearer viewer", tenant=api.tenant)
-    foreign = await api.get("Bearer stranger", tenant=api.tenant)
+async def test_a_person_of_several_tenants_names_one(api: Api) -> None:
+    missing_part = await api.get("Bearer both")
+    accepted = [await api.get("Bearer both", tenant=api.tenant), await api.get("Bearer both", tenant_slug="acme")]
+    only = await api.get("Bearer viewer")
+    foreign = [await api.get("Bearer stranger", **named) for named in ({"tenant": api.tenant}, {"tenant_slug": "acme"})]
 
     assert (missing_part.status_code, missing_part.json()["errors"][0]["path"]) == (422, "query.tenant")
-    assert (accepted.status_code, accepted.json()["segment_ids"]) == (200, [42])
-    assert foreign.status_code == 403
+    assert [answer.json()["segment_ids"] for answer in (*accepted, only)] == [[42]] * 3
+    assert [answer.status_code for answer in foreign] == [403, 403]
 
 
 async def test_the_answer_of_the_quickstart(api: Api) -> None:
@@ -189,3 +195,34 @@ async def test_other_methods_and_bodies(api: Api) -> None:
 async def test_health(api: Api) -> None:
     assert (await api.http.get("/healthz")).status_code == 200
     assert (await api.http.get("/readyz")).json() == {"status": "ok", "checks": {"lookup": "ok"}}
+
+
+async def test_now_evaluates_segments_that_were_never_computed(api: Api, harness: MembershipHarness) -> None:
+    """Also by events that no sink has stored: here none runs."""
+    await define(harness, api.tenant, {42: group(count()), 43: group(count("buy"))})
+    answer = (await api.get(now="true")).json()
+    assert {**answer, "as_of": ""} == {
+        "user_id": "u", "segment_ids": [42], "cached": False, "as_of": "", "stale": False,
+    }  # fmt: skip
+    await harness.log.append(EVENTS, profile_key(api.tenant, "u"), event_row(api.tenant, event("u", "buy")))
+    assert (await api.get(now="true")).json()["segment_ids"] == [42, 43]
+    assert (await api.get()).json()["segment_ids"] == [42]
+    assert (await api.get("ApiKey theirs", now="true")).json()["segment_ids"] == []
+    assert (await api.get("ApiKey writer", now="true")).status_code == 403
+    assert (await api.get(None, now="true")).status_code == 401
+
+
+async def test_now_without_the_log_is_stale(api: Api, harness: MembershipHarness) -> None:
+    assert isinstance(harness.log, MemoryEventLog)
+    await define(harness, api.tenant, {42: group(count())})
+    harness.log.reachable = False
+    answer = (await api.get(now="true")).json()
+    assert (answer["segment_ids"], answer["stale"]) == ([42], True)
+    assert answer["stale_reason"] == "the event log does not respond"
+    harness.log.reachable = True
+
+
+@pytest.mark.parametrize("query", [{"now": "true", "as_of": NOW.isoformat()}, {"now": "perhaps"}])
+async def test_now_is_a_flag_and_excludes_another_instant(api: Api, query: dict[str, str]) -> None:
+    answer = await api.get(**query)
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "query.now")

@@ -73,6 +73,7 @@ def use_cases(store: PostgresStore, queue: RunQueue) -> UseCases:
         spools=file_spool,
         observed_events=membership,
         known_users=membership,
+        service_tokens=("service",),
     )
 
 

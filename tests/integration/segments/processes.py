@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from segops_testkit.fork_server import ForkedProcess, ForkServer
+from tests.shared.fork_server import ForkedProcess, ForkServer
 
 
 @dataclass(frozen=True, slots=True)

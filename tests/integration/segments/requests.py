@@ -29,6 +29,8 @@ def api_key(key: str) -> dict[str, str]:
 
 
 OWNER = bearer("owner")
+BOTH = bearer("both")
+"""A member of tenants 1 and 2."""
 
 
 async def create(client: httpx.AsyncClient, *, tenant: int = 1, token: str = "owner", **fields: object) -> Json:

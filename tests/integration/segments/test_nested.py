@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.integration.segments.requests import OWNER, PRICING, STARTER, Json, bearer, create, faults, slug
+from tests.integration.segments.requests import BOTH, OWNER, PRICING, STARTER, Json, bearer, create, faults, slug
 from tests.integration.segments.test_compute import compute, relay_everything
 
 PATH = "definition.conditions[0].segment_id"
@@ -39,7 +39,7 @@ async def test_references_are_shown_both_ways(client: httpx.AsyncClient) -> None
     inner = await create(client, definition=PRICING)
     outer = await create(client, definition=to(inner["id"], inner["id"]))
     assert (outer["references"], outer["referenced_by"]) == ([inner["id"]], [])
-    listed = (await client.get("/api/segments/?limit=1000", headers=OWNER)).json()["items"]
+    listed = (await client.get("/api/segments/?limit=1000", headers=OWNER)).json()["results"]
     for segments in (listed, [(await client.get(f"/api/segments/{inner['id']}/", headers=OWNER)).json()]):
         [shown] = [segment for segment in segments if segment["id"] == inner["id"]]
         assert (shown["references"], shown["referenced_by"]) == ([], [outer["id"]])
@@ -129,17 +129,17 @@ async def test_references_that_lead_too_far_are_refused(client: httpx.AsyncClien
 
 async def test_validation_checks_references_only_with_a_tenant(client: httpx.AsyncClient) -> None:
     async def validate(**body: object) -> httpx.Response:
-        return await client.post("/api/segments/validate/", json={"definition": to(2**62), **body}, headers=OWNER)
+        return await client.post("/api/segments/validate/", json={"definition": to(2**62), **body}, headers=BOTH)
 
     report = {"valid": True, "errors": [], "warnings": [], "observed": False, "changed_segments": []}
     assert (await validate()).json() == report
-    foreign = [await validate(tenant=tenant) for tenant in (2, 999_999)]
+    foreign = [await validate(tenant=tenant) for tenant in (3, 999_999)]
     assert {(answer.status_code, slug(answer), answer.json()["detail"]) for answer in foreign} == {
         (403, "tenant-mismatch", foreign[0].json()["detail"])
     }
     assert (await validate(tenant=1, segment_id=2**62)).status_code == 404
     alone = await validate(segment_id=5)
-    assert (alone.status_code, faults(alone)) == (422, {("tenant", "required")})
+    assert (alone.status_code, faults(alone)) == (422, {("tenant", "missing")})
 
 
 async def test_a_job_has_the_references_as_they_are_when_it_is_dispatched(

@@ -21,9 +21,9 @@ from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.domain.run import RunPart
 from segops_segments.domain.segment import NewSegment, Segment
 from segops_segments.service.use_cases import UseCases
-from segops_testkit.fork_server import ForkServer
 from tests.integration.segments.processes import Processes, event_log_url, processes_on
 from tests.integration.segments.requests import PRICING
+from tests.shared.fork_server import ForkServer
 from tests.unit.segments.store_builders import drain
 
 CRASHED = 137
@@ -141,7 +141,7 @@ async def has_dead_letters(log: EventLog, tenant: int, number: int) -> bool:
 
 async def test_crash_points_are_refused_in_production(processes: Processes) -> None:
     production = processes.with_variables(SEGOPS_ENV="production", SEGOPS_CRASH_AT="before_outbox_append")
-    assert await production.run("outbox") == 1
+    assert await production.run("outbox") == 2
 
 
 async def test_migrate_reports_whether_migrations_are_pending(

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.segments.requests import OWNER, PRICING, bearer, create, faults, slug
+from tests.integration.segments.requests import BOTH, OWNER, PRICING, bearer, create, faults, slug
 
 TEXT = 'all of {\n  count "login" gte 1\n}\n'
 
@@ -56,7 +56,7 @@ async def test_versions_are_read_and_compared(client: httpx.AsyncClient) -> None
 
     await change(1)
     last = await change(2)
-    versions = (await client.get(f"{path}versions/", headers=OWNER)).json()["items"]
+    versions = (await client.get(f"{path}versions/", headers=OWNER)).json()["results"]
     newest, before, first = (version["version"] for version in versions)
     assert newest == last
 
@@ -83,7 +83,7 @@ async def test_a_validation_report_warns_about_likely_mistakes(client: httpx.Asy
 
     async def warnings(**more: Any) -> list[tuple[str, str]]:
         body = {"definition": definition, **more}
-        report = (await client.post("/api/segments/validate/", json=body, headers=OWNER)).json()
+        report = (await client.post("/api/segments/validate/", json=body, headers=BOTH)).json()
         assert (report["valid"], report["observed"]) == (True, False)
         return [(warning["path"], warning["code"]) for warning in report["warnings"]]
 

@@ -1,6 +1,7 @@
 """Segments over HTTP on real PostgreSQL."""
 
 import asyncio
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -26,7 +27,13 @@ async def test_the_quickstart_creates_defines_and_computes_a_segment(client: htt
         "definition",
         "description",
         "refresh",
+        "owner",
+        "tags",
         "version",
+        "is_active",
+        "status",
+        "member_count",
+        "last_computed_at",
         "references",
         "referenced_by",
         "created_at",
@@ -55,6 +62,63 @@ async def test_a_segment_is_read_as_it_was_written(client: httpx.AsyncClient) ->
     assert read.headers["etag"] == '"1"'
 
 
+async def test_tags_are_set_replaced_and_searched(client: httpx.AsyncClient) -> None:
+    name = f"Größe {uuid4()}"
+    segment = await create(client, name=name, tags=["b2b", "eu west"])
+    path = f"/api/segments/{segment['id']}/"
+    assert (segment["tags"], segment["owner"]) == (["b2b", "eu west"], "user:1")
+    tag = f"t-{uuid4()}"[:40]
+    for body, version in (
+        ({"tags": [tag]}, 2),
+        ({"tags": [tag]}, 2),
+        ({"name": name}, 2),
+        ({"tags": []}, 3),
+        ({"tags": [tag]}, 4),
+    ):
+        answer = await client.patch(path, json=body, headers=OWNER)
+        assert (answer.json()["version"], answer.json()["owner"]) == (version, "user:1")
+    shown = (await client.get(path, headers=OWNER)).json()
+    assert shown["tags"] == [tag]
+    assert (await client.get(f"{path}versions/", headers=OWNER)).json()["count"] == 1
+
+    async def listed(headers: dict[str, str] = OWNER, **params: str) -> list[int]:
+        answer = await client.get("/api/segments/", params=params, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["count"] == len(answer.json()["results"])
+        return [item["id"] for item in answer.json()["results"]]
+
+    assert await listed(tag=tag) == await listed(q=name.upper()) == [segment["id"]]
+    assert segment["id"] in await listed(q=str(segment["id"]))
+    assert await listed(tag=tag, owner="user:1", q="GRÖSSE") == [segment["id"]]
+    assert await listed(tag=tag, owner="key:1") == await listed(tag=tag, q="other") == []
+    assert await listed(bearer("stranger"), tag=tag) == []
+    copy = await create(client, name=f"{name} copy", tags=[tag])
+    page = (await client.get("/api/segments/", params={"tag": tag, "page_size": "1"}, headers=OWNER)).json()
+    assert (page["count"], page["next"]) == (2, f"/api/segments/?tag={tag}&page_size=1&page=2")
+    rest = (await client.get(page["next"], headers=OWNER)).json()
+    assert [item["id"] for item in rest["results"]] == [copy["id"]]
+
+
+@pytest.mark.parametrize(
+    "tags", [[""], [" a"], ["a "], ["a\nb"], ["x" * 41], ["a", "a"], [f"t{n}" for n in range(21)], "a", [1], [None], {}]
+)
+async def test_tags_that_are_refused(client: httpx.AsyncClient, tags: Json) -> None:
+    path = f"/api/segments/{(await create(client))['id']}/"
+    for answer in (
+        await client.patch(path, json={"tags": tags}, headers=OWNER),
+        await client.post("/api/segments/", json={"name": str(uuid4()), "tags": tags}, headers=OWNER),
+    ):
+        assert answer.status_code == 422
+        assert {path.partition("[")[0] for path, _ in faults(answer)} == {"tags"}
+
+
+@pytest.mark.parametrize("params", [{"owner": "ada"}, {"tag": ""}, {"tag": "x" * 41}, {"q": "x" * 256}, {"tags": "a"}])
+async def test_filters_that_are_refused(client: httpx.AsyncClient, params: dict[str, str]) -> None:
+    answer = await client.get("/api/segments/", params=params, headers=OWNER)
+    assert answer.status_code == 422
+    assert {path for path, _ in faults(answer)} == {f"query.{name}" for name in params}
+
+
 async def test_only_a_change_with_an_effect_makes_a_version(client: httpx.AsyncClient) -> None:
     path = f"/api/segments/{(await create(client))['id']}/"
     steps: list[tuple[Json, int]] = [
@@ -68,7 +132,7 @@ async def test_only_a_change_with_an_effect_makes_a_version(client: httpx.AsyncC
         answer = await client.patch(path, json=body, headers=OWNER)
         assert (answer.json()["version"], answer.headers["etag"]) == (version, f'"{version}"')
     listed = (await client.get(f"{path}versions/", headers=OWNER)).json()
-    assert [(version["version"], version["definition"], version["created_by"]) for version in listed["items"]] == [
+    assert [(version["version"], version["definition"], version["created_by"]) for version in listed["results"]] == [
         (4, STARTER, "user:1"),
         (2, PRICING, "user:1"),
         (1, {"logic": "OR", "conditions": []}, "user:1"),
@@ -131,14 +195,62 @@ async def test_the_list_is_paged_and_filtered_by_tenant(client: httpx.AsyncClien
     while cursor is not None:
         query = {"limit": "2", "tenant": "2"} | ({"cursor": cursor} if cursor else {})
         page = (await client.get("/api/segments/", params=query, headers=bearer("both"))).json()
-        assert len(page["items"]) <= 2
-        assert {segment["tenant"] for segment in page["items"]} == {2}
-        mine += [segment["id"] for segment in page["items"]]
+        assert len(page["results"]) <= 2
+        assert {segment["tenant"] for segment in page["results"]} == {2}
+        mine += [segment["id"] for segment in page["results"]]
         cursor = page["next_cursor"]
     assert mine == sorted(mine)
     assert set(foreign_ids) <= set(mine)
     everything = (await client.get("/api/segments/?limit=1000", headers=bearer("both"))).json()
-    assert {segment["tenant"] for segment in everything["items"]} == {1, 2}
+    assert {segment["tenant"] for segment in everything["results"]} == {1, 2}
+
+
+async def test_a_client_that_counts_pages_reads_all_segments_and_versions(client: httpx.AsyncClient) -> None:
+    ids = {(await create(client, tenant=2, token="stranger"))["id"] for _ in range(3)}
+    path = f"/api/segments/{min(ids)}/"
+    for number in range(2):
+        definition = {"logic": "AND", "conditions": [{**STARTER["conditions"][0], "value": f"{number}"}]}
+        assert (await client.patch(path, json={"definition": definition}, headers=bearer("stranger"))).is_success
+    for listed, name, at_least in (("/api/segments/", "id", ids), (f"{path}versions/", "version", {1, 2, 3})):
+        results: list[int] = []
+        page: Json = {"next": "first"}
+        while page["next"]:
+            number = 1 + len(results) // 2
+            query = {"page": str(number), "page_size": "2"}
+            page = (await client.get(listed, params=query, headers=bearer("stranger"))).json()
+            results += [item[name] for item in page["results"]]
+        assert len(results) == len(set(results)) == page["count"]
+        assert at_least <= set(results)
+
+
+async def test_a_segment_needs_no_tenant_and_no_type(client: httpx.AsyncClient) -> None:
+    ids: list[int] = []
+    for token, body in (("owner", {}), ("owner", {"segment_type": "ai"}), ("both", {"tenant_slug": "tenant-2"})):
+        name = {"name": f"{token} {len(ids)} {uuid4().hex}"}
+        made = await client.post("/api/segments/", json=name | body, headers=bearer(token))
+        assert made.status_code == 201, made.text
+        ids.append(made.json()["id"])
+        assert made.json()["tenant"] == (1 if token == "owner" else 2)
+        assert made.json()["segment_type"] == body.get("segment_type", "rule")
+    refused = await client.post("/api/segments/", json={"name": "x", "segment_type": "lookalike"}, headers=OWNER)
+    assert (refused.status_code, faults(refused)) == (422, {("segment_type", "not-available-yet")})
+    refused = await client.post("/api/segments/", json={"name": "x"}, headers=bearer("both"))
+    assert (refused.status_code, faults(refused)) == (422, {("tenant", "missing")})
+
+    async def states() -> list[Json]:
+        detail = (await client.get(f"/api/segments/{ids[1]}/", headers=OWNER)).json()
+        listed = (await client.get("/api/segments/?limit=1000", headers=OWNER)).json()["results"]
+        fields = ("is_active", "status", "member_count", "last_computed_at")
+        of_list = next(segment for segment in listed if segment["id"] == ids[1])
+        return [{name: segment[name] for name in fields} for segment in (detail, of_list)]
+
+    draft = {"is_active": True, "status": "draft", "member_count": 0, "last_computed_at": None}
+    assert await states() == [draft, draft]
+    headers = {**OWNER, "Idempotency-Key": uuid4().hex}
+    queued = await client.send(client.build_request("POST", f"/api/segments/{ids[1]}/compute/", headers=headers))
+    assert "content-type" not in queued.request.headers
+    assert queued.status_code == 202
+    assert await states() == [draft | {"status": "computing"}] * 2
 
 
 @pytest.mark.parametrize(
@@ -274,4 +386,4 @@ async def test_a_key_with_both_segment_scopes_can_use_all_routes(client: httpx.A
     path = f"/api/segments/{creation.json()['id']}/"
     assert (await client.get(path, headers=api_key("reader"))).status_code == 200
     versions = (await client.get(f"{path}versions/", headers=api_key("reader"))).json()
-    assert versions["items"][0]["created_by"].startswith("key:")
+    assert versions["results"][0]["created_by"].startswith("key:")

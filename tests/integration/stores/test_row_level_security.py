@@ -30,8 +30,11 @@ WITHOUT_TENANT: Final = {
     "auth.refresh_families",
     "auth.refresh_tokens",
     "auth.signing_keys",
+    "auth.account_links",
+    "auth.mails",  # sent to people, who may be in no tenant; without a secret
     "auth.idempotency_keys",  # by caller
     "segments.idempotency_keys",
+    "membership.idempotency_keys",
     *(f"{schema}.alembic_version" for schema in SCHEMAS),
 }
 FOR_ALL_TENANTS: Final = {
@@ -44,6 +47,7 @@ FOR_ALL_TENANTS: Final = {
         *(("segments.outbox_lanes", right) for right in ("SELECT", "UPDATE")),
     },
     "segops_segments_scheduler": {("segments.segments", "SELECT"), ("segments.runs", "SELECT")},
+    "segops_membership_exports": {("membership.exports", right) for right in ("SELECT", "UPDATE", "DELETE")},
     "segops_segments_sweeper": {("segments.runs", "SELECT"), ("segments.outbox", "SELECT")},
 }
 FORGOTTEN: Final = "must enter its tenants"
@@ -57,6 +61,7 @@ _COLUMNS: Final = """
     WHERE table_schema || '.' || table_name = :table AND (is_nullable = 'NO' OR column_name = 'tenant_id')"""
 _VALUES: Final = {
     "text": "'x'",
+    "uuid": "gen_random_uuid()",
     "boolean": "false",
     "timestamp with time zone": "now()",
     "json": "'{}'",

@@ -11,12 +11,16 @@ import pytest
 from segops_auth.adapters.memory.access_tokens import MemoryAccessTokens
 from segops_auth.adapters.memory.cache_invalidation import MemoryCacheInvalidation
 from segops_auth.adapters.memory.known_addresses import MemoryKnownAddresses
+from segops_auth.adapters.memory.mail import MemoryMail
 from segops_auth.adapters.memory.passwords import MemoryPasswords
 from segops_auth.adapters.memory.store import MemoryStore
+from segops_auth.domain.registration import Registration
 from segops_auth.domain.values import Account, AuditEntry, Tenant
 from segops_auth.service import AttemptLimits, Auth, Collaborators, make_auth
 from segops_auth.service.attempts import Client, LoginLimits
 from segops_auth.service.last_use import LastUseBuffer
+from segops_auth.service.mail.messages import Messages
+from segops_auth.service.mail.sender import MailSender
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import SessionTokens
 from segops_common.core.ids import SystemIds
@@ -31,6 +35,7 @@ NEW_PASSWORD = "a-staple-is-better-than-nothing"
 PEPPER = "pepper-of-the-unit-tests-0123456789"
 PER_EMAIL = 3
 PER_ADDRESS = 5
+INVITE_MAILS = 50
 ADDRESS = "198.51.100.7"
 
 
@@ -46,6 +51,14 @@ class MemoryAuth:
     last_use: LastUseBuffer
     secrets: Secrets
     clock: ManualClock
+    mail: MemoryMail
+    sender: MailSender
+
+    async def mailed_token(self, email: str) -> str:
+        """Send what is due and return the token of the newest mail to this address."""
+        await self.sender.send_due()
+        text = next(mail.text for mail in reversed(self.mail.sent) if mail.recipient == email)
+        return text.partition("?token=")[2].split()[0]
 
     async def sign_up(self, name: str = "ada") -> User:
         """Add an account that owns a tenant."""
@@ -98,7 +111,7 @@ class User:
         return self.account.email
 
 
-def memory_auth() -> MemoryAuth:
+def memory_auth(registration: Registration = Registration.OPEN, *, sends_mail: bool = True) -> MemoryAuth:
     """Return the use cases with an empty store."""
     clock = ManualClock(START)
     ids = SystemIds(clock)
@@ -107,6 +120,7 @@ def memory_auth() -> MemoryAuth:
     secrets = Secrets(pepper=PEPPER, ids=ids)
     tokens = MemoryAccessTokens(clock=clock, ids=ids, lifetime_s=900)
     last_use = LastUseBuffer(store=store)
+    mail = MemoryMail()
     collaborators = Collaborators(
         store=store,
         passwords=passwords,
@@ -126,9 +140,14 @@ def memory_auth() -> MemoryAuth:
         ),
         sign_up_per_address=Limit(name="signup-address", quota=PER_ADDRESS, period_s=60),
         invite_per_address=Limit(name="invite-address", quota=PER_ADDRESS, period_s=60),
+        client_session_per_address=Limit(name="session-address", quota=PER_ADDRESS, period_s=60),
+        slug_check_per_address=Limit(name="slug-address", quota=PER_ADDRESS, period_s=60),
+        recovery_per_address=Limit(name="recovery-address", quota=PER_ADDRESS, period_s=60),
+        recovery_per_email=Limit(name="recovery-email", quota=PER_EMAIL, period_s=900),
+        invite_mails_per_tenant=Limit(name="invite-mails", quota=INVITE_MAILS, period_s=3600),
     )
     return MemoryAuth(
-        auth=make_auth(collaborators, limits),
+        auth=make_auth(collaborators, limits, registration=registration, sends_mail=sends_mail),
         store=store,
         passwords=passwords,
         tokens=tokens,
@@ -136,6 +155,14 @@ def memory_auth() -> MemoryAuth:
         last_use=last_use,
         secrets=secrets,
         clock=clock,
+        mail=mail,
+        sender=MailSender(
+            store=store,
+            transport=mail,
+            messages=Messages(public_url="https://segops.example.com/"),
+            secrets=secrets,
+            clock=clock,
+        ),
     )
 
 

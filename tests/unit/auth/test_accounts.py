@@ -137,7 +137,9 @@ async def test_a_new_password_is_recorded_in_every_tenant(memory: MemoryAuth) ->
 async def test_without_the_current_password_nothing_changes(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     change = memory.auth.accounts.change_password(ada.id, current="wrong-password", new=NEW_PASSWORD)
-    assert await slug_of(change) == "invalid-credentials"
+    with pytest.raises(ValidationFailed) as refused:
+        await change
+    assert [(fault.path, fault.code) for fault in refused.value.errors] == [("password", "wrong-password")]
     await memory.auth.sessions.refresh(ada.tokens.refresh_token)
     assert await memory.actions(ada.tenant) == ["tenant.created"]
 
@@ -148,7 +150,7 @@ async def test_guesses_of_the_current_password_are_limited(memory: MemoryAuth) -
         await slug_of(memory.auth.accounts.change_password(ada.id, current="wrong-password", new=NEW_PASSWORD))
         for _ in range(PER_EMAIL + 1)
     ]
-    assert guesses == ["invalid-credentials"] * PER_EMAIL + ["rate-limited"]
+    assert guesses == ["validation-failed"] * PER_EMAIL + ["rate-limited"]
 
 
 @pytest.mark.parametrize("weak", ["short7!", "password1", "ada@example.com", "x" * 129])

@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 
 from segops_auth.domain.values import ApiKey, KeySecret
+from segops_auth.service.api_keys import IntrospectedKey
+from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import Problem, ValidationFailed
 from segops_common.security.api_keys import looks_valid
-from segops_common.security.permissions import ROLE_SCOPES, KeyKind, Role, Scope
+from segops_common.security.permissions import DEFAULT_KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
 from tests.unit.auth.harness import START, MemoryAuth, User, slug_of
 
 DAY = timedelta(days=1)
@@ -30,6 +32,11 @@ async def create(
     )
 
 
+def working(memory: MemoryAuth, key: ApiKey, secret: str, owner: User) -> IntrospectedKey:
+    stored = KeySecret(key=key, works_until=None, hashes=(memory.secrets.hash(secret),))
+    return IntrospectedKey(secret=stored, tenant_slug=owner.tenant.slug, remaining_s=None)
+
+
 async def is_active(memory: MemoryAuth, secret: str) -> bool:
     return await memory.auth.api_keys.introspect(secret) is not None
 
@@ -44,12 +51,22 @@ async def test_a_key_is_created_with_a_secret_that_is_not_stored(memory: MemoryA
     assert looks_valid(secret)
     assert secret.startswith("sk_live_")
     assert (key.last_four, key.created_by, key.created_at) == (secret[-4:], ada.id, START)
-    assert key.scopes == {Scope.EVENTS_WRITE, Scope.MEMBERSHIP_READ}
+    assert key.scopes == DEFAULT_KEY_SCOPES[KeyKind.SECRET]
     assert (key.last_used_at, key.previous_secret_until) == (None, None)
-    assert await memory.auth.api_keys.introspect(secret) == KeySecret(key=key, works_until=None)
+    assert await memory.auth.api_keys.introspect(secret) == working(memory, key, secret, ada)
     entry = (await memory.audit_log(ada.tenant))[-1]
     assert (entry.action, entry.actor_id, entry.target) == ("api_key.created", ada.id, f"api_key:{key.id}")
-    assert entry.details == {"name": "web", "kind": "secret", "scopes": "events:write membership:read"}
+    assert entry.details == {"name": "web", "kind": "secret", "scopes": " ".join(sorted(key.scopes))}
+
+
+async def test_a_stored_key_keeps_the_scopes_that_it_was_created_with(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    before = {Scope.EVENTS_WRITE, Scope.MEMBERSHIP_READ}
+    key, _ = await create(memory, ada, scopes=sorted(before))
+    key, secret = await memory.auth.api_keys.rotate(key.id, ada.id, overlap=DAY)
+    introspected = await memory.auth.api_keys.introspect(secret)
+    assert introspected is not None
+    assert key.scopes == introspected.key.scopes == before
 
 
 async def test_a_publishable_key_sends_events_from_its_origins(memory: MemoryAuth) -> None:
@@ -94,7 +111,7 @@ async def test_a_secret_key_has_no_origins(memory: MemoryAuth) -> None:
         await create(memory, ada, origins=ORIGINS)
     assert [fault.path for fault in refusal.value.errors] == ["allowed_origins"]
     key, _ = await create(memory, ada)
-    assert await slug_of(memory.auth.api_keys.set_origins(key.id, ada.id, ORIGINS)) == "validation-failed"
+    assert await slug_of(memory.auth.api_keys.change(key.id, ada.id, allowed_origins=ORIGINS)) == "validation-failed"
 
 
 @pytest.mark.parametrize("role", Role)
@@ -104,9 +121,9 @@ async def test_who_may_manage_keys(memory: MemoryAuth, role: Role) -> None:
     key, secret = await create(memory, ada, KeyKind.PUBLISHABLE)
     keys = memory.auth.api_keys
     calls = [
-        keys.list_active(ada.tenant.id, actor.id, limit=10, cursor=None),
+        keys.list_active(ada.tenant.id, actor.id, PageQuery(limit=10)),
         create(memory, actor),
-        keys.set_origins(key.id, actor.id, ORIGINS),
+        keys.change(key.id, actor.id, allowed_origins=ORIGINS),
         keys.rotate(key.id, actor.id, overlap=DAY),
         keys.revoke(key.id, actor.id),
     ]
@@ -126,7 +143,7 @@ async def test_the_key_of_another_tenant_looks_absent(memory: MemoryAuth) -> Non
     details = set()
     for key_id in (key.id, 2**62, 0, -1):
         for call in (
-            memory.auth.api_keys.set_origins(key_id, eve.id, ORIGINS),
+            memory.auth.api_keys.change(key_id, eve.id, allowed_origins=ORIGINS),
             memory.auth.api_keys.rotate(key_id, eve.id, overlap=DAY),
             memory.auth.api_keys.revoke(key_id, eve.id),
         ):
@@ -135,13 +152,13 @@ async def test_the_key_of_another_tenant_looks_absent(memory: MemoryAuth) -> Non
             details.add((refusal.value.slug, refusal.value.detail))
     assert len(details) == 1
     assert details.pop()[0] == "not-found"
-    assert await memory.auth.api_keys.introspect(secret) == KeySecret(key=key, works_until=None)
+    assert await memory.auth.api_keys.introspect(secret) == working(memory, key, secret, ada)
 
 
 async def test_keys_of_a_tenant_of_others_are_not_listed_or_created(memory: MemoryAuth) -> None:
     ada, eve = await memory.sign_up(), await memory.sign_up("eve")
     for tenant in (ada.tenant, replace(ada.tenant, id=2**62)):
-        listing = memory.auth.api_keys.list_active(tenant.id, eve.id, limit=10, cursor=None)
+        listing = memory.auth.api_keys.list_active(tenant.id, eve.id, PageQuery(limit=10))
         assert await slug_of(listing) == "not-found"
         assert await slug_of(create(memory, replace(eve, tenant=tenant))) == "not-found"
 
@@ -153,8 +170,8 @@ async def test_keys_come_in_pages_without_the_revoked(memory: MemoryAuth) -> Non
     listed: list[int] = []
     cursor: str | None = None
     for _ in range(3):
-        page = await memory.auth.api_keys.list_active(ada.tenant.id, ada.id, limit=2, cursor=cursor)
-        listed += [key.id for key in page.items]
+        page = await memory.auth.api_keys.list_active(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor))
+        listed += [key.id for key in page.results]
         cursor = page.next_cursor
     assert (listed, cursor) == ([key.id for key in keys if key is not keys[1]], None)
 
@@ -162,16 +179,18 @@ async def test_keys_come_in_pages_without_the_revoked(memory: MemoryAuth) -> Non
 @pytest.mark.parametrize("cursor", ["x", "WzFd0", "WyJhIl0", "WzEsMl0", "WzkyMjMzNzIwMzY4NTQ3NzU4MDhd", "Wy0xXQ"])
 async def test_an_invented_cursor_is_refused(memory: MemoryAuth, cursor: str) -> None:
     ada = await memory.sign_up()
-    listing = memory.auth.api_keys.list_active(ada.tenant.id, ada.id, limit=2, cursor=cursor)
+    listing = memory.auth.api_keys.list_active(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor))
     assert await slug_of(listing) == "invalid-cursor"
 
 
 async def test_origins_are_replaced_everywhere(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     key, secret = await create(memory, ada, KeyKind.PUBLISHABLE, origins=ORIGINS)
-    changed = await memory.auth.api_keys.set_origins(key.id, ada.id, ("https://b.example", "https://a.example"))
+    changed, _ = await memory.auth.api_keys.change(
+        key.id, ada.id, allowed_origins=("https://b.example", "https://a.example")
+    )
     assert changed == replace(key, allowed_origins=("https://b.example", "https://a.example"))
-    assert await memory.auth.api_keys.introspect(secret) == KeySecret(key=changed, works_until=None)
+    assert await memory.auth.api_keys.introspect(secret) == working(memory, changed, secret, ada)
     assert memory.cache_invalidation.messages == [f"key:{key.id}"]
     assert (await memory.audit_log(ada.tenant))[-1].details["allowed_origins"] == "https://b.example https://a.example"
 
@@ -214,7 +233,7 @@ async def test_a_revoked_key_stops_with_all_its_secrets(memory: MemoryAuth) -> N
     for call in (
         memory.auth.api_keys.revoke(key.id, ada.id),
         memory.auth.api_keys.rotate(key.id, ada.id, overlap=DAY),
-        memory.auth.api_keys.set_origins(key.id, ada.id, ()),
+        memory.auth.api_keys.change(key.id, ada.id, allowed_origins=()),
     ):
         assert await slug_of(call) == "not-found"
 

@@ -10,6 +10,7 @@ from segops_auth.domain.values import Invite, JoinedTenant
 from segops_auth.service.attempts import Client
 from segops_auth.service.authorization import MAX_TENANTS_PER_USER
 from segops_auth.service.invites import LIFETIME, AcceptedInvite
+from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import Problem, ValidationFailed
 from segops_common.security.permissions import Role
 from tests.unit.auth.harness import ADDRESS, PASSWORD, PER_ADDRESS, PER_EMAIL, START, MemoryAuth, User, slug_of
@@ -36,14 +37,38 @@ async def test_an_invite_is_listed_until_it_is_withdrawn(memory: MemoryAuth) -> 
     made, token = await memory.auth.invites.create(ada.tenant.id, ada.id, email=GRACE_EMAIL, role=Role.VIEWER)
     assert (made.email, made.role, made.invited_by) == (GRACE_EMAIL, Role.VIEWER, ada.id)
     assert (made.created_at, made.expires_at) == (START, START + LIFETIME)
-    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=10, cursor=None)
-    assert (page.items, page.next_cursor) == ((made,), None)
+    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, PageQuery(limit=10))
+    assert (page.results, page.next_cursor) == ((made,), None)
     await memory.auth.invites.withdraw(ada.tenant.id, ada.id, made.id)
-    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=10, cursor=None)
-    assert page.items == ()
+    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, PageQuery(limit=10))
+    assert page.results == ()
     assert await slug_of(accept(memory, token)) == "invite-expired"
     assert await memory.actions(ada.tenant) == ["tenant.created", "invite.created", "invite.revoked"]
     assert (await memory.audit_log(ada.tenant))[1].details == {"email": GRACE_EMAIL, "role": "viewer"}
+
+
+async def test_a_pending_invite_is_looked_up_and_stays_usable(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token = await invite(memory, ada, Role.VIEWER)
+    for _ in range(2):
+        pending = await memory.auth.invites.find_pending(token, None)
+        assert (pending.tenant, pending.invite.email, pending.invite.role) == (ada.tenant, GRACE_EMAIL, Role.VIEWER)
+    await accept(memory, token)
+    assert await slug_of(memory.auth.invites.find_pending(token, None)) == "invite-expired"
+    assert await slug_of(memory.auth.invites.find_pending("x" * 43, None)) == "not-found"
+    late = await invite(memory, ada, email="late@example.com")
+    memory.clock.advance(LIFETIME.total_seconds())
+    assert await slug_of(memory.auth.invites.find_pending(late, None)) == "invite-expired"
+
+
+async def test_looking_up_is_limited_with_accepting(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    token = await invite(memory, ada)
+    guesses = [await slug_of(memory.auth.invites.find_pending("x" * 43, ADDRESS)) for _ in range(PER_ADDRESS)]
+    assert guesses == ["not-found"] * PER_ADDRESS
+    assert await slug_of(memory.auth.invites.find_pending(token, ADDRESS)) == "rate-limited"
+    assert await slug_of(accept(memory, token, address=ADDRESS)) == "rate-limited"
+    assert (await memory.auth.invites.find_pending(token, "another address")).invite.email == GRACE_EMAIL
 
 
 @pytest.mark.parametrize("role", Role)
@@ -63,10 +88,10 @@ async def test_who_may_invite_may_list_and_withdraw(memory: MemoryAuth, actor_ro
     ada = await memory.sign_up()
     actor = await memory.member_of(ada, actor_role)
     made, _ = await memory.auth.invites.create(ada.tenant.id, ada.id, email=GRACE_EMAIL, role=Role.VIEWER)
-    listing = memory.auth.invites.list_open(ada.tenant.id, actor.id, limit=10, cursor=None)
+    listing = memory.auth.invites.list_open(ada.tenant.id, actor.id, PageQuery(limit=10))
     withdrawal = memory.auth.invites.withdraw(ada.tenant.id, actor.id, made.id)
     if actor_role in MANAGERS:
-        assert (await listing).items == (made,)
+        assert (await listing).results == (made,)
         await withdrawal
     else:
         assert [await slug_of(listing), await slug_of(withdrawal)] == ["insufficient-role"] * 2
@@ -79,7 +104,7 @@ async def test_the_tenant_of_others_looks_absent(memory: MemoryAuth) -> None:
     for tenant_id in (ada.tenant.id, 2**62):
         for call in (
             memory.auth.invites.create(tenant_id, eve.id, email=GRACE_EMAIL, role=Role.VIEWER),
-            memory.auth.invites.list_open(tenant_id, eve.id, limit=10, cursor=None),
+            memory.auth.invites.list_open(tenant_id, eve.id, PageQuery(limit=10)),
             memory.auth.invites.withdraw(tenant_id, eve.id, made.id),
         ):
             with pytest.raises(Problem) as refusal:
@@ -108,8 +133,8 @@ async def test_invites_come_in_pages(memory: MemoryAuth) -> None:
     listed: list[int] = []
     cursor: str | None = None
     for _ in range(3):
-        page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=2, cursor=cursor)
-        listed += [item.id for item in page.items]
+        page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor))
+        listed += [item.id for item in page.results]
         cursor = page.next_cursor
     assert (listed, cursor) == (ids, None)
 
@@ -266,8 +291,8 @@ async def test_a_removed_member_leaves_no_invites_behind(memory: MemoryAuth) -> 
     admin = await memory.join(ada, Role.ADMIN)
     token = await invite(memory, admin)
     await memory.auth.tenants.remove_member(ada.tenant.id, ada.id, admin.id)
-    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, limit=10, cursor=None)
-    assert page.items == ()
+    page = await memory.auth.invites.list_open(ada.tenant.id, ada.id, PageQuery(limit=10))
+    assert page.results == ()
     assert await slug_of(accept(memory, token)) == "invite-expired"
 
 

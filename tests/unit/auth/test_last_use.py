@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from segops_auth.domain.values import ApiKey
+from segops_common.core.pagination import PageQuery
 from segops_common.security.permissions import KeyKind
 from tests.unit.auth.harness import START, MemoryAuth, User
 
@@ -19,8 +20,8 @@ async def key_of(memory: MemoryAuth, owner: User) -> tuple[ApiKey, str]:
 
 
 async def last_uses(memory: MemoryAuth, owner: User) -> list[object]:
-    page = await memory.auth.api_keys.list_active(owner.tenant.id, owner.id, limit=10, cursor=None)
-    return [key.last_used_at for key in page.items]
+    page = await memory.auth.api_keys.list_active(owner.tenant.id, owner.id, PageQuery(limit=10))
+    return [key.last_used_at for key in page.results]
 
 
 async def test_a_use_is_stored_with_the_next_flush(memory: MemoryAuth) -> None:

@@ -29,6 +29,10 @@ from segops_common.security.permissions import KeyKind
         ("http://app.localhost:3000", "http://app.localhost:3000"),
         ("http://127.0.0.1:5173", "http://127.0.0.1:5173"),
         ("http://[::1]:5173", "http://[::1]:5173"),
+        ("https://*.shop.example", "https://*.shop.example"),
+        ("HTTPS://*.Shop.EXAMPLE:443", "https://*.shop.example"),
+        ("https://*.a.shop.example:8443", "https://*.a.shop.example:8443"),
+        ("http://*.localhost:3000", "http://*.localhost:3000"),
     ],
 )
 def test_an_origin_is_kept_as_browsers_send_it(text: str, origin: str) -> None:
@@ -52,7 +56,18 @@ def test_an_origin_is_kept_as_browsers_send_it(text: str, origin: str) -> None:
         "https://example.com#x",
         "https://user@example.com",
         "https://user:password@example.com",
-        "https://*.example.com",
+        "https://*",
+        "https://*.",
+        "https://*.example",
+        "https://*.*.shop.example",
+        "https://a.*.shop.example",
+        "https://*a.shop.example",
+        "https://a*.shop.example",
+        "https://*.shop.example/",
+        "http://*.shop.example",
+        "https://*.192.0.2.1",
+        "https://*.[::1]",
+        "*.shop.example",
         "https://example..com",
         "https://.example.com",
         "https://example.com.",
@@ -91,7 +106,7 @@ def test_an_origin_is_kept_as_browsers_send_it(text: str, origin: str) -> None:
     ],
 )
 def test_what_is_no_origin_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^must (be|use https|have a port|have a valid IP)"):
+    with pytest.raises(ValueError, match=r"^must (be|use https|have a port|have a valid IP|have at least two labels)"):
         canonical_origin(text)
 
 

@@ -27,14 +27,16 @@ def test_the_limits_are_there_unless_said_otherwise() -> None:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_what_is_missing_is_named(name: str) -> None:
-    with pytest.raises(ValidationError, match=name):
-        Settings.model_validate({key: value for key, value in GOOD.items() if key != name})
+    settings = Settings.model_validate({key: value for key, value in GOOD.items() if key != name})
+    with pytest.raises(ValueError, match=f"SEGOPS_{name.upper()} must be set for the role `api`"):
+        settings.require("api")
+    Settings.model_validate(GOOD).require("api")
 
 
-def test_migrate_needs_the_address_for_the_owner() -> None:
-    with pytest.raises(ValueError, match="SEGOPS_MIGRATE_POSTGRES_URL must be set"):
-        _ = Settings.model_validate(GOOD).owner_url
-    assert Settings.model_validate(GOOD | {"migrate_postgres_url": "postgresql://a/b"}).owner_url == "postgresql://a/b"
+def test_migrate_needs_the_address_for_the_owner_and_nothing_else() -> None:
+    with pytest.raises(ValueError, match="SEGOPS_MIGRATE_POSTGRES_URL must be set for the role `migrate`"):
+        Settings.model_validate(GOOD).require("migrate")
+    Settings(migrate_postgres_url="postgresql+asyncpg://a/b").require("migrate")
 
 
 @pytest.mark.parametrize("name", ["service_token", "api_key_pepper"])

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from segops_auth.service.authorization import MAX_TENANTS_PER_USER
+from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import Problem
 from segops_common.security.permissions import ROLE_SCOPES, Role, Scope
 from tests.unit.auth.harness import START, MemoryAuth, slug_of
@@ -53,10 +54,10 @@ async def test_what_each_role_may_see_and_change(memory: MemoryAuth, role: Role)
     actor = await memory.member_of(ada, role)
     tenants = memory.auth.tenants
     assert await tenants.get(ada.tenant.id, actor.id) == ada.tenant
-    assert (await tenants.members(ada.tenant.id, actor.id, limit=10, cursor=None)).items[0].user_id == ada.id
+    assert (await tenants.members(ada.tenant.id, actor.id, PageQuery(limit=10))).results[0].user_id == ada.id
     calls = {
         Scope.TENANT_MANAGE: tenants.change(ada.tenant.id, actor.id, slug=None, name="New"),
-        Scope.AUDIT_READ: tenants.audit_log(ada.tenant.id, actor.id, limit=10, cursor=None),
+        Scope.AUDIT_READ: tenants.audit_log(ada.tenant.id, actor.id, PageQuery(limit=10)),
     }
     for scope, call in calls.items():
         if may(role, scope):
@@ -72,11 +73,11 @@ async def test_the_tenant_of_others_looks_absent(memory: MemoryAuth) -> None:
         for call in (
             memory.auth.tenants.get(tenant_id, eve.id),
             memory.auth.tenants.change(tenant_id, eve.id, slug=None, name="New"),
-            memory.auth.tenants.members(tenant_id, eve.id, limit=10, cursor=None),
+            memory.auth.tenants.members(tenant_id, eve.id, PageQuery(limit=10)),
             memory.auth.tenants.set_role(tenant_id, eve.id, ada.id, Role.VIEWER),
             memory.auth.tenants.remove_member(tenant_id, eve.id, ada.id),
             memory.auth.tenants.remove_member(tenant_id, eve.id, eve.id),
-            memory.auth.tenants.audit_log(tenant_id, eve.id, limit=10, cursor=None),
+            memory.auth.tenants.audit_log(tenant_id, eve.id, PageQuery(limit=10)),
         ):
             with pytest.raises(Problem) as refusal:
                 await call
@@ -89,7 +90,9 @@ async def test_a_change_is_recorded_field_by_field(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     changed = await memory.auth.tenants.change(ada.tenant.id, ada.id, slug="new", name=None)
     assert (changed.slug, changed.name) == ("new", "Ada")
+    assert memory.cache_invalidation.messages == [f"tenant:{ada.tenant.id}"]
     await memory.auth.tenants.change(ada.tenant.id, ada.id, slug="new", name="New")
+    assert memory.cache_invalidation.messages == [f"tenant:{ada.tenant.id}"], "only a slug concerns other services"
     assert [entry.details for entry in (await memory.audit_log(ada.tenant))[1:]] == [
         {"slug_from": "ada", "slug_to": "new"},
         {"name_from": "Ada", "name_to": "New"},
@@ -108,8 +111,8 @@ async def test_members_come_in_pages(memory: MemoryAuth) -> None:
     listed = []
     cursor: str | None = None
     for _ in range(3):
-        page = await memory.auth.tenants.members(ada.tenant.id, ada.id, limit=2, cursor=cursor)
-        listed += [(member.user_id, member.email, member.role) for member in page.items]
+        page = await memory.auth.tenants.members(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor))
+        listed += [(member.user_id, member.email, member.role) for member in page.results]
         cursor = page.next_cursor
     roles = [Role.OWNER, *Role]
     assert listed == [(user.id, user.email, role) for user, role in zip(users, roles, strict=True)]
@@ -199,11 +202,11 @@ async def test_of_two_owners_who_leave_concurrently_one_stays(memory: MemoryAuth
 async def test_a_new_role_counts_at_once(memory: MemoryAuth) -> None:
     ada = await memory.sign_up()
     grace = await memory.join(ada, Role.VIEWER)
-    listing = memory.auth.tenants.audit_log(ada.tenant.id, grace.id, limit=10, cursor=None)
+    listing = memory.auth.tenants.audit_log(ada.tenant.id, grace.id, PageQuery(limit=10))
     assert await slug_of(listing) == "insufficient-role"
     await memory.auth.tenants.set_role(ada.tenant.id, ada.id, grace.id, Role.ADMIN)
-    page = await memory.auth.tenants.audit_log(ada.tenant.id, grace.id, limit=10, cursor=None)
-    assert page.items[0].action == "member.role_changed"
+    page = await memory.auth.tenants.audit_log(ada.tenant.id, grace.id, PageQuery(limit=10))
+    assert page.results[0].action == "member.role_changed"
 
 
 async def test_the_audit_log_comes_in_pages_newest_first(memory: MemoryAuth) -> None:
@@ -213,8 +216,8 @@ async def test_the_audit_log_comes_in_pages_newest_first(memory: MemoryAuth) -> 
     numbers: list[int] = []
     cursor: str | None = None
     for _ in range(3):
-        page = await memory.auth.tenants.audit_log(ada.tenant.id, ada.id, limit=2, cursor=cursor)
-        numbers += [entry.number for entry in page.items]
+        page = await memory.auth.tenants.audit_log(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor))
+        numbers += [entry.number for entry in page.results]
         cursor = page.next_cursor
     assert (numbers, cursor) == ([5, 4, 3, 2, 1], None)
 
@@ -223,7 +226,7 @@ async def test_the_audit_log_comes_in_pages_newest_first(memory: MemoryAuth) -> 
 async def test_an_invented_cursor_is_refused(memory: MemoryAuth, cursor: str) -> None:
     ada = await memory.sign_up()
     for listing in (
-        memory.auth.tenants.members(ada.tenant.id, ada.id, limit=2, cursor=cursor),
-        memory.auth.tenants.audit_log(ada.tenant.id, ada.id, limit=2, cursor=cursor),
+        memory.auth.tenants.members(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor)),
+        memory.auth.tenants.audit_log(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor)),
     ):
         assert await slug_of(listing) == "invalid-cursor"

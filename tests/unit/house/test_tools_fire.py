@@ -61,7 +61,7 @@ IMPORTS = [
     (
         "Production code never imports the test kit",
         "deploy/local/segops_local/planted.py",
-        "import segops_testkit.fork_server\n",
+        "import segops_testkit.clock\n",
     ),
     (
         "Inside a service an arrow is the only way to import",

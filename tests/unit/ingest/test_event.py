@@ -275,7 +275,7 @@ def test_of_very_many_unknown_fields_twenty_are_named(row: MakeRow) -> None:
     with pytest.raises(EventRefused) as refused:
         row(track(**{f"x{number}": 1 for number in range(99_000)}))
     assert len(refused.value.more) == 19
-    assert len(str(refused.value)) <= MAX_TEXT_CHARS + 1
+    assert len(refused.value.whole_detail) <= MAX_TEXT_CHARS + 1
 
 
 def test_near_spellings_are_searched_for_a_bounded_number_of_names(

@@ -51,6 +51,45 @@ def _events_of_crowded_times(random: Random) -> list[Event]:
     return distinct + random.sample(distinct, random.randint(0, len(distinct)))
 
 
+def test_a_strict_chain_has_no_other_tracked_event_between() -> None:
+    random = Random(4)
+    verdicts = set()
+    for _ in range(4_000):
+        events = _events_of_crowded_times(random)
+        events += [replace(event, event_type="$p") for event in random.sample(events, min(2, len(events)))]
+        distinct = {event.identity: event for event in reversed(events)}.values()
+        tracked = [event for event in distinct if not event.event_type.startswith("$")]
+        types = [random.choice(("a", "b", "*", "$p")) for _ in range(random.randint(2, 3))]
+        steps = [[e for e in distinct if step == e.event_type or (step == "*" and e in tracked)] for step in types]
+        chains = [
+            choice
+            for choice in product(*steps)
+            if all(in_order(one) < in_order(other) for one, other in pairwise(choice))
+            and choice[-1].timestamp_ms - choice[0].timestamp_ms <= 1000
+        ]
+        strict = any(
+            all(e in chain for e in tracked if in_order(chain[0]) < in_order(e) < in_order(chain[-1]))
+            for chain in chains
+        )
+        condition: dict[str, Any] = {"type": "event_sequence", "steps": [{"event_type": step} for step in types]}
+        condition |= {"within": "1s", "strict": True}
+
+        assert bool(evaluate(group(condition), events, 10_000, segment_id=1)) == strict, (events, condition)
+        verdicts.add((len(steps), bool(chains), strict))
+    assert verdicts == {
+        (count, *verdict) for count in (2, 3) for verdict in ((True, True), (True, False), (False, False))
+    }
+
+
+def test_a_strict_step_that_does_not_match_breaks_the_chain() -> None:
+    steps = [{"event_type": "a"}, {"event_type": "b", "where": [{"property": "n", "operator": "eq", "value": 2}]}]
+    condition = {"type": "event_sequence", "steps": steps, "within": "1h", "strict": True}
+    a, other, b = (Event("u", name, f"m{n}", n * 1000, {"n": n}) for n, name in enumerate("abb"))
+
+    assert not _is_member(condition, [a, other, b])
+    assert _is_member(condition, [a, b])
+
+
 ORDERED = [
     ("time", Event("u", "z", "z", 1, {}, 9), Event("u", "a", "a", 2, {}, 0)),
     ("position", Event("u", "z", "z", 1, {}, 2), Event("u", "a", "a", 1, {}, 10)),

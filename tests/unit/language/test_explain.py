@@ -14,6 +14,8 @@ from segops_language.events import Event
 from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.reference.explain import Explained, explain
 from segops_language.reference.forecast import EvaluationBudget, Forecast, forecast_of
+from segops_language.values import EventPattern
+from segops_language.walk import needs_of
 
 SECOND = 1_000
 NOW = 1_772_366_400_000
@@ -69,6 +71,12 @@ BOUGHT = _profile(_event(ago_s=5, item="a", price=4), _event(ago_s=3, item="b", 
         ({"type": "event_sequence", "steps": [{"event_type": "buy"}, {"event_type": "look"}, {"event_type": "buy"}],
           "within": "1h", "window": {"last": "6s"}}, False, "2 of 3", 2, 3, ["m5", "m1"], "3 steps in order within 1h",
          None),
+        ({"type": "event_sequence", "steps": [{"event_type": "buy", "where": [
+            {"property": "item", "operator": "eq", "value": "a"}]}, {"event_type": "look"}], "within": "1h",
+          "strict": True}, False, '1 of 2, then "buy" came between', 1, 2, ["m5", "m3"],
+         "2 steps in order within 1h, with no other event between", None),
+        ({"type": "event_sequence", "steps": [{"event_type": "buy"}, {"event_type": "look"}], "within": "1h",
+          "strict": True, "window": {"last": "4s"}}, True, "2 of 2", 2, 2, ["m3", "m1"], None, 1000),
         ({"type": "sample", "percent": 0}, False, None, None, 0, [], "a draw under 0 %", None),
     ],
 )  # fmt: skip
@@ -88,6 +96,17 @@ def test_each_type_shows_what_decided(
     assert evidence is None or (node.evidence, node.value) == (evidence, value)
     assert ([event.message_id for event in node.events], node.event_count) == (events, len(events))
     assert node.forecast.next_change_ms == (None if changes_in_ms is None else NOW + changes_in_ms)
+
+
+def test_a_strict_sequence_looks_at_events_of_every_type() -> None:
+    steps = [{"event_type": "buy"}, {"event_type": "look"}]
+    strict = {"type": "event_sequence", "steps": steps, "within": "1h", "strict": True}
+
+    node = _leaf(_profile(_event(ago_s=5), _event("view", 4), _event("look", 3)), **strict)
+
+    assert (node.forecast.holds, node.evidence) == (False, '1 of 2, then "view" came between')
+    assert [event.message_id for event in node.events] == ["m5", "m4"]
+    assert EventPattern.parse("*") in needs_of([_group(strict)]).patterns
 
 
 def test_a_trait_shows_the_call_that_set_it() -> None:
@@ -208,6 +227,6 @@ def _random_node(random: Random, depth: int) -> dict[str, Any]:
         {"type": "user_property", "property": "n", "operator": "gte", "value": 1,
          "held_for": {"operator": pick(("gte", "lt")), "duration": "7s"}},
         {"type": "event_sequence", "steps": [{"event_type": "buy", "where": where}, {"event_type": "*"}],
-         "within": "4s", "window": window},
+         "within": "4s", "window": window, "strict": pick((True, False))},
     ]  # fmt: skip
     return pick([*nodes, {"type": "segment", "segment_id": 9}] if depth > 1 else nodes)

@@ -186,7 +186,7 @@ def test_the_walk_finds_every_property_and_event_type(kind: Kind[Any], example: 
     named |= {read.property for read in kind.reads(condition)}
     keys = {"property", "per"}
     assert {value for key, value in _leaves(example) if key in keys} == named
-    types = set(event_types_of(condition)) - {IDENTIFY_EVENT}
+    types = set(event_types_of(condition)) - {IDENTIFY_EVENT, *kind.other_events(condition)}
     assert {value for key, value in _leaves(example) if key == "event_type"} == types
     assert needs_of([definition_of(example)]).payloads == bool(named)
     assert next(iter(parts_of(condition, "c"))).path == "c"

@@ -97,6 +97,16 @@ def trait(operator: str, *value: Any, **more: Any) -> dict[str, Any]:
             'who did "search", then "purchase", all within 1 day',
         ),
         (
+            {
+                "type": "event_sequence",
+                "steps": [{"event_type": "search"}, {"event_type": "purchase"}],
+                "within": "1d",
+                "window": {"last": "30d"},
+                "strict": True,
+            },
+            'who did "search", then "purchase" with no other event between, all within 1 day in the last 30 days',
+        ),
+        (
             {"type": "event_regularity", "event_type": "login", "period": "1d", "of": 7, "at_least": 3, "count": 2},
             'who did "login" at least twice in at least 3 of the last 7 periods of 1 day',
         ),

@@ -36,6 +36,7 @@ EXAMPLE = """all of {
     first "search *" has "q" contains "shoe" where "page" eq 1
     last "search" exists where "page" eq 1
     sequence "search" then "purchase" where "price" gt 5 within 1d last 30d
+    sequence strict "search" then "view" then "purchase" within 2h
     regular "login" in 3 of 7 periods 1d
     count "bu\\\"y" per "sku" eq 0
   }
@@ -113,6 +114,7 @@ def test_small_texts(text: str) -> None:
         ('all of { count "x" gte }', "line 1, column 24", "a value"),
         ('all of { count "x" gte null }', "line 1, column 24", "a value"),
         ('all of { count "x" gte NaN }', "line 1, column 24", "a value"),
+        ('all of { strict sequence "x" then "y" within 1d }', "line 1, column 10", "a condition"),
         ('all of { sequence "x" then "y" within soon }', "line 1, column 39", "a duration"),
         ('all of { trait "x }', "line 1, column 16", "on the line on which it begins"),
         ('all of { trait "\\x" exists }', "line 1, column 16", "escape"),

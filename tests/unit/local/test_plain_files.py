@@ -9,7 +9,8 @@ import pytest
 from segops_local.engines.clickhouse_config import USERS, write_config
 from segops_local.errors import LocalError
 from segops_local.processes.identity import Identity, give
-from segops_local.processes.process import failure_line, open_log
+from segops_local.processes.process import failure_line
+from segops_local.state.plain_files import open_log
 from segops_local.state.secrets import write_private
 
 SECRET = "of root\n"

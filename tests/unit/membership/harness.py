@@ -16,12 +16,15 @@ from segops_common.contracts.jobs import (
     StaticMembersChanged,
     SucceededResult,
 )
+from segops_common.core.ids import SystemIds
 from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
 from segops_language.events import Event
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
-from segops_membership.adapters.memory.events import MemoryProfileEvents
+from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
+from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
@@ -45,15 +48,24 @@ from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import Previews
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
+from segops_membership.service.exports.exports import SegmentExports
+from segops_membership.service.exports.run_exports import RunExports
 from segops_membership.service.lookup.lookup import Lookup
+from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.members.member_lists import MemberLists
+from segops_membership.service.members.segment_history import SegmentHistory
+from segops_membership.service.profile_loader import ProfileLoader
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.publish.publisher import Publisher
 from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
 from segops_membership.service.tenant_lease import LeaseHolder
+from segops_membership.service.use_cases import UseCases
 from segops_testkit.clock import ManualClock
 from tests.corpus.builders import NOW
+from tests.unit.membership.exploring import analytics_in_memory, explorer_in_memory, status_in_memory
 
 TENANT = 1
 LEASE = timedelta(seconds=30)
@@ -178,13 +190,58 @@ class MembershipInMemory:
             results=self.run_results,
             admission=self.admission,
         )
-        self.explain = Explain(
-            definitions=self.definitions,
+        self.unstored = MemoryUnstoredEvents()
+        loader = ProfileLoader(
+            stored=MemoryProfileEvents(warehouse=self.warehouse, max_events=100),
+            unstored=self.unstored,
             lists=stored,
-            events=MemoryProfileEvents(warehouse=self.warehouse, max_events=100),
-            clock=self.clock,
+            max_events=100,
         )
+        self.explain = Explain(definitions=self.definitions, profiles=loader, clock=self.clock)
+        self.now = MembershipNow(definitions=self.definitions, profiles=loader, clock=self.clock)
         self.lookup = self.new_lookup()
+        self._add_members()
+
+    def _add_members(self) -> None:
+        self.sets = MemoryMemberSets(results=self.run_results)
+        self.exports = MemoryExports(clock=self.clock)
+        self.files = MemoryExportFiles(sets=self.sets)
+        self.downloads = Admission(work="downloads")
+        self.run_exports = RunExports(
+            exports=self.exports, sets=self.sets, files=self.files, clock=self.clock, faults=self.faults
+        )
+
+    def use_cases(self) -> UseCases:
+        """Return what the API calls."""
+        observed = MemoryObservedEvents(warehouse=self.warehouse)
+        return UseCases(
+            explain=self.explain,
+            lookup=self.lookup,
+            now=self.now,
+            members=MemberLists(definitions=self.definitions, sets=self.sets, admission=self.downloads),
+            exports=SegmentExports(
+                definitions=self.definitions,
+                sets=self.sets,
+                exports=self.exports,
+                files=self.files,
+                clock=self.clock,
+                ids=SystemIds(self.clock),
+            ),
+            history=SegmentHistory(definitions=self.definitions, sets=self.sets, clock=self.clock),
+            previews=self.previews,
+            overlaps=self.overlaps,
+            observed=observed,
+            profile_events=MemoryProfileEvents(warehouse=self.warehouse, max_events=100),
+            value_checks=ValueChecks(observed=observed, clock=self.clock),
+            explorer=explorer_in_memory(
+                self.warehouse, self.run_results, self.definitions, self.publications, self.explain, self.clock
+            ),
+            analytics=analytics_in_memory(
+                self.warehouse, self.run_results, self.definitions, self.publications, self.clock
+            ),
+            status=status_in_memory(self.warehouse, self.run_results, self.leases, self.clock),
+            service_tokens=("service",),
+        )
 
     def new_previews(self, *, timeout_s: float = 60) -> Previews:
         """Return previews with another time limit, and the same limit of open ones."""

@@ -57,6 +57,30 @@ async def test_a_static_segment_is_explained_by_its_list(membership: MembershipI
     assert not is_member(await explain(membership, "bob", segment_id=30))
 
 
+async def test_forecasts_are_those_of_explanations(membership: MembershipInMemory) -> None:
+    await membership.define(
+        {
+            10: LOGGED_IN,
+            20: group(count(window={"last": "1d"})),
+            30: group(member_of(20), logic="OR", negate=True),
+            40: group(member_of(50)),
+            50: group(logic="OR"),
+            60: group({"type": "sample", "percent": 50, "seed": "s"}),
+        }
+    )
+    await membership.replace_list(50, 1, ["ada"])
+    membership.store(event("ada", at=NOW_MS - 3_600_000))
+    for user in ("ada", "stranger"):
+        forecasts = await membership.explain.forecasts(TENANT, user, (10, 20, 30, 40, 50, 60, 99))
+        for id in (10, 20, 30, 40, 50, 60):
+            explained = (await explain(membership, user, segment_id=id)).explanation.forecast
+            assert (forecasts.by_segment[id], id, user) == (explained, id, user)
+        assert 99 not in forecasts.by_segment
+    ada = await membership.explain.forecasts(TENANT, "ada", (20,))
+    day = ada.by_segment[20]
+    assert (day.holds, day.next_change_ms, ada.stale_reason) == (True, NOW_MS + 23 * 3_600_000, None)
+
+
 async def test_a_segment_that_does_not_exist_is_not_found(membership: MembershipInMemory) -> None:
     with pytest.raises(NotFound):
         await explain(membership, segment_id=99)

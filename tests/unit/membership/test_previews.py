@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pytest
 
 from segops_common.contracts.jobs import StaticMembersChanged
 from segops_common.core.problems import Conflict, NotFound, RateLimited, Unavailable, ValidationFailed
-from segops_language import Group
+from segops_language import Group, parse_definition
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import predicates_of
 from segops_membership.service.analysis.admission import MAX_OPEN_PER_PROCESS
@@ -46,6 +47,61 @@ async def test_a_preview_counts_members_and_the_share_of_each_condition(membersh
         ("definition.conditions[1]", 2, 1),
     ]
     assert result.reading.pending_profiles == 0
+
+
+async def test_a_preview_shows_the_statements_with_their_values(membership: MembershipInMemory) -> None:
+    text = "it's {p0:UInt64} \\ `"
+    where = [{"property": "{p1:String}", "operator": "eq", "value": text}]
+    sequence: dict[str, object] = {
+        "type": "event_sequence",
+        "steps": [{"event_type": "a"}, {"event_type": "b"}],
+        "within": "1d",
+    }
+    result = await preview(membership, group(count(where=where), sequence))
+    statements = result.sql.split("\n\n")
+    assert [statement.partition("\n")[0] for statement in statements] == [
+        "-- all profiles",
+        *("-- 1 predicate",) * 3,
+    ]
+    assert all(statement.endswith(";") for statement in statements)
+    assert "'it\\'s {p0:UInt64} \\\\ `'" in statements[1]
+    outside = re.sub(r"`[^`]*`|'(?:[^'\\]|\\.)*'", "", result.sql)
+    assert "{" not in outside
+    assert f"tenant_id = {TENANT}" in outside
+
+
+async def test_as_many_users_are_shown_as_the_caller_wants(membership: MembershipInMemory) -> None:
+    membership.store(*(event(f"u{number:02}") for number in range(30)))
+    samples = [
+        (
+            await membership.previews.preview(TENANT, LOGGED_IN, segment_id=None, as_of=NOW, sample_size=size)
+        ).members.sample
+        for size in (0, 3, 100)
+    ]
+    assert [len(set(sample)) for sample in samples] == [0, 3, 30]
+
+
+async def test_an_estimate_counts_what_a_segment_would_have(membership: MembershipInMemory) -> None:
+    membership.store(event("a"), event("b", "purchase"), event("late", at=NOW_MS + 3_600_000))
+    await membership.define({10: LOGGED_IN, 20: group(member_of(10), member_of(30)), 30: EVERYONE})
+    await membership.replace_list(30, 1, ["a", "listed"])
+    estimates = [await membership.previews.estimate((TENANT,), segment_id) for segment_id in (10, 20, 30)]
+    assert [(estimate.matched, estimate.universe) for estimate in estimates] == [(1, 2), (1, 3), (2, 3)]
+    for tenant_ids, segment_id in (((TENANT,), 40), ((TENANT + 1,), 10), ((), 10)):
+        with pytest.raises(NotFound):
+            await membership.previews.estimate(tenant_ids, segment_id)
+
+
+async def test_a_condition_that_became_several_is_counted_as_one(membership: MembershipInMemory) -> None:
+    membership.store(event("a"), event("b", "purchase"))
+    recency = {"type": "recency", "event_type": "login", "operator": "lt", "window_days": 1}
+    sent = {"logic": "AND", "conditions": [{**recency, "operator": "gt"}, {"logic": "OR", "conditions": [recency]}]}
+    result = await preview(membership, parse_definition(sent))
+    assert [(share.path, share.kept) for share in result.per_condition] == [
+        ("definition.conditions[0]", 0),
+        ("definition.conditions[1]", 1),
+        ("definition.conditions[1].conditions[0]", 1),
+    ]
 
 
 async def test_an_edit_reads_only_new_predicates(membership: MembershipInMemory) -> None:

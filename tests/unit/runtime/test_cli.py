@@ -65,7 +65,7 @@ def service(bootstrap: Bootstrap, roles_run: list[str]) -> Service[Bootstrap]:
     async def serve(_: Bootstrap) -> None:
         roles_run.append("api")
 
-    return Service(name="example", bootstrap=lambda: bootstrap, roles={"api": ("serve", serve)})
+    return Service(name="example", bootstrap=lambda _role: bootstrap, roles={"api": ("serve", serve)})
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
@@ -109,3 +109,28 @@ def test_an_error_about_settings_does_not_show_their_values() -> None:
     with pytest.raises(ValidationError, match="drain_s") as refused:
         ServiceSettings.model_validate(SETTINGS | {"drain_s": "hunter2"})
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"drain_s": "hunter2"},
+            "SEGOPS_DRAIN_S: Input should be a valid number, unable to parse string as a number\n",
+        ),
+        ({"event_log_url": "hunter2"}, "SEGOPS_EVENT_LOG_URL must begin with kafka://"),
+        ({"redis_url": "hunter2"}, "SEGOPS_REDIS_URL must be redis://"),
+        ({"internal_port": 8000}, "SEGOPS_INTERNAL_PORT must differ from SEGOPS_HTTP_PORT\n"),
+        ({"crash_at": "after_insert"}, "SEGOPS_CRASH_AT must be empty unless SEGOPS_ENV=test\n"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_one_line(
+    changes: dict[str, str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bootstrap(_role: str) -> StreamBootstrap:
+        return StreamBootstrap(StreamServiceSettings.model_validate(STREAM_SETTINGS | changes))
+
+    assert Service(name="example", bootstrap=bootstrap, roles={}).main(["migrate"]) == 2
+    output = capsys.readouterr().err
+    assert output.startswith(line)
+    assert (output.count("\n"), "hunter2" in output) == (1, False)

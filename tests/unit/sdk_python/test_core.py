@@ -11,22 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segops.answers import Answer
-from segops.core import Core, Request
-from segops.events import Event, new_event
-from segops.options import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Options
-from segops.reports import Report
-from segops.stamps import Stamps
+from segops_client.delivery.answers import Answer
+from segops_client.delivery.core import Core, Request
+from segops_client.delivery.events import QueuedEvent, new_event
+from segops_client.delivery.stamps import Stamps
+from segops_client.options import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Options
+from segops_client.reports import Report
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STORED = Answer(202, {}, b"{}")
 
 
-def event(number: int, size: int = 60) -> Event:
-    return Event(f"id-{number}", b'{"n":%d,"p":"%b"}' % (number, b"x" * size))
+def event(number: int, size: int = 60) -> QueuedEvent:
+    return QueuedEvent(f"id-{number}", b'{"n":%d,"p":"%b"}' % (number, b"x" * size))
 
 
-def core_of(*events: Event, options: Options | None = None) -> Core:
+def core_of(*events: QueuedEvent, options: Options | None = None) -> Core:
     core = Core(options or Options(gzip=False))
     for event in events:
         core.add(event, 0.0)
@@ -40,7 +40,7 @@ def sent_by(core: Core, now: float = 0.0) -> Request:
     return request
 
 
-def ids(batch: Sequence[Event]) -> list[str]:
+def ids(batch: Sequence[QueuedEvent]) -> list[str]:
     return [event.message_id for event in batch]
 
 
@@ -65,10 +65,10 @@ def test_a_batch_leaves_at_twenty_events_or_when_the_oldest_is_old() -> None:
     assert core.wait_s(99.0) is None
 
 
-def timed(number: int, *, is_own: bool = True) -> Event:
+def timed(number: int, *, is_own: bool = True) -> QueuedEvent:
     """Return an event with a time of this machine's clock or of the caller."""
     line = b'{"timestamp":"2026-03-01T12:00:00.000Z","n":%d}' % number
-    return Event(f"id-{number}", line, round(NOW.timestamp() * 1000) if is_own else None)
+    return QueuedEvent(f"id-{number}", line, round(NOW.timestamp() * 1000) if is_own else None)
 
 
 def test_an_event_keeps_its_time_in_every_try_and_is_corrected_once() -> None:
@@ -79,7 +79,7 @@ def test_an_event_keeps_its_time_in_every_try_and_is_corrected_once() -> None:
         request = sent_by(core, 1e6 * len(bodies))
         bodies.append(json.loads(request.body))
         if reply is None:
-            core.failed(request, 0.0)
+            core.failed(request, 0.0, "ReadTimeout")
             core.add(timed(3), 0.0)
             core.flush()
         else:
@@ -142,7 +142,7 @@ def test_halves_of_a_refused_batch_keep_their_order(status: int) -> None:
 def test_events_that_may_be_stored_keep_their_times_when_their_batch_is_halved() -> None:
     core = core_of(*(timed(number) for number in range(4)))
     first = sent_by(core)
-    core.failed(first, 0.0)
+    core.failed(first, 0.0, "ReadTimeout")
     core.answered(sent_by(core, 1e6), answer(413), 1e6, NOW)
     retried = []
     while core.pending:
@@ -189,7 +189,7 @@ def test_it_backs_off_for_twice_as_long_each_time(failures: int, most: float) ->
         core, now = core_of(event(1)), 0.0
         for _ in range(failures):
             now += core.wait_s(now) or 0.0
-            core.failed(sent_by(core, now), now)
+            core.failed(sent_by(core, now), now, "ReadTimeout")
         waits.append(core.wait_s(now) or 0.0)
     assert max(waits) <= most
     assert max(waits) > most / 2
@@ -202,7 +202,7 @@ def test_it_backs_off_for_twice_as_long_each_time(failures: int, most: float) ->
     [("7", 7), ("Sun, 01 Mar 2026 12:00:40 GMT", 40), ("Sun, 01 Mar 2026 11:00:00 GMT", 0), ("?", 0)],
 )
 def test_retry_after_is_kept_to_by_everything(status: int, said: str, wait_s: float) -> None:
-    core = core_of(event(1), event(2), options=Options(gzip=False, retry_base_s=0.0))
+    core = core_of(event(1), event(2), options=Options(gzip=False, retry_base=0.0))
     core.answered(sent_by(core), answer(status, retry_after=said), 100.0, NOW)
     core.add(event(3), 100.0)
     core.flush()
@@ -270,7 +270,7 @@ def test_a_late_answer_changes_nothing() -> None:
     request = sent_by(core)
     assert core.give_up().dropped == 1
     core.answered(request, STORED, 0.0, NOW)
-    core.failed(request, 0.0)
+    core.failed(request, 0.0, "ReadTimeout")
     assert (core.stats().sent, core.stats().dropped, core.pending) == (0, 1, 0)
 
 
@@ -299,7 +299,7 @@ def test_every_event_has_one_fate(steps: list[int | Answer | None], most: int, d
         if request is None:
             continue
         if step is None:
-            core.failed(request, now)
+            core.failed(request, now, "ReadTimeout")
         else:
             stored |= _stored(request, step)
             core.answered(request, step, now, NOW)

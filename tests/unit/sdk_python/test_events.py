@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segops.events import Event, Refused, new_event
-from segops.options import MAX_EVENT_BYTES
-from segops.stamps import Stamps
+from segops_client.delivery.events import QueuedEvent, Refused, new_event
+from segops_client.delivery.stamps import Stamps
+from segops_client.options import MAX_EVENT_BYTES
 
 
-def written(event: Event | None) -> dict[str, Any]:
+def written(event: QueuedEvent | None) -> dict[str, Any]:
     assert event is not None
     parsed: dict[str, Any] = json.loads(event.line)
     return parsed
@@ -53,7 +53,7 @@ def test_times_and_ids_are_written() -> None:
     berlin = timezone(timedelta(hours=1))
     payload = {"at": datetime(2026, 1, 1, 1, 0, 0, 999, berlin), "day": date(2026, 1, 2), "id": UUID(int=1)}
     parsed = written(
-        new_event("track", {"user_id": "u", "timestamp": payload["at"], "payload": payload}, None, Stamps())
+        new_event("track", {"user_id": "u", "occurred_at": payload["at"], "payload": payload}, None, Stamps())
     )
     assert parsed["timestamp"] == parsed["payload"]["at"] == "2026-01-01T00:00:00.000Z"
     assert (parsed["payload"]["day"], parsed["payload"]["id"]) == ("2026-01-02", str(UUID(int=1)))
@@ -67,7 +67,7 @@ def test_times_and_ids_are_written() -> None:
         ({"traits": {"score": float("nan")}}, "traits.score: must be a finite number"),
         ({"payload": {"name": "\ud800"}}, "payload.name: must not contain surrogates"),
         ({"payload": {("a", 1): 2}}, "payload: keys must be text, not tuple"),
-        ({"timestamp": object()}, "timestamp: object has no JSON form"),
+        ({"occurred_at": object()}, "occurred_at: must be a datetime or text, not object"),
         ({"user_id": ""}, "user_id: `user_id` or `anonymous_id` must be present"),
     ],
 )
@@ -98,7 +98,7 @@ def test_a_circle_and_nobody_are_refused() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), st.integers(-2, 2))
 def test_sizes_are_exact_in_bytes(text: str, over: int) -> None:
-    fields = {"user_id": "u", "message_id": "m", "timestamp": datetime(2026, 1, 1, tzinfo=UTC)}
+    fields = {"user_id": "u", "message_id": "m", "occurred_at": datetime(2026, 1, 1, tzinfo=UTC)}
     empty = new_event("track", {**fields, "payload": {"text": text, "fill": ""}}, None, Stamps())
     assert empty is not None
     full = {**fields, "payload": {"text": text, "fill": "x" * (MAX_EVENT_BYTES - len(empty.line) + over)}}

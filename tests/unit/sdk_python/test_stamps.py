@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segops.answers import Answer
-from segops.events import new_event
-from segops.stamps import SKEW_MS, BatchTimes, ServerClock, Stamps
+from segops_client.delivery.answers import Answer
+from segops_client.delivery.events import new_event
+from segops_client.delivery.stamps import SKEW_MS, BatchTimes, ServerClock, Stamps
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = 1_772_366_400_000
@@ -106,7 +106,7 @@ def test_a_time_is_corrected_in_the_text() -> None:
 
 
 def test_a_time_of_the_caller_is_not_corrected() -> None:
-    event = new_event("track", {"user_id": "u", "timestamp": NOW}, None, Stamps())
+    event = new_event("track", {"user_id": "u", "occurred_at": NOW}, None, Stamps())
     changed = new_event(
         "track", {"user_id": "u"}, lambda event: event | {"timestamp": "2026-01-01T00:00:00Z"}, Stamps()
     )

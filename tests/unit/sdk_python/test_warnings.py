@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from segops import Options, SegOps
-from segops.reports import Report, Warnings
+from segops_client import Options, SegOpsClient
+from segops_client.reports import Report, Warnings
 
 
 def test_a_dropped_event_is_logged_by_default(caplog: pytest.LogCaptureFixture) -> None:
-    client = SegOps(api_url="http://127.0.0.1:9", api_key="sk_live_x", options=Options(flush_interval_s=100.0))
+    client = SegOpsClient(api_url="http://127.0.0.1:9", api_key="sk_live_x", options=Options(flush_interval=100.0))
     for amount in ({"secret-1"}, {"secret-2"}):
         client.track(user_id="secret-user", event_type="bought", payload={"amount": amount})
     client.shutdown(0.0)

@@ -58,7 +58,7 @@ def test_the_package_is_sound(typescript_sdk: TypescriptSdk, tarball: Path) -> N
     typescript_sdk.run("attw", str(tarball), "--profile", "node16")
     with tarfile.open(tarball) as packed:
         names = {Path(name).parts[1] for name in packed.getnames()}
-    assert names == {"dist", "package.json", "README.md"}
+    assert names == {"dist", "package.json", "README.md", "LICENSE"}
 
 
 def test_what_the_documents_show_compiles(typescript_sdk: TypescriptSdk, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class Credentials:
     token: str
     user_id: int
     tenant_id: int
+    tenant_slug: str
     secret_key: str
     """May read events, and nothing else."""
     publishable_key: str
@@ -41,7 +42,11 @@ class AuthenticatorContract:
 
     async def test_a_person_has_their_roles(self, credentials: Credentials) -> None:
         caller = await credentials.authenticator.authenticate(f"Bearer {credentials.token}")
-        assert caller == UserPrincipal(user_id=credentials.user_id, roles={credentials.tenant_id: Role.MEMBER})
+        assert caller == UserPrincipal(
+            user_id=credentials.user_id,
+            roles={credentials.tenant_id: Role.MEMBER},
+            known_slugs={credentials.tenant_id: credentials.tenant_slug},
+        )
 
     async def test_a_key_has_its_tenant_and_scopes(self, credentials: Credentials) -> None:
         caller = await credentials.authenticator.authenticate(f"ApiKey {credentials.secret_key}")
@@ -49,6 +54,7 @@ class AuthenticatorContract:
         assert (caller.tenant_id, caller.kind) == (credentials.tenant_id, KeyKind.SECRET)
         assert caller.scopes == {Scope.EVENTS_READ}
         assert caller.allowed_origins == frozenset()
+        assert caller.slugs == {credentials.tenant_id: credentials.tenant_slug}
 
     async def test_a_publishable_key_says_so(self, credentials: Credentials) -> None:
         caller = await credentials.authenticator.authenticate(f"ApiKey {credentials.publishable_key}")

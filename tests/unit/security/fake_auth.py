@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from segops_common.contracts.http import INTROSPECT_PATH, JWKS_PATH
+from segops_common.contracts.http import INTROSPECT_PATH, JWKS_PATH, SESSION_KEY_PATH
 
 SERVICE_TOKEN = "service-token"
 
@@ -23,6 +23,7 @@ class FakeAuth:
     def __init__(self) -> None:
         self.jwks: list[dict[str, str]] = []
         self.keys: dict[str, dict[str, Any]] = {}
+        self.session_keys: dict[str, dict[str, Any]] = {}
         self.users: dict[int, list[dict[str, Any]]] = {}
         self.ended_sessions: set[str] = set()
         self.requests: Counter[str] = Counter()
@@ -33,6 +34,7 @@ class FakeAuth:
             routes=[
                 Route(JWKS_PATH, self._jwks),
                 Route(INTROSPECT_PATH, self._introspect, methods=["POST"]),
+                Route(SESSION_KEY_PATH, self._session_key, methods=["POST"]),
                 Route("/internal/users/{user_id:int}/memberships/", self._memberships),
             ]
         )
@@ -50,6 +52,12 @@ class FakeAuth:
         self.requests["key"] += 1
         key = self.keys.get((await request.json())["key"], {"active": False})
         await self.gate.wait()
+        return Response(status_code=503) if self.down else JSONResponse(key)
+
+    async def _session_key(self, request: Request) -> Response:
+        assert request.headers["authorization"] == f"Service {SERVICE_TOKEN}"
+        self.requests["session key"] += 1
+        key = self.session_keys.get((await request.json())["key_hash"], {"active": False})
         return Response(status_code=503) if self.down else JSONResponse(key)
 
     async def _memberships(self, request: Request) -> Response:

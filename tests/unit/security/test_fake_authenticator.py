@@ -25,6 +25,7 @@ class TestFakeAuthenticator(AuthenticatorContract):
             token="token",
             user_id=7,
             tenant_id=1,
+            tenant_slug="tenant-1",
             secret_key="secret",
             publishable_key="publishable",
             unknown_token="other",

@@ -32,7 +32,15 @@ def test_a_publishable_key_only_writes() -> None:
     assert KEY_SCOPES[KeyKind.PUBLISHABLE] == {Scope.EVENTS_WRITE}
 
 
-def test_a_secret_key_sends_and_looks_up_unless_asked_for_more() -> None:
-    assert DEFAULT_KEY_SCOPES[KeyKind.SECRET] == {Scope.EVENTS_WRITE, Scope.MEMBERSHIP_READ}
+def test_a_secret_key_may_do_everything_with_data_unless_it_is_narrowed() -> None:
+    assert DEFAULT_KEY_SCOPES[KeyKind.SECRET] == {
+        Scope.EVENTS_WRITE,
+        Scope.EVENTS_READ,
+        Scope.SEGMENTS_READ,
+        Scope.SEGMENTS_WRITE,
+        Scope.MEMBERSHIP_READ,
+        Scope.PROFILES_READ,
+    }
+    assert DEFAULT_KEY_SCOPES[KeyKind.PUBLISHABLE] == {Scope.EVENTS_WRITE}
     for kind in KeyKind:
         assert DEFAULT_KEY_SCOPES[kind] <= KEY_SCOPES[kind]

@@ -91,6 +91,35 @@ def test_a_key_is_for_the_pages_that_it_names() -> None:
         assert slug_of(lambda origin=origin: key.require_page(origin)) == "origin-not-allowed"  # type: ignore[misc]
 
 
+def test_a_pattern_is_for_hosts_with_exactly_one_label_more() -> None:
+    key = page_key("https://*.shop.example", "https://*.b.example:8443", "http://*.localhost:3000")
+    for origin in (
+        "https://a.shop.example",
+        "https://a-1_b.shop.example",
+        "https://x.b.example:8443",
+        "http://app.localhost:3000",
+    ):
+        key.require_page(origin)
+    for origin in (
+        "https://shop.example",
+        "https://a.b.shop.example",
+        "https://.shop.example",
+        "https://*.shop.example",
+        "http://a.shop.example",
+        "https://a.shop.example:8443",
+        "https://x.b.example",
+        "https://a.shop.example.evil.test",
+        "https://a.evil.test/.shop.example",
+        "https://evil.test?a.shop.example",
+        "https://ashop.example",
+        "https://A.shop.example",
+        "https://x@a.shop.example",
+        f"https://{'a' * 64}.shop.example",
+        "a.shop.example",
+    ):
+        assert slug_of(lambda origin=origin: key.require_page(origin)) == "origin-not-allowed"  # type: ignore[misc]
+
+
 def test_without_a_list_no_page_may_and_with_a_star_every_one() -> None:
     assert slug_of(lambda: page_key().require_page("https://www.example.com")) == "origin-not-allowed"
     for origin in ("https://www.example.com", "null", ""):

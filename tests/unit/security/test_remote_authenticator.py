@@ -12,9 +12,10 @@ import pytest
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.api_keys import new_key
+from segops_common.security.claims import SessionToken
 from segops_common.security.introspect import RemoteAuthenticator, require_service_token
 from segops_common.security.permissions import KeyKind, Role, Scope
-from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.security.principal import KeyPrincipal, Principal, Session, UserPrincipal
 from segops_common.security.tokens import TokenSigner
 from segops_testkit.clock import ManualClock
 from segops_testkit.polling import until
@@ -22,6 +23,15 @@ from tests.unit.security.fake_auth import SERVICE_TOKEN, FakeAuth
 from tests.unit.security.keys import new_private_key
 
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+PAGE_KEY = {
+    "active": True,
+    "key_id": 9,
+    "tenant_id": 1,
+    "kind": "publishable",
+    "scopes": ["events:write"],
+    "allowed_origins": ["https://www.example.com"],
+}
 
 
 class Service:
@@ -40,7 +50,10 @@ class Service:
             redis=None,
             clock=self.clock,
             transport=self.auth.transport(),
+            takes_sessions=True,
         )
+        self.key_hash = "ab" * 32
+        self.auth.session_keys[self.key_hash] = PAGE_KEY
 
     def new_signer(self) -> TokenSigner:
         return TokenSigner(
@@ -57,6 +70,12 @@ class Service:
             "scopes": ["events:write"],
         } | more
         return key
+
+    def session(self, **more: Any) -> str:
+        """Return the token of a session."""
+        claims: dict[str, Any] = {"uid": "ada", "is_anonymous": False, "was_checked": False, "key_hash": self.key_hash}
+        expires_at_s = int(self.clock.now().timestamp()) + 900
+        return self.signer.sign_session(SessionToken(**(claims | more), expires_at_s=expires_at_s))
 
     async def by_token(self, token: str | None = None) -> Principal:
         return await self.authenticator.authenticate(f"Bearer {token or self.signer.sign(7, 3)}")
@@ -265,6 +284,82 @@ async def test_an_answer_that_makes_no_sense_is_none(service: Service) -> None:
     "header", [None, "", "Service", "Service x", "Bearer secret", "service secret", "Service secreté"]
 )
 def test_only_the_service_token_opens_internal_routes(header: str | None) -> None:
-    require_service_token("Service secret", "secret")
+    require_service_token("Service secret", ("secret",))
     with pytest.raises(Unauthenticated):
-        require_service_token(header, "secret")
+        require_service_token(header, ("secret", "other"))
+
+
+def test_two_service_tokens_are_valid_at_once() -> None:
+    for token in ("secret", "other"):
+        require_service_token(f"Service {token}", ("secret", "other"))
+    with pytest.raises(Unauthenticated):
+        require_service_token("Service other", ("secret",))
+
+
+async def test_a_session_is_its_key_and_its_id(service: Service) -> None:
+    assert await service.by_token(service.session()) == KeyPrincipal(
+        key_id=9,
+        tenant_id=1,
+        scopes=frozenset({Scope.EVENTS_WRITE}),
+        kind=KeyKind.PUBLISHABLE,
+        allowed_origins=frozenset({"https://www.example.com"}),
+        session=Session(uid="ada", is_anonymous=False),
+    )
+
+
+async def test_all_sessions_of_a_key_share_one_answer(service: Service) -> None:
+    uids = []
+    for name in ("ada", "bob", "ada"):
+        caller = await service.by_token(service.session(uid=name, is_anonymous=name == "bob"))
+        assert isinstance(caller, KeyPrincipal)
+        uids.append(caller.session)
+    assert uids == [
+        Session(uid="ada", is_anonymous=False),
+        Session(uid="bob", is_anonymous=True),
+        Session(uid="ada", is_anonymous=False),
+    ]
+    assert service.auth.requests == {"session key": 1, "jwks": 1}
+
+
+async def test_a_session_ends_with_its_key(service: Service) -> None:
+    token = service.session()
+    await service.by_token(token)
+    service.auth.session_keys.clear()
+    service.clock.advance(31)
+    with pytest.raises(Unauthenticated) as refused:
+        await service.by_token(token)
+    assert (refused.value.slug, "begin another" in refused.value.detail) == ("invalid-token", True)
+
+
+async def test_a_session_from_before_the_key_required_signatures_has_ended(service: Service) -> None:
+    service.auth.session_keys[service.key_hash] = PAGE_KEY | {"requires_signed_user_id": True}
+    with pytest.raises(Unauthenticated) as refused:
+        await service.by_token(service.session())
+    assert refused.value.slug == "invalid-token"
+    caller = await service.by_token(service.session(was_checked=True))
+    assert isinstance(caller, KeyPrincipal)
+    assert caller.requires_signed_user_id
+
+
+async def test_while_auth_is_down_a_session_that_was_seen_goes_on_and_an_unknown_one_waits(service: Service) -> None:
+    await service.by_token(service.session())
+    service.auth.down = True
+    service.clock.advance(31)
+    await service.by_token(service.session(uid="bob"))
+    with pytest.raises(Unavailable):
+        await service.by_token(service.session(key_hash="cd" * 32))
+
+
+async def test_a_service_that_takes_no_sessions_refuses_their_tokens(service: Service) -> None:
+    other = RemoteAuthenticator(
+        auth_url="http://auth.test",
+        service_token=SERVICE_TOKEN,
+        redis=None,
+        clock=service.clock,
+        transport=service.auth.transport(),
+    )
+    async with other:
+        await other.authenticate(f"Bearer {service.signer.sign(7, 3)}")
+        with pytest.raises(Unauthenticated) as refused:
+            await other.authenticate(f"Bearer {service.session()}")
+    assert (refused.value.slug, service.auth.requests["session key"]) == ("invalid-token", 0)

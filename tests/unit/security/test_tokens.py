@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unauthenticated
+from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS
+from segops_common.security.claims import SessionToken
 from segops_common.security.tokens import MAX_TOKEN_BYTES, TokenSigner, TokenVerifier, UnknownSigningKey, thumbprint
 from segops_testkit.clock import ManualClock
 from tests.unit.security.keys import new_private_key, pem_of
@@ -39,6 +42,17 @@ def fresh_clock() -> ManualClock:
 JWK = dict(signer(pem_of(KEY), fresh_clock()).jwk)
 HEADER: Json = {"alg": "ES256", "kid": JWK["kid"], "typ": "at+jwt"}
 CLAIMS: Json = {"iss": "segops", "aud": "segops", "sub": "7", "iat": NOW_S, "exp": NOW_S + 900, "jti": "1"}
+
+SESSION = SessionToken(
+    uid="ada", is_anonymous=False, was_checked=True, key_hash="0123456789abcdef" * 4, expires_at_s=NOW_S + 900
+)
+SESSION_CLAIMS: Json = CLAIMS | {
+    "aud": "segops-ingestion",
+    "sub": "ada",
+    "anonymous": False,
+    "checked": True,
+    "key": SESSION.key_hash,
+}
 
 
 def verifier(clock: ManualClock | None = None) -> TokenVerifier:
@@ -175,6 +189,65 @@ def test_a_bad_token_is_refused(name: str) -> None:
         verifier().verify(BAD[name])
     assert refused.value.slug == "invalid-token"
     assert not isinstance(refused.value, UnknownSigningKey), "a malformed token must not cause a fetch of keys"
+
+
+def test_a_session_token_is_verified_and_is_no_access_token() -> None:
+    clock = fresh_clock()
+    text = signer(pem_of(KEY), clock).sign_session(SESSION)
+    assert verifier(clock).read(text) == SESSION
+    with pytest.raises(Unauthenticated) as refused:
+        verifier(clock).verify(text)
+    assert refused.value.slug == "invalid-token"
+    assert "session token" in refused.value.detail
+
+
+def test_an_access_token_is_no_session_token() -> None:
+    assert verifier().read(token(HEADER, CLAIMS)) == verifier().verify(token(HEADER, CLAIMS))
+
+
+def test_the_token_of_the_longest_id_is_not_too_long() -> None:
+    clock = fresh_clock()
+    longest = replace(SESSION, uid="\U0001f600" * MAX_PROFILE_ID_CHARS)
+    text = signer(pem_of(KEY), clock).sign_session(longest)
+    assert len(text) <= MAX_TOKEN_BYTES
+    assert verifier(clock).read(text) == longest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": None},
+        {"sub": " "},
+        {"sub": "x" * (MAX_PROFILE_ID_CHARS + 1)},
+        {"sub": "a\0b"},
+        {"anonymous": None},
+        {"anonymous": 1},
+        {"checked": "true"},
+        {"checked": None},
+        {"key": "0" * 63},
+        {"key": "G" * 64},
+        {"key": None},
+        {"key": 7},
+        {"aud": "segops-ingestion2"},
+        {"aud": ["segops", "segops-ingestion"]},
+        {"iat": NOW_S + 600},
+    ],
+)
+def test_a_bad_session_token_is_refused(change: Json) -> None:
+    assert verifier().read(token(HEADER, SESSION_CLAIMS)) == SESSION
+    with pytest.raises(Unauthenticated) as refused:
+        verifier().read(token(HEADER, SESSION_CLAIMS | change))
+    assert refused.value.slug == "invalid-token"
+
+
+def test_a_session_token_expires() -> None:
+    clock = fresh_clock()
+    clock.advance(900)
+    with pytest.raises(Unauthenticated) as refused:
+        verifier(clock).read(token(HEADER, SESSION_CLAIMS))
+    assert refused.value.slug == "token-expired"
 
 
 def test_no_prefix_of_a_good_token_passes() -> None:

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final, get_args
 
+from segops_common.contracts.http import OpenRuns
 from segops_common.contracts.jobs import IngestLag, RunCounts, RunProblem
 from segops_segments.domain.hourly import is_due
 from segops_segments.domain.incomplete import must_be_repeated
 from segops_segments.domain.run import Outcome, Run, RunPart, RunState
 from segops_segments.domain.segment import Refresh, Segment, SegmentType
+from segops_segments.domain.serving_status import DRAFT, ComputeState
 from segops_segments.ports.transactions import WriteUnit
 from tests.unit.segments.store_builders import (
     NOW,
@@ -105,7 +107,12 @@ class RunContract(StoreContract):
             assert await unit.queued_runs(tenant, (one.id, other.id, third.id)) == [alone, both]
             assert list(await unit.queued_runs(tenant, (other.id,))) == [], "its part of the run is final"
             assert await unit.list_runs(tenant, one.id, EVERYTHING, 10) == [first]
-            assert (await add_run(unit, other)).id > run.id
+            assert await unit.run_count(tenant, one.id) == 1
+            later = await add_run(unit, other)
+            assert later.id > run.id
+            assert await unit.list_runs(tenant, other.id, EVERYTHING, 10, offset=1) == [both.parts[1]]
+            assert await unit.run_count(tenant, other.id) == 2
+            assert await unit.run_count(tenant + 1_000_000, other.id) == 0
         assert {part.segment_id for part in await stored.find_parts([(tenant, run.id)])} == {one.id, other.id}
 
     async def test_ids_ascend_in_the_order_of_concurrent_transactions(self, stored: Stored, tenant: int) -> None:
@@ -152,6 +159,46 @@ class RunContract(StoreContract):
         ]
         by_run = {part.run_id: part for part in await stored.find_parts(keys)}
         assert by_run == {part.run_id: part for part in (parts["published"], parts["running"])}
+
+    async def test_runs_that_have_not_ended_are_counted(self, stored: Stored, tenant: int) -> None:
+        one, other = await self.add(stored, tenant), await self.add(stored, tenant, "other")
+        async with stored.writing(tenant) as unit:
+            assert await unit.open_runs(tenant) == OpenRuns(queued=0, running=0)
+            both = await add_run(unit, one, other, fixed=True)
+            await add_run(unit, one, fixed=True)
+            await save_parts(unit, await add_run(unit, one, fixed=True), state="failed")
+            assert await unit.open_runs(tenant) == OpenRuns(queued=2, running=0)
+            first, second = both.parts
+            half = Run((replace(first, state="running"), second))
+            await unit.save_run(tenant, both, half)
+            assert await unit.open_runs(tenant) == OpenRuns(queued=1, running=1)
+            await unit.save_run(tenant, half, Run((replace(first, state="succeeded"), second)))
+            assert await unit.open_runs(tenant) == OpenRuns(queued=2, running=0)
+            assert await unit.open_runs(tenant + 1_000_000) == OpenRuns(queued=0, running=0)
+
+    async def test_the_state_of_many_segments_is_read_at_once(self, stored: Stored, tenant: int) -> None:
+        segment, other, draft = [await self.add(stored, tenant, name) for name in ("one", "other", "draft")]
+        async with stored.writing(tenant) as unit:
+            for size, published in ((1, True), (2, False)):
+                run = await add_run(unit, segment, fixed=True)
+                outcome = Outcome(size=size, published=published)
+                await save_parts(unit, run, state="succeeded", outcome=outcome, finished_at=NOW)
+            running = await save_parts(unit, await add_run(unit, segment), state="running")
+            await add_run(unit, other, fixed=True)
+            await save_parts(unit, await add_run(unit, draft), state="failed")
+        ids = [segment.id, other.id, draft.id, EVERYTHING]
+        both = {
+            segment.id: ComputeState(member_count=1, last_computed_at=NOW, is_computing=True),
+            other.id: ComputeState(is_computing=True),
+        }
+        async with stored.writing(tenant) as unit:
+            assert await unit.compute_states((tenant, tenant + 1_000_000), ids) == both
+            assert await unit.compute_states((tenant + 1_000_000,), ids) == {}
+            assert await unit.compute_states((tenant,), []) == await unit.compute_states((), ids) == {}
+            await save_parts(unit, running, state="failed")
+            states = await unit.compute_states((tenant,), ids)
+        assert states == both | {segment.id: replace(both[segment.id], is_computing=False)}
+        assert [states[segment.id].status, states[other.id].status, DRAFT.status] == ["computed", "computing", "draft"]
 
 
 class ScheduleContract(StoreContract):

@@ -11,7 +11,7 @@ import pytest
 
 from segops_language import Group
 from segops_segments.domain.references import node_of
-from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, Segment
+from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, Segment, SegmentFilter
 from segops_segments.ports.outbox import Outbox
 from segops_segments.ports.segments import NameTaken
 from segops_segments.ports.transactions import Store
@@ -169,6 +169,7 @@ class SegmentContract(StoreContract):
             await unit.delete_segment(tenant, first.id, NOW)
         again = await self.add(stored, tenant)
         async with stored.reading() as unit:
+            assert await unit.segment_count((tenant,)) == 2
             assert [segment.id for segment in await unit.list_segments((tenant,), 0, 10)] == [other.id, again.id]
             assert await unit.find_segment((tenant,), first.id) is None
 
@@ -180,6 +181,54 @@ class SegmentContract(StoreContract):
             assert await unit.list_segments((tenant,), 0, 9, among=some) == [segments[0], segments[2]]
             assert await unit.list_segments((tenant,), segments[0].id, 9, among=some) == [segments[2]]
             assert list(await unit.list_segments((tenant,), 0, 9, among=())) == []
+            assert await unit.list_segments((tenant,), segments[0].id, 1, offset=1) == segments[2:3]
+            assert await unit.segment_count((tenant,)) == len(segments)
+            assert await unit.segment_count(()) == 0
+
+    async def test_segments_are_selected(self, stored: Stored, tenant: int) -> None:
+        made = {
+            "Größe 100%": ("eu", "size"),
+            "GRÖSSE_100": ("eu",),
+            "Pricing": (),
+            "Caf\u00e9": ("eu size",),
+        }
+        ids: dict[str, int] = {}
+        async with stored.writing(tenant) as unit:
+            for number, (name, tags) in enumerate(made.items()):
+                new = replace(new_segment(tenant, name), tags=tags, created_by=f"user:{number % 2}")
+                segment = await unit.add_segment(tenant, new, NOW)
+                assert (segment.tags, segment.created_by) == (tags, new.created_by)
+                ids[name] = segment.id
+            await unit.add_segment(tenant, replace(new_segment(tenant, "Priced"), tags=("gone",)), NOW)
+        big, capital, pricing, cafe = made
+        filters = {
+            SegmentFilter(text="grösse"): [big, capital],
+            SegmentFilter(text="GRÖßE 1"): [big],
+            SegmentFilter(text="%"): [big],
+            SegmentFilter(text="_"): [capital],
+            SegmentFilter(text="cafe\u0301"): [cafe],
+            SegmentFilter(text=str(ids[pricing])): [pricing],
+            SegmentFilter(text="nothing"): [],
+            SegmentFilter(tag="eu"): [big, capital],
+            SegmentFilter(tag="size"): [big],
+            SegmentFilter(tag="EU"): [],
+            SegmentFilter(owner="user:1"): [capital, cafe],
+            SegmentFilter(text="g", tag="eu", owner="user:0"): [big],
+        }
+        async with stored.reading() as unit:
+            for only, names in filters.items():
+                segments = await unit.list_segments((tenant,), 0, 10, only=only)
+                assert ([segment.name for segment in segments], only) == (names, only)
+                assert await unit.segment_count((tenant,), only) == len(names)
+            one = await unit.list_segments((tenant,), ids[big], 1, only=SegmentFilter(tag="eu"))
+            assert [segment.name for segment in one] == [capital]
+            assert await unit.segment_count((tenant + 1_000_000,), SegmentFilter(tag="eu")) == 0
+        async with stored.writing(tenant) as unit:
+            (segment,) = await unit.list_segments((tenant,), 0, 1)
+            await unit.save_segment(tenant, replace(segment, name="Renamed", tags=("new",)))
+            renamed = await unit.list_segments((tenant,), 0, 9, only=SegmentFilter(text="renamed", tag="new"))
+            assert [(segment.id, segment.created_by) for segment in renamed] == [(ids[big], "user:0")]
+            assert await unit.segment_count((tenant,), SegmentFilter(text="größe")) == 1
 
     async def test_a_saved_segment_is_read_unchanged(self, stored: Stored, tenant: int) -> None:
         segment = await self.add(stored, tenant)
@@ -206,3 +255,6 @@ class SegmentContract(StoreContract):
             assert [version.number for version in listed] == [7, 3]
             assert [version.number for version in await unit.list_versions(tenant, segment.id, 3, 2)] == [1]
             assert list(await unit.list_versions(tenant + 1_000_000, segment.id, EVERYTHING, 2)) == []
+            assert await unit.list_versions(tenant, segment.id, EVERYTHING, 1, offset=1) == listed[1:]
+            assert await unit.version_count(tenant, segment.id) == 3
+            assert await unit.version_count(tenant + 1_000_000, segment.id) == 0

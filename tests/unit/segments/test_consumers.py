@@ -13,6 +13,7 @@ from segops_common.core.faults import NO_FAULTS
 from segops_common.core.problems import Unavailable
 from segops_common.streams.log import Header, LogUnavailable, Position, Record, partition_of
 from segops_common.streams.loop.consumer import BadRecords, Batch
+from segops_common.streams.loop.timer import Timer
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.tracing import trace_context
 from segops_segments.adapters.memory.outbox import MemoryClaim
@@ -21,7 +22,6 @@ from segops_segments.consumers.hourly_scheduler import hourly_timer
 from segops_segments.consumers.outbox_relay import relay_timer
 from segops_segments.consumers.results import ResultsHandler
 from segops_segments.consumers.silent_runs import silent_runs_timer
-from segops_segments.consumers.timer import Timer
 from segops_segments.service.outbox_relay import RelayOutbox
 from tests.unit.segments.harness import LEASE_S, RunsHarness
 

@@ -38,5 +38,9 @@ def test_other_segments_are_never_due(other: Segment) -> None:
     assert not is_due(other, None, NOW)
 
 
+def test_a_segment_with_the_label_ai_is_due_as_a_rule_is() -> None:
+    assert is_due(segment(segment_type="ai"), NOW, NOW)
+
+
 def test_segments_join_before_they_are_due_themselves() -> None:
     assert JOINS_AFTER < DUE_AFTER

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import NotFound, PreconditionFailed
 from segops_segments.domain.run import MAX_ATTEMPTS
 from segops_segments.domain.segment import NOBODY
@@ -52,7 +53,7 @@ async def test_a_request_joins_a_run_only_when_the_run_reads_the_events_up_to_it
         if step in (1, 3):
             await harness.relay()
     assert len(requested_at) == 2
-    for run in (await harness.runs.list(1, segment.id, cursor=None, limit=10)).items:
+    for run in (await harness.runs.list(1, segment.id, PageQuery(limit=10))).results:
         assert run.as_of == requested_at[run.run_id]
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from segops_common.contracts.jobs import ComputeJob
+from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import ValidationFailed
 from segops_language import parse_definition
 from segops_segments.domain.references import (
@@ -58,7 +59,7 @@ async def test_an_unknown_segment_is_named_and_nothing_is_queued(harness: RunsHa
         await harness.requests.request_many(1, [own.id, foreign.id, 10**9], as_of=None, by="user:1")
     assert [fault.path for fault in refused.value.errors] == ["segment_ids.1", "segment_ids.2"]
     assert await harness.relay() == []
-    assert (await harness.runs.list(1, own.id, cursor=None, limit=10)).items == ()
+    assert (await harness.runs.list(1, own.id, PageQuery(limit=10))).results == ()
 
 
 async def test_an_instant_in_the_future_is_refused(harness: RunsHarness) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from segops_common.contracts.jobs import SegmentChanged
+from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import (
     Conflict,
     MalformedRequest,
@@ -100,7 +101,7 @@ async def test_a_restored_version_is_a_new_version(segments: ManageSegments) -> 
     await segments.change(1, segment.id, Change(definition=group(trait(2))), expected=None, by="user:2")
     restored = await segments.restore(1, segment.id, 1, expected=2, by="user:3")
     assert (restored.version, restored.definition) == (3, segment.definition)
-    versions = (await segments.versions(1, segment.id, cursor=None, limit=10)).items
+    versions = (await segments.versions(1, segment.id, PageQuery(limit=10))).results
     assert [(version.number, version.created_by) for version in versions] == [
         (3, "user:3"),
         (2, "user:2"),
@@ -112,14 +113,14 @@ async def test_a_restored_version_is_a_new_version(segments: ManageSegments) -> 
 
 async def test_lists_are_paged(segments: ManageSegments) -> None:
     all_segments = [await segments.create(new(f"{number}"), by="user:1") for number in range(3)]
-    first = await segments.list({1}, cursor=None, limit=2)
-    rest = await segments.list({1}, cursor=first.next_cursor, limit=2)
-    assert [*first.items, *rest.items] == all_segments
+    first = await segments.list({1}, PageQuery(limit=2))
+    rest = await segments.list({1}, PageQuery(limit=2, cursor=first.next_cursor))
+    assert [*first.results, *rest.results] == all_segments
     assert rest.next_cursor is None
-    assert (await segments.list({1}, cursor=None, limit=3)).next_cursor is None
-    assert (await segments.list(set(), cursor=None, limit=3)).items == ()
+    assert (await segments.list({1}, PageQuery(limit=3))).next_cursor is None
+    assert (await segments.list(set(), PageQuery(limit=3))).results == ()
     with pytest.raises(MalformedRequest):
-        await segments.list({1}, cursor="x", limit=2)
+        await segments.list({1}, PageQuery(limit=2, cursor="x"))
 
 
 async def test_a_refresh_that_is_not_available_yet_is_refused(segments: ManageSegments) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from segops_common.contracts.jobs import StaticMembersChanged
+from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import PreconditionFailed
 from segops_segments.adapters.files.spool import file_spool
 from segops_segments.adapters.memory.store import MemoryStore
@@ -67,7 +68,7 @@ async def test_an_interrupted_upload_changes_nothing(harness: ListsHarness) -> N
         await harness.upload(segment, ids(["x" * 200] * 10_000, error=ConnectionError()))
     assert len(await harness.portions()) == 1
     assert (await harness.segments.get([1], segment.id)).version == 1
-    assert (await harness.runs.list(1, segment.id, cursor=None, limit=10)).items == ()
+    assert (await harness.runs.list(1, segment.id, PageQuery(limit=10))).results == ()
 
 
 async def test_an_upload_to_a_segment_that_has_changed_since_changes_nothing(harness: ListsHarness) -> None:

@@ -1,4 +1,4 @@
-"""A process for test_server.py: `python -m tests.unit.web.served <port> <behaviour of its loop>`; says what it does."""
+"""A process for test_server.py: `python -m tests.unit.web.served <port> <behaviour of its loop> [<internal port>]`."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ async def deaf(_stop: asyncio.Event) -> None:
 LOOPS = {"obedient": obedient, "failing": failing, "idle": idle, "deaf": deaf}
 
 
-async def main(port: int, behaviour: str) -> None:
+async def main(port: int, behaviour: str, internal_port: int | None) -> None:
     app = create_app(title="Served", description="For a test.", lifespan=lifespan)
     loops = [LOOPS[behaviour]] if behaviour in LOOPS else []
-    await serve(app, Address("127.0.0.1", port, drain_s=1.0 if behaviour == "drain" else 0.0), loops=loops)
+    drain_s = 1.0 if behaviour == "drain" else 0.0
+    await serve(app, Address("127.0.0.1", port, drain_s, internal_port), loops=loops)
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), sys.argv[2]))
+    uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None))

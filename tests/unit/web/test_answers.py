@@ -105,6 +105,13 @@ async def test_requests_are_counted_by_the_route_not_by_its_values(client: httpx
     assert 'route="unrouted",status="404"} 2.0' in text
 
 
+async def test_probes_are_not_counted(client: httpx.AsyncClient) -> None:
+    for path in ("/livez", "/healthz", "/readyz", "/metrics"):
+        await client.get(path)
+    text = (await client.get("/metrics")).text
+    assert not any(f'route="{path}"' in text for path in ("/livez", "/healthz", "/readyz", "/metrics"))
+
+
 async def test_readiness_asks_the_checks_and_liveness_does_not(client: httpx.AsyncClient, works: Works) -> None:
     assert (await client.get("/readyz")).json() == {"status": "ok", "checks": {"engine": "ok"}}
     works.away = True

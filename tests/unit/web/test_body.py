@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from segops_common.core.problems import MalformedRequest, PayloadTooLarge
-from segops_common.web.request.body import MAX_WIRE_BYTES, parse_json, read_body
+from segops_common.web.request.body import DISCARDED_BYTES, MAX_WIRE_BYTES, parse_json, read_body
 from tests.unit.web.wire import Wire
 
 
@@ -14,17 +14,26 @@ async def test_chunks_are_joined() -> None:
     assert await read_body(Wire(iter([b"a", b"b"])).request()) == b"ab"
 
 
-async def test_an_endless_body_is_given_up_at_the_limit() -> None:
+async def test_an_endless_body_is_given_up_after_a_bounded_number_of_bytes() -> None:
     wire = Wire(iter(lambda: bytes(65536), None))
     with pytest.raises(PayloadTooLarge):
         await read_body(wire.request())
-    assert wire.taken == MAX_WIRE_BYTES // 65536 + 1
+    assert wire.taken == (MAX_WIRE_BYTES + DISCARDED_BYTES) // 65536 + 2
 
 
-async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
+@pytest.mark.parametrize("headers", [{}, {"content-length": "9" * 5000}], ids=["counted", "declared"])
+async def test_a_body_that_is_too_large_is_read_to_its_end_before_the_refusal(headers: dict[str, str]) -> None:
+    chunks = 2 * MAX_WIRE_BYTES // 65536
+    wire = Wire(bytes(65536) for _ in range(chunks))
+    with pytest.raises(PayloadTooLarge):
+        await read_body(wire.request(**headers))
+    assert wire.taken == chunks + 1
+
+
+async def test_a_client_that_waits_for_100_continue_is_refused_unread() -> None:
     wire = Wire(iter([b"a"]))
     with pytest.raises(PayloadTooLarge):
-        await read_body(wire.request(**{"content-length": "9" * 5000}))
+        await read_body(wire.request(**{"content-length": "9" * 5000, "expect": "100-continue"}))
     assert wire.taken == 0
 
 

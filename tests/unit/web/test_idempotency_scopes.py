@@ -98,9 +98,12 @@ class Server:
 
 
 def test_every_service_is_covered() -> None:
-    assert {name.split()[0] for name in ROUTES} == {"auth", "segments"}
+    assert {name.split()[0] for name in ROUTES} == {"auth", "segments", "membership"}
     assert sorted(route.path for route in ANONYMOUS.values()) == [
+        "/api/auth/email/verify/",
         "/api/auth/invites/accept/",
+        "/api/auth/password/reset/",
+        "/api/auth/password/reset/confirm/",
         "/api/auth/signup/",
         "/api/auth/token/",
         "/api/auth/token/refresh/",

@@ -74,6 +74,19 @@ def test_who_may_call_is_documented(
     assert operation.get("x-required-scope") == scope
 
 
+def test_a_parameter_is_described_once(document: Document) -> None:
+    parameters = [
+        parameter
+        for item in document["paths"].values()
+        for operation in item.values()
+        for parameter in operation.get("parameters", [])
+        if "$ref" not in parameter
+    ]
+    described = [parameter for parameter in parameters if "description" in parameter]
+    assert described
+    assert [parameter["name"] for parameter in described if "description" in parameter["schema"]] == []
+
+
 def test_mutating_operations_take_an_idempotency_key(document: Document) -> None:
     for path, item in document["paths"].items():
         for method, operation in item.items():

@@ -22,12 +22,13 @@ from segops_segments.api.runs import ALL_SEGMENTS_COST, number_of_segments
 from segops_testkit.http import in_process
 from tests.unit.web.conftest import KEY, VIEWER, WRITER, MadeThing, Thing, Works, known_callers, router
 from tests.unit.web.test_parameters import SERVICES, app_of, authenticator
+from tests.unit.web.unreported import without_use_cases
 
 # Ingest charges events, in its own route class.
 PAGE_BODY = b'{"api_key":"page","batch":[1],"x":1}'
 KINDS: dict[str, set[str]] = {
-    "auth": set(),
-    "ingest": set(),
+    "auth": {"sessions"},
+    "ingest": {"events"},
     "segments": {"computes"},
     "membership": {"lookups", "analyses"},
 }
@@ -135,7 +136,7 @@ async def test_ingestion_charges_a_refused_call_as_one_event(works: Works, statu
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[Any]]:
-        yield Running(None, authenticator(), rate_limits=limits)
+        yield Running(without_use_cases(), authenticator(), rate_limits=limits)
 
     headers = KEY | {"Content-Type": "application/json"}
     async with in_process(ingest_app(lifespan)) as client:
@@ -150,7 +151,7 @@ async def test_ingestion_charges_each_event_of_a_batch(works: Works) -> None:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[Any]]:
-        yield Running(None, authenticator(), rate_limits=limits)
+        yield Running(without_use_cases(), authenticator(), rate_limits=limits)
 
     async with in_process(ingest_app(lifespan)) as client:
         # The batch is not valid, so that nothing has to be stored.

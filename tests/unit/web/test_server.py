@@ -23,13 +23,14 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(behaviour: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(behaviour: str, port: int, *internal_port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.unit.web.served",
         str(port),
         behaviour,
+        *map(str, internal_port),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -53,6 +54,33 @@ async def the_rest(process: asyncio.subprocess.Process) -> list[str]:
     assert process.stdout is not None
     async with asyncio.timeout(60):
         return (await process.stdout.read()).decode().split("\n")[:-1]
+
+
+async def test_health_and_metrics_have_a_port_of_their_own() -> None:
+    port, internal = free_port(), free_port()
+    outside, inside = (httpx.AsyncClient(base_url=f"http://127.0.0.1:{number}") for number in (port, internal))
+    async with running("drain", port, internal) as process, outside, inside:
+        await hear(process, "opened")
+        await becomes(inside, 200)
+        for path in ("/livez", "/healthz", "/readyz", "/metrics"):
+            assert (await inside.get(path)).status_code == 200
+            refused = await outside.get(path)
+            assert (refused.status_code, refused.json()["title"]) == (404, "Not found")
+        assert [(await client.get("/openapi.json")).status_code for client in (outside, inside)] == [200, 404]
+        process.terminate()
+        await becomes(inside, 503)
+        assert (await outside.get("/openapi.json")).status_code == 200
+
+
+async def test_a_process_with_loops_listens_on_its_internal_port_only() -> None:
+    port, internal = free_port(), free_port()
+    async with running("obedient", port, internal) as process:
+        await hear(process, "looping")
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{internal}/livez")).status_code == 200
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"http://127.0.0.1:{port}/livez")
+        process.terminate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

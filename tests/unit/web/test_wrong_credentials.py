@@ -27,6 +27,7 @@ from segops_testkit.clock import ManualClock
 from tests.unit.auth.harness import memory_auth
 from tests.unit.security.fake_auth import SERVICE_TOKEN, FakeAuth
 from tests.unit.security.keys import new_private_key
+from tests.unit.web.unreported import without_use_cases
 
 CLOCK = ManualClock(datetime(2026, 1, 31, 9, tzinfo=UTC))
 IDS = SystemIds(CLOCK)
@@ -112,8 +113,8 @@ async def test_each_route_says_how_to_send_the_credential(service: str) -> None:
     build, authenticator = SERVICES[service]
 
     @asynccontextmanager
-    async def lifespan() -> AsyncIterator[Running[None]]:
-        yield Running(None, authenticator())
+    async def lifespan() -> AsyncIterator[Running[Any]]:
+        yield Running(without_use_cases(), authenticator())
 
     app = build(lifespan)
     transport = httpx.ASGITransport(app=app)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json as jsonlib
 import random
 import secrets
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -147,6 +149,8 @@ async def seed(url: str) -> AsyncIterator[str]:
                 yield line
             for name, definition in SEGMENTS.items():
                 yield await tenant.compute(name, definition)
+            for line in tenant.next_steps(url):
+                yield line
     except httpx.TransportError as error:
         raise LocalError(f"Nothing answers at {url} ({error}). Start it with `make run`, then repeat.") from error
 
@@ -208,6 +212,14 @@ class _Tenant:
         if run["status"] != "succeeded":
             raise LocalError(f"Segment {name!r}: the run ended as {run['status']}: {run.get('problem')}")
         return f"Segment {segment}: {name}: {run['size']:,} members"
+
+    def next_steps(self, url: str) -> Iterator[str]:
+        """Yield commands to try, ready to copy."""
+        login = shlex.quote(jsonlib.dumps({"email": self.email, "password": self.password}))
+        yield "A user's segments, and a token with which to look at segments, runs and previews:"
+        yield f'  curl "{url}/api/segments/membership/?user_id=user-00001" -H "Authorization: ApiKey {self.key}"'
+        yield f'  curl {url}/api/auth/token/ -H "Content-Type: application/json" -d {login}'
+        yield f'  curl "{url}/api/segments/?tenant={self.id}" -H "Authorization: Bearer <access_token>"'
 
     async def _ended(self, path: str, bearer: str) -> Json:
         while True:

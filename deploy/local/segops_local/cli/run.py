@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segops_common.core.tasks import spawn
+from segops_local.artifacts.build import build
 from segops_local.cli.account import first_account, next_steps
 from segops_local.cli.terminal import LogFollower, say
 from segops_local.errors import LocalError
@@ -17,9 +18,12 @@ from segops_local.supervisor.topology import EventLogKind
 _ECHO_S = 1.0
 
 
-async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
-    """Return after an orderly stop. A second signal during the stop kills what still runs. Raises LocalError."""
-    stack = LocalStack(state_dir, port, event_log, say=say)
+async def run(*, state_dir: Path, port: int, event_log: EventLogKind, builds: bool) -> None:
+    """Return after an orderly stop. A second signal during the stop kills what still runs. Raises LocalError.
+
+    With `builds`, the console and the SDKs are built meanwhile if their sources have changed.
+    """
+    stack = LocalStack(state_dir, port, event_log, say=say, build=build if builds else None)
     signals = _Signals()
     starting = spawn(_failure_of(stack.start()), name="start")
     try:
@@ -27,6 +31,7 @@ async def run(*, state_dir: Path, port: int, event_log: EventLogKind) -> None:
             await _serve(stack, signals)
     finally:
         await signals.stop_or_kill(stack)
+        say(f"SegOps has stopped. Its data is in {state_dir}.")
 
 
 async def _serve(stack: LocalStack, signals: "_Signals") -> None:
@@ -40,10 +45,11 @@ async def _serve(stack: LocalStack, signals: "_Signals") -> None:
 
 async def _show_next_steps(stack: LocalStack) -> None:
     try:
-        account = await first_account(stack.url, stack.state)
+        account = await first_account(stack.url, stack.state, postgres_url=stack.engine("postgres").url)
         say(next_steps(stack.url, account))
     except LocalError as error:
         say(str(error))
+    say(f"Mails arrive here: {stack.mailbox_link}")
     say(f"SegOps is ready: {stack.url}")
 
 

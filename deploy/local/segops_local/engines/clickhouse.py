@@ -10,7 +10,7 @@ from pathlib import Path
 
 from segops_local.engines import clickhouse_host
 from segops_local.engines.access import ClickHouseUser
-from segops_local.engines.clickhouse_config import DATABASE, OWNER, USERS, write_config
+from segops_local.engines.clickhouse_config import DATABASE, OWNER, USERS, Bucket, write_config
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
 from segops_local.processes.identity import give
@@ -22,13 +22,17 @@ from segops_local.state.secrets import kept_passwords
 
 
 class ClickHouseEngine(Server):
-    """One server with the database `segops`. `url` signs in as the owner of the tables."""
+    """One server with the database `segops`. `url` signs in as the owner of the tables.
+
+    It connects to nothing, except to the storage of `bucket`, the address of a bucket on this machine for exports.
+    """
 
     name = "clickhouse"
     title = "ClickHouse"
 
-    def __init__(self, state_dir: Path, port: int | None = None) -> None:
+    def __init__(self, state_dir: Path, port: int | None = None, *, bucket: str | None = None) -> None:
         super().__init__(state_dir, port)
+        self._bucket = None if bucket is None else Bucket(bucket)
         self._data = self.state_dir / "data"
         self._config = self.state_dir / "config"
 
@@ -65,7 +69,7 @@ class ClickHouseEngine(Server):
             raise LocalError(self._refusal(f"{self._data}: {error.strerror}")) from error
 
     def command(self, port: int) -> Command:
-        write_config(self._config, data=self._data, port=port, passwords=self._passwords())
+        write_config(self._config, data=self._data, port=port, passwords=self._passwords(), bucket=self._bucket)
         give(self._config, self.identity)
         return Command(
             argv=[
@@ -76,6 +80,7 @@ class ClickHouseEngine(Server):
                 str(_library()),
                 str(port),
                 str(self._data),
+                *(() if self._bucket is None else (str(self._bucket.port),)),
             ],
             environment=child_environment(),
             log=self.log,

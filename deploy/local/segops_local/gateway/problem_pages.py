@@ -14,6 +14,8 @@ PREFIX: Final = "/.problem/"
 """Paths below it are internal: from outside they do not exist."""
 TOO_MANY_STREAMS: Final = 599
 """The code by which our configuration of nginx refuses a stream beyond the limit; no client sees it."""
+ONLY_READ: Final = 598
+"""The code by which our configuration refuses every other method on a path of the console; no client sees it."""
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
@@ -46,6 +48,7 @@ REFUSALS: Final = (
     _row(403, "forbidden", "The credential does not allow this", "The gateway does not allow this request."),
     _row(404, "not-found", "Not found", "No service answers at this path.", 404, 410),
     _row(405, "method-not-allowed", "Method not allowed", f"The method must be one of {METHODS}."),
+    _row(405, "method-not-allowed", "Method not allowed", "The method must be GET or HEAD.", ONLY_READ),
     _row(408, "request-timeout", "Request timeout", "The request must arrive in time."),
     _row(411, "length-required", "Length required", "The request must have `Content-Length`, or be chunked."),
     _row(
@@ -85,7 +88,7 @@ def _page(refusal: Refusal, code: int) -> str:
     if refusal.status in (429, 502, 503, 504):
         headers["Retry-After"] = "5" if code == TOO_MANY_STREAMS else "1"
     if refusal.status == 405:
-        headers["Allow"] = f'"{METHODS}"'
+        headers["Allow"] = '"GET, HEAD"' if code == ONLY_READ else f'"{METHODS}"'
     # nginx omits a header without a value. It ignores the server's add_header lines in a location that has its own.
     added = " ".join(f"add_header {name} {value} always;" for name, value in headers.items())
     # A refused upload may have a longer body than other requests. nginx would refuse the way to its page, with HTML.

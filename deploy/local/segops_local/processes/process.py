@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from segops_local.errors import LocalError
 from segops_local.processes.family import Family, end_family, family_of
+from segops_local.processes.forks import Forks
 from segops_local.processes.identity import Identity, become
-from segops_local.state.plain_files import open_plain
+from segops_local.state.plain_files import open_log, open_plain
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
@@ -27,9 +28,23 @@ _FAILURE_WORDS = (
 )
 
 
+class Child(Protocol):
+    """A child of this process, or of a fork server."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def kill(self) -> None: ...
+    def send_signal(self, number: int, /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program to run. `identity` is set when it must not run as root. `mark` is that of its `Family`."""
+    """A program to run. `identity` is set when it must not run as root. `mark` is that of its `Family`.
+
+    With `forks`, `python -m MODULE ...` starts as a fork of a process that has imported the module.
+    """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -39,6 +54,7 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 20.0
     mark: str = ""
+    forks: Forks | None = None
 
 
 @dataclass(slots=True)
@@ -47,23 +63,14 @@ class Process:
 
     command: Command
     family: Family = field(init=False)
-    _child: subprocess.Popen[bytes] = field(init=False)
+    _child: Child = field(init=False)
     _log_start: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.command.log.parent.mkdir(parents=True, exist_ok=True)
         with open_log(self.command.log) as log:
             self._log_start = os.fstat(log.fileno()).st_size
-            self._child = subprocess.Popen(
-                self.command.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.command.folder,
-                env=dict(self.command.environment),
-                start_new_session=True,
-                preexec_fn=child_setup(self.command.identity),
-            )
+            self._child = _start(self.command, log.fileno())
         self.family = family_of(self._child.pid, self.command.mark)
 
     @property
@@ -120,9 +127,19 @@ class Process:
             self._child.send_signal(number)
 
 
-def open_log(file: Path) -> BinaryIO:
-    """Open a log to append to it. A new one is closed to others. Raises LocalError for a link."""
-    return os.fdopen(open_plain(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
+def _start(command: Command, log: int) -> Child:
+    if command.forks is not None:
+        return command.forks.start(command.argv[1:], environment=command.environment, folder=command.folder, output=log)
+    return subprocess.Popen(
+        command.argv,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=command.folder,
+        env=dict(command.environment),
+        start_new_session=True,
+        preexec_fn=child_setup(command.identity),
+    )
 
 
 def child_setup(identity: Identity | None) -> Callable[[], None]:

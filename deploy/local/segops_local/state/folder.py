@@ -22,6 +22,7 @@ class StateFolder:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.logs = (self.root / "logs").resolve()
+        self.mails = self.root / "mail"
         self.account_file = self.root / "account.json"
         self._secrets = self.root / "secrets"
         self._marker = self.root / "FORMAT"

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from segops_local.errors import LocalError
 
@@ -39,6 +40,11 @@ def open_plain(file: Path, flags: int) -> int:
         os.close(descriptor)
         raise _refusal(file)
     return descriptor
+
+
+def open_log(file: Path) -> BinaryIO:
+    """Open a log to append to it. A new one is closed to others. Raises LocalError for a link."""
+    return os.fdopen(open_plain(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
 
 
 def open_entry(name: str, folder: int) -> int | None:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from segops_common.core.tasks import spawn
+from segops_local.artifacts.builder import Builder
 from segops_local.errors import LocalError, reason_of
+from segops_local.processes.forks import Forks
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
+from segops_local.state.ports import HOST
+from segops_local.supervisor.mailbox import Mailbox
 from segops_local.supervisor.migrations import Migrations
-from segops_local.supervisor.services import SERVICES
+from segops_local.supervisor.services import SERVICES, service_forks
 from segops_local.supervisor.status import StatusServer
 from segops_local.supervisor.topology import EventLogKind, Options, Topology, check_port
 
@@ -30,6 +34,7 @@ class LocalStack:
 
     `port` is the gateway's; 0 picks a free one. `env` adds variables to processes, by name (`ingest.sink`), or to all
     under `*`. A process that ends unexpectedly is restarted after a delay, which doubles up to `restart_max_delay_s`.
+    `build` makes what the gateway serves as files while the engines start; without it, what was built before is served.
     """
 
     def __init__(
@@ -41,20 +46,32 @@ class LocalStack:
         *,
         restart_max_delay_s: float = 10.0,
         say: Callable[[str], None] = silent,
+        build: Callable[[Builder], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.state = StateFolder(state_dir)
         self._options = Options(port=port, event_log=event_log, env=env or {})
         self._restart_max_delay_s = restart_max_delay_s
         self._say = say
+        self._build = build
+        self._building: asyncio.Task[None] | None = None
+        self._preloading: asyncio.Task[LocalError | None] | None = None
         self._held = contextlib.ExitStack()
         self._restarters: list[asyncio.Task[None]] = []
         self._built: Topology | None = None
         self._status: StatusServer | None = None
+        self._mailbox: Mailbox | None = None
 
     @property
     def url(self) -> str:
         """The gateway's address."""
         return self.process("gateway").url
+
+    @property
+    def mailbox_link(self) -> str:
+        """The address of the page with all mails, with the token that it needs."""
+        if self._mailbox is None:
+            raise LocalError("The stack has not been started yet.")
+        return self._mailbox.link
 
     def process(self, name: str) -> Server:
         """Return the process of a service, such as `ingest.sink`, or the gateway."""
@@ -76,6 +93,7 @@ class LocalStack:
 
     async def stop(self) -> None:
         """Stop everything in order: the gateway, the APIs, the workers, the engines."""
+        await self._cancel_build()
         await self._cancel_restarters()
         for group in self._built.stopping_order() if self._built is not None else ():
             await asyncio.gather(*(server.stop() for server in group))
@@ -83,6 +101,7 @@ class LocalStack:
 
     async def kill(self) -> None:
         """Send SIGKILL to everything."""
+        await self._cancel_build()
         await self._cancel_restarters()
         for server in self._built.all() if self._built is not None else ():
             server.kill(stay_down=True)
@@ -102,9 +121,19 @@ class LocalStack:
         self._held.callback(orphan_reaper.dismiss)
         # A gateway that a killed supervisor left behind is gone by now.
         check_port(self._options.port)
-        self._built = topology = Topology(state=self.state, options=self._options, orphan_reaper=orphan_reaper)
+        forks = service_forks(self.state, self._options.variables())
+        self._held.callback(forks.close)
+        self._built = topology = Topology(
+            state=self.state, options=self._options, orphan_reaper=orphan_reaper, forks=forks
+        )
+        self._preloading = spawn(_preloaded(forks), name="preload")
+        if self._build is not None:
+            builder = Builder(say=self._say, log=self.state.logs / "build.log", reaper=orphan_reaper)
+            self._building = spawn(self._build(builder), name="build")
         self._say(f"Starting {_joined(engine.title for engine in topology.engines.values())}")
         await _together(engine.start() for engine in topology.engines.values())
+        if (error := await self._preloading) is not None:
+            raise error
         migrations = Migrations(topology)
         if not await asyncio.to_thread(migrations.are_done):
             self._say("Bringing the tables up to date")
@@ -115,10 +144,17 @@ class LocalStack:
             engines=tuple(topology.engines.values()), services=tuple(topology.services.values())
         )
         await self._status.start(topology.ports["status"])
-        await _together(server.start() for server in topology.all())
+        self._mailbox = Mailbox(folder=self.state.mails, url=f"http://{HOST}:{topology.ports['gateway']}")
+        await self._mailbox.start(topology.ports["mailbox"])
+        await _together(self._start_server(server) for server in topology.all())
         self._restarters = [
             spawn(self._restart_when_down(server), name=f"restart {server.name}") for server in topology.all()
         ]
+
+    async def _start_server(self, server: Server) -> None:
+        if server is self._topology.gateway and self._building is not None:
+            await self._building  # the gateway copies the files when it starts
+        await server.start()
 
     async def _restart_when_down(self, server: Server) -> None:
         """Restart the server whenever it is down although it should run."""
@@ -140,6 +176,11 @@ class LocalStack:
         except LocalError as error:
             self._say(str(error))
 
+    async def _cancel_build(self) -> None:
+        if self._building is not None:
+            self._building.cancel()
+            await asyncio.gather(self._building, return_exceptions=True)
+
     async def _cancel_restarters(self) -> None:
         for restarter in self._restarters:
             restarter.cancel()
@@ -150,7 +191,21 @@ class LocalStack:
         if self._status is not None:
             await self._status.stop()
         self._status = None
+        if self._mailbox is not None:
+            await self._mailbox.stop()
+        self._mailbox = None
         self._held.close()
+        if self._preloading is not None:
+            await asyncio.gather(self._preloading, return_exceptions=True)
+
+
+async def _preloaded(forks: Forks) -> LocalError | None:
+    """Return why the services cannot be imported, None when they are."""
+    try:
+        await asyncio.to_thread(forks.preload)
+    except LocalError as error:
+        return error
+    return None
 
 
 async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:

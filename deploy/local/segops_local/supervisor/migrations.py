@@ -48,7 +48,9 @@ class Migrations:
 
     def _start(self, service: str) -> Process:
         environment = self._topology.environment(f"{service}.migrate")
-        return Process(migration(service, environment=environment, state=self._topology.state))
+        return Process(
+            migration(service, environment=environment, state=self._topology.state, forks=self._topology.forks)
+        )
 
     def _stamps(self) -> Iterable[Path]:
         """Return a stamp file for each engine, in its folder: a folder that is restored or deleted takes its stamp along."""

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from segops_local.artifacts.console import built_console
 from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
-from segops_local.engines.clickhouse_config import DATABASE, USERS
+from segops_local.engines.clickhouse_config import USERS
 from segops_local.errors import LocalError
 from segops_local.gateway.nginx import Gateway, RouteTable, load_routes
+from segops_local.processes.forks import Forks
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
@@ -25,7 +27,8 @@ class Options:
     event_log: EventLogKind
     env: Mapping[str, Mapping[str, str]]
 
-    def variables(self, name: str) -> dict[str, str]:
+    def variables(self, name: str = "*") -> dict[str, str]:
+        """Return the variables of a process, or by default of every process."""
         return {**self.env.get("*", {}), **self.env.get(name, {})}
 
 
@@ -36,6 +39,7 @@ class Topology:
     state: StateFolder
     options: Options
     orphan_reaper: OrphanReaper
+    forks: Forks
     postgres: PostgresEngine = field(init=False)
     valkey: ValkeyEngine = field(init=False)
     clickhouse: ClickHouseEngine = field(init=False)
@@ -67,8 +71,10 @@ class Topology:
             redis={service: self.valkey.url_for(f"segops_{service}") for service in SERVICES},
             clickhouse=self._clickhouse_addresses(),
             event_log={service: self._event_log_address(service) for service in SERVICES if service != "auth"},
-            auth=f"http://{HOST}:{self.ports['auth.api']}",
-            membership=f"http://{HOST}:{self.ports['membership.api']}",
+            auth=f"http://{HOST}:{self.ports['auth.api.internal']}",
+            membership=f"http://{HOST}:{self.ports['membership.api.internal']}",
+            gateway=f"http://{HOST}:{self.ports['gateway']}",
+            processes={role.name: f"http://{HOST}:{self.ports[role.internal]}" for role in ROLES},
         )
         settings = environment(process, addresses=addresses, state=self.state, request_timeout_s=self.routes.timeout_s)
         return {**settings, **self.options.variables(process)}
@@ -90,10 +96,7 @@ class Topology:
         owner = {"SEGOPS_CLICKHOUSE_URL": users["segops"]}
         return {
             "ingest.migrate": owner,
-            # The variable is required, but this role sends no statement, so its address has no password.
-            "ingest.api": {
-                "SEGOPS_CLICKHOUSE_URL": f"http://{self.clickhouse.address(self.clickhouse.port)}/{DATABASE}"
-            },
+            "ingest.api": {"SEGOPS_CLICKHOUSE_URL": users["segops_letters"]},
             "ingest.sink": {"SEGOPS_CLICKHOUSE_URL": users["segops_sink"]},
             "membership.migrate": owner,
             "membership.api": {
@@ -108,17 +111,31 @@ class Topology:
         self._choose_ports()
         for role in ROLES:
             settings = self.environment(role.name)
-            service = ServiceProcess(role, port=self.ports[role.name], environment=settings, state=self.state)
+            service = ServiceProcess(
+                role,
+                port=self.ports[role.name],
+                internal_port=self.ports[role.internal],
+                environment=settings,
+                state=self.state,
+                forks=self.forks,
+            )
             self.services[role.name] = service
             self._supervised(service)
-        upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {"status": self.ports["status"]}
+        upstreams = {service: self.ports[f"{service}.api"] for service in SERVICES} | {
+            name: self.ports[name] for name in ("status", "mailbox")
+        }
         self.gateway = Gateway(
-            self.state.root / "gateway", self.ports["gateway"], upstreams=upstreams, table=self.routes
+            self.state.root / "gateway",
+            self.ports["gateway"],
+            upstreams=upstreams,
+            table=self.routes,
+            console=built_console,
         )
         self._supervised(self.gateway)
 
     def _choose_ports(self) -> None:
-        names = ["gateway", "status", *(role.name for role in ROLES)]
+        services = {name for role in ROLES for name in (role.name, role.internal)}
+        names = ["gateway", "status", "mailbox", *sorted(services)]
         self.ports = remembered_ports(self.state.root / "ports.json", names)
         self.ports["gateway"] = self.options.port or self.ports["gateway"]
 
@@ -126,9 +143,14 @@ class Topology:
         root = self.state.root
         self.postgres = PostgresEngine(root / "postgres")
         self.valkey = ValkeyEngine(root / "valkey")
-        self.clickhouse = ClickHouseEngine(root / "clickhouse")
+        self.clickhouse = ClickHouseEngine(root / "clickhouse", bucket=self._bucket())
         engines = (self.postgres, self.valkey, self.clickhouse)
         return (*engines, KafkaEngine(root / "kafka")) if self.options.event_log == "kafka" else engines
+
+    def _bucket(self) -> str | None:
+        """Return where the caller's variables tell the worker to write exports, unless that is a folder."""
+        url = self.options.variables("membership.worker").get("SEGOPS_EXPORTS_URL", "")
+        return url if url.startswith("http") else None
 
     def _supervised(self, server: Server) -> Server:
         server.orphan_reaper = self.orphan_reaper

@@ -14,25 +14,42 @@ REQUEST_ID_HEADER = "X-Request-Id"
 IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 
 AUTH_PREFIX = "/api/auth"
+SESSION_PATH = f"{AUTH_PREFIX}/session/"
+"""Where a publishable key begins a session. Web pages of any origin may call it: the key decides."""
 INGESTION_PREFIX = "/api/ingestion"
 IMPORT_PATH = f"{INGESTION_PREFIX}/import/"
 """Takes events of any age. The other routes of ingestion refuse old ones."""
 SEGMENTS_PREFIX = "/api/segments"
 MEMBERSHIP_PREFIX = "/api/segments/membership"
+EXPLORER_PREFIX = "/api/explorer"
+ANALYTICS_PREFIX = "/api/analytics"
+STATUS_PATH = "/api/status/"
 
 JWKS_PATH = "/api/auth/.well-known/jwks.json"
 INTROSPECT_PATH = "/internal/introspect/"
+SESSION_KEY_PATH = "/internal/session-key/"
+"""Where auth describes the key that began a session."""
+KEY_OWNER_PATH = "/internal/key-owner/"
+"""Where auth says whose key this is or was."""
 OBSERVED_PATH = "/internal/observed/"
 KNOWN_USERS_PATH = "/internal/known-users/"
 """Where membership describes a tenant's events."""
+OPEN_RUNS_PATH = "/internal/open-runs/"
+"""Where segments counts the runs of a tenant that have not ended."""
 AUTH_INVALIDATION_CHANNEL = "segops:auth:purge"
-"""The Redis channel on which auth publishes changed credentials (`key:<key id>`) and users (`user:<id>`)."""
+"""The Redis channel on which auth publishes changed credentials (`key:<key id>`), users (`user:<id>`) and tenants
+(`tenant:<id>`)."""
 
 
 def memberships_path(user_id: int, session_id: int | None) -> str:
     """Return the path at which auth lists a user's tenants and roles, and answers 404 if the session has ended."""
     query = "" if session_id is None else f"?session={session_id}"
     return f"/internal/users/{user_id}/memberships/{query}"
+
+
+def sandbox_tenant_path(tenant_id: int) -> str:
+    """Return the path at which auth names the test tenant of a tenant."""
+    return f"/internal/tenants/{tenant_id}/test-tenant/"
 
 
 class _Message(BaseModel):
@@ -44,6 +61,8 @@ class TenantMembership(_Message):
 
     tenant_id: int
     role: str
+    slug: str | None = None
+    """None from a version of auth that does not send it."""
 
 
 class Memberships(_Message):
@@ -58,18 +77,52 @@ class IntrospectRequest(_Message):
     key: str
 
 
+class SessionKeyRequest(_Message):
+    """The hash of a publishable key, as a session token names it."""
+
+    key_hash: str
+
+
 class KeyIntrospection(_Message):
     """What auth knows about an API key. Only `active` is set when it is unknown or revoked."""
 
     active: bool
     key_id: int | None = None
     tenant_id: int | None = None
+    tenant_slug: str | None = None
     kind: str | None = None
     scopes: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     """As browsers send them, or `*` alone."""
+    requires_signed_user_id: bool = False
     expires_in_s: float | None = None
     """Seconds for which the secret still works; None without an end. Relative, because two clocks may differ."""
+
+
+class KeyOwnership(_Message):
+    """Whose key it is or was. Both are None for an unknown key."""
+
+    tenant_id: int | None = None
+    key_id: int | None = None
+
+
+class SandboxTenant(_Message):
+    """The test tenant of a tenant, None without one."""
+
+    tenant_id: int | None = None
+
+
+class OpenRunsRequest(_Message):
+    """Asks for the runs of a tenant that have not ended."""
+
+    tenant_id: int
+
+
+class OpenRuns(_Message):
+    """How many runs of a tenant wait, and how many a worker has begun."""
+
+    queued: int
+    running: int
 
 
 PropertyKind = Literal["string", "number", "boolean", "array", "object"]

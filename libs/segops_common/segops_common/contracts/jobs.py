@@ -183,6 +183,8 @@ class SegmentChanged(_Message):
     definition: Group
     refresh: Literal["manual", "hourly", "live"]
     deleted: bool
+    name: str | None = None
+    """The segment's name; None in messages of versions that did not publish it."""
 
 
 class StaticMembersChanged(_Message):

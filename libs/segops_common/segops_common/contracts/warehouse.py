@@ -14,11 +14,39 @@ Of them, the one that was accepted first stays: its `version` is the greatest.""
 PROFILE_SEEN_TABLE: Final = "profile_seen"
 """AggregatingMergeTree by (tenant_id, user_key): user_id (the profile's id) and first_seen, the least event time."""
 
+EVENTS_BY_PROFILE_TABLE: Final = "events_by_profile"
+"""ReplacingMergeTree by (tenant_id, user_key, timestamp, message_id, event_type): the events of `events` in the order of
+profiles, one partition per year. `payload` is a string: the JSON text that `events` gives back.
+
+Read it only after HISTORY_COMPLETE_SQL returns a number greater than 0: until then, older events may be missing. Once that is
+so, it stays so."""
+
+HISTORY_COPIES_TABLE: Final = "history_copies"
+"""What has been copied from `events` to `events_by_profile`: a row per month, and a row `complete` after all of them."""
+
+STORAGE_DELAYS_TABLE: Final = "storage_delays"
+"""AggregatingMergeTree by (tenant_id, minute) of storage, kept for two days: when the newest of the events was received; without
+imports the number of events, and in `seconds` the state of quantilesTDigest(0.5, 0.95, 0.99) over the seconds since receipt."""
+
+HISTORY_COMPLETE_SQL: Final = "SELECT count() FROM history_copies WHERE name = 'complete'"
+
+LATEST_IMPORT_VERSION: Final = 2**63 - 1
+"""The `version` of the first imported event; see `version_of`."""
+
+
+def version_of(offset: int, *, is_import: bool) -> int:
+    """Return the `version` of an event by its record's offset: of repetitions, the one with the greatest version stays.
+
+    It is the greatest for the record that was accepted first. Every live event has a greater one than every imported event.
+    """
+    return LATEST_IMPORT_VERSION - offset if is_import else 2**64 - 1 - offset
+
+
 MERGED_READ_SETTINGS: Final[dict[str, int]] = {
     "do_not_merge_across_partitions_select_final": 1,
     "optimize_move_to_prewhere": 0,
 }
-"""Settings of every FINAL read of `events`. Duplicates share their month, so partitions are not merged with each other.
+"""Settings of every FINAL read of events. Duplicates share their partition, so partitions are not merged with each other.
 Filters apply after duplicates have been replaced."""
 
 JSON_INSERT_SETTINGS: Final[dict[str, int]] = {

@@ -5,8 +5,8 @@ Problem
 ├── Unauthenticated     401   ├── Gone                410   ├── RateLimited         429
 ├── Forbidden           403   ├── PreconditionFailed  412   └── Unavailable         503
 ├── NotFound            404   ├── PayloadTooLarge     413
-└── RequestTimeout      408   ├── UnsupportedMedia    415
-                              └── ValidationFailed    422
+├── NotAcceptable       406   ├── UnsupportedMedia    415
+└── RequestTimeout      408   └── ValidationFailed    422
 """
 
 from __future__ import annotations
@@ -84,6 +84,14 @@ class NotFound(Problem):
     status = 404
     title = "Not found"
     default_slug = "not-found"
+
+
+class NotAcceptable(Problem):
+    """The resource has no representation that the request accepts."""
+
+    status = 406
+    title = "No acceptable representation"
+    default_slug = "not-acceptable"
 
 
 class RequestTimeout(Problem):

@@ -21,6 +21,13 @@ async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
+def check_cancelled() -> None:
+    """Raise CancelledError if the running task was cancelled and goes on, because the cancellation was dropped."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def end(tasks: Collection[asyncio.Task[Any]], *, within_s: float) -> None:
     """Cancel the tasks again and again until they are done or the time is up."""
     deadline = asyncio.get_running_loop().time() + within_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastapi import FastAPI
 
@@ -13,7 +13,7 @@ from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock, SystemClock
 from segops_common.core.rate_limit import Quota
 from segops_common.runtime.crash_points import fault_points
-from segops_common.runtime.migrations import MigrationStep
+from segops_common.runtime.migrations import MigrationStep, TopicCreation
 from segops_common.runtime.resources import opened_authenticator, opened_event_log, opened_redis
 from segops_common.runtime.settings import ServiceSettings, StreamServiceSettings
 from segops_common.security.introspect import Authenticator
@@ -31,6 +31,9 @@ from segops_common.web.request.budget import MARGIN_S
 from segops_common.web.request.charges import REQUESTS, RateLimits
 from segops_common.web.request.client_address import TrustedProxies
 from segops_common.web.server import Address, Loop, serve
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 S = TypeVar("S", bound=ServiceSettings)
 T = TypeVar("T", bound=StreamServiceSettings)
@@ -61,16 +64,27 @@ class ServiceBootstrap(ABC, Generic[S]):
 
     @property
     def _service_token(self) -> str:
+        """The token that this process sends."""
         return self._settings.service_token.get_secret_value()
+
+    @property
+    def _service_tokens(self) -> Sequence[str]:
+        """The tokens that this process accepts."""
+        other = self._settings.other_service_token.get_secret_value()
+        return (self._service_token, other) if other else (self._service_token,)
 
     @property
     def _proxies(self) -> TrustedProxies:
         return TrustedProxies(networks=self._settings.trusted_proxies, hops=self._settings.trusted_proxy_hops)
 
+    def _redis(self) -> AbstractAsyncContextManager[Redis]:
+        """Open a client of the cache."""
+        return opened_redis(self._settings.redis_url, access=self._settings.redis_access)
+
     @asynccontextmanager
     async def _rate_limits(self, service: str, **quotas: Quota) -> AsyncIterator[RateLimits]:
         """Open the rate limits of the API: one for ordinary requests, and `quotas` by the kind of the route."""
-        async with opened_redis(self._settings.redis_url) as redis:
+        async with self._redis() as redis:
             throttle = RedisThrottle(
                 redis=RedisBreaker(redis=redis, clock=self._clock),
                 clock=self._clock,
@@ -91,7 +105,8 @@ class ServiceBootstrap(ABC, Generic[S]):
 
     @property
     def _address(self) -> Address:
-        return Address(self._settings.http_host, self._settings.http_port, self._settings.drain_s)
+        settings = self._settings
+        return Address(settings.http_host, settings.http_port, settings.drain_s, settings.internal_port)
 
 
 class StreamServiceBootstrap(ServiceBootstrap[T]):
@@ -105,14 +120,19 @@ class StreamServiceBootstrap(ServiceBootstrap[T]):
         self._faults = fault_points(env=settings.env, crash_at=settings.crash_at)
 
     def _event_log(self) -> AbstractAsyncContextManager[EventLog]:
-        return opened_event_log(self._settings.event_log_url, clock=self._clock)
+        return opened_event_log(self._settings.event_log_url, clock=self._clock, access=self._settings.log_access)
 
-    def _authenticator(self) -> AbstractAsyncContextManager[Authenticator]:
+    def _topic_creation(self, *topics: Topic) -> TopicCreation:
+        return TopicCreation(self._settings.event_log_url, topics, self._clock, self._settings.log_access)
+
+    def _authenticator(self, *, takes_sessions: bool = False) -> AbstractAsyncContextManager[Authenticator]:
         return opened_authenticator(
             auth_url=self._settings.auth_url,
             service_token=self._service_token,
             redis_url=self._settings.redis_url,
+            redis_access=self._settings.redis_access,
             clock=self._clock,
+            takes_sessions=takes_sessions,
         )
 
     def _consumer_loop(

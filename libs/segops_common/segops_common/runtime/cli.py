@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import uvloop
+from pydantic import ValidationError
 
 from segops_common.core.problems import Problem
 from segops_common.runtime.bootstrap import ServiceBootstrap
@@ -30,21 +31,28 @@ class Command(Generic[B]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Generic[B]):
-    """The processes of a service. `bootstrap` reads the environment and makes the collaborators.
+    """The processes of a service. `bootstrap` reads the environment for a role, and makes its collaborators.
 
     `roles` maps the name of a long-running role to its help text and its coroutine.
     """
 
     name: str
-    bootstrap: Callable[[], B]
+    bootstrap: Callable[[str], B]
     roles: Mapping[str, tuple[str, Callable[[B], Awaitable[None]]]]
     commands: Mapping[str, Mapping[str, Command[B]]] = field(default_factory=dict)
     """Tasks of operators by group, such as `keys rotate`."""
 
     def main(self, command_line: Sequence[str] | None = None) -> int:
-        """Run the role that the command line names; return 1 when `migrate --check` finds pending migrations."""
+        """Run the role that the command line names.
+
+        Return 1 when `migrate --check` finds pending migrations, and 2 when a setting is wrong or missing.
+        """
         arguments = self._parser().parse_args(command_line)
-        collaborators = self.bootstrap()
+        try:
+            collaborators = self.bootstrap(arguments.role)
+        except ValueError as error:
+            sys.stderr.write("".join(f"{line}\n" for line in _refusals(error)))
+            return 2
         configure_logging(service=self.name, role=arguments.role, level=collaborators.log_level)
         if arguments.role == "migrate":
             return uvloop.run(_migrate(collaborators, check=arguments.check))
@@ -72,6 +80,17 @@ class Service(Generic[B]):
             "--check", action="store_true", help="list pending migrations and exit with 1 if there are any"
         )
         return parser
+
+
+def _refusals(error: ValueError) -> Iterator[str]:
+    """Yield a line for each wrong setting, without its value."""
+    if not isinstance(error, ValidationError):
+        yield str(error)
+        return
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        name = "_".join(str(part) for part in fault["loc"]).upper()
+        reason = fault["msg"].removeprefix("Value error, ")
+        yield f"SEGOPS_{name}{' ' if reason.startswith('must ') else ': '}{reason}" if name else reason
 
 
 async def _migrate(collaborators: ServiceBootstrap[Any], *, check: bool) -> int:

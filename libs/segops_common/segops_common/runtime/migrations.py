@@ -11,6 +11,8 @@ from typing import Protocol
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.runtime.resources import opened_clickhouse, opened_event_log
+from segops_common.stores.postgres_address import PostgresAccess
+from segops_common.streams.address import LogAccess
 
 _log = logging.getLogger(__name__)
 
@@ -34,16 +36,17 @@ class PostgresMigrations:
     url: str
     schema: str
     folder: Path
+    access: PostgresAccess
 
     async def apply(self) -> Sequence[str]:
         from segops_common.stores.postgres_migrations import migrate_postgres
 
-        return await migrate_postgres(self.url, self.schema, self.folder)
+        return await migrate_postgres(self.url, self.schema, self.folder, access=self.access)
 
     async def pending(self) -> Sequence[str]:
         from segops_common.stores.postgres_migrations import migrate_postgres
 
-        return await migrate_postgres(self.url, self.schema, self.folder, check=True)
+        return await migrate_postgres(self.url, self.schema, self.folder, check=True, access=self.access)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,18 @@ class ClickHouseMigrations:
     url: str
     service: str
     folder: Path
+    ca_file: Path | None
 
     async def apply(self) -> Sequence[str]:
         from segops_common.stores.clickhouse_migrations import migrate
 
-        async with opened_clickhouse(self.url) as clickhouse:
+        async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
             return [str(migration) for migration in await migrate(clickhouse, self.service, self.folder)]
 
     async def pending(self) -> Sequence[str]:
         from segops_common.stores.clickhouse_migrations import pending_migrations
 
-        async with opened_clickhouse(self.url) as clickhouse:
+        async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
             return [str(migration) for migration in await pending_migrations(clickhouse, self.service, self.folder)]
 
 
@@ -74,9 +78,10 @@ class TopicCreation:
     url: str
     topics: Sequence[Topic]
     clock: Clock
+    access: LogAccess
 
     async def apply(self) -> Sequence[str]:
-        async with opened_event_log(self.url, clock=self.clock) as log:
+        async with opened_event_log(self.url, clock=self.clock, access=self.access) as log:
             await log.ensure_topics(self.topics)
         return ()
 

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segops_common.core.clock import Clock
+from segops_common.stores.postgres_address import PostgresAccess
+from segops_common.stores.redis_address import RedisAccess
+from segops_common.streams.address import ANONYMOUS, LogAccess
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
 
@@ -22,11 +26,11 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def opened_postgres(url: str) -> AsyncIterator[AsyncEngine]:
+async def opened_postgres(url: str, *, access: PostgresAccess) -> AsyncIterator[AsyncEngine]:
     """Yield an engine for `postgresql+asyncpg://…`; it connects on first use."""
     from segops_common.stores.postgres import create_engine
 
-    engine = create_engine(url)
+    engine = create_engine(url, access=access)
     try:
         yield engine
     finally:
@@ -34,23 +38,23 @@ async def opened_postgres(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @asynccontextmanager
-async def opened_redis(url: str, *, timeout_s: float | None = None) -> AsyncIterator[Redis]:
-    """Yield a client for `redis://…`; it connects on first use. Without `timeout_s` it waits as long as for a cache."""
-    from segops_common.stores.redis import SOCKET_TIMEOUT_S, create_redis
+async def opened_redis(url: str, *, access: RedisAccess, timeout_s: float | None = None) -> AsyncIterator[Redis]:
+    """Yield a client; it connects on first use. Without `timeout_s` it waits as long as for a cache."""
+    from segops_common.stores.redis import close_redis, create_redis
 
-    redis = create_redis(url, timeout_s=timeout_s or SOCKET_TIMEOUT_S)
+    redis = create_redis(url, timeout_s=timeout_s, access=access)
     try:
         yield redis
     finally:
-        await redis.aclose()
+        await close_redis(redis)
 
 
 @asynccontextmanager
-async def opened_clickhouse(url: str, *, max_connections: int = 16) -> AsyncIterator[ClickHouse]:
-    """Yield a client for `http://user:password@host:port/database`; it connects on first use."""
+async def opened_clickhouse(url: str, *, ca_file: Path | None, max_connections: int = 16) -> AsyncIterator[ClickHouse]:
+    """Yield a client for `http://user:password@host:port/database`, or `https://…`; it connects on first use."""
     from segops_common.stores.clickhouse import ClickHouse
 
-    clickhouse = ClickHouse(url=url, max_connections=max_connections)
+    clickhouse = ClickHouse(url=url, max_connections=max_connections, ca_file=ca_file)
     try:
         yield clickhouse
     finally:
@@ -58,12 +62,13 @@ async def opened_clickhouse(url: str, *, max_connections: int = 16) -> AsyncIter
 
 
 @asynccontextmanager
-async def opened_event_log(url: str, *, clock: Clock) -> AsyncIterator[EventLog]:
-    """Yield the event log at `valkey://…` or `kafka://…`; it connects on first use.
+async def opened_event_log(url: str, *, clock: Clock, access: LogAccess = ANONYMOUS) -> AsyncIterator[EventLog]:
+    """Yield the event log at `valkey://…` or `kafka://…`, with TLS at `valkeys://…` or `kafkas://…`; it connects on first
+    use.
 
-    Raises ValueError for any other scheme.
+    Raises ValueError for any other address.
     """
-    log = open_event_log(url, clock=clock)
+    log = open_event_log(url, clock=clock, access=access)
     try:
         yield log
     finally:
@@ -72,13 +77,21 @@ async def opened_event_log(url: str, *, clock: Clock) -> AsyncIterator[EventLog]
 
 @asynccontextmanager
 async def opened_authenticator(
-    *, auth_url: str, service_token: str, redis_url: str, clock: Clock
+    *,
+    auth_url: str,
+    service_token: str,
+    redis_url: str,
+    redis_access: RedisAccess,
+    clock: Clock,
+    takes_sessions: bool = False,
 ) -> AsyncIterator[RemoteAuthenticator]:
     """Yield an authenticator that asks auth, with a Redis connection of its own for cache invalidation."""
     from segops_common.security.introspect import RemoteAuthenticator
 
     async with (
-        opened_redis(redis_url) as redis,
-        RemoteAuthenticator(auth_url=auth_url, service_token=service_token, redis=redis, clock=clock) as authenticator,
+        opened_redis(redis_url, access=redis_access) as redis,
+        RemoteAuthenticator(
+            auth_url=auth_url, service_token=service_token, redis=redis, clock=clock, takes_sessions=takes_sessions
+        ) as authenticator,
     ):
         yield authenticator

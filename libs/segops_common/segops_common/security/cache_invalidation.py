@@ -7,7 +7,8 @@ import logging
 import re
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import RedisClusterException, RedisError
 
 from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
 from segops_common.core.clock import Clock
@@ -17,14 +18,14 @@ from segops_common.security.introspection_cache import IntrospectionCache
 from segops_common.security.principal import Principal, UserPrincipal
 
 POLL_S = 1.0
-_MESSAGE = re.compile(r"(key|user):([0-9]{1,19})", re.ASCII)
+_MESSAGE = re.compile(r"(key|user|tenant):([0-9]{1,19})", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
 class InvalidationListener:
     """Invalidates cached introspections. While Redis is unreachable, they are still at most 30 s old."""
 
-    def __init__(self, *, redis: Redis, clock: Clock, cache: IntrospectionCache[Principal]) -> None:
+    def __init__(self, *, redis: Redis | RedisCluster, clock: Clock, cache: IntrospectionCache[Principal]) -> None:
         self._redis = redis
         self._clock = clock
         self._cache = cache
@@ -46,11 +47,18 @@ class InvalidationListener:
         while True:
             try:
                 await self._listen()
-            except (RedisError, OSError, TimeoutError) as error:
+            except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
                 _log.debug("cannot listen for changed credentials: %s", error)
+                await self._forget_nodes()
             await self._clock.sleep(next(delays))
 
+    async def _forget_nodes(self) -> None:
+        """Let the client ask a cluster anew which nodes it has: the one that it listened to may be gone."""
+        if isinstance(self._redis, RedisCluster):
+            await self._redis.aclose()
+
     async def _listen(self) -> None:
+        await self._redis.initialize()
         async with self._redis.pubsub(ignore_subscribe_messages=False) as channel:
             await channel.subscribe(AUTH_INVALIDATION_CHANNEL)
             while True:
@@ -64,7 +72,7 @@ class InvalidationListener:
         changed = _MESSAGE.fullmatch(message)
         if changed is not None:
             name = (changed[1], int(changed[2]))
-            self._cache.invalidate(lambda principal: _name(principal) == name)
+            self._cache.invalidate(lambda principal: name in _names(principal))
 
 
 def key_changed(key_id: int) -> str:
@@ -77,5 +85,12 @@ def user_changed(user_id: int) -> str:
     return f"user:{user_id}"
 
 
-def _name(principal: Principal) -> tuple[str, int]:
-    return ("user", principal.user_id) if isinstance(principal, UserPrincipal) else ("key", principal.key_id)
+def tenant_changed(tenant_id: int) -> str:
+    """Return the message that a tenant's slug has changed."""
+    return f"tenant:{tenant_id}"
+
+
+def _names(principal: Principal) -> set[tuple[str, int]]:
+    tenants = {("tenant", tenant) for tenant in principal.slugs}
+    own = ("user", principal.user_id) if isinstance(principal, UserPrincipal) else ("key", principal.key_id)
+    return {own, *tenants}

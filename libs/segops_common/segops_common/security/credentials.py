@@ -51,6 +51,21 @@ def key_in_other_header() -> Unauthenticated:
     return Unauthenticated("An API key must be sent as `Authorization: ApiKey …`, not in a header of its own.")
 
 
+def invalid_credential(scheme: str) -> Unauthenticated:
+    """Return the same error for every invalid credential of that scheme."""
+    if scheme == "apikey":
+        return Unauthenticated("The API key is unknown or revoked.", slug="invalid-api-key")
+    return Unauthenticated("The access token is not valid: refresh it or sign in again.", slug="invalid-token")
+
+
+def find_key(header: str) -> str | None:
+    """Return the API key in a header or a text, however it was sent, if it is complete and spelled correctly."""
+    scheme, _, credential = header[:MAX_HEADER_CHARS].partition(" ")
+    text = _decoded(credential) if scheme.lower() == "basic" else header[:MAX_HEADER_CHARS]
+    key = _KEY_LIKE.search(text)
+    return key[0] if key is not None and looks_valid(key[0]) else None
+
+
 def _advice_on_key(credential: str) -> str | None:
     """Return what is wrong with the credential of `ApiKey`, or None for one to look up."""
     key = _KEY_LIKE.search(credential)

@@ -2,6 +2,7 @@
 
 `Authorization: Bearer <access token>` is a user: the token is verified here, and auth knows the roles and the session.
 `Authorization: ApiKey <key>` is a program: the checksum is verified here, and auth knows the key.
+`Authorization: Bearer <session token>` is a page or an app: the token is verified here, and auth knows the key behind it.
 `Authorization: Service <token>` is another service, on /internal/ only: see `require_service_token`.
 """
 
@@ -9,24 +10,31 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import httpx
 from redis.asyncio import Redis
 
-from segops_common.contracts.http import INTROSPECT_PATH, KeyIntrospection, Memberships, memberships_path
+from segops_common.contracts.http import (
+    INTROSPECT_PATH,
+    SESSION_KEY_PATH,
+    KeyIntrospection,
+    Memberships,
+    memberships_path,
+)
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unauthenticated, Unavailable
 from segops_common.security.api_keys import fingerprint, looks_valid
 from segops_common.security.cache_invalidation import InvalidationListener
-from segops_common.security.credentials import split_authorization
+from segops_common.security.claims import AccessToken, SessionToken, of_user
+from segops_common.security.credentials import invalid_credential, split_authorization
 from segops_common.security.introspection_cache import Active, AuthDown, Introspection, IntrospectionCache, Rejected
 from segops_common.security.key_set import KeySet
 from segops_common.security.permissions import KeyKind, Role, Scope
-from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.tokens import AccessToken
+from segops_common.security.principal import KeyPrincipal, Principal, Session, UserPrincipal
 
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 3.0
@@ -55,8 +63,10 @@ class RemoteAuthenticator:
         redis: Redis | None,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        takes_sessions: bool = False,
     ) -> None:
         """Without `redis`, a revocation takes effect within 30 s. `transport` replaces the network."""
+        self._takes_sessions = takes_sessions
         self._client = httpx.AsyncClient(
             base_url=auth_url,
             headers={"Authorization": f"Service {service_token}"},
@@ -89,11 +99,26 @@ class RemoteAuthenticator:
         if self._listener is not None:
             self._listener.start()
         if scheme == "bearer":
-            token = await self._key_set.verify(credential)
-            return await self._ask(f"user:{token.user_id}:{token.session_id}", lambda: self._fetch_user(token))
+            token = await self._key_set.read(credential)
+            if self._takes_sessions and isinstance(token, SessionToken):
+                return await self._session(token)
+            return await self._user(of_user(token))
         if scheme == "apikey" and looks_valid(credential):
-            return await self._ask(f"key:{fingerprint(credential)}", lambda: self._fetch_key(credential))
+            request = {"key": credential}
+            return await self._ask(f"key:{fingerprint(credential)}", lambda: self._fetch_key(INTROSPECT_PATH, request))
         raise invalid_credential(scheme)
+
+    async def _user(self, token: AccessToken) -> Principal:
+        return await self._ask(f"user:{token.user_id}:{token.session_id}", lambda: self._fetch_user(token))
+
+    async def _session(self, token: SessionToken) -> Principal:
+        """Return the key that began the session. The answer about it is cached once for all of its sessions."""
+        request = {"key_hash": token.key_hash}
+        try:
+            key = await self._ask(f"session:{token.key_hash}", lambda: self._fetch_key(SESSION_KEY_PATH, request))
+        except Unauthenticated as error:
+            raise session_ended() from error
+        return in_session(key, token)
 
     async def _ask(self, name: str, fetch: Callable[[], Coroutine[Any, Any, Introspection[Principal]]]) -> Principal:
         match await self._cache.get(name, fetch):
@@ -117,8 +142,8 @@ class RemoteAuthenticator:
         except ValueError:
             return _unreadable(response)
 
-    async def _fetch_key(self, key: str) -> Introspection[Principal]:
-        response = await self._send("POST", INTROSPECT_PATH, {"key": key})
+    async def _fetch_key(self, path: str, body: dict[str, str]) -> Introspection[Principal]:
+        response = await self._send("POST", path, body)
         if response is None or response.status_code != httpx.codes.OK:
             return AuthDown()
         try:
@@ -148,7 +173,8 @@ def user_principal(user_id: int, response: Memberships) -> UserPrincipal:
     """Return the user that auth describes, without the roles that this version does not know."""
     role_names = set(Role)
     roles = {item.tenant_id: Role(item.role) for item in response.memberships if item.role in role_names}
-    return UserPrincipal(user_id=user_id, roles=roles)
+    slugs = {item.tenant_id: item.slug for item in response.memberships if item.slug is not None}
+    return UserPrincipal(user_id=user_id, roles=roles, known_slugs=slugs)
 
 
 def key_principal(response: KeyIntrospection) -> KeyPrincipal | None:
@@ -162,18 +188,28 @@ def key_principal(response: KeyIntrospection) -> KeyPrincipal | None:
         scopes=frozenset(Scope(scope) for scope in response.scopes if scope in scope_names),
         kind=KeyKind(response.kind),
         allowed_origins=frozenset(response.allowed_origins),
+        requires_signed_user_id=response.requires_signed_user_id,
+        tenant_slug=response.tenant_slug,
     )
 
 
-def invalid_credential(scheme: str) -> Unauthenticated:
-    """Return the same error for every invalid credential of that scheme."""
-    if scheme == "apikey":
-        return Unauthenticated("The API key is unknown or revoked.", slug="invalid-api-key")
-    return Unauthenticated("The access token is not valid: refresh it or sign in again.", slug="invalid-token")
+def in_session(key: Principal, token: SessionToken) -> KeyPrincipal:
+    """Return the key in the session. Raises Unauthenticated if the session began before the key required signed ids."""
+    if not isinstance(key, KeyPrincipal) or (key.requires_signed_user_id and not token.was_checked):
+        raise session_ended()
+    return replace(key, session=Session(uid=token.uid, is_anonymous=token.is_anonymous))
 
 
-def require_service_token(authorization: str | None, service_token: str) -> None:
-    """Raise Unauthenticated unless the header is `Service <token>`. It takes the same time for every wrong header."""
-    expected = f"Service {service_token}".encode()
-    if not hmac.compare_digest((authorization or "").encode(), expected):
+def session_ended() -> Unauthenticated:
+    """Return the refusal of a session whose key was revoked or changed."""
+    return Unauthenticated("The session has ended with its API key: begin another one.", slug="invalid-token")
+
+
+def require_service_token(authorization: str | None, service_tokens: Sequence[str]) -> None:
+    """Raise Unauthenticated unless the header is `Service <token>` with one of the tokens.
+
+    It takes the same time for every wrong header.
+    """
+    header = (authorization or "").encode()
+    if not any([hmac.compare_digest(header, f"Service {token}".encode()) for token in service_tokens]):
         raise Unauthenticated("This route is for services only.")

@@ -11,7 +11,8 @@ from segops_common.contracts.http import JWKS_PATH
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Unavailable
 from segops_common.core.tasks import spawn
-from segops_common.security.tokens import AccessToken, TokenVerifier, UnknownSigningKey
+from segops_common.security.claims import Token
+from segops_common.security.tokens import TokenVerifier, UnknownSigningKey
 
 # Keys are published for minutes before they sign, so this finds a new key in time, and forgets a removed one.
 REFRESH_S = 60.0
@@ -21,7 +22,7 @@ AFTER_FAILURE_S = 1.0
 
 
 class KeySet:
-    """Verifies access tokens with the keys that auth publishes."""
+    """Verifies tokens with the keys that auth publishes."""
 
     def __init__(self, *, client: httpx.AsyncClient, clock: Clock) -> None:
         self._client = client
@@ -32,16 +33,16 @@ class KeySet:
         self._refresh: asyncio.Task[bool] | None = None
         self._lock = asyncio.Lock()
 
-    async def verify(self, token: str) -> AccessToken:
+    async def read(self, token: str) -> Token:
         """Return the verified token. Raises Unauthenticated, or Unavailable until keys have been fetched once."""
         try:
-            return await self._verify(token)
+            return await self._read(token)
         except UnknownSigningKey:
             if not await self._fetch():
                 raise
-            return await self._verify(token)
+            return await self._read(token)
 
-    async def _verify(self, token: str) -> AccessToken:
+    async def _read(self, token: str) -> Token:
         if self._verifier is None:
             # A malformed token is refused without fetching keys.
             self._refuse_malformed(token)
@@ -51,7 +52,7 @@ class KeySet:
                 "The access token cannot be checked now. Retry after `Retry-After` seconds.", slug="auth-unavailable"
             )
         self._refresh_in_background()
-        return self._verifier.verify(token)
+        return self._verifier.read(token)
 
     def _refresh_in_background(self) -> None:
         """Fetch the keys if they are old. No request waits for it: the old keys serve while auth is slow or down."""
@@ -60,7 +61,7 @@ class KeySet:
 
     def _refuse_malformed(self, token: str) -> None:
         try:
-            TokenVerifier(jwks=(), clock=self._clock).verify(token)
+            TokenVerifier(jwks=(), clock=self._clock).read(token)
         except UnknownSigningKey:
             return
 

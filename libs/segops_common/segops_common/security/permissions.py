@@ -13,13 +13,15 @@ class Scope(StrEnum):
     EVENTS_WRITE = "events:write"
     """Send events and traits."""
     EVENTS_READ = "events:read"
-    """Read events. No route requires it yet."""
+    """See events without their payloads, event types and properties."""
     SEGMENTS_READ = "segments:read"
     """See segments, their runs and previews."""
     SEGMENTS_WRITE = "segments:write"
     """Create, change, delete and run segments."""
     MEMBERSHIP_READ = "membership:read"
     """Look up the segments of a user and the members of a segment."""
+    PROFILES_READ = "profiles:read"
+    """See users' traits, events and explanations."""
     KEYS_MANAGE = "keys:manage"
     """List, create, change, rotate and revoke API keys."""
     MEMBERS_MANAGE = "members:manage"
@@ -50,7 +52,7 @@ class KeyKind(StrEnum):
     PUBLISHABLE = "publishable"
 
 
-_VIEWER = frozenset({Scope.SEGMENTS_READ, Scope.MEMBERSHIP_READ, Scope.EVENTS_READ})
+_VIEWER = frozenset({Scope.SEGMENTS_READ, Scope.MEMBERSHIP_READ, Scope.EVENTS_READ, Scope.PROFILES_READ})
 _MEMBER = _VIEWER | {Scope.SEGMENTS_WRITE, Scope.EVENTS_WRITE}
 _ADMIN = _MEMBER | {Scope.KEYS_MANAGE, Scope.MEMBERS_MANAGE, Scope.AUDIT_READ}
 
@@ -69,8 +71,17 @@ KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
 
 DEFAULT_KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
     {
-        KeyKind.SECRET: frozenset({Scope.EVENTS_WRITE, Scope.MEMBERSHIP_READ}),
+        KeyKind.SECRET: frozenset(
+            {
+                Scope.EVENTS_WRITE,
+                Scope.EVENTS_READ,
+                Scope.SEGMENTS_READ,
+                Scope.SEGMENTS_WRITE,
+                Scope.MEMBERSHIP_READ,
+                Scope.PROFILES_READ,
+            }
+        ),
         KeyKind.PUBLISHABLE: frozenset({Scope.EVENTS_WRITE}),
     }
 )
-"""The scopes of a new key when none are requested."""
+"""The scopes of a new key when none are requested. A stored key keeps its scopes when this changes."""

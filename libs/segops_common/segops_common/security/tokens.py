@@ -1,4 +1,6 @@
-"""Access tokens: ES256 JWTs of one issuer, signed and verified here and nowhere else.
+"""Access tokens and session tokens: ES256 JWTs of one issuer, signed and verified here and nowhere else.
+
+The audience tells them apart: an access token is a user's, a session token can only send events.
 
 Only this module imports jose, so that another library can replace it. The library is lenient: it accepts tokens without
 an expiry, unknown critical headers and keys of the wrong kind. Therefore the rules are spelled out here: a flat header
@@ -13,7 +15,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -25,11 +26,14 @@ from jose.backends.base import Key
 from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
 from segops_common.core.problems import Unauthenticated
+from segops_common.core.profile_ids import profile_id_fault
+from segops_common.security.claims import AccessToken, SessionToken, Token, of_user
 
 ALGORITHM = "ES256"
 CURVE = "P-256"
 ISSUER = "segops"
 AUDIENCE = "segops"
+SESSION_AUDIENCE = "segops-ingestion"
 TYPE = "at+jwt"
 MAX_TOKEN_BYTES = 4096
 MAX_ID = 2**63 - 1
@@ -39,6 +43,7 @@ _HEADER_NAMES = {"alg", "kid", "typ"}
 _SEGMENT = r"[A-Za-z0-9_-]"
 _TOKEN = re.compile(rf"{_SEGMENT}{{1,512}}\.{_SEGMENT}+\.{_SEGMENT}{{86}}", re.ASCII)
 _KID = re.compile(rf"{_SEGMENT}{{43}}", re.ASCII)
+_KEY_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 Jwk = Mapping[str, str]
@@ -46,17 +51,6 @@ Jwk = Mapping[str, str]
 
 class UnknownSigningKey(Unauthenticated):
     """The token is signed with a key that is not available here."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """The claims of a verified token."""
-
-    user_id: int
-    session_id: int | None
-    """The session that the token belongs to. None in tokens of versions that did not name it."""
-    expires_at_s: int
-    """Seconds since 1970."""
 
 
 class TokenSigner:
@@ -73,17 +67,30 @@ class TokenSigner:
 
     def sign(self, user_id: int, session_id: int) -> str:
         """Return an access token for the user's session. It expires in `lifetime_s`, or when the session ends."""
-        now_s = int(self._clock.now().timestamp())
+        claims = {"aud": AUDIENCE, "sub": str(user_id), "sid": str(session_id)}
+        return self._signed(claims, int(self._clock.now().timestamp()) + self.lifetime_s)
+
+    def sign_session(self, session: SessionToken) -> str:
+        """Return a session token with these claims."""
         claims = {
+            "aud": SESSION_AUDIENCE,
+            "sub": session.uid,
+            "anonymous": session.is_anonymous,
+            "checked": session.was_checked,
+            "key": session.key_hash,
+        }
+        return self._signed(claims, session.expires_at_s)
+
+    def _signed(self, claims: Mapping[str, Any], expires_at_s: int) -> str:
+        common = {
             "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": str(user_id),
-            "sid": str(session_id),
-            "iat": now_s,
-            "exp": now_s + self.lifetime_s,
+            "iat": int(self._clock.now().timestamp()),
+            "exp": expires_at_s,
             "jti": self._ids.uuid7(),
         }
-        return jws.sign(claims, self._key, {"kid": self.jwk["kid"], "typ": TYPE}, ALGORITHM)
+        # The library would escape what is not ASCII, and the token of a long id would exceed MAX_TOKEN_BYTES.
+        payload = orjson.dumps(common | dict(claims))
+        return jws.sign(payload, self._key, {"kid": self.jwk["kid"], "typ": TYPE}, ALGORITHM)
 
 
 class TokenVerifier:
@@ -95,7 +102,11 @@ class TokenVerifier:
         self._clock = clock
 
     def verify(self, token: str) -> AccessToken:
-        """Return the claims. Raises UnknownSigningKey, or Unauthenticated for any other reason."""
+        """Return the claims of an access token. Raises UnknownSigningKey, or Unauthenticated for any other reason."""
+        return of_user(self.read(token))
+
+    def read(self, token: str) -> Token:
+        """Return the claims of a token of either kind. Raises as `verify`."""
         try:
             kid = _checked_kid(token)
             if kid not in self._keys:
@@ -110,20 +121,29 @@ class TokenVerifier:
         except Exception as error:
             raise _invalid() from error
 
-    def _checked_claims(self, claims: Mapping[str, Any]) -> AccessToken:
+    def _checked_claims(self, claims: Mapping[str, Any]) -> Token:
+        if claims.get("iss") != ISSUER:
+            raise _invalid()
+        audience = claims.get("aud")
+        if audience == AUDIENCE:
+            expires_at_s = self._checked_times(claims, "The access token has expired: refresh it.")
+            session_id = _id(claims["sid"]) if "sid" in claims else None
+            return AccessToken(user_id=_id(claims.get("sub")), session_id=session_id, expires_at_s=expires_at_s)
+        if audience == SESSION_AUDIENCE:
+            return _session(claims, self._checked_times(claims, "The session has expired: begin another one."))
+        raise _invalid()
+
+    def _checked_times(self, claims: Mapping[str, Any], when_expired: str) -> int:
+        """Return when the token expires. Raises Unauthenticated unless it is valid now."""
         now_s = self._clock.now().timestamp()
         issued_s, expires_s, not_before_s = (_seconds(claims, name) for name in ("iat", "exp", "nbf"))
-        if claims.get("iss") != ISSUER or claims.get("aud") != AUDIENCE:
-            raise _invalid()
         if issued_s is None or expires_s is None or issued_s > now_s + MAX_SKEW_S:
             raise _invalid()
         if not_before_s is not None and not_before_s > now_s + MAX_SKEW_S:
             raise _invalid()
         if expires_s <= now_s:
-            raise Unauthenticated("The access token has expired: refresh it.", slug="token-expired")
-        user_id = _id(claims.get("sub"))
-        session_id = _id(claims["sid"]) if "sid" in claims else None
-        return AccessToken(user_id=user_id, session_id=session_id, expires_at_s=expires_s)
+            raise Unauthenticated(when_expired, slug="token-expired")
+        return expires_s
 
 
 def new_private_key() -> str:
@@ -180,6 +200,22 @@ def _id(value: object) -> int:
     if not isinstance(value, str) or _ID.fullmatch(value) is None or int(value) > MAX_ID:
         raise _invalid()
     return int(value)
+
+
+def _session(claims: Mapping[str, Any], expires_at_s: int) -> SessionToken:
+    uid, key_hash = claims.get("sub"), claims.get("key")
+    is_anonymous, was_checked = claims.get("anonymous"), claims.get("checked")
+    if profile_id_fault(uid) is not None or type(is_anonymous) is not bool or type(was_checked) is not bool:
+        raise _invalid()
+    if type(key_hash) is not str or _KEY_HASH.fullmatch(key_hash) is None:
+        raise _invalid()
+    return SessionToken(
+        uid=str(uid),
+        is_anonymous=is_anonymous,
+        was_checked=was_checked,
+        key_hash=key_hash,
+        expires_at_s=expires_at_s,
+    )
 
 
 def _invalid() -> Unauthenticated:

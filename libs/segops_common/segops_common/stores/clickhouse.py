@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from segops_common.core.tasks import spawn
+from segops_common.stores.clickhouse_address import clickhouse_address
 
 # The row itself is refused: the same bytes can never succeed.
 DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 190, 321, 349, 467})
@@ -82,8 +84,15 @@ class ClickHouse:
     that fill the others do not delay them.
     """
 
-    def __init__(self, *, url: str, max_connections: int = 16, timeout_s: float = 30.0) -> None:
-        self._url = url
+    def __init__(
+        self, *, url: str, max_connections: int = 16, timeout_s: float = 30.0, ca_file: Path | None = None
+    ) -> None:
+        """Raises ValueError for an address that is not understood.
+
+        `ca_file` has certificates of private authorities, trusted besides the ones of the system.
+        """
+        self._address = clickhouse_address(url)
+        self._ca_file = ca_file
         self._max_connections = max_connections
         self._timeout_s = timeout_s
         self._client: AsyncClient | None = None
@@ -106,6 +115,30 @@ class ClickHouse:
             result = await client.query(sql, parameters=dict(parameters or {}), settings=own)
         summary = result.summary
         return ResultSet(result.result_rows, int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
+
+    async def stream(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any],
+        *,
+        fmt: str,
+        settings: Settings = NO_SETTINGS,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the result of a statement in an output format. Raises ClickHouseError, also amid the result.
+
+        The statement must not write. `timeout_s` is the longest silence. Closing the generator ends the statement.
+        """
+        async with self._call({**settings, **_ENDS_WITH_CALLER}, timeout_s) as (client, own):
+            result = await client.raw_stream(sql, parameters=dict(parameters), settings=own, fmt=fmt)
+        async with result as chunks:
+            while True:
+                with _mapped_errors():
+                    async with asyncio.timeout(timeout_s or self._timeout_s):
+                        chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                yield chunk
 
     async def command(
         self,
@@ -191,7 +224,13 @@ class ClickHouse:
 
     async def _connected(self, connections: int) -> AsyncClient:
         return await clickhouse_connect.get_async_client(
-            dsn=self._url,
+            interface=self._address.interface,
+            host=self._address.host,
+            port=self._address.port,
+            username=self._address.user,
+            password=self._address.password,
+            database=self._address.database,
+            ca_cert=str(self._ca_file) if self._ca_file is not None else None,
             autogenerate_session_id=False,
             query_retries=0,
             connector_limit=connections,

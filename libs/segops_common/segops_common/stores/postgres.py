@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from segops_common.core.problems import Fault, Unavailable, ValidationFailed
+from segops_common.stores.postgres_address import DIRECT, PostgresAccess, postgres_target
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ _TRANSIENT = (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesEr
 # Local to the transaction, so that the next user of the connection starts without a tenant and without a role.
 _ENTER: Final = sa.text("SELECT set_config('segops.tenants', :tenants, true), set_config('role', :role, true)")
 _OWN_ROLE: Final = "none"
+_POOLED: Final = "segops_pooled"
 
 
 class TenantSession(AsyncSession):
@@ -71,24 +73,51 @@ class WriteSession(TenantSession):
     """A session whose transaction commits at the end of its block."""
 
 
+class _StatementSession(WriteSession):
+    """A session that commits after each statement, for a pooler.
+
+    In PostgreSQL's own autocommit, a pooler may prepare a statement on one connection and run it on another.
+    """
+
+    async def execute(self, *args: Any, **options: Any) -> Any:
+        result = await super().execute(*args, **options)
+        await self._end_transaction()
+        return result
+
+    async def scalar(self, *args: Any, **options: Any) -> Any:
+        value = await super().scalar(*args, **options)
+        await self._end_transaction()
+        return value
+
+    async def _end_transaction(self) -> None:
+        await self.commit()
+        self._entered = ("", _OWN_ROLE)
+
+
 def create_engine(
     url: str,
     *,
+    access: PostgresAccess = DIRECT,
     pool_size: int = 10,
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
     idle_timeout_s: float = IDLE_TIMEOUT_S,
 ) -> AsyncEngine:
     """Return an engine for `postgresql+asyncpg://…`, which connects on first use.
 
-    Connecting raises Unavailable for a role that bypasses row-level security, such as a superuser.
+    Connecting raises Unavailable for a role that bypasses row-level security, such as a superuser. A pooler shares
+    connections, so behind one the time limits must be settings of the role, see `deploy/postgres/roles.sql`; connecting
+    raises Unavailable if they are missing. Raises ValueError for an address that is not understood.
     """
     settings = {
         "statement_timeout": str(int(statement_timeout_s * 1000)),
         "idle_in_transaction_session_timeout": str(int(idle_timeout_s * 1000)),
         "timezone": "UTC",
     }
+    arguments = connection_arguments(url, access)
+    if access.pooler == "none":
+        arguments["server_settings"] = settings
     engine = create_async_engine(
-        url,
+        postgres_target(url).url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT_S,
@@ -97,11 +126,32 @@ def create_engine(
             "timeout": CONNECT_TIMEOUT_S,
             # The server ends a statement earlier. This limit is for a server that no longer responds.
             "command_timeout": statement_timeout_s + 1,
-            "server_settings": settings,
+            **arguments,
         },
+        execution_options={_POOLED: access.pooler != "none"},
     )
     sa.event.listen(engine.sync_engine, "connect", _refuse_role_without_policies)
+    if access.pooler != "none":
+        sa.event.listen(engine.sync_engine, "connect", _refuse_role_without_limits)
     return engine
+
+
+def connection_arguments(url: str, access: PostgresAccess) -> dict[str, Any]:
+    """Return the arguments of asyncpg that say how to connect, for this address and a pooler."""
+    tls = postgres_target(url, access).tls
+    arguments: dict[str, Any] = {} if tls is None else {"ssl": tls}
+    if access.pooler != "none":
+        # The next transaction may run on a connection that knows no statement of this one.
+        arguments |= {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": _unnamed,
+        }
+    return arguments
+
+
+def _unnamed() -> str:
+    return ""
 
 
 @asynccontextmanager
@@ -128,6 +178,10 @@ async def statement_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
 
     Raises the errors of `write_session`.
     """
+    if engine.sync_engine.get_execution_options().get(_POOLED):
+        async with _mapped_errors(), _StatementSession(engine, expire_on_commit=False) as session:
+            yield session
+        return
     by_itself = engine.execution_options(isolation_level="AUTOCOMMIT")
     async with _mapped_errors(), WriteSession(by_itself, expire_on_commit=False) as session:
         yield session
@@ -140,14 +194,34 @@ async def check_postgres(engine: AsyncEngine) -> None:
 
 
 def _refuse_role_without_policies(connection: DBAPIConnection, _record: object) -> None:
+    _refuse_role(
+        connection,
+        "SELECT current_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user",
+        if_unknown=False,
+        reason="must not bypass row-level security: connect as the service's own role",
+    )
+
+
+def _refuse_role_without_limits(connection: DBAPIConnection, _record: object) -> None:
+    _refuse_role(
+        connection,
+        "SELECT current_user, current_setting('statement_timeout') = '0'"
+        " OR current_setting('idle_in_transaction_session_timeout') = '0'",
+        if_unknown=True,
+        reason="must have time limits behind a pooler: run deploy/postgres/roles.sql again",
+    )
+
+
+def _refuse_role(connection: DBAPIConnection, query: str, *, if_unknown: bool, reason: str) -> None:
+    """Close the connection and raise Unavailable when the query, which returns a role and a verdict, says so."""
     cursor = connection.cursor()
-    cursor.execute("SELECT current_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
-    role, ignores_policies = cursor.fetchone() or ("", False)
+    cursor.execute(query)
+    role, is_refused = cursor.fetchone() or ("", if_unknown)
     cursor.close()
     connection.rollback()
-    if ignores_policies:
+    if is_refused:
         connection.close()
-        _log.error("the role %s must not bypass row-level security: connect as the service's own role", role)
+        _log.error("the role %s %s", role, reason)
         raise Unavailable("The database is not set up for this service. Retry after `Retry-After` seconds.")
 
 

@@ -11,15 +11,20 @@ from alembic.operations import Operations
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from segops_common.stores.postgres import connection_arguments
+from segops_common.stores.postgres_address import DIRECT, PostgresAccess, postgres_target
+
 VERSION_TABLE = "alembic_version"
 
 
-async def migrate_postgres(url: str, schema: str, folder: Path, *, check: bool = False) -> list[str]:
+async def migrate_postgres(
+    url: str, schema: str, folder: Path, *, check: bool = False, access: PostgresAccess = DIRECT
+) -> list[str]:
     """Upgrade the schema to the newest revision of `folder/versions`, and return the pending revisions, oldest first.
 
     With `check`, change nothing. One transaction contains everything, so a failure leaves the schema unchanged.
     """
-    engine = create_async_engine(url)
+    engine = create_async_engine(postgres_target(url).url, connect_args=connection_arguments(url, access))
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(_migrate, schema, folder, check)

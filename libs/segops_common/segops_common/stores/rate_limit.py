@@ -99,8 +99,11 @@ class RedisThrottle:
             return
 
     def key(self, limit: Limit, subject: str) -> str:
-        """Return the key that counts the subject. The subject is hashed: Redis must not hold e-mail addresses."""
-        return f"segops:{self._service}:limit:{limit.name}:{hashlib.sha256(subject.encode()).hexdigest()}"
+        """Return the key that counts the subject. The subject is hashed: Redis must not hold e-mail addresses.
+
+        All keys of a service share a hash tag, because one script charges several limits at once, on a cluster too.
+        """
+        return f"segops:{self._service}:limit:{{{self._service}}}:{limit.name}:{hashlib.sha256(subject.encode()).hexdigest()}"
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from segops_common.core.clock import Clock
 
@@ -39,7 +39,7 @@ class RedisBreaker:
             raise RedisUnavailable("Redis has not responded recently")
         try:
             result = await command(self.redis)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
             self._failures += 1
             self._open_until = self._clock.monotonic() + OPEN_S
             raise RedisUnavailable(str(error)) from error

@@ -6,7 +6,7 @@ one partition are totally ordered; between partitions there is no order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -42,6 +42,10 @@ class NotAssigned(LogError):
 
 class RecordTooLarge(LogError):
     """The record exceeds the limit; retrying cannot help."""
+
+
+class OffsetOutOfRange(LogError):
+    """The record is not stored any more, or lies beyond the end of the partition."""
 
 
 class TopicMismatch(LogError):
@@ -229,6 +233,17 @@ class EventLog(Protocol):
         """Return the first stored record at or after an offset, outside any group; None when there is none.
 
         Raises `LogUnavailable`.
+        """
+        ...
+
+    def follow(
+        self, topic: Topic, partition: int, offset: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Record]]]:
+        """Open an endless iterator over the records of a partition from `offset` on, outside any group.
+
+        It yields them ascending in small batches, each record once, and waits for new ones. It can be cancelled at any
+        time. Opening and iterating raise `OffsetOutOfRange` when the next record was trimmed, or `offset` is beyond the
+        end, and `LogUnavailable` within some seconds when the log does not respond.
         """
         ...
 

@@ -6,13 +6,14 @@ import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.core.waiting import wait_at_most
 from segops_common.streams.append_guard import AppendGuard
+from segops_common.streams.follow import followed
 from segops_common.streams.leases import Claim, Grant, LeasedConsumer, LeaseTimes
 from segops_common.streams.log import (
     Committed,
@@ -39,11 +40,17 @@ class MemoryEngine:
 
     topics: dict[str, int] = field(default_factory=dict)
     records: dict[TopicPartition, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    trimmed: dict[TopicPartition, int] = field(default_factory=lambda: defaultdict(int))
+    """The offset of the first record that can still be read."""
     progress: dict[tuple[str, TopicPartition], Committed] = field(default_factory=dict)
     leases: dict[tuple[str, TopicPartition], _Lease] = field(default_factory=dict)
     members: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     tokens: int = 0
     grown: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def since(self, source: TopicPartition, offset: int) -> list[Record]:
+        """Return the records at or after an offset."""
+        return self.records[source][max(offset, self.trimmed[source]) :]
 
     def add(self, source: TopicPartition, message: Message, timestamp_ms: int) -> Position:
         """Append and wake the readers."""
@@ -137,12 +144,19 @@ class MemoryEventLog:
     async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
         """See `EventLog`."""
         await self.check()
-        return tuple(self._engine.records[TopicPartition(topic.name, partition)][-limit:])
+        return tuple(self._engine.since(TopicPartition(topic.name, partition), 0)[-limit:])
 
     async def first_at(self, topic: Topic, partition: int, offset: int) -> Record | None:
         """See `EventLog`."""
         await self.check()
-        return next(iter(self._engine.records[TopicPartition(topic.name, partition)][offset:]), None)
+        return next(iter(self._engine.since(TopicPartition(topic.name, partition), offset)), None)
+
+    @asynccontextmanager
+    async def follow(self, topic: Topic, partition: int, offset: int) -> AsyncIterator[AsyncIterator[Sequence[Record]]]:
+        """See `EventLog`."""
+        store = MemoryStore(log=self, engine=self._engine, clock=self._clock)
+        async with aclosing(followed(store, TopicPartition(topic.name, partition), offset)) as batches:
+            yield batches
 
     async def check(self) -> None:
         """See `EventLog`."""
@@ -214,7 +228,7 @@ class MemoryStore:
         records_each = max(1, max_records // len(cursors))
         bytes_each = max_bytes / len(cursors)
         return {
-            source: _up_to(bytes_each, self._engine.records[source][cursor : cursor + records_each])
+            source: _up_to(bytes_each, self._engine.since(source, cursor)[:records_each])
             for source, cursor in cursors.items()
         }
 
@@ -223,7 +237,7 @@ class MemoryStore:
         await self._log.check()
         return {source: len(self._engine.records[source]) for source in sources}
 
-    async def trim(self, claim: Claim) -> None:  # noqa: ARG002 everything is kept
+    async def trim(self, claim: Claim) -> None:  # noqa: ARG002 only tests trim
         """See `LeaseStore`."""
         await self._log.check()
 

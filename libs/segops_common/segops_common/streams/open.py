@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import ssl
 
 from segops_common.core.clock import Clock
+from segops_common.streams.address import ANONYMOUS, LogAccess, LogAddress, log_address
+from segops_common.streams.kafka.brokers import KafkaBrokers
 from segops_common.streams.log import EventLog
 
 
-def open_event_log(url: str, *, clock: Clock) -> EventLog:
+def open_event_log(url: str, *, clock: Clock, access: LogAccess = ANONYMOUS) -> EventLog:
     """Return the log at `valkey://host:port/db` or `kafka://host:port[,host:port]`; it connects on first use.
 
-    Raises ValueError for any other scheme. Only the chosen driver is imported, which makes processes start faster.
+    With `valkeys://` and `kafkas://`, connections use TLS. Raises ValueError for any other address. Only the chosen driver
+    is imported, which makes processes start faster.
     """
-    scheme = urlsplit(url).scheme
-    match scheme:
+    address = log_address(url)
+    match address.engine:
         case "valkey":
             from segops_common.streams.valkey.log import ValkeyEventLog
 
-            return ValkeyEventLog(url=url, clock=clock)
+            return ValkeyEventLog(url=address.target, clock=clock, ca_file=access.ca_file)
         case "kafka":
             from segops_common.streams.kafka.log import KafkaEventLog
 
-            return KafkaEventLog(bootstrap=url.removeprefix("kafka://"), clock=clock)
-        case _:
-            raise ValueError(f"no event log for the scheme {scheme!r}: use valkey:// or kafka://")
+            return KafkaEventLog(brokers=_brokers(address, access), clock=clock)
+
+
+def _brokers(address: LogAddress, access: LogAccess) -> KafkaBrokers:
+    tls = None
+    if address.uses_tls:
+        tls = ssl.create_default_context()
+        if access.ca_file is not None:
+            tls.load_verify_locations(access.ca_file)
+    return KafkaBrokers(bootstrap=address.target, tls=tls, login=access.kafka_login)

@@ -23,8 +23,9 @@ from segops_common.security.introspect import Authenticator
 from segops_common.telemetry.metrics import HttpMetrics, Metrics
 from segops_common.web import problems
 from segops_common.web.health import Check, Health, health_routes
+from segops_common.web.internal_port import InternalPort
 from segops_common.web.middleware import Edge
-from segops_common.web.openapi import document, operation_id
+from segops_common.web.openapi.document import document, operation_id
 from segops_common.web.request.budget import GATEWAY_TIMEOUT_S, MARGIN_S
 from segops_common.web.request.charges import RateLimits
 from segops_common.web.request.client_address import NO_PROXIES, TrustedProxies
@@ -88,6 +89,7 @@ def create_app(
     `routes` are plain Starlette routes that serve a documented operation themselves.
     `around` is the outermost layer: it also sees the responses to unreadable requests.
     Readiness is false until the resources are open and again while the process drains (`app.state.health`).
+    `app.state.internal_port` says on which port health, metrics and `/internal/` are, if not on that of the others.
     """
     app = _App(
         title=title,
@@ -103,6 +105,7 @@ def create_app(
         generate_unique_id_function=operation_id,
     )
     app.state.health = Health(draining=True)
+    app.state.internal_port = InternalPort()
     app.state.metrics = metrics or Metrics()
     app.state.request_budget_s = GATEWAY_TIMEOUT_S - MARGIN_S
     app.router.route_class = StrictRoute
@@ -119,6 +122,7 @@ def create_app(
         ids=SystemIds(clock),
         metrics=HttpMetrics(app.state.metrics),
         routes=app.state.route_table,
+        internal_port=app.state.internal_port,
     )
     app.edge = edge if around is None else lambda inner: around(edge(inner))
     return app

@@ -29,6 +29,7 @@ KEPT_PROBLEMS = frozenset({403, 404, 409, 410, 412, 422})
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SECRET = "__answers_with_a_secret__"
 _CREDENTIALS = "__credential_fields__"
+_COOKIE = "__credential_cookie__"
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -38,14 +39,26 @@ def answers_with_a_secret(endpoint: F) -> F:
     return endpoint
 
 
-def identified_by(*fields: str) -> Callable[[F], F]:
+def may_answer_with_a_secret(field: str) -> Callable[[F], F]:
+    """Mark a handler whose response is treated so only if this field of it is not null."""
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _SECRET, field)
+        return endpoint
+
+    return mark
+
+
+def identified_by(*fields: str, cookie: str | None = None) -> Callable[[F], F]:
     """Mark a handler of anonymous callers: Idempotency-Keys belong to whoever sends these fields with the same values.
 
-    Name every credential in the body. Otherwise one person's request could get the response to another's.
+    Name every credential in the body, and the cookie that can stand in for them. Otherwise one person's request could get
+    the response to another's.
     """
 
     def mark(endpoint: F) -> F:
         setattr(endpoint, _CREDENTIALS, fields)
+        setattr(endpoint, _COOKIE, cookie)
         return endpoint
 
     return mark
@@ -102,9 +115,17 @@ async def answer_once(
     if answer.status_code >= 400 and answer.status_code not in KEPT_PROBLEMS:
         await store.release(call)
         return answer
-    secret = getattr(endpoint, _SECRET, False) and answer.status_code < 300
-    await store.complete(call, StoredAnswer(answer.status_code, None if secret else bytes(answer.body)))
+    await store.complete(call, _stored(endpoint, answer))
     return answer
+
+
+def _stored(endpoint: object, answer: Response) -> StoredAnswer:
+    """Return what is stored of a response: without its body if that holds a secret."""
+    body, mark = bytes(answer.body), getattr(endpoint, _SECRET, False)
+    if answer.status_code < 300 and isinstance(mark, str):
+        content = orjson.loads(body)
+        mark = isinstance(content, dict) and content.get(mark) is not None
+    return StoredAnswer(answer.status_code, None if mark and answer.status_code < 300 else body)
 
 
 async def _handled(request: Request, handle: Callable[[], Awaitable[Response]]) -> Response:
@@ -125,13 +146,15 @@ async def _who(request: Request, endpoint: object) -> str:
         case KeyPrincipal(key_id=key_id):
             return f"key {key_id}"
         case None:
-            return await _anonymous(request, credential_fields(endpoint))
+            return await _anonymous(request, credential_fields(endpoint), getattr(endpoint, _COOKIE, None))
 
 
-async def _anonymous(request: Request, fields: tuple[str, ...]) -> str:
+async def _anonymous(request: Request, fields: tuple[str, ...], cookie: str | None) -> str:
     assert fields, "StrictRoute refuses a handler of anonymous callers without `identified_by`"
     body = await request.json()
     values = [body.get(field) if isinstance(body, dict) else None for field in fields]
+    if cookie is not None:
+        values.append(request.cookies.get(cookie))
     return f"anonymous {hashlib.sha256(orjson.dumps(values)).hexdigest()}"
 
 

@@ -17,6 +17,7 @@ from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
 from segops_common.telemetry.metrics import HttpMetrics
 from segops_common.telemetry.tracing import current_traceparent, enter_trace, leave_trace
+from segops_common.web.internal_port import PROBES, InternalPort
 from segops_common.web.problems import problem_response
 from segops_common.web.request.charges import STATE
 from segops_common.web.request.path_dispatch import RouteTable
@@ -36,7 +37,9 @@ SECURITY_HEADERS = [
 UNCACHED = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 # A proxy may resolve such a path to a different one.
-_AMBIGUOUS = re.compile(rb"//|(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|$)|%2f|%5c|%00|\\", re.IGNORECASE)
+_AMBIGUOUS = re.compile(rb"//|(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|$)|%00|\\", re.IGNORECASE)
+# Only routes that take any text in a segment accept these.
+_ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 _REPLACEMENT = "\ufffd"
 _log = logging.getLogger("segops.access")
 
@@ -47,12 +50,22 @@ class Edge:
     An unexpected error is logged here and answered without its text.
     """
 
-    def __init__(self, app: ASGIApp, *, clock: Clock, ids: Ids, metrics: HttpMetrics, routes: RouteTable) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        clock: Clock,
+        ids: Ids,
+        metrics: HttpMetrics,
+        routes: RouteTable,
+        internal_port: InternalPort,
+    ) -> None:
         self._app = app
         self._clock = clock
         self._ids = ids
         self._metrics = metrics
         self._routes = routes
+        self._internal_port = internal_port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,14 +105,20 @@ class Edge:
         raw: bytes = scope.get("raw_path") or path.encode()
         if len(raw) + len(scope["query_string"]) > MAX_TARGET_BYTES:
             return 414, "uri-too-long", "The request's target is too long"
+        spelled: str | None = self._routes.spelled(path)
         if _AMBIGUOUS.search(raw) or (_REPLACEMENT in path and b"%ef%bf%bd" not in raw.lower()):
+            spelled = None
+        elif _ENCODED_SLASH.search(raw):
+            spelled = self._routes.with_opaque_segments(raw)
+        if spelled is None or self._internal_port.refuses(scope, spelled):
             return 404, "not-found", "Not found"
-        scope["path"] = self._routes.spelled(path)
+        scope["path"] = spelled
         return None
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)
-        self._metrics.observe(scope["method"], route, status, seconds)
+        if route not in PROBES:
+            self._metrics.observe(scope["method"], route, status, seconds)
         level = logging.INFO if status >= 500 or seconds >= SLOW_S else logging.DEBUG
         if _log.isEnabledFor(level):
             fields = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}

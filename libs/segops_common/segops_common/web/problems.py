@@ -61,6 +61,7 @@ _TITLES: Mapping[int, type[Problem]] = {
     401: errors.Unauthenticated,
     403: errors.Forbidden,
     404: errors.NotFound,
+    406: errors.NotAcceptable,
     408: errors.RequestTimeout,
     409: errors.Conflict,
     410: errors.Gone,

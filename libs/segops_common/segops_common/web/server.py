@@ -72,6 +72,8 @@ class Address:
     host: str
     port: int
     drain_s: float = 0.0
+    internal_port: int | None = None
+    """Where an API serves health, metrics and `/internal/`, and a process with loops everything; None: at `port`."""
 
 
 async def serve(app: FastAPI, address: Address, *, loops: Sequence[Loop] = ()) -> None:
@@ -83,14 +85,20 @@ async def serve(app: FastAPI, address: Address, *, loops: Sequence[Loop] = ()) -
     opened.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
-    server = Server(server_config(app, host=address.host, port=address.port))
+    is_api = not loops
+    port = address.port if is_api or address.internal_port is None else address.internal_port
+    server = Server(server_config(app, host=address.host, port=port))
+    sockets = None
+    if is_api and address.internal_port is not None:
+        app.state.internal_port.port = address.internal_port
+        sockets = [listening_socket(address.host, number) for number in (address.port, address.internal_port)]
     failures: list[BaseException] = []
     _listen_for_signals(stop, hurry)
     working = [spawn(_looped(loop, server, stop, failures), name=f"loop {number}") for number, loop in enumerate(loops)]
-    serving = spawn(_served(server, stop, failures), name="http")
+    serving = spawn(_served(server, sockets, stop, failures), name="http")
     await stop.wait()
     app.state.health.draining = True
-    if server.started and not loops:
+    if server.started and is_api:
         await _until(hurry, address.drain_s)
     await _finish(working, hurry)
     server.should_exit, server.force_exit = True, hurry.is_set()
@@ -118,6 +126,19 @@ def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
     )
 
 
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound. Raises SystemExit when the port is in use."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        _log.error("cannot listen on %s port %d: %s", host, port, error.strerror)
+        raise SystemExit(1) from error
+    return listener
+
+
 def _listen_for_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
     def on_signal() -> None:
         (hurry if stop.is_set() else stop).set()
@@ -126,10 +147,12 @@ def _listen_for_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(name, on_signal)
 
 
-async def _served(server: Server, stop: asyncio.Event, failures: list[BaseException]) -> None:
+async def _served(
+    server: Server, sockets: list[socket.socket] | None, stop: asyncio.Event, failures: list[BaseException]
+) -> None:
     try:
         # Not `serve`, which would take the signals for itself.
-        await server._serve()
+        await server._serve(sockets)
     except SystemExit as error:
         # Raised inside a task it would tear the event loop down before anything is closed.
         failures.append(error)

@@ -118,7 +118,7 @@ C = TypeVar("C", bound=Condition)
 class Kind(Generic[C]):
     """Everything that the language needs to know about one type of condition.
 
-    Event types, filters and referenced segments are not here: `walk` finds them in the models themselves.
+    Selectors of events, filters and referenced segments are not here: `walk` finds them in the models themselves.
     """
 
     name: str
@@ -131,6 +131,8 @@ class Kind(Generic[C]):
     """Whether the condition, without its negation, is true for a profile."""
     reads: Callable[[C], Sequence[PropertyRead]]
     """The properties that it reads from events outside of filters."""
+    other_events: Callable[[C], Sequence[str]]
+    """The event types, or patterns of them, that it looks at besides the types of its selectors."""
     change_points: Callable[[C], Sequence[int]]
     """The ages in milliseconds at which an event enters or leaves what the condition looks at."""
     evidence: Callable[[C, ProfileView], Evidence]
@@ -151,6 +153,11 @@ class Kind(Generic[C]):
 
 def no_reads(_: Condition) -> Sequence[PropertyRead]:
     """Return no properties, for types that read them in filters only."""
+    return ()
+
+
+def no_other_events(_: Condition) -> Sequence[str]:
+    """Return no event types, for types that look at the events that they select only."""
     return ()
 
 

@@ -13,6 +13,7 @@ from segops_language.conditions.base import (
     Kind,
     ProfileView,
     PropertyRead,
+    no_other_events,
 )
 from segops_language.conditions.shared import compared_evidence, constant_of_whole_number, values_at, window_ages
 from segops_language.filters import Where
@@ -111,6 +112,7 @@ KIND = Kind(
     schema=EventCount,
     holds=_holds,
     reads=_reads,
+    other_events=no_other_events,
     change_points=lambda condition: window_ages(condition.window),
     evidence=_evidence,
     constant=_constant,

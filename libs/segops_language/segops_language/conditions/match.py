@@ -15,6 +15,7 @@ from segops_language.conditions.base import (
     Occurrence,
     ProfileView,
     no_change_points,
+    no_other_events,
     no_reads,
     not_constant,
 )
@@ -84,6 +85,7 @@ KIND = Kind(
     schema=EventMatch,
     holds=_holds,
     reads=no_reads,
+    other_events=no_other_events,
     change_points=no_change_points,
     evidence=_evidence,
     constant=not_constant,

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from segops_language.conditions.base import Condition, EventSelector, Evidence, Kind, ProfileView, Whole, no_reads
+from segops_language.conditions.base import (
+    Condition,
+    EventSelector,
+    Evidence,
+    Kind,
+    ProfileView,
+    Whole,
+    no_other_events,
+    no_reads,
+)
 from segops_language.filters import Where
 from segops_language.model import Negate, without_default
 from segops_language.text.parts import quoted, where_text
@@ -112,6 +121,7 @@ KIND = Kind(
     schema=EventRegularity,
     holds=_holds,
     reads=no_reads,
+    other_events=no_other_events,
     change_points=_change_points,
     evidence=_evidence,
     constant=_constant,

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal, Self
 import xxhash
 from pydantic import Field, model_validator
 
-from segops_language.conditions.base import Condition, Evidence, Kind, ProfileView, no_change_points, no_reads
+from segops_language.conditions.base import (
+    Condition,
+    Evidence,
+    Kind,
+    ProfileView,
+    no_change_points,
+    no_other_events,
+    no_reads,
+)
 from segops_language.model import Negate, Optional, fault_at
 from segops_language.text.parts import quoted
 from segops_language.text.phrases import number_phrase
@@ -82,6 +90,7 @@ KIND = Kind(
     schema=Sample,
     holds=_holds,
     reads=no_reads,
+    other_events=no_other_events,
     change_points=no_change_points,
     evidence=_evidence,
     constant=_constant,

@@ -12,6 +12,7 @@ from segops_language.conditions.base import (
     Kind,
     ProfileView,
     no_change_points,
+    no_other_events,
     no_reads,
     not_constant,
 )
@@ -61,6 +62,7 @@ KIND = Kind(
     schema=SegmentMembership,
     holds=_holds,
     reads=no_reads,
+    other_events=no_other_events,
     change_points=no_change_points,
     evidence=_evidence,
     constant=not_constant,

@@ -15,6 +15,7 @@ from segops_language.conditions.base import (
     Kind,
     Occurrence,
     ProfileView,
+    no_other_events,
     no_reads,
     not_constant,
 )
@@ -109,6 +110,7 @@ KIND = Kind(
     schema=EventTime,
     holds=_holds,
     reads=no_reads,
+    other_events=no_other_events,
     change_points=_change_points,
     evidence=_evidence,
     constant=not_constant,

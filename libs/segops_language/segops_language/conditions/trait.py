@@ -12,7 +12,15 @@ from pydantic import Field, JsonValue
 from typing_extensions import TypeAliasType
 
 from segops_language.canonical import to_json
-from segops_language.conditions.base import Condition, Evidence, Kind, ProfileView, no_reads, not_constant
+from segops_language.conditions.base import (
+    Condition,
+    Evidence,
+    Kind,
+    ProfileView,
+    no_other_events,
+    no_reads,
+    not_constant,
+)
 from segops_language.events import IDENTIFY_EVENT, in_order
 from segops_language.filters import (
     AffixFilter,
@@ -186,6 +194,7 @@ KIND: Kind[Any] = Kind(
     schema=UserProperty,
     holds=_holds,
     reads=no_reads,
+    other_events=no_other_events,
     change_points=_change_points,
     evidence=_evidence,
     constant=not_constant,

@@ -27,7 +27,7 @@ def static_warnings(definition: Group, now: datetime) -> tuple[LanguageFault, ..
 
     Codes: always-true, always-false, duplicate-condition, contradictory-filters, future-window.
     """
-    return (*_warnings(definition, "definition"), *_part_warnings(definition, now))
+    return definition.sent_faults((*_warnings(definition, "definition"), *_part_warnings(definition, now)))
 
 
 def _part_warnings(definition: Group, now: datetime) -> Iterator[LanguageFault]:

@@ -68,7 +68,7 @@ def value_warnings(definition: Group, counts: Mapping[Property, ValueCounts]) ->
 
     Codes: unreadable-values, mixed-types, short-instants, unknown-value.
     """
-    return tuple(
+    return definition.sent_faults(
         fault
         for path, event_type, test in _uses(definition)
         if (of_property := counts.get((event_type, test.property))) is not None and of_property.present

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -65,6 +65,17 @@ def explain(profile: EvaluatedProfile, definition: Group) -> Explanation:
     """
     tree = _Explainer(profile).group(profile, definition, "definition")
     return Explanation(forecast=tree.forecast if profile.is_known_to(definition) else Forecast(False), tree=tree)
+
+
+def forecasts(profile: EvaluatedProfile, segment_ids: Iterable[int]) -> Mapping[int, Forecast]:
+    """Return the forecast of each segment's verdict on a profile, whose references and lists have these segments.
+
+    The segments share the limits of one explanation. Raises TooManyEvaluations.
+    """
+    explainer = _Explainer(profile)
+    for segment_id in segment_ids:
+        explainer.segment(profile, SegmentMembership(type="segment", segment_id=segment_id), "")
+    return explainer.segments
 
 
 @dataclass(slots=True)

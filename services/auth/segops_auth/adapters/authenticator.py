@@ -6,10 +6,9 @@ from typing import Protocol
 
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
-from segops_common.security.credentials import split_authorization
-from segops_common.security.introspect import invalid_credential
+from segops_common.security.claims import AccessToken
+from segops_common.security.credentials import invalid_credential, split_authorization
 from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
-from segops_common.security.tokens import AccessToken
 
 
 class AccessTokenVerifier(Protocol):
@@ -32,20 +31,27 @@ class LocalAuthenticator:
         scheme, credential = split_authorization(authorization)
         if scheme == "bearer":
             return await self._user(self._verifier.verify(credential))
-        secret = await self._api_keys.introspect(credential)
-        if secret is None:
+        introspected = await self._api_keys.introspect(credential)
+        if introspected is None:
             raise invalid_credential(scheme)
-        key = secret.key
+        key = introspected.key
         return KeyPrincipal(
             key_id=key.id,
             tenant_id=key.tenant_id,
             scopes=key.scopes,
             kind=key.kind,
             allowed_origins=frozenset(key.allowed_origins),
+            requires_signed_user_id=key.requires_signed_user_id,
+            tenant_slug=introspected.tenant_slug,
         )
 
     async def _user(self, token: AccessToken) -> UserPrincipal:
         tenants = await self._accounts.joined_tenants(token.user_id, token.session_id)
         if tenants is None:
             raise invalid_credential("bearer")
-        return UserPrincipal(user_id=token.user_id, roles={joined.tenant.id: joined.role for joined in tenants})
+        return UserPrincipal(
+            user_id=token.user_id,
+            roles={joined.tenant.id: joined.role for joined in tenants},
+            known_slugs={joined.tenant.id: joined.tenant.slug for joined in tenants},
+            session_id=token.session_id,
+        )

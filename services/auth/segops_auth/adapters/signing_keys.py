@@ -21,8 +21,9 @@ from segops_auth.ports.store import Store, WriteUnit
 from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
 from segops_common.core.problems import Conflict, Unavailable
+from segops_common.security.claims import AccessToken, SessionToken
 from segops_common.security.sealing import Sealer
-from segops_common.security.tokens import AccessToken, Jwk, TokenSigner, TokenVerifier, new_private_key
+from segops_common.security.tokens import Jwk, TokenSigner, TokenVerifier, new_private_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,11 @@ class SigningKeys:
 
     def sign(self, user_id: int, session_id: int) -> str:
         """Return a new token for the user's session. Raises Unavailable until the keys are loaded."""
-        key = signs_at(self._loaded.keys, self._clock.now())
-        if key is None:
-            raise _not_loaded()
-        return self._loaded.signers[key.kid].sign(user_id, session_id)
+        return self._signer_now().sign(user_id, session_id)
+
+    def sign_session(self, session: SessionToken) -> str:
+        """Return a session token with these claims. Raises Unavailable until the keys are loaded."""
+        return self._signer_now().sign_session(session)
 
     def verify(self, token: str) -> AccessToken:
         """Return what the token says. Raises Unauthenticated, or Unavailable until the keys are loaded."""
@@ -157,6 +159,12 @@ class SigningKeys:
             raise ValueError(
                 "the stored signing keys cannot be opened: SEGOPS_API_KEY_PEPPER must be the one they were stored with"
             ) from error
+
+    def _signer_now(self) -> TokenSigner:
+        key = signs_at(self._loaded.keys, self._clock.now())
+        if key is None:
+            raise _not_loaded()
+        return self._loaded.signers[key.kid]
 
     def _signer(self, pem: str) -> TokenSigner:
         return TokenSigner(private_key_pem=pem, clock=self._clock, ids=self._ids, lifetime_s=self.lifetime_s)

@@ -7,18 +7,21 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Request, Response
 
+from segops_auth.api.refresh_cookie import RefreshCookie
 from segops_auth.api.schemas.fields import MAX_ID
 from segops_auth.api.state import State
+from segops_auth.domain.user_agent import short_user_agent
+from segops_auth.domain.values import Place
 from segops_auth.service import Auth
-from segops_auth.service.attempts import DEVICE_LIFETIME
+from segops_auth.service.attempts import DEVICE_LIFETIME, Client
 from segops_common.contracts.http import AUTH_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.security.principal import UserPrincipal
 from segops_common.security.tokens import Jwk
 from segops_common.web.dependencies import require, signed_in
-from segops_common.web.request.client_address import came_by_https, rate_limited_address
+from segops_common.web.request.client_address import came_by_https, client_address, rate_limited_address
 
 DEVICE_COOKIE: Final = "segops_device"
 MAX_ACCOUNTS_OF_DEVICE: Final = 8
@@ -36,12 +39,25 @@ async def _auth(request: Request) -> Auth:
     return state_of(request).auth
 
 
+async def _running(request: Request) -> State:
+    return state_of(request)
+
+
 async def _public_keys(request: Request) -> Sequence[Jwk]:
     return state_of(request).public_keys()
 
 
 async def _address(request: Request) -> str | None:
     return rate_limited_address(request)
+
+
+async def _client(request: Request) -> Client:
+    address = client_address(request)
+    place = Place(
+        user_agent=short_user_agent(request.headers.get("user-agent", "")),
+        address=None if address is None else str(address),
+    )
+    return Client(address=rate_limited_address(request), place=place)
 
 
 class DeviceCookie:
@@ -88,18 +104,25 @@ async def _device(request: Request, response: Response) -> DeviceCookie:
     return DeviceCookie(request, response)
 
 
+async def _refresh_cookie(request: Request, response: Response) -> RefreshCookie:
+    return RefreshCookie(request, response)
+
+
 def _user_with(scope: Scope) -> Any:
     return require(scope, keys=False)
 
 
 UseCases = Annotated[Auth, Depends(_auth)]
+Running = Annotated[State, Depends(_running)]
 PublicKeys = Annotated[Sequence[Jwk], Depends(_public_keys)]
+AnyClient = Annotated[Client, Depends(_client)]
+"""Where the request comes from. The device cookie is not in it, because its value depends on the account."""
 Device = Annotated[DeviceCookie, Depends(_device)]
+Cookie = Annotated[RefreshCookie, Depends(_refresh_cookie)]
 ClientAddress = Annotated[str | None, Depends(_address)]
 """The network address to rate-limit, or None for no limit."""
 # Any integer is accepted, so that an id that cannot exist gets the same 404 as the id of another tenant.
 Id = Annotated[int, Path(ge=-MAX_ID - 1, le=MAX_ID)]
-TenantQuery = Annotated[int, Query(ge=1, le=MAX_ID, description="The id of the tenant.")]
 
 # Callers. The use cases check the role again, in the tenant in question.
 AnyUser = Annotated[UserPrincipal, signed_in()]

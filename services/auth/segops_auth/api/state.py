@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from segops_auth.domain.registration import Registration
 from segops_auth.service import Auth
 from segops_common.security.tokens import Jwk
 
@@ -14,5 +15,6 @@ class State:
     """The use cases, and what only routes need."""
 
     auth: Auth
+    registration: Registration
     public_keys: Callable[[], Sequence[Jwk]]
-    service_token: str = field(repr=False)
+    service_tokens: Sequence[str] = field(repr=False)

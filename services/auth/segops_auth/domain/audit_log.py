@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from segops_auth.domain.values import AuditEntry
 
@@ -22,6 +23,7 @@ class Action(StrEnum):
     MEMBER_ROLE_CHANGED = "member.role_changed"
     MEMBER_REMOVED = "member.removed"
     INVITE_CREATED = "invite.created"
+    INVITE_RESENT = "invite.resent"
     INVITE_REVOKED = "invite.revoked"
     INVITE_ACCEPTED = "invite.accepted"
     API_KEY_CREATED = "api_key.created"
@@ -29,8 +31,39 @@ class Action(StrEnum):
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
     REFRESH_TOKEN_REUSED = "refresh_token.reused"
+    SESSION_ENDED = "account.session_ended"
+    OTHER_SESSIONS_ENDED = "account.other_sessions_ended"
     SESSIONS_ENDED = "account.sessions_ended"
+    EMAIL_VERIFIED = "account.email_verified"
+    PASSWORD_RESET = "account.password_reset"
     PASSWORD_CHANGED = "account.password_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries to read. None leaves a field out.
+
+    `target` is a whole target such as `user:7`, or its kind, such as `user`, for all of them. `since` is included, `until` not.
+    """
+
+    actor_id: int | None = None
+    action: Action | None = None
+    target: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def selects(self, entry: AuditEntry) -> bool:
+        """Return whether the entry is one of those to read."""
+        return (
+            self.actor_id in (None, entry.actor_id)
+            and self.action in (None, entry.action)
+            and self.target in (None, entry.target, entry.target.partition(":")[0])
+            and (self.since is None or self.since <= entry.at)
+            and (self.until is None or entry.at < self.until)
+        )
+
+
+EVERY_ENTRY: Final = AuditFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

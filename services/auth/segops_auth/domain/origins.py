@@ -23,10 +23,21 @@ _FORM: Final = "must be scheme, host and port only, as in `https://www.example.c
 
 
 def canonical_origin(text: str) -> str:
-    """Return the origin as browsers send it.
+    """Return the origin as browsers send it, or the pattern `https://*.example.com`, where `*` is one label.
 
     Raises ValueError if it is malformed, or has the scheme http and is not on localhost.
     """
+    scheme, separator, host = text.partition("://*.")
+    if not separator:
+        return _canonical(text)
+    suffix = _canonical(f"{scheme}://{host}")
+    if _has_one_label(suffix):
+        raise ValueError("must have at least two labels after `*.`, as in `https://*.example.com`")
+    # An address has no subdomains: as a host it is refused here.
+    return _canonical(f"{scheme}://a.{host}").replace("://a.", "://*.", 1)
+
+
+def _canonical(text: str) -> str:
     if not text.isascii():
         raise ValueError("must be ASCII: write an international domain name in its `xn--` form")
     match = _SHAPE.fullmatch(text.lower())
@@ -75,6 +86,11 @@ def _canonical_host(host: str) -> str:
     if len(host) > MAX_HOST_CHARS or _NAME.fullmatch(host) is None:
         raise ValueError(_FORM)
     return host
+
+
+def _has_one_label(origin: str) -> bool:
+    host = origin.partition("://")[2].partition(":")[0]
+    return "." not in host and host != "localhost"
 
 
 def _is_this_machine(host: str) -> bool:

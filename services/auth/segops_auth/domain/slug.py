@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 MIN_CHARS = 2
 MAX_CHARS = 63
@@ -18,6 +20,7 @@ staging static status support system team tenant tenants terms test undefined us
 webmaster www
 """
 RESERVED = frozenset(_RESERVED.split())
+_FIRST_NUMBER, _LAST_NUMBER = 2, 20
 
 
 def valid_slug(text: str) -> str:
@@ -29,3 +32,24 @@ def valid_slug(text: str) -> str:
     if text in RESERVED:
         raise ValueError("must not be a reserved name")
     return text
+
+
+def slug_fault(text: str) -> str | None:
+    """Return what is wrong with the form of the slug, or None."""
+    try:
+        valid_slug(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def slug_suggestions(text: str) -> Iterator[str]:
+    """Yield valid slugs that resemble the text, the closest first. For `Acme Inc.`: `acme-inc`, `acme-inc-2` to `-20`."""
+    stem = "-".join(re.findall(r"[a-z0-9]+", text.lower()))
+    if not stem:
+        return
+    numbers = (f"-{number}" for number in range(_FIRST_NUMBER, _LAST_NUMBER + 1))
+    for suffix in chain([""], numbers):
+        slug = stem[: MAX_CHARS - len(suffix)].rstrip("-") + suffix
+        if slug_fault(slug) is None:
+            yield slug

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from segops_common.security.permissions import KeyKind, Role, Scope
 
@@ -17,6 +18,8 @@ class Account:
     email: str
     password_hash: str
     created_at: datetime
+    email_verified_at: datetime | None = None
+    """When the owner proved that they read mails to the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,8 @@ class Tenant:
     is_test: bool
     """Whether the tenant holds test data only. Never changes; the prefix of its keys shows it."""
     created_at: datetime
+    test_tenant_id: int | None = None
+    """The test tenant that gets the test events of this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,13 @@ class ApiKey:
     last_used_at: datetime | None
     previous_secret_until: datetime | None
     """When the secret from before the last rotation stops working."""
+    signed_user_ids_since: datetime | None
+    """Since when sessions require a signed user id, without a break. None if they do not."""
+
+    @property
+    def requires_signed_user_id(self) -> bool:
+        """Return whether a session with a user id needs a signature, and the key itself may not send events."""
+        return self.signed_user_ids_since is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +103,8 @@ class KeySecret:
     key: ApiKey
     works_until: datetime | None
     """The end of a previous secret. None for the current one."""
+    hashes: tuple[str, ...]
+    """Of all secrets of the key that work now, the current one first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +120,32 @@ class NewApiKey:
     last_four: str
     created_by: int
     created_at: datetime
+    signed_user_ids_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a session is used, to show to its owner."""
+
+    user_agent: str = ""
+    """Browser and system, such as `Firefox 128 on Linux`. Empty if it is not known."""
+    address: str | None = None
+    """The network address, or None if it is not known."""
+
+
+NOWHERE: Final = Place()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session that has not ended."""
+
+    id: int
+    user_id: int
+    created_at: datetime
+    last_used_at: datetime
+    """When it began or its tokens were last refreshed."""
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

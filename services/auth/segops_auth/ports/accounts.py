@@ -31,6 +31,10 @@ class AccountWrites(Protocol):
         """Add an account. Raises EmailTaken."""
         ...
 
+    async def verify_email(self, user_id: int, at: datetime) -> bool:
+        """Store that the account's owner reads its mails. Return False if that is known already."""
+        ...
+
     async def replace_password(self, account: Account, password_hash: str) -> bool:
         """Store another hash, unless the stored hash is no longer the one in `account`: then return False."""
         ...

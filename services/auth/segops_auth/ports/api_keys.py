@@ -12,8 +12,12 @@ from segops_auth.domain.values import ApiKey, KeySecret, NewApiKey
 class ApiKeyReads(Protocol):
     """Looks up keys. A revoked key is never returned."""
 
-    async def api_keys(self, tenant_id: int, after: int, limit: int) -> Sequence[ApiKey]:
-        """Return at most `limit` keys with an id greater than `after`, ascending."""
+    async def api_keys(self, tenant_id: int, after: int, limit: int, *, offset: int = 0) -> Sequence[ApiKey]:
+        """Return at most `limit` keys with an id greater than `after`, ascending. `offset` skips so many of them."""
+        ...
+
+    async def api_key_count(self, tenant_id: int) -> int:
+        """Return the number of the tenant's keys."""
         ...
 
     async def api_key(self, tenant_id: int, key_id: int) -> ApiKey | None:
@@ -24,8 +28,16 @@ class ApiKeyReads(Protocol):
         """Return the id of the tenant that the key belongs to."""
         ...
 
+    async def api_key_hash(self, tenant_id: int, key_id: int) -> str | None:
+        """Return the hash of the key's current secret."""
+        ...
+
     async def api_key_by_hash(self, key_hash: str, now: datetime) -> KeySecret | None:
         """Return the key whose current secret has this hash, or whose previous secret has it and still works at `now`."""
+        ...
+
+    async def api_key_owner(self, key_hash: str) -> tuple[int, int] | None:
+        """Return the tenant and the id of the key that has or had this hash, also if it is revoked or expired."""
         ...
 
 
@@ -38,6 +50,10 @@ class ApiKeyWrites(Protocol):
 
     async def set_api_key_origins(self, tenant_id: int, key_id: int, origins: Sequence[str]) -> ApiKey | None:
         """Replace the allowed origins."""
+        ...
+
+    async def set_signed_user_ids(self, tenant_id: int, key_id: int, since: datetime | None) -> ApiKey | None:
+        """Set since when sessions require a signed user id; None if they do not."""
         ...
 
     async def revoke_api_key(self, tenant_id: int, key_id: int, at: datetime) -> ApiKey | None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from segops_auth.domain.audit_log import AuditEvent, ChainHead
+from segops_auth.domain.audit_log import EVERY_ENTRY, AuditEvent, AuditFilter, ChainHead
 from segops_auth.domain.values import AuditEntry
 
 
 class AuditLogReads(Protocol):
     """Reads audit logs."""
 
-    async def audit_log(self, tenant_id: int, before: int, limit: int) -> Sequence[AuditEntry]:
-        """Return at most `limit` entries with a number below `before`, newest first."""
+    async def audit_log(
+        self, tenant_id: int, before: int, limit: int, *, offset: int = 0, only: AuditFilter = EVERY_ENTRY
+    ) -> Sequence[AuditEntry]:
+        """Return at most `limit` entries with a number below `before`, newest first. `offset` skips so many of them."""
+        ...
+
+    async def audit_count(self, tenant_id: int, only: AuditFilter) -> int:
+        """Return the number of entries that the filter selects."""
         ...
 
 

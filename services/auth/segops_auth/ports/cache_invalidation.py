@@ -18,3 +18,7 @@ class CacheInvalidation(Protocol):
     async def user_changed(self, user_id: int) -> None:
         """Publish that a user's roles have changed."""
         ...
+
+    async def tenant_changed(self, tenant_id: int) -> None:
+        """Publish that a tenant's slug has changed, which concerns its members and keys."""
+        ...

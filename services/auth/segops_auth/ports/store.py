@@ -9,6 +9,8 @@ from segops_auth.ports.accounts import AccountReads, AccountWrites
 from segops_auth.ports.api_keys import ApiKeyReads, ApiKeyWrites
 from segops_auth.ports.audit_log import AuditLogReads, AuditLogReviews, AuditLogWrites
 from segops_auth.ports.invites import InviteReads, InviteWrites
+from segops_auth.ports.mail.links import LinkReads, LinkWrites
+from segops_auth.ports.mail.queue import MailQueueWrites
 from segops_auth.ports.refresh_tokens import RefreshTokenWrites, SessionReads
 from segops_auth.ports.signing_keys import SigningKeyReads, SigningKeyWrites
 from segops_auth.ports.tenants import TenantReads, TenantWrites
@@ -21,6 +23,7 @@ class ReadUnit(
     ApiKeyReads,
     SessionReads,
     SigningKeyReads,
+    LinkReads,
     AuditLogReads,
     AuditLogReviews,
     Protocol,
@@ -36,6 +39,8 @@ class WriteUnit(
     ApiKeyWrites,
     RefreshTokenWrites,
     SigningKeyWrites,
+    MailQueueWrites,
+    LinkWrites,
     AuditLogWrites,
     Protocol,
 ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Protocol
 
@@ -25,6 +25,10 @@ class TenantReads(Protocol):
         """Return the tenant with this id."""
         ...
 
+    async def taken_slugs(self, slugs: Sequence[str]) -> Set[str]:
+        """Return the slugs that a tenant has."""
+        ...
+
     async def joined_tenants(self, user_id: int) -> Sequence[JoinedTenant]:
         """Return the tenants that the user is a member of, by ascending tenant id."""
         ...
@@ -37,8 +41,15 @@ class TenantReads(Protocol):
         """Return one member."""
         ...
 
-    async def members(self, tenant_id: int, after: int, limit: int) -> Sequence[Member]:
-        """Return at most `limit` members with a user id greater than `after`, by ascending user id."""
+    async def members(self, tenant_id: int, after: int, limit: int, *, offset: int = 0) -> Sequence[Member]:
+        """Return at most `limit` members with a user id greater than `after`, by ascending user id.
+
+        `offset` skips so many of them.
+        """
+        ...
+
+    async def member_count(self, tenant_id: int) -> int:
+        """Return the number of members of the tenant."""
         ...
 
     async def owner_count(self, tenant_id: int) -> int:
@@ -58,6 +69,10 @@ class TenantWrites(Protocol):
 
     async def add_tenant(self, slug: str, name: str, at: datetime, *, is_test: bool = False) -> Tenant:
         """Add a tenant without members and lock it. Raises SlugTaken."""
+        ...
+
+    async def set_test_tenant(self, tenant_id: int, test_tenant_id: int) -> None:
+        """Store the test tenant of a tenant."""
         ...
 
     async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segops_auth.domain.registration import Registration
 from segops_auth.ports.access_tokens import AccessTokens
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.known_addresses import KnownAddresses
@@ -12,8 +13,11 @@ from segops_auth.ports.store import Store
 from segops_auth.service.accounts import Accounts
 from segops_auth.service.api_keys import ApiKeys
 from segops_auth.service.attempts import Attempts, LoginLimits
+from segops_auth.service.client_sessions import ClientSessions
 from segops_auth.service.invites import Invites
 from segops_auth.service.last_use import LastUseBuffer
+from segops_auth.service.mail.queue import MailQueue
+from segops_auth.service.mail.recovery import Recovery
 from segops_auth.service.secrets import Secrets
 from segops_auth.service.sessions import Sessions
 from segops_auth.service.tenants import Tenants
@@ -38,11 +42,16 @@ class Collaborators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLimits:
-    """How often a password may be tried, and how many accounts and invites one address may try."""
+    """How often a password may be tried, and how many accounts, invites and client sessions one address may try."""
 
     login: LoginLimits
     sign_up_per_address: Limit
     invite_per_address: Limit
+    client_session_per_address: Limit
+    slug_check_per_address: Limit
+    recovery_per_address: Limit
+    recovery_per_email: Limit
+    invite_mails_per_tenant: Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +64,20 @@ class Auth:
     tenants: Tenants
     invites: Invites
     api_keys: ApiKeys
+    client_sessions: ClientSessions
+    recovery: Recovery
+    mails: MailQueue
 
 
-def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
+def make_auth(
+    on: Collaborators,
+    limits: AttemptLimits,
+    *,
+    registration: Registration = Registration.OPEN,
+    sends_mail: bool = False,
+) -> Auth:
     """Return the use cases."""
+    mails = MailQueue(is_configured=sends_mail, clock=on.clock)
     attempts = Attempts(
         throttle=on.throttle,
         limits=limits.login,
@@ -80,8 +99,10 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         passwords=on.passwords,
         throttle=on.throttle,
         limit_per_address=limits.sign_up_per_address,
+        registration=registration,
         attempts=attempts,
         sessions=sessions,
+        mails=mails,
         cache_invalidation=on.cache_invalidation,
         clock=on.clock,
     )
@@ -90,8 +111,11 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         passwords=on.passwords,
         throttle=on.throttle,
         limit_per_address=limits.invite_per_address,
+        mails_per_tenant=limits.invite_mails_per_tenant,
+        registration=registration,
         attempts=attempts,
         sessions=sessions,
+        mails=mails,
         secrets=on.secrets,
         cache_invalidation=on.cache_invalidation,
         clock=on.clock,
@@ -103,7 +127,40 @@ def make_auth(on: Collaborators, limits: AttemptLimits) -> Auth:
         last_use=on.last_use,
         clock=on.clock,
     )
-    tenants = Tenants(store=on.store, cache_invalidation=on.cache_invalidation, clock=on.clock)
+    client_sessions = ClientSessions(
+        api_keys=api_keys,
+        access_tokens=on.access_tokens,
+        secrets=on.secrets,
+        throttle=on.throttle,
+        limit_per_address=limits.client_session_per_address,
+        clock=on.clock,
+    )
+    recovery = Recovery(
+        store=on.store,
+        passwords=on.passwords,
+        throttle=on.throttle,
+        limit_per_address=limits.recovery_per_address,
+        limit_per_email=limits.recovery_per_email,
+        queue=mails,
+        secrets=on.secrets,
+        cache_invalidation=on.cache_invalidation,
+        clock=on.clock,
+    )
+    tenants = Tenants(
+        store=on.store,
+        throttle=on.throttle,
+        slug_checks_per_address=limits.slug_check_per_address,
+        cache_invalidation=on.cache_invalidation,
+        clock=on.clock,
+    )
     return Auth(
-        accounts=accounts, sessions=sessions, attempts=attempts, tenants=tenants, invites=invites, api_keys=api_keys
+        accounts=accounts,
+        sessions=sessions,
+        attempts=attempts,
+        tenants=tenants,
+        invites=invites,
+        api_keys=api_keys,
+        client_sessions=client_sessions,
+        recovery=recovery,
+        mails=mails,
     )

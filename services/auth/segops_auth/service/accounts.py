@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segops_auth.domain.audit_log import Action, AuditEvent
+from segops_auth.domain.mail import LinkPurpose
 from segops_auth.domain.password import new_password
-from segops_auth.domain.values import Account, JoinedTenant, Tenant
+from segops_auth.domain.registration import Registration
+from segops_auth.domain.values import NOWHERE, Account, JoinedTenant, Place, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
@@ -15,9 +17,10 @@ from segops_auth.ports.store import Store
 from segops_auth.ports.tenants import SlugTaken
 from segops_auth.service.attempts import Attempts, Client
 from segops_auth.service.authorization import record_in_every_tenant
+from segops_auth.service.mail.queue import MailQueue
 from segops_auth.service.sessions import Sessions, SessionTokens
 from segops_common.core.clock import Clock
-from segops_common.core.problems import Conflict, Fault, Unauthenticated, ValidationFailed
+from segops_common.core.problems import Conflict, Fault, Forbidden, Unauthenticated, ValidationFailed
 from segops_common.core.rate_limit import Limit, Throttle
 from segops_common.security.permissions import Role
 
@@ -41,8 +44,10 @@ class Accounts:
         passwords: Passwords,
         throttle: Throttle,
         limit_per_address: Limit,
+        registration: Registration,
         attempts: Attempts,
         sessions: Sessions,
+        mails: MailQueue,
         cache_invalidation: CacheInvalidation,
         clock: Clock,
     ) -> None:
@@ -50,8 +55,10 @@ class Accounts:
         self._passwords = passwords
         self._throttle = throttle
         self._limit_per_address = limit_per_address
+        self._registration = registration
         self._attempts = attempts
         self._sessions = sessions
+        self._mails = mails
         self._cache_invalidation = cache_invalidation
         self._clock = clock
 
@@ -60,8 +67,11 @@ class Accounts:
     ) -> NewAccount:
         """Create an account, a tenant that it owns, and a session.
 
-        Raises ValidationFailed for a weak password, Conflict (email-taken or slug-taken) and RateLimited.
+        Raises ValidationFailed for a weak password, Conflict (email-taken or slug-taken), RateLimited, and Forbidden
+        (signup-closed) unless everyone may create an account.
         """
+        if self._registration is not Registration.OPEN:
+            raise signup_closed(self._registration)
         if client.address is not None:
             await self._throttle.consume(self._limit_per_address, client.address)
         password_hash = await self._passwords.hash(validate_new_password(password, email))
@@ -72,7 +82,8 @@ class Accounts:
                 tenant = await unit.add_tenant(tenant_slug, tenant_name, now)
                 await unit.add_member(tenant.id, account.id, Role.OWNER, now)
                 await unit.record(tenant.id, tenant_created_event(account.id, tenant))
-                tokens = await self._sessions.begin(unit, account.id)
+                await self._mails.order_email_verification(unit, email)
+                tokens = await self._sessions.begin(unit, account.id, client.place)
         except EmailTaken as error:
             raise email_taken() from error
         except SlugTaken as error:
@@ -98,26 +109,28 @@ class Accounts:
                 return None
             return await unit.joined_tenants(user_id) if await unit.account(user_id) is not None else None
 
-    async def change_password(self, user_id: int, *, current: str, new: str) -> SessionTokens:
+    async def change_password(self, user_id: int, *, current: str, new: str, place: Place = NOWHERE) -> SessionTokens:
         """Replace the password, end every session with its access tokens, and return the tokens of a new one.
 
-        Raises Unauthenticated (invalid-credentials) if `current` is wrong, ValidationFailed if `new` is weak, Conflict
-        (password-changed) if another request was first, and RateLimited.
+        Raises ValidationFailed if `current` is wrong or `new` is weak, Conflict (password-changed) if another request was
+        first, and RateLimited.
         """
         described, _ = await self.describe(user_id)
-        account = await self._sessions.check_password(described.email, current, Client(signed_in=True))
+        try:
+            account = await self._sessions.check_password(described.email, current, Client(signed_in=True))
+        except Unauthenticated as error:
+            # The access token is valid: a client that gets 401 would refresh it and send the wrong password again.
+            raise _wrong_current_password() from error
         password_hash = await self._passwords.hash(validate_new_password(new, account.email, path="new_password"))
         now = self._clock.now()
         event = AuditEvent(at=now, actor_id=user_id, action=Action.PASSWORD_CHANGED, target=f"user:{user_id}")
         async with self._store.write() as unit:
             if not await unit.replace_password(account, password_hash):
-                raise Conflict(
-                    "Another request has just changed the password. Sign in with the new password.",
-                    slug="password-changed",
-                )
+                raise password_changed()
+            await unit.delete_links(user_id, LinkPurpose.PASSWORD_RESET)
             await unit.end_all_refresh_families(user_id, now)
             await record_in_every_tenant(unit, user_id, event)
-            tokens = await self._sessions.begin(unit, user_id)
+            tokens = await self._sessions.begin(unit, user_id, place)
         await self._cache_invalidation.user_changed(user_id)
         return tokens
 
@@ -132,6 +145,13 @@ def validate_new_password(text: str, email: str, *, path: str = "password") -> s
         ) from error
 
 
+def _wrong_current_password() -> ValidationFailed:
+    return ValidationFailed(
+        "The current password must be right: see `errors`.",
+        errors=[Fault("password", "wrong-password", "must be the current password of the account")],
+    )
+
+
 def tenant_created_event(actor_id: int, tenant: Tenant) -> AuditEvent:
     """Return the first event of every audit log."""
     return AuditEvent(
@@ -141,6 +161,22 @@ def tenant_created_event(actor_id: int, tenant: Tenant) -> AuditEvent:
         target=f"tenant:{tenant.id}",
         details={"slug": tenant.slug, "is_test": str(tenant.is_test).lower()},
     )
+
+
+def password_changed() -> Conflict:
+    """Return the refusal of the second of two changes of a password."""
+    return Conflict(
+        "Another request has just changed the password. Sign in with the new password.", slug="password-changed"
+    )
+
+
+def signup_closed(registration: Registration) -> Forbidden:
+    """Return the refusal of a new account by an installation that does not admit everyone."""
+    if registration is Registration.INVITED:
+        detail = "New accounts need an invite here. Ask an admin of a tenant for one, then accept it."
+    else:
+        detail = "No new accounts can be created here. Ask the operator, or sign in with an existing account."
+    return Forbidden(detail, slug="signup-closed")
 
 
 def email_taken() -> Conflict:

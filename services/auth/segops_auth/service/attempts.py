@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from segops_auth.domain.values import NOWHERE, Place
 from segops_auth.ports.known_addresses import KnownAddresses
 from segops_auth.service.secrets import Secrets
 from segops_common.core.clock import Clock
@@ -42,6 +43,8 @@ class Client:
     """The value of the device cookie for this account, as sent."""
     signed_in: bool = False
     """Whether an access token of the account came with the password."""
+    place: Place = NOWHERE
+    """What the account's owner will see of it."""
 
 
 class Attempts:

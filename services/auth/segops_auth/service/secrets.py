@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import datetime
+from datetime import UTC, datetime
 
 from segops_common.core.ids import Ids
 from segops_common.security import api_keys
@@ -33,6 +33,15 @@ class Secrets:
     def hash(self, secret: str) -> str:
         """Return the hash to store."""
         return api_keys.hash_key(self._pepper, secret)
+
+    def user_id_secret(self, key_hash: str, since: datetime) -> str:
+        """Return the secret, in hexadecimal, that signs user ids for a key that has required it since then.
+
+        It is derived, so nothing of it is stored. A rotated key has another one, and so has a key that requires
+        signatures again after a break.
+        """
+        purpose = f"user-id-signing:{key_hash}:{since.astimezone(UTC).isoformat()}"
+        return hmac.new(self._pepper.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
     def device_cookie(self, email: str, at: datetime) -> str:
         """Return `<device id>.<time of issue>.<signature>`. It works for this account only."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from segops_auth.domain.audit_log import Action, AuditEvent
 from segops_auth.domain.password import normal_password
-from segops_auth.domain.values import Account, RefreshToken
+from segops_auth.domain.values import NOWHERE, Account, Place, RefreshToken, Session
 from segops_auth.ports.access_tokens import AccessTokens
 from segops_auth.ports.cache_invalidation import CacheInvalidation
 from segops_auth.ports.passwords import Passwords
@@ -17,7 +18,8 @@ from segops_auth.service.attempts import Attempts, Client
 from segops_auth.service.authorization import record_in_every_tenant
 from segops_auth.service.secrets import Secrets
 from segops_common.core.clock import Clock
-from segops_common.core.problems import Unauthenticated
+from segops_common.core.pagination import LARGEST_ID, Page, PageQuery, id_position, page_of
+from segops_common.core.problems import NotFound, Unauthenticated
 
 REFRESH_LIFETIME: Final = timedelta(days=30)
 GRACE: Final = timedelta(seconds=10)
@@ -61,7 +63,7 @@ class Sessions:
         """Begin a session. Raises as `check_password`."""
         account = await self.check_password(email, password, client)
         async with self._store.write() as unit:
-            return await self.begin(unit, account.id)
+            return await self.begin(unit, account.id, client.place)
 
     async def check_password(self, email: str, password: str, client: Client) -> Account:
         """Return the account that has this email address and password.
@@ -85,16 +87,16 @@ class Sessions:
             await self._rehash(account, normal)
         return account
 
-    async def begin(self, unit: WriteUnit, user_id: int) -> SessionTokens:
+    async def begin(self, unit: WriteUnit, user_id: int, place: Place) -> SessionTokens:
         """Begin a session within the given transaction."""
         refresh_token = self._secrets.new_token()
         now = self._clock.now()
         session_id = await unit.add_refresh_token(
-            user_id, self._secrets.hash(refresh_token), now, now + REFRESH_LIFETIME
+            user_id, self._secrets.hash(refresh_token), now, now + REFRESH_LIFETIME, place
         )
         return self._tokens(user_id, session_id, refresh_token)
 
-    async def refresh(self, refresh_token: str) -> SessionTokens:
+    async def refresh(self, refresh_token: str, place: Place = NOWHERE) -> SessionTokens:
         """Return the next tokens of the session.
 
         Raises Unauthenticated: invalid-refresh-token, or token-reuse-detected for a token that was used before the grace
@@ -110,7 +112,7 @@ class Sessions:
             if is_reused:
                 await self._end_stolen(unit, token)
             elif token.used_at is None:
-                await unit.use_refresh_token(token, self._secrets.hash(successor), now, now + REFRESH_LIFETIME)
+                await unit.use_refresh_token(token, self._secrets.hash(successor), now, now + REFRESH_LIFETIME, place)
         # Raised after the block: within it, the end of the session would be rolled back.
         if is_reused:
             await self._cache_invalidation.user_changed(token.user_id)
@@ -131,10 +133,34 @@ class Sessions:
 
     async def end_all(self, user_id: int) -> None:
         """End every session of the user, and all of their access tokens."""
-        now = self._clock.now()
-        event = AuditEvent(at=now, actor_id=user_id, action=Action.SESSIONS_ENDED, target=f"user:{user_id}")
+        event = self._event(Action.SESSIONS_ENDED, user_id, {})
         async with self._store.write() as unit:
-            await unit.end_all_refresh_families(user_id, now)
+            await unit.end_all_refresh_families(user_id, event.at)
+            await record_in_every_tenant(unit, user_id, event)
+        await self._cache_invalidation.user_changed(user_id)
+
+    async def list_open(self, user_id: int, query: PageQuery) -> Page[Session]:
+        """Return the user's sessions that have not ended or expired, newest first."""
+        before, now = id_position(query, start=LARGEST_ID), self._clock.now()
+        async with self._store.read() as unit:
+            count = await unit.session_count(user_id, now)
+            sessions = await unit.sessions(user_id, now, before, query.limit + 1, offset=query.offset)
+        return page_of(sessions, query, lambda session: session.id, count=count)
+
+    async def end_one(self, user_id: int, session_id: int) -> None:
+        """End one session of the user. Raises NotFound if they have no such session."""
+        event = self._event(Action.SESSION_ENDED, user_id, {"session": str(session_id)})
+        async with self._store.write() as unit:
+            if not await unit.end_session(user_id, session_id, event.at):
+                raise NotFound("You have no such session.")
+            await record_in_every_tenant(unit, user_id, event)
+        await self._cache_invalidation.user_changed(user_id)
+
+    async def end_others(self, user_id: int, session_id: int | None) -> None:
+        """End every session of the user but this one."""
+        event = self._event(Action.OTHER_SESSIONS_ENDED, user_id, {})
+        async with self._store.write() as unit:
+            await unit.end_other_sessions(user_id, session_id, event.at)
             await record_in_every_tenant(unit, user_id, event)
         await self._cache_invalidation.user_changed(user_id)
 
@@ -155,6 +181,11 @@ class Sessions:
         password_hash = await self._passwords.hash(password)
         async with self._store.write() as unit:
             await unit.replace_password(account, password_hash)
+
+    def _event(self, action: Action, user_id: int, details: Mapping[str, str]) -> AuditEvent:
+        return AuditEvent(
+            at=self._clock.now(), actor_id=user_id, action=action, target=f"user:{user_id}", details=details
+        )
 
     def _tokens(self, user_id: int, session_id: int, refresh_token: str) -> SessionTokens:
         return SessionTokens(

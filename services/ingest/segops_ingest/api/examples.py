@@ -13,6 +13,17 @@ _CALLS: dict[str, dict[str, Any]] = {
     "screen": {"user_id": "user-123", "name": "Checkout"},
     "group": {"user_id": "user-123", "group_id": "acme", "traits": {"seats": 40}},
     "alias": {"user_id": "user-123", "previous_id": "browser-7f3a"},
+    "track/batch": {
+        "events": [
+            _TRACK | {"occurred_at": "2026-05-20T12:00:00.250000+00:00"},
+            {
+                "user_id": "user-123",
+                "event_type": "context_identified",
+                "occurred_at": "2026-05-20T12:00:01.500000+00:00",
+                "payload": {"plan": "starter"},
+            },
+        ]
+    },
     "batch": {
         "batch": [
             {"type": "track", "message_id": _MESSAGE_ID, **_TRACK},
@@ -41,9 +52,12 @@ _ACCEPTED: dict[str, Any] = {
     "message_ids": [_MESSAGE_ID],
     "errors": [],
 }
-_PARTLY = _ACCEPTED | {
-    "errors": [{"index": 1, "code": "missing", "detail": "user_id: `user_id` or `anonymous_id` must be present"}]
-}
+
+
+def _partly(field: str) -> dict[str, Any]:
+    detail = "`user_id` or `anonymous_id` must be present"
+    return _ACCEPTED | {"errors": [{"index": 1, "path": f"{field}[1].user_id", "code": "missing", "detail": detail}]}
+
 
 CALL_EXAMPLES: dict[str, dict[str, Any]] = {
     name: {"usual": {"summary": "A typical call", "value": call}} for name, call in _CALLS.items()
@@ -51,8 +65,15 @@ CALL_EXAMPLES: dict[str, dict[str, Any]] = {
 TEXT_EXAMPLES: dict[str, str] = {
     name: json.dumps({"api_key": _PUBLISHABLE_KEY, **call}) for name, call in _CALLS.items()
 }
+_COUNTS: dict[str, dict[str, Any]] = {"track": {"queued": True}, "track/batch": {"queued": 1, "skipped": 0}}
+CALL_EXAMPLES["sandbox"] = {"usual": {"summary": "A test event", "value": {"tenant": 1, **_TRACK}}}
 RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
-    name: {"accepted": {"summary": "All accepted", "value": _ACCEPTED}} for name in _CALLS
+    name: {"accepted": {"summary": "All accepted", "value": _COUNTS.get(name, {}) | _ACCEPTED}} for name in _CALLS
 }
-for _name in ("batch", "import"):
-    RESPONSE_EXAMPLES[_name]["partly"] = {"summary": "One item refused", "value": _PARTLY}
+_PARTLY: dict[str, dict[str, Any]] = {
+    "batch": _partly("batch"),
+    "import": _partly("batch"),
+    "track/batch": {"queued": 1, "skipped": 1} | _partly("events"),
+}
+for _name, _answer in _PARTLY.items():
+    RESPONSE_EXAMPLES[_name]["partly"] = {"summary": "One item refused", "value": _answer}

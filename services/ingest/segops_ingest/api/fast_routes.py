@@ -3,7 +3,7 @@
 Resolving dependencies and validating a model for each event would take several times as long as the rest of a request.
 
 A page that the user leaves cannot wait for a preflight. It sends JSON as text/plain, for which browsers need no preflight,
-with the API key in the body instead of a header.
+with the API key or the session token in the body instead of a header.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,12 +29,17 @@ from segops_common.web.request.body import LARGE_BODY, BodyLimits, read_body, re
 from segops_common.web.request.charges import RateLimits
 from segops_common.web.request.query import check_query
 from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY, Handler, StrictRoute
+from segops_ingest.api.refusals import note_credential_in_body, report_refusal
+from segops_ingest.api.session_ids import force_ids
 from segops_ingest.domain.json_text import MalformedJson, TooDeep, parse
 
 TEXT: Final = "text/plain"
 EVENTS: Final = "events"
 """What rate limits count here: events, not requests."""
+LISTS: Final = ("batch", "events")
+"""The fields with the events of a request."""
 KEY_FIELD: Final = "api_key"
+SESSION_FIELD: Final = "session_token"
 TEXT_LIMITS: Final = BodyLimits(wire_bytes=64 << 10, inflated_bytes=64 << 10)
 """Such a body is parsed before its key is known. Browsers send no more while a page is being left."""
 
@@ -69,7 +74,14 @@ class FastRoute(StrictRoute):
         return self.serve
 
     async def serve(self, request: Request) -> Response:
-        """Return the endpoint's response. Raises Problem."""
+        """Return the endpoint's response. Raises Problem, after reporting it."""
+        try:
+            return await self._serve(request)
+        except Problem as problem:
+            report_refusal(request, problem)
+            raise
+
+    async def _serve(self, request: Request) -> Response:
         try:
             caller, call = await self.read(request)
         except Problem:
@@ -77,6 +89,8 @@ class FastRoute(StrictRoute):
                 await _charge(request, None)
             raise
         await _charge(request, call)
+        if caller.session is not None:
+            force_ids(call, caller.session, LISTS)
         response: Response = await self.endpoint(request, caller, call, idempotency_key(request))
         return response
 
@@ -123,31 +137,50 @@ async def _with_key_in_header(
 
 
 async def _with_key_in_body(request: Request, query_names: frozenset[str]) -> tuple[KeyPrincipal, Any]:
-    """Return the caller, and the call without the key, so that no later step can reveal it."""
+    """Return the caller, and the call without the credential, so that no later step can reveal it."""
     if "authorization" in request.headers:
         raise MalformedRequest(
             f"A request must have one credential: with {TEXT} the key in the body, otherwise an Authorization header and a JSON body."
         )
     check_query(request, query_names)
     call = _parsed(await read_body(request, TEXT_LIMITS))
-    key = call.pop(KEY_FIELD, None) if type(call) is dict else None
-    if key is None:
-        raise Unauthenticated(f"The body must contain a publishable key as `{KEY_FIELD}`.")
-    if type(key) is not str:
-        fault = Fault(KEY_FIELD, "wrong-type", "must be text")
-        raise ValidationFailed(f"`{KEY_FIELD}` must be text.", errors=[fault])
+    authorization = _authorization_in(call) if type(call) is dict else None
+    if authorization is None:
+        raise Unauthenticated(
+            f"The body must contain a publishable key as `{KEY_FIELD}`, or a session token as `{SESSION_FIELD}`."
+        )
+    note_credential_in_body(request, authorization)
     authenticator: Authenticator = request.app.state.authenticator
-    caller = _key(await authenticator.authenticate(f"ApiKey {key}"))
+    caller = _key(await authenticator.authenticate(authorization))
     request.state.principal = caller
     caller.require_publishable()
     return _admitted(caller, request), call
 
 
+def _authorization_in(call: dict[str, Any]) -> str | None:
+    """Remove the credential from the call and return it as a header would have it. Returns None without one."""
+    credentials = {name: call.pop(name) for name in (KEY_FIELD, SESSION_FIELD) if call.get(name) is not None}
+    if len(credentials) > 1:
+        raise MalformedRequest(f"A request must have one credential: either `{KEY_FIELD}` or `{SESSION_FIELD}`.")
+    for name, value in credentials.items():
+        if type(value) is not str:
+            fault = Fault(name, "wrong-type", "must be text")
+            raise ValidationFailed(f"`{name}` must be text.", errors=[fault])
+        return f"ApiKey {value}" if name == KEY_FIELD else f"Bearer {value}"
+    return None
+
+
 async def _charge(request: Request, call: Any) -> None:
     limits: RateLimits | None = request.app.state.rate_limits
     if limits is not None:
-        items = call.get("batch") if type(call) is dict else None
-        await limits.admit(request, EVENTS, len(items) if type(items) is list else 1)
+        await limits.admit(request, EVENTS, _cost(call))
+
+
+def _cost(call: Any) -> int:
+    """Return the number of events in the call."""
+    if type(call) is not dict:
+        return 1
+    return max([1, *(len(call[name]) for name in LISTS if type(call.get(name)) is list)])
 
 
 def _key(caller: Principal) -> KeyPrincipal:
@@ -162,6 +195,7 @@ def _admitted(caller: KeyPrincipal, request: Request) -> KeyPrincipal:
     if origin is not None:
         caller.require_page(origin)
     caller.require_scope(Scope.EVENTS_WRITE)
+    caller.require_sender()
     return caller
 
 

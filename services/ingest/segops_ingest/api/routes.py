@@ -1,12 +1,13 @@
 """Routes of ingestion: one per kind of event, and the batch."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
 from keyword import iskeyword
-from typing import Annotated, Any, get_args
+from types import MappingProxyType
+from typing import Annotated, Any, Final, get_args
 
 import orjson
-from fastapi import APIRouter, Body, Header, Request
+from fastapi import APIRouter, Body, Header, Request, Security
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -15,18 +16,30 @@ from segops_common.contracts.http import IDEMPOTENCY_KEY_HEADER, INGESTION_PREFI
 from segops_common.core.problems import Fault, PayloadTooLarge, Problem, ValidationFailed
 from segops_common.security.permissions import Scope
 from segops_common.security.principal import KeyPrincipal
-from segops_common.web.dependencies import require
+from segops_common.web.dependencies import require, session_auth
 from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import CALL_EXAMPLES, RESPONSE_EXAMPLES, TEXT_EXAMPLES
 from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute, SecretKeyRoute
-from segops_ingest.api.schemas import CALLS, Accepted
+from segops_ingest.api.refusals import report_skipped, use_cases_of
+from segops_ingest.api.schemas import CALLS, RESPONSES, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import Code, EventRefused, Hints
 from segops_ingest.service.accept_events import Ingest, Receipt
 
-BATCH_FIELDS = frozenset({"batch", "sent_at"})
-IMPORT_FIELDS = frozenset({"batch"})
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A body with many events: the field that lists them, all fields, and what a refusal calls the body."""
+
+    field: str
+    fields: frozenset[str]
+    owner: str
+
+
+BATCH = Many("batch", frozenset({"batch", "sent_at"}), "a batch")
+TRACKED = Many("events", frozenset({"events", "sent_at"}), "this request")
+IMPORT = Many("batch", frozenset({"batch"}), "an import")
 
 OWN_SLUGS = ("too-complex", "timestamp-out-of-range")
 """Codes that also have a problem type of their own, because callers should react to them differently."""
@@ -44,6 +57,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 Endpoint = Callable[..., Awaitable[Response]]
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 OPERATIONS: dict[EventKind, tuple[str, str]] = {
     "track": ("Track an event", "Record something that a user did."),
@@ -60,7 +74,8 @@ _STORED = (
 _AS_TEXT = {
     "type": "string",
     "contentMediaType": "application/json",
-    "description": "The same call as JSON text, with a publishable key in `api_key` instead of the Authorization header. "
+    "description": "The same call as JSON text, with a publishable key in `api_key`, or a session token in "
+    "`session_token`, instead of the Authorization header. "
     "Browsers send it without a preflight, even while the user leaves the page.",
 }
 
@@ -71,6 +86,16 @@ def router() -> APIRouter:
     for kind in get_args(EventKind):
         summary, description = OPERATIONS[kind]
         _add(routes, kind, _single(kind), summary, description + _STORED)
+    _add(
+        routes,
+        "track/batch",
+        _tracked,
+        "Track many events",
+        "A batch of track calls. Each is validated on its own: `skipped` counts the refused ones, and `errors` lists them by "
+        "index. If all are refused, the response is 422 `no-valid-event`. If no event has a `message_id`, each has a time and "
+        "there is no `Idempotency-Key`, message ids are made from the content, so the same request counts once, however "
+        "often it is sent. Exception: a single event whose time has whole seconds is an event of its own." + _STORED,
+    )
     _add(
         routes,
         "batch",
@@ -101,20 +126,22 @@ def _add(
     description: str,
     route: type[FastRoute] = FastRoute,
 ) -> None:
-    as_text = {TEXT: {"schema": _AS_TEXT, "example": TEXT_EXAMPLES[name]}} if route is FastRoute else {}
+    takes_sessions = route is FastRoute
+    as_text = {TEXT: {"schema": _AS_TEXT, "example": TEXT_EXAMPLES[name]}} if takes_sessions else {}
     routes.add_api_route(
         f"/{name}/",
         _documented(endpoint, CALLS[name], CALL_EXAMPLES[name]),
         methods=["POST"],
         # A keyword cannot name a function of a generated client.
-        operation_id=f"{name}_events" if iskeyword(name) else name,
+        operation_id=f"{name}Events" if iskeyword(name) else name.replace("/b", "B"),
         summary=summary,
         description=description,
         status_code=202,
         response_model=None,
+        dependencies=[Security(session_auth)] if takes_sessions else None,
         responses={
             202: {
-                "model": Accepted,
+                "model": RESPONSES.get(name, Accepted),
                 "description": "Accepted and stored.",
                 "content": {"application/json": {"examples": RESPONSE_EXAMPLES[name]}},
             },
@@ -144,60 +171,75 @@ def _single(kind: EventKind) -> Endpoint:
         try:
             receipt = await _service(request).accept_one(caller.tenant_id, kind, call, idempotency_key=idempotency_key)
         except EventRefused as refusal:
-            raise _problem(refusal) from refusal
-        return _accepted(receipt)
+            raise refused_event(refusal) from refusal
+        return _accepted(receipt, {"queued": True} if kind == "track" else {})
 
     return single
 
 
 async def _import(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
-    items = _items(call, IMPORT_FIELDS, "an import")
-    return _answered(await _service(request).accept_import(caller.tenant_id, items, idempotency_key=idempotency_key))
+    items = _items(call, IMPORT)
+    receipt = await _service(request).accept_import(caller.tenant_id, items, idempotency_key=idempotency_key)
+    return _accepted_many(request, receipt, IMPORT)
 
 
 async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
-    items = _items(call, BATCH_FIELDS, "a batch")
+    items = _items(call, BATCH)
     try:
         receipt = await _service(request).accept_batch(
             caller.tenant_id, items, idempotency_key=idempotency_key, sent_at=call.get("sent_at")
         )
     except EventRefused as refusal:
         raise _invalid(refusal) from refusal
-    return _answered(receipt)
+    return _accepted_many(request, receipt, BATCH)
 
 
-def _answered(receipt: Receipt) -> Response:
-    """Return the response to a batch. Raises ValidationFailed if no item is valid."""
+async def _tracked(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
+    calls = _items(call, TRACKED)
+    try:
+        receipt = await _service(request).accept_tracked(
+            caller.tenant_id, calls, idempotency_key=idempotency_key, sent_at=call.get("sent_at")
+        )
+    except EventRefused as refusal:
+        raise _invalid(refusal) from refusal
+    counts = {"queued": len(receipt.message_ids), "skipped": len(receipt.refused)}
+    return _accepted_many(request, receipt, TRACKED, counts)
+
+
+def _accepted_many(request: Request, receipt: Receipt, body: Many, counts: Mapping[str, Any] = NOTHING) -> Response:
+    """Return the response to a body with many events. Raises ValidationFailed if no item is valid."""
+    faults = [
+        Fault(_path(body, index, fault.path), fault.code, fault.detail)
+        for index, refusal in receipt.refused
+        for fault in _faults(refusal)
+    ]
     if not receipt.message_ids:
-        faults = [
-            Fault(f"batch[{index}].{fault.path}".rstrip("."), fault.code, fault.detail)
-            for index, refusal in receipt.refused
-            for fault in _faults(refusal)
-        ]
         # A problem lists at most twenty faults. Its type tells that every item has one.
         raise ValidationFailed(
             f"At least one of the {len(receipt.refused)} items must be valid: see `errors`.",
             slug="no-valid-event",
             errors=faults,
         )
-    return _accepted(receipt)
+    if faults:
+        report_skipped(request, faults)
+    return _accepted(receipt, counts, body)
 
 
 def _service(request: Request) -> Ingest:
-    service: Ingest = request.app.state.running
-    return service
+    return use_cases_of(request).ingest
 
 
-def _items(call: Any, fields: frozenset[str], owner: str) -> list[Any]:
-    """Return the items of a batch with these fields. Raises ValidationFailed or PayloadTooLarge."""
+def _items(call: Any, body: Many) -> list[Any]:
+    """Return the items of a body with many events. Raises ValidationFailed or PayloadTooLarge."""
     if type(call) is not dict:
         raise _invalid(EventRefused("", "wrong-type", "must be an object"))
-    if not call.keys() <= fields:
-        raise _invalid(Hints().unknown_fields((name for name in call if name not in fields), fields, owner))
-    items = call.get("batch")
+    if not call.keys() <= body.fields:
+        unknown = (name for name in call if name not in body.fields)
+        raise _invalid(Hints().unknown_fields(unknown, body.fields, body.owner))
+    items = call.get(body.field)
     if type(items) is not list or not items:
         code: Code = "missing" if items is None else "wrong-type"
-        raise _invalid(EventRefused("batch", code, "must be a list of at least one call"))
+        raise _invalid(EventRefused(body.field, code, "must be a list of at least one call"))
     if len(items) > MAX_BATCH_EVENTS:
         raise PayloadTooLarge(
             f"A batch must have at most {MAX_BATCH_EVENTS} items. Send the rest in another batch.",
@@ -210,7 +252,7 @@ def _invalid(refusal: EventRefused) -> ValidationFailed:
     return ValidationFailed("The batch must be valid: see `errors`.", errors=_faults(refusal))
 
 
-def _problem(refusal: EventRefused) -> Problem:
+def refused_event(refusal: EventRefused) -> Problem:
     faults = _faults(refusal)
     if refusal.code == "event-too-large":
         return PayloadTooLarge(f"The event {refusal.detail}.", slug=refusal.code, errors=faults)
@@ -222,8 +264,14 @@ def _faults(refusal: EventRefused) -> list[Fault]:
     return [Fault(fault.path, fault.code, fault.detail) for fault in (refusal, *refusal.more)]
 
 
-def _accepted(receipt: Receipt) -> Response:
-    body = {
+def _path(body: Many, index: int, path: str) -> str:
+    return f"{body.field}[{index}].{path}".rstrip(".")
+
+
+def _accepted(receipt: Receipt, more: Mapping[str, Any] = NOTHING, body: Many = BATCH) -> Response:
+    """Return the response with `more` fields. Of the kinds of bodies, only those with many events have `errors`."""
+    answer = {
+        **more,
         "status": "accepted",
         "accepted": len(receipt.message_ids),
         "duplicates": receipt.duplicates,
@@ -231,7 +279,13 @@ def _accepted(receipt: Receipt) -> Response:
         "warnings": [asdict(warning) for warning in receipt.warnings],
         "message_ids": receipt.message_ids,
         "errors": [
-            {"index": index, "code": refusal.code, "detail": str(refusal)} for index, refusal in receipt.refused
+            {
+                "index": index,
+                "path": _path(body, index, refusal.path),
+                "code": refusal.code,
+                "detail": refusal.whole_detail,
+            }
+            for index, refusal in receipt.refused
         ],
     }
-    return Response(orjson.dumps(body), 202, media_type="application/json")
+    return Response(orjson.dumps(answer), 202, media_type="application/json")

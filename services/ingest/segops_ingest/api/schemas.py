@@ -25,6 +25,7 @@ from segops_ingest.domain.limits import (
     UNSURE_SKEW,
 )
 from segops_ingest.ports.event_memory import COMPARED, REMEMBERED
+from segops_language.values.instants import parse_instant
 
 _NOT_BLANK = r"[^\s\x1c-\x1f\u180e\u200b-\u200d\u2060\ufeff]"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
@@ -40,12 +41,13 @@ _SENT_AT = (
     f"for {COMPARED.days * 24} hours, so a retry has the same time. Send `sent_at` in each attempt or in none: an event whose "
     "message id is a UUIDv7 is not looked up without it, so an attempt with it and one without may count twice."
 )
+_OCCURRED_AT = "Another name of `timestamp`. If both are present, they must be the same instant."
 _MESSAGE_ID = (
     "An event is identified by its user, type, message id and time. It counts once, however often it is sent, and the "
     "first accepted content stands. Default: derived from `Idempotency-Key` if there is one, else a new id."
 )
 _IMPORTED_TIMESTAMP = (
-    f"When it happened: RFC 3339 with a zone, stored with milliseconds, from {OLDEST_IMPORTED:%Y-%m-%d} on and at most "
+    f"Required, also as `occurred_at`. When it happened: RFC 3339 with a zone, stored with milliseconds, from {OLDEST_IMPORTED:%Y-%m-%d} on and at most "
     f"{LATEST.days * 24} hours in the future. It is never corrected."
 )
 _IMPORTED_MESSAGE_ID = (
@@ -85,6 +87,7 @@ class _Event(BaseModel):
     user_id: ProfileId = Field(default="", description="The user. `user_id` or `anonymous_id` is required.")
     anonymous_id: ProfileId = Field(default="", description="The user, until their id is known.")
     timestamp: Instant = Field(default="", description=_TIMESTAMP)
+    occurred_at: Instant = Field(default="", description=_OCCURRED_AT)
     message_id: MessageId = Field(default="", description=_MESSAGE_ID)
     context: dict[str, JsonValue] = Field(
         default={}, description=f"Context of the event, such as page, device and library. {_OBJECT}"
@@ -96,14 +99,26 @@ class _Event(BaseModel):
             raise ValueError("`user_id` or `anonymous_id` must be present")
         return self
 
+    @model_validator(mode="after")
+    def _has_one_time(self) -> Self:
+        if self.timestamp and self.occurred_at and parse_instant(self.timestamp) != parse_instant(self.occurred_at):
+            raise ValueError("must be the same instant as `timestamp`: send one of them")
+        return self
+
 
 class _Call(_Event):
     sent_at: Instant = Field(default="", description=_SENT_AT)
 
 
 class _Imported(_Event):
-    timestamp: Instant = Field(description=_IMPORTED_TIMESTAMP)
+    timestamp: Instant = Field(default="", description=_IMPORTED_TIMESTAMP)
     message_id: MessageId = Field(description=_IMPORTED_MESSAGE_ID)
+
+    @model_validator(mode="after")
+    def _has_a_time(self) -> Self:
+        if not self.timestamp and not self.occurred_at:
+            raise ValueError("`timestamp` or `occurred_at` must be present")
+        return self
 
 
 class _Track(BaseModel):
@@ -131,7 +146,7 @@ class _Alias(BaseModel):
 
 
 class TrackCall(_Track, _Call):
-    """Something that a user did."""
+    """Something that a user did. With event type `context_identified` it is an identify call, with traits in `payload`."""
 
 
 class IdentifyCall(_Identify, _Call):
@@ -250,6 +265,19 @@ class BatchCall(BaseModel):
     sent_at: Instant = Field(default="", description=f"{_SENT_AT} A call may have its own.")
 
 
+class TrackBatchCall(BaseModel):
+    """Independent track calls. Valid calls are accepted, also if others are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_drop_defaults)
+
+    events: list[TrackCall] = Field(
+        min_length=1,
+        max_length=MAX_BATCH_EVENTS,
+        description=f"Track calls. Each must be at most {MAX_EVENT_BYTES} bytes as compact JSON.",
+    )
+    sent_at: Instant = Field(default="", description=f"{_SENT_AT} A call may have its own.")
+
+
 class ImportCall(BaseModel):
     """Independent events of any kind and age. Valid events are accepted, also if others are refused."""
 
@@ -267,6 +295,7 @@ class ItemError(BaseModel):
     """The reason why an item of a batch was refused."""
 
     index: int = Field(ge=0, description="Index of the item in the batch, starting at 0.")
+    path: str = Field(description="The place in the request, such as `batch[1].user_id`.")
     code: str
     detail: str
 
@@ -299,6 +328,22 @@ class Accepted(BaseModel):
     errors: list[ItemError] = Field(description="The refused items of a batch.")
 
 
+class TrackAccepted(Accepted):
+    """The event is stored durably and will count exactly once."""
+
+    queued: Literal[True]
+
+
+class TrackBatchAccepted(Accepted):
+    """The queued events are stored durably and will count exactly once."""
+
+    queued: int = Field(ge=1, description="Number of accepted events, including duplicates: the same as `accepted`.")
+    skipped: int = Field(ge=0, description="Number of refused events. `errors` lists them.")
+
+
+RESPONSES: dict[str, type[Accepted]] = {"track": TrackAccepted, "track/batch": TrackBatchAccepted}
+"""The responses that have more than `Accepted`."""
+
 CALLS: dict[str, type[BaseModel]] = {
     "track": TrackCall,
     "identify": IdentifyCall,
@@ -306,6 +351,7 @@ CALLS: dict[str, type[BaseModel]] = {
     "screen": ScreenCall,
     "group": GroupCall,
     "alias": AliasCall,
+    "track/batch": TrackBatchCall,
     "batch": BatchCall,
     "import": ImportCall,
 }

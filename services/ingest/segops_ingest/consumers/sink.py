@@ -65,7 +65,7 @@ class Sink:
     async def _list_conflicts(self, batch: Batch) -> None:
         """List events that were delivered before with other content. They stay in the log, and the first one stands."""
         letters = [
-            dead_row(line, CONFLICTING, CONFLICT_REASON, batch.partition, record.offset)
+            dead_row(line, CONFLICTING, CONFLICT_REASON, batch.source, record.offset)
             for record in batch.records
             for line in conflicting_lines(record.headers, record.value)
         ]
@@ -91,7 +91,7 @@ class Sink:
                 return refused + await self._insert_lines(batch, record, lines[middle:], first + middle)
             if isinstance(error, InsertTooHeavy):
                 raise
-            letter = dead_row(lines[0], error.code, error.reason, batch.partition, record.offset)
+            letter = dead_row(lines[0], error.code, error.reason, batch.source, record.offset)
             await self._warehouse.insert_dead(letter, token)
             return [error.code]
         return []

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from segops_common.contracts.events import RESERVED_EVENT_TYPES, EventKind
 from segops_common.core.ids import Ids, message_id_from, uuid7_time
 from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS, is_blank
+from segops_ingest.domain.content_ids import content_message_id
 from segops_ingest.domain.identity import Memory, Row, dated
 from segops_ingest.domain.instants import ClockSkew, TimestampRange, from_rfc3339, warehouse_text
 from segops_ingest.domain.limits import (
@@ -22,7 +23,10 @@ from segops_ingest.domain.limits import (
 )
 from segops_ingest.domain.refusal import EventRefused, Hints
 
-_COMMON: Final = frozenset({"user_id", "anonymous_id", "message_id", "timestamp", "sent_at", "context"})
+CONTEXT_IDENTIFIED: Final = "context_identified"
+"""The event type by which other clients send traits. Such a call is an identify, whatever kind it was sent as."""
+
+_COMMON: Final = frozenset({"user_id", "anonymous_id", "message_id", "timestamp", "occurred_at", "sent_at", "context"})
 _UUID_CHARS: Final = 36
 _VERSION_AT: Final = 14
 
@@ -84,6 +88,8 @@ class RowBuilder:
     ids: Ids
     idempotency_key: str | None
     skew: ClockSkew | None = None
+    content: int | None = None
+    """The digest from which message ids are made, see `content_digest`; None if they are not."""
     compares: bool = True
     """Whether events with message ids of their sender are compared with their first delivery."""
     hints: Hints = field(default_factory=Hints)
@@ -101,17 +107,19 @@ class RowBuilder:
         anonymous_id = _text(call, "anonymous_id", MAX_PROFILE_ID_CHARS)
         if not user_id and not anonymous_id:
             raise EventRefused("user_id", "missing", "`user_id` or `anonymous_id` must be present")
-        event_type = _event_type(call) if kind == "track" else RESERVED_EVENT_TYPES[kind]
+        stored_kind, event_type = _stored_as(call, kind)
         message_id = _text(call, "message_id", MAX_MESSAGE_ID_CHARS)
+        if not message_id and self.content is not None:
+            message_id = content_message_id(self.content, index)
         time = self._time(call, message_id)
         payload = _object(call, shape.payload_name)
-        removed = [key for key, value in payload.items() if value is None] if kind == "identify" else []
+        removed = [key for key, value in payload.items() if value is None] if stored_kind == "identify" else []
         for name, max_chars in shape.merged_texts:
             if name in call:
                 payload = {**payload, name: _text(call, name, max_chars)}
         row = {
             "tenant_id": self.tenant_id,
-            "kind": kind,
+            "kind": stored_kind,
             "event_type": event_type,
             "user_id": user_id,
             "anonymous_id": anonymous_id,
@@ -151,10 +159,22 @@ class RowBuilder:
 
 def _client_time(call: dict[str, Any], message_id: str) -> tuple[str, str]:
     """Return the time by the client's clock, '' if there is none, and the field that has it."""
+    if "occurred_at" in call:
+        return _occurred_at(call), "occurred_at"
     if "timestamp" in call:
         return _instant(call["timestamp"], "timestamp"), "timestamp"
     made_at = uuid7_time(message_id) if message_id else None
     return (warehouse_text(made_at) if made_at else ""), "message_id"
+
+
+def _occurred_at(call: dict[str, Any]) -> str:
+    """Return the time in `occurred_at`. Raises EventRefused if `timestamp` is another one."""
+    instant = _instant(call["occurred_at"], "occurred_at")
+    if "timestamp" in call and _instant(call["timestamp"], "timestamp") != instant:
+        raise EventRefused(
+            "occurred_at", "conflicting-times", "must be the same instant as `timestamp`: send one of them"
+        )
+    return instant
 
 
 def _is_uuid7(message_id: str) -> bool:
@@ -179,7 +199,7 @@ def _check_fields(call: Any, shape: CallShape, hints: Hints) -> None:
     if not call.keys() <= shape.fields:
         raise hints.unknown_fields((name for name in call if name not in shape.fields), shape.fields, "this call")
     for name in shape.required:
-        if name not in call:
+        if name not in call and not (name == "timestamp" and "occurred_at" in call):
             raise EventRefused(name, "missing", "must be present")
 
 
@@ -201,6 +221,14 @@ def _refused_text(value: Any, name: str, max_chars: int) -> EventRefused:
     if "\0" in value:
         return EventRefused(name, "nul-character", "must not contain U+0000")
     return EventRefused(name, "blank", "must have a visible character")
+
+
+def _stored_as(call: dict[str, Any], kind: EventKind) -> tuple[EventKind, str]:
+    """Return the kind and the event type of the row."""
+    event_type = _event_type(call) if kind == "track" else RESERVED_EVENT_TYPES[kind]
+    if event_type == CONTEXT_IDENTIFIED:
+        return "identify", RESERVED_EVENT_TYPES["identify"]
+    return kind, event_type
 
 
 def _event_type(call: dict[str, Any]) -> str:

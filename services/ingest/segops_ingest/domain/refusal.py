@@ -23,6 +23,7 @@ Code = Literal[
     "event-too-large",
     "invalid-timestamp",
     "timestamp-out-of-range",
+    "conflicting-times",
 ]
 
 MAX_QUOTED_CHARS = 64
@@ -61,10 +62,14 @@ class EventRefused(Exception):
     def __init__(self, path: str, code: Code, detail: str, *, more: Iterable[EventRefused] = ()) -> None:
         self.path = _cut(path, MAX_PATH_CHARS)
         self.more = tuple(more)
-        own = f"{self.path}: {detail}" if path else detail
-        super().__init__(_cut("; ".join([own, *(str(refusal) for refusal in self.more)]), MAX_TEXT_CHARS))
+        super().__init__(f"{self.path}: {detail}" if path else detail)
         self.code = code
         self.detail = detail
+
+    @property
+    def whole_detail(self) -> str:
+        """The detail, followed by each refusal of `more` with its path."""
+        return _cut("; ".join([self.detail, *(str(refusal) for refusal in self.more)]), MAX_TEXT_CHARS)
 
 
 class Hints:

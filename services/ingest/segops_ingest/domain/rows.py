@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import orjson
 
+from segops_common.contracts.warehouse import version_of
+from segops_common.streams.log import TopicPartition
 from segops_ingest.domain.limits import MAX_INSERT_MONTHS
 
 _MONTH_CHARS: Final = len("2026-05")
-_LATEST_IMPORT: Final = 2**63 - 1
-"""Version of the first imported event. Live events have greater ones, so that they stay."""
 CONFLICTING: Final = 0
 """Code of a rejected event that the warehouse itself would accept."""
 CONFLICT_REASON: Final = (
@@ -26,7 +26,7 @@ def with_source(value: bytes, partition: int, offset: int, *, is_import: bool = 
     """
     if not value.endswith(b"\n"):
         value += b"\n"
-    version = b',"version":%d' % (_LATEST_IMPORT - offset) if is_import else b""
+    version = b',"version":%d' % version_of(offset, is_import=True) if is_import else b""
     return value.replace(b"}\n", b',"source_partition":%d,"source_offset":%d%b}\n' % (partition, offset, version))
 
 
@@ -52,7 +52,7 @@ def _month(line: bytes) -> str:
     return timestamp[:_MONTH_CHARS] if type(timestamp) is str else ""
 
 
-def dead_row(line: bytes, code: int, reason: str, partition: int, offset: int) -> bytes:
+def dead_row(line: bytes, code: int, reason: str, source: TopicPartition, offset: int) -> bytes:
     """Return a row of `dead_letters`, without a line feed, for a line that the warehouse refused."""
     event = _parsed(line)
     tenant_id = event.get("tenant_id")
@@ -64,7 +64,8 @@ def dead_row(line: bytes, code: int, reason: str, partition: int, offset: int) -
             "code": code,
             "reason": reason,
             "line": line.decode(errors="replace"),
-            "source_partition": partition,
+            "topic": source.topic,
+            "source_partition": source.partition,
             "source_offset": offset,
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
@@ -16,7 +16,8 @@ from segops_common.core.ids import Ids
 from segops_common.core.problems import Unavailable
 from segops_common.streams.log import EventLog, Header, LogUnavailable
 from segops_common.telemetry.tracing import current_traceparent
-from segops_ingest.domain.batch import kind_of
+from segops_ingest.domain.batch import always_track, kind_of
+from segops_ingest.domain.content_ids import content_digest
 from segops_ingest.domain.event import CALL_SHAPES, IMPORT_SHAPES, ITEM_SHAPES, CallShape, RowBuilder
 from segops_ingest.domain.identity import Delivery, distinct
 from segops_ingest.domain.inspection import is_wide, serialise
@@ -105,10 +106,20 @@ class Ingest:
         Raises EventRefused for a wrong `sent_at`, ValidationFailed for a reused key, and Unavailable if events could not
         be remembered, or the log did not confirm all of them. Some may be stored.
         """
-        builder = self._row_builder(tenant_id, idempotency_key)
-        if sent_at is not None:
-            builder = replace(builder, skew=builder.skew_of(sent_at))
+        builder = self._live_builder(tenant_id, idempotency_key, sent_at)
         return await self._store_valid(builder, items, ITEM_SHAPES, EVENTS)
+
+    async def accept_tracked(
+        self, tenant_id: int, calls: Sequence[Any], *, idempotency_key: str | None, sent_at: str | None = None
+    ) -> Receipt:
+        """Store the valid calls of a request with track calls only, as `accept_batch` does.
+
+        Without message ids and an Idempotency-Key, ids are made from the content, so that a repeated request counts once.
+        """
+        builder = self._live_builder(tenant_id, idempotency_key, sent_at)
+        if idempotency_key is None:
+            builder = replace(builder, content=content_digest(tenant_id, calls))
+        return await self._store_valid(builder, calls, CALL_SHAPES, EVENTS, always_track)
 
     async def accept_import(self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None) -> Receipt:
         """Store the valid items, of any age, apart from live events. The receipt contains the refusals of the others.
@@ -127,8 +138,25 @@ class Ingest:
         )
         return await self._store_valid(builder, items, IMPORT_SHAPES, EVENT_IMPORTS)
 
+    async def accept_again(self, tenant_id: int, kind: EventKind, call: Any, *, position: int) -> None:
+        """Store an event that the warehouse did not store, of any age. It must have its message id and time.
+
+        Raises EventRefused, and Unavailable if the log did not confirm it.
+        """
+        builder = self._row_builder(tenant_id, None)
+        live = builder.span
+        builder = replace(builder, span=TimestampRange.of_imports(self._clock.now()), compares=False)
+        delivery = _delivery(builder, call, kind, position, IMPORT_SHAPES)
+        is_live = live.oldest <= delivery.row["timestamp"]
+        await self._store(builder, [delivery], Receipt(), EVENTS if is_live else EVENT_IMPORTS)
+
     async def _store_valid(
-        self, builder: RowBuilder, items: Sequence[Any], shapes: Mapping[EventKind, CallShape], topic: Topic
+        self,
+        builder: RowBuilder,
+        items: Sequence[Any],
+        shapes: Mapping[EventKind, CallShape],
+        topic: Topic,
+        kind_of: Callable[[Any], EventKind] = kind_of,
     ) -> Receipt:
         receipt = Receipt()
         deliveries: list[Delivery] = []
@@ -138,6 +166,10 @@ class Ingest:
             except EventRefused as refusal:
                 receipt.refused.append((index, refusal))
         return await self._store(builder, deliveries, receipt, topic)
+
+    def _live_builder(self, tenant_id: int, idempotency_key: str | None, sent_at: str | None) -> RowBuilder:
+        builder = self._row_builder(tenant_id, idempotency_key)
+        return builder if sent_at is None else replace(builder, skew=builder.skew_of(sent_at))
 
     def _row_builder(self, tenant_id: int, idempotency_key: str | None) -> RowBuilder:
         return RowBuilder(

@@ -6,21 +6,23 @@ import asyncio
 
 from fastapi import APIRouter
 
-from segops_common.contracts.http import MEMBERSHIP_PREFIX
+from segops_common.contracts.http import MEMBERSHIP_PREFIX, SEGMENTS_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
 from segops_common.web.request.charges import charged
 from segops_common.web.request.route import READS_ONLY, takes_a_large_body
-from segops_membership.api.dependencies import SegmentsReader, UseCasesOfApp
+from segops_membership.api.dependencies import SegmentId, SegmentsReader, UseCasesOfApp
 from segops_membership.api.schemas.overlaps import OverlapRead, OverlapRequest
 from segops_membership.api.schemas.plans import PlanRead, PlanRequest
-from segops_membership.api.schemas.previews import PreviewRead, PreviewRequest, SqlRead
+from segops_membership.api.schemas.previews import EstimateRead, PreviewRead, PreviewRequest, SqlRead, SqlRequest
 
 router: APIRouter = new_router(prefix=MEMBERSHIP_PREFIX, tags=["analysis"])
+documented: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["analysis"])
+"""Routes with the prefix of the segments service, which the gateway sends here."""
 
 
-@router.post(
+@documented.post(
     "/preview/", summary="Preview a definition", responses=problems(403, 409, 429, 503), openapi_extra=READS_ONLY
 )
 @takes_a_large_body
@@ -31,12 +33,26 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, b
     Nothing is stored. Events acknowledged before the call count if their time is at or before `as_of`; without one, that may
     be an instant up to 5 s ago. When the same `as_of` is repeated within a minute, late events may not count.
     """
-    caller.require(body.tenant, Scope.SEGMENTS_READ)
+    tenant = body.tenant_of(caller, Scope.SEGMENTS_READ)
     preview, warnings = await asyncio.gather(
-        use_cases.previews.preview(body.tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of),
-        use_cases.value_checks.warnings(body.tenant, body.definition),
+        use_cases.previews.preview(
+            tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of, sample_size=body.limit
+        ),
+        use_cases.value_checks.warnings(tenant, body.definition),
     )
     return PreviewRead.of(preview, warnings)
+
+
+@documented.post(
+    "/{segment_id}/estimate/",
+    summary="Estimate a segment",
+    responses=problems(403, 404, 409, 429, 503),
+    openapi_extra=READS_ONLY,
+)
+@charged("analyses")
+async def estimate_segment(use_cases: UseCasesOfApp, caller: SegmentsReader, segment_id: SegmentId) -> EstimateRead:
+    """Count exactly which users the current definition of a segment selects now. Nothing is stored or published."""
+    return EstimateRead.of(await use_cases.previews.estimate(caller.tenants(Scope.SEGMENTS_READ), segment_id))
 
 
 @router.post(
@@ -44,15 +60,15 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, b
 )
 @takes_a_large_body
 @charged("analyses")
-async def show_sql(use_cases: UseCasesOfApp, caller: SegmentsReader, body: PreviewRequest) -> SqlRead:
+async def show_sql(use_cases: UseCasesOfApp, caller: SegmentsReader, body: SqlRequest) -> SqlRead:
     """Return the statements that a run of the definition would send to ClickHouse, with their bound parameters.
 
     Conditions on the same event type share a statement. No event is read: `rows` is estimated from the index, so the
     cost of a run is known before it.
     """
-    caller.require(body.tenant, Scope.SEGMENTS_READ)
+    tenant = body.tenant_of(caller, Scope.SEGMENTS_READ)
     as_of_ms, queries = await use_cases.previews.queries(
-        body.tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of
+        tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of
     )
     return SqlRead.of(as_of_ms, queries)
 
@@ -86,5 +102,5 @@ async def plan_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, body
 @charged("analyses")
 async def compare_segments(use_cases: UseCasesOfApp, caller: SegmentsReader, body: OverlapRequest) -> OverlapRead:
     """Return the sizes of 2 to 20 segments of a tenant, and the size of each pair's intersection."""
-    caller.require(body.tenant, Scope.SEGMENTS_READ)
-    return OverlapRead.of(await use_cases.overlaps.overlap(body.tenant, body.segment_ids))
+    tenant = body.tenant_of(caller, Scope.SEGMENTS_READ)
+    return OverlapRead.of(await use_cases.overlaps.overlap(tenant, body.segment_ids))

@@ -24,13 +24,12 @@ async def explain_membership(
 ) -> ExplanationRead:
     """Say for every node of a definition whether it holds for a user, by which events, and when time would change it.
 
-    Evaluates the segment's current definition over the events in the warehouse, so the result may differ from the last
-    published membership. Events later than `as_of` do not count, neither for the verdict nor for the predicted changes.
+    Evaluates the segment's current definition over every event acknowledged before the request, so the result may differ
+    from the last published membership. `stale` says when acknowledged events may be missing. Events later than `as_of` do not count, neither for the verdict nor for the predicted changes.
     Needs the scopes `membership:read` and `segments:read`.
     """
-    caller.require(body.tenant, Scope.MEMBERSHIP_READ)
-    caller.require(body.tenant, Scope.SEGMENTS_READ)
+    tenant = body.tenant_of(caller, Scope.MEMBERSHIP_READ, Scope.SEGMENTS_READ)
     explanation = await use_cases.explain.explain(
-        body.tenant, body.user_id, segment_id=body.segment_id, definition=body.definition, as_of=body.as_of
+        tenant, body.user_id, segment_id=body.segment_id, definition=body.definition, as_of=body.as_of
     )
     return ExplanationRead.of(body, explanation)

@@ -18,7 +18,7 @@ from segops_common.web.services_only import internal_router
 from segops_membership.api.dependencies import UseCasesOfApp, use_cases_of
 from segops_membership.ports.errors import EngineUnavailable
 
-router: APIRouter = internal_router(lambda request: use_cases_of(request).service_token)
+router: APIRouter = internal_router(lambda request: use_cases_of(request).service_tokens)
 
 
 @router.post(OBSERVED_PATH)

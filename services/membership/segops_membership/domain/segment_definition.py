@@ -16,3 +16,10 @@ class SegmentDefinition:
     version: int
     definition: Group
     refresh: Literal["manual", "hourly", "live"]
+    name: str | None = None
+    """None until the segments service has published it."""
+
+    @property
+    def title(self) -> str:
+        """The name, or a text with the id while the name is unknown."""
+        return f"Segment {self.segment_id}" if self.name is None else self.name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from segops_common.contracts.http import ObservedEvents
 from segops_language.events import Event
@@ -11,9 +12,24 @@ from segops_language.lint.values import Property, ValueCounts
 from segops_language.walk import Needs
 from segops_membership.domain.predicates import StaticListPredicate
 
+MAX_EVENTS: Final = 100_000
+"""Events of one profile that an evaluation reads."""
+
 
 class TooManyEvents(Exception):
     """A profile has more events of the requested types than one call reads."""
+
+
+class UnstoredUnavailable(Exception):
+    """The events that are acknowledged and not stored yet cannot be read now; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedEvent:
+    """An event with its `version`: of deliveries of one event, the one with the greatest version counts."""
+
+    event: Event
+    version: int
 
 
 class ProfileEvents(Protocol):
@@ -27,7 +43,7 @@ class ProfileEvents(Protocol):
         """Return how many of these profiles have events."""
         ...
 
-    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[AcceptedEvent]:
         """Return its events at or before the instant, each once, in no particular order. Raises TooManyEvents."""
         ...
 
@@ -35,6 +51,19 @@ class ProfileEvents(Protocol):
         self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
     ) -> Collection[int]:
         """Return the segments, of those given, whose lists contain the profile."""
+        ...
+
+
+class UnstoredEvents(Protocol):
+    """Reads what is acknowledged and not stored yet."""
+
+    async def read(self, tenant_id: int, profile_id: str) -> Sequence[AcceptedEvent]:
+        """Return events of a profile, in the form in which they will be stored.
+
+        Every event that was acknowledged before the call, and is not returned, can be read in the warehouse when the call
+        returns. An event may be in both, and may be returned more than once. Raises UnstoredUnavailable within some
+        seconds.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,12 @@ class MembershipCache(Protocol):
 
     async def read(self, tenant_id: int, number: int, user_id: str) -> CacheEntry:
         """Return the entry, in one round trip."""
+        ...
+
+    async def read_many(
+        self, tenant_id: int, number: int, user_ids: Sequence[str]
+    ) -> tuple[int | None, Mapping[str, tuple[int, ...]]]:
+        """Return the hint and the entries of the users that have one, in one round trip."""
         ...
 
     async def write(self, tenant_id: int, number: int, user_id: str, segment_ids: tuple[int, ...]) -> None:

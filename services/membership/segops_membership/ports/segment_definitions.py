@@ -15,7 +15,7 @@ class SegmentDefinitions(Protocol):
     async def apply(self, changes: Sequence[SegmentChanged]) -> None:
         """Take in changes in any order; repetitions have no effect.
 
-        The highest version wins; a deletion is final.
+        The highest version wins; a deletion is final. Of the same version, a change with a name replaces one without.
         """
         ...
 

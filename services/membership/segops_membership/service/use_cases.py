@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
@@ -9,7 +10,14 @@ from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import Previews
 from segops_membership.service.analysis.value_checks import ValueChecks
+from segops_membership.service.analytics.analytics import Analytics
+from segops_membership.service.explorer.explorer import Explorer
+from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.lookup.lookup import Lookup
+from segops_membership.service.lookup.membership_now import MembershipNow
+from segops_membership.service.members.member_lists import MemberLists
+from segops_membership.service.members.segment_history import SegmentHistory
+from segops_membership.service.status.status import ReadStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +26,16 @@ class UseCases:
 
     explain: Explain
     lookup: Lookup
+    members: MemberLists
+    exports: SegmentExports
+    history: SegmentHistory
+    now: MembershipNow
     previews: Previews
     overlaps: Overlaps
     observed: ObservedEventsReader
     profile_events: ProfileEvents
     value_checks: ValueChecks
-    service_token: str = field(repr=False)
+    explorer: Explorer
+    analytics: Analytics
+    status: ReadStatus
+    service_tokens: Sequence[str] = field(repr=False)

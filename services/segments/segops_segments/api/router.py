@@ -6,8 +6,18 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from segops_segments.api import representations, run_events, runs, segments, static_lists, validation, versions
+from segops_segments.api import (
+    internal,
+    representations,
+    run_events,
+    runs,
+    segments,
+    static_lists,
+    validation,
+    versions,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = tuple(
-    module.router for module in (segments, validation, runs, versions, representations, static_lists, run_events)
+    module.router
+    for module in (segments, validation, runs, versions, representations, static_lists, run_events, internal)
 )

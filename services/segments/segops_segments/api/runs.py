@@ -52,8 +52,8 @@ async def compute_segments(
     A segment with a queued run that has not started joins that run. Each segment has its own result: if the run fails
     for one segment, it still succeeds for the others.
     """
-    caller.require(body.tenant, Scope.SEGMENTS_WRITE)
-    parts = await use_cases.run_requests.request_many(body.tenant, body.segment_ids, as_of=body.as_of, by=actor(caller))
+    tenant = body.tenant_of(caller, Scope.SEGMENTS_WRITE)
+    parts = await use_cases.run_requests.request_many(tenant, body.segment_ids, as_of=body.as_of, by=actor(caller))
     return ComputeTogetherAccepted.of(parts)
 
 
@@ -76,7 +76,7 @@ async def compute_segment(
 )
 async def list_runs(use_cases: UseCasesOfApp, segment: ReadSegment, page: PageParams) -> RunList:
     """Returns the runs of the segment, newest first."""
-    return RunList.of(await use_cases.runs.list(segment.tenant_id, segment.id, cursor=page.cursor, limit=page.limit))
+    return RunList.of(await use_cases.runs.list(segment.tenant_id, segment.id, page), page, RunRead.of)
 
 
 @router.get("/{segment_id}/runs/{run_id}/", summary="Read a run", dependencies=[READS], responses=problems(403, 404))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.security.permissions import Scope
 from segops_common.web.app import new_router
-from segops_common.web.dependencies import PageParams
+from segops_common.web.dependencies import PageParams, TenantParams
 from segops_common.web.problems import problems
 from segops_common.web.request.route import takes_a_large_body
 from segops_segments.api.dependencies import (
@@ -18,29 +16,29 @@ from segops_segments.api.dependencies import (
     ExpectedVersion,
     Reader,
     ReadSegment,
+    SegmentFilterParams,
     UseCasesOfApp,
     Writer,
     WrittenSegment,
     actor,
 )
-from segops_segments.api.schemas.bases import MAX_ID
 from segops_segments.api.schemas.segments import CreateSegment, SegmentDetail, SegmentList, SegmentRead, UpdateSegment
 from segops_segments.domain.segment import Segment
+from segops_segments.domain.serving_status import DRAFT, ComputeState
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
-TenantFilter = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Return only segments of this tenant.")]
 
 
 @router.get("/", summary="List segments", responses=problems(400, 403))
 async def list_segments(
-    use_cases: UseCasesOfApp, caller: Reader, page: PageParams, tenant: TenantFilter = None
+    use_cases: UseCasesOfApp, caller: Reader, page: PageParams, choice: TenantParams, only: SegmentFilterParams
 ) -> SegmentList:
-    """Returns the segments of the caller's tenants, ascending by id."""
-    tenants = caller.tenants(Scope.SEGMENTS_READ)
-    if tenant is not None:
-        caller.require(tenant, Scope.SEGMENTS_READ)
-        tenants = frozenset({tenant})
-    return SegmentList.of(await use_cases.segments.list(tenants, cursor=page.cursor, limit=page.limit))
+    """Returns the segments of the tenant, or of all of the caller's tenants, ascending by id; those that the parameters select."""
+    tenant = choice.named(caller, Scope.SEGMENTS_READ)
+    tenants = caller.tenants(Scope.SEGMENTS_READ) if tenant is None else frozenset({tenant})
+    segments = await use_cases.segments.list(tenants, page, only)
+    states = await use_cases.runs.compute_states(segments.results)
+    return SegmentList.of(segments, page, lambda segment: SegmentRead.of(segment, states[segment.id]))
 
 
 @router.post("/", summary="Create a segment", status_code=201, responses=problems(403, 409))
@@ -49,17 +47,18 @@ async def create_segment(
     use_cases: UseCasesOfApp, caller: Writer, body: CreateSegment, response: Response
 ) -> SegmentRead:
     """Creates a segment. Its definition can be set later; until then the segment has no members."""
-    caller.require(body.tenant, Scope.SEGMENTS_WRITE)
-    segment = await use_cases.segments.create(body.to_domain(), by=actor(caller))
+    new = body.to_domain(body.tenant_of(caller, Scope.SEGMENTS_WRITE))
+    segment = await use_cases.segments.create(new, by=actor(caller))
     response.headers["Location"] = f"{SEGMENTS_PREFIX}/{segment.id}/"
-    return segment_response(segment, response)
+    return segment_response(segment, DRAFT, response)
 
 
 @router.get("/{segment_id}/", summary="Read a segment", dependencies=[READS], responses=problems(403, 404))
 async def get_segment(use_cases: UseCasesOfApp, segment: ReadSegment, response: Response) -> SegmentDetail:
     """Returns the segment. `membership` shows what lookups return for it, and why that is stale if it is."""
     _set_etag(segment, response)
-    return SegmentDetail.with_status(segment, await use_cases.runs.serving_status(segment))
+    states = await use_cases.runs.compute_states([segment])
+    return SegmentDetail.with_status(segment, states[segment.id], await use_cases.runs.serving_status(segment))
 
 
 @router.patch("/{segment_id}/", summary="Change a segment", responses=problems(403, 404, 409, 412))
@@ -76,7 +75,8 @@ async def update_segment(
     changed = await use_cases.segments.change(
         segment.tenant_id, segment.id, body.to_domain(), expected=expected, by=actor(caller)
     )
-    return segment_response(changed, response)
+    states = await use_cases.runs.compute_states([changed])
+    return segment_response(changed, states[changed.id], response)
 
 
 @router.delete(
@@ -96,10 +96,10 @@ async def delete_segment(
     await use_cases.deletion.delete(segment.tenant_id, segment.id, expected=expected, by=actor(caller))
 
 
-def segment_response(segment: Segment, response: Response) -> SegmentRead:
+def segment_response(segment: Segment, state: ComputeState, response: Response) -> SegmentRead:
     """Return the body for a segment, and set its ETag on the response."""
     _set_etag(segment, response)
-    return SegmentRead.of(segment)
+    return SegmentRead.of(segment, state)
 
 
 def _set_etag(segment: Segment, response: Response) -> None:

@@ -22,9 +22,12 @@ async def validate_definition(
 ) -> ValidationReportRead:
     """Returns every error with its path, and warnings about likely mistakes. Nothing is stored.
 
-    With `tenant`, it also checks references and warns about event types and properties that no event of the tenant has.
+    It also checks references and warns about event types and properties that no event of the tenant has, unless the
+    caller belongs to several tenants and names none.
     """
-    if body.tenant is not None:
-        caller.require(body.tenant, Scope.SEGMENTS_READ)
-    report = await use_cases.validation.validate(body.definition, tenant_id=body.tenant, segment_id=body.segment_id)
+    choice = body.chosen_tenant
+    # The segment decides what a reference may lead to, so it needs its tenant.
+    decide = choice.only if body.segment_id is None else choice.required
+    tenant = decide(caller, Scope.SEGMENTS_READ)
+    report = await use_cases.validation.validate(body.definition, tenant_id=tenant, segment_id=body.segment_id)
     return ValidationReportRead.of(report)

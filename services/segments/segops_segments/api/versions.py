@@ -21,7 +21,13 @@ from segops_segments.api.dependencies import (
 )
 from segops_segments.api.schemas.bases import MAX_ID
 from segops_segments.api.schemas.segments import SegmentRead
-from segops_segments.api.schemas.versions import RestoreVersion, VersionDetail, VersionDiffRead, VersionList
+from segops_segments.api.schemas.versions import (
+    RestoreVersion,
+    VersionDetail,
+    VersionDiffRead,
+    VersionList,
+    VersionRead,
+)
 from segops_segments.api.segments import segment_response
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
@@ -39,9 +45,8 @@ Against = Annotated[
 )
 async def list_versions(use_cases: UseCasesOfApp, segment: ReadSegment, page: PageParams) -> VersionList:
     """Returns the present and past definitions of the segment, newest first."""
-    return VersionList.of(
-        await use_cases.segments.versions(segment.tenant_id, segment.id, cursor=page.cursor, limit=page.limit)
-    )
+    versions = await use_cases.segments.versions(segment.tenant_id, segment.id, page)
+    return VersionList.of(versions, page, VersionRead.of)
 
 
 @router.get(
@@ -84,4 +89,5 @@ async def restore_version(
     restored = await use_cases.segments.restore(
         segment.tenant_id, segment.id, body.version, expected=expected, by=actor(caller)
     )
-    return segment_response(restored, response)
+    states = await use_cases.runs.compute_states([restored])
+    return segment_response(restored, states[restored.id], response)

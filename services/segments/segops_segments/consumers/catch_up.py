@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from segops_segments.consumers.timer import Timer
+from segops_common.streams.loop.timer import Timer
 from segops_segments.service.schedule.catch_up import RepeatIncompleteRuns
 
 CHECK_EVERY_S: Final = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from segops_segments.consumers.timer import Timer
+from segops_common.streams.loop.timer import Timer
 from segops_segments.service.outbox_relay import RelayOutbox
 
 RELAY_EVERY_S: Final = 0.2

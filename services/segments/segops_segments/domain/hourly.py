@@ -24,5 +24,5 @@ def is_due(segment: Segment, last_as_of: datetime | None, not_after: datetime) -
     whoever requested it and however it ended, so a segment that always fails is tried once an hour; only runs at an
     instant of the caller's choice do not count. The segment is due when that instant is at or before `not_after`.
     """
-    is_hourly = segment.refresh == "hourly" and segment.segment_type == "rule"
+    is_hourly = segment.refresh == "hourly" and segment.segment_type != "static"
     return is_hourly and (last_as_of is None or last_as_of <= not_after)

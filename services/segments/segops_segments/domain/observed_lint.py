@@ -42,7 +42,8 @@ def observed_warnings(definition: Group, observed: ObservedEvents) -> tuple[Faul
     """
     unknown = [fault for path, name in _event_types(definition) if (fault := _unknown_type(path, name, observed))]
     unusual = [fault for use in _uses(definition) if (fault := _unusual_property(use, observed))]
-    return tuple(unknown + unusual)
+    # A documented condition may have become several, which look at the same event type.
+    return tuple(dict.fromkeys(unknown + unusual))
 
 
 def _unknown_type(path: str, event_type: str, observed: ObservedEvents) -> Fault | None:
@@ -104,13 +105,15 @@ def _exact(event_type: str) -> str | None:
 def _event_types(definition: Group) -> Iterator[tuple[str, str]]:
     for path, condition in conditions_in(definition):
         for at, selector in selectors_of(condition, path):
-            yield f"{at}.event_type", selector.event_type
+            yield definition.sent_path(f"{at}.event_type"), selector.event_type
 
 
 def _uses(definition: Group) -> Iterator[_Use]:
     for path, condition in conditions_in(definition):
         for part, test in filters_of(condition, path):
             types = types_for(test.operator, getattr(test, "value", None))
-            yield _Use(f"{part.path}.property", part.event_type, test.property, types, test.operator)
+            at = definition.sent_path(f"{part.path}.property")
+            yield _Use(at, part.event_type, test.property, types, test.operator)
         for read in kind_of(condition).reads(condition):
-            yield _Use(f"{path}.{read.field}", read.event_type, read.property, read.types, read.purpose)
+            at = definition.sent_path(f"{path}.{read.field}")
+            yield _Use(at, read.event_type, read.property, read.types, read.purpose)

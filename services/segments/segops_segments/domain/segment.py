@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
@@ -9,7 +10,8 @@ from typing import Final, Literal
 from segops_common.contracts.jobs import SegmentChanged
 from segops_language import Group, content_hash, segments_in
 
-SegmentType = Literal["rule", "static"]
+SegmentType = Literal["rule", "ai", "static"]
+"""`ai` is a label for a definition that a program wrote. Everywhere else it is `rule`."""
 Refresh = Literal["manual", "hourly", "live"]
 
 NOBODY: Final = Group(logic="OR", conditions=())
@@ -19,6 +21,9 @@ MAX_DEFINITION_BYTES: Final = 256 * 1024
 """A job carries the definition, and the event log takes records of 1 MiB."""
 
 MAX_SHOWN_REFERRERS: Final = 100
+MAX_TAGS: Final = 20
+MAX_TAG_CHARS: Final = 40
+_ID_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,38 @@ class NewSegment:
     definition: Group
     description: str
     refresh: Refresh
+    tags: tuple[str, ...] = ()
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFilter:
+    """Which segments to list. None leaves a field out.
+
+    `text` is a part of the name without regard to case, or a whole id. `owner` is who created the segment.
+    """
+
+    text: str | None = None
+    tag: str | None = None
+    owner: str | None = None
+
+    @property
+    def segment_id(self) -> int | None:
+        """The id that the text may mean."""
+        text = self.text or ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS else None
+
+    def selects(self, segment: Segment) -> bool:
+        """Return whether the segment is one of those to list."""
+        is_named = self.text is None or searched_text(self.text) in searched_text(segment.name)
+        return (
+            (is_named or segment.id == self.segment_id)
+            and (self.tag is None or self.tag in segment.tags)
+            and self.owner in (None, segment.created_by)
+        )
+
+
+EVERY_SEGMENT: Final = SegmentFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +78,7 @@ class Change:
     definition: Group | None = None
     description: str | None = None
     refresh: Refresh | None = None
+    tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +102,9 @@ class Segment:
     referenced_by: tuple[int, ...] = ()
     list_size: int = 0
     """Of a static segment: at most so many users are in its list. A repeated id counts each time."""
+    tags: tuple[str, ...] = ()
+    created_by: str = ""
+    """`user:<id>` or `key:<id>`; empty if it is not known."""
 
     def apply(self, change: Change, at: datetime) -> Segment:
         """Return the changed segment; this object itself when the change has no effect."""
@@ -73,15 +114,16 @@ class Segment:
             definition=self.definition if change.definition is None else change.definition,
             description=self.description if change.description is None else change.description,
             refresh=self.refresh if change.refresh is None else change.refresh,
+            tags=self.tags if change.tags is None else change.tags,
         )
         if after.content == self.content:
             return self
         return replace(after, version=self.version + 1, updated_at=at)
 
     @property
-    def content(self) -> tuple[str, str, str, str]:
+    def content(self) -> tuple[object, ...]:
         """Everything that a caller can change, comparable: equal definitions have equal hashes."""
-        return (self.name, self.definition_hash, self.description, self.refresh)
+        return (self.name, self.definition_hash, self.description, self.refresh, self.tags)
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -102,6 +144,7 @@ class Segment:
             definition=self.definition,
             refresh=self.refresh,
             deleted=deleted,
+            name=self.name,
         )
 
 
@@ -114,6 +157,11 @@ class Version:
     definition: Group
     created_at: datetime
     created_by: str
+
+
+def searched_text(text: str) -> str:
+    """Return a text as names are searched: without regard to case, and to how letters with marks are composed."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def definition_bytes(definition: Group) -> int:

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from segops_common.contracts.jobs import IngestLag, RunProblem
 from segops_segments.domain.run import RunPart
 
 StaleReason = Literal["never-computed", "definition-changed", "reference-changed", "last-run-failed", "run-incomplete"]
+ComputeStatus = Literal["draft", "computing", "computed"]
 NO_REFERENCES: Final[Mapping[int, int]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeState:
+    """The size of what a segment serves, when that was computed, and whether a run is queued or running."""
+
+    member_count: int = 0
+    last_computed_at: datetime | None = None
+    is_computing: bool = False
+
+    @property
+    def status(self) -> ComputeStatus:
+        """`draft` before the first run that published members."""
+        if self.is_computing:
+            return "computing"
+        return "draft" if self.last_computed_at is None else "computed"
+
+
+DRAFT: Final = ComputeState()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

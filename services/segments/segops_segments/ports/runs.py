@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from segops_common.contracts.http import OpenRuns
 from segops_segments.domain.run import Run, RunPart, RunRequest
+from segops_segments.domain.serving_status import ComputeState
 
 
 class RunReader(Protocol):
@@ -15,12 +17,28 @@ class RunReader(Protocol):
         """Return the run with all its parts."""
         ...
 
-    async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[RunPart]:
-        """Return the segment's parts of runs with an id less than `before`, newest first."""
+    async def list_runs(
+        self, tenant_id: int, segment_id: int, before: int, limit: int, *, offset: int = 0
+    ) -> Sequence[RunPart]:
+        """Return the segment's parts of runs with an id less than `before`, newest first. `offset` skips so many."""
+        ...
+
+    async def run_count(self, tenant_id: int, segment_id: int) -> int:
+        """Return the number of the segment's runs."""
         ...
 
     async def served_run(self, tenant_id: int, segment_id: int) -> RunPart | None:
         """Return the segment's part of the newest run that published members."""
+        ...
+
+    async def compute_states(
+        self, tenants: Collection[int], segment_ids: Collection[int]
+    ) -> Mapping[int, ComputeState]:
+        """Return the state of each of these segments that belongs to the tenants and is not a draft."""
+        ...
+
+    async def open_runs(self, tenant_id: int) -> OpenRuns:
+        """Return how many runs of the tenant have not ended. A run runs when one of its parts does."""
         ...
 
     async def settled_run(self, tenant_id: int, segment_id: int) -> RunPart | None:

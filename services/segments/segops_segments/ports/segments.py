@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from segops_segments.domain.segment import NewSegment, Segment
+from segops_segments.domain.segment import EVERY_SEGMENT, NewSegment, Segment, SegmentFilter
 
 
 class NameTaken(Exception):
@@ -21,12 +21,23 @@ class SegmentReader(Protocol):
         ...
 
     async def list_segments(
-        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+        self,
+        tenants: Collection[int],
+        after: int,
+        limit: int,
+        *,
+        offset: int = 0,
+        among: Collection[int] | None = None,
+        only: SegmentFilter = EVERY_SEGMENT,
     ) -> Sequence[Segment]:
         """Return segments of these tenants with an id greater than `after`, ascending by id.
 
-        With `among`, only segments with these ids.
+        `offset` skips so many of them. With `among`, only segments with these ids; of these, those that `only` selects.
         """
+        ...
+
+    async def segment_count(self, tenants: Collection[int], only: SegmentFilter = EVERY_SEGMENT) -> int:
+        """Return the number of segments of these tenants that the filter selects."""
         ...
 
     async def due_segments(self, tenant_id: int, not_after: datetime, limit: int) -> Sequence[Segment]:
@@ -38,7 +49,7 @@ class SegmentReader(Protocol):
         ...
 
     async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
-        """Return the ids of rule segments whose definition has this content hash, ascending."""
+        """Return the ids of segments, except static ones, whose definition has this content hash, ascending."""
         ...
 
     async def segments_with_instants(self, tenant_id: int, limit: int) -> Sequence[Segment]:

@@ -11,8 +11,14 @@ from segops_segments.domain.segment import Version
 class VersionReader(Protocol):
     """Reads versions. Only versions that changed the definition exist."""
 
-    async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
-        """Return versions with a number less than `before`, newest first."""
+    async def list_versions(
+        self, tenant_id: int, segment_id: int, before: int, limit: int, *, offset: int = 0
+    ) -> Sequence[Version]:
+        """Return versions with a number less than `before`, newest first. `offset` skips so many."""
+        ...
+
+    async def version_count(self, tenant_id: int, segment_id: int) -> int:
+        """Return the number of the segment's versions."""
         ...
 
     async def newest_versions(self, tenant_id: int, at_most: Mapping[int, int]) -> Mapping[int, Version]:

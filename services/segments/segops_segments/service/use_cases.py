@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from segops_common.core.clock import Clock
 from segops_segments.ports.known_users import KnownUsersReader
@@ -33,6 +33,7 @@ class UseCases:
     static_lists: ChangeStaticLists
     known_users: KnownUsersReader
     validation: ValidateDefinition
+    service_tokens: Sequence[str] = field(repr=False)
 
     @classmethod
     def over(
@@ -44,6 +45,7 @@ class UseCases:
         spools: Callable[[], AbstractContextManager[Spool]],
         observed_events: ObservedEventsReader,
         known_users: KnownUsersReader,
+        service_tokens: Sequence[str],
     ) -> UseCases:
         """Return the use cases over these adapters."""
         return cls(
@@ -55,4 +57,5 @@ class UseCases:
             static_lists=ChangeStaticLists(store=store, queue=queue, spools=spools, clock=clock),
             known_users=known_users,
             validation=ValidateDefinition(store=store, observed_events=observed_events, clock=clock),
+            service_tokens=service_tokens,
         )

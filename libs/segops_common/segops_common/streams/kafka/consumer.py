@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -22,10 +22,11 @@ from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from segops_common.core.waiting import wait_at_most
 from segops_common.streams.assignment_lock import AssignmentLock
 from segops_common.streams.deadline import answering
+from segops_common.streams.kafka.brokers import KafkaBrokers
+from segops_common.streams.kafka.reading import START_S, kafka_partition, record_of
 from segops_common.streams.kafka.timeouts import stop_bounded
-from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, Record, TopicPartition
+from segops_common.streams.log import Committed, Fetched, LogUnavailable, NotAssigned, TopicPartition
 
-_START_S = 10.0
 _REQUEST_S = 5.0
 _OVERDUE_S = 0.5
 _RETRY_S = 0.1
@@ -46,7 +47,7 @@ class GroupTimes:
 class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     """A `LogConsumer` over aiokafka."""
 
-    def __init__(self, *, bootstrap: str, group: str, topics: Sequence[str], times: GroupTimes) -> None:
+    def __init__(self, *, brokers: KafkaBrokers, group: str, topics: Sequence[str], times: GroupTimes) -> None:
         self._topics = list(topics)
         self._lock = AssignmentLock()
         self._held: dict[TopicPartition, int] = {}
@@ -54,7 +55,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._membership: tuple[str, int] = ("", -1)
         self._gained = asyncio.Event()
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **brokers.options,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -74,7 +75,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def start(self) -> None:
         """Connect and begin to join; raises `LogUnavailable`."""
-        async with answering(_START_S, KafkaError):
+        async with answering(START_S, KafkaError):
             await self._consumer.start()
             self._consumer.subscribe(self._topics, listener=self)
 
@@ -109,7 +110,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]]:
         try:
             records: Mapping[KafkaPartition, list[ConsumerRecord[bytes, bytes]]] = await self._consumer.getmany(
-                *(_kafka(source) for source in sources), timeout_ms=timeout_ms, max_records=max_records
+                *(kafka_partition(source) for source in sources), timeout_ms=timeout_ms, max_records=max_records
             )
         except (KafkaError, IllegalStateError) as error:
             raise LogUnavailable(f"the event log does not respond: {error!r}") from error
@@ -134,7 +135,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         commit without a generation, which the broker accepts while the group is empty.
         """
         coordinator = self._consumer._coordinator
-        offsets = {_kafka(source): OffsetAndMetadata(position, metadata)}
+        offsets = {kafka_partition(source): OffsetAndMetadata(position, metadata)}
         async with answering(_REQUEST_S, KafkaError):
             while True:
                 await coordinator.ensure_coordinator_known()
@@ -153,7 +154,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def committed(self, source: TopicPartition) -> Committed | None:
         """See `LogConsumer`. aiokafka's public method drops the metadata."""
-        partition = _kafka(source)
+        partition = kafka_partition(source)
         async with answering(_REQUEST_S, KafkaError):
             offsets = await self._consumer._coordinator.fetch_committed_offsets([partition])
         if partition not in offsets:
@@ -165,7 +166,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if source not in self._held:
             raise NotAssigned(f"{source} is not held")
         try:
-            self._consumer.seek(_kafka(source), position)
+            self._consumer.seek(kafka_partition(source), position)
         except IllegalStateError as error:
             raise NotAssigned(f"{source} is not held") from error
 
@@ -176,7 +177,7 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def end_offsets(self, sources: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """See `LogConsumer`."""
         async with answering(_REQUEST_S, KafkaError):
-            ends = await self._consumer.end_offsets([_kafka(source) for source in sources])
+            ends = await self._consumer.end_offsets([kafka_partition(source) for source in sources])
         return {TopicPartition(source.topic, source.partition): offset for source, offset in ends.items()}
 
     async def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:  # noqa: ARG002
@@ -192,57 +193,3 @@ class KafkaLogConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._membership = (coordinator.member_id, coordinator.generation)
             self._held = {TopicPartition(source.topic, source.partition): self._epoch for source in assigned}
             self._gained.set()
-
-
-async def read_tail(*, bootstrap: str, source: TopicPartition, limit: int) -> Sequence[Record]:
-    """Return the last records of a partition, oldest first, outside any group."""
-    async with _reader(bootstrap, source) as (consumer, begin, end):
-        return await _read(consumer, _kafka(source), range(max(begin, end - limit), end))
-
-
-async def read_first(*, bootstrap: str, source: TopicPartition, offset: int) -> Record | None:
-    """Return the first stored record at or after an offset, outside any group; None when there is none."""
-    async with _reader(bootstrap, source) as (consumer, begin, end):
-        first = max(begin, offset)
-        records = await _read(consumer, _kafka(source), range(first, min(first + 1, end)))
-    return records[0] if records else None
-
-
-@asynccontextmanager
-async def _reader(bootstrap: str, source: TopicPartition) -> AsyncIterator[tuple[AIOKafkaConsumer, int, int]]:
-    """Yield a consumer of the partition, and its first and next offset. The block must end within some seconds."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    partition = _kafka(source)
-    try:
-        async with answering(_START_S, KafkaError):
-            await consumer.start()
-            consumer.assign([partition])
-            end = (await consumer.end_offsets([partition]))[partition]
-            yield consumer, (await consumer.beginning_offsets([partition]))[partition], end
-    finally:
-        await stop_bounded(consumer.stop, consumer._client.close)
-
-
-async def _read(consumer: AIOKafkaConsumer, partition: KafkaPartition, part: range) -> Sequence[Record]:
-    """Return the records with these offsets."""
-    records: list[Record] = []
-    consumer.seek(partition, part.start)
-    while len(records) < len(part):
-        batches = await consumer.getmany(timeout_ms=500)
-        records += [record_of(record) for record in batches.get(partition, ())]
-    return tuple(records[: len(part)])
-
-
-def record_of(record: ConsumerRecord[bytes, bytes]) -> Record:
-    """Return the port's record. A key or value that another client left out is empty."""
-    return Record(
-        offset=record.offset,
-        key=record.key or b"",
-        value=record.value or b"",
-        headers=tuple(record.headers),
-        timestamp_ms=record.timestamp,
-    )
-
-
-def _kafka(source: TopicPartition) -> KafkaPartition:
-    return KafkaPartition(source.topic, source.partition)

@@ -6,7 +6,7 @@ All in-sync replicas acknowledge a batch. Configure the brokers for 3 replicas a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -15,9 +15,11 @@ from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
 from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.deadline import answering
-from segops_common.streams.kafka.consumer import GroupTimes, KafkaLogConsumer, read_first, read_tail
+from segops_common.streams.kafka.brokers import KafkaBrokers
+from segops_common.streams.kafka.consumer import GroupTimes, KafkaLogConsumer
 from segops_common.streams.kafka.positions import KafkaPositions
 from segops_common.streams.kafka.producer import SupervisedProducer
+from segops_common.streams.kafka.reading import following, read_first, read_tail
 from segops_common.streams.log import (
     APPEND_DEADLINE_S,
     Header,
@@ -36,21 +38,21 @@ _BROKER_DEFAULT = -1
 
 
 class KafkaEventLog:
-    """An `EventLog` at `kafka://host:port[,host:port]`."""
+    """An `EventLog` on the given brokers."""
 
     def __init__(
-        self, *, bootstrap: str, clock: Clock, times: GroupTimes | None = None, silent_s: float = 15.0
+        self, *, brokers: KafkaBrokers, clock: Clock, times: GroupTimes | None = None, silent_s: float = 15.0
     ) -> None:
-        self._bootstrap = bootstrap
+        self._brokers = brokers
         self._clock = clock
         self._times = times or GroupTimes()
         self._guard = AppendGuard(clock=clock)
-        self._producer = SupervisedProducer(bootstrap=bootstrap, clock=clock, silent_s=silent_s)
-        self._positions = KafkaPositions(bootstrap=bootstrap)
+        self._producer = SupervisedProducer(brokers=brokers, clock=clock, silent_s=silent_s)
+        self._positions = KafkaPositions(brokers=brokers)
 
     async def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """See `EventLog`. The brokers' default decides the number of replicas."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        admin = AIOKafkaAdminClient(**self._brokers.options)
         try:
             async with answering(_ADMIN_S, KafkaError):
                 await admin.start()
@@ -85,7 +87,7 @@ class KafkaEventLog:
     async def consumer(self, group: str, topics: Sequence[Topic]) -> AsyncIterator[LogConsumer]:
         """See `EventLog`."""
         names = [topic.name for topic in topics]
-        consumer = KafkaLogConsumer(bootstrap=self._bootstrap, group=group, topics=names, times=self._times)
+        consumer = KafkaLogConsumer(brokers=self._brokers, group=group, topics=names, times=self._times)
         try:
             await consumer.start()
             yield consumer
@@ -103,12 +105,19 @@ class KafkaEventLog:
     async def tail(self, topic: Topic, partition: int, limit: int) -> Sequence[Record]:
         """See `EventLog`."""
         source = TopicPartition(topic.name, partition)
-        return await read_tail(bootstrap=self._bootstrap, source=source, limit=limit)
+        return await read_tail(brokers=self._brokers, source=source, limit=limit)
 
     async def first_at(self, topic: Topic, partition: int, offset: int) -> Record | None:
         """See `EventLog`."""
         source = TopicPartition(topic.name, partition)
-        return await read_first(bootstrap=self._bootstrap, source=source, offset=offset)
+        return await read_first(brokers=self._brokers, source=source, offset=offset)
+
+    def follow(
+        self, topic: Topic, partition: int, offset: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Record]]]:
+        """See `EventLog`. Each iterator has connections of its own."""
+        source = TopicPartition(topic.name, partition)
+        return following(brokers=self._brokers, source=source, offset=offset)
 
     async def check(self) -> None:
         """See `EventLog`."""

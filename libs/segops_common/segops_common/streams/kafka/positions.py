@@ -12,6 +12,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from segops_common.contracts.topics import Topic
 from segops_common.streams.deadline import answering
+from segops_common.streams.kafka.brokers import KafkaBrokers
 from segops_common.streams.kafka.timeouts import stop_bounded
 
 _REQUEST_S = 5.0
@@ -21,8 +22,8 @@ _RETRY_S = 0.1
 class KafkaPositions:
     """Reads positions. Connects on first use; every method raises `LogUnavailable`."""
 
-    def __init__(self, *, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, *, brokers: KafkaBrokers) -> None:
+        self._brokers = brokers
         self._reader: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._connecting = asyncio.Lock()
@@ -66,7 +67,7 @@ class KafkaPositions:
     async def _connected_reader(self) -> AIOKafkaConsumer:
         async with self._connecting:
             if self._reader is None:
-                reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
+                reader = AIOKafkaConsumer(**self._brokers.options)
                 await reader.start()
                 self._reader = reader
             return self._reader
@@ -74,7 +75,7 @@ class KafkaPositions:
     async def _connected_admin(self) -> AIOKafkaAdminClient:
         async with self._connecting:
             if self._admin is None:
-                admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+                admin = AIOKafkaAdminClient(**self._brokers.options)
                 await admin.start()
                 self._admin = admin
             return self._admin

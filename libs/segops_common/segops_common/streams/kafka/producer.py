@@ -27,6 +27,7 @@ from aiokafka.structs import RecordMetadata
 from segops_common.core.clock import Clock
 from segops_common.core.tasks import spawn
 from segops_common.core.waiting import end
+from segops_common.streams.kafka.brokers import KafkaBrokers
 from segops_common.streams.kafka.timeouts import stop_bounded
 from segops_common.streams.log import LogUnavailable, Message, Position, RecordTooLarge
 
@@ -63,8 +64,8 @@ class _Connection:
 class SupervisedProducer:
     """Sends messages and waits for their confirmation. Starts with the first one; the caller bounds the wait."""
 
-    def __init__(self, *, bootstrap: str, clock: Clock, silent_s: float = _SILENT_S) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, *, brokers: KafkaBrokers, clock: Clock, silent_s: float = _SILENT_S) -> None:
+        self._brokers = brokers
         self._clock = clock
         self._silent_s = silent_s
         self._connection: _Connection | None = None
@@ -146,7 +147,7 @@ class SupervisedProducer:
 
     async def _start(self) -> _Connection | LogUnavailable:
         """Return the error instead of raising it: the task may outlive all callers, and then nothing would retrieve it."""
-        connection = _Connection(_new_producer(self._bootstrap), self._clock.monotonic())
+        connection = _Connection(_new_producer(self._brokers), self._clock.monotonic())
         try:
             async with asyncio.timeout(_START_S):
                 await connection.producer.start()
@@ -183,9 +184,9 @@ class SupervisedProducer:
                 self._retire(connection)
 
 
-def _new_producer(bootstrap: str) -> AIOKafkaProducer:
+def _new_producer(brokers: KafkaBrokers) -> AIOKafkaProducer:
     return AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **brokers.options,
         acks="all",
         enable_idempotence=True,
         linger_ms=_LINGER_MS,

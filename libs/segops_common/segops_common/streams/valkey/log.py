@@ -13,8 +13,9 @@ import itertools
 import logging
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import cast
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
@@ -24,6 +25,7 @@ from segops_common.core.clock import Clock
 from segops_common.core.retry import full_jitter
 from segops_common.streams.append_guard import AppendGuard
 from segops_common.streams.deadline import answering
+from segops_common.streams.follow import followed
 from segops_common.streams.leases import LeasedConsumer, LeaseTimes
 from segops_common.streams.log import (
     APPEND_DEADLINE_S,
@@ -50,12 +52,27 @@ _DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 _log = logging.getLogger(__name__)
 
 
-class ValkeyEventLog:
-    """An `EventLog` at `valkey://host:port/db`."""
+def tls_options(ca_file: Path | None) -> Mapping[str, Any]:
+    """Return the driver's options that check the server's certificate and name."""
+    authorities = {"ssl_ca_certs": str(ca_file)} if ca_file is not None else {}
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **authorities}
 
-    def __init__(self, *, url: str, clock: Clock, times: LeaseTimes | None = None, keep_records: int = 10_000) -> None:
+
+class ValkeyEventLog:
+    """An `EventLog` at `redis://host:port/db`, or with TLS at `rediss://host:port/db`."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        clock: Clock,
+        times: LeaseTimes | None = None,
+        keep_records: int = 10_000,
+        ca_file: Path | None = None,
+    ) -> None:
         pool = BlockingConnectionPool.from_url(
-            url.replace("valkey://", "redis://", 1),
+            url,
+            **(tls_options(ca_file) if url.startswith("rediss://") else {}),
             max_connections=_CONNECTIONS,
             timeout=None,
             socket_connect_timeout=_CONNECT_S,
@@ -192,6 +209,12 @@ class ValkeyEventLog:
         async with answering(_COMMAND_S, RedisError):
             response = cast(Entries, await self._redis.xrange(key, min=f"0-{offset + 1}", count=1))
         return record_of(*response[0]) if response else None
+
+    @asynccontextmanager
+    async def follow(self, topic: Topic, partition: int, offset: int) -> AsyncIterator[AsyncIterator[Sequence[Record]]]:
+        """See `EventLog`."""
+        async with aclosing(followed(self._store, TopicPartition(topic.name, partition), offset)) as batches:
+            yield batches
 
     async def check(self) -> None:
         """See `EventLog`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import zlib
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,6 +49,9 @@ ANONYMOUS_BODY: Final = BodyLimits(wire_bytes=16 << 10, inflated_bytes=16 << 10,
 """For routes that anyone may call."""
 
 READ_TIMEOUT_S = 10.0
+DISCARDED_BYTES: Final = 8 << 20
+"""Read and dropped of a body that is too large, before the refusal."""
+DISCARD_S: Final = 2.0
 _ZSTD_WINDOW_LOG = 23
 _ENCODINGS = "gzip, zstd"
 
@@ -55,7 +59,7 @@ _ENCODINGS = "gzip, zstd"
 async def read_body(request: Request, limits: BodyLimits = LARGE_BODY) -> bytes:
     """Return the inflated body.
 
-    Raises PayloadTooLarge after reading little more than the limit, RequestTimeout after 10 s, UnsupportedMedia for an
+    Raises PayloadTooLarge after reading a bounded rest, RequestTimeout after 10 s, UnsupportedMedia for an
     encoding other than gzip and zstd, MalformedRequest for a corrupt one, and starlette's ClientDisconnect when the
     client has gone.
     """
@@ -68,6 +72,7 @@ async def read_body(request: Request, limits: BodyLimits = LARGE_BODY) -> bytes:
         )
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:16]) > limits.wire_bytes:
+        await discard_body(request)
         raise _too_large(limits)
     wire = await _read_wire(request, limits)
     if encoding == "identity" or not wire:
@@ -76,6 +81,24 @@ async def read_body(request: Request, limits: BodyLimits = LARGE_BODY) -> bytes:
         return (_gunzip if encoding == "gzip" else _unzstd)(wire, limits)
     except (zlib.error, zstd.ZstdError, EOFError) as error:
         raise malformed_encoding(wire, encoding) from error
+
+
+async def discard_body(request: Request) -> None:
+    """Read and drop the rest of a body, at most `DISCARDED_BYTES` and for at most `DISCARD_S`.
+
+    A connection that is closed over unread bytes is reset, and a proxy that was still sending them answers 502 instead
+    of the refusal. A client that waits for `100 Continue` has sent nothing: its body is not asked for.
+    """
+    if "expect" in request.headers:
+        return
+    discarded = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_S):
+            while discarded <= DISCARDED_BYTES:
+                message = await request.receive()
+                discarded += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
 
 
 def require_json(request: Request, *also: str) -> None:
@@ -154,6 +177,8 @@ async def _read_chunks(request: Request, message: Any, limits: BodyLimits) -> by
     while message["type"] == "http.request":
         body += message.get("body", b"")
         if len(body) > limits.wire_bytes:
+            if message.get("more_body", False):
+                await discard_body(request)
             raise _too_large(limits)
         if not message.get("more_body", False):
             return bytes(body)

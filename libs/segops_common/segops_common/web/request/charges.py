@@ -107,18 +107,21 @@ def _tenant_of(caller: Principal | None, request: Request) -> int | None:
         case KeyPrincipal(tenant_id=tenant_id):
             return tenant_id
         case UserPrincipal(roles=roles):
-            named = _named_tenant(request)
+            named = _named_tenant(caller, request)
             return named if named in roles else next(iter(roles)) if len(roles) == 1 else None
         case _:
             return None
 
 
-def _named_tenant(request: Request) -> int | None:
+def _named_tenant(caller: UserPrincipal, request: Request) -> int | None:
     body = getattr(request, "_json", None)
-    tenant = body.get("tenant") if isinstance(body, dict) else request.query_params.get("tenant")
+    fields: Mapping[str, Any] = body if isinstance(body, dict) else request.query_params
+    tenant, slug = fields.get("tenant"), fields.get("tenant_slug")
     if isinstance(tenant, str) and tenant.isascii() and tenant.isdigit():
         return int(tenant[:20])
-    return tenant if type(tenant) is int else None
+    if type(tenant) is int:
+        return tenant
+    return caller.tenant_with_slug(slug) if isinstance(slug, str) else None
 
 
 def _raw_headers(standings: Iterable[Standing]) -> list[tuple[bytes, bytes]]:

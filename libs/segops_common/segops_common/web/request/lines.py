@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 
 from segops_common.core.problems import PayloadTooLarge, RequestTimeout, UnsupportedMedia
-from segops_common.web.request.body import READ_TIMEOUT_S, malformed_encoding
+from segops_common.web.request.body import READ_TIMEOUT_S, discard_body, malformed_encoding
 
 MAX_STREAM_BYTES: Final = 64 << 20
 MAX_INFLATED_STREAM_BYTES: Final = 256 << 20
@@ -35,6 +35,7 @@ async def stream_body(request: Request) -> AsyncIterator[bytes]:
         )
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:16]) > MAX_STREAM_BYTES:
+        await discard_body(request)
         raise _too_large()
     inflater = _Inflater() if encoding == "gzip" else None
     inflated = 0

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from fastapi.routing import iter_route_contexts
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.routing import BaseRoute, Match, Route
+
+# No path contains U+0000, so it can stand for a slash within a segment of a path.
+_INNER_SLASH: Final = "\0"
+
+
+class OpaqueConvertor(StringConvertor):
+    """A parameter that may be any text, written `{user_id:opaque}`: one segment of the path, percent-encoded."""
+
+    def convert(self, value: str) -> str:
+        """Return the text, with its slashes."""
+        return value.replace(_INNER_SLASH, "/")
+
+
+register_url_convertor("opaque", OpaqueConvertor())
 
 
 class RouteTable:
@@ -15,6 +32,12 @@ class RouteTable:
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._routes = list(routes)
         paths = [path for context in iter_route_contexts(self._routes) if (path := context.path)]
+        self._opaque = [
+            route
+            for context in iter_route_contexts(self._routes)
+            if isinstance(route := context.original_route, Route)
+            and any(isinstance(convertor, OpaqueConvertor) for convertor in route.param_convertors.values())
+        ]
         self._without_slash = frozenset(path for path in paths if not path.endswith("/"))
         unservable = [path for path in self._without_slash if re.search(r"[{}]", path)]
         if unservable:
@@ -25,6 +48,17 @@ class RouteTable:
         if path.endswith("/"):
             return path[:-1] if path[:-1] in self._without_slash else path
         return path if path in self._without_slash else path + "/"
+
+    def with_opaque_segments(self, raw: bytes) -> str | None:
+        """Return the decoded path in which an encoded slash stays inside of its segment.
+
+        None unless a route takes any text there: everywhere else, such a path is ambiguous.
+        """
+        if not self._opaque:
+            return None
+        segments = [unquote_to_bytes(segment).decode(errors="replace") for segment in raw.split(b"/")]
+        path = self.spelled("/".join(segment.replace("/", _INNER_SLASH) for segment in segments))
+        return path if any(route.path_regex.match(path) for route in self._opaque) else None
 
     def allowed(self, path: str) -> list[str]:
         """Return the methods that any route accepts at this path, ascending: the value of `Allow`."""

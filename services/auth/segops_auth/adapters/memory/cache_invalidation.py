@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segops_common.security.cache_invalidation import key_changed, user_changed
+from segops_common.security.cache_invalidation import key_changed, tenant_changed, user_changed
 
 
 class MemoryCacheInvalidation:
@@ -16,3 +16,6 @@ class MemoryCacheInvalidation:
 
     async def user_changed(self, user_id: int) -> None:
         self.messages.append(user_changed(user_id))
+
+    async def tenant_changed(self, tenant_id: int) -> None:
+        self.messages.append(tenant_changed(tenant_id))

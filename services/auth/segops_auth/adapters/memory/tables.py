@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Self
 
 from segops_auth.domain.audit_log import ChainHead
+from segops_auth.domain.mail import LinkPurpose, MailOrder
 from segops_auth.domain.signing_keys import SigningKey
-from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, Tenant
+from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, Place, Tenant
 from segops_common.security.permissions import Role
 
 
@@ -28,6 +29,7 @@ class InviteRow:
 
     invite: Invite
     token_hash: str
+    mailed_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,9 @@ class FamilyRow:
     """The refresh tokens of one session."""
 
     user_id: int
+    created_at: datetime
+    last_used_at: datetime
+    place: Place
     ended_at: datetime | None = None
 
 
@@ -56,6 +61,24 @@ class RefreshTokenRow:
     token_hash: str
     expires_at: datetime
     used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRow:
+    """A mail that waits."""
+
+    order: MailOrder
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRow:
+    """A link to an account, as the hash of its token."""
+
+    user_id: int
+    purpose: LinkPurpose
+    token_hash: str
+    expires_at: datetime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +94,9 @@ class Tables:
     api_keys: dict[int, ApiKeyRow] = field(default_factory=dict)
     families: dict[int, FamilyRow] = field(default_factory=dict)
     refresh_tokens: dict[int, RefreshTokenRow] = field(default_factory=dict)
+    mails: dict[int, MailRow] = field(default_factory=dict)
+    links: dict[str, LinkRow] = field(default_factory=dict)
+    """By the hash of the token."""
     signing_keys: dict[str, SigningKey] = field(default_factory=dict)
     removed_signing_keys: dict[str, None] = field(default_factory=dict)
     audit_log: dict[tuple[int, int], AuditEntry] = field(default_factory=dict)
@@ -89,5 +115,6 @@ class Sequences:
     tenants: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     invites: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     api_keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    mails: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     families: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     refresh_tokens: Iterator[int] = field(default_factory=lambda: itertools.count(1))

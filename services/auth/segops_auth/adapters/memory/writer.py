@@ -12,14 +12,17 @@ from segops_auth.adapters.memory.tables import (
     ApiKeyRow,
     FamilyRow,
     InviteRow,
+    LinkRow,
+    MailRow,
     MemberRow,
     RefreshTokenRow,
     Sequences,
     Tables,
 )
 from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, ChainHead, chain
+from segops_auth.domain.mail import LinkPurpose, MailOrder
 from segops_auth.domain.signing_keys import SigningKey
-from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
+from segops_auth.domain.values import NOWHERE, Account, ApiKey, Invite, NewApiKey, Place, RefreshToken, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.tenants import AlreadyMember, SlugTaken
 from segops_common.security.permissions import Role
@@ -47,6 +50,13 @@ class MemoryWriteUnit(MemoryReadUnit):
         self._changed.accounts[account.id] = account
         return account
 
+    async def verify_email(self, user_id: int, at: datetime) -> bool:
+        account = self._changed.accounts[user_id]
+        if account.email_verified_at is not None:
+            return False
+        self._changed.accounts[user_id] = replace(account, email_verified_at=at)
+        return True
+
     async def replace_password(self, account: Account, password_hash: str) -> bool:
         current = self._changed.accounts.get(account.id)
         if current is None or current.password_hash != account.password_hash:
@@ -61,6 +71,9 @@ class MemoryWriteUnit(MemoryReadUnit):
         self._changed.chain_heads[tenant.id] = ChainHead(number=0, hash=FIRST_PREVIOUS_HASH)
         self._locked.add(tenant.id)
         return tenant
+
+    async def set_test_tenant(self, tenant_id: int, test_tenant_id: int) -> None:
+        self._changed.tenants[tenant_id] = replace(self._changed.tenants[tenant_id], test_tenant_id=test_tenant_id)
 
     async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
         tenant = replace(self._changed.tenants[tenant_id], slug=slug, name=name)
@@ -86,6 +99,19 @@ class MemoryWriteUnit(MemoryReadUnit):
         self._changed.invites[stored.id] = InviteRow(invite=stored, token_hash=token_hash)
         return stored
 
+    async def set_mailed_token(self, tenant_id: int, invite_id: int, token_hash: str) -> None:
+        row = self._changed.invites.get(invite_id)
+        if row is not None and row.invite.tenant_id == tenant_id:
+            self._changed.invites[invite_id] = replace(row, mailed_hash=token_hash)
+
+    async def extend_invite(self, tenant_id: int, invite_id: int, expires_at: datetime) -> Invite | None:
+        row = self._changed.invites.get(invite_id)
+        if row is None or row.invite.tenant_id != tenant_id or not row.invite.open:
+            return None
+        invite = replace(row.invite, expires_at=expires_at)
+        self._changed.invites[invite_id] = replace(row, invite=invite)
+        return invite
+
     async def withdraw_invite(self, tenant_id: int, invite_id: int, at: datetime) -> Invite | None:  # noqa: ARG002
         row = self._changed.invites.get(invite_id)
         if row is None or row.invite.tenant_id != tenant_id or not row.invite.open:
@@ -99,7 +125,8 @@ class MemoryWriteUnit(MemoryReadUnit):
         return self._close_invites(tenant_id, lambda invite: invite.invited_by == user_id)
 
     async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
-        row = next((row for row in self._changed.invites.values() if row.token_hash == token_hash), None)
+        rows = self._changed.invites.values()
+        row = next((row for row in rows if token_hash in (row.token_hash, row.mailed_hash)), None)
         if row is None or not row.invite.open or row.invite.expires_at <= at:
             return None
         return self._close_invite(row)
@@ -118,12 +145,16 @@ class MemoryWriteUnit(MemoryReadUnit):
             created_at=key.created_at,
             last_used_at=None,
             previous_secret_until=None,
+            signed_user_ids_since=key.signed_user_ids_since,
         )
         self._changed.api_keys[stored.id] = ApiKeyRow(key=stored, key_hash=key.key_hash)
         return stored
 
     async def set_api_key_origins(self, tenant_id: int, key_id: int, origins: Sequence[str]) -> ApiKey | None:
         return self._change_key(tenant_id, key_id, {"allowed_origins": tuple(origins)})
+
+    async def set_signed_user_ids(self, tenant_id: int, key_id: int, since: datetime | None) -> ApiKey | None:
+        return self._change_key(tenant_id, key_id, {"signed_user_ids_since": since})
 
     async def revoke_api_key(self, tenant_id: int, key_id: int, at: datetime) -> ApiKey | None:
         return self._change_key(tenant_id, key_id, {}, revoked_at=at)
@@ -144,9 +175,11 @@ class MemoryWriteUnit(MemoryReadUnit):
                 latest = at if row.key.last_used_at is None else max(at, row.key.last_used_at)
                 self._changed.api_keys[key_id] = replace(row, key=replace(row.key, last_used_at=latest))
 
-    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> int:  # noqa: ARG002
+    async def add_refresh_token(
+        self, user_id: int, token_hash: str, at: datetime, expires_at: datetime, place: Place = NOWHERE
+    ) -> int:
         family_id = next(self._ids.families)
-        self._changed.families[family_id] = FamilyRow(user_id=user_id)
+        self._changed.families[family_id] = FamilyRow(user_id=user_id, created_at=at, last_used_at=at, place=place)
         self._add_token(family_id, token_hash, expires_at)
         return family_id
 
@@ -165,13 +198,25 @@ class MemoryWriteUnit(MemoryReadUnit):
         return None
 
     async def use_refresh_token(
-        self, token: RefreshToken, successor_hash: str, at: datetime, expires_at: datetime
+        self, token: RefreshToken, successor_hash: str, at: datetime, expires_at: datetime, place: Place = NOWHERE
     ) -> None:
+        family = self._changed.families[token.family_id]
+        self._changed.families[token.family_id] = replace(family, last_used_at=at, place=place)
         self._changed.refresh_tokens[token.id] = replace(self._changed.refresh_tokens[token.id], used_at=at)
         self._add_token(token.family_id, successor_hash, expires_at)
 
     async def end_refresh_family(self, family_id: int, at: datetime) -> None:
         self._end_families([family_id], at)
+
+    async def end_session(self, user_id: int, session_id: int, at: datetime) -> bool:
+        if not await self.session_is_alive(user_id, session_id):
+            return False
+        self._end_families([session_id], at)
+        return True
+
+    async def end_other_sessions(self, user_id: int, session_id: int | None, at: datetime) -> None:
+        families = self._changed.families
+        self._end_families([id_ for id_, row in families.items() if row.user_id == user_id and id_ != session_id], at)
 
     async def end_all_refresh_families(self, user_id: int, at: datetime) -> None:
         self._end_families([id_ for id_, row in self._changed.families.items() if row.user_id == user_id], at)
@@ -183,6 +228,47 @@ class MemoryWriteUnit(MemoryReadUnit):
         for family_id in families - {row.family_id for row in tokens.values()}:
             del self._changed.families[family_id]
         return len(expired)
+
+    async def add_mail(self, order: MailOrder, at: datetime) -> None:
+        stored = replace(order, id=next(self._ids.mails))
+        self._changed.mails[stored.id] = MailRow(order=stored, due_at=at)
+
+    async def take_mails(self, now: datetime, until: datetime, limit: int) -> Sequence[MailOrder]:
+        due = sorted((row.due_at, id_) for id_, row in self._changed.mails.items() if row.due_at <= now)
+        orders = []
+        for _, mail_id in due[:limit]:
+            order = self._changed.mails[mail_id].order
+            orders.append(replace(order, attempts=order.attempts + 1))
+            self._changed.mails[mail_id] = MailRow(order=orders[-1], due_at=until)
+        return orders
+
+    async def postpone_mail(self, mail_id: int, due_at: datetime) -> None:
+        if mail_id in self._changed.mails:
+            self._changed.mails[mail_id] = replace(self._changed.mails[mail_id], due_at=due_at)
+
+    async def remove_mail(self, mail_id: int) -> None:
+        self._changed.mails.pop(mail_id, None)
+
+    async def add_link(self, user_id: int, purpose: LinkPurpose, token_hash: str, expires_at: datetime) -> None:
+        row = LinkRow(user_id=user_id, purpose=purpose, token_hash=token_hash, expires_at=expires_at)
+        self._changed.links[token_hash] = row
+
+    async def use_link(self, purpose: LinkPurpose, token_hash: str, now: datetime) -> int | None:
+        account = await self.link_owner(purpose, token_hash, now)
+        if account is None:
+            return None
+        await self.delete_links(account.id, purpose)
+        return account.id
+
+    async def delete_links(self, user_id: int, purpose: LinkPurpose) -> None:
+        for row in list(self._changed.links.values()):
+            if (row.user_id, row.purpose) == (user_id, purpose):
+                del self._changed.links[row.token_hash]
+
+    async def delete_expired_links(self, now: datetime) -> None:
+        for row in list(self._changed.links.values()):
+            if row.expires_at <= now:
+                del self._changed.links[row.token_hash]
 
     async def lock_signing_keys(self) -> None:
         """Do nothing: the store runs one writing transaction at a time."""

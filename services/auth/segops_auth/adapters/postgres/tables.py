@@ -6,7 +6,18 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from segops_auth.domain.values import Account, ApiKey, AuditEntry, Invite, Member, RefreshToken, Tenant
+from segops_auth.domain.mail import MailKind, MailOrder
+from segops_auth.domain.values import (
+    Account,
+    ApiKey,
+    AuditEntry,
+    Invite,
+    Member,
+    Place,
+    RefreshToken,
+    Session,
+    Tenant,
+)
 from segops_common.security.permissions import KeyKind, Role, Scope
 
 SCHEMA: Final = "auth"
@@ -20,6 +31,7 @@ accounts = sa.Table(
     sa.Column("email", sa.Text),
     sa.Column("password_hash", sa.Text),
     sa.Column("created_at", _TIME),
+    sa.Column("email_verified_at", _TIME),
 )
 tenants = sa.Table(
     "tenants",
@@ -28,6 +40,7 @@ tenants = sa.Table(
     sa.Column("slug", sa.Text),
     sa.Column("name", sa.Text),
     sa.Column("is_test", sa.Boolean),
+    sa.Column("test_tenant_id", sa.BigInteger),
     sa.Column("created_at", _TIME),
     sa.Column("audit_number", sa.BigInteger),
     sa.Column("audit_hash", sa.Text),
@@ -52,6 +65,7 @@ invites = sa.Table(
     sa.Column("created_at", _TIME),
     sa.Column("expires_at", _TIME),
     sa.Column("closed_at", _TIME),
+    sa.Column("mailed_hash", sa.Text),
 )
 api_keys = sa.Table(
     "api_keys",
@@ -71,6 +85,7 @@ api_keys = sa.Table(
     sa.Column("created_at", _TIME),
     sa.Column("last_used_at", _TIME),
     sa.Column("revoked_at", _TIME),
+    sa.Column("signed_user_ids_since", _TIME),
 )
 families = sa.Table(
     "refresh_families",
@@ -78,6 +93,9 @@ families = sa.Table(
     sa.Column("id", sa.BigInteger, primary_key=True),
     sa.Column("user_id", sa.BigInteger),
     sa.Column("created_at", _TIME),
+    sa.Column("last_used_at", _TIME),
+    sa.Column("user_agent", sa.Text),
+    sa.Column("address", sa.Text),
     sa.Column("ended_at", _TIME),
 )
 refresh_tokens = sa.Table(
@@ -89,6 +107,26 @@ refresh_tokens = sa.Table(
     sa.Column("created_at", _TIME),
     sa.Column("expires_at", _TIME),
     sa.Column("used_at", _TIME),
+)
+mails = sa.Table(
+    "mails",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("kind", sa.Text),
+    sa.Column("recipient", sa.Text),
+    sa.Column("tenant_id", sa.BigInteger),
+    sa.Column("invite_id", sa.BigInteger),
+    sa.Column("due_at", _TIME),
+    sa.Column("expires_at", _TIME),
+    sa.Column("attempts", sa.Integer),
+)
+links = sa.Table(
+    "account_links",
+    _metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.BigInteger),
+    sa.Column("purpose", sa.Text),
+    sa.Column("expires_at", _TIME),
 )
 signing_keys = sa.Table(
     "signing_keys",
@@ -116,13 +154,24 @@ audit_log = sa.Table(
 
 def account_of(row: sa.RowMapping) -> Account:
     """Convert a row of `accounts`."""
-    return Account(id=row["id"], email=row["email"], password_hash=row["password_hash"], created_at=row["created_at"])
+    return Account(
+        id=row["id"],
+        email=row["email"],
+        password_hash=row["password_hash"],
+        created_at=row["created_at"],
+        email_verified_at=row["email_verified_at"],
+    )
 
 
 def tenant_of(row: sa.RowMapping) -> Tenant:
     """Convert a row of `tenants`."""
     return Tenant(
-        id=row["id"], slug=row["slug"], name=row["name"], is_test=row["is_test"], created_at=row["created_at"]
+        id=row["id"],
+        slug=row["slug"],
+        name=row["name"],
+        is_test=row["is_test"],
+        created_at=row["created_at"],
+        test_tenant_id=row["test_tenant_id"],
     )
 
 
@@ -160,6 +209,18 @@ def api_key_of(row: sa.RowMapping) -> ApiKey:
         created_at=row["created_at"],
         last_used_at=row["last_used_at"],
         previous_secret_until=row["previous_until"],
+        signed_user_ids_since=row["signed_user_ids_since"],
+    )
+
+
+def session_of(row: sa.RowMapping) -> Session:
+    """Convert a row of `refresh_families`."""
+    return Session(
+        id=row["id"],
+        user_id=row["user_id"],
+        created_at=row["created_at"],
+        last_used_at=row["last_used_at"],
+        place=Place(user_agent=row["user_agent"], address=row["address"]),
     )
 
 
@@ -172,6 +233,19 @@ def refresh_token_of(row: sa.RowMapping) -> RefreshToken:
         expires_at=row["expires_at"],
         used_at=row["used_at"],
         family_is_alive=row["ended_at"] is None,
+    )
+
+
+def mail_order_of(row: sa.RowMapping) -> MailOrder:
+    """Convert a row of `mails`."""
+    return MailOrder(
+        id=row["id"],
+        kind=MailKind(row["kind"]),
+        recipient=row["recipient"],
+        tenant_id=row["tenant_id"],
+        invite_id=row["invite_id"],
+        expires_at=row["expires_at"],
+        attempts=row["attempts"],
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from segops_auth.adapters.postgres.reader import INVITES, KEYS, NO_TENANT, PostgresReadUnit, Rows
+from segops_auth.adapters.postgres.reader import INVITES, KEYS, NO_TENANT, PostgresReadUnit, Rows, has_token
 from segops_auth.adapters.postgres.tables import (
     account_of,
     accounts,
@@ -23,6 +23,9 @@ from segops_auth.adapters.postgres.tables import (
     families,
     invite_of,
     invites,
+    links,
+    mail_order_of,
+    mails,
     members,
     refresh_token_of,
     refresh_tokens,
@@ -31,8 +34,9 @@ from segops_auth.adapters.postgres.tables import (
     tenants,
 )
 from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, AuditEvent, chain
+from segops_auth.domain.mail import LinkPurpose, MailOrder
 from segops_auth.domain.signing_keys import SigningKey
-from segops_auth.domain.values import Account, ApiKey, Invite, NewApiKey, RefreshToken, Tenant
+from segops_auth.domain.values import NOWHERE, Account, ApiKey, Invite, NewApiKey, Place, RefreshToken, Tenant
 from segops_auth.ports.accounts import EmailTaken
 from segops_auth.ports.store import ReadUnit, WriteUnit
 from segops_auth.ports.tenants import AlreadyMember, SlugTaken
@@ -58,6 +62,11 @@ class PostgresWriteUnit(PostgresReadUnit):
         values = {"email": email, "password_hash": password_hash, "created_at": at}
         return account_of(await self._insert(NO_TENANT, accounts, values, taken=EmailTaken))
 
+    async def verify_email(self, user_id: int, at: datetime) -> bool:
+        is_new = sa.and_(accounts.c.id == user_id, accounts.c.email_verified_at.is_(None))
+        change = sa.update(accounts).where(is_new).values(email_verified_at=at).returning(accounts.c.id)
+        return await self._one(NO_TENANT, change) is not None
+
     async def replace_password(self, account: Account, password_hash: str) -> bool:
         is_as_seen = sa.and_(accounts.c.id == account.id, accounts.c.password_hash == account.password_hash)
         change = sa.update(accounts).where(is_as_seen).values(password_hash=password_hash).returning(accounts.c.id)
@@ -75,6 +84,10 @@ class PostgresWriteUnit(PostgresReadUnit):
             "audit_hash": FIRST_PREVIOUS_HASH,
         }
         return tenant_of(await self._insert(tenant_id, tenants, values, taken=SlugTaken))
+
+    async def set_test_tenant(self, tenant_id: int, test_tenant_id: int) -> None:
+        change = sa.update(tenants).where(tenants.c.id == tenant_id).values(test_tenant_id=test_tenant_id)
+        await self._of(tenant_id, change)
 
     async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
         change = sa.update(tenants).where(tenants.c.id == tenant_id).values(slug=slug, name=name).returning(tenants)
@@ -107,6 +120,16 @@ class PostgresWriteUnit(PostgresReadUnit):
         }
         return invite_of(await self._insert(tenant_id, invites, values))
 
+    async def set_mailed_token(self, tenant_id: int, invite_id: int, token_hash: str) -> None:
+        is_it = sa.and_(invites.c.tenant_id == tenant_id, invites.c.id == invite_id)
+        await self._of(tenant_id, sa.update(invites).where(is_it).values(mailed_hash=token_hash))
+
+    async def extend_invite(self, tenant_id: int, invite_id: int, expires_at: datetime) -> Invite | None:
+        is_it = sa.and_(invites.c.tenant_id == tenant_id, invites.c.id == invite_id, invites.c.closed_at.is_(None))
+        change = sa.update(invites).where(is_it).values(expires_at=expires_at).returning(invites)
+        row = await self._one(tenant_id, change)
+        return None if row is None else invite_of(row)
+
     async def withdraw_invite(self, tenant_id: int, invite_id: int, at: datetime) -> Invite | None:
         is_it = (invites.c.tenant_id == tenant_id, invites.c.id == invite_id)
         return _only(await self._close_invites(tenant_id, at, *is_it))
@@ -120,7 +143,7 @@ class PostgresWriteUnit(PostgresReadUnit):
         return await self._close_invites(tenant_id, at, *own)
 
     async def use_invite(self, token_hash: str, at: datetime) -> Invite | None:
-        is_it = (invites.c.token_hash == token_hash, invites.c.expires_at > at)
+        is_it = (has_token(token_hash), invites.c.expires_at > at)
         return _only(await self._close_invites(INVITES, at, *is_it))
 
     async def add_api_key(self, tenant_id: int, key: NewApiKey) -> ApiKey:
@@ -129,6 +152,9 @@ class PostgresWriteUnit(PostgresReadUnit):
 
     async def set_api_key_origins(self, tenant_id: int, key_id: int, origins: Sequence[str]) -> ApiKey | None:
         return await self._change_key(tenant_id, key_id, {"allowed_origins": list(origins)})
+
+    async def set_signed_user_ids(self, tenant_id: int, key_id: int, since: datetime | None) -> ApiKey | None:
+        return await self._change_key(tenant_id, key_id, {"signed_user_ids_since": since})
 
     async def revoke_api_key(self, tenant_id: int, key_id: int, at: datetime) -> ApiKey | None:
         return await self._change_key(tenant_id, key_id, {"revoked_at": at})
@@ -156,8 +182,11 @@ class PostgresWriteUnit(PostgresReadUnit):
         )
         await self._of(KEYS, change.bindparams(ids, times))
 
-    async def add_refresh_token(self, user_id: int, token_hash: str, at: datetime, expires_at: datetime) -> int:
-        family = await self._insert(NO_TENANT, families, {"user_id": user_id, "created_at": at})
+    async def add_refresh_token(
+        self, user_id: int, token_hash: str, at: datetime, expires_at: datetime, place: Place = NOWHERE
+    ) -> int:
+        values = {"user_id": user_id, "created_at": at, "last_used_at": at} | asdict(place)
+        family = await self._insert(NO_TENANT, families, values)
         family_id = int(family["id"])
         await self._add_token(family_id, token_hash, at, expires_at)
         return family_id
@@ -173,14 +202,26 @@ class PostgresWriteUnit(PostgresReadUnit):
         return None if row is None else refresh_token_of(row)
 
     async def use_refresh_token(
-        self, token: RefreshToken, successor_hash: str, at: datetime, expires_at: datetime
+        self, token: RefreshToken, successor_hash: str, at: datetime, expires_at: datetime, place: Place = NOWHERE
     ) -> None:
+        is_family = families.c.id == token.family_id
+        values = {"last_used_at": at} | asdict(place)
+        await self._of(NO_TENANT, sa.update(families).where(is_family).values(values))
         is_it = refresh_tokens.c.id == token.id
         await self._of(NO_TENANT, sa.update(refresh_tokens).where(is_it).values(used_at=at))
         await self._add_token(token.family_id, successor_hash, at, expires_at)
 
     async def end_refresh_family(self, family_id: int, at: datetime) -> None:
         await self._end_families(families.c.id == family_id, at)
+
+    async def end_session(self, user_id: int, session_id: int, at: datetime) -> bool:
+        is_it = sa.and_(families.c.id == session_id, families.c.user_id == user_id, families.c.ended_at.is_(None))
+        change = sa.update(families).where(is_it).values(ended_at=at).returning(families.c.id)
+        return await self._one(NO_TENANT, change) is not None
+
+    async def end_other_sessions(self, user_id: int, session_id: int | None, at: datetime) -> None:
+        is_other = sa.true() if session_id is None else families.c.id != session_id
+        await self._end_families(sa.and_(families.c.user_id == user_id, is_other), at)
 
     async def end_all_refresh_families(self, user_id: int, at: datetime) -> None:
         await self._end_families(families.c.user_id == user_id, at)
@@ -192,6 +233,45 @@ class PostgresWriteUnit(PostgresReadUnit):
         has_tokens = sa.exists().where(refresh_tokens.c.family_id == families.c.id)
         await self._of(NO_TENANT, sa.delete(families).where(families.c.id.in_(set(deleted)), ~has_tokens))
         return len(deleted)
+
+    async def add_mail(self, order: MailOrder, at: datetime) -> None:
+        values = {name: value for name, value in asdict(order).items() if name != "id"}
+        await self._of(NO_TENANT, sa.insert(mails).values(values | {"kind": order.kind.value, "due_at": at}))
+
+    async def take_mails(self, now: datetime, until: datetime, limit: int) -> Sequence[MailOrder]:
+        due = sa.select(mails.c.id).where(mails.c.due_at <= now).order_by(mails.c.due_at, mails.c.id).limit(limit)
+        change = (
+            sa.update(mails)
+            .where(mails.c.id.in_(due.with_for_update(skip_locked=True)))
+            .values(due_at=until, attempts=mails.c.attempts + 1)
+            .returning(mails)
+        )
+        return sorted((mail_order_of(row) for row in await self._all(NO_TENANT, change)), key=lambda order: order.id)
+
+    async def postpone_mail(self, mail_id: int, due_at: datetime) -> None:
+        await self._of(NO_TENANT, sa.update(mails).where(mails.c.id == mail_id).values(due_at=due_at))
+
+    async def remove_mail(self, mail_id: int) -> None:
+        await self._of(NO_TENANT, sa.delete(mails).where(mails.c.id == mail_id))
+
+    async def add_link(self, user_id: int, purpose: LinkPurpose, token_hash: str, expires_at: datetime) -> None:
+        values = {"user_id": user_id, "purpose": purpose.value, "token_hash": token_hash, "expires_at": expires_at}
+        await self._of(NO_TENANT, sa.insert(links).values(values))
+
+    async def use_link(self, purpose: LinkPurpose, token_hash: str, now: datetime) -> int | None:
+        is_it = sa.and_(links.c.token_hash == token_hash, links.c.purpose == purpose.value, links.c.expires_at > now)
+        row = await self._one(NO_TENANT, sa.delete(links).where(is_it).returning(links.c.user_id))
+        if row is None:
+            return None
+        await self.delete_links(row["user_id"], purpose)
+        return int(row["user_id"])
+
+    async def delete_links(self, user_id: int, purpose: LinkPurpose) -> None:
+        which = sa.and_(links.c.user_id == user_id, links.c.purpose == purpose.value)
+        await self._of(NO_TENANT, sa.delete(links).where(which))
+
+    async def delete_expired_links(self, now: datetime) -> None:
+        await self._of(NO_TENANT, sa.delete(links).where(links.c.expires_at <= now))
 
     async def lock_signing_keys(self) -> None:
         await self._of(NO_TENANT, sa.text("LOCK TABLE auth.signing_keys IN SHARE ROW EXCLUSIVE MODE"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from segops_common.contracts.http import AUTH_INVALIDATION_CHANNEL
-from segops_common.security.cache_invalidation import key_changed, user_changed
+from segops_common.security.cache_invalidation import key_changed, tenant_changed, user_changed
 from segops_common.stores.redis_breaker import RedisBreaker, RedisUnavailable
 
 _log = logging.getLogger(__name__)
@@ -22,6 +22,9 @@ class RedisCacheInvalidation:
 
     async def user_changed(self, user_id: int) -> None:
         await self._publish(user_changed(user_id))
+
+    async def tenant_changed(self, tenant_id: int) -> None:
+        await self._publish(tenant_changed(tenant_id))
 
     async def _publish(self, message: str) -> None:
         try:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from segops_auth.api.schemas import examples
-from segops_auth.api.schemas.fields import CurrentPassword, Email, Name, NewPassword, RequestBody, ResponseBody, Slug
+from segops_auth.api.schemas.fields import (
+    CurrentPassword,
+    Email,
+    Name,
+    NewPassword,
+    RefreshIn,
+    RefreshTokenPlace,
+    RequestBody,
+    ResponseBody,
+    Slug,
+)
 from segops_auth.api.schemas.sessions import TokenSet
 from segops_auth.api.schemas.tenants import TenantRef
 from segops_auth.domain import values
+from segops_auth.domain.registration import Registration
 from segops_auth.service.accounts import NewAccount
 from segops_common.security.permissions import Role
 
@@ -36,6 +47,18 @@ class SignUp(RequestBody):
     password: NewPassword
     tenant_name: Name
     tenant_slug: Slug
+    refresh_in: RefreshTokenPlace = RefreshIn.BODY
+
+
+class SignUpConfig(ResponseBody):
+    """What a page needs to know before anyone signs in."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"signup": "open", "sends_mail": True}]})
+
+    signup: Registration = Field(
+        description="Who may create an account: everyone (`open`), those with an invite (`invited`), or nobody (`closed`)."
+    )
+    sends_mail: bool = Field(description="Whether passwords can be reset and addresses confirmed by mail.")
 
 
 class ChangePassword(RequestBody):
@@ -49,6 +72,7 @@ class ChangePassword(RequestBody):
 
     password: CurrentPassword
     new_password: NewPassword
+    refresh_in: RefreshTokenPlace = RefreshIn.BODY
 
 
 class UserRef(ResponseBody):
@@ -58,7 +82,7 @@ class UserRef(ResponseBody):
     email: str
 
 
-class SignUpResult(ResponseBody):
+class SignedUp(ResponseBody):
     """The new account, its tenant, and the tokens of its first session."""
 
     model_config = ConfigDict(
@@ -70,12 +94,12 @@ class SignUpResult(ResponseBody):
     tokens: TokenSet
 
     @classmethod
-    def of(cls, new: NewAccount) -> Self:
+    def of(cls, new: NewAccount, tokens: TokenSet) -> Self:
         """Convert from the domain."""
         return cls(
             user=UserRef(id=new.account.id, email=new.account.email),
             tenant=TenantRef.of(new.tenant),
-            tokens=TokenSet.of(new.tokens),
+            tokens=tokens,
         )
 
 
@@ -89,10 +113,13 @@ class OwnTenant(TenantRef):
 class Me(ResponseBody):
     """The caller and their tenants."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [examples.USER | {"tenants": [examples.OWN_TENANT]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [examples.USER | {"email_verified": True, "tenants": [examples.OWN_TENANT]}]}
+    )
 
     id: int
     email: str
+    email_verified: bool = Field(description="Whether the owner has proved that they read mails to the address.")
     tenants: list[OwnTenant]
 
     @classmethod
@@ -108,4 +135,9 @@ class Me(ResponseBody):
             )
             for joined in tenants
         ]
-        return cls(id=account.id, email=account.email, tenants=own_tenants)
+        return cls(
+            id=account.id,
+            email=account.email,
+            email_verified=account.email_verified_at is not None,
+            tenants=own_tenants,
+        )

@@ -14,18 +14,18 @@ PASSWORD: Final = "correct-horse-battery"
 KEY: Final = "sk_live_" + "0" * 43 + "2Ga7kP"
 TOKEN: Final = "q2Jm0dWn3mB4xZk1vS8cT5yR7uE9oL6aP0hG2fD1sXw"
 
-CURSOR: Final = "WzQyXQ"
-
 TOKENS: Final[JsonDict] = {
     "access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl",
     "refresh_token": TOKEN,
+    "access": "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl",
+    "refresh": TOKEN,
     "token_type": "Bearer",
     "expires_in": 900,
 }
 USER: Final[JsonDict] = {"id": 7, "email": EMAIL}
 TENANT: Final[JsonDict] = {"id": 1, "slug": "acme", "name": "Acme"}
 OWN_TENANT: Final[JsonDict] = TENANT | {"is_test": False, "role": "owner"}
-TENANT_READ: Final[JsonDict] = TENANT | {"is_test": False, "created_at": AT}
+TENANT_READ: Final[JsonDict] = TENANT | {"is_test": False, "test_tenant": 8, "created_at": AT}
 MEMBER: Final[JsonDict] = {"user_id": 7, "email": EMAIL, "role": "owner", "joined_at": AT}
 INVITE: Final[JsonDict] = {
     "id": 3,
@@ -33,6 +33,7 @@ INVITE: Final[JsonDict] = {
     "email": "grace@example.com",
     "role": "member",
     "invited_by": 7,
+    "invited_by_email": EMAIL,
     "created_at": AT,
     "expires_at": IN_A_WEEK,
 }
@@ -43,6 +44,7 @@ API_KEY: Final[JsonDict] = {
     "kind": "secret",
     "scopes": ["events:write", "membership:read"],
     "allowed_origins": [],
+    "require_signed_user_id": False,
     "prefix": "sk_live_",
     "last_four": KEY[-4:],
     "created_by": 7,
@@ -55,6 +57,33 @@ PAGES_KEY: Final[JsonDict] = {
     "name": "web site",
     "kind": "publishable",
     "allowed_origins": ["https://www.example.com", "http://localhost:3000"],
+}
+HMAC_SECRET: Final = "3b" * 32
+PUBLISHABLE_KEY: Final = "pk_live_" + "0" * 43 + "3Y2mVf"
+SIGNING_KEY: Final[JsonDict] = API_KEY | {
+    "name": "web site",
+    "kind": "publishable",
+    "scopes": ["events:write"],
+    "allowed_origins": ["https://www.example.com"],
+    "require_signed_user_id": True,
+    "prefix": "pk_live_",
+    "last_four": PUBLISHABLE_KEY[-4:],
+    "key": PUBLISHABLE_KEY,
+    "hmac_secret": HMAC_SECRET,
+}
+SIGNATURE: Final = "7f" * 32
+SESSION: Final[JsonDict] = {
+    "token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiJ9.eyJzdWIiOiJ1c2VyLTEyMyJ9.c2lnbmF0dXJl",
+    "expires_at": "2026-01-31T09:15:00Z",
+    "uid": "user-123",
+}
+OWN_SESSION: Final[JsonDict] = {
+    "id": 12,
+    "created_at": AT,
+    "last_used_at": AT,
+    "user_agent": "Firefox 128 on Linux",
+    "address": "198.51.100.7",
+    "current": True,
 }
 AUDIT_ENTRY: Final[JsonDict] = {
     "number": 2,

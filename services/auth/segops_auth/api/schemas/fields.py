@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -89,12 +90,28 @@ Origins = Annotated[
     Field(
         max_length=MAX_ORIGINS,
         description="Origins of the web pages that may use a publishable key, such as `https://www.example.com` or "
-        "`http://localhost:3000`. They must match exactly; plain http is for localhost only. `*` as the only item allows "
-        "every page, and an empty list allows none. Requests without an `Origin` header, for example from servers and "
+        "`http://localhost:3000`. They must match exactly, except that `https://*.example.com` allows every host with one "
+        "label before `example.com`. Plain http is for localhost only. `*` as the only item allows every page, and an empty list allows none. Requests without an `Origin` header, for example from servers and "
         "native apps, are not restricted.",
     ),
     AfterValidator(canonical_origins),
 ]
-TenantId = Annotated[int, Field(ge=1, le=MAX_ID)]
 # Strict models would take only enum members; JSON has their names.
 NewRole = Annotated[Role, Field(strict=False)]
+
+
+class RefreshIn(StrEnum):
+    """Where the response has the refresh token."""
+
+    BODY = "body"
+    COOKIE = "cookie"
+
+
+RefreshTokenPlace = Annotated[
+    RefreshIn,
+    Field(
+        strict=False,
+        description="Where the response has the refresh token: in its `body`, or in a `cookie` that scripts cannot read, "
+        "for pages of the same origin. With `cookie`, `refresh_token` and `refresh` are null.",
+    ),
+]

@@ -9,13 +9,22 @@ from pydantic import ConfigDict, Field
 
 from segops_auth.api.schemas import examples
 from segops_auth.api.schemas.accounts import UserRef
-from segops_auth.api.schemas.fields import Email, NewPassword, NewRole, RequestBody, ResponseBody, Token
+from segops_auth.api.schemas.fields import (
+    Email,
+    NewPassword,
+    NewRole,
+    RefreshIn,
+    RefreshTokenPlace,
+    RequestBody,
+    ResponseBody,
+    Token,
+)
 from segops_auth.api.schemas.sessions import TokenSet
 from segops_auth.api.schemas.tenants import TenantRef
 from segops_auth.domain import values
-from segops_auth.service.invites import AcceptedInvite
-from segops_common.core.pagination import Page
+from segops_auth.service.invites import AcceptedInvite, PendingInvite
 from segops_common.security.permissions import Role
+from segops_common.web.fields import ListResponse, list_example
 
 
 class CreateInvite(RequestBody):
@@ -39,6 +48,45 @@ class AcceptInvite(RequestBody):
     token: Token
     email: Email
     password: NewPassword
+    refresh_in: RefreshTokenPlace = RefreshIn.BODY
+
+
+class LookUpInvite(RequestBody):
+    """The token of an invite."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": examples.TOKEN}]})
+
+    token: Token
+
+
+class PendingInviteRead(ResponseBody):
+    """What an invite admits to."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "tenant": examples.TENANT,
+                    "email": "grace@example.com",
+                    "role": "member",
+                    "expires_at": examples.IN_A_WEEK,
+                }
+            ]
+        }
+    )
+
+    tenant: TenantRef
+    email: str = Field(description="The invited address. Accept the invite with it.")
+    role: Role
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, pending: PendingInvite) -> Self:
+        """Convert from the use case."""
+        invite = pending.invite
+        return cls(
+            tenant=TenantRef.of(pending.tenant), email=invite.email, role=invite.role, expires_at=invite.expires_at
+        )
 
 
 class InviteRead(ResponseBody):
@@ -51,13 +99,14 @@ class InviteRead(ResponseBody):
     email: str
     role: Role
     invited_by: int
+    invited_by_email: str = Field(description="The email address of the member who made the invite.")
     created_at: datetime
     expires_at: datetime
 
     @classmethod
-    def of(cls, invite: values.Invite) -> Self:
+    def of(cls, invite: values.Invite, inviter: str) -> Self:
         """Convert from the domain."""
-        return cls(**_invite_fields(invite))
+        return cls(**_invite_fields(invite, inviter))
 
 
 class InviteCreated(InviteRead):
@@ -68,25 +117,15 @@ class InviteCreated(InviteRead):
     token: str = Field(description="Pass it on to the invited person. It is shown only once.")
 
     @classmethod
-    def with_token(cls, invite: values.Invite, token: str) -> Self:
+    def with_token(cls, invite: values.Invite, inviter: str, token: str) -> Self:
         """Convert from the domain."""
-        return cls(**_invite_fields(invite), token=token)
+        return cls(**_invite_fields(invite, inviter), token=token)
 
 
-class InviteList(ResponseBody):
+class InviteList(ListResponse[InviteRead]):
     """Invites by ascending id."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [examples.INVITE], "next_cursor": examples.CURSOR}]}
-    )
-
-    items: list[InviteRead]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[values.Invite]) -> Self:
-        """Convert from the domain."""
-        return cls(items=[InviteRead.of(item) for item in page.items], next_cursor=page.next_cursor)
+    model_config = list_example("/api/auth/tenants/1/invites/", examples.INVITE)
 
 
 class InviteAccepted(ResponseBody):
@@ -106,23 +145,24 @@ class InviteAccepted(ResponseBody):
     tokens: TokenSet
 
     @classmethod
-    def of(cls, accepted: AcceptedInvite) -> Self:
+    def of(cls, accepted: AcceptedInvite, tokens: TokenSet) -> Self:
         """Convert from the domain."""
         return cls(
             user=UserRef(id=accepted.account.id, email=accepted.account.email),
             tenant=TenantRef.of(accepted.tenant),
             role=accepted.role,
-            tokens=TokenSet.of(accepted.tokens),
+            tokens=tokens,
         )
 
 
-def _invite_fields(invite: values.Invite) -> dict[str, Any]:
+def _invite_fields(invite: values.Invite, inviter: str) -> dict[str, Any]:
     return {
         "id": invite.id,
         "tenant": invite.tenant_id,
         "email": invite.email,
         "role": invite.role,
         "invited_by": invite.invited_by,
+        "invited_by_email": inviter,
         "created_at": invite.created_at,
         "expires_at": invite.expires_at,
     }

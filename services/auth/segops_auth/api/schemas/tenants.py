@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from segops_auth.api.schemas import examples
-from segops_auth.api.schemas.fields import Name, NewRole, RequestBody, ResponseBody, Slug
+from segops_auth.api.schemas.fields import MAX_ID, Name, NewRole, RequestBody, ResponseBody, Slug
 from segops_auth.domain import values
-from segops_common.core.pagination import Page
+from segops_auth.service.tenants import SlugCheck
 from segops_common.security.permissions import Role
-from segops_common.web.fields import Optional
+from segops_common.web.fields import ListResponse, Optional, list_example
 
 
 class CreateTenant(RequestBody):
@@ -22,7 +22,7 @@ class CreateTenant(RequestBody):
         json_schema_extra={
             "examples": [
                 {"name": "Acme", "slug": "acme"},
-                {"name": "Acme, tests", "slug": "acme-test", "is_test": True},
+                {"name": "Acme, tests", "slug": "acme-test", "is_test": True, "test_of": 7},
             ]
         }
     )
@@ -34,6 +34,44 @@ class CreateTenant(RequestBody):
         description="Whether the tenant holds test data only. Its keys start with `sk_test_` and `pk_test_`. "
         "This cannot be changed later.",
     )
+    test_of: Optional[Annotated[int, Field(ge=1, le=MAX_ID)]] = Field(
+        default=None,
+        description="The id of a live tenant that the caller owns: test events that its members and keys publish go to the new "
+        "tenant. Requires `is_test`. A tenant has at most one such test tenant.",
+    )
+
+    @model_validator(mode="after")
+    def _is_test_of(self) -> Self:
+        if self.test_of is not None and not self.is_test:
+            raise ValueError("`is_test` must be true with `test_of`")
+        return self
+
+
+class SlugAvailability(ResponseBody):
+    """Whether a new tenant can have a slug."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "slug": "acme",
+                    "available": False,
+                    "suggestion": "acme-2",
+                    "fault": "must not be the slug of another tenant",
+                }
+            ]
+        }
+    )
+
+    slug: str
+    available: bool
+    suggestion: str | None = Field(description="A similar slug that is available. Null if the slug is, or if none is.")
+    fault: str | None = Field(description="Why the slug cannot be used. Null if it can.")
+
+    @classmethod
+    def of(cls, check: SlugCheck) -> Self:
+        """Convert from the domain."""
+        return cls(slug=check.slug, available=check.fault is None, suggestion=check.suggestion, fault=check.fault)
 
 
 class UpdateTenant(RequestBody):
@@ -78,13 +116,19 @@ class TenantRead(TenantRef):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.TENANT_READ]})
 
     is_test: bool = Field(description="Whether the tenant's keys start with `sk_test_` and `pk_test_`.")
+    test_tenant: int | None = Field(description="The test tenant that gets the tenant's test events, null without one.")
     created_at: datetime
 
     @classmethod
     def of(cls, tenant: values.Tenant) -> Self:
         """Convert from the domain."""
         return cls(
-            id=tenant.id, slug=tenant.slug, name=tenant.name, is_test=tenant.is_test, created_at=tenant.created_at
+            id=tenant.id,
+            slug=tenant.slug,
+            name=tenant.name,
+            is_test=tenant.is_test,
+            test_tenant=tenant.test_tenant_id,
+            created_at=tenant.created_at,
         )
 
 
@@ -104,20 +148,10 @@ class MemberRead(ResponseBody):
         return cls(user_id=member.user_id, email=member.email, role=member.role, joined_at=member.joined_at)
 
 
-class MemberList(ResponseBody):
+class MemberList(ListResponse[MemberRead]):
     """Members by ascending user id."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [examples.MEMBER], "next_cursor": examples.CURSOR}]}
-    )
-
-    items: list[MemberRead]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[values.Member]) -> Self:
-        """Convert from the domain."""
-        return cls(items=[MemberRead.of(item) for item in page.items], next_cursor=page.next_cursor)
+    model_config = list_example("/api/auth/tenants/1/members/", examples.MEMBER)
 
 
 class AuditEntryRead(ResponseBody):
@@ -147,17 +181,7 @@ class AuditEntryRead(ResponseBody):
         )
 
 
-class AuditLog(ResponseBody):
+class AuditLog(ListResponse[AuditEntryRead]):
     """Entries, newest first."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [examples.AUDIT_ENTRY], "next_cursor": examples.CURSOR}]}
-    )
-
-    items: list[AuditEntryRead]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: Page[values.AuditEntry]) -> Self:
-        """Convert from the domain."""
-        return cls(items=[AuditEntryRead.of(item) for item in page.items], next_cursor=page.next_cursor)
+    model_config = list_example("/api/auth/tenants/1/audit-log/", examples.AUDIT_ENTRY)

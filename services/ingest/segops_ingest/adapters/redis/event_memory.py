@@ -31,8 +31,9 @@ return first
 class RedisEventMemory:
     """Reads and writes all notes of a request in one script, so that an attempt is the first for all others or for none."""
 
-    def __init__(self, *, redis: RedisBreaker) -> None:
+    def __init__(self, *, redis: RedisBreaker, timeout_s: float = TIMEOUT_S) -> None:
         self._redis = redis
+        self._timeout_s = timeout_s
         self._script = redis.redis.register_script(_FIRST)
 
     async def first(self, tenant_id: int, notes: Sequence[Note]) -> Sequence[FirstNote | None]:
@@ -44,7 +45,7 @@ class RedisEventMemory:
             # Events without a time were remembered by their message id alone.
             keys += [key, f"segops:stamp:{tenant_id}:{note.message_id}" if note.message_id else key]
             values += [f"{note.time}|{note.content}", int((REMEMBERED if note.required else COMPARED).total_seconds())]
-        within_s = TIMEOUT_S if any(note.required for note in notes) else COMPARING_TIMEOUT_S
+        within_s = self._timeout_s if any(note.required for note in notes) else COMPARING_TIMEOUT_S
 
         async def exchange(redis: Redis) -> list[bytes | None]:
             async with asyncio.timeout(within_s):

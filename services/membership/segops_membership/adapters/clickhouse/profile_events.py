@@ -1,25 +1,27 @@
-"""Reads the events of one profile from ClickHouse, along its sort key."""
+"""Reads the events of one profile from ClickHouse, along the sort key of the table that has them in its order."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-import orjson
-from pydantic import JsonValue
-
-from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
+from segops_common.contracts.warehouse import (
+    EVENTS_BY_PROFILE_TABLE,
+    EVENTS_TABLE,
+    HISTORY_COMPLETE_SQL,
+    PROFILE_SEEN_TABLE,
+)
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ResultSet
-from segops_language.events import IDENTIFY_EVENT, Event
+from segops_language.events import Event
 from segops_language.walk import Needs
+from segops_membership.adapters.clickhouse.stored_payload import payload_of
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports.errors import EngineUnavailable
-from segops_membership.ports.events import TooManyEvents
+from segops_membership.ports.events import MAX_EVENTS, AcceptedEvent, TooManyEvents
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
 from segops_membership.sql.parameters import Bindings, select
 from segops_membership.sql.selections import JSON_READ_SETTINGS, pattern_sql
 
-MAX_EVENTS: Final = 100_000
 _MAX_BYTES: Final = 128 * 1024 * 1024
 _TIMEOUT_S: Final = 5
 # 396 is the result's size, 241 memory.
@@ -29,14 +31,17 @@ _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     "max_result_bytes": _MAX_BYTES,
     "max_execution_time": _TIMEOUT_S,
 }
+# Of repetitions of an event, the one that was accepted first. For one profile this is cheaper than FINAL.
+_FIRST_ACCEPTED: Final = "ORDER BY version DESC LIMIT 1 BY timestamp, message_id, event_type"
 
 
 class ClickHouseProfileEvents:
-    """See the port `ProfileEvents`."""
+    """See the port `ProfileEvents`. Reads `events` until all older events have been copied to `events_by_profile`."""
 
     def __init__(self, *, clickhouse: ClickHouse, max_events: int = MAX_EVENTS) -> None:
         self._clickhouse = clickhouse
         self._max_events = max_events
+        self._is_history_complete = False
 
     async def has_events(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
         """See the port."""
@@ -58,24 +63,31 @@ class ClickHouseProfileEvents:
         result = await self._query(select("uniqExact(user_id)", PROFILE_SEEN_TABLE, rows), bind.values)
         return int(result.rows[0][0])
 
-    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[AcceptedEvent]:
         """See the port."""
         if not needs.patterns:
             return ()
         bind = Bindings()
+        table, text = await self._source()
         own = f"if(user_id = '', anonymous_id, user_id) = {bind.text(profile_id)}"
         by_then = f"timestamp <= {bind.instant(as_of_ms)}"
         where = f"{_of_profile(tenant_id, profile_id, bind)} AND ({_types(needs, bind)}) AND {by_then} AND {own}"
-        payload = "toJSONString(payload), removed, empty_objects" if needs.payloads else "'{}', [], []"
-        columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}, position"
-        limit = f"LIMIT {bind.integer(self._max_events + 1)}"
-        result = await self._query(select(columns, f"{EVENTS_TABLE} FINAL", where, limit), bind.values)
+        payload = f"{text}, removed, empty_objects" if needs.payloads else "'{}', [], []"
+        columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}, position, version"
+        tail = f"{_FIRST_ACCEPTED} LIMIT {bind.integer(self._max_events + 1)}"
+        result = await self._query(select(columns, table, where, tail), bind.values)
         if len(result.rows) > self._max_events:
             raise TooManyEvents
-        return [
-            Event(profile_id, str(name), str(message_id), int(at), _payload(str(name), text, *rest), int(position))
-            for name, message_id, at, text, *rest, position in result.rows
-        ]
+        return [_accepted(profile_id, *row) for row in result.rows]
+
+    async def _source(self) -> tuple[str, str]:
+        """Return the table to read, and the expression that gives the payload as text."""
+        if not self._is_history_complete:
+            result = await self._query(HISTORY_COMPLETE_SQL, {})
+            self._is_history_complete = int(result.rows[0][0]) > 0
+        if self._is_history_complete:
+            return EVENTS_BY_PROFILE_TABLE, "payload"
+        return EVENTS_TABLE, "toJSONString(payload)"
 
     async def static_segments_of(
         self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
@@ -98,6 +110,21 @@ class ClickHouseProfileEvents:
             raise EngineUnavailable(str(error)) from error
 
 
+def _accepted(
+    profile_id: str,
+    event_type: str,
+    message_id: str,
+    at_ms: int,
+    text: str,
+    removed: Sequence[str],
+    empty_objects: Sequence[str],
+    position: int,
+    version: int,
+) -> AcceptedEvent:
+    payload = payload_of(event_type, text, removed, empty_objects)
+    return AcceptedEvent(Event(profile_id, event_type, message_id, int(at_ms), payload, int(position)), int(version))
+
+
 def _of_profile(tenant_id: int, profile_id: str, bind: Bindings) -> str:
     return f"tenant_id = {bind.integer(tenant_id)} AND user_key = xxHash64({bind.text(profile_id)})"
 
@@ -109,22 +136,3 @@ def _types(needs: Needs, bind: Bindings) -> str:
     conditions = [f"event_type IN ({', '.join(bind.text(name) for name in named)})"] if named else []
     conditions += [f"({pattern_sql(prefix, bind)})" for prefix in prefixes]
     return " OR ".join(conditions)
-
-
-def _payload(event_type: str, text: str, removed: Sequence[str], empty_objects: Sequence[str]) -> dict[str, JsonValue]:
-    payload: dict[str, JsonValue] = orjson.loads(text)
-    for path in empty_objects:
-        _add_empty_object(payload, [key.replace("%2E", ".") for key in path.split(".")])
-    if event_type == IDENTIFY_EVENT:
-        payload.update(dict.fromkeys(removed))
-    return payload
-
-
-def _add_empty_object(payload: dict[str, JsonValue], keys: Sequence[str]) -> None:
-    """Add the object that the keys lead to, and the objects around it. Arrays around it are there."""
-    inner: JsonValue = payload
-    for key in keys:
-        if isinstance(inner, list):
-            inner = inner[int(key)]
-        elif isinstance(inner, dict):
-            inner = inner.setdefault(key, {})

@@ -10,7 +10,6 @@ from typing import Final
 from pydantic import JsonValue
 
 from segops_common.contracts.http import ObservedEvents, PropertyKind
-from segops_language.events import Event
 from segops_language.lint.values import MAX_TEXT_CHARS, MAX_TEXTS, Property, ValueCounts
 from segops_language.values import path_keys
 from segops_language.values.instants import is_rfc3339
@@ -18,10 +17,11 @@ from segops_language.values.json import instant, look_up, number
 from segops_language.walk import Needs
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.domain.predicates import StaticListPredicate
-from segops_membership.ports.events import TooManyEvents
+from segops_membership.ports.events import MAX_EVENTS, AcceptedEvent, TooManyEvents, UnstoredUnavailable
 
-MAX_EVENTS: Final = 100_000
 MAX_EVENT_TYPES: Final = 1_000
+STORED_VERSION: Final = 2**63
+"""Of a memory warehouse, which keeps the first delivery of an event: it was accepted before every unstored one."""
 
 
 class MemoryProfileEvents:
@@ -41,11 +41,11 @@ class MemoryProfileEvents:
         events = self._warehouse.tenant(tenant_id).events
         return sum(1 for profile_id in set(profile_ids) if events.get(profile_id))
 
-    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[Event]:
+    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[AcceptedEvent]:
         """See the port."""
         stored = self._warehouse.tenant(tenant_id).events.get(profile_id, {}).values()
         events = [
-            event if needs.payloads else replace(event, payload={})
+            AcceptedEvent(event if needs.payloads else replace(event, payload={}), STORED_VERSION)
             for event in stored
             if event.timestamp_ms <= as_of_ms and any(pattern.matches(event.event_type) for pattern in needs.patterns)
         ]
@@ -63,6 +63,21 @@ class MemoryProfileEvents:
             for segment in lists
             if profile_id in rows.list_members(segment.segment_id, segment.since, segment.until)
         ]
+
+
+class MemoryUnstoredEvents:
+    """See the port `UnstoredEvents`. Set `refusal` to the reason of an outage."""
+
+    def __init__(self) -> None:
+        self.events: defaultdict[int, list[AcceptedEvent]] = defaultdict(list)
+        """By tenant."""
+        self.refusal: str | None = None
+
+    async def read(self, tenant_id: int, profile_id: str) -> Sequence[AcceptedEvent]:
+        """See the port."""
+        if self.refusal is not None:
+            raise UnstoredUnavailable(self.refusal)
+        return [accepted for accepted in self.events[tenant_id] if accepted.event.profile_id == profile_id]
 
 
 class MemoryObservedEvents:

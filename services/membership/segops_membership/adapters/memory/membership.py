@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from segops_common.core.clock import Clock
@@ -79,6 +79,14 @@ class MemoryMembershipCache:
         expires_at, segment_ids = self._entries.get((tenant_id, number, user_id), (0.0, ()))
         fresh = self._clock.monotonic() < expires_at
         return CacheEntry(self._hints.get(tenant_id), segment_ids if fresh else None)
+
+    async def read_many(
+        self, tenant_id: int, number: int, user_ids: Sequence[str]
+    ) -> tuple[int | None, Mapping[str, tuple[int, ...]]]:
+        """See the port."""
+        entries = {user_id: (await self.read(tenant_id, number, user_id)).segment_ids for user_id in user_ids}
+        hint = self._hints.get(tenant_id)
+        return hint, {user_id: entry for user_id, entry in entries.items() if entry is not None}
 
     async def write(self, tenant_id: int, number: int, user_id: str, segment_ids: tuple[int, ...]) -> None:
         """See the port."""

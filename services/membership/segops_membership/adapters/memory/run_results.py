@@ -23,7 +23,7 @@ class MemoryRunResults:
 
     def __init__(self, *, warehouse: MemoryWarehouse) -> None:
         self._warehouse = warehouse
-        self._outcomes: dict[_OutcomeKey, SegmentOutcome] = {}
+        self.outcomes: dict[_OutcomeKey, SegmentOutcome] = {}
         self.change_rows: dict[tuple[int, str, int, Attempt], bool] = {}
         """By tenant, user, segment and attempt: whether the user entered (False: exited)."""
         self.visible: dict[tuple[int, Attempt], Publication] = {}
@@ -31,7 +31,7 @@ class MemoryRunResults:
     async def published_members(self, tenant_id: int, heads: Mapping[int, SegmentHead]) -> Mapping[int, BitMap]:
         """See the port."""
         try:
-            return {id: self._outcomes[tenant_id, id, head.attempt].members for id, head in heads.items()}
+            return {id: self.outcomes[tenant_id, id, head.attempt].members for id, head in heads.items()}
         except KeyError as error:
             raise EngineUnavailable("a published bitmap cannot be read") from error
 
@@ -45,7 +45,7 @@ class MemoryRunResults:
     ) -> None:
         """See the port."""
         for outcome in outcomes:
-            self._outcomes[tenant_id, outcome.segment_id, attempt] = outcome
+            self.outcomes[tenant_id, outcome.segment_id, attempt] = outcome
 
     async def digests(
         self, tenant_id: int, attempt: Attempt, outcomes: Sequence[SegmentOutcome]
@@ -53,7 +53,7 @@ class MemoryRunResults:
         """See the port."""
         digests = {}
         for outcome in outcomes:
-            stored = self._outcomes[tenant_id, outcome.segment_id, attempt]
+            stored = self.outcomes[tenant_id, outcome.segment_id, attempt]
             if outcome.base_digest is None:
                 digests[outcome.segment_id] = self._sum(tenant_id, stored.members)
             else:
@@ -85,17 +85,21 @@ class MemoryRunResults:
                 if user_ids:
                     yield MemberChanges(segment.segment_id, change, user_ids)
 
+    def member_ids(self, tenant_id: int, segment_id: int, attempt: Attempt) -> Sequence[str]:
+        """Return the members that the attempt computed, in no particular order."""
+        return self._user_ids(tenant_id, self.outcomes[tenant_id, segment_id, attempt].members)
+
     def _changes_of(
         self, tenant_id: int, segment_id: int, attempt: Attempt
     ) -> Iterable[tuple[Literal["entered", "exited"], Sequence[str]]]:
-        outcome = self._outcomes[tenant_id, segment_id, attempt]
+        outcome = self.outcomes[tenant_id, segment_id, attempt]
         yield "entered", self._user_ids(tenant_id, outcome.entered)
         yield "exited", self._user_ids(tenant_id, outcome.exited)
 
     def _unreported(
         self, tenant_id: int, segment_id: int, attempt: Attempt
     ) -> Iterable[tuple[Literal["entered", "exited"], Sequence[str]]]:
-        difference = self._outcomes[tenant_id, segment_id, attempt].unreported
+        difference = self.outcomes[tenant_id, segment_id, attempt].unreported
         if difference is None:
             yield from self._changes_of(tenant_id, segment_id, attempt)
             return

@@ -19,7 +19,7 @@ class MemorySegmentDefinitions:
         for change in changes:
             key = (change.tenant_id, change.segment_id)
             latest = self._latest.get(key)
-            if latest is None or (not latest.deleted and (change.deleted or latest.version < change.version)):
+            if latest is None or (not latest.deleted and (change.deleted or _is_newer(change, latest))):
                 self._latest[key] = change
 
     async def find(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
@@ -30,7 +30,11 @@ class MemorySegmentDefinitions:
         """See the port."""
         return {
             segment_id: SegmentDefinition(
-                segment_id=segment_id, version=change.version, definition=change.definition, refresh=change.refresh
+                segment_id=segment_id,
+                version=change.version,
+                definition=change.definition,
+                refresh=change.refresh,
+                name=change.name,
             )
             for (tenant, segment_id), change in sorted(self._latest.items(), key=lambda item: item[0])
             if tenant == tenant_id and not change.deleted
@@ -42,3 +46,9 @@ class MemorySegmentDefinitions:
             if await self.find(tenant_id, segment_id) is not None:
                 return tenant_id
         return None
+
+
+def _is_newer(change: SegmentChanged, latest: SegmentChanged) -> bool:
+    if change.version == latest.version:
+        return latest.name is None and change.name is not None
+    return change.version > latest.version

@@ -42,6 +42,11 @@ class MemoryTenantLeases:
         if self.is_newest(tenant_id, fence):
             self._rows[tenant_id].expires_at = self._clock.monotonic()
 
+    def is_held(self, tenant_id: int) -> bool:
+        """Return whether the lease has not expired."""
+        row = self._rows.get(tenant_id)
+        return row is not None and row.expires_at > self._clock.monotonic()
+
     def is_newest(self, tenant_id: int, fence: int) -> bool:
         """Return whether no lease of the tenant was granted after this one."""
         row = self._rows.get(tenant_id)

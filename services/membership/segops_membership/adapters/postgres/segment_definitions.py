@@ -14,14 +14,18 @@ from segops_membership.adapters.postgres.sessions import reading, transaction
 from segops_membership.domain.segment_definition import SegmentDefinition
 
 _APPLY: Final = sa.text("""
-    INSERT INTO membership.segment_definitions AS d (tenant_id, segment_id, version, definition, refresh, deleted)
-    VALUES (:tenant_id, :segment_id, :version, CAST(:definition AS json), :refresh, :deleted)
+    INSERT INTO membership.segment_definitions AS d (tenant_id, segment_id, version, definition, refresh, deleted, name)
+    VALUES (:tenant_id, :segment_id, :version, CAST(:definition AS json), :refresh, :deleted, :name)
     ON CONFLICT (tenant_id, segment_id) DO UPDATE
     SET version = excluded.version, definition = excluded.definition, refresh = excluded.refresh,
-        deleted = excluded.deleted
-    WHERE NOT d.deleted AND (excluded.deleted OR d.version < excluded.version)""")
+        deleted = excluded.deleted, name = excluded.name
+    WHERE NOT d.deleted AND (
+        excluded.deleted OR d.version < excluded.version
+        OR (d.version = excluded.version AND d.name IS NULL AND excluded.name IS NOT NULL))""")
 # As text, because PostgreSQL's JSON type would change numbers.
-_COLUMNS: Final = "SELECT segment_id, version, CAST(definition AS text), refresh FROM membership.segment_definitions"
+_COLUMNS: Final = (
+    "SELECT segment_id, version, CAST(definition AS text), refresh, name FROM membership.segment_definitions"
+)
 _CURRENT: Final = sa.text(f"{_COLUMNS} WHERE tenant_id = :tenant_id AND segment_id = :segment_id AND NOT deleted")
 _OF_TENANT: Final = sa.text(f"{_COLUMNS} WHERE tenant_id = :tenant_id AND NOT deleted ORDER BY segment_id")
 _OWNER: Final = sa.text("""
@@ -45,6 +49,7 @@ class PostgresSegmentDefinitions:
                 "definition": change.definition.model_dump_json(),
                 "refresh": change.refresh,
                 "deleted": change.deleted,
+                "name": change.name,
             }
             for change in changes
         ]
@@ -80,4 +85,5 @@ def _definition(row: sa.Row[Any]) -> SegmentDefinition:
         version=row.version,
         definition=Group.model_validate_json(row.definition),
         refresh=row.refresh,
+        name=row.name,
     )

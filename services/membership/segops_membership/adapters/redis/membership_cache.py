@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -54,6 +54,15 @@ class RedisMembershipCache:
         keys = [number_key(tenant_id), entry_key(tenant_id, number, user_id)]
         hint, entry = await self._run(lambda redis: redis.mget(keys))
         return CacheEntry(_hint(hint), _entry(entry))
+
+    async def read_many(
+        self, tenant_id: int, number: int, user_ids: Sequence[str]
+    ) -> tuple[int | None, Mapping[str, tuple[int, ...]]]:
+        """See the port."""
+        keys = [number_key(tenant_id), *(entry_key(tenant_id, number, user_id) for user_id in user_ids)]
+        hint, *values = await self._run(lambda redis: redis.mget(keys))
+        entries = zip(user_ids, map(_entry, values), strict=True)
+        return _hint(hint), {user_id: entry for user_id, entry in entries if entry is not None}
 
     async def write(self, tenant_id: int, number: int, user_id: str, segment_ids: tuple[int, ...]) -> None:
         """See the port."""

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 from pydantic.config import JsonDict
 
+from segops_common.web.fields import TenantFields
 from segops_common.web.profile_id import ProfileId
 from segops_language import EXAMPLE, Definition, InstantText, Optional
 from segops_language.events import Event
@@ -23,7 +24,7 @@ _EVIDENCE: Final[JsonDict] = {
     "event_type": "purchase",
     "timestamp": "2026-01-30T08:00:00Z",
 }
-_LEAF: Final[JsonDict] = {
+LEAF: Final[JsonDict] = {
     "path": "definition.conditions[0]",
     "type": "event_count",
     "logic": None,
@@ -41,7 +42,7 @@ _LEAF: Final[JsonDict] = {
     "children": [],
 }
 _GROUP: Final[JsonDict] = {
-    **_LEAF,
+    **LEAF,
     "path": "definition",
     "type": "group",
     "logic": "AND",
@@ -51,11 +52,11 @@ _GROUP: Final[JsonDict] = {
     "events": [],
     "event_count": 0,
     "unmet": "all of its 1 conditions",
-    "children": [_LEAF],
+    "children": [LEAF],
 }
 
 
-class ExplainRequest(RequestBody):
+class ExplainRequest(TenantFields, RequestBody):
     """A user, and a segment or a definition, which need not be saved."""
 
     model_config = ConfigDict(
@@ -67,7 +68,6 @@ class ExplainRequest(RequestBody):
         },
     )
 
-    tenant: Id
     user_id: Annotated[ProfileId, Field(description="A user id or an anonymous id.")]
     segment_id: Optional[Id] = Field(
         default=None,
@@ -103,7 +103,7 @@ class EvidenceRead(Response):
 class ExplainedRead(Response):
     """A node of the definition with its verdict."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_LEAF]})
+    model_config = ConfigDict(json_schema_extra={"examples": [LEAF]})
 
     path: str = Field(
         description="Where the node is. The tree of a referenced segment has its node's path and `.definition`."
@@ -162,6 +162,8 @@ class ExplanationRead(Response):
                     "segment_id": 42,
                     "version": 1,
                     "as_of": "2026-01-31T09:00:00Z",
+                    "stale": False,
+                    "stale_reason": None,
                     "known": True,
                     "member": False,
                     "next_change_at": None,
@@ -176,6 +178,8 @@ class ExplanationRead(Response):
     segment_id: int | None
     version: int | None = Field(description="The segment's current version; null when the request has a `definition`.")
     as_of: datetime = Field(description="The instant of the response. Later events do not count.")
+    stale: bool = Field(description="Whether events that were acknowledged before the request may be missing.")
+    stale_reason: str | None = Field(default=None, description="Why it is stale; null when it is not.")
     known: bool = Field(
         description="Whether the user has any event by then. A user without events can only be in static lists."
     )
@@ -196,6 +200,8 @@ class ExplanationRead(Response):
             segment_id=request.segment_id,
             version=answer.version,
             as_of=from_ms(answer.as_of_ms),
+            stale=answer.stale_reason is not None,
+            stale_reason=answer.stale_reason,
             known=answer.has_events,
             member=explanation.forecast.holds,
             next_change_at=None if at is None else from_ms(at),

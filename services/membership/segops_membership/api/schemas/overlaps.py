@@ -6,6 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from segops_common.web.fields import TenantFields
 from segops_language.model import Items, fault_at
 from segops_membership.api.schemas.bases import Id, RequestBody, Response
 from segops_membership.service.analysis.overlaps import Overlap
@@ -13,12 +14,11 @@ from segops_membership.service.analysis.overlaps import Overlap
 MAX_SEGMENTS: Final = 20
 
 
-class OverlapRequest(RequestBody):
+class OverlapRequest(TenantFields, RequestBody):
     """Segments to compare."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, "segment_ids": [42, 57]}]})
 
-    tenant: Id
     segment_ids: Annotated[
         Items[Id], Field(min_length=2, max_length=MAX_SEGMENTS, description="Must not contain an id twice.")
     ]

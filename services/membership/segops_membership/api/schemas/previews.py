@@ -10,11 +10,12 @@ from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.config import JsonDict
 
 from segops_common.contracts.jobs import IngestLag
+from segops_common.web.fields import TenantFields
 from segops_language import EXAMPLE, Definition, InstantText, LanguageFault, Optional
 from segops_language.values.instants import from_ms
 from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, Id, RequestBody, Response
 from segops_membership.ports.evaluation import Query
-from segops_membership.service.analysis.previews import Preview, Selection
+from segops_membership.service.analysis.previews import SAMPLE_SIZE, Estimate, Preview, Selection
 from segops_membership.service.analysis.snapshots import Reading
 
 EXAMPLE_READING: Final[JsonDict] = {
@@ -27,6 +28,7 @@ EXAMPLE_READING: Final[JsonDict] = {
     "incomplete": True,
     "behind": {"positions": 12, "seconds": 3.5},
 }
+UNIVERSE: Final = "All users with an event by then, and all users of the static lists that the definition uses."
 AS_OF: Final = (
     "Evaluate as of this instant. Default: now, or an instant at most 5 s ago. "
     "To make the next edit cheaper, send the `as_of` of the response with it: then only new predicates are read."
@@ -34,15 +36,15 @@ AS_OF: Final = (
 UserIds = Annotated[tuple[str, ...], Field(description="At most ten user ids, spread evenly over all.")]
 
 MAX_WARNINGS: Final = 20
+MAX_SAMPLE: Final = 100
 _JSON_OBJECT: Final = TypeAdapter(dict[str, JsonValue])
 
 
-class PreviewRequest(RequestBody):
+class SqlRequest(TenantFields, RequestBody):
     """A definition, which need not be saved."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, "definition": EXAMPLE}]})
 
-    tenant: Id
     definition: Definition
     segment_id: Optional[Id] = Field(
         default=None,
@@ -50,6 +52,14 @@ class PreviewRequest(RequestBody):
         "not lead back to it.",
     )
     as_of: Optional[InstantText] = Field(default=None, description=AS_OF)
+
+
+class PreviewRequest(SqlRequest):
+    """A definition, which need not be saved."""
+
+    limit: int = Field(
+        default=SAMPLE_SIZE, ge=0, le=MAX_SAMPLE, description="At most how many user ids `sample_user_ids` has."
+    )
 
 
 class QueryRead(Response):
@@ -156,6 +166,34 @@ def reading_fields(reading: Reading) -> dict[str, object]:
     }
 
 
+class EstimateRead(ReadingRead):
+    """How many users the current definition of a segment selects, exactly."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{**EXAMPLE_READING, "segment_id": 42, "version": 2, "matched_users": 1204, "universe": 60000}]
+        }
+    )
+
+    segment_id: int
+    version: int = Field(description="The version of the segment that was evaluated.")
+    matched_users: int = Field(description="How many users the definition selects, or a static list has.")
+    universe: int = Field(description=UNIVERSE)
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> EstimateRead:
+        """Return the response for an estimate."""
+        return cls.model_validate(
+            {
+                **reading_fields(estimate.reading),
+                "segment_id": estimate.segment_id,
+                "version": estimate.version,
+                "matched_users": estimate.matched,
+                "universe": estimate.universe,
+            }
+        )
+
+
 class SelectionRead(Response):
     """A number of profiles, and some of them."""
 
@@ -192,9 +230,11 @@ class PreviewRead(ReadingRead):
             "examples": [
                 {
                     **EXAMPLE_READING,
-                    "count": 1204,
+                    "matched_users": 1204,
+                    "sample_user_ids": ["user-123", "user-456"],
+                    "sql": "-- all profiles\nSELECT base64Encode(toString(groupBitmapState(n))) FROM profiles FINAL"
+                    " WHERE tenant_id = 1 AND …;",
                     "universe": 60000,
-                    "sample": ["user-123", "user-456"],
                     "per_condition": [{"path": "definition.conditions[0]", "kept": 1204, "dropped": 58796}],
                     "warnings": [],
                 }
@@ -202,11 +242,13 @@ class PreviewRead(ReadingRead):
         }
     )
 
-    count: int
-    universe: int = Field(
-        description="All users with an event by then, and all users of the static lists that the definition uses."
+    matched_users: int = Field(description="How many users the definition selects.")
+    sample_user_ids: tuple[str, ...] = Field(description="At most `limit` of their ids, spread evenly over all.")
+    sql: str = Field(
+        description="The statements that a run would send, with values in place of parameters, for people to read."
+        " `POST /api/segments/membership/sql/` returns them with their parameters and estimates."
     )
-    sample: UserIds
+    universe: int = Field(description=UNIVERSE)
     per_condition: tuple[ConditionShare, ...] = Field(description="Every condition and every group but the outermost.")
     warnings: tuple[ValueWarning, ...] = Field(
         description="Filters that do not fit the values in a sample of events: `unreadable-values`, `mixed-types`,"
@@ -219,9 +261,10 @@ class PreviewRead(ReadingRead):
         return cls.model_validate(
             {
                 **reading_fields(preview.reading),
-                "count": preview.members.count,
+                "matched_users": preview.members.count,
+                "sample_user_ids": preview.members.sample,
+                "sql": preview.sql,
                 "universe": preview.universe,
-                "sample": preview.members.sample,
                 "per_condition": [
                     {"path": share.path, "kept": share.kept, "dropped": share.dropped}
                     for share in preview.per_condition

@@ -12,16 +12,16 @@ from segops_common.core.clock import Clock
 from segops_common.core.problems import ValidationFailed
 from segops_language import Group, SegmentMembership
 from segops_language.reference.evaluate import EvaluatedProfile
-from segops_language.reference.explain import Explanation, TooManyEvaluations, explain
+from segops_language.reference.explain import Explanation, TooManyEvaluations, explain, forecasts
+from segops_language.reference.forecast import Forecast
 from segops_language.values.instants import to_ms
 from segops_language.walk import needs_of, segments_in
-from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.segment_graph import dependency_order
-from segops_membership.ports.events import ProfileEvents, TooManyEvents
+from segops_membership.ports.events import TooManyEvents
 from segops_membership.ports.segment_definitions import SegmentDefinitions
-from segops_membership.ports.static_lists import StaticLists
 from segops_membership.service.analysis.error_mapping import errors_mapped
 from segops_membership.service.analysis.segment_checks import check_references, existing
+from segops_membership.service.profile_loader import LoadedProfile, ProfileLoader
 
 _AT_ONCE: Final = 2
 """Explanations evaluated at once; they share the processor with all other requests."""
@@ -31,12 +31,15 @@ _AT_ONCE: Final = 2
 class MembershipExplanation:
     """An explanation, its instant, and the version of the segment; None for a definition of the request.
 
-    `has_events` says whether the user has any event by then.
+    `has_events` says whether the user has any event by then, `stale_reason` why acknowledged events may be missing.
     """
 
     version: int | None
     as_of_ms: int
     has_events: bool
+    stale_reason: str | None
+    definition: Group
+    """What was explained: of a static segment, that the user is in its list."""
     explanation: Explanation
 
 
@@ -50,15 +53,20 @@ class _Subject:
     references: Mapping[int, Group]
 
 
-class Explain:
-    """The use case of the explain route. The reference evaluator decides, over the events in the warehouse."""
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """The forecast of a user's verdict by segment. `stale_reason` says why acknowledged events may be missing."""
 
-    def __init__(
-        self, *, definitions: SegmentDefinitions, lists: StaticLists, events: ProfileEvents, clock: Clock
-    ) -> None:
+    by_segment: Mapping[int, Forecast]
+    stale_reason: str | None
+
+
+class Explain:
+    """The use case of the explain route. The reference evaluator decides, over all acknowledged events of the user."""
+
+    def __init__(self, *, definitions: SegmentDefinitions, profiles: ProfileLoader, clock: Clock) -> None:
         self._definitions = definitions
-        self._lists = lists
-        self._events = events
+        self._profiles = profiles
         self._clock = clock
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -73,14 +81,43 @@ class Explain:
         with errors_mapped():
             subject = await self._subject(tenant_id, segment_id, definition)
             try:
-                profile, explained = await self._profile(tenant_id, user_id, subject, as_of_ms)
+                loaded, profile, explained = await self._profile(tenant_id, user_id, subject, as_of_ms)
                 async with self._slots:
                     explanation = await asyncio.to_thread(explain, profile, explained)
             except (TooManyEvents, TooManyEvaluations) as error:
-                raise ValidationFailed("The user has too many events to explain.", slug="too-many-events") from error
+                raise _too_many_events() from error
         return MembershipExplanation(
-            version=subject.version, as_of_ms=as_of_ms, has_events=profile.has_events, explanation=explanation
+            version=subject.version,
+            as_of_ms=as_of_ms,
+            has_events=loaded.has_events,
+            stale_reason=loaded.stale_reason,
+            definition=explained,
+            explanation=explanation,
         )
+
+    async def forecasts(self, tenant_id: int, user_id: str, segment_ids: Collection[int]) -> Forecasts:
+        """Evaluate the user on these segments of the tenant now, and predict when time alone changes the verdicts.
+
+        Raises ValidationFailed (too-many-events) or Unavailable.
+        """
+        as_of_ms = to_ms(self._clock.now())
+        with errors_mapped():
+            segments = await self._definitions.of_tenant(tenant_id)
+            definitions = {id: segment.definition for id, segment in segments.items()}
+            order = dependency_order({id for id in segment_ids if id in definitions}, definitions)
+            references = {id: definitions[id] for id in order}
+            try:
+                loaded = await self._profiles.load(
+                    tenant_id, user_id, needs_of(references.values()), as_of_ms, segment_ids=references
+                )
+                profile = EvaluatedProfile(
+                    user_id, loaded.events, as_of_ms, 0, references, loaded.lists, loaded.has_events
+                )
+                async with self._slots:
+                    verdicts = await asyncio.to_thread(forecasts, profile, references)
+            except (TooManyEvents, TooManyEvaluations) as error:
+                raise _too_many_events() from error
+        return Forecasts(verdicts, loaded.stale_reason)
 
     async def _subject(self, tenant_id: int, segment_id: int | None, definition: Group | None) -> _Subject:
         version: int | None = None
@@ -99,25 +136,20 @@ class Explain:
 
     async def _profile(
         self, tenant_id: int, user_id: str, subject: _Subject, as_of_ms: int
-    ) -> tuple[EvaluatedProfile, Group]:
+    ) -> tuple[LoadedProfile, EvaluatedProfile, Group]:
         """Return the profile and the definition to explain; that of a static segment is its list."""
         needs = needs_of((subject.definition, *subject.references.values()))
         own = () if subject.version is None else (subject.segment_id,)
-        has_events, events, lists = await asyncio.gather(
-            self._events.has_events(tenant_id, user_id, as_of_ms),
-            self._events.read(tenant_id, user_id, needs, as_of_ms),
-            self._lists_of(tenant_id, user_id, {*own, *subject.references}),
-        )
-        definition = subject.definition
+        loaded = await self._profiles.load(tenant_id, user_id, needs, as_of_ms, segment_ids={*own, *subject.references})
+        definition, lists = subject.definition, loaded.lists
         if subject.version is not None and subject.segment_id in lists:
             in_list = SegmentMembership(type="segment", segment_id=subject.segment_id)
             definition = Group(logic="AND", conditions=(in_list,))
-        profile = EvaluatedProfile(user_id, events, as_of_ms, subject.segment_id, subject.references, lists, has_events)
-        return profile, definition
+        profile = EvaluatedProfile(
+            user_id, loaded.events, as_of_ms, subject.segment_id, subject.references, lists, loaded.has_events
+        )
+        return loaded, profile, definition
 
-    async def _lists_of(self, tenant_id: int, user_id: str, segment_ids: Collection[int]) -> dict[int, frozenset[str]]:
-        """Return the lists of the static segments among these, reduced to this user."""
-        states = await self._lists.states(tenant_id, segment_ids) if segment_ids else {}
-        predicates = [StaticListPredicate(id, state.since, state.version) for id, state in states.items()]
-        inside = await self._events.static_segments_of(tenant_id, user_id, predicates)
-        return {id: frozenset({user_id} if id in inside else ()) for id in states}
+
+def _too_many_events() -> ValidationFailed:
+    return ValidationFailed("The user has too many events to explain.", slug="too-many-events")

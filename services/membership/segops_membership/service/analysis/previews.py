@@ -14,6 +14,8 @@ from segops_common.core.problems import Fault, ValidationFailed
 from segops_language import Group
 from segops_language.text.diff import TextDiff, text_diff
 from segops_membership.compiler.definitions import compile_definition
+from segops_membership.compiler.readable import readable_sql
+from segops_membership.compiler.statements import statements_for, universe_statement, with_decisions
 from segops_membership.domain.parts import parts_of
 from segops_membership.domain.predicates import Expression, StaticListPredicate, predicates_of
 from segops_membership.domain.segment_definition import SegmentDefinition
@@ -49,7 +51,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A number of profiles, and at most ten of them, spread evenly."""
+    """A number of profiles, and some of them, spread evenly."""
 
     count: int
     sample: tuple[str, ...]
@@ -62,6 +64,19 @@ class Preview:
     universe: int
     members: Selection
     per_condition: tuple[Share, ...]
+    sql: str
+    """The statements that a run would send, for people to read."""
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """How many profiles the current definition of a segment selects, out of the universe."""
+
+    segment_id: int
+    version: int
+    universe: int
+    matched: int
     reading: Reading
 
 
@@ -102,14 +117,54 @@ class Previews:
         self._admission = admission
 
     async def preview(
-        self, tenant_id: int, definition: Group, *, segment_id: int | None, as_of: datetime | None
+        self,
+        tenant_id: int,
+        definition: Group,
+        *,
+        segment_id: int | None,
+        as_of: datetime | None,
+        sample_size: int = SAMPLE_SIZE,
     ) -> Preview:
         """Evaluate the definition. Raises Conflict, RateLimited, Unavailable or ValidationFailed."""
         with self._admission.admitted(tenant_id), errors_mapped():
             async with time_limit(self._timeout_s):
                 as_of_ms, expression = await self._compiled(tenant_id, definition, segment_id, as_of)
                 reading = await self._snapshots.read(tenant_id, predicates_of(expression), as_of_ms)
-                return await self._preview(tenant_id, definition, expression, reading)
+                counted = await asyncio.to_thread(_counted, definition, expression, reading)
+                return Preview(
+                    universe=counted.universe,
+                    members=await self._selection(tenant_id, counted.members, sample_size),
+                    per_condition=counted.shares,
+                    sql=await asyncio.to_thread(_sql, tenant_id, expression, as_of_ms),
+                    reading=reading,
+                )
+
+    async def estimate(self, tenant_ids: Collection[int], segment_id: int) -> Estimate:
+        """Evaluate the current definition of a segment, or count its list, as of now.
+
+        Raises NotFound when none of the tenants has the segment, and what `preview` raises.
+        """
+        with errors_mapped():
+            tenant_id = existing(await self._definitions.owner(tenant_ids, segment_id))
+        with self._admission.admitted(tenant_id), errors_mapped():
+            async with time_limit(self._timeout_s):
+                return await self._estimate(tenant_id, segment_id)
+
+    async def _estimate(self, tenant_id: int, segment_id: int) -> Estimate:
+        segments = await self._definitions.of_tenant(tenant_id)
+        current = existing(segments.get(segment_id))
+        definitions = _definitions(segments)
+        reachable = {segment_id} | reachable_from(current.definition, definitions)
+        lists = await self._lists_of(tenant_id, reachable, segments)
+        as_of_ms = self._snapshots.instant(tenant_id, None)
+        expression = compile_definition(
+            current.definition, as_of_ms, segment_id=segment_id, references=definitions, lists=lists
+        )
+        reading = await self._snapshots.read(tenant_id, predicates_of(expression), as_of_ms)
+        universe, matched = await asyncio.to_thread(_sizes, expression, reading)
+        return Estimate(
+            segment_id=segment_id, version=current.version, universe=universe, matched=matched, reading=reading
+        )
 
     async def queries(
         self, tenant_id: int, definition: Group, *, segment_id: int | None, as_of: datetime | None
@@ -151,15 +206,6 @@ class Previews:
         with self._admission.admitted(tenant_id), errors_mapped():
             async with time_limit(self._timeout_s):
                 return await self._plan(tenant_id, segment_id, definition, base, as_of)
-
-    async def _preview(self, tenant_id: int, definition: Group, expression: Expression, reading: Reading) -> Preview:
-        counted = await asyncio.to_thread(_counted, definition, expression, reading)
-        return Preview(
-            universe=counted.universe,
-            members=await self._selection(tenant_id, counted.members),
-            per_condition=counted.shares,
-            reading=reading,
-        )
 
     async def _plan(
         self, tenant_id: int, segment_id: int, definition: Group, base: Group | None, as_of: datetime | None
@@ -203,8 +249,8 @@ class Previews:
         static = await self._lists.at_least(tenant_id, dict.fromkeys(segment_ids, 0))
         return await self._lists.at_least(tenant_id, {id: segments[id].version for id in static})
 
-    async def _selection(self, tenant_id: int, selected: BitMap) -> Selection:
-        size = min(SAMPLE_SIZE, len(selected))
+    async def _selection(self, tenant_id: int, selected: BitMap, sample_size: int = SAMPLE_SIZE) -> Selection:
+        size = min(sample_size, len(selected))
         numbers = [selected[index * len(selected) // size] for index in range(size)]
         user_ids = await self._profiles.user_ids(tenant_id, numbers) if numbers else {}
         if len(user_ids) < len(numbers):
@@ -225,11 +271,26 @@ def _counted(definition: Group, expression: Expression, reading: Reading) -> _Co
     selected = members(expression, reading.members, reading.universe, referred)
     universe = universe_of(expression, reading.members, reading.universe, referred)
     everyone = len(universe)
-    kept = {
-        path: len(members(part, reading.members, universe, referred)) for path, part in parts_of(definition, expression)
-    }
+    kept: dict[str, int] = {}
+    for path, part in parts_of(definition, expression):
+        # A documented condition may have become a group: what is inside of it was not sent.
+        sent = definition.sent_path(path)
+        if sent not in kept:
+            kept[sent] = len(members(part, reading.members, universe, referred))
     shares = tuple(Share(path, number, everyone - number) for path, number in kept.items())
     return _Counted(everyone, selected, shares)
+
+
+def _sizes(expression: Expression, reading: Reading) -> tuple[int, int]:
+    """Return the sizes of the universe and of the members."""
+    referred: dict[int, ReferencedSegment] = {}
+    selected = members(expression, reading.members, reading.universe, referred)
+    return len(universe_of(expression, reading.members, reading.universe, referred)), len(selected)
+
+
+def _sql(tenant_id: int, expression: Expression, as_of_ms: int) -> str:
+    statements = with_decisions(statements_for(tenant_id, predicates_of(expression), as_of_ms))
+    return readable_sql((universe_statement(tenant_id, as_of_ms), *statements))
 
 
 def _both(old: Expression, new: Expression, reading: Reading) -> tuple[BitMap, BitMap]:

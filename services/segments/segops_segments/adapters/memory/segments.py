@@ -9,7 +9,14 @@ from datetime import datetime
 from segops_language.lint.values import instant_properties_of
 from segops_segments.adapters.memory.state import MemorySession
 from segops_segments.domain.references import Graph, node_of
-from segops_segments.domain.segment import MAX_SHOWN_REFERRERS, NewSegment, Segment, Version
+from segops_segments.domain.segment import (
+    EVERY_SEGMENT,
+    MAX_SHOWN_REFERRERS,
+    NewSegment,
+    Segment,
+    SegmentFilter,
+    Version,
+)
 from segops_segments.ports.segments import NameTaken
 
 
@@ -20,10 +27,20 @@ class MemorySegments(MemorySession):
         return next((segment for segment in self._shown(tenants) if segment.id == segment_id), None)
 
     async def list_segments(
-        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+        self,
+        tenants: Collection[int],
+        after: int,
+        limit: int,
+        *,
+        offset: int = 0,
+        among: Collection[int] | None = None,
+        only: SegmentFilter = EVERY_SEGMENT,
     ) -> Sequence[Segment]:
         segments = [segment for segment in self._shown(tenants) if among is None or segment.id in among]
-        return [segment for segment in segments if segment.id > after][:limit]
+        return [segment for segment in segments if segment.id > after and only.selects(segment)][offset:][:limit]
+
+    async def segment_count(self, tenants: Collection[int], only: SegmentFilter = EVERY_SEGMENT) -> int:
+        return sum(map(only.selects, self._state.present(tenants)))
 
     async def due_segments(self, tenant_id: int, not_after: datetime, limit: int) -> Sequence[Segment]:
         due = {segment.id for segment in self._state.due(not_after)}
@@ -34,8 +51,8 @@ class MemorySegments(MemorySession):
         return [segment for segment in self._shown((tenant_id,)) if segment.id in incomplete][:limit]
 
     async def segments_with_definition(self, tenant_id: int, definition_hash: str, limit: int) -> Sequence[int]:
-        rules = [segment for segment in self._shown((tenant_id,)) if segment.segment_type == "rule"]
-        return sorted(segment.id for segment in rules if segment.definition_hash == definition_hash)[:limit]
+        defined = [segment for segment in self._shown((tenant_id,)) if segment.segment_type != "static"]
+        return sorted(segment.id for segment in defined if segment.definition_hash == definition_hash)[:limit]
 
     async def segments_with_instants(self, tenant_id: int, limit: int) -> Sequence[Segment]:
         segments = sorted(self._shown((tenant_id,)), key=lambda segment: segment.id)
@@ -70,6 +87,8 @@ class MemorySegments(MemorySession):
             version=1,
             created_at=at,
             updated_at=at,
+            tags=new.tags,
+            created_by=new.created_by,
         )
         await self.save_segment(tenant_id, segment)
         return segment
@@ -84,9 +103,14 @@ class MemorySegments(MemorySession):
         if await self.find_segment((tenant_id,), segment_id) is not None:
             self._state.deleted[segment_id] = at
 
-    async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
+    async def list_versions(
+        self, tenant_id: int, segment_id: int, before: int, limit: int, *, offset: int = 0
+    ) -> Sequence[Version]:
         versions = self._newest_first(tenant_id, segment_id)
-        return [version for version in versions if version.number < before][:limit]
+        return [version for version in versions if version.number < before][offset:][:limit]
+
+    async def version_count(self, tenant_id: int, segment_id: int) -> int:
+        return len(self._newest_first(tenant_id, segment_id))
 
     async def newest_versions(self, tenant_id: int, at_most: Mapping[int, int]) -> Mapping[int, Version]:
         newest: dict[int, Version] = {}

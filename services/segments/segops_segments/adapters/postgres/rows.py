@@ -13,11 +13,14 @@ from segops_common.contracts.jobs import RunProblem, RunProgress
 from segops_language import Group, content_hash, to_json
 from segops_segments.adapters.postgres.tables import runs
 from segops_segments.domain.run import Outcome, Run, RunPart
-from segops_segments.domain.segment import NewSegment, Segment, Version, definition_bytes
+from segops_segments.domain.segment import NewSegment, Segment, Version, definition_bytes, searched_text
 
 _references: Final = TypeAdapter(dict[int, int])
 _outcomes: Final[TypeAdapter[Outcome]] = TypeAdapter(Outcome)
-_SEGMENT_COLUMNS: Final = ("id", "tenant_id", "name", "segment_type", "description", "refresh", "version", "list_size")
+_SEGMENT_COLUMNS: Final = (
+    *("id", "tenant_id", "name", "segment_type", "description", "refresh", "version", "list_size"),
+    "created_by",
+)
 _JSON_COLUMNS: Final = ("references", "outcome", "problem", "progress")
 _PART_COLUMNS: Final = tuple(
     column.name for column in runs.columns if column.name not in ("id", "tenant_id", *_JSON_COLUMNS)
@@ -29,6 +32,7 @@ def segment_of(row: sa.RowMapping) -> Segment:
     return Segment(
         **{name: row[name] for name in _SEGMENT_COLUMNS},
         definition=Group.model_validate(row["definition"]),
+        tags=tuple(row["tags"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         referenced_by=tuple(row.get("referenced_by", ())),
@@ -39,11 +43,13 @@ def segment_values(segment: Segment | NewSegment) -> dict[str, Any]:
     """Return the columns of `segments` that a caller can change, with those that follow from the definition."""
     return {
         "name": segment.name,
+        "searched_name": searched_text(segment.name),
         "definition": to_json(segment.definition),
         "definition_bytes": definition_bytes(segment.definition),
         "definition_hash": content_hash(segment.definition),
         "description": segment.description,
         "refresh": segment.refresh,
+        "tags": list(segment.tags),
     }
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from segops_common.contracts.http import OpenRuns
 from segops_segments.adapters.postgres.rows import part_of, part_values, runs_of
 from segops_segments.adapters.postgres.sessions import SessionReads, SessionWrites
-from segops_segments.adapters.postgres.tables import SERVED, SETTLED, runs
+from segops_segments.adapters.postgres.tables import OPEN, SERVED, SETTLED, runs
 from segops_segments.domain.run import Run, RunPart, RunRequest
+from segops_segments.domain.serving_status import ComputeState
 
 _NEXT_RUN_ID: Final = sa.text("SELECT nextval(pg_get_serial_sequence('segments.runs', 'id'))")
 
@@ -23,17 +26,44 @@ class RunReads(SessionReads):
         matches = runs_of((await self._execute(tenant_id, query)).mappings())
         return matches[0] if matches else None
 
-    async def list_runs(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[RunPart]:
+    async def list_runs(
+        self, tenant_id: int, segment_id: int, before: int, limit: int, *, offset: int = 0
+    ) -> Sequence[RunPart]:
         query = (
             sa.select(runs)
             .where(runs.c.tenant_id == tenant_id, runs.c.segment_id == segment_id, runs.c.id < before)
             .order_by(runs.c.id.desc())
             .limit(limit)
+            .offset(offset)
         )
         return [part_of(row) for row in (await self._execute(tenant_id, query)).mappings()]
 
+    async def run_count(self, tenant_id: int, segment_id: int) -> int:
+        query = sa.select(sa.func.count()).where(runs.c.tenant_id == tenant_id, runs.c.segment_id == segment_id)
+        return int((await self._execute(tenant_id, query)).scalar_one())
+
     async def served_run(self, tenant_id: int, segment_id: int) -> RunPart | None:
         return await self._newest_part(tenant_id, segment_id, SERVED)
+
+    async def compute_states(
+        self, tenants: Collection[int], segment_ids: Collection[int]
+    ) -> Mapping[int, ComputeState]:
+        rows = (await self._execute(tenants, _select_compute_states(tenants, segment_ids))).mappings()
+        return {row["segment_id"]: _compute_state_of(row) for row in rows}
+
+    async def open_runs(self, tenant_id: int) -> OpenRuns:
+        of_runs = (
+            sa.select(sa.func.bool_or(runs.c.state == "running").label("is_running"))
+            .where(runs.c.tenant_id == tenant_id, OPEN)
+            .group_by(runs.c.id)
+            .subquery()
+        )
+        is_running = of_runs.c.is_running
+        query = sa.select(
+            sa.func.count().filter(sa.not_(is_running)).label("queued"),
+            sa.func.count().filter(is_running).label("running"),
+        )
+        return OpenRuns.model_validate(dict((await self._execute(tenant_id, query)).mappings().one()))
 
     async def settled_run(self, tenant_id: int, segment_id: int) -> RunPart | None:
         return await self._newest_part(tenant_id, segment_id, SETTLED)
@@ -80,3 +110,32 @@ class RunWrites(SessionWrites, RunReads):
         )
         query = sa.select(runs).where(runs.c.tenant_id == tenant_id, runs.c.id.in_(queued)).order_by(runs.c.id)
         return runs_of((await self._execute(tenant_id, query)).mappings())
+
+
+def _select_compute_states(tenants: Collection[int], segment_ids: Collection[int]) -> sa.Select[Any]:
+    """Return the query for all segments at once: the newest run that published members, and whether a run is open."""
+    ids = sa.func.unnest(sa.literal(list(segment_ids), ARRAY(sa.BigInteger))).table_valued(
+        sa.column("segment_id", sa.BigInteger), name="ids"
+    )
+    keys = ids.render_derived()
+    served = (
+        sa.select(runs.c.finished_at, runs.c.outcome)
+        .where(runs.c.tenant_id.in_(tenants), runs.c.segment_id == keys.c.segment_id, SERVED)
+        .order_by(runs.c.id.desc())
+        .limit(1)
+        .lateral("served")
+    )
+    being_computed = keys.c.segment_id.in_(sa.select(runs.c.segment_id).where(runs.c.tenant_id.in_(tenants), OPEN))
+    return (
+        sa.select(keys.c.segment_id, served.c.finished_at, served.c.outcome, being_computed.label("is_computing"))
+        .select_from(keys.outerjoin(served, sa.true()))
+        .where(sa.or_(being_computed, served.c.finished_at.is_not(None)))
+    )
+
+
+def _compute_state_of(row: sa.RowMapping) -> ComputeState:
+    return ComputeState(
+        member_count=0 if row["outcome"] is None else row["outcome"]["size"],
+        last_computed_at=row["finished_at"],
+        is_computing=row["is_computing"],
+    )

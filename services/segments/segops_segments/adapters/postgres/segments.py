@@ -17,10 +17,23 @@ from segops_segments.adapters.postgres.references import edge_rows, select_shown
 from segops_segments.adapters.postgres.rows import segment_of, segment_values
 from segops_segments.adapters.postgres.sessions import SessionReads, SessionWrites
 from segops_segments.adapters.postgres.tables import segment_references, segments
-from segops_segments.domain.segment import NewSegment, Segment
+from segops_segments.domain.segment import EVERY_SEGMENT, NewSegment, Segment, SegmentFilter, searched_text
 from segops_segments.ports.segments import NameTaken
 
 _INSTANT_OPERATORS: Final = r'"operator": *"(before|after|within_last|not_within_last)"'
+
+
+def _is_selected(tenants: Collection[int], only: SegmentFilter) -> sa.ColumnElement[bool]:
+    columns = segments.c
+    conditions: list[sa.ColumnElement[bool]] = [columns.tenant_id.in_(tenants), columns.deleted_at.is_(None)]
+    if only.text is not None:
+        is_named = columns.searched_name.contains(searched_text(only.text), autoescape=True)
+        conditions.append(sa.or_(is_named, columns.id == only.segment_id))
+    if only.tag is not None:
+        conditions.append(columns.tags.contains([only.tag]))
+    if only.owner is not None:
+        conditions.append(columns.created_by == only.owner)
+    return sa.and_(*conditions)
 
 
 class SegmentReads(SessionReads):
@@ -34,16 +47,28 @@ class SegmentReads(SessionReads):
         return None if row is None else segment_of(row)
 
     async def list_segments(
-        self, tenants: Collection[int], after: int, limit: int, *, among: Collection[int] | None = None
+        self,
+        tenants: Collection[int],
+        after: int,
+        limit: int,
+        *,
+        offset: int = 0,
+        among: Collection[int] | None = None,
+        only: SegmentFilter = EVERY_SEGMENT,
     ) -> Sequence[Segment]:
         query = (
             select_shown_segments()
-            .where(segments.c.tenant_id.in_(tenants), segments.c.id > after, segments.c.deleted_at.is_(None))
+            .where(_is_selected(tenants, only), segments.c.id > after)
             .where(sa.true() if among is None else segments.c.id.in_(among))
             .order_by(segments.c.id)
             .limit(limit)
+            .offset(offset)
         )
         return [segment_of(row) for row in (await self._execute(tenants, query)).mappings()]
+
+    async def segment_count(self, tenants: Collection[int], only: SegmentFilter = EVERY_SEGMENT) -> int:
+        query = sa.select(sa.func.count()).where(_is_selected(tenants, only))
+        return int((await self._execute(tenants, query)).scalar_one())
 
     async def due_segments(self, tenant_id: int, not_after: datetime, limit: int) -> Sequence[Segment]:
         own = (segments.c.tenant_id == tenant_id, is_due(not_after))
@@ -61,7 +86,7 @@ class SegmentReads(SessionReads):
             .where(
                 segments.c.tenant_id == tenant_id,
                 segments.c.definition_hash == definition_hash,
-                segments.c.segment_type == "rule",
+                segments.c.segment_type != "static",
                 segments.c.deleted_at.is_(None),
             )
             .order_by(segments.c.id)
@@ -91,6 +116,7 @@ class SegmentWrites(SessionWrites, SegmentReads):
             **segment_values(new),
             "tenant_id": tenant_id,
             "segment_type": new.segment_type,
+            "created_by": new.created_by,
             "version": 1,
             "created_at": at,
             "updated_at": at,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 SCHEMA: Final = "segments"
 _metadata = sa.MetaData(schema=SCHEMA)
@@ -23,6 +24,9 @@ segments = sa.Table(
     sa.Column("description", sa.Text),
     sa.Column("refresh", sa.Text),
     sa.Column("list_size", sa.BigInteger),
+    sa.Column("tags", ARRAY(sa.Text)),
+    sa.Column("created_by", sa.Text),
+    sa.Column("searched_name", sa.Text),
     sa.Column("version", sa.BigInteger),
     sa.Column("created_at", _TIME),
     sa.Column("updated_at", _TIME),
@@ -68,9 +72,10 @@ runs = sa.Table(
     sa.Column("problem", sa.JSON(none_as_null=True)),
     sa.Column("progress", sa.JSON(none_as_null=True)),
 )
-# Literal text without parameters, so that PostgreSQL can use the partial indexes `runs_served`, `runs_settled` and
-# `runs_incomplete`.
+# Literal text without parameters, so that PostgreSQL can use the partial indexes `runs_served`, `runs_lease`,
+# `runs_settled` and `runs_incomplete`.
 SERVED: Final = sa.text("state = 'succeeded' AND (outcome->>'published') IS DISTINCT FROM 'false'")
+OPEN: Final = sa.text("state IN ('queued', 'running')")
 SETTLED: Final = sa.text("state IN ('succeeded', 'failed') AND NOT fixed")
 INCOMPLETE: Final = sa.text("state = 'succeeded' AND (outcome->>'behind') IS NOT NULL")
 outbox = sa.Table(

@@ -17,10 +17,17 @@ from segops_segments.domain.segment import Version
 class VersionReads(SessionReads):
     """See the port `VersionReader`."""
 
-    async def list_versions(self, tenant_id: int, segment_id: int, before: int, limit: int) -> Sequence[Version]:
+    async def list_versions(
+        self, tenant_id: int, segment_id: int, before: int, limit: int, *, offset: int = 0
+    ) -> Sequence[Version]:
         own = (versions.c.tenant_id == tenant_id, versions.c.segment_id == segment_id, versions.c.number < before)
-        query = sa.select(versions).where(*own).order_by(versions.c.number.desc()).limit(limit)
+        query = sa.select(versions).where(*own).order_by(versions.c.number.desc()).limit(limit).offset(offset)
         return [version_of(row) for row in (await self._execute(tenant_id, query)).mappings()]
+
+    async def version_count(self, tenant_id: int, segment_id: int) -> int:
+        own = (versions.c.tenant_id == tenant_id, versions.c.segment_id == segment_id)
+        query = sa.select(sa.func.count()).where(*own)
+        return int((await self._execute(tenant_id, query)).scalar_one())
 
     async def newest_versions(self, tenant_id: int, at_most: Mapping[int, int]) -> Mapping[int, Version]:
         query = _select_newest_versions(tenant_id, at_most)

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from segops_common.web.fields import TenantFields
 from segops_language import InstantText, Optional
-from segops_segments.api.schemas.bases import AT, RequestBody, ResponseBody, TenantId
+from segops_segments.api.schemas.bases import AT, RequestBody, ResponseBody
 from segops_segments.domain.run import RunPart
 
 _AS_OF = "The instant at which the run reads the events; it must not be in the future. Default: now."
@@ -31,14 +32,13 @@ class ComputeAccepted(ResponseBody):
     run_id: str
 
 
-class ComputeTogetherRequest(RequestBody):
+class ComputeTogetherRequest(TenantFields, RequestBody):
     """A request for runs of several segments."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"tenant": 1}, {"tenant": 1, "segment_ids": [42, 43], "as_of": AT}]}
     )
 
-    tenant: TenantId
     segment_ids: Optional[Annotated[list[int], Field(min_length=1, max_length=1000)]] = Field(
         default=None, description="The segments to compute. Default: all segments of the tenant."
     )

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from segops_common.contracts.jobs import IngestLag, RunPhase, RunProblem, RunProgress
-from segops_common.core.pagination import Page
+from segops_common.web.fields import ListResponse, list_example
 from segops_segments.api.schemas.bases import AT, ResponseBody
 from segops_segments.domain.run import RunPart, RunState
 from segops_segments.domain.serving_status import ServingStatus, StaleReason
@@ -200,15 +200,7 @@ class RunRead(ResponseBody):
         )
 
 
-class RunList(ResponseBody):
-    """A page of runs, newest first."""
+class RunList(ListResponse[RunRead]):
+    """Runs, newest first."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [RUN], "next_cursor": "WzQyXQ"}]})
-
-    items: tuple[RunRead, ...]
-    next_cursor: str | None = Field(description="Null on the last page.")
-
-    @classmethod
-    def of(cls, page: Page[RunPart]) -> RunList:
-        """Return the response for a page."""
-        return cls(items=tuple(map(RunRead.of, page.items)), next_cursor=page.next_cursor)
+    model_config = list_example("/api/segments/42/runs/", RUN)

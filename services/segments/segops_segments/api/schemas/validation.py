@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue
 
 from segops_common.core.problems import Fault
+from segops_common.web.fields import TenantFields
 from segops_language import EXAMPLE, Optional
-from segops_language.model import fault_at
 from segops_segments.api.schemas.bases import RequestBody, ResponseBody, TenantId
 from segops_segments.service.validation.report import ValidationReport
 
 
-class ValidateDefinition(RequestBody):
+class ValidateDefinition(TenantFields, RequestBody):
     """A definition to validate: any JSON value is accepted, and its errors are in the response."""
 
     model_config = ConfigDict(
@@ -21,20 +19,9 @@ class ValidateDefinition(RequestBody):
     )
 
     definition: JsonValue
-    tenant: Optional[TenantId] = Field(
-        default=None,
-        description="The tenant whose segments the definition may refer to and with whose events it is compared. Without"
-        " it, neither is checked.",
-    )
     segment_id: Optional[TenantId] = Field(
         default=None, description="The segment of the tenant that would get the definition. Default: a new segment."
     )
-
-    @model_validator(mode="after")
-    def _check_tenant(self) -> Self:
-        if self.segment_id is not None and self.tenant is None:
-            raise fault_at("tenant", "required", "required with `segment_id`: pass the tenant of the segment")
-        return self
 
 
 class DefinitionFault(ResponseBody):

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from segops_common.core.pagination import Page
+from segops_common.web.fields import ListResponse, list_example
 from segops_language import EXAMPLE, Group
 from segops_language.text.render import render_text
 from segops_language.text.sentence import sentence_of
@@ -63,18 +63,10 @@ class VersionDetail(VersionRead):
         )
 
 
-class VersionList(ResponseBody):
-    """A page of versions, newest first."""
+class VersionList(ListResponse[VersionRead]):
+    """Versions, newest first."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_VERSION], "next_cursor": "WzQyXQ"}]})
-
-    items: tuple[VersionRead, ...]
-    next_cursor: str | None = Field(description="Null on the last page.")
-
-    @classmethod
-    def of(cls, page: Page[Version]) -> VersionList:
-        """Return the response for a page."""
-        return cls(items=tuple(map(VersionRead.of, page.items)), next_cursor=page.next_cursor)
+    model_config = list_example("/api/segments/42/versions/", _VERSION)
 
 
 class RestoreVersion(RequestBody):

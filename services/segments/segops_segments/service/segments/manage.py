@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from segops_common.core.clock import Clock
-from segops_common.core.pagination import Page
+from segops_common.core.pagination import LARGEST_ID, Page, PageQuery, id_position, page_of
 from segops_common.core.problems import Conflict, Fault, NotAvailableYet, NotFound, ValidationFailed
 from segops_language import Group
-from segops_segments.domain.segment import NOBODY, Change, NewSegment, Refresh, Segment, SegmentType, Version
+from segops_segments.domain.segment import (
+    EVERY_SEGMENT,
+    NOBODY,
+    Change,
+    NewSegment,
+    Refresh,
+    Segment,
+    SegmentFilter,
+    SegmentType,
+    Version,
+)
 from segops_segments.domain.static_list import ListChange, empty_list
 from segops_segments.domain.version_diff import VersionDiff, version_diff
 from segops_segments.ports.segments import NameTaken
 from segops_segments.ports.transactions import Store, WriteUnit
 from segops_segments.service.call_coalescing import CallCoalescer
-from segops_segments.service.paging import NEWEST, page_of, position
 from segops_segments.service.segments.access import require_segment, require_version
 from segops_segments.service.segments.references import require_valid_references
 from segops_segments.service.validation.definition_checks import not_available_yet, size_faults
@@ -37,7 +47,7 @@ class ManageSegments:
         try:
             async with self._store.writing(new.tenant_id) as unit:
                 await require_valid_references(unit, new.tenant_id, new.definition, None)
-                segment = await unit.add_segment(new.tenant_id, new, now)
+                segment = await unit.add_segment(new.tenant_id, replace(new, created_by=by), now)
                 await _record_change(unit, None, segment, by)
                 if segment.segment_type == "static":
                     await unit.put_list_change(new.tenant_id, empty_list(segment))
@@ -55,12 +65,15 @@ class ManageSegments:
 
         return await self._reads.run((visible, segment_id), read)
 
-    async def list(self, tenants: Collection[int], *, cursor: str | None, limit: int) -> Page[Segment]:
-        """Return segments, ascending by id. Raises MalformedRequest for a cursor of another list."""
-        after = position(cursor, start=0)
+    async def list(
+        self, tenants: Collection[int], query: PageQuery, only: SegmentFilter = EVERY_SEGMENT
+    ) -> Page[Segment]:
+        """Return segments that the filter selects, ascending by id. Raises MalformedRequest for a cursor of another list."""
+        after = id_position(query, start=0)
         async with self._store.reading() as unit:
-            segments = await unit.list_segments(tenants, after, limit + 1)
-        return page_of(segments, limit, [segment.id for segment in segments])
+            count = await unit.segment_count(tenants, only)
+            segments = await unit.list_segments(tenants, after, query.limit + 1, offset=query.offset, only=only)
+        return page_of(segments, query, lambda segment: segment.id, count=count)
 
     async def change(
         self, tenant_id: int, segment_id: int, change: Change, *, expected: int | None, by: str
@@ -89,12 +102,13 @@ class ManageSegments:
         except NameTaken:
             raise _name_taken() from None
 
-    async def versions(self, tenant_id: int, segment_id: int, *, cursor: str | None, limit: int) -> Page[Version]:
+    async def versions(self, tenant_id: int, segment_id: int, query: PageQuery) -> Page[Version]:
         """Return the present and past definitions of the segment, newest first."""
-        before = position(cursor, start=NEWEST)
+        before = id_position(query, start=LARGEST_ID)
         async with self._store.reading() as unit:
-            versions = await unit.list_versions(tenant_id, segment_id, before, limit + 1)
-        return page_of(versions, limit, [version.number for version in versions])
+            count = await unit.version_count(tenant_id, segment_id)
+            versions = await unit.list_versions(tenant_id, segment_id, before, query.limit + 1, offset=query.offset)
+        return page_of(versions, query, lambda version: version.number, count=count)
 
     async def version(self, tenant_id: int, segment_id: int, number: int) -> Version:
         """Return a version that changed the definition. Raises NotFound for any other number."""

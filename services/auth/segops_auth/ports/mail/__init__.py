@@ -1,0 +1,1 @@
+"""Mails: their queue, their links and how they are sent."""

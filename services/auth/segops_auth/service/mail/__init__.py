@@ -1,0 +1,1 @@
+"""Mails: ordering, writing and sending them, and what their links do."""

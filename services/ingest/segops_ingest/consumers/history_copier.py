@@ -1,0 +1,62 @@
+"""Copies the events that are older than the table `events_by_profile` into it. It runs in the role `sink`.
+
+An installation copies once, after the upgrade that made the table. Readers use `events` until all months are copied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from segops_common.core.clock import Clock
+from segops_common.core.faults import FaultPoints
+from segops_common.core.tasks import spawn
+from segops_ingest.ports.profile_history import CopyFailed, ProfileHistory
+
+RETRY_S: Final = 5.0
+_log = logging.getLogger(__name__)
+
+
+class HistoryCopier:
+    """Copies month after month, and notes each: a process that starts after a crash goes on with the next one."""
+
+    def __init__(self, *, history: ProfileHistory, faults: FaultPoints, clock: Clock) -> None:
+        self._history = history
+        self._faults = faults
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Copy until all is copied, then wait for `stop`. A copy that runs when it comes is cancelled."""
+        copying = spawn(self._copy_with_retries(), name="copy history")
+        stopping = spawn(stop.wait(), name="stop of the copy")
+        await asyncio.wait({copying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if copying.done():
+            copying.result()
+        copying.cancel()
+        await stopping
+
+    async def _copy_with_retries(self) -> None:
+        while True:
+            try:
+                if await self.copy():
+                    return
+            except CopyFailed as error:
+                _log.warning("the history of profiles cannot be copied now: %s", error)
+            await self._clock.sleep(RETRY_S)
+
+    async def copy(self) -> bool:
+        """Copy what is left. Return whether all is copied; False while an insert may have missed the table.
+
+        Raises CopyFailed.
+        """
+        if await self._history.is_complete():
+            return True
+        if not await self._history.is_settled():
+            return False
+        for month in await self._history.pending_months():
+            await self._history.copy(month)
+            self._faults.reach("after_copy")
+            _log.info("copied the events of %s into the history of profiles", month)
+        await self._history.note_complete()
+        return True

@@ -1,0 +1,1 @@
+"""Published members in ClickHouse."""

@@ -1,0 +1,1 @@
+"""Files on a disk that the API and the worker share."""

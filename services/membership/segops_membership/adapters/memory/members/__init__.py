@@ -1,0 +1,1 @@
+"""Published members and exports in memory."""

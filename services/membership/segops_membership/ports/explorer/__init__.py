@@ -1,0 +1,1 @@
+"""What the explorer reads: users and stored events."""

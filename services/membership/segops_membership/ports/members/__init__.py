@@ -1,0 +1,1 @@
+"""Reads of published members, and exports of them."""

@@ -1,0 +1,1 @@
+"""Numbers of a tenant: members, events, overlaps and usage."""

@@ -1,0 +1,1 @@
+"""The explorer: users, their events and segments, and what a tenant sends."""

@@ -1,0 +1,1 @@
+"""Exports: files with all members of a segment, written by the worker."""

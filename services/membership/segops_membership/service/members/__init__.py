@@ -1,0 +1,1 @@
+"""Lists, files and the history of published members."""

@@ -1,0 +1,26 @@
+// Opens the API reference in headless Chromium: `reference.mjs <any bundled driver> <address> <screenshot file>`.
+// Prints the operations that it shows, what one of them says when opened, and every error.
+import { newContext, withBrowser } from './browser.mjs';
+
+const [driver, address, screenshot] = process.argv.slice(2);
+const seen = await withBrowser(driver, async (browser) => {
+  const page = await (await newContext(browser)).newPage();
+  const errors = [];
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('requestfailed', (request) => errors.push(request.url()));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => console.error(event.violatedDirective, event.blockedURI));
+  });
+  await page.goto(`${address}/api/docs/`);
+  await page.waitForSelector('.opblock-tag-section');
+  const closed = page.locator('.opblock-tag-section:not(.is-open) > .opblock-tag');
+  while (await closed.count()) await closed.first().click();
+  const operations = await page.locator('.opblock .opblock-summary-path').evaluateAll((all) => all.map((path) => path.dataset.path));
+  const track = page.locator('#operations-ingestion-track');
+  await track.locator('.opblock-summary-control').click();
+  const body = await track.locator('.opblock-section-request-body').innerText();
+  await track.screenshot({ path: screenshot });
+  return { operations, body, errors };
+});
+console.log(JSON.stringify(seen));

@@ -1,0 +1,145 @@
+"""Dead letters: pages in a total order, ids from the place in the log, and marks that stay."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from hashlib import md5
+from typing import Protocol
+
+import orjson
+import pytest
+
+from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, Topic
+from segops_common.core.faults import NO_FAULTS
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.clickhouse_migrations import migrate
+from segops_common.streams.log import TopicPartition
+from segops_ingest.adapters.clickhouse.dead_letters import ClickHouseDeadLetters
+from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
+from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
+from segops_ingest.domain.rows import dead_row
+from segops_ingest.ports.dead_letters import NEWEST, DeadLetters, DeadLettersUnavailable
+
+
+class Add(Protocol):
+    """Adds a letter of a topic."""
+
+    async def __call__(self, tenant_id: int, number: int, topic: Topic = EVENTS) -> None: ...
+
+
+@pytest.fixture(scope="module")
+async def clickhouse(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
+    client = ClickHouse(url=clickhouse_url)
+    await migrate(client, SERVICE, MIGRATIONS)
+    yield client
+    await client.close()
+
+
+def line(tenant_id: int, number: int) -> bytes:
+    return orjson.dumps({"tenant_id": tenant_id, "message_id": f"m{number}", "user_id": "ü"})
+
+
+@pytest.fixture(params=["memory", "clickhouse"])
+def store(request: pytest.FixtureRequest) -> tuple[DeadLetters, Add]:
+    """The letters to test, and a function that adds one; ClickHouse starts only for tests that use it."""
+    if request.param == "memory":
+        memory = MemoryDeadLetters()
+
+        async def add_to_memory(tenant_id: int, number: int, topic: Topic = EVENTS) -> None:
+            memory.add(
+                tenant_id,
+                line(tenant_id, number),
+                code=117,
+                reason="refused",
+                at_ms=number,
+                message_id=f"m{number}",
+                place=(3, number),
+                topic=topic.name,
+            )
+
+        return memory, add_to_memory
+    client: ClickHouse = request.getfixturevalue("clickhouse")
+    warehouse = ClickHouseWarehouse(clickhouse=client, faults=NO_FAULTS)
+
+    async def add(tenant_id: int, number: int, topic: Topic = EVENTS) -> None:
+        row = dead_row(line(tenant_id, number), 117, "refused", TopicPartition(topic.name, 3), number)
+        await warehouse.insert_dead(row, f"{tenant_id}@{topic.name}@{number}")
+
+    return ClickHouseDeadLetters(clickhouse=client), add
+
+
+@pytest.fixture
+def tenant() -> int:
+    """A tenant without letters."""
+    return secrets.randbelow(1 << 60)
+
+
+async def test_pages_follow_one_another(store: tuple[DeadLetters, Add], tenant: int) -> None:
+    letters, add = store
+    for number in range(5):
+        await add(tenant, number)
+    await add(tenant + 1, 9)
+    everything = await letters.page(tenant, before=NEWEST, limit=100, offset=0)
+    assert sorted(letter.source_offset for letter in everything) == [0, 1, 2, 3, 4]
+    places = [(letter.at_ms, letter.id) for letter in everything]
+    assert places == sorted(places, reverse=True)
+    assert await letters.page(tenant, before=places[1], limit=2, offset=0) == everything[2:4]
+    assert await letters.page(tenant, before=NEWEST, limit=2, offset=3) == everything[3:]
+    assert await letters.page(tenant, before=places[-1], limit=2, offset=0) == []
+
+
+async def test_a_letter_is_found_by_its_id_within_its_tenant(store: tuple[DeadLetters, Add], tenant: int) -> None:
+    letters, add = store
+    await add(tenant, 4)
+    letter = await letters.letter(tenant, md5(b"3:4:m4", usedforsecurity=False).hexdigest())
+    assert letter is not None
+    assert (letter.code, letter.reason, letter.message_id) == (117, "refused", "m4")
+    assert (letter.line, letter.source_partition, letter.replayed_at) == (line(tenant, 4), 3, None)
+    assert await letters.letter(tenant + 1, letter.id) is None
+    assert await letters.letter(tenant, "0" * 32) is None
+
+
+async def test_records_of_two_topics_in_one_place_are_two_letters(store: tuple[DeadLetters, Add], tenant: int) -> None:
+    letters, add = store
+    for topic in (EVENTS, EVENT_IMPORTS):
+        await add(tenant, 4, topic)
+    both = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
+    assert {letter.topic for letter in both} == {EVENTS.name, EVENT_IMPORTS.name}
+    for letter in both:
+        assert await letters.letter(tenant, letter.id) == letter
+        await letters.mark_replayed(tenant, letter, datetime(2026, 5, 20, tzinfo=UTC))
+    marked = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
+    assert [(letter.id, letter.topic) for letter in marked] == [(letter.id, letter.topic) for letter in both]
+
+
+async def test_a_letter_from_before_topics(clickhouse: ClickHouse, tenant: int) -> None:
+    row = orjson.loads(dead_row(line(tenant, 4), 117, "refused", TopicPartition("", 3), 4))
+    del row["topic"]
+    await ClickHouseWarehouse(clickhouse=clickhouse, faults=NO_FAULTS).insert_dead(orjson.dumps(row), f"{tenant}@old")
+    letters = ClickHouseDeadLetters(clickhouse=clickhouse)
+    letter = await letters.letter(tenant, md5(b"3:4:m4", usedforsecurity=False).hexdigest())
+    assert letter is not None
+    assert letter.topic == ""
+    await letters.mark_replayed(tenant, letter, datetime(2026, 5, 20, tzinfo=UTC))
+    assert len(await letters.page(tenant, before=NEWEST, limit=10, offset=0)) == 1
+
+
+async def test_a_mark_changes_nothing_else(store: tuple[DeadLetters, Add], tenant: int) -> None:
+    letters, add = store
+    await add(tenant, 1)
+    await add(tenant, 2)
+    before = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
+    at = datetime(2026, 5, 20, 12, 0, 0, 123_000, UTC)
+    await letters.mark_replayed(tenant, before[0], at)
+    after = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
+    assert [letter.replayed_at for letter in after] == [at, None]
+    assert [(letter.at_ms, letter.id, letter.line) for letter in after] == [(x.at_ms, x.id, x.line) for x in before]
+
+
+async def test_an_outage_is_reported() -> None:
+    client = ClickHouse(url="http://127.0.0.1:1/none")
+    with pytest.raises(DeadLettersUnavailable):
+        await ClickHouseDeadLetters(clickhouse=client).page(7, before=NEWEST, limit=1, offset=0)
+    await client.close()

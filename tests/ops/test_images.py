@@ -1,0 +1,128 @@
+"""The images build from the Dockerfile, and a process starts in one without rights and answers that it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from segops_local.state.ports import free_port, is_free
+from segops_local.supervisor.services import SERVICES
+from tests.ops.images import Images
+from tests.shared.client import ROOT, RunningStack
+
+START_S = 120
+
+
+@contextmanager
+def started(images: Images, image: str, environment: Mapping[str, str], *arguments: str) -> Iterator[int]:
+    """Run a container of the image; yield the id of its process."""
+    config = images.configuration(image)
+    container, root = images.mounted(image)
+    user = config["User"].partition(":")[0]
+    command = [*config["Entrypoint"], *(arguments or config.get("Cmd") or ())]
+    variables = {**dict(variable.split("=", 1) for variable in config["Env"]), **environment}
+    try:
+        # The jail needs its own module; the program gets the environment of the image.
+        process = subprocess.Popen(
+            ["unshare", "--mount", sys.executable, "-m", "tests.ops.jail", str(root), user, *command],
+            cwd=ROOT,
+            env=variables,
+        )
+        try:
+            yield process.pid
+            assert process.poll() is None, "the process ended by itself"
+        finally:
+            process.terminate()
+            process.wait(60)
+    finally:
+        images.remove(container)
+
+
+def rights(pid: int) -> dict[str, str]:
+    """Return what the kernel lets a process do, and as whom."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def answer(port: int, path: str) -> tuple[int, bytes]:
+    """Return status and body once the port answers, within START_S."""
+    deadline = time.monotonic() + START_S
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except ConnectionError:
+            assert time.monotonic() < deadline, f"nothing listens on {port}"
+            time.sleep(0.2)
+        finally:
+            connection.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_of_a_service_has_what_it_needs_and_nothing_to_write_to(images: Images, service: str) -> None:
+    config = images.configuration(image := images.build("service", service=service))
+    assert (config["User"], config["Entrypoint"]) == ("65532:65532", ["/opt/segops/bin/segops"])
+    assert config["Labels"]["org.opencontainers.image.title"] == f"SegOps {service}"
+    container, root = images.mounted(image)
+    try:
+        parts = json.loads((root / "opt/segops/share/sbom.cdx.json").read_text())["components"]
+        names = {part["name"] for part in parts}
+        assert {f"segops-{service}", "segops-common", "pydantic"} <= names
+        assert not names & {"pip", "pytest", "hatchling", "segops-testkit", "segops-local"}
+        mine = [path for path in (root / "opt").rglob("*") if not path.is_symlink() and path.stat().st_uid == 65532]
+        assert mine == [], "a process must not change its own program"
+    finally:
+        images.remove(container)
+
+
+def test_a_process_is_ready_on_the_running_stack(images: Images, valkey_stack: RunningStack) -> None:
+    image = images.build("service", service="ingest")
+    environment = valkey_stack.process("ingest.api").settings
+    settings = {name: value for name, value in environment.items() if name.startswith("SEGOPS_")}
+    port = free_port()
+    with started(images, image, settings | {"SEGOPS_HTTP_PORT": str(port)}, "api") as pid:
+        assert answer(port, "/livez")[0] == 200
+        assert rights(pid)["Uid"].split() == ["65532"] * 4
+        assert {rights(pid)[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {"0" * 16}
+        assert rights(pid)["NoNewPrivs"] == "1"
+        options = re.search(r"^\S+ \S+ \S+ \S+ / (\S+)", Path(f"/proc/{pid}/mountinfo").read_text(), flags=re.MULTILINE)
+        assert options is not None
+        assert options[1].split(",")[0] == "ro"
+        status, body = answer(port, "/readyz")
+        assert (status, json.loads(body)["status"]) == (200, "ok")
+
+
+@pytest.fixture
+def port_8000() -> None:
+    """The images of the console and the gateway listen there."""
+    if not is_free(8000):
+        pytest.skip("needs port 8000, which another program has")
+
+
+@pytest.mark.usefixtures("port_8000")
+def test_the_console_is_served_by_its_image(images: Images) -> None:
+    with started(images, images.build("console"), {}):
+        status, body = answer(8000, "/")
+        assert status == 200
+        assert b"<title>SegOps</title>" in body
+        assert answer(8000, "/openapi.json")[0] == answer(8000, "/sdk/segops-sdk.tgz")[0] == 200
+        assert answer(8000, "/api/segments/")[0] == 404
+
+
+@pytest.mark.usefixtures("port_8000")
+def test_the_gateway_routes_by_its_table(images: Images) -> None:
+    with started(images, images.build("gateway"), {}):
+        assert answer(8000, "/healthz")[0] == 200
+        status, body = answer(8000, "/api/segments/%2e%2e/internal/")
+        assert (status, json.loads(body)["type"]) == (404, "https://segops.dev/problems/not-found")
