@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from segops_common.core.faults import NO_FAULTS
-from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.clickhouse import ClickHouse, ClickHouseError
 from segops_common.stores.clickhouse_migrations import migrate
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
 from segops_ingest.domain.rows import with_source
@@ -110,6 +110,21 @@ async def test_an_insert_that_takes_too_long_is_over_when_it_says_so(database: C
     with pytest.raises(InsertTooHeavy):
         await warehouse.insert(lines("m"), "t")
     assert not await _running(database)
+    assert await stored(database) == []
+
+
+async def test_two_callers_can_end_the_same_insert(database: ClickHouse) -> None:
+    """The one that gave up waiting, and the client's own clean-up after it."""
+    await _store_slowly(database, 2.5)
+    insert = asyncio.create_task(
+        database.insert_json_lines("events", lines("m"), settings={"query_id": "ended-twice", "max_execution_time": 60})
+    )
+    async with asyncio.timeout(60):
+        while not await _running(database):
+            await asyncio.sleep(0.01)
+    assert await asyncio.gather(*(database.end("ended-twice") for _ in range(8))) == [True] * 8
+    with pytest.raises(ClickHouseError):
+        await insert
     assert await stored(database) == []
 
 

@@ -98,6 +98,7 @@ class ClickHouse:
         self._client: AsyncClient | None = None
         self._control: AsyncClient | None = None
         self._connecting = asyncio.Lock()
+        self._ending: dict[str, asyncio.Task[bool]] = {}
 
     async def query(
         self,
@@ -180,8 +181,16 @@ class ClickHouse:
     async def end(self, query_id: str) -> bool:
         """Cancel the statement with this id, if it runs. Return whether the server confirms that it runs no more.
 
-        A statement takes the place of a running one with its id: unlike KILL QUERY, this needs no right.
+        A statement takes the place of a running one with its id: unlike KILL QUERY, this needs no right. Callers of the
+        same id share one such statement: two of them would take each other's place, and one fail.
         """
+        ending = self._ending.get(query_id)
+        if ending is None:
+            ending = self._ending[query_id] = spawn(self._end(query_id), name="end a statement")
+            ending.add_done_callback(lambda _: self._ending.pop(query_id, None))
+        return await asyncio.shield(ending)
+
+    async def _end(self, query_id: str) -> bool:
         replacing = {
             "query_id": query_id,
             "replace_running_query": 1,
