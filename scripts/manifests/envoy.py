@@ -6,7 +6,7 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,21 @@ _BUFFER: Final = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3"
 _PROTOCOL: Final = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _CONNECTIONS: Final = 4096
 """At most to each service: as many as nginx has in all."""
+_HEALTH_S: Final = 1
+_RETRIES: Final[Config] = {
+    # Only when no part of the request has been sent: an endpoint that stops or has gone away.
+    "retry_on": "connect-failure,refused-stream,reset-before-request",
+    "num_retries": 2,
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+            },
+        }
+    ],
+    "host_selection_retry_max_attempts": 3,
+}
 _AMBIGUOUS: Final = (
     r"(?i).*(/|%2f)(\.|%2e){1,2}((/|%2f).*)?",
     r"(?i).*(/|%2f)(/|%2f).*",
@@ -32,9 +47,14 @@ _AMBIGUOUS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyOptions:
-    """Where Envoy listens, and where each service answers: its endpoints, found by DNS."""
+    """Where Envoy listens, and where each service answers: its endpoints, found by DNS.
+
+    Envoy itself asks the endpoints with a health port, at `/readyz`, and sends nothing to one that is not ready. Others are
+    chosen by whoever answers for their name, such as a Service of Kubernetes.
+    """
 
     upstreams: Mapping[str, tuple[tuple[str, int], ...]]
+    health_ports: Mapping[tuple[str, int], int] = field(default_factory=dict)
     host: str = "0.0.0.0"
     port: int = 8000
 
@@ -49,10 +69,8 @@ def program() -> Path:
 
 def envoy_config(table: RouteTable, options: EnvoyOptions) -> str:
     """Return Envoy's static configuration as JSON."""
-    clusters = [
-        _cluster(name, endpoints, stream_limit=None) for name, endpoints in sorted(options.upstreams.items())
-    ] + [
-        _cluster(_stream_cluster(service), options.upstreams[service], stream_limit=table.max_streams)
+    clusters = [_cluster(name, name, options, stream_limit=None) for name in sorted(options.upstreams)] + [
+        _cluster(_stream_cluster(service), service, options, stream_limit=table.max_streams)
         for service in sorted({route.service for route in table.routes if route.stream})
     ]
     config = {
@@ -152,6 +170,7 @@ def _passed(match: Config, route: Route, table: RouteTable) -> Config:
             # How long a response may pause, as in nginx. How long it may take in all, the service decides.
             "timeout": "0s",
             "idle_timeout": f"{limits.get(kind, table.timeout_s)}s",
+            "retry_policy": _RETRIES,
         },
     }
     if route.upload:
@@ -170,11 +189,12 @@ def _stream_cluster(service: str) -> str:
     return f"{service}-streams"
 
 
-def _cluster(name: str, endpoints: Iterable[tuple[str, int]], *, stream_limit: int | None) -> Config:
+def _cluster(name: str, service: str, options: EnvoyOptions, *, stream_limit: int | None) -> Config:
     # With a limit of connections, a stream beyond it would wait. A limit of requests refuses it.
     most = stream_limit if stream_limit is not None else _CONNECTIONS
     thresholds = {"max_connections": _CONNECTIONS, "max_pending_requests": _CONNECTIONS, "max_requests": most}
-    return {
+    endpoints = options.upstreams[service]
+    cluster = {
         "name": name,
         "type": "STRICT_DNS",
         "connect_timeout": "2s",
@@ -191,13 +211,29 @@ def _cluster(name: str, endpoints: Iterable[tuple[str, int]], *, stream_limit: i
         },
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [_endpoint(host, port) for host, port in endpoints]}],
+            "endpoints": [{"lb_endpoints": [_endpoint(*at, options.health_ports.get(at)) for at in endpoints]}],
         },
+    }
+    return cluster | ({"health_checks": [_health_check()]} if set(endpoints) & set(options.health_ports) else {})
+
+
+def _health_check() -> Config:
+    every = f"{_HEALTH_S}s"
+    return {
+        "timeout": "2s",
+        "interval": every,
+        "no_traffic_interval": every,
+        "unhealthy_threshold": 1,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": "/readyz"},
     }
 
 
-def _endpoint(host: str, port: int) -> Config:
-    return {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}}
+def _endpoint(host: str, port: int, health_port: int | None) -> Config:
+    endpoint: Config = {"address": {"socket_address": {"address": host, "port_value": port}}}
+    if health_port is not None:
+        endpoint["health_check_config"] = {"port_value": health_port}
+    return {"endpoint": endpoint}
 
 
 def _problems(table: RouteTable) -> Iterator[Config]:

@@ -20,8 +20,17 @@ class Envoy(Server):
     name = "envoy"
     title = "Envoy"
 
-    def __init__(self, state_dir: Path, *, upstreams: Mapping[str, tuple[int, ...]], table: RouteTable) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        upstreams: Mapping[str, tuple[int, ...]],
+        table: RouteTable,
+        health_ports: Mapping[int, int] | None = None,
+    ) -> None:
+        """`health_ports` are by port: those at which Envoy asks whether a process is ready."""
         super().__init__(state_dir)
+        self._health_ports = {(HOST, port): health for port, health in (health_ports or {}).items()}
         self._upstreams = {name: tuple((HOST, port) for port in ports) for name, ports in upstreams.items()}
         self._table = table
 
@@ -31,7 +40,8 @@ class Envoy(Server):
 
     def command(self, port: int) -> Command:
         config = self.state_dir / "envoy.json"
-        config.write_text(envoy_config(self._table, EnvoyOptions(upstreams=self._upstreams, host=HOST, port=port)))
+        options = EnvoyOptions(upstreams=self._upstreams, health_ports=self._health_ports, host=HOST, port=port)
+        config.write_text(envoy_config(self._table, options))
         argv = [str(program()), "--config-path", str(config), "--concurrency", "1", "--disable-hot-restart"]
         return Command(
             argv=[*argv, "--log-level", "warning"], environment=child_environment(), log=self.log, folder=self.state_dir

@@ -48,7 +48,7 @@ class SecuredKafka(KafkaEngine):
     @property
     def storage_options(self) -> Sequence[str]:
         users = (f"SCRAM-SHA-{bits}=[name={USER},password={PASSWORD}]" for bits in (256, 512))
-        return [word for user in users for word in ("--add-scram", user)]
+        return [*super().storage_options, *(word for user in users for word in ("--add-scram", user))]
 
     def settings(self, port: int) -> str:
         former = super().settings(port)

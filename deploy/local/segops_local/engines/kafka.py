@@ -77,7 +77,12 @@ class KafkaEngine(Server):
     @property
     def storage_options(self) -> Sequence[str]:
         """Options for the creation of the storage, such as users with passwords."""
-        return ()
+        return ("--standalone",)
+
+    @property
+    def cluster(self) -> str:
+        """The id of the cluster that a new storage belongs to."""
+        return f"A{base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')[1:]}"
 
     def settings(self, port: int) -> str:
         """Return the broker's properties. If one is given twice, the last counts."""
@@ -119,9 +124,8 @@ class KafkaEngine(Server):
         return file
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         config = self._configure(self._given_port or remembered_port(self.state_dir / "port"))
-        tool = ["kafka.tools.StorageTool", "format", "--standalone", "--ignore-formatted", "-t", f"A{cluster[1:]}"]
+        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", self.cluster]
         process = subprocess.run(
             [*self._java("-Xmx128m"), *tool, "-c", str(config), *self.storage_options],
             stdin=subprocess.DEVNULL,
