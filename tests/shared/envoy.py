@@ -27,9 +27,10 @@ class Envoy(Server):
         upstreams: Mapping[str, tuple[int, ...]],
         table: RouteTable,
         health_ports: Mapping[int, int] | None = None,
+        port: int | None = None,
     ) -> None:
         """`health_ports` are by port: those at which Envoy asks whether a process is ready."""
-        super().__init__(state_dir)
+        super().__init__(state_dir, port)
         self._health_ports = {(HOST, port): health for port, health in (health_ports or {}).items()}
         self._upstreams = {name: tuple((HOST, port) for port in ports) for name, ports in upstreams.items()}
         self._table = table

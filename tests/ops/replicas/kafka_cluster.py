@@ -28,10 +28,9 @@ share.coordinator.state.topic.min.isr=2
 class _Broker(SecuredKafka):
     """One of the brokers, which is a controller too."""
 
-    def __init__(self, folder: Path, node: int, *, keystore: Path) -> None:
-        super().__init__(folder / f"broker-{node}", keystore=keystore)
-        self._folder = folder
-        self._node = node
+    def __init__(self, folder: Path, node: int, voters: str, *, keystore: Path) -> None:
+        super().__init__(folder, keystore=keystore)
+        self._more = _PROPERTIES.format(node=node, voters=voters)
 
     @property
     def cluster(self) -> str:
@@ -43,20 +42,19 @@ class _Broker(SecuredKafka):
         return [option for option in super().storage_options if option != "--standalone"]
 
     def settings(self, port: int) -> str:
-        voters = (f"{node}@{HOST}:{self._controller(node)}" for node in range(1, BROKERS + 1))
-        return super().settings(port) + _PROPERTIES.format(node=self._node, voters=",".join(voters))
-
-    def _controller(self, node: int) -> int:
-        folder = self._folder / f"broker-{node}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return remembered_port(folder / "controller-port")
+        return super().settings(port) + self._more
 
 
 class KafkaCluster:
     """The brokers start and stop together. An append is acknowledged when two of them have it."""
 
     def __init__(self, folder: Path, *, keystore: Path) -> None:
-        self.brokers = [_Broker(folder, node, keystore=keystore) for node in range(1, BROKERS + 1)]
+        folders = {node: folder / f"broker-{node}" for node in range(1, BROKERS + 1)}
+        for own in folders.values():
+            own.mkdir(parents=True)
+        ports = {node: remembered_port(own / "controller-port") for node, own in folders.items()}
+        voters = ",".join(f"{node}@{HOST}:{port}" for node, port in ports.items())
+        self.brokers = [_Broker(own, node, voters, keystore=keystore) for node, own in folders.items()]
 
     @property
     def url(self) -> str:
