@@ -75,6 +75,7 @@ async def runs_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Callable[[int,
         results=results,
         publisher=publisher,
         clock=clock,
+        metrics=Metrics(),
     )
     run_ids = count(1)
 

@@ -17,8 +17,8 @@ BEGIN
         'segops_auth_invites',         -- finds the invite that a token belongs to
         'segops_auth_auditor',         -- lists the tenants whose audit logs are verified
         'segops_segments_relay',       -- sends the messages of the outbox, and deletes those that were sent
-        'segops_segments_scheduler',   -- finds the tenants with hourly segments that are due
-        'segops_segments_sweeper',     -- finds runs that were silent for too long
+        'segops_segments_scheduler',   -- finds the tenants with hourly segments that are due, and counts the stale ones
+        'segops_segments_sweeper',     -- finds runs that were silent for too long, and counts what waits
         'segops_membership_exports'    -- takes exports that wait, and removes expired ones
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN

@@ -83,7 +83,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
         """Open the resources of the API. Raises OSError or ValueError when the signing key cannot be used."""
         settings = self._settings
         async with (
-            opened_postgres(settings.postgres_url, access=settings.postgres_access) as engine,
+            opened_postgres(settings.postgres_url, access=settings.postgres_access, metrics=self.metrics) as engine,
             self._redis() as redis,
             self._rate_limits(SERVICE, sessions=settings.sessions) as rate_limits,
         ):

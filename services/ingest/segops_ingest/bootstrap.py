@@ -135,7 +135,12 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     def _clickhouse(self, *, max_connections: int = 16) -> AbstractAsyncContextManager[ClickHouse]:
         settings = self._settings
-        return opened_clickhouse(settings.clickhouse_url, ca_file=settings.ca_file, max_connections=max_connections)
+        return opened_clickhouse(
+            settings.clickhouse_url,
+            ca_file=settings.ca_file,
+            max_connections=max_connections,
+            metrics=self.metrics,
+        )
 
 
 def bootstrap(role: str) -> Bootstrap:

@@ -135,13 +135,13 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """Open the resources of the API."""
         settings = self._settings
         async with (
-            self._clickhouse_reader() as clickhouse,
+            self._clickhouse_reader("lookups") as clickhouse,
             self._cache() as cache,
             self._event_log() as log,
             self._postgres() as engine,
-            self._clickhouse_reader() as analysis,
-            self._clickhouse() as numbering,
-            self._clickhouse_reader() as exploring,
+            self._clickhouse_reader("analyses") as analysis,
+            self._clickhouse("numbering") as numbering,
+            self._clickhouse_reader("explorer") as exploring,
             self._authenticator() as authenticator,
             HttpServiceHealth(addresses=settings.service_addresses) as health,
             HttpRunCounter(
@@ -180,7 +180,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """Open the resources of the compute worker, and yield it."""
         async with (
             self._event_log() as log,
-            self._clickhouse() as clickhouse,
+            self._clickhouse("runs") as clickhouse,
             self._cache() as signal,
             self._postgres() as engine,
         ):
@@ -207,6 +207,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 results=results,
                 publisher=publisher,
                 clock=self._clock,
+                metrics=self.metrics,
             )
             members = StaticMembers(lists=StoreStaticLists(lists=lists))
             definitions = SegmentChanges(definitions=PostgresSegmentDefinitions(engine=engine))
@@ -349,17 +350,24 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             clock=self._clock,
         )
 
-    def _clickhouse(self) -> AbstractAsyncContextManager[ClickHouse]:
-        return self._clickhouse_at(self._settings.clickhouse_url)
+    def _clickhouse(self, use: str) -> AbstractAsyncContextManager[ClickHouse]:
+        return self._clickhouse_at(self._settings.clickhouse_url, use)
 
-    def _clickhouse_reader(self) -> AbstractAsyncContextManager[ClickHouse]:
-        return self._clickhouse_at(self._settings.clickhouse_reader_url or self._settings.clickhouse_url)
+    def _clickhouse_reader(self, use: str) -> AbstractAsyncContextManager[ClickHouse]:
+        return self._clickhouse_at(self._settings.clickhouse_reader_url or self._settings.clickhouse_url, use)
 
-    def _clickhouse_at(self, url: str) -> AbstractAsyncContextManager[ClickHouse]:
-        return opened_clickhouse(url, ca_file=self._settings.ca_file, max_connections=MAX_WAREHOUSE_QUERIES + 4)
+    def _clickhouse_at(self, url: str, use: str) -> AbstractAsyncContextManager[ClickHouse]:
+        return opened_clickhouse(
+            url,
+            ca_file=self._settings.ca_file,
+            max_connections=MAX_WAREHOUSE_QUERIES + 4,
+            pool=f"clickhouse-{use}",
+            metrics=self.metrics,
+        )
 
     def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
-        return opened_postgres(self._settings.postgres_url, access=self._settings.postgres_access)
+        settings = self._settings
+        return opened_postgres(settings.postgres_url, access=settings.postgres_access, metrics=self.metrics)
 
     @asynccontextmanager
     async def _cache(self) -> AsyncIterator[RedisMembershipCache]:

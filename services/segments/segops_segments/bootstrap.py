@@ -28,6 +28,7 @@ from segops_segments.adapters.http.membership import HttpMembership
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.adapters.postgres.tables import SCHEMA
+from segops_segments.consumers.backlog import backlog_timer
 from segops_segments.consumers.catch_up import catch_up_timer
 from segops_segments.consumers.hourly_scheduler import hourly_timer
 from segops_segments.consumers.outbox_relay import deletion_timer, relay_timer
@@ -39,6 +40,7 @@ from segops_segments.service.run_queue import RunQueue
 from segops_segments.service.schedule.catch_up import RepeatIncompleteRuns
 from segops_segments.service.schedule.hourly_runs import RequestHourlyRuns
 from segops_segments.service.schedule.silent_runs import ReviveSilentRuns
+from segops_segments.service.schedule.watch_backlog import WatchBacklog
 from segops_segments.service.use_cases import UseCases
 from segops_segments.settings import Settings
 
@@ -111,6 +113,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 catch_up_timer(
                     RepeatIncompleteRuns(store=store, queue=queue, progress=SinkProgress(log=log, clock=self._clock))
                 ),
+                backlog_timer(WatchBacklog(store=store, clock=self._clock, metrics=self.metrics)),
                 silent_runs_timer(ReviveSilentRuns(store=store, clock=self._clock, queue=queue)),
             )
             yield OutboxWorker(timers, {"postgres": partial(check_postgres, engine), "event-log": log.check})
@@ -131,7 +134,8 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             )
 
     def _postgres(self) -> AbstractAsyncContextManager[AsyncEngine]:
-        return opened_postgres(self._settings.postgres_url, access=self._settings.postgres_access)
+        settings = self._settings
+        return opened_postgres(settings.postgres_url, access=settings.postgres_access, metrics=self.metrics)
 
     def _queue(self) -> RunQueue:
         return RunQueue(clock=self._clock, lease=self._settings.run_lease)

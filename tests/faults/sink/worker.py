@@ -43,7 +43,10 @@ async def main(log_url: str, clickhouse_url: str, crash_at: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     log, clickhouse, faults = open_log(log_url), ClickHouse(url=clickhouse_url), CrashAt(crash_at)
-    warehouse, observer = ClickHouseWarehouse(clickhouse=clickhouse, faults=faults), LoopMetrics(Metrics())
+    warehouse, observer = (
+        ClickHouseWarehouse(clickhouse=clickhouse, faults=faults),
+        LoopMetrics(Metrics(), SystemClock()),
+    )
     async with asyncio.TaskGroup() as loops:
         for group, topic in SINKS:
             loop = ConsumerLoop(

@@ -239,6 +239,7 @@ async def opened(
             results=run_results,
             publisher=publisher,
             clock=clock,
+            metrics=metrics,
         ),
         lookup=Lookup(
             reader=reader,

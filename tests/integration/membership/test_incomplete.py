@@ -67,7 +67,7 @@ async def paused_sink(harness: MembershipHarness) -> AsyncIterator[PausedSink]:
         clock=SystemClock(),
         limits=Limits(max_age_s=0),
         record_intent=True,
-        observer=LoopMetrics(Metrics()),
+        observer=LoopMetrics(Metrics(), SystemClock()),
     )
     stop = asyncio.Event()
     running = asyncio.create_task(loop.run(stop))

@@ -174,6 +174,7 @@ class MembershipInMemory:
             results=self.run_results,
             publisher=self.publisher,
             clock=self.clock,
+            metrics=Metrics(),
         )
         self.snapshots = Snapshots(
             cache=SnapshotCache(clock=self.clock),

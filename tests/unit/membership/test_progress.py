@@ -20,11 +20,15 @@ async def settle() -> None:
 
 async def test_the_newest_state_is_told_now_and_then() -> None:
     clock, reported = ManualClock(NOW), list[tuple[str, int, int]]()
+    phases: list[tuple[str, float]] = []
+
+    def observe(phase: str, seconds: float) -> None:
+        phases.append((phase, seconds))
 
     async def tell(progress: RunProgress) -> None:
         reported.append((progress.phase, progress.done, progress.total))
 
-    async with progress_reported(tell, clock, total=200) as progress:
+    async with progress_reported(tell, clock, total=200, observe=observe) as progress:
         progress.enter("numbering")
         await settle()
         assert reported == []
@@ -40,6 +44,7 @@ async def test_the_newest_state_is_told_now_and_then() -> None:
     clock.advance(10 * REPORT_EVERY_S)
     await settle()
     assert reported == [("evaluating", 100, 200)]
+    assert phases == [("numbering", REPORT_EVERY_S * 0), ("evaluating", 2 * REPORT_EVERY_S), ("comparing", 0.0)]
 
 
 async def test_word_that_cannot_be_given_is_left_out() -> None:
@@ -51,7 +56,7 @@ async def test_word_that_cannot_be_given_is_left_out() -> None:
             raise EngineUnavailable("the log is away")
         reported.append(progress.done)
 
-    async with progress_reported(tell, clock, total=2) as progress:
+    async with progress_reported(tell, clock, total=2, observe=lambda _phase, _seconds: None) as progress:
         for _ in range(2):
             progress.evaluated(1)
             await settle()

@@ -11,6 +11,7 @@ from typing import Final, get_args
 
 from segops_common.contracts.http import OpenRuns
 from segops_common.contracts.jobs import IngestLag, RunCounts, RunProblem
+from segops_segments.domain.backlog import StaleCause, stale_cause
 from segops_segments.domain.hourly import is_due
 from segops_segments.domain.incomplete import must_be_repeated
 from segops_segments.domain.run import Outcome, Run, RunPart, RunState
@@ -29,6 +30,7 @@ from tests.unit.segments.store_builders import (
 from tests.unit.segments.store_contract import EVERYTHING, StoreContract, Stored, new_tenant
 
 A_MILLISECOND: Final = timedelta(milliseconds=1)
+LONG_AGO: Final = NOW - timedelta(days=10_000)
 
 
 class RunContract(StoreContract):
@@ -272,6 +274,50 @@ class ScheduleContract(StoreContract):
             await add_run(unit, *expected)
         assert tenant not in await stored.incomplete_tenants(10_000)
 
+    async def test_stale_hourly_segments_are_those_of_the_domain_rule(self, stored: Stored, tenant: int) -> None:
+        """The backlog is that of all tenants, so it is compared with the one before."""
+        random, expected = Random(31), list[tuple[StaleCause, datetime]]()
+        late_before = LONG_AGO + A_MILLISECOND
+        before = await stored.backlog(late_before)
+        async with stored.writing(tenant) as unit:
+            for number in range(100):
+                refresh: Refresh = random.choice(["hourly", "hourly", "manual"])
+                segment = await add_segment(unit, tenant, f"{number}", refresh=refresh, segment_type="rule")
+                await add_random_outcomes(unit, segment, random, instants=(LONG_AGO, NOW))
+                if random.random() < 0.1:
+                    await unit.delete_segment(tenant, segment.id, NOW)
+                elif refresh == "hourly":
+                    served = await unit.served_run(tenant, segment.id)
+                    since = segment.updated_at if served is None else served.as_of
+                    cause = stale_cause(served, await unit.settled_run(tenant, segment.id), since, late_before)
+                    expected += [] if cause is None else [(cause, since)]
+        after = await stored.backlog(late_before)
+        for name in get_args(StaleCause):
+            instants = [since for cause, since in expected if cause == name]
+            stale, earlier = after.stale[name], before.stale.get(name)
+            assert instants
+            assert stale.count - (0 if earlier is None else earlier.count) == len(instants)
+            assert stale.since <= min(instants)
+
+    async def test_the_backlog_counts_what_waits(self, stored: Stored, tenant: int) -> None:
+        await drain(stored)
+        before = await stored.backlog(LONG_AGO)
+        segment, other = [await self.add(stored, tenant, name) for name in ("one", "other")]
+        async with stored.writing(tenant) as unit:
+            queued = await dispatch(unit, await add_run(unit, segment, other, fixed=True))
+            running = await save_parts(unit, await add_run(unit, segment, fixed=True), state="running")
+            published = await add_run(unit, segment, fixed=True)
+            outcome = Outcome(size=1, entered=1, exited=0, counts=RunCounts(universe=1), duration_ms=1)
+            end = NOW + timedelta(days=1)
+            await save_parts(unit, published, state="succeeded", outcome=outcome, finished_at=end)
+        after = await stored.backlog(LONG_AGO)
+        assert (after.queued - before.queued, after.running - before.running) == (2, 1)
+        assert after.oldest_request is not None
+        assert after.oldest_request <= min(queued.parts[0].requested_at, running.parts[0].requested_at)
+        assert after.last_publication == end
+        assert (before.messages, before.oldest_message) == (0, None)
+        assert (after.messages, after.oldest_message) == (1, queued.parts[0].message_id)
+
     async def test_due_segments_are_those_of_the_domain_rule(self, stored: Stored, tenant: int) -> None:
         random = Random(20)
         tenants = [tenant, *(new_tenant() for _ in range(2))]
@@ -333,7 +379,9 @@ async def add_random_runs(unit: WriteUnit, segment: Segment, random: Random) -> 
     return max(shared, default=None)
 
 
-async def add_random_outcomes(unit: WriteUnit, segment: Segment, random: Random) -> list[RunPart]:
+async def add_random_outcomes(
+    unit: WriteUnit, segment: Segment, random: Random, *, instants: Sequence[datetime] = (NOW,)
+) -> list[RunPart]:
     """Store up to four runs in random states, some of them incomplete; return the segment's parts."""
     states: Sequence[RunState] = ("running", "succeeded", "succeeded", "succeeded", "failed", "superseded")
     parts: list[RunPart] = []
@@ -341,6 +389,6 @@ async def add_random_outcomes(unit: WriteUnit, segment: Segment, random: Random)
         state = random.choice(states)
         behind = IngestLag(positions=3, seconds=1.5) if random.random() < 0.6 else None
         outcome = Outcome(published=random.random() < 0.7, behind=behind) if state == "succeeded" else None
-        run = await add_run(unit, segment, fixed=random.random() < 0.4)
+        run = await add_run(unit, segment, as_of=random.choice(instants), fixed=random.random() < 0.4)
         parts += (await save_parts(unit, run, state=state, outcome=outcome)).parts
     return parts

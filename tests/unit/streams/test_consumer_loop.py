@@ -51,9 +51,9 @@ class Recorder(SilentObserver):
     def lagging(self, source: TopicPartition, records: int) -> None:
         self.lags.append(records)
 
-    def handled(self, source: TopicPartition, records: int, size: int, seconds: float) -> None:
+    def handled(self, batch: Batch, seconds: float) -> None:
         assert seconds >= 0
-        self.sizes.append((records, size))
+        self.sizes.append((len(batch.records), sum(record.size for record in batch.records)))
 
     def dead_lettered(self, source: TopicPartition, code: str) -> None:
         self.codes.append(code)

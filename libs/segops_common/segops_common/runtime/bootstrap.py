@@ -146,7 +146,8 @@ class StreamServiceBootstrap(ServiceBootstrap[T]):
         record_intent: bool = False,
         kind: type[GroupLoop[Any]] = ConsumerLoop,
     ) -> GroupLoop[Any]:
-        return kind(
+        observer = LoopMetrics(self.metrics, self._clock)
+        loop = kind(
             log=log,
             group=group,
             topic=topic,
@@ -156,5 +157,7 @@ class StreamServiceBootstrap(ServiceBootstrap[T]):
             clock=self._clock,
             limits=limits,
             record_intent=record_intent,
-            observer=LoopMetrics(self.metrics),
+            observer=observer,
         )
+        observer.begin(topic.name, lambda: loop.health.ok)
+        return loop

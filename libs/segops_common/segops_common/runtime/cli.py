@@ -53,6 +53,7 @@ class Service(Generic[B]):
         except ValueError as error:
             sys.stderr.write("".join(f"{line}\n" for line in _refusals(error)))
             return 2
+        collaborators.metrics.identify(service=self.name, role=arguments.role)
         configure_logging(service=self.name, role=arguments.role, level=collaborators.log_level)
         if arguments.role == "migrate":
             return uvloop.run(_migrate(collaborators, check=arguments.check))

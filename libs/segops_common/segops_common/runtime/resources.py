@@ -16,6 +16,7 @@ from segops_common.stores.redis_address import RedisAccess
 from segops_common.streams.address import ANONYMOUS, LogAccess
 from segops_common.streams.log import EventLog
 from segops_common.streams.open import open_event_log
+from segops_common.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def opened_postgres(url: str, *, access: PostgresAccess) -> AsyncIterator[AsyncEngine]:
-    """Yield an engine for `postgresql+asyncpg://…`; it connects on first use."""
-    from segops_common.stores.postgres import create_engine
+async def opened_postgres(
+    url: str, *, access: PostgresAccess, metrics: Metrics | None = None
+) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine for `postgresql+asyncpg://…`; it connects on first use. `metrics` show its pool."""
+    from segops_common.stores.postgres import connections_in_use, create_engine
 
     engine = create_engine(url, access=access)
+    if metrics is not None:
+        pool, limit = connections_in_use(engine)
+        metrics.watch_pool("postgres", limit=limit, in_use=pool)
     try:
         yield engine
     finally:
@@ -50,11 +56,23 @@ async def opened_redis(url: str, *, access: RedisAccess, timeout_s: float | None
 
 
 @asynccontextmanager
-async def opened_clickhouse(url: str, *, ca_file: Path | None, max_connections: int = 16) -> AsyncIterator[ClickHouse]:
-    """Yield a client for `http://user:password@host:port/database`, or `https://…`; it connects on first use."""
+async def opened_clickhouse(
+    url: str,
+    *,
+    ca_file: Path | None,
+    max_connections: int = 16,
+    pool: str = "clickhouse",
+    metrics: Metrics | None = None,
+) -> AsyncIterator[ClickHouse]:
+    """Yield a client for `http://user:password@host:port/database`, or `https://…`; it connects on first use.
+
+    `metrics` show its connections under the name `pool`.
+    """
     from segops_common.stores.clickhouse import ClickHouse
 
     clickhouse = ClickHouse(url=url, max_connections=max_connections, ca_file=ca_file)
+    if metrics is not None:
+        metrics.watch_pool(pool, limit=max_connections, in_use=lambda: clickhouse.in_use)
     try:
         yield clickhouse
     finally:

@@ -99,6 +99,8 @@ class ClickHouse:
         self._control: AsyncClient | None = None
         self._connecting = asyncio.Lock()
         self._ending: dict[str, asyncio.Task[bool]] = {}
+        self.in_use = 0
+        """Statements that run or wait for a connection."""
 
     async def query(
         self,
@@ -258,6 +260,7 @@ class ClickHouse:
         """Yield a client and the settings of a statement that is cancelled in the server if its caller stops waiting."""
         own = {"query_id": secrets.token_hex(16), **settings}
         is_sent = False
+        self.in_use += 1
         try:
             with _mapped_errors():
                 async with asyncio.timeout(timeout_s or self._timeout_s):
@@ -268,6 +271,8 @@ class ClickHouse:
             if is_sent and (not isinstance(error, ClickHouseUnavailable) or error.is_abandoned):
                 _ = spawn(self.end(str(own["query_id"])), name="end an abandoned statement")
             raise
+        finally:
+            self.in_use -= 1
 
 
 @contextmanager

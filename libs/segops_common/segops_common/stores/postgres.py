@@ -7,7 +7,7 @@ query on a table with rows of tenants raises an error. See `postgres_tenancy` fo
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -134,6 +134,13 @@ def create_engine(
     if access.pooler != "none":
         sa.event.listen(engine.sync_engine, "connect", _refuse_role_without_limits)
     return engine
+
+
+def connections_in_use(engine: AsyncEngine) -> tuple[Callable[[], int], int]:
+    """Return what counts the connections that are in use, and how many there may be."""
+    pool = engine.pool
+    assert isinstance(pool, sa.pool.QueuePool)
+    return pool.checkedout, pool.size()
 
 
 def connection_arguments(url: str, access: PostgresAccess) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from segops_segments.domain.backlog import Backlog
 from segops_segments.domain.run import RunPart
 from segops_segments.ports.outbox import OutboxWriter
 from segops_segments.ports.references import ReferenceReader
@@ -47,6 +48,10 @@ class Store(Protocol):
 
     async def incomplete_tenants(self, limit: int) -> Sequence[int]:
         """Return tenants with segments that are computed again by `domain.incomplete`, each once."""
+        ...
+
+    async def backlog(self, late_before: datetime) -> Backlog:
+        """Return what waits over all tenants, and which hourly segments are stale by `domain.backlog.stale_cause`."""
         ...
 
     async def silent_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:

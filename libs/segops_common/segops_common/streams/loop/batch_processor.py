@@ -106,8 +106,7 @@ class BatchProcessor:
         self._report_handled(batch, started_s)
 
     def _report_handled(self, batch: Batch, started_s: float) -> None:
-        size = sum(record.size for record in batch.records)
-        self._observer.handled(batch.source, len(batch.records), size, self._clock.monotonic() - started_s)
+        self._observer.handled(batch, self._clock.monotonic() - started_s)
 
     async def _commit(self, consumer: LogConsumer, batch: Batch, position: int, metadata: str) -> None:
         for attempt, delay_s in enumerate(self._delays(), start=1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -141,8 +141,19 @@ class LoopObserver(Protocol):
         """Called with the number of records of the partition that are not committed yet."""
         ...
 
-    def handled(self, source: TopicPartition, records: int, size: int, seconds: float) -> None:
-        """Called when a batch of `size` bytes was processed; `seconds` include its retries."""
+    def assigned(self, source: TopicPartition, oldest_ms: Callable[[], int | None]) -> None:
+        """Called when the loop gets a partition.
+
+        `oldest_ms` returns when the oldest record that was read and is not finished was appended, None without one.
+        """
+        ...
+
+    def released(self, source: TopicPartition) -> None:
+        """Called when the loop has the partition no more: nothing that was reported about it is true any longer."""
+        ...
+
+    def handled(self, batch: Batch, seconds: float) -> None:
+        """Called when a batch was processed; `seconds` include its retries."""
         ...
 
     def replayed(self, source: TopicPartition) -> None:
@@ -164,7 +175,13 @@ class SilentObserver:
     def lagging(self, source: TopicPartition, records: int) -> None:
         """Ignored."""
 
-    def handled(self, source: TopicPartition, records: int, size: int, seconds: float) -> None:
+    def assigned(self, source: TopicPartition, oldest_ms: Callable[[], int | None]) -> None:
+        """Ignored."""
+
+    def released(self, source: TopicPartition) -> None:
+        """Ignored."""
+
+    def handled(self, batch: Batch, seconds: float) -> None:
         """Ignored."""
 
     def replayed(self, source: TopicPartition) -> None:

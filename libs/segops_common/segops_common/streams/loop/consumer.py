@@ -81,8 +81,7 @@ class ConsumerLoop(GroupLoop[PartitionBuffer]):
         if replays:
             self._observer.replayed(buffer.source)
         await self._processor.process(consumer, batch, repeated=buffer.is_repeating)
-        buffer.position = batch.last_offset + 1
-        buffer.is_repeating = False
+        buffer.finish(batch)
 
     async def _poll(self, consumer: LogConsumer, buffers: Collection[PartitionBuffer]) -> Sequence[Fetched]:
         """Read on where there is room. What is not read stays in the log, which is all the backpressure needed."""

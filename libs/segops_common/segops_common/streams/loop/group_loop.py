@@ -66,6 +66,10 @@ class Buffer(Protocol):
         """The work on this partition."""
         ...
 
+    def oldest_ms(self) -> int | None:
+        """Return when the oldest record here that is not finished was appended; None when there is none."""
+        ...
+
     def accept(self, records: Sequence[Record], now: float) -> None:
         """Add records that follow those already here; `now` is the clock's monotonic time."""
         ...
@@ -192,6 +196,8 @@ class GroupLoop(ABC, Generic[B]):
         finally:
             await self._drain(buffers.values())
             await self._on_drained(consumer, buffers.values())
+            for source in buffers:
+                self._observer.released(source)
 
     async def _follow_assignment(self, consumer: LogConsumer, buffers: dict[TopicPartition, B]) -> None:
         """Drop the buffers of lost partitions, and start new ones at the committed position.
@@ -203,12 +209,14 @@ class GroupLoop(ABC, Generic[B]):
             buffer.is_broken |= assignment.get(source) != buffer.epoch
             if buffer.is_broken and await self._release(buffer):
                 del buffers[source]
+                self._observer.released(source)
         for source, epoch in assignment.items():
             if source not in buffers:
                 with suppress(NotAssigned):
                     committed = await consumer.committed(source)
                     await consumer.seek(source, committed.position if committed else 0)
-                    buffers[source] = self._new_buffer(source, epoch, committed)
+                    buffer = buffers[source] = self._new_buffer(source, epoch, committed)
+                    self._observer.assigned(source, buffer.oldest_ms)
 
     def _accept(self, buffers: Mapping[TopicPartition, B], fetched: Sequence[Fetched]) -> None:
         now = self._clock.monotonic()

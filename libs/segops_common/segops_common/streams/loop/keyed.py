@@ -38,7 +38,7 @@ class KeyedBuffer:
         """The partition was lost or its work abandoned: drop the buffer and start again from the committed position."""
         self.pending: defaultdict[bytes, deque[Record]] = defaultdict(deque)
         self.workers: dict[bytes, asyncio.Task[None]] = {}
-        self._unfinished: dict[int, int] = {}
+        self._unfinished: dict[int, Record] = {}
         self._end = self.committed
 
     @property
@@ -58,18 +58,26 @@ class KeyedBuffer:
 
     def has_room(self, max_records: int, max_bytes: int) -> bool:
         """Whether to read on. A finished record counts as long as an earlier one is unfinished."""
-        return self._end - self.position < max_records and sum(self._unfinished.values()) < max_bytes
+        return self._end - self.position < max_records and self._unfinished_bytes() < max_bytes
 
     def accept(self, records: Sequence[Record], now: float) -> None:  # noqa: ARG002
         """Add each record after the earlier ones of its key."""
         for record in records:
             self._end = record.offset + 1
-            self._unfinished[record.offset] = record.size
+            self._unfinished[record.offset] = record
             self.pending[record.key].append(record)
 
     def finish(self, record: Record) -> None:
         """Mark the record as finished."""
         del self._unfinished[record.offset]
+
+    def oldest_ms(self) -> int | None:
+        """Return when the oldest record that is not finished was appended; None when there is none."""
+        record = next(iter(self._unfinished.values()), None)
+        return None if record is None else record.timestamp_ms
+
+    def _unfinished_bytes(self) -> int:
+        return sum(record.size for record in self._unfinished.values())
 
 
 class KeyedLoop(GroupLoop[KeyedBuffer]):

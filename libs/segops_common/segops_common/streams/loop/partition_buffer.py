@@ -28,6 +28,8 @@ class PartitionBuffer:
         self._records: list[Record] = []
         self._bytes = 0
         self._oldest_at = 0.0
+        self._in_hand_ms: int | None = None
+        """When the first record of the batch that is being processed was appended."""
 
     @property
     def tasks(self) -> Collection[asyncio.Task[None]]:
@@ -80,6 +82,7 @@ class PartitionBuffer:
         del self._records[:count]
         self._bytes -= sum(record.size for record in records)
         self._oldest_at = now
+        self._in_hand_ms = records[0].timestamp_ms
         batch = Batch(
             topic=self.source.topic,
             partition=self.source.partition,
@@ -88,6 +91,18 @@ class PartitionBuffer:
             records=records,
         )
         return batch, replays
+
+    def finish(self, batch: Batch) -> None:
+        """Mark the batch that was cut last as processed and committed."""
+        self.position = batch.last_offset + 1
+        self.is_repeating = False
+        self._in_hand_ms = None
+
+    def oldest_ms(self) -> int | None:
+        """Return when the oldest record that is not finished was appended; None when there is none."""
+        if self._in_hand_ms is not None or not self._records:
+            return self._in_hand_ms
+        return self._records[0].timestamp_ms
 
     @property
     def _covers_pending(self) -> bool:

@@ -66,6 +66,8 @@ class RateLimits:
         self._per_key = _limits("key", {kind: quota.per_key for kind, quota in quotas.items()})
         self._per_tenant = _limits("tenant", {kind: quota.per_tenant for kind, quota in quotas.items()})
         self._refused = metrics.counter(Metric.RATE_LIMITED)
+        for kind in quotas:
+            self._refused.labels(kind)
 
     async def admit(self, request: Request, kind: str, cost: int = 1) -> None:
         """Charge the request. Raises RateLimited beyond a limit; then nothing is charged."""

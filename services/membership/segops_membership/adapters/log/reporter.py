@@ -37,6 +37,9 @@ class LogReporter:
     def __init__(self, *, log: EventLog, metrics: Metrics) -> None:
         self._log = log
         self._runs = metrics.counter(Metric.RUNS)
+        for status in ("succeeded", "failed", "superseded"):
+            self._runs.labels(status)
+        self._incomplete = metrics.counter(Metric.RUNS_INCOMPLETE)
 
     async def report_result(self, result: ComputeResult) -> None:
         """See the port."""
@@ -45,6 +48,8 @@ class LogReporter:
             await self._log.append(COMPUTE_RESULTS, tenant_key(result.tenant_id), value, headers=_HEADERS)
         if result.status != "running":
             self._runs.labels(result.status).inc()
+        if result.status == "succeeded" and result.behind is not None:
+            self._incomplete.inc()
 
     async def report_changes(self, publication: Publication, changes: MemberChanges) -> None:
         """See the port."""

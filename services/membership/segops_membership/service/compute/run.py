@@ -15,12 +15,14 @@ from segops_common.contracts.jobs import (
     IngestLag,
     JobSegment,
     RunCounts,
+    RunPhase,
     RunProblem,
     RunProgress,
     SegmentResult,
     SucceededResult,
 )
 from segops_common.core.clock import Clock
+from segops_common.telemetry.metrics import Metric, Metrics
 from segops_language.values.instants import to_ms
 from segops_membership.domain.predicates import (
     Expression,
@@ -107,6 +109,7 @@ class ComputeRun:
         results: RunResults,
         publisher: Publisher,
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._leases = leases
         self._publications = publications
@@ -117,6 +120,7 @@ class ComputeRun:
         self._results = results
         self._publisher = publisher
         self._clock = clock
+        self._phases = metrics.histogram(Metric.RUN_PHASE_SECONDS)
 
     async def run(self, job: ComputeJob) -> None:
         """Carry the job to its final report. Raises EngineUnavailable, LeaseTaken or LeaseLost: then call again."""
@@ -185,7 +189,7 @@ class ComputeRun:
         """A segment that needs a refused predicate fails alone. Raises QueryRefused when the universe is refused."""
         predicates = compiled.predicates()
         async with progress_reported(
-            partial(self._report_progress, task), self._clock, total=len(predicates)
+            partial(self._report_progress, task), self._clock, total=len(predicates), observe=self._observe_phase
         ) as progress:
             progress.enter("numbering")
             behind = await self._wait_until_ingested(compiled)
@@ -277,6 +281,9 @@ class ComputeRun:
             await self._publisher.append(task.lease, publication)
         else:
             await self._publisher.report_result(publication.result)
+
+    def _observe_phase(self, phase: RunPhase, seconds: float) -> None:
+        self._phases.labels(phase).observe(seconds)
 
     async def _report_progress(self, task: _Task, progress: RunProgress) -> None:
         await self._publisher.report_result(task.reports.running(progress))

@@ -62,6 +62,8 @@ class Lookup:
         self._watermark = watermark
         self._clock = clock
         self._sources = metrics.counter(Metric.LOOKUPS)
+        for source in ("cache", "local", "warehouse"):
+            self._sources.labels(source)
         self._calls: SingleFlight[UserSegments] = SingleFlight()
         self._local: TTLCache[_Key, tuple[int, ...]] = TTLCache(LOCAL_ENTRIES, LOCAL_TTL_S, timer=clock.monotonic)
 

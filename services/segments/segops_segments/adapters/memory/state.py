@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from segops_segments.domain.backlog import StaleCause, StaleSegments, stale_cause
 from segops_segments.domain.hourly import is_due
 from segops_segments.domain.incomplete import must_be_repeated
 from segops_segments.domain.run import Run, RunPart
@@ -56,6 +57,21 @@ class State:
             for segment in self.segments.values()
             if segment.id not in self.deleted and must_be_repeated(parts[segment.id])
         ]
+
+    def stale(self, late_before: datetime) -> dict[StaleCause, StaleSegments]:
+        """Return the hourly segments of all tenants that are stale, by cause."""
+        instants: defaultdict[StaleCause, list[datetime]] = defaultdict(list)
+        for segment in self.segments.values():
+            if segment.id in self.deleted or segment.refresh != "hourly" or segment.segment_type == "static":
+                continue
+            parts = [part for run in self.runs.values() for part in run.parts if part.segment_id == segment.id]
+            served = next((part for part in parts[::-1] if part.outcome is not None and part.outcome.published), None)
+            settled = [part for part in parts if part.state in ("succeeded", "failed") and not part.fixed]
+            since = segment.updated_at if served is None else served.as_of
+            cause = stale_cause(served, settled[-1] if settled else None, since, late_before)
+            if cause is not None:
+                instants[cause].append(since)
+        return {cause: StaleSegments(len(times), min(times)) for cause, times in instants.items()}
 
     def unsent(self) -> list[OutboxMessage]:
         """Return the messages that no relay has sent."""

@@ -15,6 +15,7 @@ from segops_segments.adapters.memory.outbox import MemoryClaim, MemoryOutboxWrit
 from segops_segments.adapters.memory.runs import MemoryRuns
 from segops_segments.adapters.memory.segments import MemorySegments
 from segops_segments.adapters.memory.state import State
+from segops_segments.domain.backlog import Backlog
 from segops_segments.domain.run import RunPart
 
 
@@ -53,6 +54,21 @@ class MemoryStore:
 
     async def incomplete_tenants(self, limit: int) -> Sequence[int]:
         return sorted({segment.tenant_id for segment in self._state.incomplete()})[:limit]
+
+    async def backlog(self, late_before: datetime) -> Backlog:
+        parts = [part for run in self._state.runs.values() for part in run.parts]
+        waiting = [part for part in parts if part.state in ("queued", "running")]
+        published = [part.finished_at for part in parts if part.outcome is not None and part.outcome.published]
+        unsent = [message.id for message in self._state.unsent()]
+        return Backlog(
+            queued=sum(part.state == "queued" for part in waiting),
+            running=sum(part.state == "running" for part in waiting),
+            oldest_request=min((part.requested_at for part in waiting), default=None),
+            last_publication=published[-1] if published else None,
+            messages=len(unsent),
+            oldest_message=min(unsent, default=None),
+            stale=self._state.stale(late_before),
+        )
 
     async def silent_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         unsent = {message.id for message in self._state.unsent()}

@@ -11,15 +11,16 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.stores.postgres import read_session, write_session
-from segops_segments.adapters.postgres.hourly import is_due
+from segops_segments.adapters.postgres.hourly import is_due, select_stale
 from segops_segments.adapters.postgres.incomplete import must_be_repeated
 from segops_segments.adapters.postgres.outbox import OutboxWrites
 from segops_segments.adapters.postgres.references import ReferenceReads
 from segops_segments.adapters.postgres.rows import part_of
 from segops_segments.adapters.postgres.runs import RunReads, RunWrites
 from segops_segments.adapters.postgres.segments import SegmentReads, SegmentWrites
-from segops_segments.adapters.postgres.tables import outbox, runs, segments
+from segops_segments.adapters.postgres.tables import OPEN, SERVED, outbox, runs, segments
 from segops_segments.adapters.postgres.versions import VersionReads, VersionWrites
+from segops_segments.domain.backlog import Backlog, StaleSegments
 from segops_segments.domain.run import RunPart
 
 # Roles that read rows of all tenants, see `deploy/postgres/roles.sql`.
@@ -72,6 +73,27 @@ class PostgresStore:
         async with read_session(self._engine) as session:
             await session.enter_role(SCHEDULER)
             return (await session.execute(query)).scalars().all()
+
+    async def backlog(self, late_before: datetime) -> Backlog:
+        of_runs = sa.select(runs.c.state, sa.func.count(), sa.func.min(runs.c.requested_at)).where(OPEN)
+        last = sa.select(runs.c.finished_at).where(SERVED).order_by(runs.c.id.desc()).limit(1)
+        waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.id)).where(outbox.c.sent_at.is_(None))
+        async with read_session(self._engine) as session:
+            await session.enter_role(SWEEPER)
+            open_runs = {row[0]: row for row in await session.execute(of_runs.group_by(runs.c.state))}
+            last_publication = (await session.execute(last)).scalar_one_or_none()
+            messages, oldest_message = (await session.execute(waiting)).one()
+            await session.enter_role(SCHEDULER)
+            stale = (await session.execute(select_stale(late_before))).all()
+        return Backlog(
+            queued=open_runs["queued"][1] if "queued" in open_runs else 0,
+            running=open_runs["running"][1] if "running" in open_runs else 0,
+            oldest_request=min((row[2] for row in open_runs.values()), default=None),
+            last_publication=last_publication,
+            messages=messages,
+            oldest_message=oldest_message,
+            stale={cause: StaleSegments(count, since) for cause, count, since in stale},
+        )
 
     async def silent_runs(self, now: datetime, limit: int) -> Sequence[tuple[int, int]]:
         is_unsent = sa.exists().where(outbox.c.id == runs.c.message_id, outbox.c.sent_at.is_(None))
