@@ -37,6 +37,11 @@ class RunningStack:
     url: str
     shared: Shared
 
+    @property
+    def metrics_url(self) -> str:
+        """The address of the metrics of all processes."""
+        return str(self.shared.ask(do="start", name=self.name)["metrics_url"])
+
     def process(self, name: str) -> StackProcess:
         """A service's process such as `ingest.sink`, or `gateway`."""
         reply = self.shared.ask(do="process", name=self.name, process=name)

@@ -54,7 +54,7 @@ class Product:
         await self._stack.stop()
 
     def describe(self) -> Reply:
-        return {"url": self._stack.url}
+        return {"url": self._stack.url, "metrics_url": self._stack.metrics_url}
 
     def process(self, name: str) -> Reply:
         server = self._stack.process(name)

@@ -50,6 +50,7 @@ async def _show_next_steps(stack: LocalStack) -> None:
     except LocalError as error:
         say(str(error))
     say(f"Mails arrive here: {stack.mailbox_link}")
+    say(f"Metrics for Prometheus: {stack.metrics_url}")
     say(f"SegOps is ready: {stack.url}")
 
 

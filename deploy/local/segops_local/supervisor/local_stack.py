@@ -15,7 +15,9 @@ from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
 from segops_local.state.ports import HOST
+from segops_local.state.secrets import write_private
 from segops_local.supervisor.mailbox import Mailbox
+from segops_local.supervisor.metrics_page import prometheus_config
 from segops_local.supervisor.migrations import Migrations
 from segops_local.supervisor.services import SERVICES, service_forks
 from segops_local.supervisor.status import StatusServer
@@ -65,6 +67,11 @@ class LocalStack:
     def url(self) -> str:
         """The gateway's address."""
         return self.process("gateway").url
+
+    @property
+    def metrics_url(self) -> str:
+        """The address of the metrics of all processes, which only this machine reaches."""
+        return f"http://{HOST}:{self._topology.ports['status']}/metrics"
 
     @property
     def mailbox_link(self) -> str:
@@ -140,16 +147,23 @@ class LocalStack:
             await migrations.run()
         self._say(f"Starting the services {_joined(SERVICES)}")
         topology.make_services()
-        self._status = StatusServer(
-            engines=tuple(topology.engines.values()), services=tuple(topology.services.values())
-        )
-        await self._status.start(topology.ports["status"])
-        self._mailbox = Mailbox(folder=self.state.mails, url=f"http://{HOST}:{topology.ports['gateway']}")
-        await self._mailbox.start(topology.ports["mailbox"])
+        await self._start_own_servers(topology)
         await _together(self._start_server(server) for server in topology.all())
         self._restarters = [
             spawn(self._restart_when_down(server), name=f"restart {server.name}") for server in topology.all()
         ]
+
+    async def _start_own_servers(self, topology: Topology) -> None:
+        """Serve the status, the metrics and the mails, and write a configuration for Prometheus."""
+        ports = topology.ports
+        self._status = StatusServer(
+            engines=tuple(topology.engines.values()), services=tuple(topology.services.values())
+        )
+        await self._status.start(ports["status"])
+        prometheus = self.state.root.absolute() / "prometheus.yml"
+        write_private(prometheus, prometheus_config(prometheus, f"{HOST}:{ports['status']}"))
+        self._mailbox = Mailbox(folder=self.state.mails, url=f"http://{HOST}:{ports['gateway']}")
+        await self._mailbox.start(ports["mailbox"])
 
     async def _start_server(self, server: Server) -> None:
         if server is self._topology.gateway and self._building is not None:

@@ -169,5 +169,9 @@ class ServiceProcess(Server):
         """Return its answer to `/readyz`."""
         return await http("GET", HOST, self.internal_port, "/readyz", timeout_s=2.0)
 
+    async def metrics(self) -> HttpAnswer:
+        """Return its answer to `/metrics`."""
+        return await http("GET", HOST, self.internal_port, "/metrics", timeout_s=5.0)
+
     async def answers(self) -> bool:
         return (await self.readiness()).status == 200
