@@ -50,6 +50,15 @@ def scaled_objects() -> Iterator[Object]:
             yield _scaled_object(process)
 
 
+_PROCESS_LABEL: Final[Object] = {
+    "sourceLabels": ["__meta_kubernetes_pod_label_app_kubernetes_io_name"],
+    "regex": "segops-(.+)-(.+)",
+    "replacement": "$1.$2",
+    "targetLabel": "process",
+}
+"""The label that rules and dashboards use: `ingest.sink` for a pod of segops-ingest-sink."""
+
+
 def pod_monitor() -> Object:
     """Return the PodMonitor of all processes."""
     names = sorted(process.object_name for process in PROCESSES)
@@ -60,7 +69,10 @@ def pod_monitor() -> Object:
         "metadata": {"name": "segops", "labels": labels("segops")},
         "spec": {
             "selector": {"matchExpressions": [selected]},
-            "podMetricsEndpoints": [{"port": "http", "path": "/metrics", "interval": "15s"}],
+            "jobLabel": "app.kubernetes.io/part-of",
+            "podMetricsEndpoints": [
+                {"port": "http", "path": "/metrics", "interval": "15s", "relabelings": [_PROCESS_LABEL]}
+            ],
         },
     }
 
