@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 MEMBERS = sorted(
     path.parent
-    for pattern in ("libs/*", "services/*", "deploy/local", "sdks/python")
+    for pattern in ("libs/*", "services/*", "deploy/local", "sdks/python", "sdks/cli")
     for path in ROOT.glob(f"{pattern}/pyproject.toml")
 )
 
@@ -31,7 +31,7 @@ def steps() -> list[Step]:
     """All steps, longest first."""
     python_trees = [
         str(tree)
-        for tree in ("libs", "services", "deploy/local", "sdks/python", "tests", "scripts", "bench")
+        for tree in ("libs", "services", "deploy/local", "sdks/python", "sdks/cli", "tests", "scripts", "bench")
         if (ROOT / tree).is_dir()
     ]
     return [

@@ -5,7 +5,7 @@ set -eu
 # If root runs this, PostgreSQL still runs as another user, who must be able to read its programs.
 umask 022
 environment=$1
-members="libs/segops_language libs/segops_common libs/segops_testkit services/auth services/ingest services/segments services/membership deploy/local sdks/python"
+members="libs/segops_language libs/segops_common libs/segops_testkit services/auth services/ingest services/segments services/membership deploy/local sdks/python sdks/cli"
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 2; }

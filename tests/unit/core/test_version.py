@@ -15,7 +15,7 @@ from segops_common import __version__
 ROOT = Path(__file__).resolve().parents[3]
 MEMBERS = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("libs/*", "services/*", "deploy/local", "sdks/python")
+    for pattern in ("libs/*", "services/*", "deploy/local", "sdks/python", "sdks/cli")
     for path in ROOT.glob(f"{pattern}/pyproject.toml")
 )
 

@@ -1,0 +1,1 @@
+"""The public HTTP API: requests, logins and streams."""

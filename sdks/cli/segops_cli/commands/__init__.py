@@ -1,0 +1,1 @@
+"""The commands. Each module adds its commands to the application."""
