@@ -6,6 +6,7 @@ BUILD ?= 1
 EXAMPLES ?= 20000
 ARGS ?=
 FOLDER ?= deploy/compose/secrets
+BUCKET ?=
 PY := .venv/bin/python
 SETUP := sh deploy/local/setup.sh
 LOCK := .venv/bin/uv pip compile -q --system-certs --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal --no-annotate --excludes requirements/excluded.txt
@@ -84,9 +85,9 @@ manifests: ## write the generated files below deploy/ and the table of docs/depl
 	@$(SETUP) dev
 	@exec $(PY) -m scripts.manifests $(ARGS)
 
-secrets: ## generate the secrets of an installation into the new folder FOLDER
+secrets: ## generate the secrets of an installation into the new folder FOLDER; BUCKET= is the address of a bucket for exports
 	@$(SETUP) run
-	@exec $(PY) -m scripts.manifests.secrets "$(FOLDER)"
+	@exec $(PY) -m scripts.manifests.secrets "$(FOLDER)" --bucket "$(BUCKET)"
 
 reset: ## delete the folder STATE with all its data
 	@$(SETUP) run

@@ -10,11 +10,12 @@ from scripts.manifests.environment import (
     SIGNING_KEY_FILE,
     SIGNING_KEY_FOLDER,
     fixed_environment,
+    has_signing_key,
     secret_of,
     secret_settings,
 )
 from scripts.manifests.network import CONSOLE, GATEWAY
-from scripts.manifests.processes import HTTP_PORT, PROCESSES, USER, Process, processes_of
+from scripts.manifests.processes import HTTP_PORT, INTERNAL_PORT, PROCESSES, USER, Process, processes_of
 from scripts.manifests.secrets import CLICKHOUSE_HOST, POSTGRES_HOST, VALKEY_HOST
 from scripts.manifests.workloads import GRACE_S, image
 from segops_local.supervisor.services import SERVICES
@@ -48,7 +49,9 @@ def compose_project() -> Service:
     """Return the project. Its engines are for one machine, without replication."""
     services = _engines() | {f"segops-{service}-migrate": _migration(service) for service in SERVICES}
     services |= {process.object_name: _process(process) for process in PROCESSES}
-    services[CONSOLE] = _hardened(CONSOLE.removeprefix("segops-")) | {"healthcheck": _python_probe("/healthz")}
+    services[CONSOLE] = _hardened(CONSOLE.removeprefix("segops-")) | {
+        "healthcheck": _python_probe("/healthz", port=HTTP_PORT)
+    }
     services[GATEWAY] = _hardened(GATEWAY.removeprefix("segops-")) | {
         "ports": [f"${{SEGOPS_LISTEN:-127.0.0.1:8080}}:{HTTP_PORT}"],
         "depends_on": {
@@ -73,7 +76,7 @@ def _process(process: Process) -> Service:
             f"segops-{process.service}-migrate": {"condition": "service_completed_successfully"},
             **{host: {"condition": "service_healthy"} for host in (POSTGRES_HOST, VALKEY_HOST, CLICKHOUSE_HOST)},
         },
-        "healthcheck": _python_probe("/readyz"),
+        "healthcheck": _python_probe("/readyz", port=INTERNAL_PORT),
         "mem_limit": process.memory_limit.removesuffix("i").lower(),
     }
     if process.service == "membership":
@@ -86,8 +89,6 @@ def _migration(service: str) -> Service:
     return _hardened(service) | {
         "command": ["migrate"],
         "env_file": _env_files(first, migrates=True),
-        "environment": fixed_environment(first),
-        "volumes": _mounts(first),
         "depends_on": {
             host: {"condition": "service_healthy"} for host in (POSTGRES_HOST, VALKEY_HOST, CLICKHOUSE_HOST)
         },
@@ -115,13 +116,13 @@ def _env_files(process: Process, *, migrates: bool = False) -> list[str]:
 
 
 def _mounts(process: Process) -> list[str]:
-    if process.service == "auth":
+    if has_signing_key(process):
         return [f"{_SECRETS}/{SIGNING_KEY_FILE}:{SIGNING_KEY_FOLDER}/{SIGNING_KEY_FILE}:ro"]
     return ["exports:/var/lib/segops/exports"] if process.service == "membership" else []
 
 
-def _python_probe(path: str) -> Service:
-    probe = _PROBE.format(port=HTTP_PORT, path=path)
+def _python_probe(path: str, *, port: int) -> Service:
+    probe = _PROBE.format(port=port, path=path)
     return _health(["CMD", "/opt/segops/bin/python", "-c", probe], start="60s")
 
 

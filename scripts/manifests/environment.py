@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_settings import BaseSettings
 
-from scripts.manifests.processes import BY_NAME, HTTP_PORT, PROCESSES, Process
+from scripts.manifests.processes import BY_NAME, HTTP_PORT, INTERNAL_PORT, PROCESSES, Process
 from segops_auth.settings import Settings as AuthSettings
 from segops_common.runtime.settings import ServiceSettings
 from segops_ingest.settings import Settings as IngestSettings
@@ -30,26 +30,33 @@ SETTINGS: Final[Mapping[str, type[ServiceSettings]]] = {
 }
 SIGNING_KEY_FOLDER: Final = "/var/run/segops/signing-key"
 SIGNING_KEY_FILE: Final = "signing-key.pem"
-EXPLAINED: Final = {"env", "crash_at", "internal_port"}
-"""Fault tests set the first two. The manifests keep one port for each process, with network policies around it."""
+EXPLAINED: Final = {"env", "crash_at"}
+"""Settings of fault tests."""
 FIXED: Final = {
     "http_host",
     "http_port",
+    "internal_port",
     "auth_url",
     "membership_url",
     "service_addresses",
     "jwt_private_key_file",
 }
-"""Settings that the manifests give every process which has them, because they follow from the manifests themselves."""
-OPTIONAL_SECRETS: Final = {
-    "mail_url",
-    "exports_access_key_id",
-    "exports_secret_access_key",
-    "event_memory_url",
-    "kafka_password",
-    "redis_sentinel_password",
-    "other_service_token",
+"""Settings that the manifests give the processes which need them, because they follow from the manifests themselves."""
+_BESIDES: Final = {
+    "kafka_password": "event_log_url",
+    "redis_sentinel_password": "redis_url",
+    "other_service_token": "service_token",
 }
+"""Secrets that belong to each process with another one."""
+_USERS: Final = {
+    "mail_url": ("auth.api",),
+    "event_memory_url": ("ingest.api",),
+    "clickhouse_reader_url": ("membership.api",),
+    "exports_access_key_id": ("membership.api", "membership.worker"),
+    "exports_secret_access_key": ("membership.api", "membership.worker"),
+}
+"""Secrets that no role must have, and the processes that use them."""
+OPTIONAL_SECRETS: Final = (_BESIDES.keys() | _USERS.keys()) - {"clickhouse_reader_url"}
 """Secrets that a deployment may leave out."""
 SECRETS: Final = {
     "service_token",
@@ -63,9 +70,6 @@ SECRETS: Final = {
     *OPTIONAL_SECRETS,
 }
 """Settings that hold a password. A Secret has them, by the name of their variable."""
-_OF_A_ROLE: Final = {"clickhouse_url", "clickhouse_reader_url"}
-"""Secrets that differ between the processes of a service: each has a user of its own."""
-_OF_MIGRATIONS: Final = {"migrate_postgres_url"}
 SHARED_SECRET: Final = "segops-service-token"
 CONFIG_MAP: Final = "segops-settings"
 
@@ -90,35 +94,45 @@ def fields(service: str) -> tuple[str, ...]:
 
 
 def fixed_environment(process: Process) -> dict[str, str]:
-    """Return the variables that follow from the manifests: addresses, the port, and the file with the signing key."""
+    """Return the variables that follow from the manifests: addresses, ports, and the file with the signing key."""
     values = {
-        "http_host": "0.0.0.0",
-        "http_port": str(HTTP_PORT),
-        "auth_url": BY_NAME["auth.api"].url,
-        "membership_url": BY_NAME["membership.api"].url,
+        "auth_url": BY_NAME["auth.api"].internal_url,
+        "membership_url": BY_NAME["membership.api"].internal_url,
         "jwt_private_key_file": f"{SIGNING_KEY_FOLDER}/{SIGNING_KEY_FILE}",
     }
+    values = {name: value for name, value in values.items() if name in needs(process)}
+    values |= {"http_host": "0.0.0.0", "internal_port": str(INTERNAL_PORT)}
+    if process.is_api:
+        values["http_port"] = str(HTTP_PORT)
     if process.name == "membership.api":
-        values["service_addresses"] = ",".join(f"{other.name}={other.url}" for other in PROCESSES)
-    return {f"{PREFIX}{name.upper()}": values[name] for name in fields(process.service) if name in values}
+        values["service_addresses"] = ",".join(f"{other.name}={other.internal_url}" for other in PROCESSES)
+    return {f"{PREFIX}{name.upper()}": values[name] for name in sorted(values)}
+
+
+def needs(process: Process, *, migrates: bool = False) -> frozenset[str]:
+    """Return the settings without which a process, or its service's `migrate`, does not start."""
+    return frozenset(SETTINGS[process.service].needs["migrate" if migrates else process.role])
+
+
+def has_signing_key(process: Process) -> bool:
+    """Return whether a process reads the file with the signing key."""
+    return "jwt_private_key_file" in needs(process)
 
 
 def secret_of(name: str, process: Process, *, migrates: bool = False) -> str:
     """Return the name of the Secret that holds a setting of a process, or of its service's `migrate`."""
     if name in ("service_token", "other_service_token"):
         return SHARED_SECRET
-    if name in _OF_A_ROLE:
-        return f"segops-{process.service}-{'migrate' if migrates else process.role}"
-    return f"segops-{process.service}-migrate" if name in _OF_MIGRATIONS else f"segops-{process.service}"
+    return f"segops-{process.service}-{'migrate' if migrates else process.role}"
 
 
 def secret_settings(process: Process, *, migrates: bool = False) -> tuple[str, ...]:
-    """Return the names of the settings that a process takes from Secrets."""
-    names = set(fields(process.service)) & SECRETS
-    if migrates:
-        return tuple(sorted(names - OPTIONAL_SECRETS - {"clickhouse_reader_url"}))
-    names -= _OF_MIGRATIONS
-    return tuple(sorted(names if process.name != "membership.worker" else names - {"clickhouse_reader_url"}))
+    """Return the names of the settings that a process takes from Secrets: what its role needs, and what belongs to it."""
+    names = needs(process, migrates=migrates) & SECRETS
+    names |= {name for name, other in _BESIDES.items() if other in names and name in fields(process.service)}
+    if not migrates:
+        names |= {name for name, users in _USERS.items() if process.name in users}
+    return tuple(sorted(names))
 
 
 @cache

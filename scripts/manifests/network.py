@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.manifests.processes import APIS, ENGINES, HTTP_PORT, PROCESSES, Engine, Process, migration_engines
+from scripts.manifests.processes import (
+    APIS,
+    ENGINES,
+    HTTP_PORT,
+    INTERNAL_PORT,
+    PROCESSES,
+    Engine,
+    Process,
+    migration_engines,
+)
 from scripts.manifests.workloads import PART_OF, labels
 from scripts.manifests.yaml_text import Object
 from segops_local.supervisor.services import SERVICES
@@ -38,7 +47,7 @@ def flows() -> tuple[Flow, ...]:
         for engine in migration_engines(service)
     }
     connections |= {
-        Flow(process.object_name, callee.object_name, HTTP_PORT)
+        Flow(process.object_name, callee.object_name, INTERNAL_PORT)
         for process in PROCESSES
         for callee in PROCESSES
         if callee.name in process.calls
@@ -69,7 +78,7 @@ def _from_gateway(name: str) -> Object:
 
 def _from_monitoring() -> Object:
     """Return the policy that lets the namespace of Prometheus read the metrics of every process."""
-    rule = {"from": [FROM_MONITORING], "ports": [_tcp(HTTP_PORT)]}
+    rule = {"from": [FROM_MONITORING], "ports": [_tcp(INTERNAL_PORT)]}
     return _policy("segops-from-monitoring", _named([process.object_name for process in PROCESSES]), ingress=[rule])
 
 
@@ -91,8 +100,8 @@ def _to_engine(engine: Engine) -> Object:
 
 def _between(callers: Sequence[str], callee: Process) -> Iterator[Object]:
     name = callee.object_name
-    arriving = {"from": [{"podSelector": _named(callers)}], "ports": [_tcp(HTTP_PORT)]}
-    leaving = {"to": [{"podSelector": {"matchLabels": {_NAME: name}}}], "ports": [_tcp(HTTP_PORT)]}
+    arriving = {"from": [{"podSelector": _named(callers)}], "ports": [_tcp(INTERNAL_PORT)]}
+    leaving = {"to": [{"podSelector": {"matchLabels": {_NAME: name}}}], "ports": [_tcp(INTERNAL_PORT)]}
     yield _policy(f"{name}-from-callers", {"matchLabels": {_NAME: name}}, ingress=[arriving])
     yield _policy(f"{name}-callers", _named(callers), egress=[leaving])
 

@@ -10,6 +10,9 @@ from segops_local.supervisor.services import ROLES, SERVICES
 from segops_membership.bootstrap import WORKER_GROUP
 
 HTTP_PORT: Final = 8000
+"""Where gateways reach an API, the console and our own gateway."""
+INTERNAL_PORT: Final = 8001
+"""Where a process serves `/internal/`, health and metrics."""
 USER: Final = 65532
 """The user and group of every container: the `nonroot` of images without a shell."""
 
@@ -76,9 +79,14 @@ class Process:
         return self.role == "api"
 
     @property
-    def url(self) -> str:
-        """Its base address inside the cluster."""
-        return f"http://{self.object_name}:{HTTP_PORT}"
+    def ports(self) -> dict[str, int]:
+        """The ports that it listens on, by their names: a consumer serves no requests of clients."""
+        return {**({"http": HTTP_PORT} if self.is_api else {}), "internal": INTERNAL_PORT}
+
+    @property
+    def internal_url(self) -> str:
+        """The base address for other processes."""
+        return f"http://{self.object_name}:{INTERNAL_PORT}"
 
 
 _CONSUMERS: Final = tuple(role.name for role in ROLES if not role.is_api)

@@ -71,7 +71,7 @@ def pod_monitor() -> Object:
             "selector": {"matchExpressions": [selected]},
             "jobLabel": "app.kubernetes.io/part-of",
             "podMetricsEndpoints": [
-                {"port": "http", "path": "/metrics", "interval": "15s", "relabelings": [_PROCESS_LABEL]}
+                {"port": "internal", "path": "/metrics", "interval": "15s", "relabelings": [_PROCESS_LABEL]}
             ],
         },
     }

@@ -1,4 +1,4 @@
-"""`make secrets FOLDER=…`: generates the passwords and keys of an installation with one PostgreSQL, Valkey and ClickHouse.
+"""`make secrets FOLDER=… [BUCKET=…]`: generates the passwords and keys of an installation with one PostgreSQL, Valkey and ClickHouse.
 
 Each `<name>.env` is the Secret of that name in Kubernetes, and an environment file in compose. Nothing is ever replaced:
 the data in the engines depend on it.
@@ -7,6 +7,7 @@ the data in the engines depend on it.
 from __future__ import annotations
 
 import argparse
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -17,8 +18,9 @@ from xml.sax.saxutils import escape
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from scripts.manifests.environment import PREFIX, SHARED_SECRET, SIGNING_KEY_FILE
-from segops_local.engines.access import CLICKHOUSE_PROFILES, clickhouse_users, sha256, valkey_users
+from scripts.manifests.environment import OPTIONAL_SECRETS, PREFIX, SIGNING_KEY_FILE, secret_of, secret_settings
+from scripts.manifests.processes import PROCESSES, Process, processes_of
+from segops_local.engines.access import CLICKHOUSE_PROFILES, ClickHouseUser, clickhouse_users, sha256, valkey_users
 from segops_local.supervisor.services import SERVICES
 
 POSTGRES_HOST: Final = "postgres"
@@ -26,6 +28,14 @@ VALKEY_HOST: Final = "valkey"
 CLICKHOUSE_HOST: Final = "clickhouse"
 DATABASE: Final = "segops"
 ENGINE_FILES: Final = ("postgres.env", "postgres-init.sql", "valkey-users.acl", "clickhouse-users.xml")
+_CLICKHOUSE_USERS: Final = {
+    ("ingest.api", "clickhouse_url"): "segops_letters",
+    ("ingest.sink", "clickhouse_url"): "segops_sink",
+    ("membership.api", "clickhouse_url"): "segops_numbering",
+    ("membership.api", "clickhouse_reader_url"): "segops_reader",
+    ("membership.worker", "clickhouse_url"): "segops_worker",
+}
+"""By process and setting, the user of ClickHouse as in `deploy/clickhouse/users.toml`. `migrate` signs in as the owner."""
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -48,22 +58,22 @@ class Passwords:
         return self._known.setdefault(user, secrets.token_urlsafe(24))
 
 
-def secret_files(passwords: PasswordSource) -> dict[str, str]:
-    """Return the text of every file by its name."""
+def secret_files(passwords: PasswordSource, *, bucket: str = "") -> dict[str, str]:
+    """Return the text of every file by its name. `bucket` is the address of a bucket for exports, if there is one."""
     environments = {f"{name}.env": _environment(values) for name, values in _secrets(passwords).items()}
     return environments | {
         SIGNING_KEY_FILE: _signing_key(),
         "postgres.env": _environment({"POSTGRES_PASSWORD": passwords.of("postgres/postgres"), "POSTGRES_DB": DATABASE}),
         "postgres-init.sql": _postgres_init(passwords),
         "valkey-users.acl": _valkey_users(passwords),
-        "clickhouse-users.xml": _clickhouse_users(passwords),
+        "clickhouse-users.xml": _clickhouse_users(passwords, bucket),
     }
 
 
-def write_secrets(folder: Path) -> None:
+def write_secrets(folder: Path, *, bucket: str = "") -> None:
     """Write all files into a new folder that only its owner may enter. Raises FileExistsError when there is one."""
     folder.mkdir(mode=0o700, parents=True)
-    for name, text in secret_files(Passwords()).items():
+    for name, text in secret_files(Passwords(), bucket=bucket).items():
         file = folder / name
         # Containers read some of them as other users. The folder keeps everybody else out.
         file.touch(mode=0o644)
@@ -71,44 +81,45 @@ def write_secrets(folder: Path) -> None:
 
 
 def _secrets(passwords: PasswordSource) -> dict[str, dict[str, str]]:
-    postgres = {service: _postgres(passwords, f"segops_{service}") for service in ("auth", "segments", "membership")}
-    redis = {f: f"redis://segops_{f}:{passwords.of(f'valkey/segops_{f}')}@{VALKEY_HOST}:6379/0" for f in SERVICES}
-    log = {f: f"valkey://segops_{f}:{passwords.of(f'valkey/segops_{f}')}@{VALKEY_HOST}:6379/1" for f in SERVICES[1:]}
-    owner = {"migrate_postgres_url": _postgres(passwords, "segops_owner")}
-    warehouse = {"clickhouse_url": _clickhouse(passwords, "segops")}
-    named = {
-        SHARED_SECRET: {"service_token": passwords.of("service-token")},
-        "segops-auth": {
-            "api_key_pepper": passwords.of("api-key-pepper"),
-            "postgres_url": postgres["auth"],
-            "redis_url": redis["auth"],
-        },
-        "segops-auth-migrate": owner,
-        "segops-ingest": {"redis_url": redis["ingest"], "event_log_url": log["ingest"]},
-        "segops-ingest-api": {"clickhouse_url": _clickhouse(passwords, "segops_letters")},
-        "segops-ingest-sink": {"clickhouse_url": _clickhouse(passwords, "segops_sink")},
-        "segops-ingest-migrate": warehouse,
-        "segops-segments": {
-            "postgres_url": postgres["segments"],
-            "redis_url": redis["segments"],
-            "event_log_url": log["segments"],
-        },
-        "segops-segments-migrate": owner,
-        "segops-membership": {
-            "postgres_url": postgres["membership"],
-            "redis_url": redis["membership"],
-            "event_log_url": log["membership"],
-        },
-        "segops-membership-api": {
-            "clickhouse_url": _clickhouse(passwords, "segops_numbering"),
-            "clickhouse_reader_url": _clickhouse(passwords, "segops_reader"),
-        },
-        "segops-membership-worker": {"clickhouse_url": _clickhouse(passwords, "segops_worker")},
-        "segops-membership-migrate": warehouse | owner,
-    }
+    """Return the variables of each Secret: those of a process, and the token that APIs share."""
+    values: dict[str, dict[str, str]] = {}
+    for process in PROCESSES:
+        for name in _required(process):
+            secret = values.setdefault(secret_of(name, process), {})
+            secret[name] = _value(name, process.service, _CLICKHOUSE_USERS.get((process.name, name), ""), passwords)
+    for service in SERVICES:
+        first = processes_of(service)[0]
+        for name in _required(first, migrates=True):
+            secret = values.setdefault(secret_of(name, first, migrates=True), {})
+            secret[name] = _value(name, service, "segops", passwords)
     return {
-        secret: {f"{PREFIX}{name.upper()}": value for name, value in values.items()} for secret, values in named.items()
+        secret: {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+        for secret, settings in values.items()
     }
+
+
+def _required(process: Process, *, migrates: bool = False) -> list[str]:
+    return [name for name in secret_settings(process, migrates=migrates) if name not in OPTIONAL_SECRETS]
+
+
+def _value(name: str, service: str, clickhouse_user: str, passwords: PasswordSource) -> str:
+    match name:
+        case "service_token" | "api_key_pepper":
+            return passwords.of(name.replace("_", "-"))
+        case "postgres_url":
+            return _postgres(passwords, f"segops_{service}")
+        case "migrate_postgres_url":
+            return _postgres(passwords, "segops_owner")
+        case "redis_url":
+            return f"redis://{_valkey(passwords, service)}/0"
+        case "event_log_url":
+            return f"valkey://{_valkey(passwords, service)}/1"
+        case _:
+            return _clickhouse(passwords, clickhouse_user)
+
+
+def _valkey(passwords: PasswordSource, service: str) -> str:
+    return f"segops_{service}:{passwords.of(f'valkey/segops_{service}')}@{VALKEY_HOST}:6379"
 
 
 def _postgres(passwords: PasswordSource, role: str) -> str:
@@ -140,7 +151,7 @@ def _valkey_users(passwords: PasswordSource) -> str:
     return "\n".join(["user default off resetpass resetkeys resetchannels -@all", *lines]) + "\n"
 
 
-def _clickhouse_users(passwords: PasswordSource) -> str:
+def _clickhouse_users(passwords: PasswordSource, bucket: str) -> str:
     users = "".join(
         f"    <{user.name}>\n"
         f"      <password_sha256_hex>{sha256(passwords.of(f'clickhouse/{user.name}'))}</password_sha256_hex>\n"
@@ -148,7 +159,7 @@ def _clickhouse_users(passwords: PasswordSource) -> str:
         f"      <profile>{user.profile}</profile>\n"
         "      <quota>default</quota>\n"
         "      <grants>\n"
-        + "".join(f"        <query>GRANT {escape(grant.format(database=DATABASE))}</query>\n" for grant in user.grants)
+        + "".join(f"        <query>GRANT {escape(grant)}</query>\n" for grant in _grants(user, bucket))
         + f"      </grants>\n    </{user.name}>\n"
         for user in clickhouse_users()
     )
@@ -158,13 +169,31 @@ def _clickhouse_users(passwords: PasswordSource) -> str:
     )
 
 
+def _grants(user: ClickHouseUser, bucket: str) -> list[str]:
+    grants = [grant.format(database=DATABASE) for grant in user.grants]
+    if bucket:
+        pattern = re.escape(bucket.rstrip("/") + "/") + ".*"
+        grants += [grant.format(bucket=pattern) for grant in user.bucket_grants]
+    return grants
+
+
+def _bucket(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s'\\?#]+", value):
+        raise argparse.ArgumentTypeError("must be the http or https address of a bucket")
+    return value
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the files, or say why not."""
     parser = argparse.ArgumentParser(prog="make secrets", description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args(arguments).folder
+    parser.add_argument(
+        "--bucket", type=_bucket, default="", help="SEGOPS_EXPORTS_URL, if it is a bucket that ClickHouse may write to"
+    )
+    options = parser.parse_args(arguments)
+    folder: Path = options.folder
     try:
-        write_secrets(folder)
+        write_secrets(folder, bucket=options.bucket)
     except FileExistsError:
         print(f"{folder} must not exist: the data of an installation depend on its secrets. Choose another folder.")
         return 1

@@ -9,6 +9,8 @@ from scripts.manifests.network import CONSOLE, GATEWAY
 from scripts.manifests.processes import HTTP_PORT
 from scripts.manifests.workloads import (
     PRE_STOP_S,
+    TEMPORARY_MOUNT,
+    container_ports,
     disruption_budget,
     http_service,
     image,
@@ -19,6 +21,7 @@ from scripts.manifests.workloads import (
 )
 from scripts.manifests.yaml_text import Object
 
+_PORTS: Final = {"http": HTTP_PORT}
 _GATEWAY_GRACE_S: Final = 60
 _CONSOLE_GRACE_S: Final = 30
 
@@ -49,10 +52,10 @@ def _workload(name: str, *, grace_s: int, container: Object) -> Iterator[Object]
         "containers": [
             {
                 **container,
-                "ports": [{"name": "http", "containerPort": HTTP_PORT}],
+                "ports": container_ports(_PORTS),
                 "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_S}}},
                 "securityContext": restricted_container(),
-                "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+                "volumeMounts": [TEMPORARY_MOUNT],
             }
         ],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
@@ -69,7 +72,7 @@ def _workload(name: str, *, grace_s: int, container: Object) -> Iterator[Object]
             "template": {"metadata": {"labels": labels(name)}, "spec": pod},
         },
     }
-    yield http_service(name)
+    yield http_service(name, _PORTS)
     yield disruption_budget(name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +12,11 @@ from scripts.manifests.environment import (
     PREFIX,
     SIGNING_KEY_FOLDER,
     fixed_environment,
+    has_signing_key,
     secret_of,
     secret_settings,
 )
-from scripts.manifests.processes import HTTP_PORT, USER, Process, processes_of
+from scripts.manifests.processes import USER, Process, processes_of
 from scripts.manifests.yaml_text import Object
 from segops_common.web.server import STOP_TIMEOUT_S
 
@@ -27,6 +28,7 @@ GRACE_S: Final = PRE_STOP_S + DRAIN_S + 2 * STOP_TIMEOUT_S + 10
 """Loops, and then open requests, may each take STOP_TIMEOUT_S to end."""
 _ROOT: Final = Path(__file__).resolve().parents[2]
 PART_OF: Final = {"app.kubernetes.io/part-of": "segops"}
+TEMPORARY_MOUNT: Final[Object] = {"name": "tmp", "mountPath": "/tmp"}
 
 
 def image(name: str) -> str:
@@ -73,7 +75,7 @@ def service_objects(service: str) -> Iterator[Object]:
     yield _service_account(f"segops-{service}")
     for process in processes_of(service):
         yield deployment(process)
-        yield http_service(process.object_name)
+        yield http_service(process.object_name, process.ports)
         yield disruption_budget(process.object_name)
         if process.is_api:
             yield _cpu_scaling(process)
@@ -137,22 +139,25 @@ def migration_objects(service: str) -> Iterator[Object]:
                     "serviceAccountName": name,
                     **restricted_pod(),
                     "containers": [_migration(first, name="migrate", arguments=["migrate"])],
-                    "volumes": _volumes(first),
+                    "volumes": [_temporary(first)],
                 },
             },
         },
     }
 
 
-def http_service(name: str) -> Object:
-    """Return the Service of a workload with one port, `http`."""
+def http_service(name: str, ports: Mapping[str, int]) -> Object:
+    """Return the Service of a workload with its ports by their names."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "labels": labels(name)},
         "spec": {
             "selector": {"app.kubernetes.io/name": name},
-            "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": "http", "appProtocol": "http"}],
+            "ports": [
+                {"name": port, "port": number, "targetPort": port, "appProtocol": "http"}
+                for port, number in ports.items()
+            ],
         },
     }
 
@@ -174,15 +179,15 @@ def disruption_budget(name: str) -> Object:
 def probes() -> Object:
     """Return the probes of every process. Only readiness asks the engines: a restart would not mend one."""
     return {
-        "startupProbe": {"httpGet": {"path": "/livez", "port": "http"}, "periodSeconds": 2, "failureThreshold": 60},
+        "startupProbe": {"httpGet": {"path": "/livez", "port": "internal"}, "periodSeconds": 2, "failureThreshold": 60},
         "livenessProbe": {
-            "httpGet": {"path": "/livez", "port": "http"},
+            "httpGet": {"path": "/livez", "port": "internal"},
             "periodSeconds": 10,
             "timeoutSeconds": 5,
             "failureThreshold": 6,
         },
         "readinessProbe": {
-            "httpGet": {"path": "/readyz", "port": "http"},
+            "httpGet": {"path": "/readyz", "port": "internal"},
             "periodSeconds": 5,
             "timeoutSeconds": 4,
             "failureThreshold": 2,
@@ -195,7 +200,7 @@ def _main_container(process: Process) -> Object:
         "name": process.role,
         "image": image(process.service),
         "args": [process.role],
-        "ports": [{"name": "http", "containerPort": HTTP_PORT}],
+        "ports": container_ports(process.ports),
         "envFrom": [{"configMapRef": {"name": CONFIG_MAP}}],
         "env": _environment(process),
         **probes(),
@@ -217,16 +222,25 @@ def _migration(process: Process, *, name: str, arguments: list[str]) -> Object:
         "image": image(process.service),
         "args": arguments,
         "envFrom": [{"configMapRef": {"name": CONFIG_MAP}}],
-        "env": _environment(process, migrates=True),
+        "env": _secret_variables(process, migrates=True),
         "resources": _resources(process),
         "securityContext": restricted_container(),
-        "volumeMounts": _mounts(process),
+        "volumeMounts": [TEMPORARY_MOUNT],
     }
 
 
-def _environment(process: Process, *, migrates: bool = False) -> list[Object]:
+def container_ports(ports: Mapping[str, int]) -> list[Object]:
+    """Return the ports of a container."""
+    return [{"name": name, "containerPort": number} for name, number in ports.items()]
+
+
+def _environment(process: Process) -> list[Object]:
     fixed = [{"name": name, "value": value} for name, value in fixed_environment(process).items()]
-    return fixed + [
+    return fixed + _secret_variables(process)
+
+
+def _secret_variables(process: Process, *, migrates: bool = False) -> list[Object]:
+    return [
         {
             "name": f"{PREFIX}{name.upper()}",
             "valueFrom": {
@@ -250,17 +264,21 @@ def _resources(process: Process) -> Object:
 
 
 def _volumes(process: Process) -> list[Object]:
-    volumes: list[Object] = [{"name": "tmp", "emptyDir": {"sizeLimit": process.temporary}}]
-    if process.service == "auth":
+    volumes = [_temporary(process)]
+    if has_signing_key(process):
         # The group reads it: the files of a Secret belong to root.
         secret = {"secretName": "segops-auth-signing-key", "defaultMode": 0o440}
         volumes.append({"name": "signing-key", "secret": secret})
     return volumes
 
 
+def _temporary(process: Process) -> Object:
+    return {"name": "tmp", "emptyDir": {"sizeLimit": process.temporary}}
+
+
 def _mounts(process: Process) -> list[Object]:
-    mounts: list[Object] = [{"name": "tmp", "mountPath": "/tmp"}]
-    if process.service == "auth":
+    mounts: list[Object] = [TEMPORARY_MOUNT]
+    if has_signing_key(process):
         mounts.append({"name": "signing-key", "mountPath": SIGNING_KEY_FOLDER, "readOnly": True})
     return mounts
 

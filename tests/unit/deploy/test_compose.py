@@ -9,11 +9,12 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from scripts.manifests.environment import SETTINGS, fields
-from scripts.manifests.processes import PROCESSES, processes_of
+from scripts.manifests.environment import fields
+from scripts.manifests.processes import HTTP_PORT, INTERNAL_PORT, PROCESSES, processes_of
 from scripts.manifests.secrets import Passwords, secret_files
 from segops_local.supervisor.services import SERVICES
 from tests.unit.deploy.conftest import ROOT
+from tests.unit.deploy.role_settings import allowed, documented_needs
 
 TEXT = (ROOT / "deploy" / "compose" / "compose.yaml").read_text()
 ENGINES = {"postgres", "valkey", "clickhouse"}
@@ -48,19 +49,27 @@ def test_one_port_is_published_and_only_to_the_machine_itself(services: dict[str
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_process_gets_every_required_setting_and_only_its_own_secrets(
-    services: dict[str, Service], service: str
-) -> None:
+def test_a_process_gets_what_its_role_needs_and_nothing_else(services: dict[str, Service], service: str) -> None:
     files = secret_files(Passwords())
     names = {f"SEGOPS_{name.upper()}" for name in fields(service)}
     for name in [*(process.object_name for process in processes_of(service)), f"segops-{service}-migrate"]:
         own = services[name]
         secrets = [file.removeprefix("./secrets/") for file in own["env_file"] if file.startswith("./secrets/")]
         variables = {line.partition("=")[0] for file in secrets for line in files[file].splitlines()}
-        needs = {f"SEGOPS_{setting.upper()}" for setting in SETTINGS[service].needs[own["command"][0]]}
-        assert needs <= variables | own["environment"].keys(), name
-        assert variables | own["environment"].keys() <= names
-        assert ("SEGOPS_MIGRATE_POSTGRES_URL" in variables) == (name in MIGRATIONS and service != "ingest")
+        variables |= own.get("environment", {}).keys()
+        role = own["command"][0]
+        assert documented_needs()[service, role] <= variables <= names & allowed(service, role), name
+        mounts = " ".join(own.get("volumes", ()))
+        assert ("signing-key" in mounts) == (name == "segops-auth-api")
+        assert ("exports" in mounts) == (service == "membership" and role != "migrate")
+
+
+def test_health_is_asked_on_the_internal_port(services: dict[str, Service]) -> None:
+    for process in PROCESSES:
+        own = services[process.object_name]
+        assert own["environment"]["SEGOPS_INTERNAL_PORT"] == str(INTERNAL_PORT)
+        assert f"'127.0.0.1', {INTERNAL_PORT}," in own["healthcheck"]["test"][-1]
+        assert own["environment"].get("SEGOPS_HTTP_PORT") == (str(HTTP_PORT) if process.is_api else None)
 
 
 def test_a_process_starts_after_its_migration(services: dict[str, Service]) -> None:

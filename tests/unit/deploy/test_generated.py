@@ -6,6 +6,7 @@ import re
 import stat
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -68,6 +69,35 @@ def test_secrets_are_written_once_and_only_their_owner_may_read_them(
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
 
 
+def granted(text: str, user: str) -> list[str]:
+    """Return the grants of a user in ClickHouse's file."""
+    return [str(query.text) for query in ElementTree.fromstring(text).findall(f"./users/{user}/grants/query")]
+
+
+def test_clickhouse_writes_only_to_the_bucket_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bucket = "https://exports.s3.example.com/segops"
+    assert main([str(tmp_path / "with"), "--bucket", bucket]) == 0
+    assert main([str(tmp_path / "without"), "--bucket", ""]) == 0
+    texts = {name: (tmp_path / name / "clickhouse-users.xml").read_text() for name in ("with", "without")}
+    added = {
+        user: set(granted(texts["with"], user)) - set(granted(texts["without"], user)) for user in clickhouse_names()
+    }
+    assert {user: grants for user, grants in added.items() if grants} == {
+        "segops_worker": {
+            "GRANT CREATE TEMPORARY TABLE ON *.*",
+            r"GRANT WRITE ON S3('https://exports\.s3\.example\.com/segops/.*')",
+        }
+    }
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "wrong"), "--bucket", "https://a'b/"])
+    assert "must be the http or https address of a bucket" in capsys.readouterr().err
+
+
+def clickhouse_names() -> set[str]:
+    """Return the users that deploy/clickhouse/users.toml lists."""
+    return set(tomllib.loads((ROOT / "deploy" / "clickhouse" / "users.toml").read_text()))
+
+
 class Repeated:
     """Gives every user the same password as its name."""
 
@@ -77,12 +107,11 @@ class Repeated:
 
 def test_every_process_signs_in_as_a_user_that_the_engines_know() -> None:
     files = secret_files(Repeated())
-    users = tomllib.loads((ROOT / "deploy" / "clickhouse" / "users.toml").read_text())
     urls = re.findall(r"=([a-z+]+)://([a-z_]+):([a-z_-]+)@([a-z]+):", "".join(files.values()))
     names = {
         host: {name for _, name, _, where in urls if where == host} for host in ("postgres", "valkey", "clickhouse")
     }
-    assert names["clickhouse"] == set(users)
+    assert names["clickhouse"] == clickhouse_names()
     assert names["valkey"] == {f"segops_{service}" for service in SERVICES}
     assert names["postgres"] == {"segops_owner", *(f"segops_{name}" for name in ("auth", "segments", "membership"))}
     assert all(password == f"password-of-{host}-{name}" for _, name, password, host in urls)

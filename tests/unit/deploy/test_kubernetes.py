@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.manifests.environment import EXPLAINED, SETTINGS, fields
-from scripts.manifests.processes import HTTP_PORT, PROCESSES, processes_of
+from scripts.manifests.environment import EXPLAINED, fields
+from scripts.manifests.processes import HTTP_PORT, INTERNAL_PORT, PROCESSES, processes_of
 from scripts.manifests.workloads import DRAIN_S, GRACE_S, PRE_STOP_S
 from segops_common.runtime.settings import ServiceSettings
 from segops_common.web.health import CHECK_TIMEOUT_S
 from segops_common.web.server import STOP_TIMEOUT_S
 from segops_local.supervisor.services import SERVICES
 from tests.unit.deploy.conftest import Manifests, Object
+from tests.unit.deploy.role_settings import allowed, documented_needs
 
 STATELESS = {"segops-console", "segops-gateway"}
 MIGRATIONS = {f"segops-{service}-migrate" for service in SERVICES}
@@ -70,12 +71,31 @@ def test_every_container_says_what_it_needs(manifests: Manifests) -> None:
 def test_only_readiness_asks_the_engines(manifests: Manifests) -> None:
     for name in manifests.of("Deployment"):
         (container,) = manifests.pods()[name]["containers"]
-        assert container["ports"] == [{"name": "http", "containerPort": HTTP_PORT}]
         paths = {probe: container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")}
         assert "/readyz" not in paths.values() or name in STATELESS, name
         if name not in STATELESS:
-            assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+            assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "internal"}
             assert container["readinessProbe"]["timeoutSeconds"] > CHECK_TIMEOUT_S
+
+
+def test_clients_and_operators_have_ports_of_their_own(production: Manifests) -> None:
+    public, internal = ("http", HTTP_PORT), ("internal", INTERNAL_PORT)
+    for process in PROCESSES:
+        ports = {public, internal} if process.is_api else {internal}
+        (container,) = production.pods()[process.object_name]["containers"]
+        assert {(port["name"], port["containerPort"]) for port in container["ports"]} == ports, process.name
+        service = production.of("Service")[process.object_name]["spec"]["ports"]
+        assert {(port["name"], port["port"]) for port in service} == ports
+        assert {container[probe]["httpGet"]["port"] for probe in container if probe.endswith("Probe")} == {"internal"}
+        variables = {name: variable.get("value") for name, variable in environment(container).items()}
+        assert variables["SEGOPS_INTERNAL_PORT"] == str(INTERNAL_PORT)
+        assert variables.get("SEGOPS_HTTP_PORT") == (str(HTTP_PORT) if process.is_api else None)
+        addresses = ",".join(
+            value for name, value in variables.items() if value and name.endswith(("URL", "ADDRESSES"))
+        )
+        assert set(re.findall(r":(\d+)", addresses)) <= {str(INTERNAL_PORT)}
+    for monitor in production.of("PodMonitor").values():
+        assert [endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"]] == ["internal"]
 
 
 def test_a_pod_that_ends_has_time_to_drain(manifests: Manifests) -> None:
@@ -137,17 +157,36 @@ def environment(container: Object) -> dict[str, Object]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_variable_is_a_setting_and_a_role_gets_what_it_needs(manifests: Manifests, service: str) -> None:
+def test_a_role_gets_what_it_needs_and_nothing_else(manifests: Manifests, service: str) -> None:
     settings = {f"SEGOPS_{name.upper()}" for name in fields(service)}
     names = [*(process.object_name for process in processes_of(service)), f"segops-{service}-migrate"]
     for container in (container for name in names for container in containers(manifests.pods()[name])):
         role = container["args"][0]
-        needs = {f"SEGOPS_{name.upper()}" for name in SETTINGS[service].needs[role]}
-        variables = environment(container)
-        assert needs
-        assert needs <= variables.keys() <= settings, role
-        is_owner = role == "migrate" and "SEGOPS_MIGRATE_POSTGRES_URL" in settings
-        assert ("SEGOPS_MIGRATE_POSTGRES_URL" in variables) == is_owner, "only `migrate` gets the owner's address"
+        variables = environment(container).keys()
+        assert documented_needs()[service, role] <= variables <= settings & allowed(service, role), role
+
+
+def test_only_a_process_that_signs_has_the_signing_key(manifests: Manifests) -> None:
+    for name, pod in manifests.pods().items():
+        mounted = [container["name"] for container in containers(pod) if _mounts_a_secret(container)]
+        assert mounted == (["api"] if name == "segops-auth-api" else []), name
+
+
+def _mounts_a_secret(container: Object) -> bool:
+    return any(mount["name"] == "signing-key" for mount in container["volumeMounts"])
+
+
+def test_no_secret_belongs_to_several_processes_but_the_service_token(production: Manifests) -> None:
+    owners: dict[str, set[tuple[str, str]]] = {}
+    for pod in production.pods().values():
+        for container in containers(pod):
+            for variable in container.get("env", ()):
+                if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
+                    image = container["image"].rpartition("/")[2].partition(":")[0]
+                    owners.setdefault(reference["name"], set()).add((image, container["args"][0]))
+    shared = {name for name, users in owners.items() if len(users) > 1}
+    assert shared == {"segops-service-token"}
+    assert owners["segops-service-token"] == {(service, "api") for service in SERVICES}
 
 
 def test_every_setting_in_the_config_map_is_read_by_a_service(manifests: Manifests) -> None:

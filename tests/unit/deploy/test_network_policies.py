@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.manifests.processes import ENGINES, HTTP_PORT, PROCESSES, migration_engines
+from scripts.manifests.processes import ENGINES, HTTP_PORT, INTERNAL_PORT, PROCESSES, migration_engines
 from segops_local.supervisor.services import SERVICES
 from tests.unit.deploy.conftest import ROOT, Manifests, Object
 
@@ -75,15 +75,13 @@ def test_every_pod_is_closed_both_ways_unless_a_policy_opens_it(manifests: Manif
 
 def test_workloads_connect_as_documented_and_not_otherwise(manifests: Manifests) -> None:
     names = workloads(manifests) - {"segops-gateway", "segops-console"}
-    leaving = {(name, peer) for name, peer, port in allowed(manifests, "egress") if peer in names and port == HTTP_PORT}
-    arriving = {
-        (peer, name) for name, peer, port in allowed(manifests, "ingress") if peer in names and port == HTTP_PORT
-    }
+    outgoing = {(name, peer, port) for name, peer, port in allowed(manifests, "egress") if {name, peer} <= names}
+    incoming = {(peer, name, port) for name, peer, port in allowed(manifests, "ingress") if {name, peer} <= names}
+    assert {port for _, _, port in outgoing | incoming} == {INTERNAL_PORT}
+    leaving = {(name, peer) for name, peer, _ in outgoing}
+    arriving = {(peer, name) for peer, name, _ in incoming}
     # A process may reach itself: membership's API asks itself whether it is ready.
-    assert {pair for pair in leaving if pair[0] in names} == {pair for pair in arriving if pair[0] in names}
-    assert {pair for pair in leaving if pair[0] in names} == {
-        pair for pair in documented() if pair[1] not in ENGINE_NAMES
-    }
+    assert leaving == arriving == {pair for pair in documented() if pair[1] not in ENGINE_NAMES}
 
 
 def test_each_engine_is_reached_by_the_processes_that_use_it(manifests: Manifests) -> None:
@@ -119,6 +117,21 @@ def test_only_the_gateway_and_monitoring_come_from_other_namespaces(production: 
         assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"segops.dev/gateway": "true"}}}]
     (rule,) = production.of("NetworkPolicy")["segops-from-monitoring"]["spec"]["ingress"]
     assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"segops.dev/monitoring": "true"}}}]
+    assert [port["port"] for port in rule["ports"]] == [INTERNAL_PORT]
+
+
+def test_gateways_reach_no_internal_port(manifests: Manifests) -> None:
+    from_gateways = {port for _, peer, port in allowed(manifests, "ingress") if peer == "segops-gateway"} | {
+        port["port"]
+        for name, policy in manifests.of("NetworkPolicy").items()
+        if name.endswith("-from-gateway")
+        for rule in policy["spec"]["ingress"]
+        for port in rule["ports"]
+    }
+    assert from_gateways == {HTTP_PORT}
+    assert {port for name, peer, port in allowed(manifests, "egress") if name == "segops-gateway" and peer != "*"} <= {
+        HTTP_PORT
+    }
 
 
 def test_the_gateway_of_dev_reaches_the_apis_and_the_files(dev: Manifests) -> None:
