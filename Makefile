@@ -15,7 +15,7 @@ IMAGE := -c requirements/dev.lock --no-emit-package segops-common --no-emit-pack
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run demo test-fast test test-sdk test-console test-long test-ops coverage check fmt bench bench-sdk openapi manifests secrets reset lock
+.PHONY: help setup run demo test-fast test test-sdk test-console test-long test-cluster test-ops coverage check fmt bench bench-sdk openapi manifests secrets reset lock
 
 help: ## show this list
 	@echo "SegOps: make TARGET [PORT=8080] [STATE=.segops] [KAFKA=1] [ARGS=...]"
@@ -55,6 +55,10 @@ test-long: ## compare SQL with plain Python on EXAMPLES=20000 generated definiti
 test-ops: ## build the images with buildah and start them without rights; needs root on Debian 12; many minutes
 	@$(SETUP) dev
 	@exec $(PY) -m pytest -n 0 --timeout=7200 -m ops $(ARGS)
+
+test-cluster: ## run the tests of the warehouse and of the whole product on two shards of ClickHouse; many minutes
+	@$(SETUP) dev
+	@exec $(PY) -m pytest --cluster tests/contract/membership tests/integration/membership tests/e2e $(ARGS)
 
 coverage: ## run all tests with coverage of product lines; fails under 95 %; ARGS= goes to pytest
 	@$(SETUP) dev

@@ -52,6 +52,13 @@ __all__ = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _needs_one_server(request: pytest.FixtureRequest) -> None:
+    """Skips with `--cluster` what is about the statements or the tables of one server."""
+    if request.config.getoption("cluster") and request.node.get_closest_marker("one_server"):
+        pytest.skip("is about one server of ClickHouse")
+
+
 @pytest.fixture(scope="session")
 def shared(pytestconfig: pytest.Config) -> Shared:
     """What all test processes of the run share; each part starts when the first test asks for it."""
@@ -117,11 +124,17 @@ async def redis_url(engines_folder: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def clickhouse_url(shared: Shared, worker_database: str) -> str:
-    """`http://segops:…@…/segops_…`: an empty database of this test process, no migration was run."""
-    url = await asyncio.to_thread(shared.engine, "clickhouse")
+async def clickhouse_url(pytestconfig: pytest.Config, shared: Shared, worker_database: str) -> str:
+    """`http://segops:…@…/segops_…`: an empty database of this test process, no migration was run.
+
+    With the option `--cluster`, it is on two shards.
+    """
+    name = "clickhouse_cluster" if pytestconfig.getoption("cluster") else "clickhouse"
+    url = await asyncio.to_thread(shared.engine, name)
     clickhouse = ClickHouse(url=url)
-    await clickhouse.command(f"CREATE DATABASE {worker_database}")
+    for server in clickhouse.servers("system"):
+        await server.command(f"CREATE DATABASE {worker_database}")
+        await server.close()
     await clickhouse.close()
     return f"{url.rpartition('/')[0]}/{worker_database}"
 
@@ -145,9 +158,10 @@ async def kafka_bootstrap(engines_folder: Path, kafka_possible: None) -> AsyncIt
 
 
 @pytest.fixture(scope="session")
-async def valkey_stack(shared: Shared) -> RunningStack:
-    """The whole product behind its gateway, with the event log on Valkey streams."""
-    return await asyncio.to_thread(shared.stack, "valkey_stack")
+async def valkey_stack(pytestconfig: pytest.Config, shared: Shared) -> RunningStack:
+    """The whole product behind its gateway, with the event log on Valkey streams. With `--cluster`, on two shards."""
+    name = "cluster_stack" if pytestconfig.getoption("cluster") else "valkey_stack"
+    return await asyncio.to_thread(shared.stack, name)
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def write_secrets(folder: Path, *, bucket: str = "") -> None:
 
 
 def _secrets(passwords: PasswordSource) -> dict[str, dict[str, str]]:
-    """Return the variables of each Secret: those of a process, and the token that APIs share."""
+    """Return the variables of each Secret: one for each process, and the token that APIs share."""
     values: dict[str, dict[str, str]] = {}
     for process in PROCESSES:
         for name in _required(process):

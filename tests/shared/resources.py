@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segops_local.engines import ClickHouseEngine, PostgresEngine
+from segops_local.engines.clickhouse_shards import clickhouse_shards, shards_url
 from segops_local.processes.server import Server
 from segops_local.supervisor.local_stack import LocalStack
 
@@ -27,6 +28,24 @@ class Engine:
 
     def describe(self) -> Reply:
         return {"url": self._server.url}
+
+
+class Cluster:
+    """ClickHouse with two shards."""
+
+    def __init__(self, folder: Path) -> None:
+        self._servers = clickhouse_shards(folder, 2)
+
+    async def start(self) -> None:
+        for server in self._servers:
+            await server.start()
+
+    async def stop(self) -> None:
+        for server in self._servers:
+            await server.stop()
+
+    def describe(self) -> Reply:
+        return {"url": shards_url(self._servers)}
 
 
 class Postgres(Engine):
@@ -75,7 +94,7 @@ class Product:
         return {}
 
 
-Resource = Engine | Product
+Resource = Engine | Cluster | Product
 
 
 def in_folder(folder: Path) -> Mapping[str, Resource]:
@@ -83,6 +102,8 @@ def in_folder(folder: Path) -> Mapping[str, Resource]:
     return {
         "postgres": Postgres(PostgresEngine(folder / "postgres")),
         "clickhouse": Engine(ClickHouseEngine(folder / "clickhouse")),
+        "clickhouse_cluster": Cluster(folder / "clickhouse-cluster"),
         "valkey_stack": Product(LocalStack(folder / "valkey-stack")),
+        "cluster_stack": Product(LocalStack(folder / "cluster-stack", shards=2)),
         "kafka_stack": Product(LocalStack(folder / "kafka-stack", event_log="kafka")),
     }

@@ -30,6 +30,7 @@ def times_of(config: pytest.Config) -> Times:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--times", metavar="FILE", help="write wall and CPU seconds of every test file into FILE")
+    parser.addoption("--cluster", action="store_true", help="ClickHouse is a cluster of two shards, not one server")
     parser.addoption("--stack", metavar="URL", help="tests/console: use this running stack instead of starting one")
     parser.addoption("--screens", metavar="FOLDER", help="tests/console: write pictures of all screens into FOLDER")
 

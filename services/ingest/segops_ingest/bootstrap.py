@@ -55,7 +55,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """The steps of the `migrate` role, in order."""
         settings = self._settings
         return (
-            ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS, settings.ca_file),
+            ClickHouseMigrations(
+                settings.clickhouse_url, SERVICE, MIGRATIONS, settings.ca_file, settings.clickhouse_cluster
+            ),
             self._topic_creation(EVENTS, EVENTS.dead, EVENT_IMPORTS, EVENT_IMPORTS.dead),
         )
 
@@ -129,7 +131,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     record_intent=True,
                 ),
                 history=HistoryCopier(
-                    history=ClickHouseProfileHistory(clickhouse=clickhouse), faults=self._faults, clock=self._clock
+                    histories=[ClickHouseProfileHistory(clickhouse=shard) for shard in clickhouse.shards],
+                    faults=self._faults,
+                    clock=self._clock,
                 ),
             )
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field
 
 from segops_common.core.rate_limit import Quota
-from segops_common.runtime.settings import ClickHouseUrl, PerMinute, StreamServiceSettings
+from segops_common.runtime.settings import ClickHouseUrl, ClusterName, PerMinute, StreamServiceSettings
 from segops_common.stores.redis_address import redis_address
 
 
@@ -22,6 +22,8 @@ class Settings(StreamServiceSettings):
     }
 
     clickhouse_url: ClickHouseUrl = ""
+    clickhouse_cluster: ClusterName = "segops"
+    """The name of the cluster in `remote_servers`, if the address names several shards. Only `migrate` reads it."""
     event_memory_url: str = ""
     """The Redis that remembers deliveries, if not the one of `redis_url`: one persistent server."""
     event_memory_timeout_s: Annotated[float, Field(gt=0, le=10)] = 1.0

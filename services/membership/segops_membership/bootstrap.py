@@ -125,7 +125,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """The steps of the `migrate` role, in order."""
         settings = self._settings
         return (
-            ClickHouseMigrations(settings.clickhouse_url, SERVICE, MIGRATIONS, settings.ca_file),
+            ClickHouseMigrations(
+                settings.clickhouse_url, SERVICE, MIGRATIONS, settings.ca_file, settings.clickhouse_cluster
+            ),
             self._topic_creation(*TOPICS),
             PostgresMigrations(settings.migrate_postgres_url, SERVICE, MIGRATIONS, settings.postgres_access),
         )

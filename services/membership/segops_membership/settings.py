@@ -9,7 +9,13 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 from segops_common.core.rate_limit import Quota
-from segops_common.runtime.settings import ClickHouseUrl, PerMinute, PostgresSettings, StreamServiceSettings
+from segops_common.runtime.settings import (
+    ClickHouseUrl,
+    ClusterName,
+    PerMinute,
+    PostgresSettings,
+    StreamServiceSettings,
+)
 
 
 def _named_addresses(value: object) -> object:
@@ -29,6 +35,8 @@ class Settings(PostgresSettings, StreamServiceSettings):
     }
 
     clickhouse_url: ClickHouseUrl = ""
+    clickhouse_cluster: ClusterName = "segops"
+    """The name of the cluster in `remote_servers`, if the address names several shards. Only `migrate` reads it."""
     lookups_per_key: PerMinute = 600_000
     """Lookups per API key or user and minute, and as many at once."""
     lookups_per_tenant: PerMinute = 1_200_000

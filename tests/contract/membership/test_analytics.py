@@ -108,7 +108,8 @@ async def test_old_minutes_and_imports_have_no_delay(engine_ports: Ports, clickh
     await clickhouse.insert_json_lines("events", orjson.dumps(imported) + b"\n", settings=JSON_INSERT_SETTINGS)
     assert await engine_ports.activity.last_received_ms(tenant) == NOW_MS - 1000
     assert await engine_ports.activity.storage_delay(tenant) is None
-    await clickhouse.command("DELETE FROM storage_delays WHERE tenant_id = {tenant:UInt64}", {"tenant": tenant})
+    for shard in clickhouse.shards:
+        await shard.command("DELETE FROM storage_delays WHERE tenant_id = {tenant:UInt64}", {"tenant": tenant})
     assert await engine_ports.activity.last_received_ms(tenant) == NOW_MS - 1000, "read from the events themselves"
 
 

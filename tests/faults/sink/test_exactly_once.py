@@ -22,6 +22,7 @@ from segops_common.streams.log import APPEND_DEADLINE_S, EventLog
 from segops_common.streams.open import open_event_log
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE
 from segops_local.engines import ClickHouseEngine, KafkaEngine, ValkeyEngine
+from segops_local.engines.clickhouse_shards import clickhouse_shards, shards_url
 from tests.faults.sink.harness import Comparison, Producer, Sinks, compare, until_drained
 from tests.shared.fork_server import ForkServer
 
@@ -39,11 +40,16 @@ PLAIN_TABLE = {**SINGLE_NODE, "replacing_merge_tree": "MergeTree", "versioned_me
 class Engines:
     """The engines of one run, which it may kill."""
 
-    warehouse: ClickHouseEngine
+    shards: Sequence[ClickHouseEngine]
     journal: ValkeyEngine | KafkaEngine
     clickhouse: ClickHouse
     log: EventLog
     folder: Path
+
+    @property
+    def warehouse(self) -> ClickHouseEngine:
+        """The only server, or the first shard."""
+        return self.shards[0]
 
 
 def log_url(journal: ValkeyEngine | KafkaEngine) -> str:
@@ -52,16 +58,20 @@ def log_url(journal: ValkeyEngine | KafkaEngine) -> str:
 
 @asynccontextmanager
 async def started_engines(
-    folder: Path, tables: Mapping[str, str], journal: ValkeyEngine | KafkaEngine | None = None
+    folder: Path,
+    tables: Mapping[str, str],
+    journal: ValkeyEngine | KafkaEngine | None = None,
+    *,
+    shards: int = 1,
 ) -> AsyncIterator[Engines]:
     """Engines with the tables and topics of ingest; the log is on Valkey streams unless another one is given."""
-    warehouse = ClickHouseEngine(folder / "clickhouse")
+    warehouse = clickhouse_shards(folder / "clickhouse", shards)
     journal = journal or ValkeyEngine(folder / "valkey")
     async with AsyncExitStack() as stack:
-        for engine in (warehouse, journal):
+        for engine in (*warehouse, journal):
             stack.push_async_callback(engine.stop)
             await engine.start()
-        clickhouse = ClickHouse(url=warehouse.url)
+        clickhouse = ClickHouse(url=shards_url(warehouse))
         stack.push_async_callback(clickhouse.close)
         log = open_event_log(log_url(journal), clock=SystemClock())
         stack.push_async_callback(log.close)
@@ -105,7 +115,7 @@ async def run(
     More is sent until each window was hit `hits_each` times and `replays` batches were repeated, for two minutes at
     most: the time to get there depends on the machine. A run that does not get there fails.
     """
-    sinks = Sinks(forks, log_url(engines.journal), engines.warehouse.url, CRASH_POINTS, engines.folder)
+    sinks = Sinks(forks, log_url(engines.journal), shards_url(engines.shards), CRASH_POINTS, engines.folder)
     producer = Producer(engines.log, seed=1, imports=imports)
     async with asyncio.TaskGroup() as group:
         sinks.start(group)
@@ -129,6 +139,29 @@ async def test_crashes_at_every_window_and_kills_of_the_warehouse(tmp_path: Path
         producer = await run(engines, forks, kill(engines.warehouse, after_s=(1, 1.5, 1.5)), hits_each=2, replays=10)
         assert_exactly_once(await compare(engines.clickhouse, producer.acked))
         await assert_every_profile_was_seen(engines.clickhouse)
+
+
+@pytest.mark.ops
+async def test_kills_of_both_shards_of_a_warehouse(tmp_path: Path, forks: ForkServer) -> None:
+    async with started_engines(tmp_path, PLAIN_TABLE, shards=2) as engines:
+        troubles = [kill(shard, after_s=(1, 1.5, 1.5)) for shard in engines.shards]
+        producer = await run(engines, forks, *troubles, hits_each=2, replays=10, imports=0.1)
+        assert_exactly_once(await compare(engines.clickhouse, producer.acked))
+        await assert_every_profile_was_seen(engines.clickhouse)
+        await assert_each_profile_is_on_its_shard(engines.clickhouse)
+
+
+@pytest.mark.ops
+async def test_without_the_deduplication_window_of_one_shard_the_same_run_fails(
+    tmp_path: Path, forks: ForkServer
+) -> None:
+    async with started_engines(tmp_path, PLAIN_TABLE, shards=2) as engines:
+        _, second = engines.clickhouse.shards
+        await second.command("ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0")
+        producer = await run(engines, forks, hits_each=2, replays=10)
+        comparison = await compare(engines.clickhouse, producer.acked)
+        assert (comparison.lost, comparison.invented) == (frozenset(), frozenset())
+        assert comparison.duplicated > 0
 
 
 @pytest.mark.long
@@ -169,6 +202,13 @@ async def test_without_the_deduplication_window_the_same_run_fails(tmp_path: Pat
         comparison = await compare(engines.clickhouse, producer.acked)
         assert (comparison.lost, comparison.invented) == (frozenset(), frozenset())
         assert comparison.duplicated > 0
+
+
+async def assert_each_profile_is_on_its_shard(clickhouse: ClickHouse) -> None:
+    """Both shards have rows, and each only the rows of its profiles."""
+    for index, shard in enumerate(clickhouse.shards):
+        result = await shard.query("SELECT groupUniqArray(user_key % 2) FROM events")
+        assert list(result.rows[0][0]) == [index]
 
 
 async def assert_every_profile_was_seen(clickhouse: ClickHouse) -> None:

@@ -113,7 +113,7 @@ async def is_complete(client: ClickHouse) -> bool:
 
 def copier(client: ClickHouse, faults: FaultPoints = NO_FAULTS, *, settled_after_s: int = 0) -> HistoryCopier:
     history = ClickHouseProfileHistory(clickhouse=client, settled_after_s=settled_after_s)
-    return HistoryCopier(history=history, faults=faults, clock=SystemClock())
+    return HistoryCopier(histories=[history], faults=faults, clock=SystemClock())
 
 
 async def test_new_tables_need_no_copy_and_the_first_delivery_stays(database: ClickHouse) -> None:

@@ -290,8 +290,10 @@ async def test_a_second_number_never_wins(harness: MembershipHarness) -> None:
     )
     columns = ("tenant_id", "user_key", "user_id", "first_seen", "n", "fence")
     late = [(tenant, key, name, first_seen, n, 5) for n, (key, name, first_seen) in enumerate(rows.rows)]
+    assert len(late) == 2
     await harness.clickhouse.insert("profiles", late, columns)
-    await harness.clickhouse.command("OPTIMIZE TABLE profiles FINAL")
+    for shard in harness.clickhouse.shards:
+        await shard.command("OPTIMIZE TABLE profiles FINAL")
 
     numbers = await harness.clickhouse.query(
         "SELECT n FROM profiles FINAL WHERE tenant_id = {t:UInt64} ORDER BY n", {"t": tenant}

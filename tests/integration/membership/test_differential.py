@@ -105,6 +105,7 @@ async def shared_paths(clickhouse: ClickHouse, clickhouse_url: str) -> AsyncIter
     await clickhouse.command(f"DROP DATABASE {name} SYNC")
 
 
+@pytest.mark.one_server
 async def test_every_path_that_shares_its_column(shared_paths: ClickHouse) -> None:
     """A payload with many names is stored so."""
     await assert_every_path_is_found(shared_paths, every=3)

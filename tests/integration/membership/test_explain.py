@@ -43,15 +43,14 @@ async def clickhouse(migrated: None, clickhouse_url: str) -> AsyncIterator[Click
 @pytest.fixture(params=["history", "events"])
 async def source(request: pytest.FixtureRequest, clickhouse: ClickHouse) -> AsyncIterator[None]:
     """Let explanations read the table in the order of profiles, or `events`, as while history is being copied."""
-    if request.param == "events":
-        await clickhouse.command(
-            "ALTER TABLE history_copies DELETE WHERE name = 'complete' SETTINGS mutations_sync = 1"
-        )
-    is_complete = int((await clickhouse.query(HISTORY_COMPLETE_SQL)).rows[0][0]) > 0
-    assert is_complete == (request.param == "history")
+    for shard in clickhouse.shards:
+        if request.param == "events":
+            await shard.command("ALTER TABLE history_copies DELETE WHERE name = 'complete' SETTINGS mutations_sync = 1")
+        is_complete = int((await shard.query(HISTORY_COMPLETE_SQL)).rows[0][0]) > 0
+        assert is_complete == (request.param == "history")
     yield
-    if request.param == "events":
-        await clickhouse.command("INSERT INTO history_copies (name) VALUES ('complete')")
+    for shard in clickhouse.shards if request.param == "events" else ():
+        await shard.command("INSERT INTO history_copies (name) VALUES ('complete')")
 
 
 def _crowd(random: Random, events: list[Event]) -> list[Event]:

@@ -56,8 +56,9 @@ async def tenant(harness: MembershipHarness) -> AsyncIterator[int]:
         {"t": tenant, "at": NOW_MS - 1000, "views": VIEWS},
     )
     yield tenant
-    for table in ("events", "profile_seen", "profiles"):
-        await harness.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
+    for shard in harness.clickhouse.shards:
+        for table in ("events", "profile_seen", "profiles"):
+            await shard.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
 
 
 async def test_what_takes_too_much_memory_leaves_the_others_to_be_published(

@@ -46,8 +46,9 @@ async def tenant(harness: MembershipHarness) -> AsyncIterator[int]:
         )
     await ClickHouseProfiles(clickhouse=harness.clickhouse).assign_numbers(tenant, 0, USERS, 1)
     yield tenant
-    for table in ("events", "profile_seen", "profiles"):
-        await harness.clickhouse.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
+    for shard in harness.clickhouse.shards:
+        for table in ("events", "profile_seen", "profiles"):
+            await shard.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
 
 
 async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> EvaluationResult:
@@ -89,6 +90,7 @@ LOGINS = group(count("login", "gte", 2))
 SEQUENCE = group({"type": "event_sequence", "steps": [{"event_type": "login"}] * 2, "within": "1d"})
 
 
+@pytest.mark.one_server
 @pytest.mark.parametrize(
     ("definition", "memory_mib", "sent"),
     [
@@ -120,6 +122,7 @@ async def test_queries_tell_the_rows_that_are_to_be_read(recording: Recording, t
     assert 3 * USERS <= logins.rows <= 3 * USERS + 4 * 8192
 
 
+@pytest.mark.one_server
 async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(
     harness: MembershipHarness, recording: Recording, tenant: int
 ) -> None:

@@ -22,8 +22,37 @@ def test_user_and_password_are_decoded_and_not_shown() -> None:
     assert (clickhouse_address("http://one").user, clickhouse_address("http://one").database) == ("default", "default")
 
 
+def test_several_servers_are_the_shards_of_a_cluster() -> None:
+    address = clickhouse_address("http://u:p,w@one:9000,two,[::1]:9001/db")
+    assert [(shard.host, shard.port, shard.database) for shard in address.shards()] == [
+        ("one", 9000, "db_shard"),
+        ("two", 8123, "db_shard"),
+        ("::1", 9001, "db_shard"),
+    ]
+    assert (address.password, address.shards()[1].password) == ("p,w", "p,w")
+    assert [server.host for server in address.servers("system")] == ["one", "two", "::1"]
+    assert clickhouse_address("http://one/db").shards() == ()
+
+
+async def test_a_single_server_is_its_own_shard() -> None:
+    one, two = ClickHouse(url="http://one/db"), ClickHouse(url="http://one,two/db")
+    assert (list(one.shards), one.is_cluster) == ([one], False)
+    assert ([shard.database for shard in two.shards], two.is_cluster) == (["db_shard", "db_shard"], True)
+    await one.close()
+    await two.close()
+
+
 @pytest.mark.parametrize(
-    "url", ["hunter2", "clickhouse://hunter2@one/db", "https://hunter2@one/db?verify=false", "http://one/db/hunter2"]
+    "url",
+    [
+        "http://hunter2,/db",
+        "http://one:hunter2/db",
+        "http:///hunter2",
+        "hunter2",
+        "clickhouse://hunter2@one/db",
+        "https://hunter2@one/db?verify=false",
+        "http://one/db/hunter2",
+    ],
 )
 def test_another_address_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ValueError, match="must be http://user:password@host:port/database") as refused:

@@ -33,19 +33,32 @@ class ClickHouseUser:
     """A user of ClickHouse. `profile` names its settings; `{database}` in the grants stands for the database.
 
     `bucket_grants` are added where exports go to a bucket; `{bucket}` stands for a regular expression of its addresses.
+    `cluster_grants` are added on a cluster of shards.
     """
 
     name: str
     profile: str
     grants: tuple[str, ...]
     bucket_grants: tuple[str, ...] = ()
+    cluster_grants: tuple[str, ...] = ()
+
+    def table_grants(self, databases: Iterable[str]) -> list[str]:
+        """Return the grants for tables of these databases, each grant once."""
+        names = list(databases)
+        return list(dict.fromkeys(grant.format(database=name) for grant in self.grants for name in names))
 
 
 def clickhouse_users(file: Path = _DEPLOY / "clickhouse" / "users.toml") -> tuple[ClickHouseUser, ...]:
     """Return the users of ClickHouse, the owner first."""
     rows = tomllib.loads(file.read_text())
     return tuple(
-        ClickHouseUser(name, row["profile"], tuple(row["grants"]), tuple(row.get("bucket_grants", ())))
+        ClickHouseUser(
+            name,
+            row["profile"],
+            tuple(row["grants"]),
+            tuple(row.get("bucket_grants", ())),
+            tuple(row.get("cluster_grants", ())),
+        )
         for name, row in rows.items()
     )
 

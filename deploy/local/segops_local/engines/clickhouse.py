@@ -10,7 +10,7 @@ from pathlib import Path
 
 from segops_local.engines import clickhouse_host
 from segops_local.engines.access import ClickHouseUser
-from segops_local.engines.clickhouse_config import DATABASE, OWNER, USERS, Bucket, write_config
+from segops_local.engines.clickhouse_config import DATABASE, OWNER, USERS, Bucket, Shard, write_config
 from segops_local.errors import LocalError
 from segops_local.processes.host import child_environment
 from segops_local.processes.identity import give
@@ -24,14 +24,26 @@ from segops_local.state.secrets import kept_passwords
 class ClickHouseEngine(Server):
     """One server with the database `segops`. `url` signs in as the owner of the tables.
 
-    It connects to nothing, except to the storage of `bucket`, the address of a bucket on this machine for exports.
+    It connects to nothing, except to the storage of `bucket`, the address of a bucket on this machine for exports, and to the
+    others of a cluster if it is a `shard`. `passwords` is the folder with the passwords of its users, if not its own: shards
+    have the same.
     """
 
     name = "clickhouse"
     title = "ClickHouse"
 
-    def __init__(self, state_dir: Path, port: int | None = None, *, bucket: str | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        port: int | None = None,
+        *,
+        bucket: str | None = None,
+        shard: Shard | None = None,
+        passwords: Path | None = None,
+    ) -> None:
         super().__init__(state_dir, port)
+        self._shard = shard
+        self._password_folder = passwords or self.state_dir
         self._bucket = None if bucket is None else Bucket(bucket)
         self._data = self.state_dir / "data"
         self._config = self.state_dir / "config"
@@ -69,7 +81,14 @@ class ClickHouseEngine(Server):
             raise LocalError(self._refusal(f"{self._data}: {error.strerror}")) from error
 
     def command(self, port: int) -> Command:
-        write_config(self._config, data=self._data, port=port, passwords=self._passwords(), bucket=self._bucket)
+        write_config(
+            self._config,
+            data=self._data,
+            port=port,
+            passwords=self._passwords(),
+            bucket=self._bucket,
+            shard=self._shard,
+        )
         give(self._config, self.identity)
         return Command(
             argv=[
@@ -78,9 +97,9 @@ class ClickHouseEngine(Server):
                 "-S",
                 str(clickhouse_host.__file__),
                 str(_library()),
-                str(port),
                 str(self._data),
-                *(() if self._bucket is None else (str(self._bucket.port),)),
+                f"HTTP={port}" if self._shard is None else f"HTTP={port},TCP={self._shard.port}",
+                *map(str, self._reachable()),
             ],
             environment=child_environment(),
             log=self.log,
@@ -88,13 +107,19 @@ class ClickHouseEngine(Server):
             identity=self.identity,
         )
 
+    def _reachable(self) -> tuple[int, ...]:
+        storage = () if self._bucket is None else (self._bucket.port,)
+        return storage if self._shard is None else (*storage, *self._shard.ports)
+
     async def answers(self) -> bool:
         return (await http("GET", HOST, self.port, "/ping")).status == 200
 
     def _passwords(self) -> Mapping[str, str]:
         # A folder from before there were users has no configuration yet.
         names = [user.name for user in USERS]
-        return kept_passwords(self.state_dir / "passwords.json", names, in_use=(self._config / "users.xml").exists())
+        return kept_passwords(
+            self._password_folder / "passwords.json", names, in_use=(self._config / "users.xml").exists()
+        )
 
     def _refuse_a_second_server(self) -> None:
         """Raise LocalError when a server runs on the data: it locks its status file as long as it runs."""

@@ -5,17 +5,19 @@ Both files are written anew before every start, and closed to others.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
+from segops_common.stores.clickhouse_address import shard_database
 from segops_local.engines.access import CLICKHOUSE_PROFILES, ClickHouseUser, clickhouse_users, sha256
 from segops_local.errors import LocalError
 from segops_local.state.ports import HOST
 from segops_local.state.secrets import write_private
 
 DATABASE = "segops"
+CLUSTER = "segops"
 USERS = clickhouse_users()
 OWNER = USERS[0]
 FREE_BYTES = 128 * 1024**2
@@ -47,7 +49,7 @@ _CONFIG = """\
   <storage_configuration>
     <disks><default><keep_free_space_bytes>{free}</keep_free_space_bytes></default></disks>
   </storage_configuration>
-{hosts}  <access_control_improvements>
+{hosts}{cluster}  <access_control_improvements>
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
   </access_control_improvements>
   <!-- A request must name this address and carry a user's name in the header Authorization, which a web page cannot
@@ -114,6 +116,17 @@ _USERS = """\
 </clickhouse>
 """
 _REACHABLE = "  <remote_url_allow_hosts><host>{host}:{port}</host></remote_url_allow_hosts>\n"
+_CLUSTER = """\
+  <tcp_port>{port}</tcp_port>
+  <remote_servers>
+    <{name}>
+      <secret>{secret}</secret>
+{shards}    </{name}>
+  </remote_servers>
+"""
+_SHARD = """\
+      <shard><replica><host>{host}</host><port>{port}</port></replica></shard>
+"""
 _HOST_PATTERN = HOST.replace(".", "[.]")
 _USER = """\
     <{name}>
@@ -148,13 +161,36 @@ class Bucket:
         return re.escape(self.url.rstrip("/") + "/") + ".*"
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The place of a server in a cluster on this machine: `index` counts from 0 in `ports`, at which the shards reach one another.
+
+    With the secret, a shard sends the statements of a user to another one, which knows that user.
+    """
+
+    index: int
+    ports: tuple[int, ...]
+    secret: str = field(repr=False)
+
+    @property
+    def port(self) -> int:
+        """The port at which other shards reach this one."""
+        return self.ports[self.index]
+
+
 def write_config(
-    folder: Path, *, data: Path, port: int, passwords: Mapping[str, str], bucket: Bucket | None = None
+    folder: Path,
+    *,
+    data: Path,
+    port: int,
+    passwords: Mapping[str, str],
+    bucket: Bucket | None = None,
+    shard: Shard | None = None,
 ) -> None:
     """Write `config.xml` and `users.xml` into the folder."""
     folder.mkdir(mode=0o700, exist_ok=True)
     users = folder / "users.xml"
-    entries = "\n".join(_user(user, passwords[user.name], bucket) for user in USERS)
+    entries = "\n".join(_user(user, passwords[user.name], bucket, shard) for user in USERS)
     write_private(users, _USERS.format(host=HOST, profiles=CLICKHOUSE_PROFILES, users=entries))
     config = _CONFIG.format(
         data=escape(str(data)),
@@ -164,12 +200,21 @@ def write_config(
         pattern=_HOST_PATTERN,
         free=FREE_BYTES,
         hosts="" if bucket is None else _REACHABLE.format(host=HOST, port=bucket.port),
+        cluster="" if shard is None else _cluster(shard),
     )
     write_private(folder / "config.xml", config)
 
 
-def _user(user: ClickHouseUser, password: str, bucket: Bucket | None) -> str:
-    statements = [f"GRANT {grant.format(database=DATABASE)}" for grant in user.grants]
+def _cluster(shard: Shard) -> str:
+    shards = "".join(_SHARD.format(host=HOST, port=port) for port in shard.ports)
+    return _CLUSTER.format(port=shard.port, name=CLUSTER, secret=shard.secret, shards=shards)
+
+
+def _user(user: ClickHouseUser, password: str, bucket: Bucket | None, shard: Shard | None) -> str:
+    databases = (DATABASE,) if shard is None else (DATABASE, shard_database(DATABASE))
+    statements = [f"GRANT {grant}" for grant in user.table_grants(databases)]
+    if shard is not None:
+        statements += [f"GRANT {grant}" for grant in user.cluster_grants]
     if bucket is not None:
         statements += [f"GRANT {grant.format(bucket=bucket.pattern)}" for grant in user.bucket_grants]
     grants = "".join(f"        <query>{escape(statement)}</query>\n" for statement in statements)

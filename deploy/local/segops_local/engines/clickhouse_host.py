@@ -1,12 +1,14 @@
-"""Hosts ClickHouse's server inside a Python process: `python -I -S clickhouse_host.py LIBRARY PORT DATA [BUCKET_PORT]`.
+"""Hosts ClickHouse's server inside a Python process: `python -I -S clickhouse_host.py LIBRARY DATA LISTENERS [PORT…]`.
 
 The library is ClickHouse as a Python extension. It runs `clickhouse-local` with the `config.xml` of the working folder.
-Two statements open the HTTP listener and read a pipe to which nothing is ever written. Closing that pipe ends the second
-statement, and with it the server: running queries get five seconds to end, then they are cancelled.
+Statements open the listeners, `HTTP=port` and for a shard of a cluster also `TCP=port`, and read a pipe to which nothing is
+ever written. Closing that pipe ends the last statement, and with it the server: running queries get five seconds to end, then
+they are cancelled.
 
 The SQL function `file()` of this library reads every file that its process may read, whatever a user's grants. So the
-process gives up, by Landlock, all files but its data and its configuration, and all connections to elsewhere but the port of
-the bucket for exports, if there is one. Only then does it repair the data, in which this user may have left links.
+process gives up, by Landlock, all files but its data and its configuration, and all connections to elsewhere but to the ports
+of the bucket for exports and of the other shards, if there are any. Only then does it repair the data, in which this user may
+have left links.
 
 The script imports no package of the project, so that it starts within milliseconds.
 """
@@ -32,10 +34,10 @@ _CONNECT = 1 << 1
 _PATH_BENEATH, _NET_PORT = 1, 2
 
 
-def host(library: str, port: int, data: str, bucket_port: int | None) -> None:
+def host(library: str, data: str, listeners: dict[str, int], reachable: tuple[int, ...]) -> None:
     """Serve until a stop signal, then exit with 0. Exit with 1 and the reason when the server ends before.
 
-    The port must be the one in the configuration.
+    The ports of the listeners must be those in the configuration.
     """
     # Threads inherit the mask, so the signals reach only the `sigwait` below and none of the server's threads.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
@@ -43,17 +45,17 @@ def host(library: str, port: int, data: str, bucket_port: int | None) -> None:
     repair = _load(
         "clickhouse_repair", os.path.join(os.path.dirname(os.path.abspath(__file__)), "clickhouse_repair.py")
     )
-    confine(writable=data, readable=(os.getcwd(), "/proc", "/sys", "/dev"), reachable=bucket_port)
+    confine(writable=data, readable=(os.getcwd(), "/proc", "/sys", "/dev"), reachable=reachable)
     for warning in repair.forget_tokens_without_parts(data):
         print(warning, file=sys.stderr, flush=True)
     reader, writer = os.pipe()
     stopping = threading.Event()
-    server = threading.Thread(target=_serve, args=(engine, reader, stopping), daemon=True)
+    server = threading.Thread(target=_serve, args=(engine, reader, tuple(listeners), stopping), daemon=True)
     server.start()
     signal.sigwait(_STOP_SIGNALS)
     stopping.set()
     os.close(writer)
-    _end_idle_connections(port)
+    _end_idle_connections({(port,) for port in listeners.values()})
     server.join()
 
 
@@ -67,8 +69,8 @@ def _load(name: str, file: str) -> ModuleType:
     return module
 
 
-def confine(*, writable: str, readable: tuple[str, ...], reachable: int | None = None) -> bool:
-    """Limit this thread, and those it starts, to these folders, and to connections to the port `reachable`.
+def confine(*, writable: str, readable: tuple[str, ...], reachable: tuple[int, ...] = ()) -> bool:
+    """Limit this thread, and those it starts, to these folders, and to connections to the ports `reachable`.
 
     Return False when the kernel cannot: it is before 5.19.
     """
@@ -87,8 +89,8 @@ def confine(*, writable: str, readable: tuple[str, ...], reachable: int | None =
         rule = allowed.to_bytes(8, sys.byteorder) + descriptor.to_bytes(4, sys.byteorder)
         _checked(libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0))
         os.close(descriptor)
-    if connections and reachable is not None:
-        _checked(libc.syscall(_ADD_RULE, rules, _NET_PORT, (ctypes.c_uint64 * 2)(_CONNECT, reachable), 0))
+    for port in reachable if connections else ():
+        _checked(libc.syscall(_ADD_RULE, rules, _NET_PORT, (ctypes.c_uint64 * 2)(_CONNECT, port), 0))
     _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _checked(libc.syscall(_RESTRICT_SELF, rules, 0))
     os.close(rules)
@@ -101,8 +103,9 @@ def _checked(result: int) -> int:
     return result
 
 
-def _serve(engine: ModuleType, reader: int, stopping: threading.Event) -> None:
-    statements = f"SYSTEM START LISTEN HTTP; SELECT count() FROM file({reader}, LineAsString) FORMAT Null"  # noqa: S608
+def _serve(engine: ModuleType, reader: int, listeners: tuple[str, ...], stopping: threading.Event) -> None:
+    opening = "".join(f"SYSTEM START LISTEN {listener}; " for listener in listeners)
+    statements = f"{opening}SELECT count() FROM file({reader}, LineAsString) FORMAT Null"  # noqa: S608
     try:
         # The second argument becomes the default format of every answer over HTTP.
         engine.query(statements, "TabSeparated")
@@ -114,7 +117,7 @@ def _serve(engine: ModuleType, reader: int, stopping: threading.Event) -> None:
     os._exit(0)
 
 
-def _end_idle_connections(port: int) -> None:
+def _end_idle_connections(ports: set[tuple[int]]) -> None:
     """Let every connection read the end of its requests, or the server would wait five seconds for idle ones.
 
     A query that runs still sends its answer.
@@ -122,7 +125,7 @@ def _end_idle_connections(port: int) -> None:
     for name in os.listdir("/dev/fd"):
         with suppress(OSError), socket.socket(fileno=os.dup(int(name))) as connection:
             # The listener has the same local port and no peer.
-            if connection.getsockname()[1:] == (port,) and connection.getpeername():
+            if connection.getsockname()[1:] in ports and connection.getpeername():
                 connection.shutdown(socket.SHUT_RD)
 
 
@@ -132,4 +135,5 @@ def _fail(reason: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    host(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else None)
+    ports = dict(listener.split("=") for listener in sys.argv[3].split(","))
+    host(sys.argv[1], sys.argv[2], {name: int(port) for name, port in ports.items()}, tuple(map(int, sys.argv[4:])))

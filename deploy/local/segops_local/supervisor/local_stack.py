@@ -36,7 +36,7 @@ class LocalStack:
 
     `port` is the gateway's; 0 picks a free one. `env` adds variables to processes, by name (`ingest.sink`), or to all
     under `*`. A process that ends unexpectedly is restarted after a delay, which doubles up to `restart_max_delay_s`.
-    `build` makes what the gateway serves as files while the engines start; without it, what was built before is served.
+    `shards` is the number of ClickHouse's servers, for tests. `build` makes what the gateway serves as files while the engines start; without it, what was built before is served.
     """
 
     def __init__(
@@ -47,11 +47,12 @@ class LocalStack:
         env: Mapping[str, Mapping[str, str]] | None = None,
         *,
         restart_max_delay_s: float = 10.0,
+        shards: int = 1,
         say: Callable[[str], None] = silent,
         build: Callable[[Builder], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.state = StateFolder(state_dir)
-        self._options = Options(port=port, event_log=event_log, env=env or {})
+        self._options = Options(port=port, event_log=event_log, env=env or {}, shards=shards)
         self._restart_max_delay_s = restart_max_delay_s
         self._say = say
         self._build = build

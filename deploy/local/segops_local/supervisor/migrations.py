@@ -62,7 +62,7 @@ def _fingerprint() -> str:
     digest = hashlib.sha256()
     for package in ("segops_common", *(f"segops_{service}" for service in SERVICES)):
         for file in sorted(_folder(package).rglob("*")):
-            if file.suffix in (".py", ".sql"):
+            if file.suffix in (".py", ".sql", ".toml"):
                 digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -1,12 +1,13 @@
 """The topology of a stack: its engines, services and gateway, with their ports and settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from segops_local.artifacts.console import built_console
 from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
 from segops_local.engines.clickhouse_config import USERS
+from segops_local.engines.clickhouse_shards import clickhouse_shards, shards_url
 from segops_local.errors import LocalError
 from segops_local.gateway.nginx import Gateway, RouteTable, load_routes
 from segops_local.processes.forks import Forks
@@ -21,11 +22,12 @@ EventLogKind = Literal["valkey", "kafka"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The caller's choices. `env` adds variables by process name, or to all processes under `*`."""
+    """The caller's choices. `env` adds variables by process name, or to all processes under `*`. `shards` is for tests."""
 
     port: int
     event_log: EventLogKind
     env: Mapping[str, Mapping[str, str]]
+    shards: int = 1
 
     def variables(self, name: str = "*") -> dict[str, str]:
         """Return the variables of a process, or by default of every process."""
@@ -42,7 +44,7 @@ class Topology:
     forks: Forks
     postgres: PostgresEngine = field(init=False)
     valkey: ValkeyEngine = field(init=False)
-    clickhouse: ClickHouseEngine = field(init=False)
+    clickhouse: Sequence[ClickHouseEngine] = field(init=False)
     engines: dict[str, Server] = field(init=False)
     services: dict[str, ServiceProcess] = field(default_factory=dict)
     gateway: Gateway | None = None
@@ -92,7 +94,7 @@ class Topology:
         }
 
     def _clickhouse_addresses(self) -> dict[str, dict[str, str]]:
-        users = {user.name: self.clickhouse.url_for(user) for user in USERS}
+        users = {user.name: shards_url(self.clickhouse, user) for user in USERS}
         owner = {"SEGOPS_CLICKHOUSE_URL": users["segops"]}
         return {
             "ingest.migrate": owner,
@@ -143,8 +145,8 @@ class Topology:
         root = self.state.root
         self.postgres = PostgresEngine(root / "postgres")
         self.valkey = ValkeyEngine(root / "valkey")
-        self.clickhouse = ClickHouseEngine(root / "clickhouse", bucket=self._bucket())
-        engines = (self.postgres, self.valkey, self.clickhouse)
+        self.clickhouse = clickhouse_shards(root / "clickhouse", self.options.shards, bucket=self._bucket())
+        engines = (self.postgres, self.valkey, *self.clickhouse)
         return (*engines, KafkaEngine(root / "kafka")) if self.options.event_log == "kafka" else engines
 
     def _bucket(self) -> str | None:

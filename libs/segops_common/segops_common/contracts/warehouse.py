@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import xxhash
+
 EVENTS_TABLE: Final = "events"
 """ReplacingMergeTree by (tenant_id, event_type, user_key, timestamp, message_id): repetitions of an event share the key.
 Of them, the one that was accepted first stays: its `version` is the greatest."""
@@ -29,6 +31,12 @@ STORAGE_DELAYS_TABLE: Final = "storage_delays"
 imports the number of events, and in `seconds` the state of quantilesTDigest(0.5, 0.95, 0.99) over the seconds since receipt."""
 
 HISTORY_COMPLETE_SQL: Final = "SELECT count() FROM history_copies WHERE name = 'complete'"
+
+
+def shard_of(user_id: str, anonymous_id: str, shards: int) -> int:
+    """Return the shard of a profile on a cluster: the remainder of `user_key`, as ClickHouse computes it from both ids."""
+    return xxhash.xxh64_intdigest((user_id or anonymous_id).encode(errors="surrogatepass")) % shards
+
 
 LATEST_IMPORT_VERSION: Final = 2**63 - 1
 """The `version` of the first imported event; see `version_of`."""

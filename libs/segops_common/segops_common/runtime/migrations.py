@@ -51,24 +51,27 @@ class PostgresMigrations:
 
 @dataclass(frozen=True, slots=True)
 class ClickHouseMigrations:
-    """The numbered SQL files in `folder`, as run for the service of that name."""
+    """The numbered SQL files in `folder`, as run for the service of that name, on each shard of the cluster if it is one."""
 
     url: str
     service: str
     folder: Path
     ca_file: Path | None
+    cluster: str
 
     async def apply(self) -> Sequence[str]:
         from segops_common.stores.clickhouse_migrations import migrate
 
         async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
-            return [str(migration) for migration in await migrate(clickhouse, self.service, self.folder)]
+            applied = await migrate(clickhouse, self.service, self.folder, cluster=self.cluster)
+            return [str(migration) for migration in applied]
 
     async def pending(self) -> Sequence[str]:
-        from segops_common.stores.clickhouse_migrations import pending_migrations
+        from segops_common.stores.clickhouse_migrations import pending_migrations, pending_tables
 
         async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
-            return [str(migration) for migration in await pending_migrations(clickhouse, self.service, self.folder)]
+            pending = [str(migration) for migration in await pending_migrations(clickhouse, self.service, self.folder)]
+            return pending or await pending_tables(clickhouse, self.folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,9 @@ def _clickhouse(url: str) -> str:
 
 
 ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse)]
-"""`http://user:password@host:port/database`, or `https://…` for TLS."""
+"""`http://user:password@host:port/database`, or `https://…` for TLS. The shards of a cluster are separated by commas."""
+
+ClusterName = Annotated[str, Field(min_length=1)]
 
 
 class StreamServiceSettings(ServiceSettings):

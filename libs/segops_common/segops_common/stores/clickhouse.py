@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from segops_common.core.tasks import spawn
-from segops_common.stores.clickhouse_address import clickhouse_address
+from segops_common.stores.clickhouse_address import ClickHouseAddress, clickhouse_address
 
 # The row itself is refused: the same bytes can never succeed.
 DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 190, 321, 349, 467})
@@ -44,6 +44,17 @@ Settings = Mapping[str, str | int | float]
 # ClickHouse ends a statement whose connection is closed only when it may not write.
 _ENDS_WITH_CALLER: Settings = {"readonly": 2, "cancel_http_readonly_queries_on_client_close": 1}
 NO_SETTINGS: Settings = {}
+OVER_ALL_SHARDS: Settings = {
+    # A subquery over another table is computed once over all shards, so a statement means the same as on one server.
+    "distributed_product_mode": "global",
+    # An insert returns when the rows are stored on their shards.
+    "distributed_foreground_insert": 1,
+    # Otherwise each shard would run an INSERT … SELECT over its own rows: as many statements, each with its own numbering.
+    "parallel_distributed_insert_select": 0,
+    # A statement about some users asks only their shards.
+    "optimize_skip_unused_shards": 1,
+}
+"""Settings of statements on the tables over all shards."""
 
 
 class ClickHouseError(Exception):
@@ -79,19 +90,32 @@ class ResultSet:
 class ClickHouse:
     """A client of one database. It connects on first use, so a service can start while ClickHouse is down.
 
+    If the address names the shards of a cluster, statements go to the first one, to tables over all shards. `shards` has a
+    client for the tables of each; a single server is its own only shard.
+
     Every call ends after `timeout_s`, of the call or of the client, whatever the server sends until then. A statement
     whose caller stopped waiting is cancelled in the server. This and `check` have connections of their own, so statements
     that fill the others do not delay them.
     """
 
     def __init__(
-        self, *, url: str, max_connections: int = 16, timeout_s: float = 30.0, ca_file: Path | None = None
+        self,
+        *,
+        url: str | ClickHouseAddress,
+        max_connections: int = 16,
+        timeout_s: float = 30.0,
+        ca_file: Path | None = None,
     ) -> None:
         """Raises ValueError for an address that is not understood.
 
         `ca_file` has certificates of private authorities, trusted besides the ones of the system.
         """
-        self._address = clickhouse_address(url)
+        self._address = clickhouse_address(url) if isinstance(url, str) else url
+        self._shards = tuple(
+            ClickHouse(url=shard, max_connections=max_connections, timeout_s=timeout_s, ca_file=ca_file)
+            for shard in self._address.shards()
+        )
+        self._settings = OVER_ALL_SHARDS if self._shards else NO_SETTINGS
         self._ca_file = ca_file
         self._max_connections = max_connections
         self._timeout_s = timeout_s
@@ -101,6 +125,25 @@ class ClickHouse:
         self._ending: dict[str, asyncio.Task[bool]] = {}
         self.in_use = 0
         """Statements that run or wait for a connection."""
+
+    @property
+    def shards(self) -> Sequence[ClickHouse]:
+        """The clients of the shards, in their order. Closing this client closes them."""
+        return self._shards or (self,)
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the tables are spread over shards."""
+        return bool(self._shards)
+
+    def servers(self, database: str) -> Sequence[ClickHouse]:
+        """Return new clients of a database on each server. The caller closes them."""
+        return [ClickHouse(url=server, ca_file=self._ca_file) for server in self._address.servers(database)]
+
+    @property
+    def database(self) -> str:
+        """The database of the address."""
+        return self._address.database
 
     async def query(
         self,
@@ -220,6 +263,8 @@ class ClickHouse:
         for client in clients:
             if client is not None:
                 await client.close()
+        for shard in self._shards:
+            await shard.close()
 
     async def _lane(self) -> AsyncClient:
         async with self._connecting:
@@ -258,7 +303,7 @@ class ClickHouse:
         self, settings: Settings, timeout_s: float | None
     ) -> AsyncIterator[tuple[AsyncClient, dict[str, str | int | float]]]:
         """Yield a client and the settings of a statement that is cancelled in the server if its caller stops waiting."""
-        own = {"query_id": secrets.token_hex(16), **settings}
+        own = {"query_id": secrets.token_hex(16), **self._settings, **settings}
         is_sent = False
         self.in_use += 1
         try:

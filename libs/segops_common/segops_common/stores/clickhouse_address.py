@@ -1,18 +1,25 @@
-"""The address of ClickHouse over HTTP."""
+"""The address of ClickHouse over HTTP: one server, or the shards of a cluster."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 _DATABASE: Final = re.compile(r"/([^/]*)/?")
+_REFUSAL: Final = (
+    "must be http://user:password@host:port/database, or https://… for TLS, without options after a question mark; the shards"
+    " of a cluster are separated by commas: host:port,host:port"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClickHouseAddress:
-    """An address that was checked. With the interface `https`, connections use TLS."""
+    """An address that was checked. With the interface `https`, connections use TLS.
+
+    `host` and `port` name the first shard, `others` the following ones.
+    """
 
     interface: Literal["http", "https"]
     host: str
@@ -20,6 +27,21 @@ class ClickHouseAddress:
     user: str
     password: str = field(repr=False)
     database: str
+    others: tuple[tuple[str, int], ...] = ()
+
+    def servers(self, database: str) -> tuple[ClickHouseAddress, ...]:
+        """Return the address of a database on each server, in the order of the shards."""
+        places = ((self.host, self.port), *self.others)
+        return tuple(replace(self, host=host, port=port, database=database, others=()) for host, port in places)
+
+    def shards(self) -> tuple[ClickHouseAddress, ...]:
+        """Return the address of the tables of each shard; none for a single server, whose tables are in the database itself."""
+        return self.servers(shard_database(self.database)) if self.others else ()
+
+
+def shard_database(database: str) -> str:
+    """Return the database with the tables of a shard. The one of the address has tables over all shards."""
+    return f"{database}_shard"
 
 
 def clickhouse_address(url: str) -> ClickHouseAddress:
@@ -29,16 +51,29 @@ def clickhouse_address(url: str) -> ClickHouseAddress:
     """
     parts = urlsplit(url)
     path = _DATABASE.fullmatch(parts.path or "/")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or path is None:
-        raise ValueError(
-            "must be http://user:password@host:port/database, or https://… for TLS, without options after a question mark"
-        )
+    if parts.scheme not in ("http", "https") or parts.query or parts.fragment or path is None:
+        raise ValueError(_REFUSAL)
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
     is_tls = parts.scheme == "https"
+    (host, port), *others = (_place(text, 8443 if is_tls else 8123) for text in hosts.split(","))
     return ClickHouseAddress(
         interface="https" if is_tls else "http",
-        host=parts.hostname,
-        port=parts.port or (8443 if is_tls else 8123),
-        user=unquote(parts.username or "default"),
-        password=unquote(parts.password or ""),
+        host=host,
+        port=port,
+        user=unquote(user or "default"),
+        password=unquote(password),
         database=unquote(path[1]) or "default",
+        others=tuple(others),
     )
+
+
+def _place(text: str, default_port: int) -> tuple[str, int]:
+    try:
+        parts = SplitResult("", text, "", "", "")
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError as error:
+        raise ValueError(_REFUSAL) from error
+    if not host:
+        raise ValueError(_REFUSAL)
+    return host, port

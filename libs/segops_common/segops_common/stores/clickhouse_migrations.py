@@ -3,20 +3,26 @@
 Each file runs once, in order. ClickHouse has no transactions over several statements, so a file must be able to run
 again after a crash halfway through (`IF NOT EXISTS`). A statement that cannot be repeated has a condition before it, a
 line `-- unless SELECT …`, and runs only if that query returns 0. A file that has run must not change: its checksum is
-stored.
+stored. On a cluster, each shard runs the files in a database of its own (`cluster/tables.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Final
 
 from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.cluster.tables import (
+    DEFAULT_CLUSTER,
+    create_distributed_tables,
+    create_shard_databases,
+    stale_distributed_tables,
+)
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _UNLESS = re.compile(r"^-- unless (SELECT .+)$", re.MULTILINE)
@@ -32,7 +38,7 @@ SINGLE_NODE: Mapping[str, str] = {
     "aggregating_merge_tree": "AggregatingMergeTree",
     "deduplication_window": "non_replicated_deduplication_window",
 }
-"""Values of the `${…}` in the files for one node. A cluster has its own engines and ON CLUSTER clause."""
+"""Values of the `${…}` in the files for servers without replicas. Other values, for replicated tables, have not been run."""
 
 
 class ChangedMigrationError(Exception):
@@ -75,7 +81,12 @@ def read_migrations(folder: Path) -> list[Migration]:
 
 
 async def pending_migrations(clickhouse: ClickHouse, service: str, folder: Path) -> list[Migration]:
-    """Return the migrations that have not run, ascending. Raises ChangedMigrationError."""
+    """Return the migrations that have not run on every shard, ascending. Raises ChangedMigrationError."""
+    pending = [migration for shard in clickhouse.shards for migration in await _pending(shard, service, folder)]
+    return sorted(set(pending), key=lambda migration: migration.number)
+
+
+async def _pending(clickhouse: ClickHouse, service: str, folder: Path) -> list[Migration]:
     await clickhouse.command(
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (service String, number UInt16, name String, checksum String, at DateTime DEFAULT now())"
@@ -95,10 +106,32 @@ async def pending_migrations(clickhouse: ClickHouse, service: str, folder: Path)
 
 
 async def migrate(
-    clickhouse: ClickHouse, service: str, folder: Path, values: Mapping[str, str] = SINGLE_NODE
+    clickhouse: ClickHouse,
+    service: str,
+    folder: Path,
+    values: Mapping[str, str] = SINGLE_NODE,
+    *,
+    cluster: str = DEFAULT_CLUSTER,
 ) -> list[Migration]:
-    """Run the pending migrations in order, and return them. Safe to repeat after a crash."""
-    pending = await pending_migrations(clickhouse, service, folder)
+    """Run the pending migrations in order on every shard, and return them. Safe to repeat after a crash.
+
+    On a cluster, raises ClusterError if the servers are not its shards.
+    """
+    if clickhouse.is_cluster:
+        await create_shard_databases(clickhouse, cluster)
+    applied = [migration for shard in clickhouse.shards for migration in await _apply(shard, service, folder, values)]
+    if clickhouse.is_cluster:
+        await create_distributed_tables(clickhouse, cluster, folder)
+    return sorted(set(applied), key=lambda migration: migration.number)
+
+
+async def pending_tables(clickhouse: ClickHouse, folder: Path) -> Sequence[str]:
+    """Return the tables over all shards that `migrate` would create; none on a single server."""
+    return await stale_distributed_tables(clickhouse, folder) if clickhouse.is_cluster else ()
+
+
+async def _apply(clickhouse: ClickHouse, service: str, folder: Path, values: Mapping[str, str]) -> list[Migration]:
+    pending = await _pending(clickhouse, service, folder)
     for migration in pending:
         for statement in migration.statements(values):
             if not await _has_run(clickhouse, statement):

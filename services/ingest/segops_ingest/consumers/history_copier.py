@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from segops_common.core.clock import Clock
@@ -19,10 +20,13 @@ _log = logging.getLogger(__name__)
 
 
 class HistoryCopier:
-    """Copies month after month, and notes each: a process that starts after a crash goes on with the next one."""
+    """Copies month after month, and notes each: a process that starts after a crash goes on with the next one.
 
-    def __init__(self, *, history: ProfileHistory, faults: FaultPoints, clock: Clock) -> None:
-        self._history = history
+    Each shard of the warehouse has a history of its own.
+    """
+
+    def __init__(self, *, histories: Sequence[ProfileHistory], faults: FaultPoints, clock: Clock) -> None:
+        self._histories = histories
         self._faults = faults
         self._clock = clock
 
@@ -50,13 +54,16 @@ class HistoryCopier:
 
         Raises CopyFailed.
         """
-        if await self._history.is_complete():
+        return all([await self._copy_one(history) for history in self._histories])
+
+    async def _copy_one(self, history: ProfileHistory) -> bool:
+        if await history.is_complete():
             return True
-        if not await self._history.is_settled():
+        if not await history.is_settled():
             return False
-        for month in await self._history.pending_months():
-            await self._history.copy(month)
+        for month in await history.pending_months():
+            await history.copy(month)
             self._faults.reach("after_copy")
             _log.info("copied the events of %s into the history of profiles", month)
-        await self._history.note_complete()
+        await history.note_complete()
         return True

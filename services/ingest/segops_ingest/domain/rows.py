@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
-from segops_common.contracts.warehouse import version_of
+from segops_common.contracts.warehouse import shard_of, version_of
 from segops_common.streams.log import TopicPartition
 from segops_ingest.domain.limits import MAX_INSERT_MONTHS
 
@@ -44,6 +44,30 @@ def by_months(rows: bytes) -> Iterator[bytes]:
     for start in range(0, len(ordered), MAX_INSERT_MONTHS):
         lines = [line for month in ordered[start : start + MAX_INSERT_MONTHS] for line in months[month]]
         yield b"\n".join(lines) + b"\n"
+
+
+def by_shards(rows: bytes, shards: int) -> Mapping[int, bytes]:
+    """Return the rows of each shard of the warehouse. All rows of a profile are on one shard."""
+    if shards == 1:
+        return {0: rows}
+    return _shared_out(rows, lambda event: shard_of(_text(event, "user_id"), _text(event, "anonymous_id"), shards))
+
+
+def dead_by_shards(rows: bytes, shards: int) -> Mapping[int, bytes]:
+    """Return the rows of `dead_letters` of each shard. All rows of a tenant are on one shard."""
+    return {0: rows} if shards == 1 else _shared_out(rows, lambda letter: int(letter["tenant_id"]) % shards)
+
+
+def _shared_out(rows: bytes, shard: Callable[[dict[str, Any]], int]) -> Mapping[int, bytes]:
+    lines: dict[int, list[bytes]] = {}
+    for line in rows.rstrip(b"\n").split(b"\n"):
+        lines.setdefault(shard(_parsed(line)), []).append(line)
+    return {index: b"\n".join(lines[index]) + b"\n" for index in sorted(lines)}
+
+
+def _text(event: dict[str, Any], name: str) -> str:
+    value = event.get(name)
+    return value if type(value) is str else ""
 
 
 def _month(line: bytes) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from segops_common.stores.clickhouse import (
     ClickHouseUnavailable,
     Settings,
 )
+from segops_ingest.domain.rows import by_shards, dead_by_shards
 from segops_ingest.ports.warehouse import InsertFailed, InsertRefused, InsertTooHeavy
 
 SERVICE: Final = "ingest"
@@ -37,7 +39,11 @@ ONCE_SETTINGS: Final[dict[str, str | int]] = {
 
 
 class ClickHouseWarehouse:
-    """Inserts with a deduplication token. Sends the rows in two halves, so that tests can crash in the middle."""
+    """Inserts with a deduplication token. Sends the rows in two halves, so that tests can crash in the middle.
+
+    On a cluster, each shard gets its rows directly, with the same token. So an insert runs in one server, which is asked whether
+    it has ended; behind a Distributed table, a part of it could go on unnoticed.
+    """
 
     def __init__(self, *, clickhouse: ClickHouse, faults: FaultPoints, timeout_s: float = INSERT_TIMEOUT_S) -> None:
         self._clickhouse = clickhouse
@@ -46,16 +52,30 @@ class ClickHouseWarehouse:
 
     async def insert(self, rows: bytes, token: str) -> None:
         """See `EventWarehouse`."""
-        await self._insert(EVENTS_TABLE, rows, {**JSON_INSERT_SETTINGS, **ONCE_SETTINGS}, token)
+        shared = by_shards(rows, len(self._clickhouse.shards))
+        await self._insert(EVENTS_TABLE, shared, {**JSON_INSERT_SETTINGS, **ONCE_SETTINGS}, token)
 
     async def insert_dead(self, rows: bytes, token: str) -> None:
         """See `EventWarehouse`."""
         try:
-            await self._insert(DEAD_LETTERS_TABLE, rows, ONCE_SETTINGS, token)
+            shared = dead_by_shards(rows, len(self._clickhouse.shards))
+            await self._insert(DEAD_LETTERS_TABLE, shared, ONCE_SETTINGS, token)
         except InsertRefused as refusal:
             raise InsertFailed(f"a dead letter was refused: {refusal}") from refusal
 
-    async def _insert(self, table: str, rows: bytes, settings: Settings, token: str) -> None:
+    async def _insert(self, table: str, shared: Mapping[int, bytes], settings: Settings, token: str) -> None:
+        """Insert into all shards at once. What must be repeated with the same token counts before a refusal."""
+        inserts = [
+            self._insert_into(self._clickhouse.shards[index], table, rows, settings, token)
+            for index, rows in shared.items()
+        ]
+        errors = [error for error in await asyncio.gather(*inserts, return_exceptions=True) if error is not None]
+        for error in sorted(errors, key=_precedence):
+            raise error
+
+    async def _insert_into(
+        self, clickhouse: ClickHouse, table: str, rows: bytes, settings: Settings, token: str
+    ) -> None:
         query_id = _query_id(table, token)
         own: dict[str, str | int | float] = {
             **settings,
@@ -66,26 +86,26 @@ class ClickHouseWarehouse:
             "max_execution_time": _ENGINE_TIMEOUT_S,
         }
         try:
-            await self._clickhouse.insert_json_lines(table, self._halves(rows), settings=own, timeout_s=self._timeout_s)
+            await clickhouse.insert_json_lines(table, self._halves(rows), settings=own, timeout_s=self._timeout_s)
         except ClickHouseDataError as error:
             raise InsertRefused(error.code, str(error)) from error
         except ClickHouseUnavailable as error:
-            if error.code in TOO_HEAVY_CODES and await self._clickhouse.end(query_id):
+            if error.code in TOO_HEAVY_CODES and await clickhouse.end(query_id):
                 raise InsertTooHeavy(str(error)) from error
             raise InsertFailed(str(error)) from error
         except ClickHouseError as error:
-            if await self._takes_no_rows(table, settings):
+            if await self._takes_no_rows(clickhouse, table, settings):
                 raise InsertRefused(error.code, str(error)) from error
             raise InsertFailed(str(error)) from error
 
-    async def _takes_no_rows(self, table: str, settings: Settings) -> bool:
+    async def _takes_no_rows(self, clickhouse: ClickHouse, table: str, settings: Settings) -> bool:
         """Return whether the same insert succeeds without rows: if so, a refusal is due to the rows.
 
         There are hundreds of error codes. What is not the fault of the rows (a missing table, a missing right, a wrong
         setting) fails without rows too.
         """
         try:
-            await self._clickhouse.insert_json_lines(table, b"", settings=settings, timeout_s=_PROBE_TIMEOUT_S)
+            await clickhouse.insert_json_lines(table, b"", settings=settings, timeout_s=_PROBE_TIMEOUT_S)
         except ClickHouseError:
             return False
         return True
@@ -95,6 +115,17 @@ class ClickHouseWarehouse:
         yield rows[:middle]
         self._faults.reach("mid_insert")
         yield rows[middle:]
+
+
+def _precedence(error: BaseException) -> int:
+    """Return the place of an error: first what says nothing about the rows, then what asks for fewer, then what refuses them."""
+    match error:
+        case InsertRefused():
+            return 2
+        case InsertTooHeavy():
+            return 1
+        case _:
+            return 0
 
 
 def _query_id(table: str, token: str) -> str:

@@ -8,7 +8,9 @@ statements.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE
@@ -28,18 +30,26 @@ def memory_bytes(statement: Statement, rows: Mapping[str, int], parts: int) -> i
     return _STATEMENT_BYTES + (of_profiles + statement.width.of_event * rows[EVENTS_TABLE]) // parts
 
 
-async def rows_of(clickhouse: ClickHouse, statement: Statement, settings: Settings) -> Counter[str]:
-    """Return the rows that the index cannot rule out, by table; no row is read. Raises ClickHouseError."""
-    estimate = await clickhouse.query(f"EXPLAIN ESTIMATE {statement.sql}", statement.parameters, settings=settings)
-    rows: Counter[str] = Counter()
-    for _, table, _, count, _ in estimate.rows:
-        rows[str(table)] += int(count)
-    return rows
+async def rows_of(clickhouse: ClickHouse, statement: Statement, settings: Settings) -> Sequence[Counter[str]]:
+    """Return for each shard the rows that the index cannot rule out, by table; no row is read. Raises ClickHouseError."""
+    rows_of_shards = []
+    for shard in clickhouse.shards:
+        estimate = await shard.query(f"EXPLAIN ESTIMATE {statement.sql}", statement.parameters, settings=settings)
+        rows: Counter[str] = Counter()
+        for _, table, _, count, _ in estimate.rows:
+            rows[str(table)] += int(count)
+        rows_of_shards.append(rows)
+    return rows_of_shards
 
 
-async def all_rows(clickhouse: ClickHouse) -> Counter[str]:
-    """Return the rows of all tenants, by table, from the counts that each part keeps. Raises ClickHouseError."""
+async def all_rows(clickhouse: ClickHouse) -> Sequence[Counter[str]]:
+    """Return for each shard the rows of all tenants, by table, from the counts that parts keep. Raises ClickHouseError."""
     tables = (EVENTS_TABLE, "profiles")
     counts = ", ".join(f"({select('count()', table)})" for table in tables)
-    result = await clickhouse.query(f"SELECT {counts}")
-    return Counter(dict(zip(tables, map(int, result.rows[0]), strict=True)))
+    results = [await shard.query(f"SELECT {counts}") for shard in clickhouse.shards]
+    return [Counter(dict(zip(tables, map(int, result.rows[0]), strict=True))) for result in results]
+
+
+def most_rows(rows_of_shards: Sequence[Counter[str]]) -> Counter[str]:
+    """Return the rows of each table on the shard that has most of them: each runs the statement in memory of its own."""
+    return reduce(or_, rows_of_shards)

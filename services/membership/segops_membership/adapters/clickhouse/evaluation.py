@@ -9,20 +9,22 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from pyroaring import BitMap
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state
-from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, rows_of
+from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, most_rows, rows_of
 from segops_membership.compiler.statements import Statement, statements_for, universe_statement, with_decisions
 from segops_membership.domain.predicates import Predicate
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.evaluation import EvaluationResult, ProgressCallback, Query, QueryRefused, ignore_progress
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
 from segops_membership.sql.selections import JSON_READ_SETTINGS
+
+T = TypeVar("T")
 
 QUERY_TIMEOUT_S: Final = 900
 _CONCURRENT_STATEMENTS: Final = 4
@@ -69,7 +71,7 @@ class _OutOfMemory(EngineUnavailable):
 
 
 class ClickHouseEvaluation:
-    """See the port `Evaluation`. Sends a few statements at a time.
+    """See the port `Evaluation`. Sends a few statements at a time, each to all shards: all rows of a profile are on one.
 
     A statement may use `memory_bytes` in ClickHouse and spills to disk from half of it. If it does not fit, by its
     estimate or when it runs, its users are split by key into 4, then 16 parts. It may take `timeout_s`.
@@ -105,14 +107,14 @@ class ClickHouseEvaluation:
     ) -> EvaluationResult:
         """See the port."""
         with _translated():
-            most_rows = await all_rows(self._clickhouse)
+            rows = most_rows(await all_rows(self._clickhouse))
         own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
 
         async def send(statement: Statement) -> list[_Outcome]:
             try:
-                row = await self._in_turn(statement, most_rows, own_slots)
+                row = await self._in_turn(statement, rows, own_slots)
                 if statement.decision is not None:
-                    decide = partial(self._in_turn, statement.decision, most_rows, own_slots)
+                    decide = partial(self._in_turn, statement.decision, rows, own_slots)
                     row = await _decided(row, decide)
                 on_progress(len(statement.predicates))
                 return [_Outcome(statement, row)]
@@ -140,25 +142,25 @@ class ClickHouseEvaluation:
         )
         queries = []
         for statement in (universe_statement(tenant_id, as_of_ms), *with_decisions(statements)):
-            rows = await self._rows_of(statement)
-            queries.append(Query(statement.sql, statement.parameters, len(statement.predicates), rows.total()))
+            count = sum(rows.total() for rows in await self._rows_of(statement))
+            queries.append(Query(statement.sql, statement.parameters, len(statement.predicates), count))
         return queries
 
-    async def _in_turn(self, statement: Statement, most_rows: Counter[str], own_slots: asyncio.Semaphore) -> _Row:
+    async def _in_turn(self, statement: Statement, all_rows: Counter[str], own_slots: asyncio.Semaphore) -> _Row:
         async with own_slots, self._slots:
-            for parts in await self._attempts_for(statement, most_rows):
+            for parts in await self._attempts_for(statement, all_rows):
                 with suppress(_OutOfMemory):
                     return await self._run_in_parts(statement, parts)
         raise QueryRefused(_MEMORY_CODE, _LIMITS[_MEMORY_CODE])
 
-    async def _attempts_for(self, statement: Statement, most_rows: Counter[str]) -> Sequence[int]:
+    async def _attempts_for(self, statement: Statement, all_rows: Counter[str]) -> Sequence[int]:
         """Return how many parts to try; the index is consulted only if the rows of all tenants would not fit."""
-        if memory_bytes(statement, most_rows, 1) <= self._memory_bytes:
+        if memory_bytes(statement, all_rows, 1) <= self._memory_bytes:
             return _PARTS
-        rows = await self._rows_of(statement)
+        rows = most_rows(await self._rows_of(statement))
         return [n for n in _PARTS if n == _PARTS[-1] or memory_bytes(statement, rows, n) <= self._memory_bytes]
 
-    async def _rows_of(self, statement: Statement) -> Counter[str]:
+    async def _rows_of(self, statement: Statement) -> Sequence[Counter[str]]:
         with _translated():
             return await rows_of(self._clickhouse, statement, _READ_SETTINGS)
 
@@ -171,16 +173,16 @@ class ClickHouseEvaluation:
             of_part = f"user_key BETWEEN {part * 2**64 // parts} AND {(part + 1) * 2**64 // parts - 1}"
             filters = ", ".join(f"'{table}': '{of_part}'" for table in _TABLES_BY_USER)
             rows.append(await self._run(statement, {"additional_table_filters": f"{{{filters}}}"}))
-        columns = zip(*(row.bitmaps for row in rows), strict=True)
-        return _Row(
-            [BitMap.union(*column) for column in columns],
-            sum(row.rows_read for row in rows),
-            sum(row.bytes_read for row in rows),
-        )
+        return _united(rows)
 
     async def _run(self, statement: Statement, more: Settings) -> _Row:
+        """Run the statement on all shards at once, and unite their bitmaps."""
+        runs = [self._run_on(shard, statement, more) for shard in self._clickhouse.shards]
+        return _united(await _all_of(runs))
+
+    async def _run_on(self, clickhouse: ClickHouse, statement: Statement, more: Settings) -> _Row:
         with _translated():
-            result = await self._clickhouse.query(
+            result = await clickhouse.query(
                 statement.sql,
                 statement.parameters,
                 settings={**self._settings, **more},
@@ -188,6 +190,18 @@ class ClickHouseEvaluation:
             )
         bitmaps = [decode_state(base64.b64decode(text)) for text in result.rows[0]]
         return _Row(bitmaps, result.rows_read, result.bytes_read)
+
+
+def _united(rows: Sequence[_Row]) -> _Row:
+    """Return the bitmaps of rows about different users."""
+    if len(rows) == 1:
+        return rows[0]
+    columns = zip(*(row.bitmaps for row in rows), strict=True)
+    return _Row(
+        [BitMap.union(*column) for column in columns],
+        sum(row.rows_read for row in rows),
+        sum(row.bytes_read for row in rows),
+    )
 
 
 @contextmanager
@@ -241,12 +255,12 @@ def _result(outcomes: Sequence[_Outcome], universe: BitMap) -> EvaluationResult:
     )
 
 
-async def _all_of(calls: Sequence[Coroutine[None, None, list[_Outcome]]]) -> list[list[_Outcome]]:
+async def _all_of(calls: Sequence[Coroutine[None, None, T]]) -> list[T]:
     """Wait for every call, then raise the first error itself, not a group."""
     results = await asyncio.gather(*calls, return_exceptions=True)
-    outcomes = []
+    values = []
     for result in results:
         if isinstance(result, BaseException):
             raise result
-        outcomes.append(result)
-    return outcomes
+        values.append(result)
+    return values

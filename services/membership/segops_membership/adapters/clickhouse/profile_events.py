@@ -83,8 +83,8 @@ class ClickHouseProfileEvents:
     async def _source(self) -> tuple[str, str]:
         """Return the table to read, and the expression that gives the payload as text."""
         if not self._is_history_complete:
-            result = await self._query(HISTORY_COMPLETE_SQL, {})
-            self._is_history_complete = int(result.rows[0][0]) > 0
+            results = [await self._query(HISTORY_COMPLETE_SQL, {}, shard) for shard in self._clickhouse.shards]
+            self._is_history_complete = all(int(result.rows[0][0]) > 0 for result in results)
         if self._is_history_complete:
             return EVENTS_BY_PROFILE_TABLE, "payload"
         return EVENTS_TABLE, "toJSONString(payload)"
@@ -101,9 +101,9 @@ class ClickHouseProfileEvents:
         result = await self._query(select("segment_id", STATIC_MEMBERS_TABLE, rows, last_present), bind.values)
         return [int(row[0]) for row in result.rows]
 
-    async def _query(self, sql: str, values: Mapping[str, object]) -> ResultSet:
+    async def _query(self, sql: str, values: Mapping[str, object], on: ClickHouse | None = None) -> ResultSet:
         try:
-            return await self._clickhouse.query(sql, values, settings=_READ_SETTINGS, timeout_s=_TIMEOUT_S + 1)
+            return await (on or self._clickhouse).query(sql, values, settings=_READ_SETTINGS, timeout_s=_TIMEOUT_S + 1)
         except ClickHouseError as error:
             if error.code in _TOO_MUCH:
                 raise TooManyEvents from error

@@ -18,33 +18,30 @@ _NEVER_MS: Final = 2**60
 
 
 class ClickHouseProfiles:
-    """See the port `Profiles`. Numbers are assigned inside ClickHouse: no profile passes through the worker."""
+    """See the port `Profiles`. Numbers are assigned inside ClickHouse: no profile passes through the worker.
+
+    On a cluster, each shard numbers its own profiles.
+    """
 
     def __init__(self, *, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
 
     async def count_pending(self, tenant_id: int, lists: Collection[StaticListPredicate] = ()) -> int:
         """See the port."""
-        bind = Bindings()
-        counted = select("uniqExact(user_key)", f"({_without_number('user_key', tenant_id, lists, bind)})")
-        with driver_errors():
-            result = await self._clickhouse.query(counted, bind.values, timeout_s=_TIMEOUT_S)
-        return int(result.rows[0][0])
+        return sum([await _count_pending(shard, tenant_id, lists) for shard in self._clickhouse.shards])
 
     async def assign_numbers(
         self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticListPredicate] = ()
     ) -> None:
-        """See the port."""
-        bind = Bindings()
-        columns = "tenant_id, user_key, any(user_id) AS user_id, min(first_seen) AS first_seen"
-        tail = f"GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {bind.integer(count)}"
-        without = _without_number("tenant_id, user_key, user_id, first_seen", tenant_id, lists, bind)
-        new = select(columns, f"({without})", "", tail)
-        number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
-        numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
-        target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
-        with driver_errors():
-            await self._clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=_TIMEOUT_S)
+        """See the port. A shard gets as many of the numbers as it has profiles without one now."""
+        if not self._clickhouse.is_cluster:
+            await _assign(self._clickhouse, tenant_id, first, count, fence, lists)
+            return
+        for shard in self._clickhouse.shards:
+            own = min(count, await _count_pending(shard, tenant_id, lists))
+            if own:
+                await _assign(shard, tenant_id, first, own, fence, lists)
+            first, count = first + own, count - own
 
     async def user_ids(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
         """See the port."""
@@ -55,6 +52,29 @@ class ClickHouseProfiles:
         with driver_errors():
             result = await self._clickhouse.query(named, bind.values)
         return {int(n): str(user_id) for n, user_id in result.rows}
+
+
+async def _count_pending(clickhouse: ClickHouse, tenant_id: int, lists: Collection[StaticListPredicate]) -> int:
+    bind = Bindings()
+    counted = select("uniqExact(user_key)", f"({_without_number('user_key', tenant_id, lists, bind)})")
+    with driver_errors():
+        result = await clickhouse.query(counted, bind.values, timeout_s=_TIMEOUT_S)
+    return int(result.rows[0][0])
+
+
+async def _assign(
+    clickhouse: ClickHouse, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticListPredicate]
+) -> None:
+    bind = Bindings()
+    columns = "tenant_id, user_key, any(user_id) AS user_id, min(first_seen) AS first_seen"
+    tail = f"GROUP BY tenant_id, user_key ORDER BY user_key LIMIT {bind.integer(count)}"
+    without = _without_number("tenant_id, user_key, user_id, first_seen", tenant_id, lists, bind)
+    new = select(columns, f"({without})", "", tail)
+    number = f"toUInt32({bind.integer(first)} + row_number() OVER (ORDER BY user_key) - 1)"
+    numbered = select(f"tenant_id, user_key, user_id, first_seen, {number}, {bind.integer(fence)}", f"({new})")
+    target = "profiles (tenant_id, user_key, user_id, first_seen, n, fence)"
+    with driver_errors():
+        await clickhouse.command(f"INSERT INTO {target} {numbered}", bind.values, timeout_s=_TIMEOUT_S)
 
 
 def _without_number(columns: str, tenant_id: int, lists: Collection[StaticListPredicate], bind: Bindings) -> str:

@@ -74,7 +74,8 @@ class StoredStaticLists:
         """See the port."""
         values = {"tenant": tenant_id, "segment": segment_id, "before": before}
         with driver_errors():
-            await self._clickhouse.command(_FORGET, values, settings=_FORGET_SETTINGS, timeout_s=_TIMEOUT_S)
+            for shard in self._clickhouse.shards:
+                await shard.command(_FORGET, values, settings=_FORGET_SETTINGS, timeout_s=_TIMEOUT_S)
 
 
 async def _lines(tenant_id: int, portions: Sequence[StaticMembersChanged]) -> AsyncIterator[bytes]:

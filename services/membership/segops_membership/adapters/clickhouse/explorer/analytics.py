@@ -69,5 +69,5 @@ class ClickHouseAnalytics:
         where = f"database = currentDatabase() AND name IN ({tables})"
         bytes_of_rows = f"sum(if(total_rows > 0, total_bytes / total_rows, 0)) * ({own})"
         sql = select(f"({own}), toUInt64(ifNull({bytes_of_rows}, 0))", "system.tables", where)
-        count, stored_bytes = (await self._reader.rows(sql, bind)).rows[0]
-        return int(count), int(stored_bytes)
+        rows = [(await shard.rows(sql, bind)).rows[0] for shard in self._reader.shards]
+        return sum(int(count) for count, _ in rows), sum(int(stored_bytes) for _, stored_bytes in rows)

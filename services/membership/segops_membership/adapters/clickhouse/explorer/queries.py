@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,11 +44,16 @@ class Reader:
         self._clickhouse = clickhouse
         self._has_history = False
 
+    @property
+    def shards(self) -> Sequence[Reader]:
+        """Readers of the tables of each shard, for what a shard says about itself."""
+        return [Reader(shard) for shard in self._clickhouse.shards]
+
     async def events_of_profiles(self) -> EventsSource:
         """Return the table to read a few profiles from: the one in their order, once it has all events."""
         if not self._has_history:
-            result = await self.rows(HISTORY_COMPLETE_SQL, Bindings())
-            self._has_history = int(result.rows[0][0]) > 0
+            results = [await shard.rows(HISTORY_COMPLETE_SQL, Bindings()) for shard in self.shards]
+            self._has_history = all(int(result.rows[0][0]) > 0 for result in results)
         return _BY_PROFILE if self._has_history else EVENTS
 
     async def rows(self, sql: str, bind: Bindings, settings: Settings = SETTINGS) -> ResultSet:

@@ -1,0 +1,1 @@
+"""ClickHouse as a cluster of shards."""

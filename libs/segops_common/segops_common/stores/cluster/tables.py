@@ -1,0 +1,104 @@
+"""Tables over all shards of a ClickHouse cluster.
+
+The tables themselves are in the database `<database>_shard` of each shard, as on a single server: migrations run there. The
+database of the address has, on each shard, a Distributed table of the same name for each of them, with the file `cluster.toml`
+beside the migrations saying by which key rows are spread. All rows of a profile are on one shard, `user_key` modulo the number
+of shards, in the order in which the address names them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.clickhouse_address import shard_database
+
+DEFAULT_CLUSTER: Final = "segops"
+_PLACES: Final = "SELECT shard_num, is_local FROM system.clusters WHERE cluster = {cluster:String} AND replica_num = 1"
+_ENGINE: Final = "SELECT engine FROM system.tables WHERE database = {database:String} AND name = {table:String}"
+_COLUMNS: Final = (
+    "SELECT groupArray((name, type, default_kind, default_expression)) FROM"
+    " (SELECT * FROM system.columns WHERE database = {database:String} AND table = {table:String} ORDER BY position)"
+)
+
+
+class ClusterError(Exception):
+    """The servers of the address are not the shards of the cluster, or the database is that of a single server."""
+
+
+async def create_shard_databases(clickhouse: ClickHouse, cluster: str) -> None:
+    """Create both databases on each shard. Raises ClusterError if the servers are not the shards in their order."""
+    async with _servers(clickhouse, "system") as servers:
+        for index, server in enumerate(servers):
+            rows = (await server.query(_PLACES, {"cluster": cluster})).rows
+            local = [int(number) for number, is_local in rows if is_local]
+            if len({number for number, _ in rows}) != len(servers) or local != [index + 1]:
+                raise ClusterError(
+                    f"SEGOPS_CLICKHOUSE_URL must name one server of each shard of the cluster `{cluster}`, in the order of"
+                    f" remote_servers: number {index + 1} is shard {local or 'none'} of {len(rows)}"
+                )
+            for database in (clickhouse.database, shard_database(clickhouse.database)):
+                await server.command(f"CREATE DATABASE IF NOT EXISTS {_quoted(database)}")
+
+
+async def create_distributed_tables(clickhouse: ClickHouse, cluster: str, folder: Path) -> None:
+    """Create the tables over all shards, or again if their columns have changed. Raises ClusterError."""
+    async with _servers(clickhouse, clickhouse.database) as servers:
+        for server in servers:
+            for table, key in _keys(folder).items():
+                if await _is_current(server, table):
+                    continue
+                source = shard_database(server.database)
+                arguments = ", ".join([*map(_text, (cluster, source, table)), key])
+                await server.command(
+                    f"CREATE OR REPLACE TABLE {table} AS {_quoted(source)}.{table} ENGINE = Distributed({arguments})"
+                )
+
+
+async def stale_distributed_tables(clickhouse: ClickHouse, folder: Path) -> Sequence[str]:
+    """Return the tables that `create_distributed_tables` would create on some shard."""
+    async with _servers(clickhouse, clickhouse.database) as servers:
+        return [table for table in _keys(folder) for server in servers if not await _is_current(server, table)]
+
+
+async def _is_current(server: ClickHouse, table: str) -> bool:
+    """Return whether the table has the columns of the one on the shard. Raises ClusterError for a table with rows of its own."""
+    engines = (await server.query(_ENGINE, {"database": server.database, "table": table})).rows
+    if not engines:
+        return False
+    if engines[0][0] != "Distributed":
+        raise ClusterError(
+            f"{server.database}.{table} is a table of a single server. Name another database in SEGOPS_CLICKHOUSE_URL, and copy"
+            " the rows as docs/deploy.md says"
+        )
+    databases = (server.database, shard_database(server.database))
+    own, source = [(await server.query(_COLUMNS, {"database": name, "table": table})).rows for name in databases]
+    return own == source
+
+
+@asynccontextmanager
+async def _servers(clickhouse: ClickHouse, database: str) -> AsyncIterator[Sequence[ClickHouse]]:
+    servers = clickhouse.servers(database)
+    try:
+        yield servers
+    finally:
+        for server in servers:
+            await server.close()
+
+
+def _keys(folder: Path) -> dict[str, str]:
+    """Return the sharding key of each table over all shards."""
+    tables = tomllib.loads((folder / "cluster.toml").read_text())
+    return {str(table): str(key) for table, key in tables.items()}
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
