@@ -44,7 +44,9 @@ class Topology:
     forks: Forks
     postgres: PostgresEngine = field(init=False)
     valkey: ValkeyEngine = field(init=False)
-    clickhouse: Sequence[ClickHouseEngine] = field(init=False)
+    clickhouse: ClickHouseEngine = field(init=False)
+    """The only server, or the first shard."""
+    shards: Sequence[ClickHouseEngine] = field(init=False)
     engines: dict[str, Server] = field(init=False)
     services: dict[str, ServiceProcess] = field(default_factory=dict)
     gateway: Gateway | None = None
@@ -94,7 +96,7 @@ class Topology:
         }
 
     def _clickhouse_addresses(self) -> dict[str, dict[str, str]]:
-        users = {user.name: shards_url(self.clickhouse, user) for user in USERS}
+        users = {user.name: shards_url(self.shards, user) for user in USERS}
         owner = {"SEGOPS_CLICKHOUSE_URL": users["segops"]}
         return {
             "ingest.migrate": owner,
@@ -145,8 +147,9 @@ class Topology:
         root = self.state.root
         self.postgres = PostgresEngine(root / "postgres")
         self.valkey = ValkeyEngine(root / "valkey")
-        self.clickhouse = clickhouse_shards(root / "clickhouse", self.options.shards, bucket=self._bucket())
-        engines = (self.postgres, self.valkey, *self.clickhouse)
+        self.shards = clickhouse_shards(root / "clickhouse", self.options.shards, bucket=self._bucket())
+        self.clickhouse = self.shards[0]
+        engines = (self.postgres, self.valkey, *self.shards)
         return (*engines, KafkaEngine(root / "kafka")) if self.options.event_log == "kafka" else engines
 
     def _bucket(self) -> str | None:
