@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 UNKNOWN: Final = "Unknown"
+UNKNOWN_BROWSER: Final = "Unknown browser"
 MAX_CHARS: Final = 60
 # In this order: many browsers also name those whose pages they can show.
 _PROGRAMS: Final = (
@@ -13,7 +14,7 @@ _PROGRAMS: Final = (
     (re.compile(r"\bOPR/(\d+)"), "Opera"),
     (re.compile(r"\bSamsungBrowser/(\d+)"), "Samsung Internet"),
     (re.compile(r"\b(?:Firefox|FxiOS)/(\d+)"), "Firefox"),
-    (re.compile(r"\b(?:Chrome|CriOS)/(\d+)"), "Chrome"),
+    (re.compile(r"\b(?:Headless)?(?:Chrome|CriOS)/(\d+)"), "Chrome"),
     (re.compile(r"\bVersion/(\d+)[\d.]* (?:Mobile/\w+ )?Safari/"), "Safari"),
 )
 _SYSTEMS: Final = (
@@ -26,6 +27,10 @@ _SYSTEMS: Final = (
     ("Linux", "Linux"),
 )
 _PRODUCT: Final = re.compile(r"[\w.-]{1,40}(?:/[\w.-]{1,15})?", re.ASCII)
+_SAYS_NOTHING: Final = "Mozilla"
+"""Every browser begins with it."""
+_COMPATIBLE: Final = re.compile(r"compatible; *([\w.-]{1,40}(?:/[\w.-]{1,15})?)", re.ASCII)
+"""How programs that are no browsers name themselves."""
 
 
 def short_user_agent(text: str) -> str:
@@ -33,8 +38,16 @@ def short_user_agent(text: str) -> str:
     for pattern, program in _PROGRAMS:
         match = pattern.search(text)
         if match is not None:
-            system = next((name for word, name in _SYSTEMS if word in text), None)
-            version = f"{program} {match[1][:6]}"
-            return version if system is None else f"{version} on {system}"
+            return _with_system(f"{program} {match[1][:6]}", text)
     product = _PRODUCT.match(text)
-    return product[0][:MAX_CHARS] if product is not None else UNKNOWN
+    if product is None:
+        return UNKNOWN
+    if product[0].partition("/")[0] != _SAYS_NOTHING:
+        return product[0][:MAX_CHARS]
+    compatible = _COMPATIBLE.search(text)
+    return compatible[1][:MAX_CHARS] if compatible is not None else _with_system(UNKNOWN_BROWSER, text)
+
+
+def _with_system(program: str, text: str) -> str:
+    system = next((name for word, name in _SYSTEMS if word in text), None)
+    return program if system is None else f"{program} on {system}"
