@@ -64,7 +64,8 @@ async def test_a_segment_is_read_as_it_was_written(client: httpx.AsyncClient) ->
 
 async def test_tags_are_set_replaced_and_searched(client: httpx.AsyncClient) -> None:
     name = f"Größe {uuid4()}"
-    segment = await create(client, name=name, tags=["b2b", "eu west"])
+    about = f"Für Große {uuid4()}"
+    segment = await create(client, name=name, tags=["b2b", "eu west"], description=about)
     path = f"/api/segments/{segment['id']}/"
     assert (segment["tags"], segment["owner"]) == (["b2b", "eu west"], "user:1")
     tag = f"t-{uuid4()}"[:40]
@@ -88,6 +89,7 @@ async def test_tags_are_set_replaced_and_searched(client: httpx.AsyncClient) -> 
         return [item["id"] for item in answer.json()["results"]]
 
     assert await listed(tag=tag) == await listed(q=name.upper()) == [segment["id"]]
+    assert await listed(q=about.upper()) == [segment["id"]]
     assert segment["id"] in await listed(q=str(segment["id"]))
     assert await listed(tag=tag, owner="user:1", q="GRÖSSE") == [segment["id"]]
     assert await listed(tag=tag, owner="key:1") == await listed(tag=tag, q="other") == []

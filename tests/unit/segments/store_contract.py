@@ -195,7 +195,10 @@ class SegmentContract(StoreContract):
         ids: dict[str, int] = {}
         async with stored.writing(tenant) as unit:
             for number, (name, tags) in enumerate(made.items()):
-                new = replace(new_segment(tenant, name), tags=tags, created_by=f"user:{number % 2}")
+                about = "Für Straßen_50%" if name == "Pricing" else ""
+                new = replace(
+                    new_segment(tenant, name), tags=tags, created_by=f"user:{number % 2}", description=about
+                )
                 segment = await unit.add_segment(tenant, new, NOW)
                 assert (segment.tags, segment.created_by) == (tags, new.created_by)
                 ids[name] = segment.id
@@ -204,10 +207,12 @@ class SegmentContract(StoreContract):
         filters = {
             SegmentFilter(text="grösse"): [big, capital],
             SegmentFilter(text="GRÖßE 1"): [big],
-            SegmentFilter(text="%"): [big],
-            SegmentFilter(text="_"): [capital],
+            SegmentFilter(text="%"): [big, pricing],
+            SegmentFilter(text="_"): [capital, pricing],
             SegmentFilter(text="cafe\u0301"): [cafe],
             SegmentFilter(text=str(ids[pricing])): [pricing],
+            SegmentFilter(text="fu\u0308r STRASSEN_"): [pricing],
+            SegmentFilter(text="50%"): [pricing],
             SegmentFilter(text="nothing"): [],
             SegmentFilter(tag="eu"): [big, capital],
             SegmentFilter(tag="size"): [big],
@@ -225,10 +230,12 @@ class SegmentContract(StoreContract):
             assert await unit.segment_count((tenant + 1_000_000,), SegmentFilter(tag="eu")) == 0
         async with stored.writing(tenant) as unit:
             (segment,) = await unit.list_segments((tenant,), 0, 1)
-            await unit.save_segment(tenant, replace(segment, name="Renamed", tags=("new",)))
+            await unit.save_segment(tenant, replace(segment, name="Renamed", tags=("new",), description="Once Größe"))
+            described = await unit.list_segments((tenant,), 0, 9, only=SegmentFilter(text="ONCE"))
+            assert [segment.id for segment in described] == [ids[big]]
             renamed = await unit.list_segments((tenant,), 0, 9, only=SegmentFilter(text="renamed", tag="new"))
             assert [(segment.id, segment.created_by) for segment in renamed] == [(ids[big], "user:0")]
-            assert await unit.segment_count((tenant,), SegmentFilter(text="größe")) == 1
+            assert await unit.segment_count((tenant,), SegmentFilter(text="größe")) == 2
 
     async def test_a_saved_segment_is_read_unchanged(self, stored: Stored, tenant: int) -> None:
         segment = await self.add(stored, tenant)

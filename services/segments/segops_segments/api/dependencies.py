@@ -41,7 +41,8 @@ async def _segment_filter(
         str,
         Query(
             max_length=255,
-            description="Only segments with this text in their names, without regard to case, or with this id.",
+            description="Only segments with this text in their names or descriptions, without regard to case, or with"
+            " this id.",
         ),
     ] = "",
     tag: Annotated[

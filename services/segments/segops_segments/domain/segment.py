@@ -44,7 +44,7 @@ class NewSegment:
 class SegmentFilter:
     """Which segments to list. None leaves a field out.
 
-    `text` is a part of the name without regard to case, or a whole id. `owner` is who created the segment.
+    `text` is a part of the name or of the description without regard to case, or a whole id. `owner` is who created the segment.
     """
 
     text: str | None = None
@@ -59,12 +59,16 @@ class SegmentFilter:
 
     def selects(self, segment: Segment) -> bool:
         """Return whether the segment is one of those to list."""
-        is_named = self.text is None or searched_text(self.text) in searched_text(segment.name)
         return (
-            (is_named or segment.id == self.segment_id)
+            (self.text is None or self._is_in(segment, self.text))
             and (self.tag is None or self.tag in segment.tags)
             and self.owner in (None, segment.created_by)
         )
+
+    def _is_in(self, segment: Segment, text: str) -> bool:
+        searched = searched_text(text)
+        has_text = any(searched in searched_text(field) for field in (segment.name, segment.description))
+        return has_text or segment.id == self.segment_id
 
 
 EVERY_SEGMENT: Final = SegmentFilter()
@@ -160,7 +164,7 @@ class Version:
 
 
 def searched_text(text: str) -> str:
-    """Return a text as names are searched: without regard to case, and to how letters with marks are composed."""
+    """Return a text as names and descriptions are searched: without regard to case, and to how letters with marks are composed."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 

@@ -23,7 +23,7 @@ interface FiltersProps {
   onChange: (change: SegmentFilter) => void;
 }
 
-/** Search by name or id, and choose a tag. A tag that is not suggested can be written. */
+/** Search by name, description or id, and choose a tag. A tag that is not suggested can be written. */
 export function Filters({ filter: { q, tag }, segments, onChange }: FiltersProps) {
   const [typed, setTyped] = useState('');
   const apply = useDebouncedCallback((next: string) => onChange({ q: next || undefined }), PAUSE_MS);
@@ -33,7 +33,7 @@ export function Filters({ filter: { q, tag }, segments, onChange }: FiltersProps
       <TextInput
         type="search"
         aria-label={words.search}
-        placeholder={words.search}
+        placeholder={words.searchPlaceholder}
         leftSection={<Icon name="search" size={14} />}
         defaultValue={q ?? ''}
         maxLength={LONGEST.q}

@@ -7,7 +7,7 @@ import { usePages } from '@/components/table/pages';
 const PAGE = 200;
 const TRENDS_MS = 60_000;
 
-/** A part of a name or an id, and a tag. */
+/** A part of a name or of a description, or an id; and a tag. */
 export interface SegmentFilter {
   q?: string | undefined;
   tag?: string | undefined;

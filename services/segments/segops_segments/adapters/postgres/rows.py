@@ -48,6 +48,7 @@ def segment_values(segment: Segment | NewSegment) -> dict[str, Any]:
         "definition_bytes": definition_bytes(segment.definition),
         "definition_hash": content_hash(segment.definition),
         "description": segment.description,
+        "searched_description": searched_text(segment.description),
         "refresh": segment.refresh,
         "tags": list(segment.tags),
     }

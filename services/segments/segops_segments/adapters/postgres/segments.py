@@ -27,8 +27,10 @@ def _is_selected(tenants: Collection[int], only: SegmentFilter) -> sa.ColumnElem
     columns = segments.c
     conditions: list[sa.ColumnElement[bool]] = [columns.tenant_id.in_(tenants), columns.deleted_at.is_(None)]
     if only.text is not None:
-        is_named = columns.searched_name.contains(searched_text(only.text), autoescape=True)
-        conditions.append(sa.or_(is_named, columns.id == only.segment_id))
+        text = searched_text(only.text)
+        searched = (columns.searched_name, columns.searched_description)
+        has_text = (column.contains(text, autoescape=True) for column in searched)
+        conditions.append(sa.or_(*has_text, columns.id == only.segment_id))
     if only.tag is not None:
         conditions.append(columns.tags.contains([only.tag]))
     if only.owner is not None:

@@ -27,6 +27,7 @@ segments = sa.Table(
     sa.Column("tags", ARRAY(sa.Text)),
     sa.Column("created_by", sa.Text),
     sa.Column("searched_name", sa.Text),
+    sa.Column("searched_description", sa.Text),
     sa.Column("version", sa.BigInteger),
     sa.Column("created_at", _TIME),
     sa.Column("updated_at", _TIME),
