@@ -20,6 +20,7 @@ export type SegmentTrendRead = Schemas['SegmentTrendRead'];
 export type ExportRead = Schemas['ExportRead'];
 export type RunRead = Schemas['RunRead'];
 export type VersionRead = Schemas['VersionRead'];
+export type VersionDiffRead = Schemas['VersionDiffRead'];
 export type PlanRead = Schemas['PlanRead'];
 export type StatusRead = Schemas['StatusRead'];
 export type Group = Schemas['Group'];

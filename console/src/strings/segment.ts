@@ -135,6 +135,7 @@ export const segment = {
   history: {
     versions: 'Versions',
     current: 'current',
+    onlyRules: 'Changes of name, description, tags and refresh have a number too, but no entry here.',
     by: (who: string) => `by ${who}`,
     diffTitle: (from: string, to: number) => `What changed from ${from} to version ${to}`,
     nothing: 'nothing',

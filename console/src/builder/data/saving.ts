@@ -1,4 +1,5 @@
-import type { JsonObject } from '../model/json';
+import { asProblem } from '@/api/problem';
+import { type JsonObject, sameJson } from '../model/json';
 import { getJson, sendJson } from './json-api';
 import type { PlanAnswer, SavedSegment, Segment } from './types';
 
@@ -6,8 +7,29 @@ export function readSegment(segmentId: number, signal?: AbortSignal): Promise<Se
   return getJson<Segment>(`/api/segments/${segmentId}/`, signal);
 }
 
-/** Save a definition over the version that was edited. Raise ApiProblem, with status 412 if it has changed since. */
-export function saveDefinition(segmentId: number, version: number, definition: JsonObject): Promise<SavedSegment> {
+export const CHANGED_MEANWHILE = 412;
+
+/** The saved rules that an edit began from. */
+export interface Base {
+  readonly version: number;
+  readonly definition: JsonObject;
+}
+
+/**
+ * Save a definition over the one that was edited. Raise ApiProblem, with status 412 if the rules have changed since.
+ * A change of name or tags is a new version too, but no reason to refuse.
+ */
+export async function saveOver(segmentId: number, base: Base, definition: JsonObject): Promise<SavedSegment> {
+  try {
+    return await saveDefinition(segmentId, base.version, definition);
+  } catch (error) {
+    const present = asProblem(error).status === CHANGED_MEANWHILE ? await readSegment(segmentId) : null;
+    if (present === null || !sameJson(present.definition, base.definition)) throw error;
+    return saveDefinition(segmentId, present.version, definition);
+  }
+}
+
+function saveDefinition(segmentId: number, version: number, definition: JsonObject): Promise<SavedSegment> {
   return sendJson<SavedSegment>(
     `/api/segments/${segmentId}/`,
     { definition },

@@ -21,6 +21,8 @@ export interface Editor {
   readonly canUndo: boolean;
   readonly canRedo: boolean;
   readonly isDirty: boolean;
+  /** The saved rules that the edit began from. */
+  readonly saved: JsonObject;
   /** The version of the segment that is being edited; null for a new one. */
   readonly version: number | null;
   /** Change the tree. Edits in a row with the same tag are undone together. */
@@ -55,9 +57,9 @@ export function useEditor(start: Start): Editor {
   const tree = state.history.present;
   const isDirty = useMemo(() => !sameJson(writeTree(tree), state.saved), [tree, state.saved]);
   useEffect(() => {
-    if (isDirty) store(start.key, writeDraft({ tree, version: state.version }));
+    if (isDirty) store(start.key, writeDraft({ tree, base: state.saved, version: state.version }));
     else dropDraft(start.key);
-  }, [isDirty, tree, state.version, start.key]);
+  }, [isDirty, tree, state.saved, state.version, start.key]);
   const step = useCallback((change: (history: History<GroupNode>) => History<GroupNode>) => {
     setState((before) => ({ ...before, history: change(before.history) }));
   }, []);
@@ -72,6 +74,7 @@ export function useEditor(start: Start): Editor {
     key: start.key,
     tree,
     isDirty,
+    saved: state.saved,
     version: state.version,
     canUndo: state.history.past.length > 0,
     canRedo: state.history.future.length > 0,
@@ -92,7 +95,11 @@ export function useEditor(start: Start): Editor {
 function started({ key, definition, version }: Start): State {
   const draft = readDraft(readStored<string>(key));
   const tree = draft?.tree ?? readTree(definition) ?? group('AND');
-  return { history: begin(tree), saved: definition, version: draft === null ? version : draft.version };
+  return {
+    history: begin(tree),
+    saved: draft === null ? definition : draft.base,
+    version: draft === null ? version : draft.version,
+  };
 }
 
 /** Return the state with other rules as the saved ones; the step can be undone. */

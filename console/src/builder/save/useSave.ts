@@ -1,13 +1,12 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type ApiProblem, asProblem } from '@/api/problem';
-import { computeSegment, readSegment, saveDefinition } from '../data/saving';
+import { CHANGED_MEANWHILE, computeSegment, readSegment, saveOver } from '../data/saving';
 import type { SavedSegment, Segment } from '../data/types';
 import type { Editor } from '../editor/useEditor';
 import { type LocatedFaults, locate } from '../model/faults';
+import { sameJson } from '../model/json';
 import { writeTree } from '../model/tree';
-
-const CHANGED_MEANWHILE = 412;
 
 export interface Save {
   readonly isBusy: boolean;
@@ -36,9 +35,10 @@ export function useSave(segment: Segment, editor: Editor, callbacks: Callbacks):
   const [refused, setRefused] = useState<LocatedFaults | null>(null);
   const [newer, setNewer] = useState<Segment | null>(null);
   const [savedVersion, setSavedVersion] = useState<number | null>(null);
-  const theirs = newer ?? (editor.isDirty && isOlder(editor, segment) ? segment : null);
+  const theirs = newer ?? (editor.isDirty && isReplaced(editor, segment) ? segment : null);
   const attempt = async (andRun: boolean) => {
-    const saved = await saveDefinition(segment.id, editor.version ?? segment.version, writeTree(editor.tree));
+    const base = { version: editor.version ?? segment.version, definition: editor.saved };
+    const saved = await saveOver(segment.id, base, writeTree(editor.tree));
     editor.rebase(saved.definition, saved.version);
     setSavedVersion(saved.version);
     callbacks.onSaved?.(saved);
@@ -80,6 +80,11 @@ export function useSave(segment: Segment, editor: Editor, callbacks: Callbacks):
       setNewer(null);
     },
   };
+}
+
+/** Return whether other rules were saved since those that are edited here. */
+function isReplaced(editor: Editor, segment: Segment): boolean {
+  return isOlder(editor, segment) && !sameJson(segment.definition, editor.saved);
 }
 
 /** Return whether the rules were edited from an older version than the segment has. */

@@ -52,7 +52,8 @@ describe('a definition that was read', () => {
 
   test('survives in a draft', () => {
     for (const definition of all) {
-      const draft = readDraft(writeDraft({ tree: treeOf(definition), version: 7 }));
+      const draft = readDraft(writeDraft({ tree: treeOf(definition), base: definition, version: 7 }));
+      expect(draft?.base).toEqual(definition);
       expect(draft?.version).toBe(7);
       expect(draft && writeTree(draft.tree)).toEqual(definition);
     }
@@ -101,7 +102,7 @@ test('what is no definition is refused', () => {
 });
 
 test('a draft of another form is ignored', () => {
-  for (const text of [null, '', '{', '{"format":0}', '{"format":1,"version":1,"definition":{}}']) {
+  for (const text of [null, '', '{', '{"format":0}', '{"format":2,"version":1,"base":{},"definition":{}}']) {
     expect(readDraft(text)).toBeNull();
   }
 });

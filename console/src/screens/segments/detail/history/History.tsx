@@ -13,23 +13,34 @@ import { VersionView } from './VersionView';
 export function History({ segment }: { segment: SegmentDetail }) {
   const { rows, query } = useVersions(segment.id, segment.version);
   const [chosen, setChosen] = useState<number | null>(null);
-  const shown = rows.find(({ version }) => version === (chosen ?? rows[0]?.version));
+  const current = currentOf(rows);
+  const shown = rows.find(({ version }) => version === (chosen ?? current));
   return (
     <QueryState query={query}>
       {() => (
         <div className={classes.history}>
-          <VersionList versions={rows} shown={shown?.version} current={segment.version} onChoose={setChosen} />
-          {shown && <VersionView key={shown.version} segment={segment} version={shown} />}
+          <VersionList versions={rows} shown={shown?.version} current={current} onChoose={setChosen} />
+          {shown && (
+            <VersionView key={shown.version} segment={segment} version={shown} isCurrent={shown.version === current} />
+          )}
         </div>
       )}
     </QueryState>
   );
 }
 
+/**
+ * Return the version of the present rules: the newest one. The segment's own version may be above it, as a change of
+ * name, description, tags or refresh has a number too, but no entry in the list.
+ */
+function currentOf(versions: readonly Pick<VersionRead, 'version'>[]): number | undefined {
+  return versions[0]?.version;
+}
+
 interface VersionListProps {
   versions: readonly VersionRead[];
   shown: number | undefined;
-  current: number;
+  current: number | undefined;
   onChoose: (version: number) => void;
 }
 
@@ -53,6 +64,7 @@ function VersionList({ versions, shown, current, onChoose }: VersionListProps) {
           </span>
         </UnstyledButton>
       ))}
+      <p className="dim small">{words.history.onlyRules}</p>
     </nav>
   );
 }

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { api, body } from '@/api/client';
-import type { SegmentDetail, VersionRead } from '@/api/types';
+import type { SegmentDetail, VersionDiffRead, VersionRead } from '@/api/types';
 import { useMay } from '@/app/tenant';
 import { Confirm } from '@/components/Confirm';
 import { QueryState } from '@/components/states';
@@ -12,22 +12,26 @@ import classes from './history.module.css';
 import { People } from './People';
 import { useDiff, useVersion } from './queries';
 
-/** One version: in words, its text diff, the people it would move, and a way to restore it. */
-export function VersionView({
-  segment,
-  version: { version, definition },
-}: {
+interface VersionViewProps {
   segment: SegmentDetail;
   version: VersionRead;
-}) {
+  isCurrent: boolean;
+}
+
+/** The version before need not be the number before: only changes of the rules are versions that can be compared. */
+function diffTitle({ from_version, to_version }: VersionDiffRead): string {
+  const from = from_version === 0 ? words.history.nothing : words.history.versionName(from_version);
+  return words.history.diffTitle(from, to_version);
+}
+
+/** One version: in words, its text diff, the people it would move, and a way to restore it. */
+export function VersionView({ segment, version: { version, definition }, isCurrent }: VersionViewProps) {
   const diff = useDiff(segment.id, version);
   const detail = useVersion(segment.id, version);
-  const from = version === 1 ? words.history.nothing : words.history.versionName(version - 1);
-  const isCurrent = version === segment.version;
   return (
     <div className={classes.view}>
       <div className={classes.line}>
-        <h2>{words.history.diffTitle(from, version)}</h2>
+        <h2>{diff.data ? diffTitle(diff.data) : words.history.versionLabel(version)}</h2>
         {!isCurrent && <Restore segment={segment} version={version} />}
       </div>
       <QueryState query={diff}>{(data) => <Diff text={data.text_diff} />}</QueryState>
