@@ -116,7 +116,7 @@ async def test_a_thousand_segments_scroll(signed_up: SignedUp) -> None:
     await expect(rows.first).to_be_visible()
     assert await rows.count() < MOST_ROWS
     await scroll_on(page, rows, pages)
-    await page.get_by_label("Search by name or id").fill("segment 0007")
+    await page.get_by_label("Search by name, description or id").fill("segment 0007")
     await expect(page.get_by_text(f"1 of {SEGMENTS:,} segments")).to_be_visible()
     await expect(rows).to_have_count(1)
     await expect(rows.get_by_text("Segment 0007")).to_be_visible()
@@ -159,3 +159,29 @@ async def test_an_explanation_shows_what_decided(signed_up: SignedUp, client: ht
     await page.get_by_role("button", name="Explain Viewers").click()
     await expect(page.get_by_text("Matches now")).to_be_visible()
     await expect(page.get_by_text("3, needs at least 2")).to_be_visible()
+
+
+async def test_memberships_say_when_time_alone_ends_them(signed_up: SignedUp, client: httpx.AsyncClient) -> None:
+    person, page = signed_up
+    await send(client, (await person.new_key())["key"], "track", {"user_id": "ann", "event_type": "viewed"})
+    ever = {"type": "event_count", "event_type": "viewed", "operator": "gte", "value": 1}
+    for name, condition in {
+        "Ever": ever,
+        "Of two days": ever | {"window": {"last": "2d"}},
+        "Of nine days": ever | {"window": {"last": "9d"}},
+    }.items():
+        await person.compute(await person.new_segment(name, {"logic": "AND", "conditions": [condition]}))
+    gone = await person.new_segment("Gone", {"logic": "AND", "conditions": [ever]})
+    await person.compute(gone)
+    never = {"logic": "AND", "conditions": [ever | {"operator": "eq", "value": 0}]}
+    await person.ask("PATCH", f"/api/segments/{gone}/", 200, {"definition": never})
+    await page.goto("/users/ann?tab=segments")
+    await expect(page.get_by_text("Without new events, the first change: leaves Of two days in 2 days.")).to_be_visible()
+    rows = page.get_by_role("table", name="Segments of the user").locator("[data-row]")
+    for name, outlook in {
+        "Ever": "stays",
+        "Of two days": "leaves in 2 days",
+        "Of nine days": "leaves in 9 days",
+        "Gone": "no longer matches",
+    }.items():
+        await expect(rows.filter(has_text=name)).to_contain_text(outlook)

@@ -69,7 +69,7 @@ SEGMENTS: Final[dict[str, tuple[str, Json]]] = {
         "Win back before they forget us",
         group(_LAST_VISIT | {"operator": "not_within_last", "value": "14d"}),
     ),
-    "Plus and business in the euro area": (
+    "Plus and business customers in the euro area": (
         "",
         group(trait("plan", "in", ["plus", "business"]), trait("country", "in", ["DE", "FR", "NL", "AT"])),
     ),
@@ -83,6 +83,11 @@ SEGMENTS: Final[dict[str, tuple[str, Json]]] = {
             {"type": "event_time", "event_type": "*", "occurrence": "first", "operator": "within_last", "value": "7d"}
         ),
     ),
+}
+TAGS: Final = {
+    "Pricing visitors without an order": ["mail", "weekly"],
+    "High value": ["vip"],
+    "Plus and business customers in the euro area": ["crm", "north-west europe", "b2b", "q4"],
 }
 HOURLY: Final = ("Left a cart", "Quiet for two weeks")
 MAIN: Final = "Pricing visitors without an order"
@@ -130,7 +135,8 @@ async def _segments(owner: Person) -> dict[str, int]:
     ids: dict[str, int] = {}
     for name, (description, definition) in SEGMENTS.items():
         ids[name] = await owner.new_segment(name, definition)
-        await owner.ask("PATCH", f"/api/segments/{ids[name]}/", 200, {"description": description})
+        about = {"description": description, "tags": TAGS.get(name, [])}
+        await owner.ask("PATCH", f"/api/segments/{ids[name]}/", 200, about)
     win_back = group(
         {"type": "segment", "segment_id": ids["Quiet for two weeks"]},
         group({"type": "segment", "segment_id": ids["High value"]}, trait("plan", "eq", "business"), logic="OR"),

@@ -1,11 +1,11 @@
-import { useMediaQuery } from '@mantine/hooks';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type ReactNode, useEffect, useRef } from 'react';
 import { text } from '@/strings';
+import { useFitting } from './fit';
 import { TableRow } from './TableRow';
 import classes from './table.module.css';
 
-/** Where a column goes on a narrow screen, where a row has two lines. */
+/** Where a column goes where a row has two lines. Columns that are hidden there are also the first to go for want of room. */
 export type Narrow = 'title' | 'aside' | 'detail' | 'hidden';
 
 export interface Column<Row> {
@@ -58,7 +58,9 @@ function moveFocus(event: KeyboardEvent<HTMLElement>): void {
 export function DataTable<Row>(props: DataTableProps<Row>) {
   const { columns, rows, rowKey, onEnd, more = false, total, label, onOpen } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const narrow = useMediaQuery('(max-width: 640px)', false, { getInitialValueInEffect: false });
+  const fitting = useFitting(scroller, columns);
+  const narrow = fitting === null;
+  const shown = fitting ?? columns;
   const size = narrow ? ROW.narrow : ROW.wide;
   const virtual = useVirtualizer({
     count: rows.length,
@@ -69,12 +71,12 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   useEffect(() => virtual.measure(), [virtual, size]);
   const items = virtual.getVirtualItems();
   useEnd(items.at(-1)?.index ?? 0, rows.length, more, onEnd);
-  const grid = columns.map((column) => column.width).join(' ');
+  const grid = shown.map((column) => column.width).join(' ');
   return (
-    <div ref={scroller} className={classes.scroller}>
+    <div ref={scroller} className={classes.scroller} data-two-lines={narrow || undefined}>
       {/* biome-ignore lint/a11y/useSemanticElements: rows are placed by position, which table elements do not allow */}
       <div role="table" aria-label={label} aria-rowcount={total ?? (more ? -1 : rows.length)} className={classes.table}>
-        {!narrow && <Header columns={columns} grid={grid} />}
+        {!narrow && <Header columns={shown} grid={grid} />}
         {/* biome-ignore lint/a11y/useSemanticElements: see above */}
         <div role="rowgroup" className={classes.rows} style={{ height: virtual.getTotalSize() }} onKeyDown={moveFocus}>
           {items.map((item) => {
@@ -83,14 +85,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
               <TableRow
                 key={rowKey(row)}
                 row={row}
-                columns={columns}
+                columns={shown}
                 index={item.index}
                 style={{
                   transform: `translateY(${item.start}px)`,
                   height: size,
                   gridTemplateColumns: narrow ? '' : grid,
                 }}
-                narrow={narrow ?? false}
+                narrow={narrow}
                 {...(onOpen === undefined ? {} : { onOpen })}
               />
             );

@@ -7,7 +7,8 @@ import { Time } from '@/components/Time';
 import { type Column, DataTable } from '@/components/table/DataTable';
 import { users as strings } from '@/strings/users';
 import { Explanation } from './explain/Explanation';
-import { useSegmentNames, useUserSegments } from './queries';
+import { FirstChange, Outlook } from './Outlook';
+import { useSegmentNames, useUserForecasts, useUserSegments } from './queries';
 import classes from './users.module.css';
 
 const words = strings.segments;
@@ -30,6 +31,12 @@ function columns(explain: (segment: number) => void): Column<UserSegmentRead>[] 
       header: words.columns.since,
       width: 'minmax(96px, 1fr)',
       render: ({ since }) => <Time at={since} />,
+    },
+    {
+      key: 'outlook',
+      header: strings.outlook.header,
+      width: 'minmax(132px, 1fr)',
+      render: (membership) => <Outlook membership={membership} />,
     },
     {
       key: 'size',
@@ -62,6 +69,7 @@ function columns(explain: (segment: number) => void): Column<UserSegmentRead>[] 
 /** The segments of a user now, and why the user is or is not in a segment. */
 export function Memberships({ userId }: { userId: string }) {
   const query = useUserSegments(userId);
+  const forecasts = useUserForecasts(userId);
   const { segment } = useSearch({ from: '/frame/users/$userId' });
   const navigate = useNavigate({ from: '/users/$userId' });
   const explain = (next: number | null) =>
@@ -72,7 +80,10 @@ export function Memberships({ userId }: { userId: string }) {
   return (
     <div className={classes.split} data-open={chosen !== null || undefined}>
       <div className={classes.list}>
-        <Another chosen={chosen} onChoose={explain} />
+        <div className={classes.bar}>
+          <Another chosen={chosen} onChoose={explain} />
+          <FirstChange forecasts={forecasts} />
+        </div>
         <QueryState
           query={query}
           empty={{ when: (rows) => rows.length === 0, show: <Empty title={words.emptyTitle}>{words.empty}</Empty> }}
@@ -81,10 +92,10 @@ export function Memberships({ userId }: { userId: string }) {
             <DataTable
               label={words.label}
               columns={columns(explain)}
-              rows={rows}
+              rows={forecasts.data ?? rows}
               rowKey={({ segment_id }) => String(segment_id)}
               onOpen={({ segment_id }) => explain(segment_id)}
-              total={rows.length}
+              total={(forecasts.data ?? rows).length}
             />
           )}
         </QueryState>
@@ -111,17 +122,15 @@ interface AnotherProps {
 function Another({ chosen, onChoose }: AnotherProps) {
   const segments = useSegmentNames().data?.results ?? [];
   return (
-    <div className={classes.bar}>
-      <Select
-        aria-label={words.another}
-        placeholder={words.anotherPlaceholder}
-        data={segments.map(({ id, name }) => ({ value: String(id), label: name }))}
-        value={chosen === null ? null : String(chosen)}
-        onChange={(next) => onChoose(next === null ? null : Number(next))}
-        searchable
-        clearable
-        limit={50}
-      />
-    </div>
+    <Select
+      aria-label={words.another}
+      placeholder={words.anotherPlaceholder}
+      data={segments.map(({ id, name }) => ({ value: String(id), label: name }))}
+      value={chosen === null ? null : String(chosen)}
+      onChange={(next) => onChoose(next === null ? null : Number(next))}
+      searchable
+      clearable
+      limit={50}
+    />
   );
 }

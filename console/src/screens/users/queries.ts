@@ -69,6 +69,20 @@ export function useUserSegments(userId: string) {
   });
 }
 
+/** The same, each evaluated now, with when time alone changes it. It reads the user's events, so it takes longer. */
+export function useUserForecasts(userId: string) {
+  const tenant = useTenant();
+  return useQuery({
+    queryKey: ['user-segments', tenant.id, userId, 'forecast'],
+    queryFn: () =>
+      body(
+        api.GET('/api/explorer/users/{user_id}/segments/', {
+          params: { path: { user_id: userId }, query: { tenant: tenant.id, forecast: true } },
+        }),
+      ),
+  });
+}
+
 /** Names of all segments, to choose one. */
 export function useSegmentNames() {
   const tenant = useTenant();

@@ -73,7 +73,8 @@ interface TableProps {
 function Table({ pages }: TableProps) {
   const navigate = useNavigate();
   const trends = useTrends();
-  const columns = columnsOf(trends, useActor());
+  const isTagged = pages.rows.some(({ tags }) => tags.length > 0);
+  const columns = columnsOf(trends, useActor(), isTagged);
   return (
     <DataTable
       label={words.title}

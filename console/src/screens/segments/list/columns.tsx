@@ -10,19 +10,35 @@ import { Tags } from '../Tags';
 import { Status } from './Status';
 import classes from './segments.module.css';
 
-/** The columns of the list; `trends` has the sizes on the last 30 days by segment id, `named` names an owner. */
+/** The other tags of a row are named on hover. */
+const SHOWN_TAGS = 2;
+
+const TAGS: Column<SegmentRead> = {
+  key: 'tags',
+  header: words.columns.tags,
+  width: 'minmax(96px, 1fr)',
+  narrow: 'hidden',
+  render: ({ tags }) => <Tags tags={tags} most={SHOWN_TAGS} />,
+};
+
+/**
+ * The columns of the list; `trends` has the sizes on the last 30 days by segment id, `named` names an owner. There is
+ * a column of tags if a segment has some.
+ */
 export function columnsOf(
   trends: ReadonlyMap<number, readonly number[]>,
   named: (actor: string) => string,
+  isTagged: boolean,
 ): readonly Column<SegmentRead>[] {
   return [
     {
       key: 'name',
       header: words.columns.name,
-      width: 'minmax(180px, 3fr)',
+      width: 'minmax(220px, 4fr)',
       narrow: 'title',
       render: (row) => <Name row={row} />,
     },
+    ...(isTagged ? [TAGS] : []),
     {
       key: 'status',
       header: words.columns.status,
@@ -30,7 +46,7 @@ export function columnsOf(
       narrow: 'detail',
       render: (row) => <Status status={row.status} />,
     },
-    { key: 'users', header: words.columns.users, width: '96px', align: 'end', narrow: 'aside', render: usersOf },
+    { key: 'users', header: words.columns.users, width: '76px', align: 'end', narrow: 'aside', render: usersOf },
     {
       key: 'trend',
       header: words.columns.trend,
@@ -41,17 +57,10 @@ export function columnsOf(
     {
       key: 'computed',
       header: words.columns.computed,
-      width: '120px',
+      width: '112px',
       render: (row) => <Time at={row.last_computed_at} />,
     },
-    { key: 'refresh', header: words.columns.refresh, width: '76px', narrow: 'hidden', render: refreshOf },
-    {
-      key: 'type',
-      header: words.columns.type,
-      width: '84px',
-      narrow: 'hidden',
-      render: (row) => words.type[row.segment_type],
-    },
+    { key: 'refresh', header: words.columns.refresh, width: '84px', narrow: 'hidden', render: refreshOf },
     {
       key: 'owner',
       header: words.columns.owner,
@@ -76,7 +85,6 @@ function Name({ row }: { row: SegmentRead }) {
       <Link to="/segments/$segmentId" params={{ segmentId: String(row.id) }} tabIndex={-1}>
         {row.name}
       </Link>
-      <Tags tags={row.tags} />
       {row.description && <span className="dim">{row.description}</span>}
     </span>
   );
@@ -92,7 +100,7 @@ function usersOf(row: SegmentRead) {
 }
 
 /** A static list has no refresh: it changes with its uploads. */
-function refreshOf(row: SegmentRead) {
-  if (row.segment_type === 'static') return <span className="dim">{text.common.none}</span>;
-  return words.refresh[row.refresh];
+function refreshOf({ segment_type, refresh }: SegmentRead) {
+  if (segment_type === 'static') return words.type.static;
+  return segment_type === 'ai' ? `${words.refresh[refresh]} · ${words.type.ai}` : words.refresh[refresh];
 }
