@@ -176,7 +176,9 @@ async def test_memberships_say_when_time_alone_ends_them(signed_up: SignedUp, cl
     never = {"logic": "AND", "conditions": [ever | {"operator": "eq", "value": 0}]}
     await person.ask("PATCH", f"/api/segments/{gone}/", 200, {"definition": never})
     await page.goto("/users/ann?tab=segments")
-    await expect(page.get_by_text("Without new events, the first change: leaves Of two days in 2 days.")).to_be_visible()
+    await expect(
+        page.get_by_text("Without new events, the first change: leaves Of two days in 2 days.")
+    ).to_be_visible()
     rows = page.get_by_role("table", name="Segments of the user").locator("[data-row]")
     for name, outlook in {
         "Ever": "stays",

@@ -1,4 +1,4 @@
-"""A change of name or tags is a version without rules: the present rules are still those of the version before."""
+"""A change of name or tags is a version without rules: the rules of the version before stay the present ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { useEffect, useRef } from 'react';
 import { count } from './format';
 import classes from './tabs.module.css';
 
@@ -18,11 +19,18 @@ interface ScreenTabsProps {
 
 /** The parts of a screen. Each has an address of its own: the query parameter `tab`. */
 export function ScreenTabs({ label, tabs, current }: ScreenTabsProps) {
+  const list = useRef<HTMLElement>(null);
+  // On a narrow screen, the tabs are scrolled sideways.
+  useEffect(() => {
+    const tab = list.current?.querySelector(`[data-tab="${current}"]`);
+    tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current]);
   return (
-    <nav className={classes.tabs} aria-label={label}>
+    <nav ref={list} className={classes.tabs} aria-label={label}>
       {tabs.map((tab) => (
         <Link
           key={tab.value}
+          data-tab={tab.value}
           to="."
           search={(old: object) => ({ ...old, tab: tab.value })}
           className={classes.tab}

@@ -11,6 +11,8 @@ export const analytics = {
     perDay: 'Events received per day',
     unit: 'events',
     all: 'Show all',
+    noEvents: 'No event was received.',
+    send: 'Send the first one',
     label: 'Numbers of the workspace',
   },
   segments: {

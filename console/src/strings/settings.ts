@@ -199,6 +199,8 @@ export const settings = {
     targetHelp: 'A kind, or one object such as user:7',
     since: 'From this day on',
     until: 'Until the end of this day',
+    sinceWord: 'from',
+    untilWord: 'until',
     clear: 'Clear filters',
     none: 'No entry matches',
     noneDetail: 'Choose another filter.',

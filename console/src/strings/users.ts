@@ -57,6 +57,7 @@ export const users = {
   segments: {
     label: 'Segments of the user',
     columns: { name: 'Segment', since: 'Member since', size: 'Members', computed: 'Computed' },
+    sinceShort: 'since',
     explain: 'Explain',
     explainOf: (name: string) => `Explain ${name}`,
     another: 'Explain another segment',

@@ -43,7 +43,10 @@ WINDOWS = (
         ("python-httpx/0.27.0", "python-httpx/0.27.0"),
         (WINDOWS.replace("Chrome/", "HeadlessChrome/"), "Chrome 126 on Windows"),
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Googlebot/2.1"),
-        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Konqueror", "Unknown browser on Linux"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Konqueror",
+            "Unknown browser on Linux",
+        ),
         ("Mozilla/5.0", "Unknown browser"),
     ],
 )

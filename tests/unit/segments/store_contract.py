@@ -196,9 +196,7 @@ class SegmentContract(StoreContract):
         async with stored.writing(tenant) as unit:
             for number, (name, tags) in enumerate(made.items()):
                 about = "Für Straßen_50%" if name == "Pricing" else ""
-                new = replace(
-                    new_segment(tenant, name), tags=tags, created_by=f"user:{number % 2}", description=about
-                )
+                new = replace(new_segment(tenant, name), tags=tags, created_by=f"user:{number % 2}", description=about)
                 segment = await unit.add_segment(tenant, new, NOW)
                 assert (segment.tags, segment.created_by) == (tags, new.created_by)
                 ids[name] = segment.id

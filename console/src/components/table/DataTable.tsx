@@ -15,6 +15,8 @@ export interface Column<Row> {
   width: string;
   align?: 'start' | 'end';
   narrow?: Narrow;
+  /** Before the value where rows have two lines, and columns no header. */
+  narrowLabel?: string;
   render: (row: Row) => ReactNode;
 }
 
@@ -24,6 +26,8 @@ export interface DataTableProps<Row> {
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   rowKey: (row: Row) => string;
+  /** The key of the row that is open beside the table. */
+  current?: string | undefined;
   /** Called on Enter and on a click at a row. */
   onOpen?: (row: Row) => void;
   /** Called when the end comes near, while `more` is true. */
@@ -87,6 +91,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
                 row={row}
                 columns={shown}
                 index={item.index}
+                current={rowKey(row) === props.current}
                 style={{
                   transform: `translateY(${item.start}px)`,
                   height: size,

@@ -8,6 +8,7 @@ interface TableRowProps<Row> {
   index: number;
   style: CSSProperties;
   narrow: boolean;
+  current: boolean;
   onOpen?: (row: Row) => void;
 }
 
@@ -17,7 +18,7 @@ function atControl(target: EventTarget): boolean {
 }
 
 /** One row of a table: a line of cells, or two lines on a narrow screen. */
-export function TableRow<Row>({ row, columns, index, style, narrow, onOpen }: TableRowProps<Row>) {
+export function TableRow<Row>({ row, columns, index, style, narrow, current, onOpen }: TableRowProps<Row>) {
   const open = (event: MouseEvent | KeyboardEvent) => {
     if (atControl(event.target) || getSelection()?.type === 'Range') return;
     if ('key' in event && event.key !== 'Enter') return;
@@ -30,6 +31,7 @@ export function TableRow<Row>({ row, columns, index, style, narrow, onOpen }: Ta
       role="row"
       data-row
       aria-rowindex={index + 1}
+      aria-current={current || undefined}
       tabIndex={0}
       className={narrow ? classes.narrow : classes.row}
       style={style}
@@ -40,6 +42,7 @@ export function TableRow<Row>({ row, columns, index, style, narrow, onOpen }: Ta
       {shown.map((column) => (
         // biome-ignore lint/a11y/useSemanticElements: see DataTable
         <div key={column.key} role="cell" data-align={column.align ?? 'start'} data-narrow={column.narrow ?? 'detail'}>
+          {narrow && column.narrowLabel !== undefined && `${column.narrowLabel} `}
           {column.render(row)}
         </div>
       ))}

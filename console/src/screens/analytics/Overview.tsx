@@ -36,10 +36,24 @@ export function Overview() {
       </QueryState>
       <section className={classes.part}>
         <h2>{words.perDay}</h2>
-        <QueryState query={usage}>{(data) => <DayBars days={data.events} />}</QueryState>
+        <QueryState query={usage} empty={{ when: ({ events }) => events.every(isQuiet), show: <NoEvents /> }}>
+          {(data) => <DayBars days={data.events} />}
+        </QueryState>
       </section>
       <Largest />
     </div>
+  );
+}
+
+function isQuiet(day: { count: number }): boolean {
+  return day.count === 0;
+}
+
+function NoEvents() {
+  return (
+    <p className="dim">
+      {words.noEvents} <Link to="/get-started">{words.send}</Link>
+    </p>
   );
 }
 
@@ -48,7 +62,7 @@ function Largest() {
   return (
     <section className={classes.part}>
       <h2>{words.largest}</h2>
-      <QueryState query={query}>
+      <QueryState query={query} empty={{ when: (trends) => trends.length === 0, show: <NoSegments /> }}>
         {(trends) => {
           const sorted = [...trends].sort((left, right) => (right.member_count ?? 0) - (left.member_count ?? 0));
           const most = sorted[0]?.member_count ?? 0;
@@ -69,9 +83,19 @@ function Largest() {
           );
         }}
       </QueryState>
-      <Link to="/analytics" search={{ tab: 'segments' }}>
-        {words.all}
-      </Link>
+      {query.data !== undefined && query.data.length > 0 && (
+        <Link to="/analytics" search={{ tab: 'segments' }}>
+          {words.all}
+        </Link>
+      )}
     </section>
+  );
+}
+
+function NoSegments() {
+  return (
+    <p className="dim">
+      {analytics.segments.emptyTitle}. <Link to="/segments/new">{analytics.segments.create}</Link>
+    </p>
   );
 }

@@ -26,32 +26,32 @@ function columns(replay: ((letter: DeadLetterRead) => void) | null): Column<Dead
     {
       key: 'type',
       header: words.columns.type,
-      width: 'minmax(120px, 1fr)',
+      width: 'minmax(110px, 1fr)',
       narrow: 'title',
       render: ({ event_type }) => event_type,
     },
     {
       key: 'user',
       header: words.columns.user,
-      width: 'minmax(120px, 1fr)',
+      width: 'minmax(90px, 1fr)',
       narrow: 'hidden',
       render: ({ user_id }) => <code>{user_id}</code>,
     },
     {
       key: 'reason',
       header: words.columns.reason,
-      width: 'minmax(200px, 3fr)',
+      width: 'minmax(200px, 5fr)',
       render: ({ reason }) => (
         <span title={reason}>
           <Detail>{reason}</Detail>
         </span>
       ),
     },
-    { key: 'when', header: words.columns.when, width: '120px', narrow: 'hidden', render: ({ at }) => <Time at={at} /> },
+    { key: 'when', header: words.columns.when, width: '104px', narrow: 'hidden', render: ({ at }) => <Time at={at} /> },
     {
       key: 'state',
       header: words.columns.state,
-      width: '130px',
+      width: '110px',
       align: 'end',
       narrow: 'aside',
       render: (letter) => <State letter={letter} replay={replay} />,

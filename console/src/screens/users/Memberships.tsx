@@ -29,6 +29,7 @@ function columns(explain: (segment: number) => void): Column<UserSegmentRead>[] 
     {
       key: 'since',
       header: words.columns.since,
+      narrowLabel: words.sinceShort,
       width: 'minmax(96px, 1fr)',
       render: ({ since }) => <Time at={since} />,
     },
@@ -94,6 +95,7 @@ export function Memberships({ userId }: { userId: string }) {
               columns={columns(explain)}
               rows={forecasts.data ?? rows}
               rowKey={({ segment_id }) => String(segment_id)}
+              current={segment}
               onOpen={({ segment_id }) => explain(segment_id)}
               total={(forecasts.data ?? rows).length}
             />

@@ -49,6 +49,7 @@ export function Types({ chosen, choose }: TypesProps) {
               columns={columns}
               rows={results}
               rowKey={({ event_type }) => event_type}
+              current={chosen}
               onOpen={({ event_type }) => choose(event_type)}
               total={results.length}
             />

@@ -10,15 +10,15 @@ import { Tags } from '../Tags';
 import { Status } from './Status';
 import classes from './segments.module.css';
 
-/** The other tags of a row are named on hover. */
-const SHOWN_TAGS = 2;
+/** So many characters of tags have room in a row. */
+const TAG_ROOM = 11;
 
 const TAGS: Column<SegmentRead> = {
   key: 'tags',
   header: words.columns.tags,
   width: 'minmax(96px, 1fr)',
   narrow: 'hidden',
-  render: ({ tags }) => <Tags tags={tags} most={SHOWN_TAGS} />,
+  render: ({ tags }) => <Tags tags={tags} room={TAG_ROOM} />,
 };
 
 /**

@@ -50,8 +50,8 @@ export function Filters({ filter, onChange, total }: FiltersProps) {
         w={190}
       />
       <Target target={filter.target} onChange={(target) => onChange({ target })} />
-      <Day label={words.since} value={filter.since} onChange={(since) => onChange({ since })} />
-      <Day label={words.until} value={filter.until} onChange={(until) => onChange({ until })} />
+      <Day label={words.since} word={words.sinceWord} value={filter.since} onChange={(since) => onChange({ since })} />
+      <Day label={words.until} word={words.untilWord} value={filter.until} onChange={(until) => onChange({ until })} />
       {filtered && (
         <Button
           variant="default"
@@ -102,16 +102,20 @@ function Target({ target, onChange }: { target: string | undefined; onChange: (t
 
 interface DayProps {
   label: string;
+  /** Inside of the field. */
+  word: string;
   value: string | undefined;
   onChange: (day: string) => void;
 }
 
-function Day({ label, value = '', onChange }: DayProps) {
+function Day({ label, word, value = '', onChange }: DayProps) {
   return (
     <TextInput
       type="date"
       aria-label={label}
       title={label}
+      leftSection={<span className="dim">{word}</span>}
+      leftSectionWidth={46}
       value={value}
       onChange={(event) => onChange(event.currentTarget.value)}
     />

@@ -1,5 +1,5 @@
 import { UnstyledButton } from '@mantine/core';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { SegmentDetail, VersionRead } from '@/api/types';
 import { QueryState } from '@/components/states';
 import { Time } from '@/components/Time';
@@ -19,7 +19,9 @@ export function History({ segment }: { segment: SegmentDetail }) {
     <QueryState query={query}>
       {() => (
         <div className={classes.history}>
-          <VersionList versions={rows} shown={shown?.version} current={current} onChoose={setChosen} />
+          <VersionList versions={rows} shown={shown?.version} current={current} onChoose={setChosen}>
+            {rows.length < segment.version && <p className="dim small">{words.history.onlyRules}</p>}
+          </VersionList>
           {shown && (
             <VersionView key={shown.version} segment={segment} version={shown} isCurrent={shown.version === current} />
           )}
@@ -42,9 +44,11 @@ interface VersionListProps {
   shown: number | undefined;
   current: number | undefined;
   onChoose: (version: number) => void;
+  /** Below the list. */
+  children: ReactNode;
 }
 
-function VersionList({ versions, shown, current, onChoose }: VersionListProps) {
+function VersionList({ versions, shown, current, onChoose, children }: VersionListProps) {
   const named = useActor();
   return (
     <nav className={classes.versions} aria-label={words.history.versions}>
@@ -64,7 +68,7 @@ function VersionList({ versions, shown, current, onChoose }: VersionListProps) {
           </span>
         </UnstyledButton>
       ))}
-      <p className="dim small">{words.history.onlyRules}</p>
+      {children}
     </nav>
   );
 }

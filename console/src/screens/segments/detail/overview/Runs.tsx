@@ -28,10 +28,10 @@ function RunTable({ runs }: { runs: readonly RunRead[] }) {
           <Table.Tr>
             <Table.Th>{words.runs.requested}</Table.Th>
             <Table.Th>{words.runs.status}</Table.Th>
-            <Table.Th ta="end">{words.runs.duration}</Table.Th>
             <Table.Th ta="end">{words.runs.size}</Table.Th>
             <Table.Th ta="end">{words.runs.entered}</Table.Th>
             <Table.Th ta="end">{words.runs.exited}</Table.Th>
+            <Table.Th ta="end">{words.runs.duration}</Table.Th>
             <Table.Th ta="end">{words.runs.rows}</Table.Th>
             <Table.Th>{words.runs.by}</Table.Th>
           </Table.Tr>
@@ -64,10 +64,10 @@ function RunRow({ run }: { run: RunRead }) {
         {run.incomplete && <span className="dim"> · {words.runs.incomplete}</span>}
         {run.problem && <div className="dim small">{run.problem.detail}</div>}
       </Table.Td>
-      <Table.Td ta="end">{number(run.duration_ms, duration)}</Table.Td>
       <Table.Td ta="end">{number(run.size)}</Table.Td>
       <Table.Td ta="end">{number(run.entered, signed)}</Table.Td>
       <Table.Td ta="end">{run.exited === null ? number(null) : signed(-run.exited)}</Table.Td>
+      <Table.Td ta="end">{number(run.duration_ms, duration)}</Table.Td>
       <Table.Td ta="end">{number(run.rows_read)}</Table.Td>
       <Table.Td>{named(run.requested_by)}</Table.Td>
     </Table.Tr>
