@@ -9,10 +9,11 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.console import readme
 from tests.console.conftest import WIDE, Browsers
 from tests.console.past import move_into_past
-from tests.console.walk import NAME_LABEL, add_condition, sign_in, write_word
-from tests.console.workspace import Workspace, open_workspace
+from tests.console.walk import NAME_LABEL, add_condition, rest, sign_in, write_word
+from tests.console.workspace import NAME, Workspace, open_workspace
 from tests.e2e.people import Person, sign_up
 from tests.node import ROOT, alone, find_node
 from tests.shared.client import RunningStack
@@ -128,17 +129,6 @@ HIDDEN_BELOW = """
 """
 
 
-AT_REST = """
-() => new Promise((resolve) => {
-  let timer = setTimeout(resolve, 600);
-  new MutationObserver(() => {
-    clearTimeout(timer);
-    timer = setTimeout(resolve, 600);
-  }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
-})
-"""
-
-
 class Look:
     """Looks at screens: with axe, and with a camera if there is a folder for pictures."""
 
@@ -147,6 +137,11 @@ class Look:
         self._axe = axe
         self._theme = theme
         self._folder = None if folder is None else Path(folder)
+
+    @property
+    def readme(self) -> Path | None:
+        """Where the pictures of the README go; None without a folder for pictures."""
+        return None if self._folder is None else self._folder / "readme"
 
     async def at_all(self, page: Page, screens: dict[str, str], **ids: object) -> None:
         for name, path in screens.items():
@@ -168,7 +163,7 @@ class Look:
             await expect(page.get_by_role("status", name="Loading")).to_have_count(0)
             height = min(size["height"] + await page.evaluate(HIDDEN_BELOW), TALLEST)
             await page.set_viewport_size({"width": size["width"], "height": height})
-            await page.evaluate(AT_REST)
+            await rest(page)
             path = folder / f"{name}-{self._theme}-{width}.png"
             await page.screenshot(path=path, animations="disabled")
         await page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
@@ -198,6 +193,10 @@ async def test_screens_are_accessible(browsers: Browsers, workspace: Workspace, 
     await page.keyboard.press("Control+k")
     await expect(page.get_by_role("dialog")).to_be_visible()
     await look.at(page, "palette")
+    if look.readme is not None and theme == "light":
+        await readme.of_light_screens(page, look.readme, workspace)
+    if look.readme is not None and theme == "dark":
+        await readme.of_dark_screens(page, look.readme)
     assert look.faults == {}
 
 
@@ -217,6 +216,7 @@ async def test_empty_screens_are_accessible(
     browsers: Browsers, client: httpx.AsyncClient, look: Look, theme: Theme
 ) -> None:
     person = await sign_up(client, "fresh")
+    await person.ask("PATCH", f"/api/auth/tenants/{person.tenant}/", 200, {"name": NAME})
     page = await browsers.open(color_scheme=theme)
     await sign_in(page, person)
     await look.at_all(page, FRESH)
@@ -224,6 +224,8 @@ async def test_empty_screens_are_accessible(
     await page.get_by_role("button", name="Create key", exact=True).click()
     await expect(page.get_by_test_id("new-key")).to_be_visible()
     await look.at(page, "get-started-key")
+    if look.readme is not None and theme == "light":
+        await readme.of_the_first_steps(page, look.readme)
     assert look.faults == {}
 
 

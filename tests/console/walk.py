@@ -17,6 +17,15 @@ PASSWORD_LABEL = re.compile("^Password")
 NAME_LABEL = re.compile("^Name")
 """Not the field that searches by name."""
 PATIENCE_S = 60
+_AT_REST = """
+() => new Promise((resolve) => {
+  let timer = setTimeout(resolve, 600);
+  new MutationObserver(() => {
+    clearTimeout(timer);
+    timer = setTimeout(resolve, 600);
+  }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+})
+"""
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -33,6 +42,11 @@ async def until_async(condition: Callable[[], Awaitable[bool]], what: str) -> No
     while not await condition():
         assert time.monotonic() < deadline, f"it did not come true: {what}"
         await asyncio.sleep(0.05)
+
+
+async def rest(page: Page) -> None:
+    """Return when nothing on the page has changed for a moment."""
+    await page.evaluate(_AT_REST)
 
 
 async def sign_in(page: Page, person: Person) -> None:
