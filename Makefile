@@ -81,7 +81,7 @@ bench-sdk: ## hold our SDK and four others to the fault suite; writes the tables
 	@$(SETUP) dev
 	@exec $(PY) -m bench.sdk
 
-openapi: ## write docs/openapi from the services
+openapi: ## write docs/openapi from the services, and the page of all routes
 	@$(SETUP) dev
 	@exec $(PY) scripts/openapi.py $(ARGS)
 
@@ -104,5 +104,6 @@ lock: ## resolve requirements/*.in anew
 	$(subst 3.11,3.9,$(LOCK)) requirements/python39.in -o requirements/python39.lock
 	$(LOCK) -c requirements/dev.lock requirements/run.in -o requirements/run.lock
 	$(LOCK) -c requirements/dev.lock requirements/node.in -o requirements/node.lock
+	$(LOCK) -c requirements/dev.lock requirements/site.in -o requirements/site.lock
 	$(foreach service,auth ingest segments membership,$(LOCK) $(IMAGE) libs/segops_language/pyproject.toml libs/segops_common/pyproject.toml services/$(service)/pyproject.toml -o requirements/images/$(service).lock &&) true
 	$(foreach image,console gateway tools,$(LOCK) -c requirements/dev.lock requirements/images/$(image).in -o requirements/images/$(image).lock &&) true
