@@ -56,4 +56,16 @@ async def test_samples_take_turns_and_every_second_round_goes_backwards() -> Non
 
 
 def test_every_benchmark_is_found() -> None:
-    assert names() == ["compute", "hostile", "ingest", "log", "lookup", "members", "profile", "segments", "sink", "web"]
+    assert names() == [
+        "compute",
+        "hostile",
+        "ingest",
+        "log",
+        "lookup",
+        "members",
+        "profile",
+        "segments",
+        "sink",
+        "storage",
+        "web",
+    ]

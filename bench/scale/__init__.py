@@ -1,0 +1,1 @@
+"""What larger loads would take: extrapolated from measurements, and simulated. Nothing here measures."""
