@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from segops_local.gateway.pages import publish
+from segops_local.gateway.pages import publish, publish_site
 
 
 def test_files_are_written_anew_at_each_start(tmp_path: Path) -> None:
@@ -21,3 +21,27 @@ def test_files_are_written_anew_at_each_start(tmp_path: Path) -> None:
 
     publish(tmp_path / "gateway", url="http://127.0.0.1:8123", sdks=tmp_path / "absent")
     assert list((folder / "sdk").iterdir()) == []
+
+
+def test_the_documentation_is_copied_once(tmp_path: Path) -> None:
+    def published(site: Path | None) -> Path:
+        return publish(tmp_path / "gateway", url="http://127.0.0.1:8123", sdks=tmp_path / "absent", site=site)
+
+    sites = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name)
+        sites.append(tmp_path / name)
+    page = published(sites[0]) / "docs" / "index.html"
+    assert page.read_text() == "first"
+    copy = page.stat().st_ino
+    published(sites[0])
+    assert page.stat().st_ino == copy
+    published(sites[1])
+    assert page.read_text() == "second"
+    publish_site(tmp_path / "gateway", sites[0])
+    assert page.read_text() == "first"
+    published(None)
+    assert not page.exists()
+    published(sites[0])
+    assert page.read_text() == "first"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from segops_common.core.tasks import spawn
-from segops_local.artifacts.build import build
+from segops_local.artifacts.build import build, build_documentation
+from segops_local.artifacts.builder import Builder
 from segops_local.cli.account import first_account, next_steps
 from segops_local.cli.terminal import LogFollower, say
 from segops_local.errors import LocalError
@@ -28,19 +29,25 @@ async def run(*, state_dir: Path, port: int, event_log: EventLogKind, builds: bo
     starting = spawn(_failure_of(stack.start()), name="start")
     try:
         if await signals.first_or(starting):
-            await _serve(stack, signals)
+            await _serve(stack, signals, builds=builds)
     finally:
         await signals.stop_or_kill(stack)
         say(f"SegOps has stopped. Its data is in {state_dir}.")
 
 
-async def _serve(stack: LocalStack, signals: "_Signals") -> None:
-    follower = spawn(LogFollower(stack.state.logs).run(), name="follow the logs")
+async def _serve(stack: LocalStack, signals: "_Signals", *, builds: bool) -> None:
+    tasks = [spawn(LogFollower(stack.state.logs).run(), name="follow the logs")]
     try:
         await _show_next_steps(stack)
+        if builds:
+            # Only now: the start must not wait for the documentation.
+            builder = Builder(say=say, log=stack.state.logs / "build-docs.log")
+            tasks.append(spawn(build_documentation(builder, stack.process("gateway")), name="build the documentation"))
         await signals.wait()
     finally:
-        follower.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _show_next_steps(stack: LocalStack) -> None:

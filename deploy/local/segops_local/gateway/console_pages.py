@@ -7,7 +7,7 @@ from typing import Final
 from segops_local.errors import LocalError
 from segops_local.gateway.problem_pages import ONLY_READ
 
-RESERVED: Final = ("/.", "/api", "/v1", "/internal", "/metrics", "/sdk", "/openapi", "/dev")
+RESERVED: Final = ("/.", "/api", "/v1", "/internal", "/metrics", "/sdk", "/openapi", "/dev", "/docs", "/problems")
 """No screen's address begins like this: what is not a route below it does not exist."""
 _TYPES: Final = (
     "types { text/html html; text/css css; text/javascript js mjs; application/json json map; image/svg+xml svg; "

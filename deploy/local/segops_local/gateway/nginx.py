@@ -29,6 +29,7 @@ _CONNECTIONS = 4096
 _INDEX = {
     "name": "SegOps",
     "health": "/readyz",
+    "documentation": "/docs/",
     "reference": "/api/docs/",
     "openapi": "/openapi.json",
     "sdk": "/sdk/",
@@ -92,11 +93,15 @@ def no_console() -> None:
     """Return that there is no console to serve."""
 
 
+def no_site() -> None:
+    """Return that there is no documentation to serve."""
+
+
 class Gateway(Server):
     """nginx in front of the services.
 
     `upstreams` has the port of each service, of `status`, which serves `/readyz`, and of `mailbox`, which serves `/dev/mail/`.
-    `console` is called at every start: it returns the console to serve.
+    `console` and `site` are called at every start: they return the console and the documentation to serve.
     """
 
     name = "gateway"
@@ -111,9 +116,11 @@ class Gateway(Server):
         upstreams: Mapping[str, int],
         table: RouteTable,
         console: Callable[[], BuiltConsole | None] = no_console,
+        site: Callable[[], Path | None] = no_site,
     ) -> None:
         super().__init__(state_dir, port)
         self._console = console
+        self._site = site
         self._upstreams = upstreams
         self._table = table
 
@@ -131,7 +138,8 @@ class Gateway(Server):
         write_private(config, text)
         give(config, self.identity)
         files = console.folder if console is not None else None
-        give(pages.publish(self.state_dir, url=f"http://{self.address(port)}", console=files), self.identity)
+        url = f"http://{self.address(port)}"
+        give(pages.publish(self.state_dir, url=url, console=files, site=self._site()), self.identity)
         return Command(
             argv=[str(program()), "-p", f"{self.state_dir}/", "-e", "stderr", "-c", str(config)],
             environment=child_environment(),

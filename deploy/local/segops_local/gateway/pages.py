@@ -1,14 +1,17 @@
-"""The files that the gateway serves itself: the OpenAPI document, its rendered reference, the SDKs and the console."""
+"""The files that the gateway serves itself: the OpenAPI document, its reference, the SDKs, the console and the documentation."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from segops_local.artifacts.sdks import SDKS
+from segops_local.gateway.problem_pages import ONLY_READ
+from segops_local.processes.identity import Identity, give
 
 FOLDER: Final = "pages"
 """Name of the folder below the gateway's own."""
@@ -48,10 +51,28 @@ _TYPES: Final = (
 )
 
 
-def publish(state_dir: Path, *, url: str, sdks: Path = SDKS, console: Path | None = None) -> Path:
+_SITE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-NwSx/R2V/U4jnW0Tq5pQ53Y/rzPVJ4dqE7D6UTA/J1k='; "
+    "img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""The documentation has no inline script: `docs/site/overrides` replaces the theme's own. The one style that its script
+adds, for the search, is named by its hash; another version of the generator has another hash."""
+_SITE: Final = ("docs", "docs.name")
+"""The folder of the documentation, and the file with the name of the build that it was copied from."""
+_SITE_TYPES: Final = (
+    "types { text/html html; text/css css; text/javascript js; application/json json; image/png png; "
+    "image/svg+xml svg; text/plain txt; text/markdown md; }"
+)
+_SITE_TEXTS: Final = "text/css text/javascript text/plain text/markdown application/json image/svg+xml"
+
+
+def publish(
+    state_dir: Path, *, url: str, sdks: Path = SDKS, console: Path | None = None, site: Path | None = None
+) -> Path:
     """Write all files below the gateway's folder, for a stack at `url`; return their folder."""
     folder = state_dir / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove_all(folder, but=_SITE if site is not None and _site_of(folder) == site.name else ())
     reference = folder / "api" / "docs"
     reference.mkdir(parents=True)
     document = json.loads(_DOCUMENT.read_text())
@@ -67,7 +88,37 @@ def publish(state_dir: Path, *, url: str, sdks: Path = SDKS, console: Path | Non
             shutil.copyfile(file, folder / "sdk" / file.name)
     if console is not None:
         shutil.copytree(console, folder / "console")
+    if site is not None and _site_of(folder) != site.name:
+        publish_site(state_dir, site)
     return folder
+
+
+def _remove_all(folder: Path, *, but: Collection[str]) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in but:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _site_of(folder: Path) -> str | None:
+    """Return the name of the documentation that is there. A start does not copy hundreds of files that it has already."""
+    name = folder / _SITE[1]
+    return name.read_text() if name.exists() else None
+
+
+def publish_site(state_dir: Path, site: Path, identity: Identity | None = None) -> None:
+    """Put the documentation below the gateway's folder, as a whole or not at all, and give it to the gateway's user.
+
+    The gateway serves it at once: it need not be started again.
+    """
+    folder, name = (state_dir / FOLDER / part for part in _SITE)
+    half = folder.with_suffix(".part")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(site, half)
+    give(half, identity)
+    name.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    half.rename(folder)
+    name.write_text(site.name)
 
 
 def locations(folder: str) -> str:
@@ -82,7 +133,32 @@ def locations(folder: str) -> str:
             "        location = /api/docs { return 308 /api/docs/; }",
             f"        location /sdk/ {{ {root}{safe}autoindex on; autoindex_format json; }}",
             "        location = /sdk { return 308 /sdk/; }",
+            *_documentation(folder),
         ]
+    )
+
+
+def _documentation(folder: str) -> tuple[str, ...]:
+    """Return the directives for /docs/, and for the paths of the `type` of problems, which lead there."""
+    headers = {
+        "X-Request-Id": "$trace",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Content-Security-Policy": _SITE_POLICY,
+        "Cache-Control": "no-cache",
+    }
+    added = "".join(f'add_header {name} "{value}" always; ' for name, value in headers.items())
+    compressed = f"gzip on; gzip_min_length 1024; gzip_vary on; gzip_types {_SITE_TEXTS}; "
+    return (
+        f"        location /docs/ {{ if ($request_method !~ ^(GET|HEAD)$) {{ return {ONLY_READ}; }} "
+        f'root "{folder}/{FOLDER}"; {_SITE_TYPES} charset utf-8; '
+        f"charset_types {_SITE_TEXTS}; {compressed}{added}}}",
+        "        location = /docs { return 308 /docs/; }",
+        "        location = /llms.txt { return 308 /docs/llms.txt; }",
+        *(f"        location = {path} {{ return 308 /docs/problems/; }}" for path in ("/problems", "/problems/")),
+        '        location /problems/ { rewrite "^/problems/([a-z-]+)/?$" /docs/problems/$1/ permanent; return 404; }',
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from segops_local.artifacts.console import built_console
+from segops_local.artifacts.site import built_site
 from segops_local.engines import ClickHouseEngine, KafkaEngine, PostgresEngine, ValkeyEngine
 from segops_local.engines.clickhouse_config import USERS
 from segops_local.engines.clickhouse_shards import clickhouse_shards, shards_url
@@ -134,6 +135,7 @@ class Topology:
             upstreams=upstreams,
             table=self.routes,
             console=built_console,
+            site=built_site,
         )
         self._supervised(self.gateway)
 
