@@ -18,7 +18,7 @@ IMAGE := -c requirements/dev.lock --no-emit-package segops-common --no-emit-pack
 .PHONY: help setup run demo test-fast test test-sdk test-console test-long test-cluster test-ops coverage check fmt bench bench-sdk openapi manifests secrets reset lock
 
 help: ## show this list
-	@echo "SegOps: make TARGET [PORT=8080] [STATE=.segops] [KAFKA=1] [ARGS=...]"
+	@echo "SegOps: make TARGET [PORT=8080] [STATE=.segops] [KAFKA=1] [BUILD=0] [FOLDER=deploy/compose/secrets] [ARGS=...]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile
 
 setup: ## install everything for development into .venv

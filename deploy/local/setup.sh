@@ -56,8 +56,9 @@ if command -v flock >/dev/null 2>&1; then
     is_done "$environment" && exit 0
 fi
 
+trap 'fail "Interrupted. Repeat the command: it goes on where it was."' INT
 say "Setting up SegOps in .venv; this happens once and takes about a minute."
-if ! .venv/bin/python -c '' 2>/dev/null; then
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     python=$(find_python)
     if [ -z "$python" ]; then
         fetch_python || true
@@ -65,7 +66,10 @@ if ! .venv/bin/python -c '' 2>/dev/null; then
     fi
     [ -n "$python" ] || fail "SegOps needs Python 3.11 with its venv module: install python3.11 (Debian: python3.11-venv) or name one with PYTHON=/path/to/python3.11."
     say "[1/4] Creating the environment with $python"
-    "$python" -m venv --clear .venv || fail "The environment could not be created: see the lines above."
+    "$python" -m venv --clear .venv 2>.segops-cache/venv.log || {
+        cat .segops-cache/venv.log >&2
+        fail "The environment could not be created: see the lines above."
+    }
 fi
 rm -f .venv/segops-run .venv/segops-dev
 say "[2/4] Downloading the installer"

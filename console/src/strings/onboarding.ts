@@ -1,7 +1,7 @@
 /** Words of the first minutes. */
 export const onboarding = {
   title: 'Get started',
-  about: 'Four steps from an empty workspace to a live segment. They tick by themselves.',
+  about: 'Four steps from an empty workspace to a segment with members. They tick by themselves.',
   done: 'Done',
   key: {
     title: 'Create a key',
@@ -54,7 +54,7 @@ export const onboarding = {
   },
   segment: {
     title: 'Make a segment',
-    detail: 'A segment is a list of users that keeps itself up to date.',
+    detail: 'A segment is a list of users, computed when you ask for it or every hour.',
     suggestion: (type: string) => `Users who did ${type}`,
     action: 'Create',
     waiting: 'Suggested from the first event that arrives.',

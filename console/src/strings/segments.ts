@@ -8,7 +8,7 @@ export const segments = {
   searchPlaceholder: 'Name, description or id',
   empty: 'No segments yet',
   emptyDetail:
-    'A segment is a list of users that keeps itself up to date: users who did something, have a trait, or are in a file.',
+    'A segment is a list of users, computed when you ask for it or every hour: users who did something, have a trait, or are in a file.',
   noMatch: 'No segment matches',
   noMatchDetail: 'The text is looked for in names and descriptions, and is compared with ids. A tag must be equal.',
   clear: 'Clear the filters',

@@ -44,7 +44,7 @@ def checked_key(api_key: str) -> str:
         raise ValueError("api_key must not be empty: is the variable that holds it set?")
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise ValueError(
-            "api_key must consist of printable ASCII characters without spaces: is there a line end in it?"
+            "api_key must consist of printable ASCII characters without spaces: is it still a placeholder, or is there a line end in it?"
         )
     if not api_key.startswith(("sk_", "pk_")):
         raise ValueError("api_key must begin with sk_ or pk_: pass the key as it was shown when it was created")

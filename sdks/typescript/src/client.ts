@@ -39,8 +39,8 @@ export const createClient = (options: Options): Client => {
     waitUntil,
     getUser,
   } = options;
-  if (!/^https?:..\w(?!.*\/api\b)[^?#]*$/.test(apiUrl) || !/^[ps]k_[^\s"]+$/.test(apiKey))
-    throw Error('SegOps: apiUrl must be https://host, apiKey pk_… or sk_…');
+  if (!/^https?:..\w(?!.*\/api\b)[^?#]*$/.test(apiUrl)) throw Error('SegOps: apiUrl must be http(s)://host');
+  if (!/^[ps]k_[^\s"]+$/.test(apiKey)) throw Error('SegOps: apiKey must be pk_… or sk_…');
   const page = globalThis.window?.document;
   const isInert = page && apiKey[0] === 's';
   /** Prefix of the storage's entries: clients with different keys share nothing. */

@@ -78,7 +78,9 @@ def running(state: Path, port: int) -> Iterator[Run]:
     finally:
         if run.process.poll() is None:
             os.killpg(run.process.pid, signal.SIGKILL)
-        run.process.communicate()
+        run.process.wait()
+        if run.process.stdout is not None:
+            run.process.stdout.close()
 
 
 def left_of(state: Path) -> list[str]:
@@ -188,8 +190,14 @@ def test_the_second_start_is_quick_and_shows_the_same_key(state: Path, port: int
         text = "\n".join(run.lines)
         assert text.count("SegOps is ready") == 1
         assert set(re.findall(r"sk_live_\w+", text)) == set(first_key)
+        with running(state, free_port()) as second:
+            refusal, _ = second.process.communicate(timeout=300)
+            assert "is in use by another SegOps" in refusal
+            assert "has stopped" not in refusal
+        assert run.process.stdout is not None
+        run.process.stdout.close()  # the terminal is closed, or what read the output has ended
         run.process.terminate()  # SIGTERM to make alone, as a service manager does
-        run.process.communicate(timeout=300)
+        run.process.wait(timeout=300)
     wait_for_end_of_all(state)
 
 

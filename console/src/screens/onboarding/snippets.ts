@@ -28,7 +28,8 @@ function curl(address: string, key: string): string {
 }
 
 function typescript(address: string, key: string): string {
-  return `import { SegOpsClient } from '@segops/sdk';
+  return `// segops.mts: run it with npx tsx segops.mts
+import { SegOpsClient } from '@segops/sdk';
 
 const segops = new SegOpsClient({ apiUrl: '${address}', apiKey: '${key}' });
 

@@ -152,7 +152,9 @@ async def seed(url: str) -> AsyncIterator[str]:
             for line in tenant.next_steps(url):
                 yield line
     except httpx.TransportError as error:
-        raise LocalError(f"Nothing answers at {url} ({error}). Start it with `make run`, then repeat.") from error
+        raise LocalError(
+            f"Nothing answers at {url} ({error}). Start it with `make run`, or name its port: `make demo PORT=8111`."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ async def run(*, state_dir: Path, port: int, event_log: EventLogKind, builds: bo
             await _serve(stack, signals, builds=builds)
     finally:
         await signals.stop_or_kill(stack)
-        say(f"SegOps has stopped. Its data is in {state_dir}.")
+        if stack.has_begun:
+            say(f"SegOps has stopped. Its data is in {state_dir}.")
 
 
 async def _serve(stack: LocalStack, signals: "_Signals", *, builds: bool) -> None:
@@ -113,7 +114,7 @@ class _Signals:
         now = asyncio.get_running_loop().time()
         if not self._first.is_set():
             self._first_at = now
-            say("Stopping. Press Ctrl-C again to kill.")
             self._first.set()
+            say("Stopping. Press Ctrl-C again to kill.")
         elif now - self._first_at > _ECHO_S:
             self._second.set()

@@ -1,6 +1,7 @@
 """Output in the terminal while the stack runs: one short line for each warning that a process logs."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import sys
@@ -11,8 +12,9 @@ _LEVELS = frozenset({"warning", "error", "critical"})
 
 
 def say(line: str) -> None:
-    """Print a line and flush it, so that it also passes a pipe at once."""
-    print(line, flush=True)
+    """Print a line and flush it, so that it also passes a pipe at once. Has no effect when its reader is gone, such as a closed terminal."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
 
 
 class LogFollower:
@@ -65,5 +67,6 @@ def _short(name: str, line: bytes) -> str | None:
 
 
 def print_error(line: str) -> None:
-    """Print a line to standard error and flush it."""
-    print(line, file=sys.stderr, flush=True)
+    """Print a line to standard error and flush it, if anybody reads it."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

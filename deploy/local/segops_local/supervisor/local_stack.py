@@ -75,6 +75,11 @@ class LocalStack:
         return f"http://{HOST}:{self._topology.ports['status']}/metrics"
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the last start got as far as the engines: the folder was free, and so was the port."""
+        return self._built is not None
+
+    @property
     def mailbox_link(self) -> str:
         """The address of the page with all mails, with the token that it needs."""
         if self._mailbox is None:

@@ -165,15 +165,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
         if kind
         else _OTHERS.get(error.status_code, ("http-error", "The request was refused"))
     )
-    headers = error.headers
+    headers, detail = error.headers, f"{title}."
     if error.status_code == 405:
         table: RouteTable = request.app.state.route_table
-        headers = {"Allow": ", ".join(table.allowed(request.scope["path"]))}
+        allowed = ", ".join(table.allowed(request.scope["path"]))
+        headers, detail = {"Allow": allowed}, f"The path supports {allowed}, not {request.method}."
     return problem_response(
         status=error.status_code,
         slug=slug,
         title=title,
-        detail=f"{title}.",
+        detail=detail,
         instance=request_id(request),
         headers=headers,
     )
