@@ -86,12 +86,15 @@ def test_an_image_of_a_service_has_what_it_needs_and_nothing_to_write_to(images:
         images.remove(container)
 
 
-def test_a_process_is_ready_on_the_running_stack(images: Images, valkey_stack: RunningStack) -> None:
-    image = images.build("service", service="ingest")
-    environment = valkey_stack.process("ingest.api").settings
+@pytest.mark.parametrize("service", ["ingest", "segments", "membership"])
+def test_a_process_is_ready_on_the_running_stack(images: Images, valkey_stack: RunningStack, service: str) -> None:
+    """All services but auth, whose signing key is in a folder that the container does not see."""
+    image = images.build("service", service=service)
+    environment = valkey_stack.process(f"{service}.api").settings
     settings = {name: value for name, value in environment.items() if name.startswith("SEGOPS_")}
-    port = free_port()
-    with started(images, image, settings | {"SEGOPS_HTTP_PORT": str(port)}, "api") as pid:
+    ports = {"SEGOPS_HTTP_PORT": free_port(), "SEGOPS_INTERNAL_PORT": free_port()}
+    port = ports["SEGOPS_INTERNAL_PORT"]
+    with started(images, image, settings | {name: str(number) for name, number in ports.items()}, "api") as pid:
         assert answer(port, "/livez")[0] == 200
         assert rights(pid)["Uid"].split() == ["65532"] * 4
         assert {rights(pid)[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {"0" * 16}
