@@ -1,4 +1,4 @@
-"""Segments whose names were never published: a migration publishes each once more, and membership takes the name."""
+"""Segments of an older version: migrations publish the name of each, which membership takes, and let its text be searched."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from segops_common.contracts.jobs import SegmentChanged
 from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_membership.adapters.memory.segment_definitions import MemorySegmentDefinitions
 from segops_segments.bootstrap import MIGRATIONS
+from segops_segments.domain.segment import searched_text
 
 DATABASE: Final = "segops_published_names"
 DEFINITION: Final = """{"logic": "AND", "conditions":
@@ -23,8 +24,9 @@ SEGMENT: Final = sa.text("""
     INSERT INTO segments.segments
         (tenant_id, name, segment_type, definition, definition_bytes, definition_hash, description, refresh, list_size,
          version, created_at, updated_at, deleted_at)
-    VALUES (:tenant, :name, 'rule', CAST(:definition AS json), 1, 'x', '', 'hourly', 0, 7, now(), now(), CASE WHEN :deleted THEN now() END)
+    VALUES (:tenant, :name, 'rule', CAST(:definition AS json), 1, 'x', :about, 'hourly', 0, 7, now(), now(), CASE WHEN :deleted THEN now() END)
     RETURNING id, tenant_id""")
+SEARCHED: Final = sa.text("SELECT searched_name, searched_description FROM segments.segments ORDER BY id")
 
 
 @pytest.fixture
@@ -59,7 +61,11 @@ async def test_every_segment_is_published_once_more(urls: tuple[str, str], tmp_p
         outbox = "SELECT tenant_id, topic, value FROM segments.outbox ORDER BY id"
         messages = (await connection.execute(sa.text(outbox))).all()
         relayed = set((await connection.execute(sa.text("SELECT tenant_id FROM segments.outbox_lanes"))).scalars())
+        searched = (await connection.execute(SEARCHED)).all()
     await engine.dispose()
+    assert [tuple(row) for row in searched] == [
+        (searched_text(name), searched_text(about_of(name))) for _, name, _ in rows
+    ]
     assert relayed == {1, 2}
     assert {message.topic for message in messages} == {"segops.segments"}
     assert all(message.value.endswith(b"\n") and message.value.count(b"\n") == 1 for message in messages)
@@ -83,7 +89,12 @@ async def _membership_takes_the_name(change: SegmentChanged) -> None:
 
 
 def _values(tenant: int, name: str, *, deleted: bool) -> dict[str, object]:
-    return {"tenant": tenant, "name": name, "definition": DEFINITION, "deleted": deleted}
+    about = about_of(name)
+    return {"tenant": tenant, "name": name, "about": about, "definition": DEFINITION, "deleted": deleted}
+
+
+def about_of(name: str) -> str:
+    return f"Für {name}"
 
 
 def _before_names(folder: Path) -> Path:
