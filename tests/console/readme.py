@@ -28,7 +28,7 @@ async def of_light_screens(page: Page, folder: Path, workspace: Workspace) -> No
     await _write(page, folder / "segment-builder.png", 640)
     await page.goto(f"/segments/{workspace.segment}")
     await expect(page.get_by_text("Overlap with other segments")).to_be_visible()
-    await _write(page, folder / "segment.png", 760)
+    await _write(page, folder / "segment.png", 690)
     await page.goto(f"/users/{workspace.user}?tab=segments&segment={workspace.segment}")
     await expect(page.get_by_text("Without new events, the first change")).to_be_visible()
     await expect(page.get_by_text("Matches now")).to_be_visible()

@@ -22,8 +22,14 @@ export function ScreenTabs({ label, tabs, current }: ScreenTabsProps) {
   const list = useRef<HTMLElement>(null);
   // On a narrow screen, the tabs are scrolled sideways.
   useEffect(() => {
-    const tab = list.current?.querySelector(`[data-tab="${current}"]`);
-    tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const nav = list.current;
+    if (nav === null) return;
+    const show = () => {
+      nav.querySelector(`[data-tab="${current}"]`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    };
+    const observer = new ResizeObserver(show);
+    observer.observe(nav);
+    return () => observer.disconnect();
   }, [current]);
   return (
     <nav ref={list} className={classes.tabs} aria-label={label}>

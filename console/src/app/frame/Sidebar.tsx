@@ -26,7 +26,12 @@ function useIsNew(): boolean {
 export function Sidebar({ onNavigate }: { onNavigate?: () => void }) {
   const owner = useMay('owner');
   const isNew = useIsNew();
-  const shown = [...(isNew ? [getStarted] : []), ...destinations.filter(({ role }) => role !== 'owner' || owner)];
+  // The first steps create a key and a segment, which a viewer may not.
+  const member = useMay('member');
+  const shown = [
+    ...(isNew && member ? [getStarted] : []),
+    ...destinations.filter(({ role }) => role !== 'owner' || owner),
+  ];
   const name = <TenantName />;
   return (
     <div className={classes.sidebar}>
