@@ -38,7 +38,7 @@ async def of_light_screens(page: Page, folder: Path, workspace: Workspace) -> No
 async def of_dark_screens(page: Page, folder: Path) -> None:
     """Write the picture of analytics."""
     await page.goto("/analytics?tab=segments")
-    await expect(page.get_by_role("table")).to_be_visible()
+    await expect(page.get_by_role("table", name="Segments with their size")).to_be_visible()
     await _write(page, folder / "analytics-dark.png", 700)
 
 

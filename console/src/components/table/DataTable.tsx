@@ -6,7 +6,7 @@ import { TableRow } from './TableRow';
 import classes from './table.module.css';
 
 /** Where a column goes where a row has two lines. Columns that are hidden there are also the first to go for want of room. */
-export type Narrow = 'title' | 'aside' | 'detail' | 'hidden';
+export type Narrow = 'lead' | 'title' | 'aside' | 'detail' | 'hidden';
 
 export interface Column<Row> {
   key: string;

@@ -23,7 +23,7 @@ function columns(chosen: readonly number[], toggle: (id: number) => void): Colum
       key: 'shown',
       header: '',
       width: '20px',
-      narrow: 'hidden',
+      narrow: 'lead',
       render: ({ id, name }) => (
         <Checkbox
           size="xs"
