@@ -1,4 +1,4 @@
-"""Two processes of every role on engines with TLS and passwords, behind Envoy: first steps, and a rolling restart."""
+"""Two processes of every role on shards and brokers with TLS and passwords, behind Envoy: first steps, restarts, a lost shard."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.ops.replicas.product import Replicas
 
 pytestmark = pytest.mark.ops
 
+UNAVAILABLE: Final = "https://segops.dev/problems/upstream-unavailable"
 EVERYONE: Final = {
     "logic": "AND",
     "conditions": [{"type": "event_count", "event_type": "page_viewed", "operator": "gte", "value": 1}],
@@ -81,13 +82,52 @@ async def test_a_rolling_restart_is_not_noticed(
         assert load.failures == []
         assert load.runs > 0
         await _all_stored(valkey_stack, person, load.acknowledged)
-        run = await person.compute(segment)
-        users = {f"u{int(id[:4], 16) % 500}" for id in load.acknowledged}
-        assert run["size"] == len(users)
+        assert (await person.compute(segment))["size"] == load.users
         figures = {"requests": load.requests, "events": len(load.acknowledged), "runs": load.runs, "s": round(seconds)}
         figures["requests repeated because an engine was slow"] = load.waited
         for name, value in figures.items():
             record_property(name, value)
+
+
+async def test_a_shard_is_killed_and_comes_back(valkey_stack: Replicas) -> None:
+    """Events are taken meanwhile, what needs the shard says so and is right afterwards, and nothing is lost or stored twice."""
+    async with (
+        patient_client(valkey_stack.url) as patient,
+        httpx.AsyncClient(base_url=valkey_stack.url, timeout=60) as client,
+    ):
+        person = await sign_up(patient)
+        key = (await person.new_key())["key"]
+        segment = await person.new_segment("Everyone", EVERYONE)
+        load = Load(client, person, key, segment)
+        load.start(computes=False)
+        await _acknowledges(load, 1000)
+        shard = valkey_stack.engines.shards[-1]
+        shard.kill(stay_down=True)
+        await _acknowledges(load, 2000)
+        preview = await client.post("/api/segments/preview/", headers=person.bearer, json={"definition": EVERYONE})
+        assert (preview.status_code, preview.json()["type"]) == (503, UNAVAILABLE)
+        assert "retry-after" in preview.headers
+        queued = await person.ask("POST", f"/api/segments/{segment}/compute/", 202)
+        await _acknowledges(load, 1000)
+        await shard.start()
+        await load.stop()
+        assert load.failures == []
+        await _all_stored(valkey_stack, person, load.acknowledged)
+        path = f"/api/segments/{segment}/runs/{queued['run_id']}/"
+        async with asyncio.timeout(300):
+            while (run := await person.ask("GET", path, 200))["status"] in ("queued", "running"):
+                await asyncio.sleep(0.2)
+        assert run["status"] == "succeeded" or run["problem"]
+        assert (await person.compute(segment))["size"] == load.users
+
+
+async def _acknowledges(load: Load, events: int) -> None:
+    """Wait until so many events more were answered with 202."""
+    goal = len(load.acknowledged) + events
+    async with asyncio.timeout(300):
+        while len(load.acknowledged) < goal:
+            assert load.failures == []
+            await asyncio.sleep(0.05)
 
 
 async def _sees(product: Replicas, process: ServiceProcess) -> None:

@@ -38,10 +38,17 @@ class Load:
     _working: bool = True
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Begin: three writers, two readers and one who computes."""
+    @property
+    def users(self) -> int:
+        """The number of users who have an acknowledged event."""
+        return len({_user(id) for id in self.acknowledged})
+
+    def start(self, *, computes: bool = True) -> None:
+        """Begin: three writers, three readers and one who computes."""
         jobs: tuple[Callable[[], Awaitable[None]], ...] = (*(self._write,) * 3, *(self._look_up,) * 2, self._list)
-        self._tasks = [spawn(self._repeated(job), name="load") for job in (*jobs, self._compute)]
+        self._tasks = [
+            spawn(self._repeated(job), name="load") for job in (*jobs, *((self._compute,) if computes else ()))
+        ]
 
     async def stop(self) -> None:
         """End all, after the requests that they are at."""
@@ -56,7 +63,7 @@ class Load:
     async def _write(self) -> None:
         ids = [secrets.token_hex(12) for _ in range(BATCH)]
         events = [
-            {"message_id": id, "user_id": f"u{int(id[:4], 16) % 500}", "event_type": "page_viewed", "payload": {"n": n}}
+            {"message_id": id, "user_id": _user(id), "event_type": "page_viewed", "payload": {"n": n}}
             for n, id in enumerate(ids)
         ]
         if await self._ask("POST", "/api/ingestion/track/batch/", 202, json={"events": events}):
@@ -102,3 +109,7 @@ class Load:
             self.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
             return None
         return answer.json()
+
+
+def _user(message_id: str) -> str:
+    return f"u{int(message_id[:4], 16) % 500}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from segops_local.engines.clickhouse_shards import shards_url
 from segops_local.gateway.nginx import Route, load_routes
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.server import Server
@@ -26,6 +28,7 @@ from tests.shared.envoy import Envoy
 from tests.shared.tls_lines import ClickHouseTlsLine, PostgresTlsLine
 
 REPLICAS: Final = 2
+SHARDS: Final = 2
 DRAIN_S: Final = 4
 """Longer than the gateway takes to see that a process is not ready."""
 _INNER: Final = {"auth": "SEGOPS_AUTH_URL", "membership": "SEGOPS_MEMBERSHIP_URL"}
@@ -36,7 +39,7 @@ class _Engines(Topology):
     """Engines without TLS of their own, whose addresses lead over lines that have it."""
 
     _more: dict[str, str]
-    _lines: dict[str, TcpProxy]
+    _lines: dict[int, TcpProxy]
 
     def secure(self, authority: Authority, kafka: KafkaCluster, inner: Mapping[str, str]) -> None:
         """Make the lines. `inner` are addresses by setting that take the place of the usual ones."""
@@ -49,11 +52,10 @@ class _Engines(Topology):
             **inner,
         }
         context = authority.server_context(HOST)
-        self._lines = {
-            "postgresql": PostgresTlsLine(target_port=self.postgres.port, context=context),
-            "http": ClickHouseTlsLine(target_port=self.clickhouse.port, tls=context),
-            "redis": TcpProxy(target_port=self.valkey.port, tls=context),
-        }
+        shards = [ClickHouseTlsLine(target_port=shard.port, tls=context) for shard in self.shards]
+        self._lines = dict(zip((shard.port for shard in self.shards), shards, strict=True))
+        self._lines[self.postgres.port] = PostgresTlsLine(target_port=self.postgres.port, context=context)
+        self._lines[self.valkey.port] = TcpProxy(target_port=self.valkey.port, tls=context)
 
     async def start_lines(self) -> None:
         for line in self._lines.values():
@@ -70,15 +72,17 @@ class _Engines(Topology):
 
     def _secured(self, name: str, value: str) -> str:
         if name.endswith("POSTGRES_URL"):
-            return f"{self._moved(value, self.postgres.port, 'postgresql')}?sslmode=verify-full"
-        if "CLICKHOUSE" in name:
-            return self._moved(value, self.clickhouse.port, "http").replace("http://", "https://")
+            return f"{self._moved(value)}?sslmode=verify-full"
+        if "CLICKHOUSE" in name and name.endswith("URL"):
+            return self._moved(value).replace("http://", "https://")
         if name.endswith("REDIS_URL"):
-            return self._moved(value, self.valkey.port, "redis").replace("redis://", "rediss://")
+            return self._moved(value).replace("redis://", "rediss://")
         return value
 
-    def _moved(self, url: str, port: int, line: str) -> str:
-        return url.replace(f":{port}/", f":{self._lines[line].port}/")
+    def _moved(self, url: str) -> str:
+        for port, line in self._lines.items():
+            url = re.sub(rf":{port}(?=[/,])", f":{line.port}", url)
+        return url
 
 
 class Replicas:
@@ -102,7 +106,7 @@ class Replicas:
     @property
     def clickhouse_url(self) -> str:
         """The warehouse's address for its owner, without TLS."""
-        return self.engines.clickhouse.url
+        return shards_url(self.engines.shards)
 
     def gateway_log(self) -> str:
         """Return what the gateway logged."""
@@ -117,7 +121,7 @@ class Replicas:
         forks = service_forks(state, {})
         self._held.callback(forks.close)
         await asyncio.to_thread(forks.preload)
-        options = Options(port=0, event_log="valkey", env={})
+        options = Options(port=0, event_log="valkey", env={}, shards=SHARDS)
         self.engines = topology = _Engines(state=state, options=options, orphan_reaper=reaper, forks=forks)
         self._held.push_async_callback(self._kafka.stop)
         await self._run(topology.engines.values())
