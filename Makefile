@@ -106,4 +106,4 @@ lock: ## resolve requirements/*.in anew
 	$(LOCK) -c requirements/dev.lock requirements/node.in -o requirements/node.lock
 	$(LOCK) -c requirements/dev.lock requirements/site.in -o requirements/site.lock
 	$(foreach service,auth ingest segments membership,$(LOCK) $(IMAGE) libs/segops_language/pyproject.toml libs/segops_common/pyproject.toml services/$(service)/pyproject.toml -o requirements/images/$(service).lock &&) true
-	$(foreach image,console gateway tools,$(LOCK) -c requirements/dev.lock requirements/images/$(image).in -o requirements/images/$(image).lock &&) true
+	$(foreach image,console gateway tools traces,$(LOCK) -c requirements/dev.lock requirements/images/$(image).in -o requirements/images/$(image).lock &&) true

@@ -25,6 +25,7 @@ from segops_common.streams.loop.dead_letter_topic import DeadLetterTopic
 from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.streams.loop.metrics import LoopMetrics
 from segops_common.telemetry.metrics import Metric, Metrics
+from segops_common.telemetry.spans import use_tracer
 from segops_common.web.app import worker_app
 from segops_common.web.health import Check
 from segops_common.web.request.budget import MARGIN_S
@@ -51,6 +52,14 @@ class ServiceBootstrap(ABC, Generic[S]):
     def log_level(self) -> str:
         """The least severe level that the process logs."""
         return self._settings.log_level
+
+    def trace(self, *, service: str, role: str) -> None:
+        """Let the process send traces, if the settings say where to."""
+        if self._settings.traces_url:
+            from segops_common.telemetry.otlp import OtlpTracer
+
+            settings = self._settings
+            use_tracer(OtlpTracer(url=settings.traces_url, share=settings.traces_share, service=service, role=role))
 
     @property
     def request_budget_s(self) -> float:

@@ -15,6 +15,7 @@ from segops_common.core.problems import Problem
 from segops_common.runtime.bootstrap import ServiceBootstrap
 from segops_common.runtime.migrations import any_pending, apply_all
 from segops_common.telemetry.logging import configure_logging
+from segops_common.telemetry.spans import close_tracer
 
 B = TypeVar("B", bound=ServiceBootstrap[Any])
 
@@ -61,7 +62,11 @@ class Service(Generic[B]):
             command = self.commands[arguments.role][arguments.command]
             return uvloop.run(_command(command, collaborators, arguments))
         _, run = self.roles[arguments.role]
-        return uvloop.run(_run(run, collaborators))
+        collaborators.trace(service=self.name, role=arguments.role)
+        try:
+            return uvloop.run(_run(run, collaborators))
+        finally:
+            close_tracer()
 
     def _parser(self) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(prog=f"segops_{self.name}", description=f"SegOps {self.name}.")

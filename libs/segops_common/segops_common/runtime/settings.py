@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -55,6 +57,10 @@ class ServiceSettings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severe log lines that are written."""
+    traces_url: str = ""
+    """The base address of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://collector:4318`; empty: no traces."""
+    traces_share: float = Field(default=0.01, ge=0, le=1)
+    """Share of the traces that are kept, if the caller has not decided."""
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     internal_port: int | None = None
@@ -92,6 +98,15 @@ class ServiceSettings(BaseSettings):
         if self.internal_port == self.http_port:
             raise ValueError("SEGOPS_INTERNAL_PORT must differ from SEGOPS_HTTP_PORT")
         return self
+
+    @field_validator("traces_url")
+    @classmethod
+    def _traces_can_be_sent(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("must begin with http:// or https://")
+        if url and find_spec("opentelemetry.sdk") is None:
+            raise ValueError("needs the OpenTelemetry SDK: install requirements/images/traces.lock, or leave it empty")
+        return url
 
     @field_validator("redis_url")
     @classmethod

@@ -8,14 +8,14 @@ import re
 import sys
 from datetime import UTC, datetime
 
-from segops_common.telemetry.tracing import current_request_id
+from segops_common.telemetry.tracing import current_request_id, current_traceparent
 
 # API keys, JSON Web Tokens, and passwords inside URLs: an error's text may quote any of them.
 _CREDENTIAL = re.compile(r"[sp]k_(?:live|test)_\w+|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats each record as one line: time (RFC 3339, UTC), level, service, role, logger, message, request id, fields, error.
+    """Formats each record as one line: time (RFC 3339, UTC), level, service, role, logger, message, request id, trace id, fields, error.
 
     `fields` comes from `extra={"fields": {…}}`. Everything that looks like a credential is replaced by `[secret]`.
     """
@@ -34,6 +34,8 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := current_request_id():
             line["request_id"] = request_id
+        if traceparent := current_traceparent():
+            line["trace_id"] = traceparent.split("-")[1]
         fields = getattr(record, "fields", None)
         if fields is not None:
             line["fields"] = fields

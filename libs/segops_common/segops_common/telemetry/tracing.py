@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from typing import Protocol
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _NOTHING: tuple[str | None, str | None] = (None, None)
@@ -36,6 +37,19 @@ def trace_context(traceparent: str | None, request_id: str | None) -> Iterator[N
 def current_traceparent() -> str | None:
     """Return the trace of the current work, or None."""
     return _current.get()[0]
+
+
+class OutgoingRequest(Protocol):
+    """A request to another service, such as httpx's."""
+
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
+
+
+async def continue_trace(request: OutgoingRequest) -> None:
+    """Send the current trace with a request: a hook for clients of other services."""
+    if traceparent := current_traceparent():
+        request.headers["traceparent"] = traceparent
 
 
 def current_request_id() -> str | None:

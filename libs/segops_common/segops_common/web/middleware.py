@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
 from segops_common.telemetry.metrics import HttpMetrics
+from segops_common.telemetry.spans import Span, begin_span
 from segops_common.telemetry.tracing import current_traceparent, enter_trace, leave_trace
 from segops_common.web.internal_port import PROBES, InternalPort
 from segops_common.web.problems import problem_response
@@ -76,11 +77,14 @@ class Edge:
         scope.setdefault("state", {})["request_id"] = request_id
         started = self._clock.monotonic()
         response = _Response(send, request_id, scope["state"])
-        token = enter_trace(traceparent, request_id)
+        span = begin_span("server", parent=traceparent) if scope["path"] not in PROBES else None
+        token = enter_trace(traceparent if span is None else span.traceparent, request_id)
         try:
             await self._serve(refusal or self._refuse_target(scope), scope, receive, response)
         finally:
             self._record(scope, response.status, self._clock.monotonic() - started)
+            if span is not None:
+                _end(span, scope, response.status)
             leave_trace(token)
 
     async def _serve(
@@ -161,6 +165,13 @@ def _read_headers(
         elif name == b"traceparent":
             traceparent = value.decode("latin-1")
     return request_id, traceparent, refusal
+
+
+def _end(span: Span, scope: Scope, status: int) -> None:
+    """End the span of a request, with the names of OpenTelemetry's conventions."""
+    method, route = scope["method"], _route(scope)
+    attributes = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+    span.end(f"{method} {route}", attributes, is_error=status >= 500)
 
 
 def _route(scope: Scope) -> str:

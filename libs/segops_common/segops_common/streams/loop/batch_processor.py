@@ -13,6 +13,7 @@ from segops_common.core.retry import full_jitter
 from segops_common.core.waiting import wait_at_most
 from segops_common.streams.log import LogConsumer, LogUnavailable, TopicPartition
 from segops_common.streams.loop.bad_record_limit import BadRecordLimit
+from segops_common.streams.loop.batch_trace import continued_trace
 from segops_common.streams.loop.batches import (
     BadRecord,
     BadRecords,
@@ -137,7 +138,8 @@ class BatchProcessor:
         if not batch.records:
             return
         try:
-            await self._handler.handle(batch)
+            with continued_trace(batch):
+                await self._handler.handle(batch)
         except BadRecords as error:
             await self._put_aside(batch, error.records, repeated=repeated)
             rest = batch.without(frozenset(bad.offset for bad in error.records))

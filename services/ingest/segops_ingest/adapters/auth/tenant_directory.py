@@ -10,6 +10,7 @@ import httpx
 from pydantic import BaseModel
 
 from segops_common.contracts.http import KEY_OWNER_PATH, KeyOwnership, SandboxTenant, sandbox_tenant_path
+from segops_common.telemetry.tracing import continue_trace
 from segops_ingest.ports.tenant_directory import DirectoryUnavailable, KeyOwner
 
 M = TypeVar("M", bound=BaseModel)
@@ -53,6 +54,7 @@ async def opened_tenant_directory(
     async with httpx.AsyncClient(
         base_url=auth_url,
         headers={"Authorization": f"Service {service_token}"},
+        event_hooks={"request": [continue_trace]},
         timeout=httpx.Timeout(_READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
         transport=transport,
         trust_env=False,

@@ -9,6 +9,7 @@ from typing import Final, Self
 import httpx
 
 from segops_common.contracts.http import OPEN_RUNS_PATH, OpenRuns, OpenRunsRequest
+from segops_common.telemetry.tracing import continue_trace
 
 _TIMEOUT_S: Final = 3.0
 _log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class HttpRunCounter:
         self._url = None if segments_url is None else f"{segments_url.rstrip('/')}{OPEN_RUNS_PATH}"
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Service {service_token}"},
+            event_hooks={"request": [continue_trace]},
             timeout=_TIMEOUT_S,
             transport=transport,
             trust_env=False,

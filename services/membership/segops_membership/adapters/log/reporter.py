@@ -13,17 +13,18 @@ from segops_common.contracts.topics import (
     COMPUTE_RESULTS,
     MEMBERSHIP_CHANGES,
     SCHEMA_VERSION_HEADER,
+    TRACEPARENT_HEADER,
     profile_key,
     tenant_key,
 )
 from segops_common.streams.log import EventLog, Header, Message, partition_of
 from segops_common.telemetry.metrics import Metric, Metrics
+from segops_common.telemetry.tracing import current_traceparent
 from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.domain.publication import MemberChanges, Publication
 from segops_membership.ports.reporter import ReportedChange
 
 SCHEMA_VERSION: Final = b"1"
-_HEADERS: Final[tuple[Header, ...]] = ((SCHEMA_VERSION_HEADER, SCHEMA_VERSION),)
 _MAX_RECORDS_READ_BACK: Final = 10_000
 """Records of a partition that are read after a crash in the middle of a report."""
 _MAX_RECORDS_SINCE: Final = 100
@@ -45,7 +46,7 @@ class LogReporter:
         """See the port."""
         value = result.model_dump_json().encode() + b"\n"
         with driver_errors():
-            await self._log.append(COMPUTE_RESULTS, tenant_key(result.tenant_id), value, headers=_HEADERS)
+            await self._log.append(COMPUTE_RESULTS, tenant_key(result.tenant_id), value, headers=_headers())
         if result.status != "running":
             self._runs.labels(result.status).inc()
         if result.status == "succeeded" and result.behind is not None:
@@ -60,9 +61,9 @@ class LogReporter:
         for user_id in changes.user_ids:
             partition = partition_of(MEMBERSHIP_CHANGES, profile_key(publication.tenant_id, user_id))
             lines[partition].append(before + orjson.dumps(user_id) + after)
-        key = tenant_key(publication.tenant_id)
+        key, headers = tenant_key(publication.tenant_id), _headers()
         messages = [
-            Message(key=key, value=value, headers=_HEADERS, partition=partition)
+            Message(key=key, value=value, headers=headers, partition=partition)
             for partition, grouped in lines.items()
             for value in _values(grouped)
         ]
@@ -98,6 +99,12 @@ class LogReporter:
             for change in changes
             if (change.tenant_id, change.run_id) == (tenant_id, run_id)
         )
+
+
+def _headers() -> tuple[Header, ...]:
+    """Return the version of the schema, and the trace that the run belongs to."""
+    version, trace = (SCHEMA_VERSION_HEADER, SCHEMA_VERSION), current_traceparent()
+    return (version,) if trace is None else (version, (TRACEPARENT_HEADER, trace.encode()))
 
 
 def _around_user(publication: Publication, changes: MemberChanges) -> tuple[bytes, bytes]:

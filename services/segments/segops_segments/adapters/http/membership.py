@@ -18,6 +18,7 @@ from segops_common.contracts.http import (
     ObservedEvents,
     ObservedRequest,
 )
+from segops_common.telemetry.tracing import continue_trace
 from segops_language.lint.values import Property
 
 _CONNECT_TIMEOUT_S: Final = 0.5
@@ -36,6 +37,7 @@ class HttpMembership:
         self._client = httpx.AsyncClient(
             base_url=membership_url,
             headers={"Authorization": f"Service {service_token}"},
+            event_hooks={"request": [continue_trace]},
             timeout=httpx.Timeout(_READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
             transport=transport,
             trust_env=False,
