@@ -29,7 +29,9 @@ def targets(processes: Mapping[str, StackProcess]) -> dict[int, set[str]]:
     for process in processes.values():
         for engine, meaning in names.items():
             if address := process.settings.get(f"SEGOPS_{engine}_URL"):
-                ports[urlsplit(re.sub(r"^[a-z+]+:", "http:", address)).port or 0] = meaning
+                # The shards of a cluster are separated by commas.
+                servers = urlsplit(re.sub(r"^[a-z+]+:", "http:", address)).netloc.rpartition("@")[2].split(",")
+                ports |= {int(server.rpartition(":")[2]): meaning for server in servers}
     return ports
 
 

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from segops_common.core.faults import NO_FAULTS
+from segops_common.runtime.migrations import ClickHouseMigrations, MigrationRefused
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import migrate, pending_migrations, pending_tables
-from segops_common.stores.cluster.tables import ClusterError
 from segops_ingest.adapters.clickhouse.warehouse import ClickHouseWarehouse
 from segops_language.reference.evaluate import evaluate
 from tests.corpus.builders import NOW_MS, count, event, group, new_tenant
@@ -71,10 +71,23 @@ async def test_servers_in_another_order_are_refused(cluster_url: str) -> None:
     hosts, _, database = rest.partition("/")
     first, second = hosts.split(",")
     for wrong in (f"{second},{first}", f"{first},{first}", f"{first},{second},{second}"):
-        clickhouse = ClickHouse(url=f"{login}@{wrong}/{database}")
-        with pytest.raises(ClusterError, match="in the order of"):
-            await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)
-        await clickhouse.close()
+        step = ClickHouseMigrations(f"{login}@{wrong}/{database}", "ingest", INGEST_MIGRATIONS, None, "segops")
+        with pytest.raises(MigrationRefused, match="in the order of"):
+            await step.apply()
+
+
+async def test_the_database_of_a_single_server_is_refused(cluster_url: str) -> None:
+    """Its tables have rows, so they are not replaced."""
+    login, _, rest = cluster_url.rpartition("@")
+    hosts, name = rest.partition("/")[0], f"single_{secrets.token_hex(4)}"
+    (server, *_) = ClickHouse(url=cluster_url).servers("system")
+    await server.command(f"CREATE DATABASE {name}")
+    await server.command(f"CREATE TABLE {name}.events (a UInt8) ENGINE = MergeTree ORDER BY a AS SELECT 1")
+    step = ClickHouseMigrations(f"{login}@{hosts}/{name}", "ingest", INGEST_MIGRATIONS, None, "segops")
+    with pytest.raises(MigrationRefused, match="is a table of a single server"):
+        await step.apply()
+    assert await number_of(server, f"SELECT count() FROM {name}.events") == 1
+    await server.close()
 
 
 async def test_a_repeated_insert_stores_nothing_twice(cluster: ClickHouse) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from segops_common.runtime.bootstrap import ServiceBootstrap, StreamServiceBootstrap
 from segops_common.runtime.cli import Service
-from segops_common.runtime.migrations import MigrationStep
+from segops_common.runtime.migrations import MigrationRefused, MigrationStep
 from segops_common.runtime.settings import ServiceSettings, StreamServiceSettings
 
 SETTINGS = {"redis_url": "redis://127.0.0.1:9/0", "service_token": SecretStr("s")}
@@ -91,6 +91,25 @@ def test_migrate_applies_every_step_and_check_reports_pending_ones(capsys: pytes
     assert command_line(["migrate"]) == 0
     assert "applied 3 migrations" in capsys.readouterr().out
     assert command_line(["migrate", "--check"]) == 0
+
+
+class RefusedStep(Step):
+    """A migration step on a store that it must not change."""
+
+    async def apply(self) -> Sequence[str]:
+        raise MigrationRefused("restore the file")
+
+    async def pending(self) -> Sequence[str]:
+        return await self.apply()
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]])
+def test_a_refused_migration_says_why_in_one_line(capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
+    bootstrap = Bootstrap(ServiceSettings.model_validate(SETTINGS), RefusedStep())
+    assert service(bootstrap, []).main(["migrate", *options]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "restore the file" in line
+    assert "Traceback" not in line
 
 
 def test_an_unknown_role_is_refused() -> None:

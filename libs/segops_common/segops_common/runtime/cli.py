@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from pydantic import ValidationError
 
 from segops_common.core.problems import Problem
 from segops_common.runtime.bootstrap import ServiceBootstrap
-from segops_common.runtime.migrations import any_pending, apply_all
+from segops_common.runtime.migrations import MigrationRefused, any_pending, apply_all
 from segops_common.telemetry.logging import configure_logging
 from segops_common.telemetry.spans import close_tracer
 
+_log = logging.getLogger(__name__)
 B = TypeVar("B", bound=ServiceBootstrap[Any])
 
 
@@ -46,7 +48,7 @@ class Service(Generic[B]):
     def main(self, command_line: Sequence[str] | None = None) -> int:
         """Run the role that the command line names.
 
-        Return 1 when `migrate --check` finds pending migrations, and 2 when a setting is wrong or missing.
+        Return 1 when `migrate --check` finds pending migrations or `migrate` is refused, and 2 when a setting is wrong or missing.
         """
         arguments = self._parser().parse_args(command_line)
         try:
@@ -100,9 +102,14 @@ def _refusals(error: ValueError) -> Iterator[str]:
 
 
 async def _migrate(collaborators: ServiceBootstrap[Any], *, check: bool) -> int:
-    if check:
-        return int(await any_pending(collaborators.migrations))
-    await apply_all(collaborators.migrations)
+    """Return the exit status. A refusal is logged in one line, without a traceback."""
+    try:
+        if check:
+            return int(await any_pending(collaborators.migrations))
+        await apply_all(collaborators.migrations)
+    except MigrationRefused as error:
+        _log.error("%s", error)
+        return 1
     return 0
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from segops_common.contracts.topics import Topic
 from segops_common.core.clock import Clock
@@ -14,11 +15,18 @@ from segops_common.runtime.resources import opened_clickhouse, opened_event_log
 from segops_common.stores.postgres_address import PostgresAccess
 from segops_common.streams.address import LogAccess
 
+if TYPE_CHECKING:
+    from segops_common.stores.clickhouse import ClickHouse
+
 _log = logging.getLogger(__name__)
 
 
+class MigrationRefused(Exception):
+    """The store is not one that the migrations may change. The text says what to do."""
+
+
 class MigrationStep(Protocol):
-    """Brings one store up to date. Both methods return the names of migrations, oldest first."""
+    """Brings one store up to date. Both methods return the names of migrations, oldest first. Both raise MigrationRefused."""
 
     async def apply(self) -> Sequence[str]:
         """Run the pending migrations and return them. Safe to repeat after a crash."""
@@ -62,16 +70,26 @@ class ClickHouseMigrations:
     async def apply(self) -> Sequence[str]:
         from segops_common.stores.clickhouse_migrations import migrate
 
-        async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
+        async with self._clickhouse() as clickhouse:
             applied = await migrate(clickhouse, self.service, self.folder, cluster=self.cluster)
             return [str(migration) for migration in applied]
 
     async def pending(self) -> Sequence[str]:
         from segops_common.stores.clickhouse_migrations import pending_migrations, pending_tables
 
-        async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
+        async with self._clickhouse() as clickhouse:
             pending = [str(migration) for migration in await pending_migrations(clickhouse, self.service, self.folder)]
             return pending or await pending_tables(clickhouse, self.folder)
+
+    @asynccontextmanager
+    async def _clickhouse(self) -> AsyncIterator[ClickHouse]:
+        from segops_common.stores.clickhouse_migrations import ChangedMigrationError, ClusterError
+
+        async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
+            try:
+                yield clickhouse
+            except (ChangedMigrationError, ClusterError) as error:
+                raise MigrationRefused(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

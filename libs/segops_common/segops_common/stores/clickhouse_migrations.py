@@ -19,10 +19,20 @@ from typing import Final
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.cluster.tables import (
     DEFAULT_CLUSTER,
+    ClusterError,
     create_distributed_tables,
     create_shard_databases,
     stale_distributed_tables,
 )
+
+__all__ = [
+    "ChangedMigrationError",
+    "ClusterError",
+    "migrate",
+    "pending_migrations",
+    "pending_tables",
+    "read_migrations",
+]
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _UNLESS = re.compile(r"^-- unless (SELECT .+)$", re.MULTILINE)
