@@ -38,7 +38,7 @@ def test_the_navigation_has_every_page(texts: dict[str, str]) -> None:
     assert len(listed) == len(set(listed))
     # Lists lead to these.
     below = tuple(page for page in texts if page.startswith(("decisions/", "problems/", "contributing/", "runbooks/")))
-    assert sorted({*listed, *below}) == sorted(texts)
+    assert sorted({*listed, *below}) == sorted(texts), "list each page in docs/site/zensical.toml"
 
 
 def test_every_link_holds_in_the_site(texts: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Final
 
 from segops_local.artifacts.builder import Builder, BuildError
@@ -34,18 +35,21 @@ async def build(builder: Builder, steps: Iterable[Step] = STEPS) -> None:
 
 
 async def build_documentation(builder: Builder, gateway: Server) -> None:
-    """Build the documentation and hand it to the running gateway. With unchanged sources, the gateway has it already."""
-    if await asyncio.to_thread(built_site, builder.root, builder.cache) is not None:
-        return
-    async with builder.alone():
+    """Build the documentation and hand it to the running gateway, which has it already if no source has changed."""
+    site = await asyncio.to_thread(built_site, builder.root, builder.cache)
+    if site is None:
         try:
-            await build_site(builder)
-            await asyncio.to_thread(_publish, builder, gateway)
+            site = await _documentation(builder)
+            if site is not None:
+                await asyncio.to_thread(publish_site, gateway.state_dir, site, gateway.identity)
         except (BuildError, LocalError, OSError) as error:
             builder.say(f"/docs/ is missing: {error}")
-
-
-def _publish(builder: Builder, gateway: Server) -> None:
-    site = built_site(builder.root, builder.cache)
     if site is not None:
-        publish_site(gateway.state_dir, site, gateway.identity)
+        builder.say(f"Documentation: {gateway.url}/docs/")
+
+
+async def _documentation(builder: Builder) -> Path | None:
+    """Return the folder of the documentation after building it; None in a checkout without one."""
+    async with builder.alone():
+        await build_site(builder)
+    return await asyncio.to_thread(built_site, builder.root, builder.cache)
