@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segops_cli.code.files import Declared, file_names, parsed, read_folder, written
@@ -19,6 +19,7 @@ names = st.text(min_size=1).filter(str.strip)
 tags = st.lists(names.filter(lambda tag: tag == tag.strip()), max_size=3, unique=True)
 
 
+@example("A", "", ["[", "b"], "manual", "rule")
 @given(names, st.text(), tags, st.sampled_from(["manual", "hourly"]), st.sampled_from(["rule", "ai"]))
 def test_what_is_written_reads_back(name: str, description: str, labels: list[str], refresh: str, kind: str) -> None:
     declared = Declared(

@@ -165,7 +165,8 @@ def _quoted(text: str) -> str:
 
 def _quoted_list(tags: tuple[str, ...]) -> str:
     line = ", ".join(tags)
-    return line if _tags(line) == tags and line.isprintable() else json.dumps(tags)
+    is_plain = line.isprintable() and not line.startswith("[") and _tags(line) == tags
+    return line if is_plain else json.dumps(tags)
 
 
 def _slug(name: str) -> str:
