@@ -118,7 +118,7 @@ async def test_the_events_are_taken_over_wherever_the_migration_was_interrupted(
         ("u", months[12]), ("v", "2026-01-31 09:00:00.123"), ("w", "2026-01-31 09:00:00.123"),
     }  # fmt: skip
     newest = await database.query(
-        "SELECT position, toString(original_timestamp), version = bitNot(toUInt64(3)) FROM events WHERE message_id = 'after'"
+        "SELECT position, toString(original_timestamp), version = bitNot(toUInt64(4)) FROM events WHERE message_id = 'after'"
     )
     assert [tuple(row) for row in newest.rows] == [(4, "2026-01-30 09:00:00.000", 1)]
     assert await migrate(database, SERVICE, MIGRATIONS) == []

@@ -38,8 +38,11 @@ def shard_of(user_id: str, anonymous_id: str, shards: int) -> int:
     return xxhash.xxh64_intdigest((user_id or anonymous_id).encode(errors="surrogatepass")) % shards
 
 
-LATEST_IMPORT_VERSION: Final = 2**63 - 1
-"""The `version` of the first imported event; see `version_of`."""
+RESTORED_VERSION: Final = 2**64 - 1
+"""The `version` of events that a backup has restored, so that they stand before every later delivery; see `version_of`."""
+
+RESTORED_IMPORT_VERSION: Final = 2**63 - 1
+"""The same for imported events."""
 
 
 def version_of(offset: int, *, is_import: bool) -> int:
@@ -47,7 +50,7 @@ def version_of(offset: int, *, is_import: bool) -> int:
 
     It is the greatest for the record that was accepted first. Every live event has a greater one than every imported event.
     """
-    return LATEST_IMPORT_VERSION - offset if is_import else 2**64 - 1 - offset
+    return (RESTORED_IMPORT_VERSION if is_import else RESTORED_VERSION) - 1 - offset
 
 
 MERGED_READ_SETTINGS: Final[dict[str, int]] = {
