@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,7 @@ from segops_local.cli.terminal import print_error, say
 from segops_local.errors import LocalError
 from segops_local.state.folder import StateFolder
 from segops_local.state.ports import HOST
+from segops_local.supervisor.engines_only import addresses, running_engines
 from segops_local.supervisor.topology import EventLogKind
 
 
@@ -48,6 +50,20 @@ def _reset(arguments: argparse.Namespace) -> None:
     )
 
 
+def _addresses(arguments: argparse.Namespace) -> None:
+    say(json.dumps(addresses(arguments.state.resolve())))
+
+
+def _engines(arguments: argparse.Namespace) -> None:
+    async def serve() -> None:
+        files = json.loads(sys.stdin.readline() or "{}")
+        async with running_engines(arguments.state, files) as engines:
+            say(json.dumps(engines))
+            await asyncio.to_thread(sys.stdin.read)
+
+    asyncio.run(serve())
+
+
 class _Parser(argparse.ArgumentParser):
     """Refuses wrong arguments in one line."""
 
@@ -74,7 +90,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--port", type=_port, default=8080, help="port of the gateway (default 8080)")
     resetting = commands.add_parser("reset", help="delete the state folder")
     resetting.set_defaults(command=_reset)
-    for command in (running, resetting):
+    showing = commands.add_parser("addresses", help="print where the engines of a running stack are, with passwords")
+    showing.set_defaults(command=_addresses)
+    serving = commands.add_parser("engines", help="run the engines of a new folder until standard input ends")
+    serving.set_defaults(command=_engines)
+    for command in (running, resetting, showing, serving):
         command.add_argument(
             "--state", type=Path, default=Path(".segops"), help="folder for all data (default .segops)"
         )

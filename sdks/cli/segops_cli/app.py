@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from segops_cli.commands.backup import backup, restore
 from segops_cli.commands.compute import compute
 from segops_cli.commands.doctor import doctor
 from segops_cli.commands.events import tail, track
@@ -20,6 +21,6 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (login, track, tail, compute, explain, doctor, load):
+for command in (login, track, tail, compute, explain, doctor, load, backup, restore):
     application.command()(command)
 application.add_typer(segments, name="segments")

@@ -1,0 +1,97 @@
+"""Where the engines and the secrets of an installation are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from segops_cli.errors import CliError, ExitCode, usage
+
+_SECRETS: Final = ("api-key-pepper", "jwt-private-key.pem")
+_LINE: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """Addresses for the superuser of PostgreSQL, the owner of ClickHouse's tables, and the memory of deliveries.
+
+    `files` are the secrets by the names that their places have below the folder of secrets or state.
+    """
+
+    postgres: str
+    clickhouse: str
+    redis: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def running_stack(state: Path) -> AsyncIterator[Installation]:
+    """Give the addresses of a stack of `make run` that runs. Raises CliError."""
+    process = await _local("addresses", "--state", str(state))
+    out, err = await process.communicate()
+    if process.returncode != 0:
+        raise usage(err.decode().strip() or f"{state} is no folder of `make run`", "Start it: `make run STATE=…`.")
+    yield Installation(**json.loads(out))
+
+
+@asynccontextmanager
+async def new_stack(state: Path, files: Mapping[str, str]) -> AsyncIterator[Installation]:
+    """Make a folder for `make run` with these secrets, and run only its engines meanwhile. Raises CliError."""
+    process = await _local("engines", "--state", str(state))
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(dict(files)).encode() + b"\n")
+    await process.stdin.drain()
+    line = await process.stdout.readline()
+    if not line:
+        _, err = await process.communicate()
+        raise usage(err.decode().strip().splitlines()[-1] if err.strip() else f"{state} cannot be used")
+    try:
+        yield Installation(**json.loads(line))
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+def read_secrets(folder: Path) -> dict[str, str]:
+    """Return the secrets on which data depend. Raises CliError if one is missing."""
+    try:
+        return {f"secrets/{name}": (folder / name).read_text() for name in _SECRETS}
+    except OSError as error:
+        raise usage(f"a secret cannot be read: {error}", f"The folder must have {' and '.join(_SECRETS)}.") from None
+
+
+def write_secrets(folder: Path, files: Mapping[str, str]) -> None:
+    """Write the secrets into a new folder, for the processes of the installation."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise usage(f"{folder} exists", "Name a new folder for the secrets.") from None
+    for name, text in files.items():
+        if name.startswith("secrets/"):
+            file = folder / Path(name).name
+            file.touch(mode=0o600)
+            file.write_text(text)
+
+
+async def _local(*arguments: str) -> Any:
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "segops_local",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CliError(f"`make run` is not installed here: {error}", ExitCode.USAGE) from error

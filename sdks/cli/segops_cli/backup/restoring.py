@@ -1,0 +1,50 @@
+"""Restores a backup into an empty installation, whose services do not run yet. Its event log is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from segops_cli.backup import clickhouse, deliveries, postgres
+from segops_cli.backup.archive import ArchiveReader, read_archive
+from segops_cli.backup.installation import Installation
+from segops_cli.backup.passphrase import opened
+from segops_cli.backup.taking import SECRETS
+from segops_cli.clock import Clock
+
+Target = Callable[[dict[str, str]], AbstractAsyncContextManager[Installation]]
+"""Takes the secrets and gives the installation with them."""
+
+
+async def restore(
+    path: Path, target: Target, passphrase: str, *, clock: Clock, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Restore a backup; return how many rows there are. Raises CliError before anything is written, if it can."""
+    say(f"Checking {path}")
+    with read_archive(path) as archive:
+        secrets = opened(archive.read(SECRETS), passphrase)
+        async with target(secrets) as installation:
+            return await _engines(archive, installation, clock, say)
+
+
+async def _engines(
+    archive: ArchiveReader, installation: Installation, clock: Clock, say: Callable[[str], None]
+) -> dict[str, Any]:
+    facts = archive.manifest
+    async with (
+        postgres.connection(installation.postgres) as database,
+        clickhouse.connection(installation.clickhouse) as server,
+    ):
+        await postgres.check_empty(database, facts["postgres"])
+        await clickhouse.check_empty(server, facts["clickhouse"])
+        say("Memory of deliveries")
+        notes = await asyncio.to_thread(deliveries.load, installation.redis, archive, clock)
+        say("ClickHouse")
+        rows = await clickhouse.load(server, archive)
+        # Last, in one transaction: until it is there, the installation counts as empty for PostgreSQL, and nobody can sign in.
+        say("PostgreSQL")
+        await postgres.load(database, archive, facts["postgres"])
+    return {"clickhouse": rows, "postgres": facts["postgres"]["rows"], "deliveries": notes}

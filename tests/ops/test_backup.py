@@ -1,0 +1,375 @@
+"""A backup of a stack that runs, restored into an empty one: everything is there once, and stays so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from segops_cli.api.client import Api
+from segops_cli.api.login import SessionLogin
+from segops_cli.backup.installation import running_stack
+from segops_cli.backup.taking import take
+from segops_cli.clock import calendar
+from segops_local.supervisor.local_stack import LocalStack
+from tests.conformance.running import said_by
+from tests.e2e.cli.terminal import Terminal
+from tests.e2e.cli.test_docs import BACKUP_SECTION, blocks
+from tests.e2e.people import PASSWORD, Person, memberships, patient_client, send, sign_up
+from tests.node import ROOT
+
+PASSPHRASE: Final = "a passphrase for tests"
+USERS: Final = 40
+LATE: Final = 9
+TIMELESS: Final = {"user_id": "user-0", "event_type": "timeless", "message_id": "no-time"}
+VIEWED: Final = {"type": "event_count", "event_type": "viewed", "operator": "gte"}
+SEGMENTS: Final[dict[str, dict[str, Any]]] = {
+    "Viewed thrice": {"logic": "AND", "conditions": [VIEWED | {"value": 3}]},
+    "On a plan": {
+        "logic": "OR",
+        "conditions": [{"type": "user_property", "property": "plan", "operator": "eq", "value": "team"}],
+    },
+    "First content": {
+        "logic": "AND",
+        "conditions": [
+            VIEWED | {"value": 1, "where": [{"property": "content", "operator": "eq", "value": "first"}]},
+        ],
+    },
+}
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[LocalStack]:
+    stack = LocalStack(folder)
+    await stack.start()
+    try:
+        yield stack
+    finally:
+        await stack.stop()
+
+
+@asynccontextmanager
+async def the_same(person: Person, url: str) -> AsyncIterator[Person]:
+    """Sign the person in on another stack, with the password that they had."""
+    async with patient_client(url) as client:
+        answer = await client.post("/api/auth/token/", json={"email": person.email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        yield Person(client, person.email, person.tenant, answer.json()["access_token"])
+
+
+def events() -> list[dict[str, Any]]:
+    """Return events of three years, with traits. Every event of the first user has another content later."""
+    calls: list[dict[str, Any]] = []
+    for number in range(USERS):
+        for visit in range(number % 5):
+            calls.append(
+                {
+                    "type": "track",
+                    "user_id": f"user-{number}",
+                    "event_type": "viewed",
+                    "message_id": f"m-{number}-{visit}",
+                    "timestamp": f"2026-{1 + number % 10:02d}-0{1 + visit}T08:00:00Z",
+                    "payload": {"a.b": visit, "nested": {"list": [1, {"deep": None}], "empty": {}}, "content": "first"},
+                }
+            )
+        plan = {"plan": "team" if number % 3 else "free"}
+        calls.append({"type": "identify", "user_id": f"user-{number}", "message_id": f"t-{number}", "traits": plan})
+    return calls
+
+
+def changed(call: dict[str, Any]) -> dict[str, Any]:
+    """Return a later delivery of the same event, with other content."""
+    return call | {"payload": {"content": "changed"}}
+
+
+async def filled(client: httpx.AsyncClient) -> tuple[Person, str]:
+    """Return a person whose tenant has events, computed segments and an uploaded list, and a key."""
+    person = await sign_up(client, "backup")
+    key = (await person.new_key())["key"]
+    await in_batches(client, key, events())
+    for name, definition in SEGMENTS.items():
+        await person.new_segment(name, definition)
+    static = {"name": "Listed", "tenant": person.tenant, "segment_type": "static"}
+    listed = (await person.ask("POST", "/api/segments/", 201, static))["id"]
+    await person.ask("PUT", f"/api/segments/{listed}/members/", 202, {"user_ids": ["user-1", "never-seen"]})
+    both = {"logic": "AND", "conditions": [{"type": "segment", "segment_id": listed}]}
+    await person.new_segment("In the list", both)
+    return person, key
+
+
+async def in_batches(client: httpx.AsyncClient, key: str, calls: list[dict[str, Any]]) -> None:
+    for start in range(0, len(calls), 50):
+        await send(client, key, "batch", {"batch": calls[start : start + 50]})
+
+
+async def segment_ids(person: Person) -> dict[str, int]:
+    answer = await person.ask("GET", f"/api/segments/?tenant={person.tenant}", 200)
+    return {segment["name"]: segment["id"] for segment in answer["results"]}
+
+
+async def digests(person: Person, as_of: str) -> dict[str, tuple[int, str]]:
+    """Compute all segments as of an instant; return the size and digest of each."""
+    sizes: dict[str, tuple[int, str]] = {}
+    for name, segment in (await segment_ids(person)).items():
+        queued = await person.ask("POST", f"/api/segments/{segment}/compute/", 202, {"as_of": as_of})
+        run = await person.run_succeeds(segment, queued["run_id"])
+        sizes[name] = (run["size"], run["digest"])
+    return sizes
+
+
+async def event_count(stack: LocalStack, tenant: int) -> int:
+    """Return the number of different events of a tenant in the warehouse."""
+    url = httpx.URL(stack.engine("clickhouse").url)
+    statement = f"SELECT count() FROM segops.events FINAL WHERE tenant_id = {tenant}"
+    async with httpx.AsyncClient(auth=(url.username, url.password)) as client:
+        answer = await client.post(f"http://{url.host}:{url.port}/", content=statement)
+    assert answer.status_code == 200, answer.text
+    return int(answer.text)
+
+
+async def stored(stack: LocalStack, tenant: int, count: int) -> None:
+    """Return when so many events are stored."""
+    for _ in range(600):
+        if await event_count(stack, tenant) >= count:
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{await event_count(stack, tenant)} of {count} events are stored")
+
+
+def tick(message_id: str) -> dict[str, Any]:
+    """Return an event without a time of its own: only the memory of deliveries knows it again."""
+    return {"user_id": "busy", "event_type": "ticked", "message_id": message_id}
+
+
+async def keep_sending(client: httpx.AsyncClient, key: str, acknowledged: list[str], ended: asyncio.Event) -> None:
+    """Send events until `ended`; note each that is acknowledged."""
+    while not ended.is_set():
+        message_id = secrets.token_hex(8)
+        await send(client, key, "track", tick(message_id))
+        acknowledged.append(message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the source has, as its owner sees it. `before` of the acknowledged events were there before the backup began."""
+
+    person: Person
+    key: str
+    me: Any
+    prefixes: list[str]
+    looked_up: dict[str, Any]
+    acknowledged: list[str]
+    before: int
+    as_of: str
+    digests: dict[str, tuple[int, str]]
+
+
+def named_events() -> int:
+    """Return the number of events that `filled` and `backed_up` send, without the ticks."""
+    return len(events()) + 1
+
+
+async def backed_up(folder: Path, file: Path, terminal: Terminal) -> Expected:
+    """Fill a stack, back it up while it takes events, and return what it has."""
+    async with running(folder) as source, patient_client(source.url) as client:
+        person, key = await filled(client)
+        for segment in (await segment_ids(person)).values():
+            await person.compute(segment)
+        await send(client, key, "track", TIMELESS)
+        await terminal.succeeds("login", "--url", source.url, "--email", person.email, stdin=PASSWORD)
+        acknowledged: list[str] = []
+        ended = asyncio.Event()
+        sending = asyncio.create_task(keep_sending(client, key, acknowledged, ended))
+        while len(acknowledged) < 20:
+            await asyncio.sleep(0.05)
+        before = len(acknowledged)
+        await terminal.succeeds("backup", file, "--state", folder, stdin=PASSPHRASE)
+        ended.set()
+        await sending
+        await stored(source, person.tenant, named_events() + len(acknowledged))
+        as_of = (await person.ask("GET", f"/api/status/?tenant={person.tenant}", 200))["at"]
+        return Expected(
+            person=person,
+            key=key,
+            me=await person.ask("GET", "/api/auth/me/", 200),
+            prefixes=await prefixes(person),
+            looked_up=await memberships(client, key, "user-4"),
+            acknowledged=acknowledged,
+            before=before,
+            as_of=as_of,
+            digests=await digests(person, as_of),
+        )
+
+
+async def prefixes(person: Person) -> list[str]:
+    keys = await person.ask("GET", f"/api/auth/api-keys/?tenant={person.tenant}", 200)
+    return [key["prefix"] for key in keys["results"]]
+
+
+async def test_a_restored_stack_is_the_same(tmp_path: Path) -> None:
+    file, terminal = tmp_path / "backup.tar", Terminal(tmp_path / "config")
+    expected = await backed_up(tmp_path / "a", file, terminal)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (tmp_path / "a" / "secrets" / "api-key-pepper").read_bytes().strip() not in file.read_bytes()
+    await refusals(terminal, file, tmp_path)
+    restored = await terminal.succeeds("restore", file, "--state", tmp_path / "b", "--json", stdin=PASSPHRASE)
+    rows = restored.json["clickhouse"]["events"]
+    least, most = expected.before, len(expected.acknowledged)
+    assert named_events() + least <= rows <= named_events() + most
+
+    async with running(tmp_path / "b") as target, the_same(expected.person, target.url) as person:
+        assert await event_count(target, person.tenant) == rows
+        assert await person.ask("GET", "/api/auth/me/", 200) == expected.me
+        assert await prefixes(person) == expected.prefixes
+        looked_up = await memberships(person.client, expected.key, "user-4")
+        assert looked_up["segment_ids"] == expected.looked_up["segment_ids"]
+        await everything_again(person.client, expected)
+        await stored(target, person.tenant, named_events() + most)
+        assert await digests(person, expected.as_of) == expected.digests
+        assert await event_count(target, person.tenant) == named_events() + most
+
+        newcomer = await sign_up(person.client, "newcomer")
+        segment = await newcomer.new_segment("Everyone", {"logic": "AND", "conditions": []})
+        assert (await newcomer.compute(segment))["size"] == 0
+
+
+async def everything_again(client: httpx.AsyncClient, expected: Expected) -> None:
+    """Send all events again, to a log that begins anew: nothing counts twice, and the first content stands."""
+    await in_batches(client, expected.key, [changed(call) if "payload" in call else call for call in events()])
+    await send(client, expected.key, "track", TIMELESS)
+    for message_id in expected.acknowledged:
+        await send(client, expected.key, "track", tick(message_id))
+
+
+def with_another_bit(file: Path) -> bytes:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    return bytes(content)
+
+
+async def refusals(terminal: Terminal, file: Path, folder: Path) -> None:
+    """What is not the backup, or has another passphrase, is refused before anything is made."""
+    wrong = await terminal.run("restore", file, "--state", folder / "b", stdin="another passphrase")
+    assert wrong.code == 2
+    assert "the passphrase is not the one of this backup" in wrong.err
+    damaged = folder / "damaged.tar"
+    damaged.write_bytes(with_another_bit(file))
+    outcome = await terminal.run("restore", damaged, "--state", folder / "b", stdin=PASSPHRASE)
+    assert outcome.code == 2
+    assert "no complete backup" in outcome.err
+    assert not (folder / "b").exists()
+    taken = await terminal.run("restore", file, "--state", folder / "a", stdin=PASSPHRASE)
+    assert taken.code == 2
+    assert "must be new or empty" in taken.err
+
+
+async def test_what_came_after_the_snapshot_is_left_out(tmp_path: Path) -> None:
+    """PostgreSQL is read first. Whatever is created before ClickHouse is read gets its ids and numbers again, for others."""
+    file = tmp_path / "backup.tar"
+    async with running(tmp_path / "a") as source, patient_client(source.url) as client:
+        person, key = await filled(client)
+        for segment in (await segment_ids(person)).values():
+            await person.compute(segment)
+        listed = (await segment_ids(person))["Listed"]
+        as_of = (await person.ask("GET", f"/api/status/?tenant={person.tenant}", 200))["at"]
+        expected = await digests(person, as_of)
+
+        late_tenant = await taken_around(file, tmp_path / "a", person, source.url, lambda: create(person, key, listed))
+
+    restored = await Terminal(tmp_path / "config").succeeds(
+        "restore", file, "--state", tmp_path / "b", stdin=PASSPHRASE
+    )
+    assert "Restored" in restored.out
+    async with running(tmp_path / "b") as target, the_same(person, target.url) as again:
+        assert await event_count(target, late_tenant) == 0
+        assert sorted(await segment_ids(again)) == sorted(expected)
+        assert await digests(again, as_of) == expected
+        newcomer = await sign_up(again.client, "newcomer")
+        assert newcomer.tenant == late_tenant
+        await send(again.client, (await newcomer.new_key())["key"], "track", {"user_id": "n", "event_type": "viewed"})
+        everyone = await newcomer.new_segment("Everyone", {"logic": "AND", "conditions": []})
+        assert (await newcomer.compute(everyone))["size"] == 1
+        await again.ask("PATCH", f"/api/segments/{listed}/members/", 202, {"add": ["user-3"]})
+        assert (await again.compute(listed))["size"] == 3
+        everyone = await again.new_segment("Everyone", {"logic": "AND", "conditions": []})
+        assert (await again.compute(everyone))["size"] == USERS + LATE
+
+
+async def create(person: Person, key: str, listed: int) -> int:
+    """Create a tenant, segments, users, runs and a change of a list; return the id of the tenant."""
+    late = await sign_up(person.client, "late")
+    for owner, api_key in ((late, (await late.new_key())["key"]), (person, key)):
+        calls = [{"type": "track", "user_id": f"late-{n}", "event_type": "viewed"} for n in range(LATE)]
+        await send(person.client, api_key, "batch", {"batch": calls})
+        segment = await owner.new_segment("Late", {"logic": "AND", "conditions": [VIEWED | {"value": 1}]})
+        await owner.compute(segment)
+    await person.ask("PUT", f"/api/segments/{listed}/members/", 202, {"user_ids": ["late-1", "user-2"]})
+    await person.compute(listed)
+    return late.tenant
+
+
+async def taken_around(
+    file: Path, state: Path, person: Person, url: str, create: Callable[[], Coroutine[Any, Any, int]]
+) -> int:
+    """Take a backup, and run `create` between PostgreSQL and ClickHouse; return its result."""
+    loop = asyncio.get_running_loop()
+    results: list[int] = []
+
+    def say(line: str) -> None:
+        if line == "ClickHouse":
+            results.append(asyncio.run_coroutine_threadsafe(create(), loop).result())
+
+    async def run() -> None:
+        login = SessionLogin(
+            url=url,
+            email=person.email,
+            tenant=person.tenant,
+            access_token=person.token,
+            refresh_token="",
+            expires_at=calendar() + 600,
+        )
+        async with running_stack(state) as installation:
+            with Api(login, calendar) as api:
+                await take(file, installation, api, PASSPHRASE, clock=calendar, say=say)
+
+    await asyncio.to_thread(asyncio.run, run())
+    (result,) = results
+    return result
+
+
+async def test_the_page(tmp_path: Path) -> None:
+    """The blocks about backups in docs/cli.md run as written."""
+    _, _, section = (ROOT / "docs/cli.md").read_text().partition(BACKUP_SECTION)
+    assert len(blocks(section)) == 3
+    async with running(tmp_path / ".segops") as stack, patient_client(stack.url) as client:
+        person, _ = await filled(client)
+        script = "\n".join(("set -euo pipefail", *blocks(section)))
+        script = script.replace("http://127.0.0.1:8080", stack.url).replace("you@example.com", person.email)
+        addresses = await said_by([sys.executable, "-m", "segops_local", "addresses", "--state", str(stack.state.root)])
+        names = ("postgres", "clickhouse", "redis")
+        urls = {f"SEGOPS_BACKUP_{name.upper()}_URL": json.loads(addresses)[name] for name in names}
+        (tmp_path / "secrets").symlink_to(tmp_path / ".segops" / "secrets")
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            script,
+            cwd=tmp_path,
+            env=urls
+            | {"PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}", "HOME": str(tmp_path), "PASSPHRASE": PASSPHRASE},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, out.decode()
+        assert out.decode().count("Only its secrets are encrypted") == 2
+        assert "make run STATE=restored" in out.decode()
