@@ -18,7 +18,7 @@ from scripts.manifests.settings_text import settings_file, settings_table
 from scripts.manifests.static import console_objects, gateway_objects
 from scripts.manifests.workloads import labels, migration_objects, service_objects
 from scripts.manifests.yaml_text import HEADER, to_yaml
-from scripts.observability.dashboards import DASHBOARDS, dashboard_json, metric_table
+from scripts.observability.dashboards import DASHBOARDS, dashboard_json, dashboard_maps, metric_table
 from scripts.observability.rules import alert_table, prometheus_rule, rule_groups
 from segops_local.gateway.nginx import load_routes
 from segops_local.supervisor.services import SERVICES
@@ -46,6 +46,7 @@ def generated_files() -> dict[str, str]:
         f"{components}/ingress/ingress.yaml": to_yaml([ingress()]),
         f"{components}/keda/scaled-objects.yaml": to_yaml(scaled_objects()),
         f"{components}/prometheus/monitors.yaml": to_yaml([pod_monitor()]),
+        f"{components}/grafana/dashboards.yaml": to_yaml(dashboard_maps(labels("segops"))),
         f"{components}/prometheus/rules.yaml": to_yaml([prometheus_rule(labels("segops"))]),
         "deploy/observability/rules.yaml": to_yaml([{"groups": rule_groups()}], header=RULES_HEADER),
         f"{components}/console/console.yaml": to_yaml(console_objects()),

@@ -192,6 +192,20 @@ def dashboard_json(dashboard: Dashboard) -> str:
     return json.dumps(model, indent=2) + "\n"
 
 
+def dashboard_maps(labels: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield a ConfigMap for each dashboard, with the label by which Grafana's sidecar finds it."""
+    for dashboard in DASHBOARDS:
+        yield {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": f"segops-dashboard-{dashboard.name}",
+                "labels": {**labels, "grafana_dashboard": "1"},
+            },
+            "data": {f"segops-{dashboard.name}.json": dashboard_json(dashboard)},
+        }
+
+
 def _place(number: int) -> dict[str, int]:
     width = _WIDTH // _COLUMNS
     return {"x": number % _COLUMNS * width, "y": number // _COLUMNS * _HEIGHT, "w": width, "h": _HEIGHT}

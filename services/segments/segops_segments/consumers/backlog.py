@@ -7,7 +7,7 @@ from typing import Final
 from segops_common.streams.loop.timer import Timer
 from segops_segments.service.schedule.watch_backlog import WatchBacklog
 
-READ_EVERY_S: Final = 10.0
+READ_EVERY_S: Final = 15.0
 
 
 def backlog_timer(backlog: WatchBacklog) -> Timer:
