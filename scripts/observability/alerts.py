@@ -120,8 +120,10 @@ ALERTS: Final = (
     ),
     Alert(
         name="SegopsRedisDown",
-        summary="{{ $labels.process }} decides about rate limits without Redis.",
-        value=f"sum by (process) (rate({_name(Metric.RATE_LIMITS_LOCAL)}[5m]))",
+        summary="{{ $labels.process }} works without Redis ({{ $labels.use }}).",
+        value=f"sum by (process, use) (rate({_name(Metric.REDIS_FAILURES)}[5m]))",
+        # A few commands beyond their time limit of 50 ms are no outage.
+        threshold=0.05,
         hold="5m",
         severity="warning",
     ),

@@ -102,7 +102,7 @@ DASHBOARDS: Final = (
     Dashboard(
         "requests",
         "SegOps: requests and lookups",
-        _all(Metric.HTTP_SECONDS, Metric.LOOKUPS, Metric.RATE_LIMITED, Metric.RATE_LIMITS_LOCAL),
+        _all(Metric.HTTP_SECONDS, Metric.LOOKUPS, Metric.RATE_LIMITED, Metric.RATE_LIMITS_LOCAL, Metric.REDIS_FAILURES),
     ),
     Dashboard(
         "ingestion",

@@ -71,8 +71,8 @@ CASES: Final[Mapping[str, tuple[Series, Series]]] = {
         {"segops_ingest_not_remembered_total": always(7)},
     ),
     "SegopsRedisDown": (
-        {'segops_rate_limits_local_total{process="ingest.api"}': rising(1)},
-        {'segops_rate_limits_local_total{process="ingest.api"}': always(7)},
+        {'segops_redis_failures_total{process="ingest.api",use="event-memory"}': rising(4)},
+        {'segops_redis_failures_total{process="ingest.api",use="event-memory"}': rising(2)},
     ),
     "SegopsEventsLate": _buckets("segops_consumer_delay_seconds", 'topic="segops.events"', "300.0", "60.0"),
     "SegopsConsumerBehind": (

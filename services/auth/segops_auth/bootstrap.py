@@ -49,7 +49,6 @@ from segops_common.security.sealing import Sealer
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
 from segops_common.stores.rate_limit import RedisThrottle
-from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.web.app import Running
 
 SERVICE: Final = "auth"
@@ -88,7 +87,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
             self._rate_limits(SERVICE, sessions=settings.sessions) as rate_limits,
         ):
             passwords = ArgonPasswords(cost=self._password_cost)
-            breaker = RedisBreaker(redis=redis, clock=self._clock)
+            breaker = self._breaker(redis, "sign-in")
             store = PostgresStore(engine=engine)
             keys = self._signing_keys(store)
             key_reader = SigningKeyReader(keys=keys, clock=self._clock)

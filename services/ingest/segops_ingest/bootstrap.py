@@ -14,7 +14,6 @@ from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep
 from segops_common.runtime.resources import opened_clickhouse, opened_redis
 from segops_common.stores.clickhouse import ClickHouse
-from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
@@ -79,7 +78,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             ingest = Ingest(
                 log=log,
                 memory=RedisEventMemory(
-                    redis=RedisBreaker(redis=redis, clock=self._clock), timeout_s=settings.event_memory_timeout_s
+                    redis=self._breaker(redis, "event-memory"), timeout_s=settings.event_memory_timeout_s
                 ),
                 ids=SystemIds(self._clock),
                 clock=self._clock,
@@ -87,7 +86,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 observer=IngestMetrics(self.metrics),
             )
             rejections = Rejections(
-                log=RedisRejectionLog(redis=RedisBreaker(redis=rejections_redis, clock=self._clock), clock=self._clock),
+                log=RedisRejectionLog(redis=self._breaker(rejections_redis, "rejections"), clock=self._clock),
                 directory=directory,
                 ids=SystemIds(self._clock),
                 clock=self._clock,

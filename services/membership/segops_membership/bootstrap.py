@@ -20,7 +20,6 @@ from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep
 from segops_common.runtime.resources import opened_clickhouse, opened_postgres
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.idempotency import PostgresIdempotency
-from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.log import EventLog
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
@@ -374,7 +373,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
     @asynccontextmanager
     async def _cache(self) -> AsyncIterator[RedisMembershipCache]:
         async with self._redis() as redis:
-            yield RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=self._clock), random=SystemRandom())
+            yield RedisMembershipCache(breaker=self._breaker(redis, "cache"), random=SystemRandom())
 
 
 def bootstrap(role: str) -> Bootstrap:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from segops_common.telemetry.metrics import HttpMetrics, Metric, Metrics
 from segops_local.state.ports import HOST, free_port
-from segops_local.supervisor.metrics_page import merged
+from segops_local.supervisor.metrics_page import merged, prometheus_config
 from segops_local.supervisor.status import StatusServer
 
 AWKWARD = 'a "quoted" \\ text\n{with} = signs, and # hashes'
@@ -73,3 +75,11 @@ async def test_metrics_are_given_only_to_who_names_this_machine() -> None:
         assert status.endswith(b'{"status": "ready", "processes": {}}')
     finally:
         await server.stop()
+
+
+def test_the_configuration_leads_to_the_page_and_the_rules(tmp_path: Path) -> None:
+    config = yaml.safe_load(prometheus_config(tmp_path / "prometheus.yml", "127.0.0.1:21034"))
+    [job] = config["scrape_configs"]
+    assert (job["job_name"], job["static_configs"]) == ("segops", [{"targets": ["127.0.0.1:21034"]}])
+    [rules] = config["rule_files"]
+    assert yaml.safe_load(Path(rules).read_text())["groups"]

@@ -90,12 +90,17 @@ class ServiceBootstrap(ABC, Generic[S]):
         """Open a client of the cache."""
         return opened_redis(self._settings.redis_url, access=self._settings.redis_access)
 
+    def _breaker(self, redis: Redis, use: str) -> RedisBreaker:
+        """Return the breaker of a client. Metrics show its failures under the name of what it is used for."""
+        failures = self.metrics.counter(Metric.REDIS_FAILURES).labels(use)
+        return RedisBreaker(redis=redis, clock=self._clock, on_failure=failures.inc)
+
     @asynccontextmanager
     async def _rate_limits(self, service: str, **quotas: Quota) -> AsyncIterator[RateLimits]:
         """Open the rate limits of the API: one for ordinary requests, and `quotas` by the kind of the route."""
         async with self._redis() as redis:
             throttle = RedisThrottle(
-                redis=RedisBreaker(redis=redis, clock=self._clock),
+                redis=self._breaker(redis, "rate-limits"),
                 clock=self._clock,
                 service=service,
                 on_fallback=self.metrics.counter(Metric.RATE_LIMITS_LOCAL).inc,

@@ -83,6 +83,14 @@ class Metric(Enum):
         (),
         APIS,
     )
+    REDIS_FAILURES = Definition(
+        Kind.COUNTER,
+        "segops_redis_failures_total",
+        "Commands of Redis that failed, or were skipped because others just did, by what Redis is used for.",
+        "Restore Redis. Only without the event memory are events refused; everything else goes on, more slowly.",
+        ("use",),
+        (*APIS, "membership.worker"),
+    )
     POOL_IN_USE = Definition(
         Kind.GAUGE,
         "segops_pool_connections_in_use",
