@@ -61,6 +61,7 @@ async def tenant(harness: MembershipHarness) -> AsyncIterator[int]:
             await shard.command(f"DELETE FROM {table} WHERE tenant_id = {{t:UInt64}}", {"t": tenant})
 
 
+@pytest.mark.one_server  # how much fits into so little depends on how an insert lies on disk
 async def test_what_takes_too_much_memory_leaves_the_others_to_be_published(
     harness: MembershipHarness, narrow: MembershipHarness, tenant: int
 ) -> None:
