@@ -187,6 +187,13 @@ def test_the_type_of_each_problem_leads_to_its_page(gateway: Gateway) -> None:
         assert client.get("/problems/absent").status_code == 404
 
 
+def test_the_documentation_has_no_list_within_a_paragraph(site: dict[str, Page]) -> None:
+    folder = built_site()
+    assert folder is not None
+    lists = re.compile(r"<p>(?:(?!</p>).)*?\n(?:- |\d+\. |\| )", re.DOTALL)
+    assert [file for file in folder.rglob("index.html") if lists.search(file.read_text())] == []
+
+
 async def test_the_documentation_in_a_browser(gateway: Gateway) -> None:
     browser = await asyncio.to_thread(installed_chromium)
     errors = list[str]()

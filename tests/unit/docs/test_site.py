@@ -12,7 +12,7 @@ import pytest
 
 from segops_local.site.links import links
 from segops_local.site.llms import llms_txt, summary, write_texts
-from segops_local.site.prepare import page_texts, prepare
+from segops_local.site.prepare import lists_for_generator, page_texts, prepare
 from segops_local.site.sources import images
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -72,6 +72,14 @@ def test_each_problem_has_a_page(texts: dict[str, str]) -> None:
 def test_a_list_after_a_line_of_text_gets_an_empty_line(texts: dict[str, str]) -> None:
     assert "\nIn short:\n- One" in (ROOT / "docs/performance.md").read_text()
     assert "\nIn short:\n\n- One" in texts["performance.md"]
+    assert "**What follows.**\n\n- The process" in texts["decisions/0053-make-run-forks-the-services.md"]
+
+
+def test_an_item_of_a_list_goes_on_after_code(texts: dict[str, str]) -> None:
+    before = "\n4. Copy:\n\n   ```bash\n   sed\n   ```\n\n   Again.\n5. Start.\n\n```\n   code\n```\n"
+    after = "\n4. Copy:\n\n    ```bash\n    sed\n    ```\n\n    Again.\n\n5. Start.\n\n```\n   code\n```\n"
+    assert "".join(lists_for_generator(before)) == after
+    assert "\n4. On the first server" in texts["deploy.md"]
 
 
 def test_programs_get_every_page_as_text(texts: dict[str, str], tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Link:
 
 def links(text: str) -> Iterator[Link]:
     """Yield the links of a page in order."""
-    for part, is_code in _parts(text):
+    for part, is_code in parts(text):
         if not is_code:
             yield from (_link(match) for match in _LINK.finditer(part) if match["code"] is None)
 
@@ -62,12 +62,12 @@ def rewritten(text: str, rewrite: Callable[[Link], str]) -> str:
 
 def prose(text: str, change: Callable[[str], str]) -> str:
     """Return the page with everything outside of blocks of code replaced by what `change` returns for it."""
-    return "".join(part if is_code else change(part) for part, is_code in _parts(text))
+    return "".join(part if is_code else change(part) for part, is_code in parts(text))
 
 
 def headings(text: str) -> list[str]:
     """Return the texts of the headings, without markup."""
-    plain = "".join(part for part, is_code in _parts(text) if not is_code)
+    plain = "".join(part for part, is_code in parts(text) if not is_code)
     return [_without_markup(match[1]) for match in _HEADING.finditer(plain)]
 
 
@@ -94,7 +94,7 @@ def _link(match: re.Match[str]) -> Link:
     return Link(label=match["label"], target=match["target"], image=bool(match["image"]), text=match[0])
 
 
-def _parts(text: str) -> Iterator[tuple[str, bool]]:
+def parts(text: str) -> Iterator[tuple[str, bool]]:
     """Yield the page in parts, and whether each is a block of code."""
     end = 0
     for match in _FENCE.finditer(text):

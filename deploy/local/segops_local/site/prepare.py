@@ -5,16 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from segops_local.site.links import Link, prose, rewritten
+from segops_local.site.links import Link, parts, rewritten
 from segops_local.site.sources import CONFIGURATION, FOLDERS, images, pages
 
 _PROBLEM: Final = re.compile(r"^\| `([a-z-]+)` \| ([^|]+) \| (.+?) \| (.+) \|$", re.MULTILINE)
-_LIST: Final = re.compile(r"^((?![-*+#|>\s]|\d+\. ).+\n)(?=(?:-|\d+\.) )", re.MULTILINE)
+_LIST: Final = re.compile(r"^((?![-+#|>\s]|\* |\d+\. ).+\n)(?=(?:-|\d+\.) )", re.MULTILINE)
 """A line of text before a list: the generator needs an empty line between them."""
+_ITEM: Final = re.compile(r"^( {4}\S.*\n)(?=(?:-|\d+\.) )", re.MULTILINE)
 
 
 def prepare(root: Path, work: Path) -> None:
@@ -58,7 +59,21 @@ def _for_site(text: str, page: str, places: Mapping[str, str]) -> str:
         anchor = f"#{link.anchor}" if link.anchor else ""
         return f"[{link.label}]({posixpath.relpath(place, here)}{anchor})"
 
-    return prose(rewritten(text, rewrite), lambda part: _LIST.sub(r"\1\n", part))
+    return "".join(lists_for_generator(rewritten(text, rewrite)))
+
+
+def lists_for_generator(text: str) -> Iterator[str]:
+    """Yield the parts of a page with lists as the generator reads them: items go on after four spaces, not two or three."""
+    in_item = False
+    for part, is_code in parts(text):
+        if is_code:
+            indent = len(part) - len(part.lstrip(" "))
+            in_item = indent > 0
+            yield re.sub(r"^(?=.)", " " * (4 - indent), part, flags=re.MULTILINE) if in_item else part
+            continue
+        moved = _LIST.sub(r"\1\n", re.sub(r"^ {3}(?=\S)", "    ", part, flags=re.MULTILINE))
+        # The last paragraph of an item with code would swallow the next item.
+        yield _ITEM.sub(r"\1\n", moved, count=1) if in_item else moved
 
 
 def _problem_pages(table: str) -> dict[str, str]:
