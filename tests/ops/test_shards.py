@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from segops_common.contracts.warehouse import JSON_INSERT_SETTINGS
@@ -241,3 +242,42 @@ async def migrated(running: AsyncExitStack, url: str) -> ClickHouse:
 async def rows_of(clickhouse: ClickHouse, table: str, columns: str) -> Sequence[Sequence[Any]]:
     """Return the rows of a table in order, once each."""
     return (await clickhouse.query(f"SELECT DISTINCT {columns} FROM {table} FINAL ORDER BY ALL")).rows
+
+
+async def test_a_shard_that_is_down_delays_and_loses_nothing(tmp_path: Path) -> None:
+    async with stack(tmp_path, 2) as two, patient_client(two.url) as client:
+        person = await sign_up(client)
+        key = (await person.new_key())["key"]
+        visited = {"type": "event_count", "event_type": "visit", "operator": "gte", "value": 1}
+        segment = await person.new_segment("visitors", {"logic": "AND", "conditions": [visited]})
+        before, after = [[f"{name}-{number}" for number in range(30)] for name in ("before", "after")]
+        await visit(client, key, before)
+        assert (await person.compute(segment))["size"] == len(before)
+
+        two.engine("clickhouse-2").kill(stay_down=True)
+        await visit(client, key, after)
+        async with httpx.AsyncClient(base_url=two.url, headers={"Authorization": f"ApiKey {key}"}, timeout=60) as hasty:
+            for user in before:
+                answer = await hasty.get("/api/segments/membership/", params={"user_id": user})
+                assert answer.status_code in (200, 503), answer.text
+                assert answer.status_code == 503 or answer.json()["segment_ids"] == [segment]
+            answer = await hasty.get(f"/api/segments/{segment}/members/")
+            assert answer.status_code == 503, "half of the members are no answer"
+            assert "retry-after" in answer.headers
+        queued = await person.ask("POST", f"/api/segments/{segment}/compute/", 202)
+        await two.engine("clickhouse-2").start()
+
+        run = await person.run_succeeds(segment, queued["run_id"])
+        while run["incomplete"]:
+            run = await person.compute(segment)
+        assert run["size"] == len(before) + len(after)
+        clickhouse = ClickHouse(url=str(two.process("ingest.sink").command(0).environment["SEGOPS_CLICKHOUSE_URL"]))
+        (count,) = (await clickhouse.query("SELECT count() FROM events")).rows
+        assert int(count[0]) == len(before) + len(after)
+        await clickhouse.close()
+
+
+async def visit(client: httpx.AsyncClient, key: str, users: Sequence[str]) -> None:
+    """Send a visit of each user."""
+    for user in users:
+        await send(client, key, "track", {"user_id": user, "event_type": "visit"})
