@@ -21,7 +21,12 @@ COUNTED_EVENTS: Final = 6_400_000
 RUN_MIB: Final = 317.0
 RUN_USERS: Final = 600_000
 """A run of 200 segments takes `RUN_MIB` for this many users. "Segments"."""
+API_MIB: Final = 101.0
+SINK_MIB: Final = 98.0
+"""Resident memory of a process of ingestion under the end-to-end tests. docs/deploy.md, "Sizes"."""
 
+SHARD_CORES: Final = 16
+"""Cores of a ClickHouse server in the table."""
 BATCH: Final = 100
 """Events of a request in the table."""
 BUSY: Final = 0.5
@@ -39,6 +44,8 @@ class Size:
     api_cores: float
     storage_cores: float
     partitions: int
+    shards: int
+    memory_mib: float
     disk_gb_a_day: float
     redis_gb: float
 
@@ -60,13 +67,16 @@ def run_gib(users: float) -> float:
 
 def size(rate: int) -> Size:
     """Return what `rate` events a second take, with processors half busy."""
-    storing = rate * STORED_S / 1e6
+    api, storage = rate * ingest_seconds(BATCH) / 1e6 / BUSY, rate * STORED_S / 1e6 / BUSY
     return Size(
         rate=rate,
-        api_cores=rate * ingest_seconds(BATCH) / 1e6 / BUSY,
-        storage_cores=storing / BUSY,
+        api_cores=api,
+        storage_cores=storage,
         # A sink stores one insert of a partition at a time: reckoned as one core, merges included.
-        partitions=max(PARTITIONS, math.ceil(storing / BUSY)),
+        partitions=max(PARTITIONS, math.ceil(storage)),
+        shards=math.ceil(storage / SHARD_CORES),
+        # A process of Python uses one core; storing by one core a sink counts too many of them, as for partitions.
+        memory_mib=math.ceil(api) * API_MIB + math.ceil(storage) * SINK_MIB,
         disk_gb_a_day=rate * _DAY_S * DISK_BYTES / 1e9,
         redis_gb=rate * _DAY_S * MEMORY_BYTES / 1e9,
     )
@@ -79,6 +89,8 @@ def table() -> str:
         ("cores of ingestion's APIs", [_number(s.api_cores) for s in sizes]),
         ("cores of sinks and ClickHouse, for storing alone", [_number(s.storage_cores) for s in sizes]),
         ("partitions of `segops.events`, if each is stored by one core", [str(s.partitions) for s in sizes]),
+        ("shards of ClickHouse with 16 cores, for storing alone", [str(s.shards) for s in sizes]),
+        ("memory of ingestion's APIs and sinks", [f"{_number(s.memory_mib)} MiB" for s in sizes]),
         ("disk for a day of events", [f"{_number(s.disk_gb_a_day)} GB" for s in sizes]),
         ("Redis, if every event has `sent_at`", [f"{_number(s.redis_gb)} GB" for s in sizes]),
     )

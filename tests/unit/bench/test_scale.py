@@ -31,6 +31,7 @@ def test_the_measurements_are_in_the_documents() -> None:
     for figure in ("a count: 156 ms", "grouping 6.4 million events", "200 segments in one job: 317 MiB"):
         assert figure in PERFORMANCE, figure
     assert "about 150 bytes of Redis for a day" in decision
+    assert "ingest's API 101, sink 98" in (DOCS / "deploy.md").read_text(encoding="utf-8")
     assert sizing.PARTITIONS == PARTITIONS == EVENTS.partitions
 
 
