@@ -63,7 +63,7 @@ export const profile = {
     doneTitle: 'Your password is changed',
     done: 'All sessions have ended. Sign in with the new password.',
     goneTitle: 'This link does not work',
-    gone: 'The invite was used, has expired, or is not complete. A link works once, for 30 minutes.',
+    gone: 'The link was used, has expired, or is not complete. A link works once, for 30 minutes.',
     another: 'Send another link',
   },
   verify: {
@@ -71,7 +71,7 @@ export const profile = {
     doneTitle: 'Your address is confirmed',
     done: 'Thank you. You can close this page.',
     goneTitle: 'This link does not work',
-    gone: 'The invite was used, has expired, or is not complete. Your profile shows whether the address is confirmed, and sends another link.',
+    gone: 'The link was used, has expired, or is not complete. Your profile shows whether the address is confirmed, and sends another link.',
     open: 'Open your profile',
   },
 } as const;
