@@ -18,7 +18,13 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_address import shard_database
 
 DEFAULT_CLUSTER: Final = "segops"
-_PLACES: Final = "SELECT shard_num, is_local FROM system.clusters WHERE cluster = {cluster:String} AND replica_num = 1"
+_SHARDS: Final = "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = {cluster:String}"
+# The servers of one machine have different ports, and one host name.
+_OWN_ID: Final = "SELECT (toString(serverUUID()), hostName(), tcpPort())"
+_IDS: Final = (
+    "SELECT _shard_num, (toString(serverUUID()), hostName(), tcpPort())"
+    " FROM clusterAllReplicas({cluster:String}, system, one)"
+)
 _ENGINE: Final = "SELECT engine FROM system.tables WHERE database = {database:String} AND name = {table:String}"
 _COLUMNS: Final = (
     "SELECT groupArray((name, type, default_kind, default_expression)) FROM"
@@ -34,15 +40,22 @@ async def create_shard_databases(clickhouse: ClickHouse, cluster: str) -> None:
     """Create both databases on each shard. Raises ClusterError if the servers are not the shards in their order."""
     async with _servers(clickhouse, "system") as servers:
         for index, server in enumerate(servers):
-            rows = (await server.query(_PLACES, {"cluster": cluster})).rows
-            local = [int(number) for number, is_local in rows if is_local]
-            if len({number for number, _ in rows}) != len(servers) or local != [index + 1]:
-                raise ClusterError(
-                    f"SEGOPS_CLICKHOUSE_URL must name one server of each shard of the cluster `{cluster}`, in the order of"
-                    f" remote_servers: number {index + 1} is shard {local or 'none'} of {len(rows)}"
-                )
+            await _check_place(server, cluster, index + 1, len(servers))
+        for server in servers:
             for database in (clickhouse.database, shard_database(clickhouse.database)):
                 await server.command(f"CREATE DATABASE IF NOT EXISTS {_quoted(database)}")
+
+
+async def _check_place(server: ClickHouse, cluster: str, number: int, count: int) -> None:
+    """Raise ClusterError unless the server is one of that shard. It asks the servers who they are: a name may be a proxy's."""
+    (shards,) = (await server.query(_SHARDS, {"cluster": cluster})).rows
+    (own,) = (await server.query(_OWN_ID)).rows
+    places = (await server.query(_IDS, {"cluster": cluster})).rows if int(shards[0]) == count else []
+    if (number, own[0]) not in {(int(shard), server_id) for shard, server_id in places}:
+        raise ClusterError(
+            f"SEGOPS_CLICKHOUSE_URL must name one server of each shard of the cluster `{cluster}`, in the order of remote_servers:"
+            f" server {number} of {count} is not in its place among {shards[0]} shards"
+        )
 
 
 async def create_distributed_tables(clickhouse: ClickHouse, cluster: str, folder: Path) -> None:
