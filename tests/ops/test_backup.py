@@ -284,7 +284,9 @@ async def test_what_came_after_the_snapshot_is_left_out(tmp_path: Path) -> None:
         as_of = (await person.ask("GET", f"/api/status/?tenant={person.tenant}", 200))["at"]
         expected = await digests(person, as_of)
 
-        late_tenant = await taken_around(file, tmp_path / "a", person, source.url, lambda: create(person, key, listed))
+        late_tenant, late_segment = await taken_around(
+            file, tmp_path / "a", person, source.url, lambda: create(person, key, listed)
+        )
 
     restored = await Terminal(tmp_path / "config").succeeds(
         "restore", file, "--state", tmp_path / "b", stdin=PASSPHRASE
@@ -299,14 +301,27 @@ async def test_what_came_after_the_snapshot_is_left_out(tmp_path: Path) -> None:
         await send(again.client, (await newcomer.new_key())["key"], "track", {"user_id": "n", "event_type": "viewed"})
         everyone = await newcomer.new_segment("Everyone", {"logic": "AND", "conditions": []})
         assert (await newcomer.compute(everyone))["size"] == 1
-        await again.ask("PATCH", f"/api/segments/{listed}/members/", 202, {"add": ["user-3"]})
-        assert (await again.compute(listed))["size"] == 3
-        everyone = await again.new_segment("Everyone", {"logic": "AND", "conditions": []})
-        assert (await again.compute(everyone))["size"] == USERS + LATE
+        await nothing_is_mixed_up(again, key, listed, late_segment)
 
 
-async def create(person: Person, key: str, listed: int) -> int:
-    """Create a tenant, segments, users, runs and a change of a list; return the id of the tenant."""
+async def nothing_is_mixed_up(person: Person, key: str, listed: int, late_segment: int) -> None:
+    """New users, runs, changes of lists and segments get the numbers and ids of those that were left out."""
+    nobody = await person.new_segment("Nobody", {"logic": "OR", "conditions": []})
+    assert nobody == late_segment
+    await send(person.client, key, "track", {"user_id": "after", "event_type": "viewed"})
+    await person.ask("PATCH", f"/api/segments/{listed}/members/", 202, {"add": ["user-3"]})
+    assert (await person.compute(listed))["size"] == 3
+    everyone = await person.new_segment("Everyone", {"logic": "AND", "conditions": []})
+    for _ in range(3):
+        assert (await person.compute(everyone))["size"] == USERS + LATE + 1
+    assert (await person.ask("GET", f"/api/segments/{nobody}/members/", 200))["results"] == []
+    for user in ("late-1", "user-1"):
+        assert nobody not in (await memberships(person.client, key, user))["segment_ids"]
+
+
+async def create(person: Person, key: str, listed: int) -> tuple[int, int]:
+    """Create a tenant, segments, users, runs and a change of a list; return the ids of the tenant and the last segment."""
+    segment = 0
     late = await sign_up(person.client, "late")
     for owner, api_key in ((late, (await late.new_key())["key"]), (person, key)):
         calls = [{"type": "track", "user_id": f"late-{n}", "event_type": "viewed"} for n in range(LATE)]
@@ -315,15 +330,15 @@ async def create(person: Person, key: str, listed: int) -> int:
         await owner.compute(segment)
     await person.ask("PUT", f"/api/segments/{listed}/members/", 202, {"user_ids": ["late-1", "user-2"]})
     await person.compute(listed)
-    return late.tenant
+    return late.tenant, segment
 
 
 async def taken_around(
-    file: Path, state: Path, person: Person, url: str, create: Callable[[], Coroutine[Any, Any, int]]
-) -> int:
+    file: Path, state: Path, person: Person, url: str, create: Callable[[], Coroutine[Any, Any, tuple[int, int]]]
+) -> tuple[int, int]:
     """Take a backup, and run `create` between PostgreSQL and ClickHouse; return its result."""
     loop = asyncio.get_running_loop()
-    results: list[int] = []
+    results: list[tuple[int, int]] = []
 
     def say(line: str) -> None:
         if line == "ClickHouse":
