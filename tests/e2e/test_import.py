@@ -55,7 +55,7 @@ async def run_script(folder: Path, url: str, key: str, events: list[dict[str, An
         sys.executable,
         str(script),
         str(file),
-        env={"SEGOPS_URL": url, "API_KEY": key},
+        env={"SEGOPS_URL": url, "SEGOPS_API_KEY": key},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

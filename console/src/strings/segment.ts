@@ -113,7 +113,7 @@ export const segment = {
     noMatch: 'No member has an id that begins like this',
     never: 'Not computed yet',
     neverDetail: 'Recompute the segment to see its members.',
-    about: (count: string) => `${count} members`,
+    about: (count: string) => (count === '1' ? '1 member' : `${count} members`),
     gone: 'A newer run has replaced what this list was read from.',
     reload: 'Read the newest members',
   },

@@ -22,6 +22,11 @@ def default_url() -> str:
     return read_settings().url or DEFAULT_URL
 
 
+def key_in_environment() -> bool:
+    """Return whether commands use a key of the environment and not the stored login."""
+    return read_settings().api_key is not None
+
+
 def connected() -> Api:
     """Return the API for the login: a key of the environment, or else the stored one. Raises CliError without one."""
     settings = read_settings()

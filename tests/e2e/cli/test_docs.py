@@ -35,7 +35,7 @@ async def test_the_page(valkey_stack: RunningStack, person: Person, key: str, tm
         "-c",
         f"exec 3>{tmp_path}/blocks\n{script}",
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "API_KEY": key},
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SEGOPS_API_KEY": key},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -59,7 +59,7 @@ def test_secrets_need_their_passphrase() -> None:
     data = sealed(secrets, PASSPHRASE)
     assert b"pepper" not in data
     assert opened(data, PASSPHRASE) == secrets
-    for changed, passphrase in ((data, "another passphrase"), (data[:-1] + b"x", PASSPHRASE)):
+    for changed, passphrase in ((data, "another passphrase"), (data[:-9] + b"xxx" + data[-6:], PASSPHRASE)):
         with pytest.raises(CliError, match="not the one of this backup"):
             opened(changed, passphrase)
     with pytest.raises(CliError, match="at least 12"):

@@ -47,7 +47,7 @@ def settle(folder: Path, programs: tuple[Path, ...]) -> Identity | None:
 def give(path: Path, identity: Identity | None) -> None:
     """Give a file, or a folder with its content, to the user, and close it to others. Has no effect for None.
 
-    Passwords stay with the supervisor.
+    Passwords, which are files directly in the folder, stay with the supervisor.
     """
     if identity is None:
         return
@@ -55,9 +55,9 @@ def give(path: Path, identity: Identity | None) -> None:
     with open_folder(path.parent) as parent:
         _hand_over(path.name, parent, identity)
         # Both calls stay at the folders that they opened, so nobody can put a link in their way.
-        for _, folders, files, folder in os.fwalk(path.name, dir_fd=parent):
+        for inner, folders, files, folder in os.fwalk(path.name, dir_fd=parent):
             for name in (*folders, *files):
-                kept = name.startswith("password")
+                kept = inner == path.name and name.startswith("password")
                 _hand_over(name, folder, supervisor if kept else identity)
 
 

@@ -64,7 +64,8 @@ def _evidence(condition: EventCount, profile: ProfileView) -> Evidence:
         most = max(deciding or counts, key=lambda value: counts[value], default=None)
         events = [event for event, value in zip(events, values, strict=True) if most in count_each([value])]
         per = f" with one value of {condition.per}"
-    return compared_evidence(len(events), condition.operator, condition.value, f"matching events{per}", events)
+    subject = f"matching {'event' if condition.value == 1 else 'events'}{per}"
+    return compared_evidence(len(events), condition.operator, condition.value, subject, events)
 
 
 def _constant(condition: EventCount) -> bool | None:

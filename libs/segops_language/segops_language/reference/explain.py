@@ -94,17 +94,17 @@ class _Explainer:
         children = [self.node(profile, node, f"{path}.conditions[{i}]") for i, node in enumerate(group.conditions)]
         forecast = combined(group, [child.forecast for child in children])
         holding = sum(child.forecast.holds for child in children)
-        requirement = f"{'all' if group.logic == 'AND' else 'one'} of its {len(children)} conditions"
+        many = f"{'all' if group.logic == 'AND' else 'one'} of its {len(children)} conditions"
         return Explained(
             path=path,
             type="group",
             logic=group.logic,
             negate=group.negate,
             forecast=forecast,
-            evidence=f"{holding} of {len(children)} hold",
+            evidence=f"{holding} of {len(children)} {'hold' if len(children) > 1 else 'holds'}",
             value=holding,
             target=len(children) if group.logic == "AND" else 1,
-            unmet=_unmet(requirement, forecast, group.negate),
+            unmet=_unmet(many if len(children) > 1 else "its condition", forecast, group.negate),
             children=children,
         )
 

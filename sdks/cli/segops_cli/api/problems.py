@@ -63,7 +63,8 @@ def unreachable(url: str, error: httpx.HTTPError) -> CliError:
     return CliError(
         f"{url} cannot be reached: {reason}",
         ExitCode.UNAVAILABLE,
-        advice="Check the address and that SegOps runs there. `segops login --url URL` stores another address.",
+        advice="Check the address and that SegOps runs there. `segops login --url URL` stores another address. "
+        "If SEGOPS_API_KEY is set, set SEGOPS_URL too.",
     )
 
 

@@ -50,7 +50,9 @@ def load(
 
 
 def _show(figures: Figures) -> None:
-    say(f"{figures.accepted:,} events accepted in {figures.seconds:.1f} s: {figures.rate:,.0f} per second.")
+    say(
+        f"{figures.accepted:,} {'event' if figures.accepted == 1 else 'events'} accepted in {figures.seconds:.1f} s: {figures.rate:,.0f} per second."
+    )
     say(f"Requests took {figures.percentile(50):.0f} ms (half), {figures.percentile(99):.0f} ms (99 %).")
     if figures.repeated:
         say(f"{figures.repeated:,} requests were repeated because the server asked to wait.")

@@ -12,7 +12,7 @@ from segops_cli.api.address import base_url, is_loopback
 from segops_cli.api.client import Api
 from segops_cli.api.login import KeyLogin, Login, SessionLogin
 from segops_cli.api.problems import refused, slug_of, unreachable
-from segops_cli.bootstrap import checked_key, default_url, login_store
+from segops_cli.bootstrap import checked_key, default_url, key_in_environment, login_store
 from segops_cli.clock import calendar
 from segops_cli.commands.options import AsJson
 from segops_cli.errors import CliError, ExitCode, usage
@@ -46,6 +46,8 @@ def login(
         say_json({"url": address, "file": str(store.file), **_summary(signed_in)})
         return
     say(f"You are signed in to {address}. The login is in {store.file}.")
+    if key_in_environment():
+        warn("warning: SEGOPS_API_KEY is set, so other commands use that key and SEGOPS_URL instead of this login")
 
 
 def _with_key(url: str) -> KeyLogin:
@@ -113,7 +115,7 @@ def _secret(name: str) -> str:
         return str(typer.prompt(name, hide_input=True, err=True))
     line = sys.stdin.readline().rstrip("\r\n")
     if not line:
-        raise usage(f"the {name.lower()} must be the first line of standard input")
+        raise usage(f"standard input is empty: its first line must be the {name.replace('Pass', 'pass')}")
     return line
 
 

@@ -90,7 +90,7 @@ def export(folder: Folder, as_json: AsJson = False) -> None:
     if as_json:
         say_json({"files": [str(path) for path in files], "skipped": skipped})
         return
-    say(f"Wrote {len(files)} to {folder}.")
+    say(f"Wrote {len(files)} {'file' if len(files) == 1 else 'files'} to {folder}.")
     if skipped:
         say(f"Not written, because their members are uploaded lists: {', '.join(repr(name) for name in skipped)}.")
 

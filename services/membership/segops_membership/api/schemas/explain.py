@@ -51,7 +51,7 @@ _GROUP: Final[JsonDict] = {
     "target": 1,
     "events": [],
     "event_count": 0,
-    "unmet": "all of its 1 conditions",
+    "unmet": "its condition",
     "children": [LEAF],
 }
 
