@@ -91,15 +91,15 @@ class Generator:
 
     async def run(self) -> Figures:
         """Send everything and return the figures. Raises Unreachable if the server does not answer at all."""
-        began = stopwatch()
         limits = httpx.Limits(max_connections=_MAX_OPEN)
         headers = {"Authorization": f"ApiKey {self.login.api_key}", "User-Agent": "segops-cli"}
         async with httpx.AsyncClient(
             base_url=self.login.url, timeout=_TIMEOUT_S, limits=limits, headers=headers
         ) as client:
             await self._check(client)
+            began = stopwatch()
             await self._send_all(client, began)
-        self._figures.seconds = stopwatch() - began
+            self._figures.seconds = stopwatch() - began
         return self._figures
 
     async def _check(self, client: httpx.AsyncClient) -> None:
