@@ -43,7 +43,6 @@ _TARGETS: Final = (
         "/.problem/",
         "/.env",
         "/.git/config",
-        "/docs",
         "/redoc",
         "/openapi.json",
         "/api/auth/openapi.json",

@@ -60,14 +60,15 @@ def test_folders_beside_each_other_get_different_users_and_keep_them(tmp_path: P
 def test_a_folder_of_another_user_is_taken_over_and_closed_but_for_passwords(tmp_path: Path) -> None:
     folder = tmp_path / "engine"
     (folder / "data").mkdir(parents=True, mode=0o755)
-    for name in ("data/file", "passwords.json"):
+    for name in ("data/file", "data/password-changed", "passwords.json"):
         (folder / name).touch(mode=0o644)
     (folder / "link").symlink_to("/etc/passwd")
     os.chown(folder, 65534, 65534)
     identity = settle(folder, ())
     assert identity is not None
-    owners = {name: (folder / name).lstat().st_uid for name in ("", "data", "data/file", "passwords.json", "link")}
-    assert owners == {"": identity.uid, "data": identity.uid, "data/file": identity.uid, "passwords.json": 0, "link": 0}
+    taken, kept = ("", "data", "data/file", "data/password-changed"), ("passwords.json", "link")
+    assert [(folder / name).lstat().st_uid for name in taken] == [identity.uid] * len(taken)
+    assert [(folder / name).lstat().st_uid for name in kept] == [0, 0]
     assert [(folder / name).stat().st_mode & 0o777 for name in ("", "data", "data/file")] == [0o700, 0o700, 0o600]
     assert os.stat("/etc/passwd").st_uid == 0
 

@@ -59,6 +59,7 @@ _SITE_POLICY: Final = (
 """The documentation has no inline script: `docs/site/overrides` replaces the theme's own. The one style that its script
 adds, for the search, is named by its hash; another version of the generator has another hash."""
 _SITE: Final = ("docs", "docs.name")
+_READ: Final = f"if ($request_method !~ ^(GET|HEAD)$) {{ return {ONLY_READ}; }}"
 """The folder of the documentation, and the file with the name of the build that it was copied from."""
 _SITE_TYPES: Final = (
     "types { text/html html; text/css css; text/javascript js; application/json json; image/png png; "
@@ -130,12 +131,17 @@ def locations(folder: str) -> str:
         [
             f"        location = /openapi.json {{ {root}{safe}add_header Access-Control-Allow-Origin * always; }}",
             f"        location /api/docs/ {{ {reference}}}",
-            "        location = /api/docs { return 308 /api/docs/; }",
+            _led("/api/docs", "/api/docs/"),
             f"        location /sdk/ {{ {root}{safe}autoindex on; autoindex_format json; }}",
-            "        location = /sdk { return 308 /sdk/; }",
+            _led("/sdk", "/sdk/"),
             *_documentation(folder),
         ]
     )
+
+
+def _led(path: str, to: str) -> str:
+    """Return the directive that leads readers of a path to another one."""
+    return f"        location = {path} {{ {_READ} return 308 {to}; }}"
 
 
 def _documentation(folder: str) -> tuple[str, ...]:
@@ -152,12 +158,12 @@ def _documentation(folder: str) -> tuple[str, ...]:
     added = "".join(f'add_header {name} "{value}" always; ' for name, value in headers.items())
     compressed = f"gzip on; gzip_min_length 1024; gzip_vary on; gzip_types {_SITE_TEXTS}; "
     return (
-        f"        location /docs/ {{ if ($request_method !~ ^(GET|HEAD)$) {{ return {ONLY_READ}; }} "
+        f"        location /docs/ {{ {_READ} "
         f'root "{folder}/{FOLDER}"; {_SITE_TYPES} charset utf-8; '
         f"charset_types {_SITE_TEXTS}; {compressed}{added}}}",
-        "        location = /docs { return 308 /docs/; }",
-        "        location = /llms.txt { return 308 /docs/llms.txt; }",
-        *(f"        location = {path} {{ return 308 /docs/problems/; }}" for path in ("/problems", "/problems/")),
+        _led("/docs", "/docs/"),
+        _led("/llms.txt", "/docs/llms.txt"),
+        *(_led(path, "/docs/problems/") for path in ("/problems", "/problems/")),
         '        location /problems/ { rewrite "^/problems/([a-z-]+)/?$" /docs/problems/$1/ permanent; return 404; }',
     )
 
