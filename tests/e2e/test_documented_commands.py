@@ -18,7 +18,7 @@ async def test_the_commands_about_lists_and_history(valkey_stack: RunningStack, 
     (tmp_path / "testers.csv").write_text("user_id\nuser-123\nuser-456\n")
     async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
-        variables = {"JWT": person.token, "API_KEY": (await person.new_key())["key"]}
+        variables = {"JWT": person.token, "SEGOPS_API_KEY": (await person.new_key())["key"]}
         replace = {'"tenant": 1': f'"tenant": {person.tenant}', "@testers.csv": f"@{tmp_path}/testers.csv"}
 
         async def run(command: str) -> tuple[int, dict[str, object]]:

@@ -7,7 +7,8 @@ export const auth = {
   workspaceTitle: 'Name your workspace',
   email: 'E-mail',
   password: 'Password',
-  passwordHelp: 'At least 8 characters. Several words that you remember are safer than one word with special characters.',
+  passwordHelp:
+    'At least 8 characters. Several words that you remember are safer than one word with special characters.',
   strength: ['Too short', 'Weak', 'Fair', 'Good', 'Strong'],
   strengthLabel: 'Strength of the password',
   tenantName: 'Workspace name',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import orjson
 import pytest
@@ -20,6 +21,12 @@ from segops_ingest.ports.warehouse import InsertFailed, InsertRefused, InsertToo
 @pytest.fixture
 async def database(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
     """The tables of ingest in a database of the test, which may break them."""
+    async with own_database(clickhouse_url) as clickhouse:
+        yield clickhouse
+
+
+@asynccontextmanager
+async def own_database(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
     owner, name = ClickHouse(url=clickhouse_url), f"sink_{secrets.token_hex(4)}"
     await owner.command(f"CREATE DATABASE {name}")
     clickhouse = ClickHouse(url=f"{clickhouse_url.rpartition('/')[0]}/{name}")
@@ -99,6 +106,20 @@ async def test_a_repetition_ends_its_predecessor(database: ClickHouse) -> None:
     with pytest.raises(InsertFailed):
         await first
     assert await stored(database) == ["m2"]
+
+
+async def test_the_same_token_in_two_databases_is_no_repetition(database: ClickHouse, clickhouse_url: str) -> None:
+    """Two installations on one server."""
+    async with own_database(clickhouse_url) as other:
+        await _store_slowly(database, 1)
+        first = asyncio.create_task(warehouse_on(database).insert(lines("m1"), "t"))
+        async with asyncio.timeout(60):
+            while not await _running(database):
+                assert not first.done()
+                await asyncio.sleep(0.01)
+        await warehouse_on(other).insert(lines("m2"), "t")
+        await first
+        assert (await stored(database), await stored(other)) == (["m1"], ["m2"])
 
 
 async def test_an_insert_that_takes_too_long_is_over_when_it_says_so(database: ClickHouse) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def test_an_environment_without_pip_is_made_anew_and_ctrl_c_ends_in_a_line(tmp_p
         capture_output=True,
         text=True,
         start_new_session=True,
+        # A test run in the background ignores Ctrl-C, and what is ignored from the start cannot be trapped.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         timeout=60,
         check=False,
     )

@@ -101,7 +101,7 @@ class _Explainer:
             logic=group.logic,
             negate=group.negate,
             forecast=forecast,
-            evidence=f"{holding} of {len(children)} {'hold' if len(children) > 1 else 'holds'}",
+            evidence=f"{holding} of {len(children)} hold",
             value=holding,
             target=len(children) if group.logic == "AND" else 1,
             unmet=_unmet(many if len(children) > 1 else "its condition", forecast, group.negate),

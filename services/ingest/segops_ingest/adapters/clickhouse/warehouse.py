@@ -76,7 +76,7 @@ class ClickHouseWarehouse:
     async def _insert_into(
         self, clickhouse: ClickHouse, table: str, rows: bytes, settings: Settings, token: str
     ) -> None:
-        query_id = _query_id(table, token)
+        query_id = _query_id(clickhouse.database, table, token)
         own: dict[str, str | int | float] = {
             **settings,
             "insert_deduplication_token": token,
@@ -128,5 +128,6 @@ def _precedence(error: BaseException) -> int:
             return 0
 
 
-def _query_id(table: str, token: str) -> str:
-    return f"insert-{hashlib.sha256(f'{table} {token}'.encode()).hexdigest()[:32]}"
+def _query_id(database: str, table: str, token: str) -> str:
+    """Return an id that only repetitions have: several installations may have databases on one server."""
+    return f"insert-{hashlib.sha256(f'{database} {table} {token}'.encode()).hexdigest()[:32]}"
