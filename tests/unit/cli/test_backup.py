@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,44 @@ def test_an_interrupted_backup_leaves_no_file(tmp_path: Path) -> None:
         writer.add("one", b"1")
         raise RuntimeError("the disk is full")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_leftover_is_replaced_and_not_taken_over(tmp_path: Path) -> None:
+    """An interrupted backup leaves a file. Its mode and its readers must not see the next backup."""
+    leftover = tmp_path / ".backup.tar.unfinished"
+    leftover.write_text("old")
+    leftover.chmod(0o644)
+    with leftover.open() as reader:
+        with new_archive(tmp_path / "backup.tar") as writer:
+            assert stat.S_IMODE(leftover.stat().st_mode) == 0o600
+            writer.finish({})
+        assert reader.read() == "old"
+    assert stat.S_IMODE((tmp_path / "backup.tar").stat().st_mode) == 0o600
+
+
+def test_a_second_backup_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "backup.tar"
+    with new_archive(path) as writer:
+        with pytest.raises(CliError, match="another backup writes"), new_archive(path):
+            raise AssertionError("two backups never write one file")
+        writer.finish({"fact": 7})
+    with read_archive(path) as reader:
+        assert reader.manifest["fact"] == 7
+
+
+def test_what_is_not_a_file_of_ours_stays(tmp_path: Path) -> None:
+    target, unfinished = tmp_path / "target", tmp_path / ".backup.tar.unfinished"
+    target.write_text("kept")
+    unfinished.symlink_to(target)
+    with pytest.raises(CliError, match="cannot be written"), new_archive(tmp_path / "backup.tar"):
+        raise AssertionError("a link is never followed")
+    unfinished.unlink()
+    os.mkfifo(unfinished)
+    with pytest.raises(CliError, match="not a file of yours"), new_archive(tmp_path / "backup.tar"):
+        raise AssertionError("a pipe is never replaced")
+    with pytest.raises(CliError, match="cannot be written"), new_archive(tmp_path / "missing" / "backup.tar"):
+        raise AssertionError("a folder is never made")
+    assert target.read_text() == "kept"
 
 
 def test_secrets_need_their_passphrase() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -49,17 +51,62 @@ class ArchiveWriter:
 
 @contextmanager
 def new_archive(path: Path) -> Iterator[ArchiveWriter]:
-    """Write an archive that only its owner can read. Raises CliError if the file exists."""
-    if path.exists():
-        raise usage(f"{path} exists", "Name a new file, or remove this one.")
+    """Write an archive that only its owner can read. Raises CliError if it exists, or another backup writes it."""
     unfinished = path.with_name(f".{path.name}.unfinished")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    # The lock ends with the stream. Until the file has its name, no other backup may look whether the name is free.
+    with os.fdopen(_created(unfinished), "wb") as stream:
+        try:
+            if path.exists():
+                raise usage(f"{path} exists", "Name a new file, or remove this one.")
+            with tarfile.open(fileobj=stream, mode="w") as archive:
+                yield ArchiveWriter(archive, path.parent)
+            stream.flush()
+            unfinished.rename(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def _created(unfinished: Path) -> int:
+    """Create and lock a file; one that an interrupted backup left is removed. Raises CliError."""
     try:
-        with os.fdopen(descriptor, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
-            yield ArchiveWriter(archive, path.parent)
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        _remove_leftover(unfinished)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            _lock(descriptor, unfinished)
+        except OSError:
+            os.close(descriptor)
+            raise
+    except (FileExistsError, BlockingIOError):
+        raise usage(f"another backup writes {unfinished}", "Wait for it, or name another file.") from None
+    except OSError as error:
+        raise usage(f"{unfinished} cannot be written: {error.strerror}") from None
+    return descriptor
+
+
+def _remove_leftover(unfinished: Path) -> None:
+    """Remove the file unless a backup writes it (BlockingIOError). Raises CliError for a file of somebody else."""
+    try:
+        descriptor = os.open(unfinished, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    with os.fdopen(descriptor, "rb"):
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
+            raise usage(f"{unfinished} is not a file of yours", "Remove it, or name another file.")
+        _lock(descriptor, unfinished)
+        unfinished.unlink()
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Lock the file of this name. Raises BlockingIOError if another process has it, or put another in its place."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        is_same = os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        is_same = False
+    if not is_same:
+        raise BlockingIOError
 
 
 class ArchiveReader:
