@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from segops_cli.backup import deliveries
+from segops_cli.errors import CliError
 from segops_common.core.clock import SystemClock
 from segops_common.stores.redis import close_redis, create_redis
 from segops_common.stores.redis_address import RedisAccess
@@ -62,6 +65,16 @@ async def test_a_server_and_a_sentinel_answer_over_tls(servers: Servers) -> None
     assert await ping(servers.server.url, servers.access)
     sentinel = f"rediss+sentinel://{OPERATOR}:{ENCODED}@{HOST}:{servers.sentinel.port}/main/0"
     assert await ping(sentinel, servers.access)
+
+
+async def test_a_backup_checks_the_server_too(servers: Servers) -> None:
+    await asyncio.to_thread(deliveries.check, servers.server.url, servers.authority.ca_file)
+    for url, ca_file in (
+        (servers.server.url, None),
+        (servers.server.url.replace(HOST, "localhost"), servers.authority.ca_file),
+    ):
+        with pytest.raises(CliError, match="certificate"):
+            await asyncio.to_thread(deliveries.check, url, ca_file)
 
 
 async def test_a_certificate_that_nobody_trusts_is_refused(servers: Servers, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from segops_cli.api.address import base_url
 from segops_cli.api.client import Api
 from segops_cli.api.login import KeyLogin, LoginStore
@@ -20,6 +22,11 @@ def login_store() -> LoginStore:
 def default_url() -> str:
     """Return the address for a login without one."""
     return read_settings().url or DEFAULT_URL
+
+
+def private_authorities() -> Path | None:
+    """Return the file with certificates of private authorities."""
+    return read_settings().ca_file
 
 
 def key_in_environment() -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 
+from segops_cli.backup.addresses import clickhouse_url, trusted
 from segops_cli.backup.archive import ArchiveReader, ArchiveWriter
 from segops_cli.backup.decided import Decided
 from segops_cli.errors import CliError, ExitCode, usage
@@ -86,14 +87,14 @@ class ClickHouse:
 
 
 @asynccontextmanager
-async def connection(url: str) -> AsyncIterator[ClickHouse]:
+async def connection(url: str, ca_file: Path | None) -> AsyncIterator[ClickHouse]:
     """Connect to `http://user:password@host:port/database`. Raises CliError."""
     address = httpx.URL(url)
     timeout = httpx.Timeout(None, connect=_CONNECT_S)
     auth = httpx.BasicAuth(address.username, address.password)
     server = address.copy_with(userinfo=b"", path="/")
     try:
-        async with httpx.AsyncClient(timeout=timeout, auth=auth, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=timeout, auth=auth, verify=trusted(ca_file), trust_env=False) as client:
             yield ClickHouse(client, str(server), address.path.strip("/") or "segops")
     except httpx.HTTPError as error:
         raise CliError(f"ClickHouse cannot be reached: {error}", ExitCode.UNAVAILABLE) from error

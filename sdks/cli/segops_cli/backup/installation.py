@@ -21,13 +21,16 @@ _LINE: Final = 2**20
 class Installation:
     """Addresses for the superuser of PostgreSQL, the owner of ClickHouse's tables, and the memory of deliveries.
 
-    `files` are the secrets by the names that their places have below the folder of secrets or state.
+    `files` are the secrets by the names that their places have below the folder of secrets or state. `secrets` is the
+    folder that a restore makes for them, None if they are there. `ca_file` has certificates of private authorities.
     """
 
     postgres: str
     clickhouse: str
     redis: str
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Path | None = None
+    ca_file: Path | None = None
 
 
 @asynccontextmanager
@@ -67,17 +70,24 @@ def read_secrets(folder: Path) -> dict[str, str]:
         raise usage(f"a secret cannot be read: {error}", f"The folder must have {' and '.join(_SECRETS)}.") from None
 
 
+def check_new(folder: Path) -> None:
+    """Raise CliError if there is something where the folder for the secrets will be."""
+    if folder.exists() or folder.is_symlink():
+        raise usage(f"{folder} exists", "Name a new folder for the secrets.")
+
+
 def write_secrets(folder: Path, files: Mapping[str, str]) -> None:
-    """Write the secrets into a new folder, for the processes of the installation."""
+    """Write the secrets into a new folder, for the processes of the installation. Raises CliError."""
+    check_new(folder)
     try:
         folder.mkdir(mode=0o700, parents=True)
-    except FileExistsError:
-        raise usage(f"{folder} exists", "Name a new folder for the secrets.") from None
-    for name, text in files.items():
-        if name.startswith("secrets/"):
-            file = folder / Path(name).name
-            file.touch(mode=0o600)
-            file.write_text(text)
+        for name, text in files.items():
+            if name.startswith("secrets/"):
+                file = folder / Path(name).name
+                file.touch(mode=0o600)
+                file.write_text(text)
+    except OSError as error:
+        raise usage(f"the secrets cannot be written: {error}", "Name another new folder for them.") from None
 
 
 async def _local(*arguments: str) -> Any:

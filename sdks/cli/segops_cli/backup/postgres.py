@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
+from segops_cli.backup.addresses import postgres_target
 from segops_cli.backup.archive import ArchiveReader, ArchiveWriter
 from segops_cli.backup.decided import Decided
 from segops_cli.errors import CliError, ExitCode, usage
@@ -63,10 +65,11 @@ class Table:
 
 
 @asynccontextmanager
-async def connection(url: str) -> AsyncIterator[Any]:
+async def connection(url: str, ca_file: Path | None) -> AsyncIterator[Any]:
     """Connect as a superuser, whom no policy stops. Raises CliError."""
+    target = postgres_target(url, ca_file)
     try:
-        opened = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=_CONNECT_S)
+        opened = await asyncpg.connect(target.url, ssl=target.tls, timeout=_CONNECT_S)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CliError(f"PostgreSQL cannot be reached: {error}", ExitCode.UNAVAILABLE) from error
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from segops_cli.backup import clickhouse, deliveries, postgres
 from segops_cli.backup.archive import ArchiveReader, read_archive
-from segops_cli.backup.installation import Installation
+from segops_cli.backup.installation import Installation, write_secrets
 from segops_cli.backup.passphrase import opened
 from segops_cli.backup.taking import SECRETS
 from segops_cli.clock import Clock
@@ -35,13 +35,16 @@ async def _engines(
 ) -> dict[str, Any]:
     facts = archive.manifest
     async with (
-        postgres.connection(installation.postgres) as database,
-        clickhouse.connection(installation.clickhouse) as server,
+        postgres.connection(installation.postgres, installation.ca_file) as database,
+        clickhouse.connection(installation.clickhouse, installation.ca_file) as server,
     ):
         await postgres.check_empty(database, facts["postgres"])
         await clickhouse.check_empty(server, facts["clickhouse"])
+        await asyncio.to_thread(deliveries.check, installation.redis, installation.ca_file)
+        if installation.secrets is not None:
+            write_secrets(installation.secrets, installation.files)
         say("Memory of deliveries")
-        notes = await asyncio.to_thread(deliveries.load, installation.redis, archive, clock)
+        notes = await asyncio.to_thread(deliveries.load, installation.redis, installation.ca_file, archive, clock)
         say("ClickHouse")
         rows = await clickhouse.load(server, archive)
         # Last, in one transaction: until it is there, the installation counts as empty for PostgreSQL, and nobody can sign in.

@@ -45,10 +45,11 @@ async def _engines(
     archive: ArchiveWriter, installation: Installation, api: Api, clock: Clock, say: Callable[[str], None]
 ) -> dict[str, Any]:
     async with (
-        postgres.connection(installation.postgres) as database,
-        clickhouse.connection(installation.clickhouse) as server,
+        postgres.connection(installation.postgres, installation.ca_file) as database,
+        clickhouse.connection(installation.clickhouse, installation.ca_file) as server,
     ):
         say("Waiting for a moment without changes in flight")
+        await asyncio.to_thread(deliveries.check, installation.redis, installation.ca_file)
         async with postgres.snapshot(database):
             say("PostgreSQL")
             decided = await postgres.decided(database)
@@ -57,7 +58,7 @@ async def _engines(
         say("ClickHouse")
         warehouse = await clickhouse.dump(server, archive, decided)
     say("Memory of deliveries")
-    notes = await asyncio.to_thread(deliveries.dump, installation.redis, archive, clock)
+    notes = await asyncio.to_thread(deliveries.dump, installation.redis, installation.ca_file, archive, clock)
     return {"postgres": relational, "clickhouse": warehouse, "deliveries": notes}
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from segops_cli.api.login import SessionLogin
-from segops_cli.bootstrap import connected
+from segops_cli.bootstrap import connected, private_authorities
 from segops_cli.clock import calendar
 from segops_cli.commands.options import AsJson
 from segops_cli.errors import CliError, ExitCode, usage
 from segops_cli.output import say, say_json, warn
+
+if TYPE_CHECKING:
+    from segops_cli.backup.installation import Installation
 
 T = TypeVar("T")
 
@@ -57,8 +62,8 @@ def backup(
     if state is not None:
         source = running_stack(state)
     else:
-        folder = _required(secrets, "--secrets")
-        source = _given(postgres_url, clickhouse_url, redis_url, read_secrets(folder))
+        files = read_secrets(_required(secrets, "--secrets"))
+        source = _with_secrets(_given(postgres_url, clickhouse_url, redis_url), files)
 
     async def run(api: Any) -> dict[str, Any]:
         async with source as installation:
@@ -92,14 +97,16 @@ def restore(
 
     With --state, the folder must be new: it is made, and `make run STATE=…` starts it afterwards.
     """
-    from segops_cli.backup.installation import new_stack, write_secrets
+    from segops_cli.backup.installation import check_new, new_stack
     from segops_cli.backup.restoring import restore as restored
 
-    def target(files: dict[str, str]) -> AbstractAsyncContextManager[Any]:
-        if state is not None:
-            return new_stack(state, files)
-        write_secrets(_required(secrets, "--secrets"), files)
-        return _given(postgres_url, clickhouse_url, redis_url, files)
+    target: Callable[[dict[str, str]], AbstractAsyncContextManager[Any]]
+    if state is not None:
+        target = partial(new_stack, state)
+    else:
+        folder = _required(secrets, "--secrets")
+        check_new(folder)
+        target = partial(_with_secrets, replace(_given(postgres_url, clickhouse_url, redis_url), secrets=folder))
 
     facts = asyncio.run(restored(file, target, _passphrase(confirm=False), clock=calendar, say=warn))
     if as_json:
@@ -112,18 +119,24 @@ def restore(
         say(f"Start it with `make run STATE={state}`.")
 
 
-@asynccontextmanager
-async def _given(
-    postgres: str | None, clickhouse: str | None, redis: str | None, files: dict[str, str]
-) -> AsyncIterator[Any]:
+def _given(postgres: str | None, clickhouse: str | None, redis: str | None) -> Installation:
+    """Return the engines of the options. Raises CliError before anything is asked or made."""
+    from segops_cli.backup import addresses
     from segops_cli.backup.installation import Installation
 
-    yield Installation(
+    installation = Installation(
         postgres=_required(postgres, "--postgres-url"),
-        clickhouse=_required(clickhouse, "--clickhouse-url"),
-        redis=_required(redis, "--redis-url"),
-        files=files,
+        clickhouse=addresses.clickhouse_url(_required(clickhouse, "--clickhouse-url")),
+        redis=addresses.redis_url(_required(redis, "--redis-url")),
+        ca_file=private_authorities(),
     )
+    addresses.postgres_target(installation.postgres, installation.ca_file)
+    addresses.trusted(installation.ca_file)
+    return installation
+
+
+def _with_secrets(installation: Installation, files: dict[str, str]) -> AbstractAsyncContextManager[Installation]:
+    return nullcontext(replace(installation, files=files))
 
 
 def _required(value: T | None, option: str) -> T:
