@@ -8,142 +8,47 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pytest
 
 from segops_cli.api.client import Api
 from segops_cli.api.login import SessionLogin
 from segops_cli.backup.installation import running_stack
 from segops_cli.backup.taking import take
 from segops_cli.clock import calendar
-from segops_local.supervisor.local_stack import LocalStack
+from segops_cli.errors import CliError
 from tests.conformance.running import said_by
 from tests.e2e.cli.terminal import Terminal
 from tests.e2e.cli.test_docs import BACKUP_SECTION, blocks
 from tests.e2e.people import PASSWORD, Person, memberships, patient_client, send, sign_up
 from tests.node import ROOT
+from tests.ops.backups import (
+    USERS,
+    VIEWED,
+    digests,
+    event_count,
+    events,
+    filled,
+    in_batches,
+    running,
+    segment_ids,
+    stored,
+    the_same,
+)
 
 PASSPHRASE: Final = "a passphrase for tests"
-USERS: Final = 40
 LATE: Final = 9
 TIMELESS: Final = {"user_id": "user-0", "event_type": "timeless", "message_id": "no-time"}
-VIEWED: Final = {"type": "event_count", "event_type": "viewed", "operator": "gte"}
-SEGMENTS: Final[dict[str, dict[str, Any]]] = {
-    "Viewed thrice": {"logic": "AND", "conditions": [VIEWED | {"value": 3}]},
-    "On a plan": {
-        "logic": "OR",
-        "conditions": [{"type": "user_property", "property": "plan", "operator": "eq", "value": "team"}],
-    },
-    "First content": {
-        "logic": "AND",
-        "conditions": [
-            VIEWED | {"value": 1, "where": [{"property": "content", "operator": "eq", "value": "first"}]},
-        ],
-    },
-}
-
-
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[LocalStack]:
-    stack = LocalStack(folder)
-    await stack.start()
-    try:
-        yield stack
-    finally:
-        await stack.stop()
-
-
-@asynccontextmanager
-async def the_same(person: Person, url: str) -> AsyncIterator[Person]:
-    """Sign the person in on another stack, with the password that they had."""
-    async with patient_client(url) as client:
-        answer = await client.post("/api/auth/token/", json={"email": person.email, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        yield Person(client, person.email, person.tenant, answer.json()["access_token"])
-
-
-def events() -> list[dict[str, Any]]:
-    """Return events of three years, with traits. Every event of the first user has another content later."""
-    calls: list[dict[str, Any]] = []
-    for number in range(USERS):
-        for visit in range(number % 5):
-            calls.append(
-                {
-                    "type": "track",
-                    "user_id": f"user-{number}",
-                    "event_type": "viewed",
-                    "message_id": f"m-{number}-{visit}",
-                    "timestamp": f"2026-{1 + number % 10:02d}-0{1 + visit}T08:00:00Z",
-                    "payload": {"a.b": visit, "nested": {"list": [1, {"deep": None}], "empty": {}}, "content": "first"},
-                }
-            )
-        plan = {"plan": "team" if number % 3 else "free"}
-        calls.append({"type": "identify", "user_id": f"user-{number}", "message_id": f"t-{number}", "traits": plan})
-    return calls
 
 
 def changed(call: dict[str, Any]) -> dict[str, Any]:
     """Return a later delivery of the same event, with other content."""
     return call | {"payload": {"content": "changed"}}
-
-
-async def filled(client: httpx.AsyncClient) -> tuple[Person, str]:
-    """Return a person whose tenant has events, computed segments and an uploaded list, and a key."""
-    person = await sign_up(client, "backup")
-    key = (await person.new_key())["key"]
-    await in_batches(client, key, events())
-    for name, definition in SEGMENTS.items():
-        await person.new_segment(name, definition)
-    static = {"name": "Listed", "tenant": person.tenant, "segment_type": "static"}
-    listed = (await person.ask("POST", "/api/segments/", 201, static))["id"]
-    await person.ask("PUT", f"/api/segments/{listed}/members/", 202, {"user_ids": ["user-1", "never-seen"]})
-    both = {"logic": "AND", "conditions": [{"type": "segment", "segment_id": listed}]}
-    await person.new_segment("In the list", both)
-    return person, key
-
-
-async def in_batches(client: httpx.AsyncClient, key: str, calls: list[dict[str, Any]]) -> None:
-    for start in range(0, len(calls), 50):
-        await send(client, key, "batch", {"batch": calls[start : start + 50]})
-
-
-async def segment_ids(person: Person) -> dict[str, int]:
-    answer = await person.ask("GET", f"/api/segments/?tenant={person.tenant}", 200)
-    return {segment["name"]: segment["id"] for segment in answer["results"]}
-
-
-async def digests(person: Person, as_of: str) -> dict[str, tuple[int, str]]:
-    """Compute all segments as of an instant; return the size and digest of each."""
-    sizes: dict[str, tuple[int, str]] = {}
-    for name, segment in (await segment_ids(person)).items():
-        queued = await person.ask("POST", f"/api/segments/{segment}/compute/", 202, {"as_of": as_of})
-        run = await person.run_succeeds(segment, queued["run_id"])
-        sizes[name] = (run["size"], run["digest"])
-    return sizes
-
-
-async def event_count(stack: LocalStack, tenant: int) -> int:
-    """Return the number of different events of a tenant in the warehouse."""
-    url = httpx.URL(stack.engine("clickhouse").url)
-    statement = f"SELECT count() FROM segops.events FINAL WHERE tenant_id = {tenant}"
-    async with httpx.AsyncClient(auth=(url.username, url.password)) as client:
-        answer = await client.post(f"http://{url.host}:{url.port}/", content=statement)
-    assert answer.status_code == 200, answer.text
-    return int(answer.text)
-
-
-async def stored(stack: LocalStack, tenant: int, count: int) -> None:
-    """Return when so many events are stored."""
-    for _ in range(600):
-        if await event_count(stack, tenant) >= count:
-            return
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"{await event_count(stack, tenant)} of {count} events are stored")
 
 
 def tick(message_id: str) -> dict[str, Any]:
@@ -281,6 +186,7 @@ async def test_what_came_after_the_snapshot_is_left_out(tmp_path: Path) -> None:
         for segment in (await segment_ids(person)).values():
             await person.compute(segment)
         listed = (await segment_ids(person))["Listed"]
+        await refused_around_lost_rows(file, tmp_path / "a", person, source.url, listed)
         as_of = (await person.ask("GET", f"/api/status/?tenant={person.tenant}", 200))["at"]
         expected = await digests(person, as_of)
 
@@ -331,6 +237,21 @@ async def create(person: Person, key: str, listed: int) -> tuple[int, int]:
     await person.ask("PUT", f"/api/segments/{listed}/members/", 202, {"user_ids": ["late-1", "user-2"]})
     await person.compute(listed)
     return late.tenant, segment
+
+
+async def refused_around_lost_rows(file: Path, state: Path, person: Person, url: str, listed: int) -> None:
+    """A list that is replaced twice before ClickHouse is read has lost the rows that PostgreSQL knew."""
+
+    async def replace_twice() -> tuple[int, int]:
+        for _ in range(2):
+            path = f"/api/segments/{listed}/members/"
+            await person.ask("PUT", path, 202, {"user_ids": ["user-1", "never-seen"]})
+            await person.compute(listed)
+        return listed, 0
+
+    with pytest.raises(CliError, match=f"list of segment {listed} of tenant {person.tenant}") as refused:
+        await taken_around(file, state, person, url, replace_twice)
+    assert refused.value.advice == "Repeat the command."
 
 
 async def taken_around(
@@ -388,3 +309,8 @@ async def test_the_page(tmp_path: Path) -> None:
         assert process.returncode == 0, out.decode()
         assert out.decode().count("Only its secrets are encrypted") == 2
         assert "make run STATE=restored" in out.decode()
+        arguments = ("restore", tmp_path / "segops-backup-2.tar", "--secrets", tmp_path / "made" / "late")
+        refused = await Terminal(tmp_path / "config", urls).run(*arguments, stdin=PASSPHRASE)
+        assert refused.code == 2
+        assert "PostgreSQL must be empty" in refused.err
+        assert "made" not in os.listdir(tmp_path)

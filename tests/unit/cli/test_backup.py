@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from segops_cli.backup.archive import new_archive, read_archive
-from segops_cli.backup.decided import Decided
+from segops_cli.backup.decided import Decided, ListState
 from segops_cli.backup.passphrase import opened, sealed
 from segops_cli.errors import CliError
 
@@ -111,7 +111,9 @@ def test_what_was_not_decided_is_left_out() -> None:
     for table in ("publications", "profiles", "static_members"):
         assert nothing.condition(table, ["tenant_id"]).endswith(("<= 0)", "< 0)"))
     assert nothing.condition("history_copies", ["name"]) == "1"
-    some = Decided(tenants=(3,), heads={3: 8}, next_profiles={3: 5}, not_shown=[(3, 9, 2)], lists={(3, 7): 4})
-    assert some.condition("events", ["tenant_id"]) == "tenant_id IN (toUInt64(0), toUInt64(3)) AND (1)"
-    assert "(toUInt64(3), toUInt64(9), toUInt64(2))" in some.condition("segment_runs", ["tenant_id"])
-    assert "['3/7'], [toUInt64(4)]" in some.condition("static_members", ["tenant_id"])
+    some = Decided(
+        tenants=(3,), heads={3: 8}, next_profiles={3: 5}, not_shown=[(3, 9, 2)], lists={(3, 7): ListState(2, 4)}
+    )
+    assert some.condition("events", ["tenant_id"]) == "tenant_id IN (0, 3) AND (1)"
+    assert "(3, 9, 2)" in some.condition("segment_runs", ["tenant_id"])
+    assert "['3/7'], CAST([4], 'Array(UInt64)')" in some.condition("static_members", ["tenant_id"])

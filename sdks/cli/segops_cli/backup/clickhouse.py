@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,17 @@ _SKIPPED: Final = frozenset({"schema_migrations", "history_copies"})
 """`migrate` fills them in every installation."""
 _EVENTS: Final = "events"
 _DELAYS: Final = "storage_delays"
+_LISTS: Final = "static_members"
 # A restored event stands before every delivery that is accepted later: the versions of all others are smaller.
 _RESTORED_VERSION: Final = "if(version > 9223372036854775807, 18446744073709551615, 9223372036854775807) AS version"
 _READ: Final = {
     "do_not_merge_across_partitions_select_final": "1",
     "optimize_move_to_prewhere": "0",
     "max_execution_time": "0",
+    # What was decided about every tenant, list and run is in the text of a statement.
+    "max_query_size": str(1024**3),
+    "max_ast_elements": "1000000",
+    "max_expanded_ast_elements": "4000000",
 }
 _INSERT: Final = {"insert_deduplicate": "0", "max_execution_time": "0", "async_insert": "0"}
 
@@ -89,7 +94,7 @@ class ClickHouse:
 @asynccontextmanager
 async def connection(url: str, ca_file: Path | None) -> AsyncIterator[ClickHouse]:
     """Connect to `http://user:password@host:port/database`. Raises CliError."""
-    address = httpx.URL(url)
+    address = httpx.URL(clickhouse_url(url))
     timeout = httpx.Timeout(None, connect=_CONNECT_S)
     auth = httpx.BasicAuth(address.username, address.password)
     server = address.copy_with(userinfo=b"", path="/")
@@ -106,10 +111,21 @@ async def migrations(server: ClickHouse) -> dict[str, int]:
     return {row["service"]: row["number"] for row in rows}
 
 
-async def dump(server: ClickHouse, archive: ArchiveWriter, decided: Decided) -> dict[str, Any]:
-    """Add all tables; return the facts about them."""
+async def dump_lists(server: ClickHouse, archive: ArchiveWriter, decided: Decided) -> dict[str, int]:
+    """Add the members of static lists; return the number of partitions. Only of lists are rows deleted meanwhile."""
+    return await _dump(server, archive, decided, [table for table in await _tables(server) if table.name == _LISTS])
+
+
+async def dump(server: ClickHouse, archive: ArchiveWriter, decided: Decided) -> dict[str, int]:
+    """Add all other tables; return the number of partitions of each."""
+    return await _dump(server, archive, decided, [table for table in await _tables(server) if table.name != _LISTS])
+
+
+async def _dump(
+    server: ClickHouse, archive: ArchiveWriter, decided: Decided, tables: Iterable[Table]
+) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for table in await _tables(server):
+    for table in tables:
         condition = decided.condition(table.name, table.columns)
         parts = await server.rows(f"SELECT DISTINCT _partition_id AS part FROM {table.name} ORDER BY part")
         for part in (row["part"] for row in parts):
@@ -118,7 +134,7 @@ async def dump(server: ClickHouse, archive: ArchiveWriter, decided: Decided) -> 
                 await server.save(f"SELECT {_selected(table)} {source} FORMAT Native", path)
         # Rows that arrived meanwhile may be in the files or not; the files decide.
         counts[table.name] = len(parts)
-    return {"partitions": counts, "migrations": await migrations(server)}
+    return counts
 
 
 async def check_empty(server: ClickHouse, facts: Mapping[str, Any]) -> None:

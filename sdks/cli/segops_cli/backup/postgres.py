@@ -13,7 +13,7 @@ import asyncpg
 
 from segops_cli.backup.addresses import postgres_target
 from segops_cli.backup.archive import ArchiveReader, ArchiveWriter
-from segops_cli.backup.decided import Decided
+from segops_cli.backup.decided import Decided, ListState
 from segops_cli.errors import CliError, ExitCode, usage
 
 FOLDER: Final = "postgres/"
@@ -106,15 +106,33 @@ async def decided(database: Any) -> Decided:
     heads = await database.fetch("SELECT tenant_id, number FROM membership.tenant_heads")
     profiles = await database.fetch("SELECT tenant_id, next FROM membership.profile_numbers")
     waiting = await database.fetch("SELECT tenant_id, run_id, fence FROM membership.publications WHERE NOT shown")
-    lists = await database.fetch("SELECT tenant_id, segment_id, version FROM membership.static_lists")
+    lists = await database.fetch("SELECT tenant_id, segment_id, since, version FROM membership.static_lists")
     tenants = await database.fetch("SELECT id FROM auth.tenants ORDER BY id")
     return Decided(
         tenants=tuple(row["id"] for row in tenants),
         heads={row["tenant_id"]: row["number"] for row in heads},
         next_profiles={row["tenant_id"]: row["next"] for row in profiles},
         not_shown=[(row["tenant_id"], row["run_id"], row["fence"]) for row in waiting],
-        lists={(row["tenant_id"], row["segment_id"]): row["version"] for row in lists},
+        lists={(row["tenant_id"], row["segment_id"]): ListState(row["since"], row["version"]) for row in lists},
     )
+
+
+async def check_lists(database: Any, decided: Decided) -> None:
+    """Raise CliError if rows of a list of the snapshot may have been deleted since. Call it when they were read.
+
+    `kept` is stored before rows of older versions are deleted. A list that was replaced once still has the rows of the snapshot.
+    """
+    rows = await database.fetch("SELECT tenant_id, segment_id, kept FROM membership.static_lists")
+    kept = {(row["tenant_id"], row["segment_id"]): row["kept"] for row in rows}
+    lost = [key for key, state in decided.lists.items() if key not in kept or kept[key] > state.since]
+    if lost:
+        tenant, segment = lost[0]
+        raise CliError(
+            f"The list of segment {segment} of tenant {tenant} was replaced or deleted while the backup was taken"
+            f" ({len(lost)} such {'list' if len(lost) == 1 else 'lists'}), so its members are not in it.",
+            ExitCode.UNAVAILABLE,
+            advice="Repeat the command.",
+        )
 
 
 async def dump(database: Any, archive: ArchiveWriter) -> dict[str, Any]:
