@@ -39,8 +39,8 @@ LONGEST_FIRST: Final = (
 NEEDS_NOTHING: Final = frozenset(ROOT / "tests" / folder for folder in FAST)
 """Folders whose tests start no engine, but for those with a fixture of `NOT_FAST`."""
 NOT_FAST: Final = frozenset({"shared", "engines_folder", "typescript_sdk", "console", "kubectl"})
-RUNS_LINTERS: Final = ("tests/unit/house/", "test_half_made_")
-"""`make check` runs the same linters, on the project itself."""
+SLOW_UNITS: Final = ("tests/unit/house/", "test_half_made_", "tests/unit/web/test_server.py")
+"""Linters, which `make check` runs on the project itself, and a file that starts a process for each test."""
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -72,8 +72,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_fast(item: pytest.Item, fixtures: Collection[str]) -> bool:
-    runs_linters = any(part in item.nodeid for part in RUNS_LINTERS)
-    return not NEEDS_NOTHING.isdisjoint(item.path.parents) and NOT_FAST.isdisjoint(fixtures) and not runs_linters
+    is_slow = any(part in item.nodeid for part in SLOW_UNITS)
+    return not NEEDS_NOTHING.isdisjoint(item.path.parents) and NOT_FAST.isdisjoint(fixtures) and not is_slow
 
 
 def _rank(item: pytest.Item) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -166,8 +169,23 @@ def test_a_collector_that_does_not_answer_delays_the_end_for_seconds_only() -> N
     with collecting() as collector:
         url = collector.url
     tracer = OtlpTracer(url=url, share=1.0, service="test", role="api")
-    tracer.begin("server").end("x", {}, is_error=False)
+    span = tracer.begin("server")
+    assert span is not None
+    span.end("x", {}, is_error=False)
     tracer.close()
+
+
+def test_a_tracer_that_the_sdk_switches_off_makes_no_spans() -> None:
+    """Otherwise a switch of telemetry would stop the work."""
+    code = (
+        "from segops_common.telemetry.otlp import OtlpTracer\n"
+        "tracer = OtlpTracer(url='http://127.0.0.1:1', share=1.0, service='test', role='api')\n"
+        "print(tracer.begin('server'))"
+    )
+    environment = os.environ | {"OTEL_SDK_DISABLED": "true"}
+    program = [sys.executable, "-c", code]
+    process = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    assert process.stdout == "None\n"
 
 
 @pytest.mark.parametrize("url", ["collector:4318", "ftp://collector", "grpc://collector:4317"])

@@ -59,13 +59,14 @@ class OtlpTracer:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("segops", __version__)
 
-    def begin(self, kind: SpanKind, *, parent: str | None = None, links: Iterable[str] = ()) -> Span:
-        """See `Tracer`."""
+    def begin(self, kind: SpanKind, *, parent: str | None = None, links: Iterable[str] = ()) -> Span | None:
+        """See `Tracer`. The SDK switches itself off for `OTEL_SDK_DISABLED=true`, and its spans then have no trace."""
         context = _W3C.extract({"traceparent": parent}) if parent else None
         linked = [
             trace.Link(trace.get_current_span(_W3C.extract({"traceparent": link})).get_span_context()) for link in links
         ]
-        return OtlpSpan(self._tracer.start_span(kind, context, _KINDS[kind], links=linked))
+        span = self._tracer.start_span(kind, context, _KINDS[kind], links=linked)
+        return OtlpSpan(span) if span.get_span_context().is_valid else None
 
     def close(self) -> None:
         """See `Tracer`."""

@@ -27,8 +27,11 @@ class Span(Protocol):
 class Tracer(Protocol):
     """Begins spans, and sends them away in the background."""
 
-    def begin(self, kind: SpanKind, *, parent: str | None = None, links: Iterable[str] = ()) -> Span:
-        """Begin a span of the trace of `parent`, or of a new trace. `links` are traces that it also concerns."""
+    def begin(self, kind: SpanKind, *, parent: str | None = None, links: Iterable[str] = ()) -> Span | None:
+        """Begin a span of the trace of `parent`, or of a new trace. `links` are traces that it also concerns.
+
+        Return None when the tracer is switched off.
+        """
         ...
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ from typing import Final
 from segops_common.streams.loop.timer import Timer
 from segops_segments.service.schedule.watch_backlog import WatchBacklog
 
-READ_EVERY_S: Final = 15.0
+READ_EVERY_S: Final = 60.0
+"""Every replica reads two rows by index for each hourly segment of all tenants."""
 
 
 def backlog_timer(backlog: WatchBacklog) -> Timer:

@@ -41,6 +41,9 @@ def upgrade() -> None:
 def _fill_names() -> None:
     segments = sa.table("segments", sa.column("id"), sa.column("name"), sa.column("searched_name"), schema=SCHEMA)
     connection = op.get_bind()
-    for row in connection.execute(sa.select(segments.c.id, segments.c.name)).all():
-        searched = searched_text(row.name)
-        connection.execute(sa.update(segments).where(segments.c.id == row.id).values(searched_name=searched))
+    named = connection.execute(sa.select(segments.c.id, segments.c.name)).all()
+    rows = [{"key": row.id, "searched": searched_text(row.name)} for row in named]
+    change = sa.update(segments).where(segments.c.id == sa.bindparam("key"))
+    if rows:
+        # At once: nobody can read segments until this is done.
+        connection.execute(change.values(searched_name=sa.bindparam("searched")), rows)

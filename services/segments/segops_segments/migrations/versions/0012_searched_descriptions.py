@@ -33,6 +33,8 @@ def _fill_descriptions() -> None:
     )
     connection = op.get_bind()
     described = sa.select(segments.c.id, segments.c.description).where(segments.c.description != "")
-    for row in connection.execute(described).all():
-        searched = searched_text(row.description)
-        connection.execute(sa.update(segments).where(segments.c.id == row.id).values(searched_description=searched))
+    rows = [{"key": row.id, "searched": searched_text(row.description)} for row in connection.execute(described).all()]
+    change = sa.update(segments).where(segments.c.id == sa.bindparam("key"))
+    if rows:
+        # At once: nobody can read segments until this is done.
+        connection.execute(change.values(searched_description=sa.bindparam("searched")), rows)
