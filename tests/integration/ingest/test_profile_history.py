@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,12 @@ class CrashAfterCopy:
 @pytest.fixture
 async def database(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
     """A client of an empty database."""
+    async with own_database(clickhouse_url) as client:
+        yield client
+
+
+@asynccontextmanager
+async def own_database(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
     name = f"d_{secrets.token_hex(6)}"
     server = ClickHouse(url=clickhouse_url)
     await server.command(f"CREATE DATABASE {name}")
@@ -178,6 +185,27 @@ async def test_nothing_is_copied_while_an_insert_may_have_missed_the_table(
     assert await rows(database, "events_by_profile", "payload") == []
     assert await copier(database).copy()
     await assert_equal(database, len(MONTHS))
+
+
+async def test_two_installations_on_a_server_copy_the_same_month_at_once(
+    database: ClickHouse, clickhouse_url: str
+) -> None:
+    async with own_database(clickhouse_url) as other:
+        for client in (database, other):
+            await migrate(client, SERVICE, MIGRATIONS)
+            await store(client, 1, "m")
+        await database.command("ALTER TABLE events_by_profile ADD CONSTRAINT slow CHECK sleep(1) = 0")
+        first = asyncio.create_task(ClickHouseProfileHistory(clickhouse=database).copy("202402"))
+        running = (
+            "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND current_database = currentDatabase()"
+        )
+        async with asyncio.timeout(60):
+            while not int((await database.query(running)).rows[0][0]):
+                assert not first.done()
+                await asyncio.sleep(0.01)
+        await ClickHouseProfileHistory(clickhouse=other).copy("202402")
+        assert not first.done()
+        await first
 
 
 async def test_the_copier_ends_when_the_process_stops(database: ClickHouse) -> None:
