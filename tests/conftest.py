@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from segops_common.stores.clickhouse import ClickHouse
+from segops_common.stores.cluster.tables import DEFAULT_CLUSTER, create_shard_databases
 from segops_local.engines import KafkaEngine, ValkeyEngine
 from segops_local.engines.kafka_jars import missing_programs
 from segops_local.processes.server import Server
@@ -130,13 +131,17 @@ async def clickhouse_url(pytestconfig: pytest.Config, shared: Shared, worker_dat
     With the option `--cluster`, it is on two shards.
     """
     name = "clickhouse_cluster" if pytestconfig.getoption("cluster") else "clickhouse"
-    url = await asyncio.to_thread(shared.engine, name)
+    base = await asyncio.to_thread(shared.engine, name)
+    url = f"{base.rpartition('/')[0]}/{worker_database}"
     clickhouse = ClickHouse(url=url)
-    for server in clickhouse.servers("system"):
+    if clickhouse.is_cluster:
+        await create_shard_databases(clickhouse, DEFAULT_CLUSTER)
+    else:
+        (server,) = clickhouse.servers("system")
         await server.command(f"CREATE DATABASE {worker_database}")
         await server.close()
     await clickhouse.close()
-    return f"{url.rpartition('/')[0]}/{worker_database}"
+    return url
 
 
 @pytest.fixture(scope="session")

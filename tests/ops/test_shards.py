@@ -17,8 +17,8 @@ from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_address import clickhouse_address
 from segops_common.stores.clickhouse_migrations import migrate
-from segops_common.stores.cluster.tables import ClusterError
-from segops_local.engines.clickhouse_shards import clickhouse_shards, shards_url
+from segops_common.stores.cluster.tables import DEFAULT_CLUSTER, ClusterError
+from segops_local.engines.clickhouse_shards import clickhouse_shards, shard_ports, shards_url
 from segops_local.supervisor.local_stack import LocalStack
 from tests.corpus.builders import event
 from tests.e2e.people import Person, memberships, patient_client, send, sign_up
@@ -30,6 +30,7 @@ from tests.integration.membership.harness import (
     insert_lists,
 )
 from tests.shared.client import ROOT
+from tests.shared.other_clusters import ShardEntry, add_clusters
 
 pytestmark = pytest.mark.ops
 
@@ -194,21 +195,44 @@ async def test_the_rows_of_one_server_are_copied_to_shards(tmp_path: Path) -> No
         with pytest.raises(ClusterError, match=r"segops\.events is a table of a single server"):
             await migrated(running, shards_url(engines))
         after = await migrated(running, f"{shards_url(engines)}_new")
-        statements = COPY.read_text().format(old="segops", new="segops_new").split(";\n")
-        for statement in filter(str.strip, statements):
-            await before.command(statement)
-        for table, columns in TABLES.items():
-            own, copied = [await rows_of(clickhouse, table, columns) for clickhouse in (before, after)]
-            assert own == copied, table
-            assert own, table
-        for index, shard in enumerate(after.shards):
-            (keys,) = (await shard.query("SELECT groupUniqArray(user_key % 2) FROM events_by_profile")).rows
-            assert list(keys[0]) == [index]
+        await assert_copied(before, after)
 
 
-async def filled(running: AsyncExitStack, url: str) -> ClickHouse:
-    """Return the database of one server, with rows in every table."""
-    clickhouse = await migrated(running, url)
+async def test_the_rows_of_two_shards_are_copied_to_three(tmp_path: Path) -> None:
+    """The cluster of three has another name, so the tables over two shards stay readable."""
+    async with AsyncExitStack() as running:
+        engines = clickhouse_shards(tmp_path / "clickhouse", 3)
+        two = [ShardEntry((port,)) for port in shard_ports(tmp_path / "clickhouse")[:2]]
+        add_clusters(engines, {"two": two})
+        for engine in engines:
+            running.push_async_callback(engine.stop)
+            await engine.start()
+        before = await filled(running, shards_url(engines[:2]), cluster="two")
+        with pytest.raises(ClusterError, match="is marked as shard 1 of 2, not as shard 1 of 3"):
+            await migrated(running, shards_url(engines))
+        after = await migrated(running, f"{shards_url(engines)}_new")
+        await assert_copied(before, after)
+
+
+async def assert_copied(before: ClickHouse, after: ClickHouse) -> None:
+    """Copy all rows; every one must be there, and on its shard."""
+    statements = COPY.read_text().format(old="segops", new="segops_new").split(";\n")
+    for statement in filter(str.strip, statements):
+        await before.command(statement)
+    for table, columns in TABLES.items():
+        own, copied = [await rows_of(clickhouse, table, columns) for clickhouse in (before, after)]
+        assert own == copied, table
+        assert own, table
+    for index, shard in enumerate(after.shards):
+        (keys,) = (
+            await shard.query(f"SELECT groupUniqArray(user_key % {len(after.shards)}) FROM events_by_profile")
+        ).rows
+        assert list(keys[0]) == [index]
+
+
+async def filled(running: AsyncExitStack, url: str, *, cluster: str = DEFAULT_CLUSTER) -> ClickHouse:
+    """Return a database with rows in every table."""
+    clickhouse = await migrated(running, url, cluster=cluster)
     for user in USERS[::10]:
         row = event_row(1, event(user, "visit", n=7))
         await clickhouse.insert_json_lines("events", row, settings=JSON_INSERT_SETTINGS)
@@ -231,11 +255,11 @@ async def filled(running: AsyncExitStack, url: str) -> ClickHouse:
     return clickhouse
 
 
-async def migrated(running: AsyncExitStack, url: str) -> ClickHouse:
+async def migrated(running: AsyncExitStack, url: str, *, cluster: str = DEFAULT_CLUSTER) -> ClickHouse:
     clickhouse = ClickHouse(url=url)
     running.push_async_callback(clickhouse.close)
-    await migrate(clickhouse, "ingest", INGEST_MIGRATIONS)
-    await migrate(clickhouse, "membership", MEMBERSHIP_MIGRATIONS)
+    await migrate(clickhouse, "ingest", INGEST_MIGRATIONS, cluster=cluster)
+    await migrate(clickhouse, "membership", MEMBERSHIP_MIGRATIONS, cluster=cluster)
     return clickhouse
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from segops_local.engines import ClickHouseEngine, PostgresEngine
-from segops_local.engines.clickhouse_shards import clickhouse_shards, shards_url
+from segops_local.engines.clickhouse_config import USERS
+from segops_local.engines.clickhouse_shards import clickhouse_shards, shard_ports, shards_url
 from segops_local.processes.server import Server
 from segops_local.supervisor.local_stack import LocalStack
+from tests.shared.other_clusters import ShardEntry, add_clusters
 
 Reply = dict[str, Any]
 
@@ -31,12 +33,22 @@ class Engine:
 
 
 class Cluster:
-    """ClickHouse with two shards."""
+    """ClickHouse with two shards. Its configuration also has clusters that do not fit, with weights or replicas."""
 
     def __init__(self, folder: Path) -> None:
         self._servers = clickhouse_shards(folder, 2)
+        self._folder = folder
 
     async def start(self) -> None:
+        one, two = shard_ports(self._folder)
+        first = ShardEntry((one,))
+        add_clusters(
+            self._servers,
+            {
+                "weighted": (first, ShardEntry((two,), weight=2)),
+                "replicated": (first, ShardEntry((two, two))),
+            },
+        )
         for server in self._servers:
             await server.start()
 
@@ -45,7 +57,7 @@ class Cluster:
             await server.stop()
 
     def describe(self) -> Reply:
-        return {"url": shards_url(self._servers)}
+        return {"url": shards_url(self._servers), "users": [shards_url(self._servers, user) for user in USERS]}
 
 
 class Postgres(Engine):

@@ -66,16 +66,6 @@ async def test_a_shard_that_was_left_out_is_migrated(cluster: ClickHouse) -> Non
     await migrate(cluster, "ingest", INGEST_MIGRATIONS)
 
 
-async def test_servers_in_another_order_are_refused(cluster_url: str) -> None:
-    login, _, rest = cluster_url.rpartition("@")
-    hosts, _, database = rest.partition("/")
-    first, second = hosts.split(",")
-    for wrong in (f"{second},{first}", f"{first},{first}", f"{first},{second},{second}"):
-        step = ClickHouseMigrations(f"{login}@{wrong}/{database}", "ingest", INGEST_MIGRATIONS, None, "segops")
-        with pytest.raises(MigrationRefused, match="in the order of"):
-            await step.apply()
-
-
 async def test_the_database_of_a_single_server_is_refused(cluster_url: str) -> None:
     """Its tables have rows, so they are not replaced."""
     login, _, rest = cluster_url.rpartition("@")

@@ -29,9 +29,10 @@ def test_several_servers_are_the_shards_of_a_cluster() -> None:
         ("two", 8123, "db_shard"),
         ("::1", 9001, "db_shard"),
     ]
+    assert [str(shard.mark) for shard in address.shards()] == ["shard 1 of 3", "shard 2 of 3", "shard 3 of 3"]
     assert (address.password, address.shards()[1].password) == ("p,w", "p,w")
     assert [server.host for server in address.servers("system")] == ["one", "two", "::1"]
-    assert clickhouse_address("http://one/db").shards() == ()
+    assert (clickhouse_address("http://one/db").shards(), clickhouse_address("http://one/db").mark) == ((), None)
 
 
 async def test_a_single_server_is_its_own_shard() -> None:

@@ -1,13 +1,17 @@
 """ClickHouse as a cluster of shards on this machine, for tests: servers that know one another, with the same users."""
 
+import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from segops_local.engines.access import ClickHouseUser
 from segops_local.engines.clickhouse import ClickHouseEngine
 from segops_local.engines.clickhouse_config import Shard
 from segops_local.state.ports import remembered_ports
+
+_PORTS: Final = "shards.json"
 
 
 def clickhouse_shards(folder: Path, count: int, *, bucket: str | None = None) -> Sequence[ClickHouseEngine]:
@@ -16,7 +20,7 @@ def clickhouse_shards(folder: Path, count: int, *, bucket: str | None = None) ->
         return [ClickHouseEngine(folder, bucket=bucket)]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     names = [str(number) for number in range(1, count + 1)]
-    ports = tuple(remembered_ports(folder / "shards.json", names).values())
+    ports = tuple(remembered_ports(folder / _PORTS, names).values())
     secret = secrets.token_urlsafe(24)
     engines = []
     for index, number in enumerate(names):
@@ -26,6 +30,11 @@ def clickhouse_shards(folder: Path, count: int, *, bucket: str | None = None) ->
             engine.name, engine.title = f"clickhouse-{number}", f"ClickHouse's shard {number}"
         engines.append(engine)
     return engines
+
+
+def shard_ports(folder: Path) -> tuple[int, ...]:
+    """Return the ports at which the shards of the cluster in the folder reach one another."""
+    return tuple(json.loads((folder / _PORTS).read_text()).values())
 
 
 def shards_url(engines: Sequence[ClickHouseEngine], user: ClickHouseUser | None = None) -> str:

@@ -75,9 +75,12 @@ class ClickHouseMigrations:
             return [str(migration) for migration in applied]
 
     async def pending(self) -> Sequence[str]:
-        from segops_common.stores.clickhouse_migrations import pending_migrations, pending_tables
+        from segops_common.stores.clickhouse_migrations import pending_migrations, pending_shards, pending_tables
 
         async with self._clickhouse() as clickhouse:
+            # A client of a shard that is not marked refuses to read.
+            if shards := await pending_shards(clickhouse, self.cluster):
+                return shards
             pending = [str(migration) for migration in await pending_migrations(clickhouse, self.service, self.folder)]
             return pending or await pending_tables(clickhouse, self.folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
@@ -19,6 +20,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from segops_common.core.tasks import spawn
 from segops_common.stores.clickhouse_address import ClickHouseAddress, clickhouse_address
+from segops_common.stores.cluster.marks import MARK_SQL, ShardMark
+
+_log = logging.getLogger(__name__)
 
 # The row itself is refused: the same bytes can never succeed.
 DATA_ERROR_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 190, 321, 349, 467})
@@ -91,7 +95,8 @@ class ClickHouse:
     """A client of one database. It connects on first use, so a service can start while ClickHouse is down.
 
     If the address names the shards of a cluster, statements go to the first one, to tables over all shards. `shards` has a
-    client for the tables of each; a single server is its own only shard.
+    client for the tables of each; a single server is its own only shard. Each of them checks, whenever it connects, that its
+    server is the shard that the address says, and raises ClickHouseUnavailable otherwise.
 
     Every call ends after `timeout_s`, of the call or of the client, whatever the server sends until then. A statement
     whose caller stopped waiting is cancelled in the server. This and `check` have connections of their own, so statements
@@ -115,6 +120,9 @@ class ClickHouse:
             ClickHouse(url=shard, max_connections=max_connections, timeout_s=timeout_s, ca_file=ca_file)
             for shard in self._address.shards()
         )
+        # The tables over all shards are on the first one.
+        self._mark: ShardMark | None = self._shards[0]._mark if self._shards else self._address.mark
+        self._refusal: str | None = None
         self._settings = OVER_ALL_SHARDS if self._shards else NO_SETTINGS
         self._ca_file = ca_file
         self._max_connections = max_connections
@@ -144,6 +152,11 @@ class ClickHouse:
     def database(self) -> str:
         """The database of the address."""
         return self._address.database
+
+    @property
+    def place(self) -> str:
+        """The host and port, for messages: of the first shard if there are several."""
+        return f"{self._address.host}:{self._address.port}"
 
     async def query(
         self,
@@ -245,7 +258,7 @@ class ClickHouse:
             async with asyncio.timeout(_END_S):
                 client = await self._control_lane()
                 await client.query("SELECT 1", settings=replacing)
-        except (TimeoutError, aiohttp.ClientError, OSError, DriverError):
+        except (TimeoutError, aiohttp.ClientError, OSError, DriverError, ClickHouseError):
             return False
         return True
 
@@ -279,6 +292,26 @@ class ClickHouse:
             return self._control
 
     async def _connected(self, connections: int) -> AsyncClient:
+        client = await self._new_client(connections)
+        if self._mark is not None:
+            try:
+                await self._check_mark(client, self._mark)
+            except BaseException:
+                await client.close()
+                raise
+        return client
+
+    async def _check_mark(self, client: AsyncClient, mark: ShardMark) -> None:
+        """Raise ClickHouseUnavailable unless the server is that shard, and log the reason once."""
+        rows = (await client.query(MARK_SQL, parameters={"database": mark.database})).result_rows
+        refusal = mark.refusal(str(rows[0][0]) if rows else "", self.place)
+        if refusal is not None and refusal != self._refusal:
+            _log.error("%s", refusal)
+        self._refusal = refusal
+        if refusal is not None:
+            raise ClickHouseUnavailable(refusal, 0)
+
+    async def _new_client(self, connections: int) -> AsyncClient:
         return await clickhouse_connect.get_async_client(
             interface=self._address.interface,
             host=self._address.host,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from segops_common.stores.cluster.marks import ShardMark
+
 _DATABASE: Final = re.compile(r"/([^/]*)/?")
 _REFUSAL: Final = (
     "must be http://user:password@host:port/database, or https://… for TLS, without options after a question mark; the shards"
@@ -18,7 +20,7 @@ _REFUSAL: Final = (
 class ClickHouseAddress:
     """An address that was checked. With the interface `https`, connections use TLS.
 
-    `host` and `port` name the first shard, `others` the following ones.
+    `host` and `port` name the first shard, `others` the following ones. `mark` is what the database of a shard must be.
     """
 
     interface: Literal["http", "https"]
@@ -28,15 +30,22 @@ class ClickHouseAddress:
     password: str = field(repr=False)
     database: str
     others: tuple[tuple[str, int], ...] = ()
+    mark: ShardMark | None = None
 
     def servers(self, database: str) -> tuple[ClickHouseAddress, ...]:
         """Return the address of a database on each server, in the order of the shards."""
         places = ((self.host, self.port), *self.others)
-        return tuple(replace(self, host=host, port=port, database=database, others=()) for host, port in places)
+        return tuple(
+            replace(self, host=host, port=port, database=database, others=(), mark=None) for host, port in places
+        )
 
     def shards(self) -> tuple[ClickHouseAddress, ...]:
         """Return the address of the tables of each shard; none for a single server, whose tables are in the database itself."""
-        return self.servers(shard_database(self.database)) if self.others else ()
+        servers = self.servers(shard_database(self.database)) if self.others else ()
+        return tuple(
+            replace(server, mark=ShardMark(server.database, number, len(servers)))
+            for number, server in enumerate(servers, start=1)
+        )
 
 
 def shard_database(database: str) -> str:

@@ -20,9 +20,11 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.cluster.tables import (
     DEFAULT_CLUSTER,
     ClusterError,
+    check_single_server,
     create_distributed_tables,
     create_shard_databases,
     stale_distributed_tables,
+    unmarked_shards,
 )
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "ClusterError",
     "migrate",
     "pending_migrations",
+    "pending_shards",
     "pending_tables",
     "read_migrations",
 ]
@@ -125,14 +128,24 @@ async def migrate(
 ) -> list[Migration]:
     """Run the pending migrations in order on every shard, and return them. Safe to repeat after a crash.
 
-    On a cluster, raises ClusterError if the servers are not its shards.
+    Raises ClusterError if the servers are not the shards of the cluster, or not the ones for which the database was made.
     """
     if clickhouse.is_cluster:
         await create_shard_databases(clickhouse, cluster)
+    else:
+        await check_single_server(clickhouse)
     applied = [migration for shard in clickhouse.shards for migration in await _apply(shard, service, folder, values)]
     if clickhouse.is_cluster:
         await create_distributed_tables(clickhouse, cluster, folder)
     return sorted(set(applied), key=lambda migration: migration.number)
+
+
+async def pending_shards(clickhouse: ClickHouse, cluster: str) -> Sequence[str]:
+    """Return the shards that `migrate` would create or mark; none on a single server. Raises ClusterError as `migrate` does."""
+    if clickhouse.is_cluster:
+        return await unmarked_shards(clickhouse, cluster)
+    await check_single_server(clickhouse)
+    return ()
 
 
 async def pending_tables(clickhouse: ClickHouse, folder: Path) -> Sequence[str]:
