@@ -39,8 +39,23 @@ LONGEST_FIRST: Final = (
 NEEDS_NOTHING: Final = frozenset(ROOT / "tests" / folder for folder in FAST)
 """Folders whose tests start no engine, but for those with a fixture of `NOT_FAST`."""
 NOT_FAST: Final = frozenset({"shared", "engines_folder", "typescript_sdk", "console", "kubectl"})
-SLOW_UNITS: Final = ("tests/unit/house/", "test_half_made_", "tests/unit/web/test_server.py")
-"""Linters, which `make check` runs on the project itself, and a file that starts a process for each test."""
+SLOW_UNITS: Final = (
+    "tests/unit/house/",
+    "test_half_made_",
+    "tests/unit/web/test_server.py",
+    "tests/unit/web/test_hostile.py",
+    "tests/unit/web/test_opaque_segments.py",
+    "tests/unit/streams/test_consumer_loop.py",
+    "tests/unit/streams/test_keyed_loop.py",
+    "tests/unit/telemetry/test_traces.py",
+    "tests/unit/web/test_body_limits.py",
+    "tests/unit/web/test_parameters.py",
+    "tests/unit/segments/test_run_invariants.py",
+    "tests/unit/language/test_round_trip.py",
+    "tests/unit/language/test_text.py",
+    "tests/unit/ingest/test_schemas_agree.py",
+)
+"""Linters, which `make check` runs on the project itself, and files that start servers, wait, or generate many cases."""
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
