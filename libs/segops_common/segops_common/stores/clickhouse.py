@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 import secrets
@@ -157,6 +158,14 @@ class ClickHouse:
     def place(self) -> str:
         """The host and port, for messages: of the first shard if there are several."""
         return f"{self._address.host}:{self._address.port}"
+
+    def query_id(self, purpose: str, *words: str) -> str:
+        """Return the id of a statement that only its repetitions have, from any process of this installation.
+
+        It contains the database: several installations may have databases on one server.
+        """
+        text = " ".join((self.database, *words))
+        return f"{purpose}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
     async def query(
         self,

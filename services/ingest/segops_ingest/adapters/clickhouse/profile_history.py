@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -66,7 +65,7 @@ class ClickHouseProfileHistory:
 
     async def copy(self, month: str) -> None:
         """See the port. The server refuses a second statement with the same id while the first one runs."""
-        settings = {**_COPY_SETTINGS, "query_id": _query_id(self._clickhouse.database, month)}
+        settings = {**_COPY_SETTINGS, "query_id": self._clickhouse.query_id("copy-history", month)}
         with _copy_errors():
             await self._clickhouse.command(
                 _COPY_SQL, {"month": int(month)}, settings=settings, timeout_s=_COPY_TIMEOUT_S + 10
@@ -88,8 +87,3 @@ def _copy_errors() -> Iterator[None]:
         yield
     except ClickHouseError as error:
         raise CopyFailed(str(error)) from error
-
-
-def _query_id(database: str, month: str) -> str:
-    """Return an id that only copies of that month have: several installations may have databases on one server."""
-    return f"copy-history-{hashlib.sha256(f'{database} {month}'.encode()).hexdigest()[:32]}"

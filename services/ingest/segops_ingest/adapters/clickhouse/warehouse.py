@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -76,7 +75,7 @@ class ClickHouseWarehouse:
     async def _insert_into(
         self, clickhouse: ClickHouse, table: str, rows: bytes, settings: Settings, token: str
     ) -> None:
-        query_id = _query_id(clickhouse.database, table, token)
+        query_id = clickhouse.query_id("insert", table, token)
         own: dict[str, str | int | float] = {
             **settings,
             "insert_deduplication_token": token,
@@ -126,8 +125,3 @@ def _precedence(error: BaseException) -> int:
             return 1
         case _:
             return 0
-
-
-def _query_id(database: str, table: str, token: str) -> str:
-    """Return an id that only repetitions have: several installations may have databases on one server."""
-    return f"insert-{hashlib.sha256(f'{database} {table} {token}'.encode()).hexdigest()[:32]}"
