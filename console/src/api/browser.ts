@@ -16,10 +16,18 @@ export async function withLock<T>(name: string, work: () => Promise<T>, signal?:
   return await navigator.locks.request(name, signal ? { signal } : {}, async () => await work());
 }
 
-/** Return whether another tab holds the lock now. */
-export async function isHeld(name: string): Promise<boolean> {
+/** Return the names of the locks that tabs of this console hold now. */
+export async function heldLocks(): Promise<string[]> {
   const { held = [] } = (await navigator.locks?.query()) ?? {};
-  return held.some((lock) => lock.name === name);
+  return held.flatMap((lock) => lock.name ?? []);
+}
+
+/** Hold a lock together with other tabs until this tab calls the function that it gets once it holds the lock. */
+export function shareLock(name: string): Promise<() => void> {
+  return new Promise((held) => {
+    if (!navigator.locks) held(() => undefined);
+    else void navigator.locks.request(name, { mode: 'shared' }, () => new Promise<void>((release) => held(release)));
+  });
 }
 
 /** Put a text on the clipboard. */

@@ -5,22 +5,26 @@
  * each other, so that one of them refreshes for all. Local storage holds only the fact that somebody signed in.
  */
 import { useSyncExternalStore } from 'react';
-import { isHeld, withLock } from './browser';
+import { heldLocks, shareLock, withLock } from './browser';
 import { ApiProblem } from './problem';
 import { sendJson } from './transport';
 import type { TokenSet } from './types';
 
 /** `starting` until the first refresh has ended; `expired` if a session ended while the console was open. */
 export type SessionState = 'starting' | 'signed-out' | 'signed-in' | 'expired';
-type Message = { kind: 'token'; access: string; expiresAt: number } | { kind: 'signed-out' };
+type Token = { access: string; expiresAt: number };
+type Message = ({ kind: 'token' } & Token) | { kind: 'ask' } | { kind: 'signed-out' };
 
 const MARKER = 'segops.signed-in';
 const LOCK = 'segops.refresh';
+/** A tab holds the lock of this name and the token's end as long as it keeps the token. */
+const KEEPS = 'segops.token:';
 const EARLY_MS = 30_000;
 const MESSAGE_MS = 2_000;
 
 let state: SessionState = 'starting';
-let token: { access: string; expiresAt: number } | null = null;
+let token: Token | null = null;
+let kept: Promise<() => void> | null = null;
 const listeners = new Set<() => void>();
 const channel = new BroadcastChannel('segops.session');
 
@@ -30,42 +34,57 @@ function enter(next: SessionState): void {
   for (const listener of listeners) listener();
 }
 
-function keep(access: string, expiresAt: number): void {
+/** Keep a token from now on. Return when other tabs can find out that this one keeps it. */
+async function keep(access: string, expiresAt: number): Promise<void> {
+  const before = kept;
   token = { access, expiresAt };
+  kept = shareLock(`${KEEPS}${expiresAt}`);
   enter('signed-in');
+  await kept;
+  (await before)?.();
 }
 
 function forget(next: 'signed-out' | 'expired'): void {
-  token = null;
+  void kept?.then((release) => release());
+  token = kept = null;
   localStorage.removeItem(MARKER);
   enter(next);
 }
 
-channel.onmessage = (message: MessageEvent<Message>) => {
-  if (message.data.kind === 'token') keep(message.data.access, message.data.expiresAt);
-  else forget('signed-out');
+function tell(message: Message): void {
+  channel.postMessage(message);
+}
+
+channel.onmessage = ({ data }: MessageEvent<Message>) => {
+  if (data.kind === 'signed-out') forget('signed-out');
+  else if (data.kind === 'ask') {
+    if (token && usable() !== null) tell({ kind: 'token', ...token });
+  } else if (data.expiresAt > (token?.expiresAt ?? 0)) void keep(data.access, data.expiresAt);
 };
 
-/** Wait for a message of another tab, at most two seconds. */
-function nextMessage(): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, MESSAGE_MS);
-    channel.addEventListener(
-      'message',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
+/** Ask the tabs that keep a later token than this one for it, and wait at most two seconds. */
+async function askTabs(): Promise<void> {
+  const mine = token?.expiresAt ?? 0;
+  const ends = (await heldLocks()).filter((name) => name.startsWith(KEEPS)).map((name) => +name.slice(KEEPS.length));
+  if (!ends.some((end) => end > mine && end - EARLY_MS > Date.now())) return;
+  await new Promise<void>((resolve) => {
+    const ended = new AbortController();
+    const end = () => {
+      ended.abort();
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(end, MESSAGE_MS);
+    channel.addEventListener('message', () => (token?.expiresAt ?? 0) > mine && end(), { signal: ended.signal });
+    tell({ kind: 'ask' });
   });
 }
 
-function adopt(tokens: Pick<TokenSet, 'access' | 'expires_in'>): string {
+async function adopt(tokens: Pick<TokenSet, 'access' | 'expires_in'>): Promise<string> {
   const expiresAt = Date.now() + tokens.expires_in * 1000;
   localStorage.setItem(MARKER, '1');
-  keep(tokens.access, expiresAt);
-  channel.postMessage({ kind: 'token', access: tokens.access, expiresAt } satisfies Message);
+  await keep(tokens.access, expiresAt);
+  tell({ kind: 'token', access: tokens.access, expiresAt });
   return tokens.access;
 }
 
@@ -73,17 +92,15 @@ function usable(): string | null {
   return token && token.expiresAt - EARLY_MS > Date.now() ? token.access : null;
 }
 
-/** Refresh once for all tabs: who waits for the lock finds the token that another tab has passed on. */
+/** Refresh once for all tabs: a tab that keeps a later token is found by its lock, and passes the token on. */
 async function refresh(refused: string | null): Promise<string> {
   if (state === 'expired' || state === 'signed-out') throw new ApiProblem(401, 'signed-out', 'You are signed out.');
-  const waited = await isHeld(LOCK);
   return withLock(LOCK, async () => {
-    // The lock may come before the token that its holder has passed on.
-    if (waited && usable() === null) await nextMessage();
+    await askTabs();
     const passed = usable();
     if (passed !== null && passed !== refused) return passed;
     try {
-      return adopt(await sendJson<TokenSet>('/api/auth/token/refresh/', {}));
+      return await adopt(await sendJson<TokenSet>('/api/auth/token/refresh/', {}));
     } catch (error) {
       if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) {
         forget(state === 'starting' ? 'signed-out' : 'expired');
@@ -111,7 +128,7 @@ export async function startSession(): Promise<SessionState> {
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
-  adopt(await sendJson<TokenSet>('/api/auth/token/', { email, password, refresh_in: 'cookie' }));
+  await adopt(await sendJson<TokenSet>('/api/auth/token/', { email, password, refresh_in: 'cookie' }));
 }
 
 export interface NewAccount {
@@ -123,19 +140,19 @@ export interface NewAccount {
 
 export async function signUp(account: NewAccount): Promise<void> {
   const body = { ...account, refresh_in: 'cookie' };
-  adopt((await sendJson<{ tokens: TokenSet }>('/api/auth/signup/', body)).tokens);
+  await adopt((await sendJson<{ tokens: TokenSet }>('/api/auth/signup/', body)).tokens);
 }
 
 /** Take over the tokens of an accepted invite. */
-export function adoptTokens(tokens: TokenSet): void {
-  adopt(tokens);
+export async function adoptTokens(tokens: TokenSet): Promise<void> {
+  await adopt(tokens);
 }
 
 /** End the session in all tabs of this browser, even if the server does not answer. */
 export async function signOut(): Promise<void> {
   await sendJson('/api/auth/token/revoke/', {}).catch(() => undefined);
   forget('signed-out');
-  channel.postMessage({ kind: 'signed-out' } satisfies Message);
+  tell({ kind: 'signed-out' });
 }
 
 /** Return whether someone is signed in now. */

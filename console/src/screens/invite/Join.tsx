@@ -20,7 +20,7 @@ import { INVITE, inWords } from './lookup';
 function useEnter() {
   const navigate = useNavigate();
   return async ({ tenant, tokens }: InviteAccepted) => {
-    adoptTokens(tokens);
+    await adoptTokens(tokens);
     rememberTenant(tenant.slug);
     queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== INVITE });
     await navigate({ to: '/segments', search: { tenant: tenant.slug } });

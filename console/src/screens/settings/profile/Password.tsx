@@ -26,8 +26,8 @@ export function Password() {
           body: { password: current, new_password: next, refresh_in: 'cookie' },
         }),
       ),
-    onSuccess: (tokens) => {
-      adoptTokens(tokens);
+    onSuccess: async (tokens) => {
+      await adoptTokens(tokens);
       setCurrent('');
       setNext('');
       void cache.invalidateQueries({ queryKey: ['sessions'] });
