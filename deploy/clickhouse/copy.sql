@@ -9,6 +9,8 @@ INSERT INTO {new}.profiles SELECT * FROM {old}.profiles
 SETTINGS distributed_foreground_insert = 1, parallel_distributed_insert_select = 0;
 INSERT INTO {new}.static_members SELECT * FROM {old}.static_members
 SETTINGS distributed_foreground_insert = 1, parallel_distributed_insert_select = 0;
+INSERT INTO {new}.identity_merges SELECT * FROM {old}.identity_merges
+SETTINGS distributed_foreground_insert = 1, parallel_distributed_insert_select = 0;
 INSERT INTO {new}.membership_changes SELECT * FROM {old}.membership_changes
 SETTINGS distributed_foreground_insert = 1, parallel_distributed_insert_select = 0;
 INSERT INTO {new}.segment_runs SELECT * FROM {old}.segment_runs

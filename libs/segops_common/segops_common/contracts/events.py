@@ -50,6 +50,8 @@ class EventRow(BaseModel):
     """The time that the client sent, if the server corrected it by `sent_at`."""
     empty_objects: tuple[str, ...] = ()
     """Paths of objects that hold no value. ClickHouse's JSON type drops them, so they are listed here."""
+    joins: bool = False
+    """Whether `user_id` claims `anonymous_id`: both are present and differ, and the credential of the sender allows it."""
 
     @property
     def profile_id(self) -> str:

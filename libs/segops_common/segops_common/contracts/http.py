@@ -95,6 +95,8 @@ class KeyIntrospection(_Message):
     allowed_origins: tuple[str, ...] = ()
     """As browsers send them, or `*` alone."""
     requires_signed_user_id: bool = False
+    joins_unsigned_ids: bool = True
+    """Whether the tenant lets publishable keys join ids that nobody signed."""
     expires_in_s: float | None = None
     """Seconds for which the secret still works; None without an end. Relative, because two clocks may differ."""
 

@@ -11,10 +11,28 @@ import xxhash
 
 EVENTS_TABLE: Final = "events"
 """ReplacingMergeTree by (tenant_id, event_type, user_key, timestamp, message_id): repetitions of an event share the key.
-Of them, the one that was accepted first stays: its `version` is the greatest."""
+Of them, the one that was accepted first stays: its `version` is the greatest. `joins` says whether the event's `user_id`
+claims its `anonymous_id`."""
 
 PROFILE_SEEN_TABLE: Final = "profile_seen"
-"""AggregatingMergeTree by (tenant_id, user_key): user_id (the profile's id) and first_seen, the least event time."""
+"""AggregatingMergeTree by (tenant_id, user_key): user_id (the profile's id); first_seen, the least event time; and first_known,
+the least time of an event with that `user_id`. first_known is NEVER_KNOWN_SQL for a profile that only had an `anonymous_id`."""
+
+NEVER_KNOWN_SQL: Final = "toDateTime64('2299-12-31 00:00:00', 3, 'UTC')"
+
+IDENTITY_CLAIMS_TABLE: Final = "identity_claims"
+"""AggregatingMergeTree by (tenant_id, anonymous_key): anonymous_id, and first_claim, the least tuple (timestamp, message_id,
+user_id) of the events that join. Each delivery counts, so of repetitions with different ids each claims.
+
+On a cluster, a claim is on the shard of its user: rows of an `anonymous_key` may be on all shards. Aggregate them again."""
+
+IDENTITY_CLAIMS_BY_USER_TABLE: Final = "identity_claims_by_user"
+"""AggregatingMergeTree by (tenant_id, user_key, anonymous_key): anonymous_id, and first_claim, the least tuple (timestamp,
+message_id) of this user's claims. Only IDENTITY_CLAIMS_TABLE says whether an earlier claim of another user stands."""
+
+IDENTITY_MERGES_TABLE: Final = "identity_merges"
+"""ReplacingMergeTree by (tenant_id, user_key, at): from `at` on, the user's events belong to canonical_id (canonical_key), which
+is the user itself after an unmerge. `version` grows with each change of the tenant. Of membership, which writes it."""
 
 EVENTS_BY_PROFILE_TABLE: Final = "events_by_profile"
 """ReplacingMergeTree by (tenant_id, user_key, timestamp, message_id, event_type): the events of `events` in the order of

@@ -190,6 +190,7 @@ def key_principal(response: KeyIntrospection) -> KeyPrincipal | None:
         allowed_origins=frozenset(response.allowed_origins),
         requires_signed_user_id=response.requires_signed_user_id,
         tenant_slug=response.tenant_slug,
+        joins_unsigned_ids=response.joins_unsigned_ids,
     )
 
 
@@ -197,7 +198,7 @@ def in_session(key: Principal, token: SessionToken) -> KeyPrincipal:
     """Return the key in the session. Raises Unauthenticated if the session began before the key required signed ids."""
     if not isinstance(key, KeyPrincipal) or (key.requires_signed_user_id and not token.was_checked):
         raise session_ended()
-    return replace(key, session=Session(uid=token.uid, is_anonymous=token.is_anonymous))
+    return replace(key, session=Session(uid=token.uid, is_anonymous=token.is_anonymous, is_signed=token.was_checked))
 
 
 def session_ended() -> Unauthenticated:

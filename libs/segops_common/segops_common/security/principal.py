@@ -65,6 +65,8 @@ class Session:
     uid: str
     is_anonymous: bool
     """Whether `uid` is the id of a visitor who is not signed in."""
+    is_signed: bool = False
+    """Whether a server has signed the id of the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,14 @@ class KeyPrincipal:
     session: Session | None = None
     """The session whose token was sent. None if the key itself was sent."""
     tenant_slug: str | None = None
+    joins_unsigned_ids: bool = True
+    """Whether the tenant lets a publishable key join ids that nobody signed."""
+
+    @property
+    def joins_ids(self) -> bool:
+        """Whether an event of this sender with both ids joins them."""
+        is_signed = self.session is not None and self.session.is_signed
+        return self.kind is KeyKind.SECRET or is_signed or self.joins_unsigned_ids
 
     @property
     def slugs(self) -> Mapping[int, str | None]:

@@ -169,7 +169,9 @@ def _documented(endpoint: Endpoint, model: type[BaseModel], examples: dict[str, 
 def _single(kind: EventKind) -> Endpoint:
     async def single(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
         try:
-            receipt = await _service(request).accept_one(caller.tenant_id, kind, call, idempotency_key=idempotency_key)
+            receipt = await _service(request).accept_one(
+                caller.tenant_id, kind, call, idempotency_key=idempotency_key, joins=caller.joins_ids
+            )
         except EventRefused as refusal:
             raise refused_event(refusal) from refusal
         return _accepted(receipt, {"queued": True} if kind == "track" else {})
@@ -179,7 +181,9 @@ def _single(kind: EventKind) -> Endpoint:
 
 async def _import(request: Request, caller: KeyPrincipal, call: Any, idempotency_key: str | None) -> Response:
     items = _items(call, IMPORT)
-    receipt = await _service(request).accept_import(caller.tenant_id, items, idempotency_key=idempotency_key)
+    receipt = await _service(request).accept_import(
+        caller.tenant_id, items, idempotency_key=idempotency_key, joins=caller.joins_ids
+    )
     return _accepted_many(request, receipt, IMPORT)
 
 
@@ -187,7 +191,11 @@ async def _batch(request: Request, caller: KeyPrincipal, call: Any, idempotency_
     items = _items(call, BATCH)
     try:
         receipt = await _service(request).accept_batch(
-            caller.tenant_id, items, idempotency_key=idempotency_key, sent_at=call.get("sent_at")
+            caller.tenant_id,
+            items,
+            idempotency_key=idempotency_key,
+            sent_at=call.get("sent_at"),
+            joins=caller.joins_ids,
         )
     except EventRefused as refusal:
         raise _invalid(refusal) from refusal
@@ -198,7 +206,11 @@ async def _tracked(request: Request, caller: KeyPrincipal, call: Any, idempotenc
     calls = _items(call, TRACKED)
     try:
         receipt = await _service(request).accept_tracked(
-            caller.tenant_id, calls, idempotency_key=idempotency_key, sent_at=call.get("sent_at")
+            caller.tenant_id,
+            calls,
+            idempotency_key=idempotency_key,
+            sent_at=call.get("sent_at"),
+            joins=caller.joins_ids,
         )
     except EventRefused as refusal:
         raise _invalid(refusal) from refusal

@@ -93,6 +93,8 @@ class RowBuilder:
     compares: bool = True
     """Whether events with message ids of their sender are compared with their first delivery."""
     hints: Hints = field(default_factory=Hints)
+    joins: bool = False
+    """Whether the sender's events join their ids."""
 
     def row(
         self, call: Any, kind: EventKind, index: int, shapes: Mapping[EventKind, CallShape] = CALL_SHAPES
@@ -131,6 +133,8 @@ class RowBuilder:
             "removed": removed,
             "position": index,
         }
+        if self.joins and user_id and anonymous_id and user_id != anonymous_id:
+            row["joins"] = True
         return dated(row, time.client), time
 
     def skew_of(self, sent_at: Any) -> ClockSkew:

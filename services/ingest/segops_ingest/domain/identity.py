@@ -19,7 +19,7 @@ Row = dict[str, Any]
 """A row as in `contracts.events.EventRow`."""
 
 _NOT_CONTENT: Final = frozenset(
-    {"tenant_id", "event_type", "message_id", "timestamp", "received_at", "position", "original_timestamp"}
+    {"tenant_id", "event_type", "message_id", "timestamp", "received_at", "position", "original_timestamp", "joins"}
 )
 _KEY_BYTES: Final = 16
 _CONTENT_BYTES: Final = 8

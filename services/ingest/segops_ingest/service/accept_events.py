@@ -84,13 +84,15 @@ class Ingest:
         self._random = random
         self._observer = observer
 
-    async def accept_one(self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None) -> Receipt:
-        """Store one event.
+    async def accept_one(
+        self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None, joins: bool = False
+    ) -> Receipt:
+        """Store one event. `joins` says whether the sender's events join their ids, here and in the other methods.
 
         Raises EventRefused, ValidationFailed for a reused key, or Unavailable if the event could not be remembered or the
         log did not confirm it.
         """
-        builder = self._row_builder(tenant_id, idempotency_key)
+        builder = self._row_builder(tenant_id, idempotency_key, joins)
         try:
             delivery = _delivery(builder, call, kind, 0, CALL_SHAPES)
         except EventRefused:
@@ -99,29 +101,43 @@ class Ingest:
         return await self._store(builder, [delivery], Receipt(), EVENTS)
 
     async def accept_batch(
-        self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None, sent_at: str | None = None
+        self,
+        tenant_id: int,
+        items: Sequence[Any],
+        *,
+        idempotency_key: str | None,
+        sent_at: str | None = None,
+        joins: bool = False,
     ) -> Receipt:
         """Store the valid items, each with its kind in `type`. The receipt contains the refusals of the others.
 
         Raises EventRefused for a wrong `sent_at`, ValidationFailed for a reused key, and Unavailable if events could not
         be remembered, or the log did not confirm all of them. Some may be stored.
         """
-        builder = self._live_builder(tenant_id, idempotency_key, sent_at)
+        builder = self._live_builder(tenant_id, idempotency_key, sent_at, joins)
         return await self._store_valid(builder, items, ITEM_SHAPES, EVENTS)
 
     async def accept_tracked(
-        self, tenant_id: int, calls: Sequence[Any], *, idempotency_key: str | None, sent_at: str | None = None
+        self,
+        tenant_id: int,
+        calls: Sequence[Any],
+        *,
+        idempotency_key: str | None,
+        sent_at: str | None = None,
+        joins: bool = False,
     ) -> Receipt:
         """Store the valid calls of a request with track calls only, as `accept_batch` does.
 
         Without message ids and an Idempotency-Key, ids are made from the content, so that a repeated request counts once.
         """
-        builder = self._live_builder(tenant_id, idempotency_key, sent_at)
+        builder = self._live_builder(tenant_id, idempotency_key, sent_at, joins)
         if idempotency_key is None:
             builder = replace(builder, content=content_digest(tenant_id, calls))
         return await self._store_valid(builder, calls, CALL_SHAPES, EVENTS, always_track)
 
-    async def accept_import(self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None) -> Receipt:
+    async def accept_import(
+        self, tenant_id: int, items: Sequence[Any], *, idempotency_key: str | None, joins: bool = False
+    ) -> Receipt:
         """Store the valid items, of any age, apart from live events. The receipt contains the refusals of the others.
 
         Raises ValidationFailed for a reused key, and Unavailable while too many imports are on their way, or if the log did
@@ -132,18 +148,20 @@ class Ingest:
         except LogUnavailable as error:
             raise self._unconfirmed() from error
         builder = replace(
-            self._row_builder(tenant_id, idempotency_key),
+            self._row_builder(tenant_id, idempotency_key, joins),
             span=TimestampRange.of_imports(self._clock.now()),
             compares=False,
         )
         return await self._store_valid(builder, items, IMPORT_SHAPES, EVENT_IMPORTS)
 
-    async def accept_again(self, tenant_id: int, kind: EventKind, call: Any, *, position: int) -> None:
+    async def accept_again(
+        self, tenant_id: int, kind: EventKind, call: Any, *, position: int, joins: bool = False
+    ) -> None:
         """Store an event that the warehouse did not store, of any age. It must have its message id and time.
 
         Raises EventRefused, and Unavailable if the log did not confirm it.
         """
-        builder = self._row_builder(tenant_id, None)
+        builder = self._row_builder(tenant_id, None, joins)
         live = builder.span
         builder = replace(builder, span=TimestampRange.of_imports(self._clock.now()), compares=False)
         delivery = _delivery(builder, call, kind, position, IMPORT_SHAPES)
@@ -167,16 +185,19 @@ class Ingest:
                 receipt.refused.append((index, refusal))
         return await self._store(builder, deliveries, receipt, topic)
 
-    def _live_builder(self, tenant_id: int, idempotency_key: str | None, sent_at: str | None) -> RowBuilder:
-        builder = self._row_builder(tenant_id, idempotency_key)
+    def _live_builder(
+        self, tenant_id: int, idempotency_key: str | None, sent_at: str | None, joins: bool
+    ) -> RowBuilder:
+        builder = self._row_builder(tenant_id, idempotency_key, joins)
         return builder if sent_at is None else replace(builder, skew=builder.skew_of(sent_at))
 
-    def _row_builder(self, tenant_id: int, idempotency_key: str | None) -> RowBuilder:
+    def _row_builder(self, tenant_id: int, idempotency_key: str | None, joins: bool) -> RowBuilder:
         return RowBuilder(
             tenant_id=tenant_id,
             span=TimestampRange.around(self._clock.now()),
             ids=self._ids,
             idempotency_key=idempotency_key,
+            joins=joins,
         )
 
     async def _store(self, builder: RowBuilder, deliveries: list[Delivery], receipt: Receipt, topic: Topic) -> Receipt:

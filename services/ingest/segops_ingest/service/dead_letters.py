@@ -77,7 +77,7 @@ class DeadLetterReplays:
         if row is None:
             return EventRefused("", "wrong-type", "must be an event row: the record in the log is damaged")
         try:
-            await self._ingest.accept_again(tenant_id, row.kind, call_of(row), position=row.position)
+            await self._ingest.accept_again(tenant_id, row.kind, call_of(row), position=row.position, joins=row.joins)
         except EventRefused as refusal:
             return refusal
         return None

@@ -42,5 +42,7 @@ class Sandbox:
                 f"`test_of` {tenant_id}.",
                 slug="no-test-tenant",
             )
-        receipt = await self._ingest.accept_one(test_tenant_id, "track", call, idempotency_key=idempotency_key)
+        receipt = await self._ingest.accept_one(
+            test_tenant_id, "track", call, idempotency_key=idempotency_key, joins=True
+        )
         return Published(test_tenant_id, receipt)
