@@ -73,9 +73,11 @@ async def test_two_tabs_share_a_refresh(signed_up: SignedUp) -> None:
         earlier = tokens_of(status)
         refreshed.requests.clear()
         await first.context.clock.fast_forward("01:00:00")
-        await until(
-            lambda used=earlier: all(has_token(page, status, used) for page in pages), "both tabs have a new token"
-        )
+
+        def both_renewed(used: set[str] = earlier) -> bool:
+            return all(has_token(page, status, used) for page in pages)
+
+        await until(both_renewed, "both tabs have a new token")
         assert len(refreshed.requests) == 1
         assert len(tokens_of(status) - earlier) == 1
 
