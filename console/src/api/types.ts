@@ -23,6 +23,7 @@ export type VersionRead = Schemas['VersionRead'];
 export type VersionDiffRead = Schemas['VersionDiffRead'];
 export type PlanRead = Schemas['PlanRead'];
 export type StatusRead = Schemas['StatusRead'];
+export type SchemaRead = Schemas['SchemaRead'];
 export type Group = Schemas['Group'];
 export type DayRead = Schemas['DayRead'];
 export type UploadAccepted = Schemas['UploadAccepted'];

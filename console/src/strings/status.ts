@@ -38,6 +38,14 @@ export const status = {
       'membership.worker': 'Computes segments',
     } as Readonly<Record<string, string>>,
   },
+  schemas: {
+    older: (service: string, store: string, applied: string, expected: string) =>
+      `The tables of ${service} in ${store} are at migration ${applied}, and this version needs ${expected}: run its migrations.`,
+    newer: (service: string, store: string) =>
+      `The tables of ${service} in ${store} are newer than its process. This is normal while a deploy goes on.`,
+    unknown: (service: string, store: string) =>
+      `${service} cannot read which migrations have run in ${store}: its log has the reason.`,
+  },
   runs: {
     title: 'Runs',
     computing: 'A segment of this workspace is being computed.',

@@ -160,6 +160,8 @@ def _processes(api: Api) -> Iterator[Finding]:
         return
     status = response.json()
     yield from _services(status["services"])
+    # An installation of an earlier version does not say it.
+    yield from _schemas(status.get("schemas", []))
     yield _storage(status["storage"])
 
 
@@ -175,6 +177,39 @@ _ADVICE: Final = {
     "not-ready": "It runs, and an engine that it needs does not answer: `checks` of its /readyz names it.",
     "unreachable": "It does not run, or its address in SEGOPS_SERVICE_ADDRESSES is wrong. Look at its log.",
 }
+
+
+def _schemas(schemas: list[dict[str, Any]]) -> Iterator[Finding]:
+    for schema in schemas:
+        if schema["status"] == "current":
+            continue
+        service, store = schema["service"], schema["store"]
+        level: Level = "fault" if schema["status"] == "older" else "note"
+        detail, advice = _SCHEMA_FINDINGS[schema["status"]]
+        detail = detail.format(applied=schema["applied"], expected=schema["expected"])
+        yield Finding(f"schema of {service} in {store}", level, detail, advice.format(service=service))
+    if schemas and all(schema["status"] == "current" for schema in schemas):
+        versions = ", ".join(f"{schema['service']} {schema['store']} {schema['applied']}" for schema in schemas)
+        yield Finding("schemas", "ok", f"all are of the version that runs: {versions}")
+
+
+_SCHEMA_FINDINGS: Final = {
+    "older": (
+        "migration {applied} is the last that ran, and the process needs {expected}",
+        "Run `python -m segops_{service} migrate` of the version that runs. `make run` does so at its next start, and"
+        " compose and Kubernetes with the command of an upgrade: see docs/upgrade.md.",
+    ),
+    "newer": (
+        "migration {applied} has run, and the process knows {expected}: it is of an earlier version",
+        "Nothing while a deploy goes on. Otherwise replace the processes of {service} by the newer version.",
+    ),
+    "unknown": (
+        "the process cannot read which migrations have run; it needs {expected}",
+        "The log of `{service}.api` has the reason. Run `python -m segops_{service} migrate` of the version that runs, and give the users"
+        " of ClickHouse the grants of deploy/clickhouse/users.toml.",
+    ),
+}
+"""For each status of a schema: what it means, and what to do."""
 
 
 def _storage(storage: dict[str, Any]) -> Finding:

@@ -45,6 +45,7 @@ from segops_common.core.tasks import spawn
 from segops_common.runtime.bootstrap import ServiceBootstrap
 from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
 from segops_common.runtime.resources import opened_postgres
+from segops_common.runtime.schemas import postgres_schema
 from segops_common.security.sealing import Sealer
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
@@ -178,6 +179,7 @@ class Bootstrap(ServiceBootstrap[Settings]):
             state,
             authenticator=LocalAuthenticator(verifier=keys, accounts=auth.accounts, api_keys=auth.api_keys),
             checks={"postgres": partial(check_postgres, engine)},
+            schemas={"postgres": postgres_schema(engine, SCHEMA, MIGRATIONS)},
             idempotency=PepperedIdempotency(store=idempotency, secrets=collaborators.secrets),
             proxies=self._proxies,
         )

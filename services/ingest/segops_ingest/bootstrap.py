@@ -13,6 +13,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep
 from segops_common.runtime.resources import opened_clickhouse, opened_redis
+from segops_common.runtime.schemas import clickhouse_schema
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.loop.consumer import Limits
 from segops_common.streams.loop.group_loop import GroupLoop
@@ -103,6 +104,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     use_cases,
                     authenticator=authenticator,
                     checks={"event-log": log.check},
+                    schemas={"clickhouse": clickhouse_schema(clickhouse, SERVICE, MIGRATIONS)},
                     proxies=self._proxies,
                     rate_limits=rate_limits,
                 )

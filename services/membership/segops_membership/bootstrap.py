@@ -18,6 +18,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep, PostgresMigrations
 from segops_common.runtime.resources import opened_clickhouse, opened_postgres
+from segops_common.runtime.schemas import clickhouse_schema, postgres_schema
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.streams.log import EventLog
@@ -171,6 +172,10 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 use_cases,
                 authenticator=authenticator,
                 checks={"lookup": lookup.check},
+                schemas={
+                    "clickhouse": clickhouse_schema(exploring, SERVICE, MIGRATIONS),
+                    "postgres": postgres_schema(engine, SERVICE, MIGRATIONS),
+                },
                 idempotency=PostgresIdempotency(engine=engine, schema=SERVICE, clock=self._clock),
                 proxies=self._proxies,
                 rate_limits=rate_limits,

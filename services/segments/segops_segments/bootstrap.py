@@ -15,6 +15,7 @@ from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMEN
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
 from segops_common.runtime.resources import opened_postgres
+from segops_common.runtime.schemas import postgres_schema
 from segops_common.stores.idempotency import PostgresIdempotency
 from segops_common.stores.postgres import check_postgres
 from segops_common.streams.loop.consumer import Limits
@@ -95,6 +96,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 ),
                 authenticator=authenticator,
                 checks={"postgres": partial(check_postgres, engine)},
+                schemas={"postgres": postgres_schema(engine, SCHEMA, MIGRATIONS)},
                 idempotency=PostgresIdempotency(engine=engine, schema=SCHEMA, clock=self._clock),
                 proxies=self._proxies,
                 rate_limits=rate_limits,

@@ -17,6 +17,11 @@ from segops_cli.diagnosis import Finding, examine
 UNAVAILABLE = {"type": "https://segops.dev/problems/unavailable", "title": "T", "detail": "ClickHouse is down."}
 STATUS = {
     "services": [{"name": "auth.api", "status": "ready"}, {"name": "ingest.sink", "status": "unreachable"}],
+    "schemas": [
+        {"service": "auth", "store": "postgres", "applied": 9, "expected": 10, "status": "older"},
+        {"service": "ingest", "store": "clickhouse", "applied": None, "expected": 12, "status": "unknown"},
+        {"service": "segments", "store": "postgres", "applied": 13, "expected": 12, "status": "newer"},
+    ],
     "storage": {"behind_records": 900, "behind_seconds": 120.0},
 }
 
@@ -80,12 +85,29 @@ def findings() -> Iterator[dict[str, Finding]]:
         ("version", "the API is version 0.0.0", "same release"),
         ("login", "you no longer belong to the tenant 7", "Sign in again"),
         ("process ingest.sink", "is unreachable", "SEGOPS_SERVICE_ADDRESSES"),
+        ("schema of auth in postgres", "9 is the last that ran, and the process needs 10", "segops_auth migrate"),
         ("storage", "the warehouse is 120 s behind", "ingest.sink"),
     ],
 )
 def test_a_fault_says_what_to_do(findings: dict[str, Finding], check: str, detail: str, advice: str) -> None:
     finding = findings[check]
     assert finding.level == "fault"
+    assert detail in finding.detail
+    assert advice in (finding.advice or "")
+
+
+@pytest.mark.parametrize(
+    ("check", "detail", "advice"),
+    [
+        ("schema of segments in postgres", "13 has run, and the process knows 12", "while a deploy goes on"),
+        ("schema of ingest in clickhouse", "cannot read which migrations have run", "deploy/clickhouse/users.toml"),
+    ],
+)
+def test_a_schema_of_another_deploy_is_no_fault(
+    findings: dict[str, Finding], check: str, detail: str, advice: str
+) -> None:
+    finding = findings[check]
+    assert finding.level == "note"
     assert detail in finding.detail
     assert advice in (finding.advice or "")
 

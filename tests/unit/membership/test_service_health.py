@@ -30,6 +30,37 @@ async def test_each_process_is_asked_once() -> None:
     assert list(states.items()) == [("a", "ready"), ("b", "not-ready"), ("c", "unreachable")]
 
 
+async def test_apis_say_the_versions_of_their_tables() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/versions"
+        if request.url.host == "down":
+            raise httpx.ConnectError("refused")
+        if request.url.host == "earlier":
+            return httpx.Response(404, json={})
+        return httpx.Response(
+            200,
+            json={
+                "schemas": {
+                    "postgres": {"applied": 8, "expected": 9},
+                    "clickhouse": {"applied": 7, "expected": 6},
+                    "other": {"applied": None, "expected": 6},
+                    "same": {"applied": 6, "expected": 6},
+                },
+                "unknown": 1,
+            },
+        )
+
+    addresses = {"d.api": "http://down", "c.api": "http://earlier", "b.api": "http://up/", "a.sink": "http://worker"}
+    async with HttpServiceHealth(addresses=addresses, transport=httpx.MockTransport(answer)) as health:
+        schemas = await health.schemas()
+    assert [(schema.service, schema.store, schema.status) for schema in schemas] == [
+        ("b", "clickhouse", "newer"),
+        ("b", "other", "unknown"),
+        ("b", "postgres", "older"),
+        ("b", "same", "current"),
+    ]
+
+
 async def test_segments_counts_the_runs() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert (request.url.path, request.headers["authorization"]) == ("/internal/open-runs/", "Service token")

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from segops_common.telemetry.logging import JsonFormatter
 from segops_common.web.app import create_app, new_router
+from segops_common.web.health import Schema
 from segops_testkit.http import in_process
 from tests.unit.web.conftest import KEY, VIEWER, WRITER, Works
 
@@ -106,10 +107,10 @@ async def test_requests_are_counted_by_the_route_not_by_its_values(client: httpx
 
 
 async def test_probes_are_not_counted(client: httpx.AsyncClient) -> None:
-    for path in ("/livez", "/healthz", "/readyz", "/metrics"):
+    for path in ("/livez", "/healthz", "/readyz", "/versions", "/metrics"):
         await client.get(path)
     text = (await client.get("/metrics")).text
-    assert not any(f'route="{path}"' in text for path in ("/livez", "/healthz", "/readyz", "/metrics"))
+    assert not any(f'route="{path}"' in text for path in ("/livez", "/healthz", "/readyz", "/versions", "/metrics"))
 
 
 async def test_readiness_asks_the_checks_and_liveness_does_not(client: httpx.AsyncClient, works: Works) -> None:
@@ -118,6 +119,19 @@ async def test_readiness_asks_the_checks_and_liveness_does_not(client: httpx.Asy
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]) == (503, {"engine": "ConnectionError"})
     assert [(await client.get(path)).status_code for path in ("/livez", "/healthz")] == [200, 200]
+
+
+async def test_versions_of_schemas_are_said_or_not_known(client: httpx.AsyncClient, app: FastAPI) -> None:
+    async def applied() -> int:
+        return 3
+
+    async def away() -> int:
+        raise ConnectionError
+
+    app.state.health.schemas = {"postgres": Schema(4, applied), "clickhouse": Schema(7, away)}
+    assert (await client.get("/versions")).json() == {
+        "schemas": {"postgres": {"applied": 3, "expected": 4}, "clickhouse": {"applied": None, "expected": 7}}
+    }
 
 
 async def test_a_draining_process_serves_and_is_not_ready(client: httpx.AsyncClient, app: FastAPI) -> None:

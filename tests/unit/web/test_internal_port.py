@@ -15,6 +15,7 @@ OUTSIDE, INSIDE = 8000, 8001
     [
         ("/internal/introspect/", {INSIDE}),
         ("/readyz", {INSIDE}),
+        ("/versions", {INSIDE}),
         ("/metrics", {INSIDE}),
         ("/api/auth/token/", {OUTSIDE}),
         ("/api/internal/", {OUTSIDE}),

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useRef } from 'react';
-import type { ServiceRead, StatusRead } from '@/api/types';
+import type { SchemaRead, ServiceRead, StatusRead } from '@/api/types';
 import { useMay } from '@/app/tenant';
 import { Figures } from '@/components/chart/Figures';
 import { TimeChart } from '@/components/chart/TimeChart';
@@ -34,7 +34,7 @@ function Owned() {
         {(data) => (
           <div className={classes.parts}>
             <Storage status={data} />
-            <Services services={data.services} />
+            <Services services={data.services} schemas={data.schemas} />
             <div className={classes.pair}>
               <Runs status={data} />
               <Refused />
@@ -105,7 +105,8 @@ function Curve({ points }: { points: readonly Measurement[] }) {
   );
 }
 
-function Services({ services }: { services: readonly ServiceRead[] }) {
+function Services({ services, schemas }: { services: readonly ServiceRead[]; schemas: readonly SchemaRead[] }) {
+  const unequal = schemas.filter(({ status }) => status !== 'current');
   return (
     <section>
       <h2>{words.services.title}</h2>
@@ -120,8 +121,16 @@ function Services({ services }: { services: readonly ServiceRead[] }) {
           </li>
         ))}
       </ul>
+      {unequal.map((schema) => (
+        <p key={`${schema.service} ${schema.store}`}>{compared(schema)}</p>
+      ))}
     </section>
   );
+}
+
+function compared({ service, store, status, applied, expected }: SchemaRead): string {
+  if (status === 'older') return words.schemas.older(service, store, String(applied), String(expected));
+  return status === 'newer' ? words.schemas.newer(service, store) : words.schemas.unknown(service, store);
 }
 
 function Runs({ status: { computing, runs, last_publication } }: { status: StatusRead }) {

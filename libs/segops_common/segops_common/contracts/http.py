@@ -120,6 +120,22 @@ class OpenRunsRequest(_Message):
     tenant_id: int
 
 
+class SchemaVersion(_Message):
+    """The version of a service's tables in a store: the number of its last migration.
+
+    `applied` is None when it cannot be read. `expected` is what the running process was made for.
+    """
+
+    applied: int | None
+    expected: int
+
+
+class ProcessVersions(_Message):
+    """What a process says about the stores of its service, by the name of the store."""
+
+    schemas: Mapping[str, SchemaVersion]
+
+
 class OpenRuns(_Message):
     """How many runs of a tenant wait, and how many a worker has begun."""
 

@@ -30,6 +30,7 @@ from segops_common.stores.cluster.tables import (
 __all__ = [
     "ChangedMigrationError",
     "ClusterError",
+    "applied_migration",
     "migrate",
     "pending_migrations",
     "pending_shards",
@@ -97,6 +98,17 @@ async def pending_migrations(clickhouse: ClickHouse, service: str, folder: Path)
     """Return the migrations that have not run on every shard, ascending. Raises ChangedMigrationError."""
     pending = [migration for shard in clickhouse.shards for migration in await _pending(shard, service, folder)]
     return sorted(set(pending), key=lambda migration: migration.number)
+
+
+async def applied_migration(clickhouse: ClickHouse, service: str) -> int:
+    """Return the number of the last migration that ran on every shard; 0 before the first."""
+    numbers = []
+    for shard in clickhouse.shards:
+        result = await shard.query(
+            "SELECT max(number) FROM schema_migrations WHERE service = {service:String}", {"service": service}
+        )
+        numbers.append(int(result.rows[0][0]))
+    return min(numbers)
 
 
 async def _pending(clickhouse: ClickHouse, service: str, folder: Path) -> list[Migration]:

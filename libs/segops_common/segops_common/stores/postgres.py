@@ -194,6 +194,13 @@ async def statement_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
         yield session
 
 
+async def applied_revision(engine: AsyncEngine, schema: str) -> int:
+    """Return the number of the last revision that ran in the schema."""
+    version = sa.table("alembic_version", sa.column("version_num", sa.String), schema=schema)
+    async with engine.connect() as connection:
+        return int((await connection.execute(sa.select(version.c.version_num))).scalar_one())
+
+
 async def check_postgres(engine: AsyncEngine) -> None:
     """Raise an error unless PostgreSQL answers a query."""
     async with engine.connect() as connection:

@@ -44,6 +44,11 @@ def service_grants(schema: str) -> Iterator[str]:
     yield _CURRENT_TENANTS.format(schema=schema)
 
 
+def version_grant(schema: str) -> str:
+    """Return the statement that lets the role of the service read, and only read, which revisions have run."""
+    return f"GRANT SELECT ON {schema}.alembic_version TO segops_{schema}"
+
+
 def tenant_policies(schema: str, tables: Sequence[str], *, column: str = "tenant_id") -> Iterator[str]:
     """Yield statements that show and accept only rows of the tenants that a transaction entered.
 

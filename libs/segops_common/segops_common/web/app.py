@@ -22,7 +22,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.security.introspect import Authenticator
 from segops_common.telemetry.metrics import HttpMetrics, Metrics
 from segops_common.web import problems
-from segops_common.web.health import Check, Health, health_routes
+from segops_common.web.health import Check, Health, Schema, health_routes
 from segops_common.web.internal_port import InternalPort
 from segops_common.web.middleware import Edge
 from segops_common.web.openapi.document import document, operation_id
@@ -37,7 +37,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Running(Generic[S]):
-    """The open resources of a process: its state, its authenticator and its readiness checks.
+    """The open resources of a process: its state, its authenticator, its readiness checks, and its schemas by store.
 
     `idempotency` stores the responses to requests with an Idempotency-Key. An app with mutating routes needs it.
     """
@@ -48,6 +48,7 @@ class Running(Generic[S]):
     idempotency: IdempotencyStore | None = None
     proxies: TrustedProxies = NO_PROXIES
     rate_limits: RateLimits | None = None
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
 
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Running[S]]]
@@ -164,6 +165,7 @@ def _keep_running(lifespan: Lifespan[S]) -> Callable[[FastAPI], AbstractAsyncCon
             app.state.proxies = running.proxies
             app.state.rate_limits = running.rate_limits
             app.state.health.checks = running.checks
+            app.state.health.schemas = running.schemas
             app.state.health.draining = False
             yield
             app.state.health.draining = True

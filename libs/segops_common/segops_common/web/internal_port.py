@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from segops_common.contracts.http import JWKS_PATH
 
-PROBES: Final = frozenset({"/livez", "/healthz", "/readyz", "/metrics"})
+PROBES: Final = frozenset({"/livez", "/healthz", "/readyz", "/versions", "/metrics"})
 _PREFIX: Final = "/internal/"
 
 

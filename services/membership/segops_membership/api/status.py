@@ -24,7 +24,7 @@ Owner = Annotated[UserPrincipal, require(Scope.TENANT_MANAGE, keys=False)]
 @router.get(STATUS_PATH, summary="Read the status of the platform", responses=problems(401, 403, 422, 503))
 @charged("analyses")
 async def read_status(use_cases: UseCasesOfApp, caller: Owner, choice: TenantParams) -> StatusRead:
-    """Return which processes are ready, how far storage is behind, how long events take to be stored, and which runs have not ended.
+    """Return which processes are ready, which versions their tables have, how far storage is behind, how long events take to be stored, and which runs have not ended.
 
     For owners of a tenant. What is about events and runs is about this tenant.
     """

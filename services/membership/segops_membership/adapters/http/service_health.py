@@ -1,17 +1,20 @@
-"""Asks processes whether they are ready."""
+"""Asks processes whether they are ready, and the APIs which versions of their tables they see."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
 
+from segops_common.contracts.http import ProcessVersions
+from segops_membership.domain.explorer.status import SchemaState
 from segops_membership.ports.explorer.status import ServiceState
 
 _TIMEOUT_S: Final = 3.0
+_API: Final = ".api"
 
 
 class HttpServiceHealth:
@@ -34,6 +37,24 @@ class HttpServiceHealth:
         """See the port. Asks all at once."""
         states = await asyncio.gather(*map(self._state, self._addresses.values()))
         return dict(zip(self._addresses, states, strict=True))
+
+    async def schemas(self) -> Sequence[SchemaState]:
+        """See the port. Asks the API of each service."""
+        apis = {name.removesuffix(_API): url for name, url in self._addresses.items() if name.endswith(_API)}
+        answers = await asyncio.gather(*map(self._versions, apis.values()))
+        return [
+            SchemaState(service, store, version.applied, version.expected)
+            for service, answer in zip(apis, answers, strict=True)
+            for store, version in sorted(answer.schemas.items())
+        ]
+
+    async def _versions(self, address: str) -> ProcessVersions:
+        try:
+            response = await self._client.get(f"{address.rstrip('/')}/versions")
+            response.raise_for_status()
+            return ProcessVersions.model_validate_json(response.content)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+            return ProcessVersions(schemas={})
 
     async def _state(self, address: str) -> ServiceState:
         try:

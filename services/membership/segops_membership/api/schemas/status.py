@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from segops_language.values.instants import from_ms
 from segops_membership.api.schemas.bases import Response
-from segops_membership.domain.explorer.status import StorageDelay
+from segops_membership.domain.explorer.status import SchemaStatus, StorageDelay
 from segops_membership.ports.explorer.status import ServiceState
 from segops_membership.service.status.status import PlatformStatus
 
@@ -19,6 +19,19 @@ class ServiceRead(Response):
 
     name: str
     status: ServiceState
+
+
+class SchemaRead(Response):
+    """The tables of a service in a store. Versions are numbers of migrations."""
+
+    service: str
+    store: str = Field(description="`postgres` or `clickhouse`.")
+    applied: int | None = Field(description="The last migration that ran. Null: the process cannot read it.")
+    expected: int = Field(description="The last migration of the version that runs.")
+    status: SchemaStatus = Field(
+        description="`older`: run `migrate` of this version. `newer`: the process is of an older version than the tables,"
+        " which is normal while a deploy goes on."
+    )
 
 
 class StorageDelayRead(Response):
@@ -69,6 +82,9 @@ class StatusRead(Response):
                     "status": "ok",
                     "at": "2026-01-31T09:00:00Z",
                     "services": [{"name": "auth.api", "status": "ready"}],
+                    "schemas": [
+                        {"service": "auth", "store": "postgres", "applied": 11, "expected": 11, "status": "current"}
+                    ],
                     "storage": {
                         "behind_records": 0,
                         "behind_seconds": 0.0,
@@ -89,10 +105,13 @@ class StatusRead(Response):
     )
 
     status: Literal["ok", "degraded"] = Field(
-        description="`ok` when all processes are ready and the event log answers."
+        description="`ok` when all processes are ready, the event log answers, and no schema is `older`."
     )
     at: datetime
     services: tuple[ServiceRead, ...] = Field(description="Ascending by name. Empty if no address is configured.")
+    schemas: tuple[SchemaRead, ...] = Field(
+        description="Ascending by service and store. Without the services whose `api` does not answer."
+    )
     storage: StorageRead
     computing: bool = Field(
         description="Whether the tenant's segments are being computed, or new users prepared for it."
@@ -117,6 +136,16 @@ class StatusRead(Response):
             status="ok" if status.is_ok else "degraded",
             at=status.at,
             services=tuple(ServiceRead(name=name, status=state) for name, state in status.services.items()),
+            schemas=tuple(
+                SchemaRead(
+                    service=schema.service,
+                    store=schema.store,
+                    applied=schema.applied,
+                    expected=schema.expected,
+                    status=schema.status,
+                )
+                for schema in status.schemas
+            ),
             storage=StorageRead(
                 behind_records=status.lag.positions,
                 behind_seconds=status.lag.seconds,

@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 DELAY_WINDOW_S: Final = 3600
 """Delays are measured over the events stored in this time."""
+
+
+SchemaStatus = Literal["current", "older", "newer", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """The tables of a service in a store: the last migration that ran, if it is known, and the last that the process has."""
+
+    service: str
+    store: str
+    applied: int | None
+    expected: int
+
+    @property
+    def status(self) -> SchemaStatus:
+        """How the tables compare with what the process expects. While a deploy goes on, they may be newer."""
+        if self.applied is None:
+            return "unknown"
+        if self.applied == self.expected:
+            return "current"
+        return "older" if self.applied < self.expected else "newer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from segops_common.contracts.http import OpenRuns
 from segops_common.contracts.jobs import IngestLag
-from segops_membership.domain.explorer.status import LastPublication, StorageDelay
+from segops_membership.domain.explorer.status import LastPublication, SchemaState, StorageDelay
 
 ServiceState = Literal["ready", "not-ready", "unreachable"]
 
@@ -17,6 +17,13 @@ class ServiceHealth(Protocol):
 
     async def states(self) -> Mapping[str, ServiceState]:
         """Return the state of each process by name, ascending. Never raises."""
+        ...
+
+    async def schemas(self) -> Sequence[SchemaState]:
+        """Return the state of each service's tables, ascending by service and store. Never raises.
+
+        A service that does not answer is left out.
+        """
         ...
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from segops_common.contracts.http import OpenRuns
 from segops_common.contracts.jobs import IngestLag
 from segops_common.core.clock import Clock
-from segops_membership.domain.explorer.status import LastPublication, StorageDelay
+from segops_membership.domain.explorer.status import LastPublication, SchemaState, StorageDelay
 from segops_membership.ports.explorer.status import (
     IngestProgress,
     RunCounter,
@@ -27,6 +27,7 @@ class PlatformStatus:
 
     at: datetime
     services: Mapping[str, ServiceState]
+    schemas: Sequence[SchemaState]
     lag: IngestLag
     last_received_ms: int | None
     last_publication: LastPublication | None
@@ -36,8 +37,12 @@ class PlatformStatus:
 
     @property
     def is_ok(self) -> bool:
-        """Whether all processes are ready and the log answers."""
-        return all(state == "ready" for state in self.services.values()) and self.lag.positions is not None
+        """Whether all processes are ready, the log answers, and no tables are older than the processes."""
+        return (
+            all(state == "ready" for state in self.services.values())
+            and all(schema.status != "older" for schema in self.schemas)
+            and self.lag.positions is not None
+        )
 
 
 class ReadStatus:
@@ -61,8 +66,13 @@ class ReadStatus:
     async def read(self, tenant_id: int) -> PlatformStatus:
         """Return the status now. Raises Unavailable when the warehouse or PostgreSQL does not answer."""
         with reads_mapped():
-            (services, lag, runs), (received_ms, delay, publication, is_computing) = await asyncio.gather(
-                asyncio.gather(self._health.states(), self._progress.lag(), self._runs.open_runs(tenant_id)),
+            (services, schemas, lag, runs), (received_ms, delay, publication, is_computing) = await asyncio.gather(
+                asyncio.gather(
+                    self._health.states(),
+                    self._health.schemas(),
+                    self._progress.lag(),
+                    self._runs.open_runs(tenant_id),
+                ),
                 asyncio.gather(
                     self._activity.last_received_ms(tenant_id),
                     self._activity.storage_delay(tenant_id),
@@ -73,6 +83,7 @@ class ReadStatus:
         return PlatformStatus(
             at=self._clock.now(),
             services=services,
+            schemas=schemas,
             lag=lag,
             last_received_ms=received_ms,
             last_publication=publication,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from segops_common.contracts.http import OpenRuns
 from segops_common.contracts.jobs import IngestLag
@@ -11,19 +11,24 @@ from segops_language.values.instants import to_ms
 from segops_membership.adapters.memory.run_results import MemoryRunResults
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
-from segops_membership.domain.explorer.status import LastPublication, StorageDelay
+from segops_membership.domain.explorer.status import LastPublication, SchemaState, StorageDelay
 from segops_membership.ports.explorer.status import ServiceState
 
 
 class MemoryServiceHealth:
     """See the port `ServiceHealth`."""
 
-    def __init__(self, states: Mapping[str, ServiceState]) -> None:
+    def __init__(self, states: Mapping[str, ServiceState], schemas: Sequence[SchemaState] = ()) -> None:
         self._states = dict(sorted(states.items()))
+        self._schemas = schemas
 
     async def states(self) -> Mapping[str, ServiceState]:
         """See the port."""
         return self._states
+
+    async def schemas(self) -> Sequence[SchemaState]:
+        """See the port."""
+        return self._schemas
 
 
 class MemoryIngestProgress:
