@@ -16,6 +16,7 @@ from segops_membership.api.explorer.events import router as explorer_events
 from segops_membership.api.explorer.stream import router as explorer_stream
 from segops_membership.api.explorer.users import router as explorer_users
 from segops_membership.api.exports import router as exports
+from segops_membership.api.identity import router as identity
 from segops_membership.api.internal import router as internal
 from segops_membership.api.lookup import router as lookup
 from segops_membership.api.members import router as members
@@ -38,6 +39,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
             analysis,
             members,
             exports,
+            identity,
             explorer_users,
             explorer_events,
             explorer_stream,
@@ -53,6 +55,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
                 "name": "analysis",
                 "description": "Previews and plans of definitions, and overlaps of segments.",
             },
+            {"name": "identity", "description": "Which users are one person."},
             {"name": "explorer", "description": "Users with their traits, events and segments, and stored events."},
             {"name": "analytics", "description": "Numbers of a tenant: members, events, overlaps and usage."},
             {"name": "status", "description": "How the platform does, for owners."},

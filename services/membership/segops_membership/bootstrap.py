@@ -37,11 +37,13 @@ from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResul
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.exploring import StatusOfServices, analytics_on, explorer_on, status_on
 from segops_membership.adapters.files.export_folder import ExportFolder
+from segops_membership.adapters.http.audit_trail import HttpAuditTrail
 from segops_membership.adapters.http.open_runs import HttpRunCounter
 from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
 from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
+from segops_membership.adapters.merging import merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
@@ -145,6 +147,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._clickhouse("numbering") as numbering,
             self._clickhouse_reader("explorer") as exploring,
             self._authenticator() as authenticator,
+            HttpAuditTrail(auth_url=settings.auth_url, service_token=self._service_token) as audit,
             HttpServiceHealth(addresses=settings.service_addresses) as health,
             HttpRunCounter(
                 segments_url=settings.service_addresses.get("segments.api"), service_token=self._service_token
@@ -167,6 +170,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 numbering=numbering,
                 exploring=exploring,
                 services=StatusOfServices(health, runs),
+                audit=audit,
             )
             yield Running(
                 use_cases,
@@ -271,6 +275,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         numbering: ClickHouse,
         exploring: ClickHouse,
         services: StatusOfServices,
+        audit: HttpAuditTrail,
     ) -> UseCases:
         # Previews and the explorer have connections of their own, so that lookups never wait for them.
         definitions = PostgresSegmentDefinitions(engine=engine)
@@ -332,6 +337,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             explorer=explorer_on(exploring, engine, log, explain, self._clock),
             analytics=analytics_on(exploring, engine, self._clock),
             status=status_on(exploring, engine, log, services, self._clock),
+            merges=merges_on(engine, numbering, audit, self._clock),
             service_tokens=self._service_tokens,
         )
 

@@ -26,6 +26,7 @@ from segops_membership.adapters.clickhouse.explorer.analytics import ClickHouseA
 from segops_membership.adapters.clickhouse.explorer.events import ClickHouseStoredEvents
 from segops_membership.adapters.clickhouse.explorer.segments import ClickHouseSegmentSizes
 from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
+from segops_membership.adapters.clickhouse.identity.merges import ClickHouseMergeProjection
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
@@ -43,6 +44,7 @@ from segops_membership.adapters.memory.explorer.events import MemoryStoredEvents
 from segops_membership.adapters.memory.explorer.segments import MemorySegmentSizes
 from segops_membership.adapters.memory.explorer.status import MemoryTenantActivity
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
+from segops_membership.adapters.memory.identity.merges import MemoryMergeProjection, MemoryMergeStore
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
@@ -56,6 +58,7 @@ from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.adapters.postgres.exports import PostgresExports
+from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
@@ -68,6 +71,7 @@ from segops_membership.ports.explorer.events import StoredEvents
 from segops_membership.ports.explorer.segments import SegmentSizes
 from segops_membership.ports.explorer.status import TenantActivity
 from segops_membership.ports.explorer.users import UserDirectory
+from segops_membership.ports.identity.merges import MergeProjection, MergeStore
 from segops_membership.ports.ingest_watermark import IngestWatermark
 from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.ports.members.exports import Exports
@@ -118,6 +122,8 @@ class Ports:
     sizes: SegmentSizes
     analytics: AnalyticsReader
     activity: TenantActivity
+    merges: MergeStore
+    projection: MergeProjection
     store_events: StoreEvents
     clock: Clock
 
@@ -164,6 +170,8 @@ def memory_ports() -> Ports:
         sizes=MemorySegmentSizes(results=results),
         analytics=MemoryAnalytics(warehouse=warehouse, results=results),
         activity=MemoryTenantActivity(warehouse=warehouse, results=results, leases=leases, clock=clock),
+        merges=MemoryMergeStore(),
+        projection=MemoryMergeProjection(),
         store_events=store_events,
         clock=clock,
     )
@@ -223,6 +231,8 @@ async def engine_ports(
         sizes=ClickHouseSegmentSizes(clickhouse=clickhouse),
         analytics=ClickHouseAnalytics(clickhouse=clickhouse),
         activity=StoredTenantActivity(clickhouse=clickhouse, engine=postgres),
+        merges=PostgresMergeStore(engine=postgres),
+        projection=ClickHouseMergeProjection(clickhouse=clickhouse),
         store_events=store_events,
         clock=clock,
     )

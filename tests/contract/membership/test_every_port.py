@@ -7,6 +7,7 @@ import pytest
 import segops_membership.adapters.memory
 import segops_membership.ports
 import segops_membership.ports.explorer
+import segops_membership.ports.identity
 import segops_membership.ports.members
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
@@ -20,6 +21,11 @@ from segops_membership.adapters.memory.explorer.status import (
     MemoryTenantActivity,
 )
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
+from segops_membership.adapters.memory.identity.merges import (
+    MemoryAuditTrail,
+    MemoryMergeProjection,
+    MemoryMergeStore,
+)
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
@@ -31,6 +37,7 @@ from segops_membership.adapters.memory.run_results import MemoryRunResults
 from segops_membership.adapters.memory.segment_definitions import MemorySegmentDefinitions
 from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
+from segops_membership.service.identity.projection import ProjectedMerges
 from tests.contract.port_coverage import ports_in
 
 ADAPTERS: dict[str, type] = {
@@ -39,6 +46,10 @@ ADAPTERS: dict[str, type] = {
     "RunCounter": MemoryRunCounter,
     "ServiceHealth": MemoryServiceHealth,
     "TenantActivity": MemoryTenantActivity,
+    "AuditTrail": MemoryAuditTrail,
+    "IdentityMerges": ProjectedMerges,
+    "MergeProjection": MemoryMergeProjection,
+    "MergeStore": MemoryMergeStore,
     "Evaluation": MemoryEvaluation,
     "ExportFiles": MemoryExportFiles,
     "Exports": MemoryExports,
@@ -65,6 +76,7 @@ ADAPTERS: dict[str, type] = {
 PORTS = {
     **ports_in(segops_membership.ports),
     **ports_in(segops_membership.ports.explorer),
+    **ports_in(segops_membership.ports.identity),
     **ports_in(segops_membership.ports.members),
 }
 

@@ -103,6 +103,8 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
     run = await person.compute(segment)
     static = {"name": "static", "tenant": person.tenant, "segment_type": "static"}
     me = (await person.ask("GET", "/api/auth/me/", 200))["id"]
+    merge = {"from_user_id": "user-123", "into_user_id": "user-7", "tenant": person.tenant}
+    await person.ask("POST", "/api/identity/merge/", 200, merge)
     export = await person.ask("POST", f"/api/segments/{segment}/export/", 202, {"format": "csv"})
     return Tenant(
         person,

@@ -166,6 +166,7 @@ async def test_what_is_of_another_tenant_looks_absent(auth: AuthHarness, operati
 
 INTERNAL = (
     "/internal/introspect/",
+    "/internal/audit/",
     "/internal/key-owner/",
     "/internal/users/1/memberships/",
     "/internal/tenants/1/test-tenant/",

@@ -47,6 +47,7 @@ async def test_a_key_is_shown_once(auth: AuthHarness) -> None:
         "scopes": ALL_DATA,
         "allowed_origins": [],
         "requires_signed_user_id": False,
+        "joins_unsigned_ids": True,
         "expires_in_s": None,
     }
 
@@ -147,6 +148,7 @@ async def test_a_revoked_key_is_gone(auth: AuthHarness) -> None:
         "scopes": [],
         "allowed_origins": [],
         "requires_signed_user_id": False,
+        "joins_unsigned_ids": True,
         "expires_in_s": None,
     }
     problem_of(await ada.request("DELETE", f"api-keys/{made['id']}/"), 404, "not-found")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from segops_common.stores.postgres import read_session
-from tests.integration.auth.harness import AuthHarness, SignedInUser, body_of, problem_of, unique
+from tests.integration.auth.harness import SERVICE_TOKEN, AuthHarness, SignedInUser, body_of, problem_of, unique
 
 
 @pytest.fixture
@@ -166,3 +166,25 @@ async def test_the_head_tells_when_the_end_was_cut_off(auth: AuthHarness, engine
         query = sa.text("SELECT audit_number, audit_hash FROM auth.tenants WHERE id = :tenant")
         head = (await session.execute(query, {"tenant": ada.tenant})).one()
     assert tuple(head) == (log[-1]["number"], log[-1]["hash"])
+
+
+async def test_another_service_appends_what_it_did(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+
+    async def append(action: str, tenant: int) -> int:
+        body = {
+            "tenant_id": tenant,
+            "actor_id": ada.id,
+            "action": action,
+            "target": "merge:1",
+            "details": {"ids": "2"},
+        }
+        headers = {"Authorization": f"Service {SERVICE_TOKEN}"}
+        return (await auth.client.post("/internal/audit/", json=body, headers=headers)).status_code
+
+    assert await append("identity.merged", ada.tenant) == 204
+    entry = (await whole_log(ada))[-1]
+    assert (entry["actor_id"], entry["action"], entry["target"]) == (ada.id, "identity.merged", "merge:1")
+    assert entry["hash"] == documented_hash(ada.tenant, entry)
+    assert await append("identity.invented", ada.tenant) == 422
+    assert await append("identity.merged", 2**62) == 404

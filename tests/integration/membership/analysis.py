@@ -18,6 +18,8 @@ from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.exploring import StatusOfServices, analytics_on, explorer_on, status_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.memory.explorer.status import MemoryRunCounter, MemoryServiceHealth
+from segops_membership.adapters.memory.identity.merges import MemoryAuditTrail
+from segops_membership.adapters.merging import merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.ports.members.export_files import ExportFiles
@@ -95,6 +97,7 @@ def use_cases_of(
             StatusOfServices(MemoryServiceHealth({"auth.api": "ready"}), MemoryRunCounter()),
             clock,
         ),
+        merges=merges_on(harness.engine, harness.clickhouse, MemoryAuditTrail(), clock),
         service_tokens=(SERVICE_TOKEN,),
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from segops_auth.domain.grants import check_grant, key_scopes
 from segops_common.core.problems import Forbidden, ValidationFailed
-from segops_common.security.permissions import KEY_SCOPES, KeyKind, Role, Scope
+from segops_common.security.permissions import DEFAULT_KEY_SCOPES, KeyKind, Role, Scope
 
 RANK = {Role.OWNER: 3, Role.ADMIN: 2, Role.MEMBER: 1, Role.VIEWER: 0}
 
@@ -24,7 +24,7 @@ def test_nobody_reaches_above_themselves(actor: Role, present: Role, wished: Rol
 
 
 def test_without_scopes_a_key_gets_the_usual_ones() -> None:
-    assert key_scopes(Role.ADMIN, KeyKind.SECRET, None) == KEY_SCOPES[KeyKind.SECRET]
+    assert key_scopes(Role.ADMIN, KeyKind.SECRET, None) == DEFAULT_KEY_SCOPES[KeyKind.SECRET]
     assert key_scopes(Role.ADMIN, KeyKind.PUBLISHABLE, None) == {Scope.EVENTS_WRITE}
 
 

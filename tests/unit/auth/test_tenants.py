@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from segops_auth.domain.audit_log import Action
 from segops_auth.service.authorization import MAX_TENANTS_PER_USER
 from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import Problem
@@ -230,3 +231,18 @@ async def test_an_invented_cursor_is_refused(memory: MemoryAuth, cursor: str) ->
         memory.auth.tenants.audit_log(ada.tenant.id, ada.id, PageQuery(limit=2, cursor=cursor)),
     ):
         assert await slug_of(listing) == "invalid-cursor"
+
+
+async def test_what_another_service_did_is_recorded(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+
+    async def record(tenant_id: int) -> None:
+        await memory.auth.tenants.record(
+            tenant_id, actor_id=None, action=Action.IDENTITY_MERGED, target="merge:1", details={"by": "api_key:3"}
+        )
+
+    await record(ada.tenant.id)
+    entry = (await memory.audit_log(ada.tenant))[-1]
+    assert (entry.actor_id, entry.action, entry.target) == (None, "identity.merged", "merge:1")
+    assert entry.details == {"by": "api_key:3"}
+    assert await slug_of(record(2**40)) == "not-found"

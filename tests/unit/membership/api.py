@@ -36,6 +36,9 @@ class Callers:
             "ApiKey ours": _key(TENANT, *scopes),
             "ApiKey theirs": _key(OTHER, *scopes),
             "ApiKey writer": _key(TENANT, Scope.EVENTS_WRITE),
+            "ApiKey merger": _key(TENANT, Scope.IDENTITY_MERGE),
+            "Bearer admin": UserPrincipal(user_id=3, roles={TENANT: Role.ADMIN}),
+            "Bearer member": UserPrincipal(user_id=4, roles={TENANT: Role.MEMBER}),
             "Bearer viewer": UserPrincipal(user_id=1, roles={TENANT: Role.VIEWER}),
             "Bearer stranger": UserPrincipal(user_id=2, roles={}),
         }

@@ -22,6 +22,11 @@ from segops_language import Group
 from segops_language.events import Event
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
+from segops_membership.adapters.memory.identity.merges import (
+    MemoryAuditTrail,
+    MemoryMergeProjection,
+    MemoryMergeStore,
+)
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
@@ -52,6 +57,8 @@ from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.exports.run_exports import RunExports
+from segops_membership.service.identity.merges import Merges
+from segops_membership.service.identity.projection import ProjectedMerges
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
@@ -208,6 +215,13 @@ class MembershipInMemory:
         self.exports = MemoryExports(clock=self.clock)
         self.files = MemoryExportFiles(sets=self.sets)
         self.downloads = Admission(work="downloads")
+        store = MemoryMergeStore()
+        self.merges = Merges(
+            store=store,
+            projected=ProjectedMerges(store=store, projection=MemoryMergeProjection()),
+            audit=MemoryAuditTrail(),
+            clock=self.clock,
+        )
         self.run_exports = RunExports(
             exports=self.exports, sets=self.sets, files=self.files, clock=self.clock, faults=self.faults
         )
@@ -241,6 +255,7 @@ class MembershipInMemory:
                 self.warehouse, self.run_results, self.definitions, self.publications, self.clock
             ),
             status=status_in_memory(self.warehouse, self.run_results, self.leases, self.clock),
+            merges=self.merges,
             service_tokens=("service",),
         )
 

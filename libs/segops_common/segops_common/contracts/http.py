@@ -22,6 +22,7 @@ IMPORT_PATH = f"{INGESTION_PREFIX}/import/"
 SEGMENTS_PREFIX = "/api/segments"
 MEMBERSHIP_PREFIX = "/api/segments/membership"
 EXPLORER_PREFIX = "/api/explorer"
+IDENTITY_PREFIX = "/api/identity"
 ANALYTICS_PREFIX = "/api/analytics"
 STATUS_PATH = "/api/status/"
 
@@ -31,6 +32,8 @@ SESSION_KEY_PATH = "/internal/session-key/"
 """Where auth describes the key that began a session."""
 KEY_OWNER_PATH = "/internal/key-owner/"
 """Where auth says whose key this is or was."""
+AUDIT_PATH = "/internal/audit/"
+"""Where auth appends what another service did to the audit log of a tenant."""
 OBSERVED_PATH = "/internal/observed/"
 KNOWN_USERS_PATH = "/internal/known-users/"
 """Where membership describes a tenant's events."""
@@ -112,6 +115,16 @@ class SandboxTenant(_Message):
     """The test tenant of a tenant, None without one."""
 
     tenant_id: int | None = None
+
+
+class AuditRequest(_Message):
+    """What was done in a tenant by a user, or by a key if `actor_id` is None."""
+
+    tenant_id: int
+    actor_id: int | None
+    action: str
+    target: str
+    details: dict[str, str]
 
 
 class OpenRunsRequest(_Message):

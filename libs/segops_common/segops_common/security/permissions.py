@@ -22,6 +22,8 @@ class Scope(StrEnum):
     """Look up the segments of a user and the members of a segment."""
     PROFILES_READ = "profiles:read"
     """See users' traits, events and explanations."""
+    IDENTITY_MERGE = "identity:merge"
+    """Merge two users into one person, and undo it."""
     KEYS_MANAGE = "keys:manage"
     """List, create, change, rotate and revoke API keys."""
     MEMBERS_MANAGE = "members:manage"
@@ -54,7 +56,7 @@ class KeyKind(StrEnum):
 
 _VIEWER = frozenset({Scope.SEGMENTS_READ, Scope.MEMBERSHIP_READ, Scope.EVENTS_READ, Scope.PROFILES_READ})
 _MEMBER = _VIEWER | {Scope.SEGMENTS_WRITE, Scope.EVENTS_WRITE}
-_ADMIN = _MEMBER | {Scope.KEYS_MANAGE, Scope.MEMBERS_MANAGE, Scope.AUDIT_READ}
+_ADMIN = _MEMBER | {Scope.IDENTITY_MERGE, Scope.KEYS_MANAGE, Scope.MEMBERS_MANAGE, Scope.AUDIT_READ}
 
 ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = MappingProxyType(
     {Role.VIEWER: _VIEWER, Role.MEMBER: _MEMBER, Role.ADMIN: _ADMIN, Role.OWNER: _ADMIN | {Scope.TENANT_MANAGE}}
@@ -63,7 +65,7 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = MappingProxyType(
 
 KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
     {
-        KeyKind.SECRET: _MEMBER,
+        KeyKind.SECRET: _MEMBER | {Scope.IDENTITY_MERGE},
         KeyKind.PUBLISHABLE: frozenset({Scope.EVENTS_WRITE}),
     }
 )

@@ -8,11 +8,14 @@ from fastapi import APIRouter, Path, Query
 
 from segops_auth.api.dependencies import UseCases, state_of
 from segops_auth.api.schemas.fields import MAX_ID
+from segops_auth.domain.audit_log import Action
 from segops_auth.service.api_keys import IntrospectedKey
 from segops_common.contracts.http import (
+    AUDIT_PATH,
     INTROSPECT_PATH,
     KEY_OWNER_PATH,
     SESSION_KEY_PATH,
+    AuditRequest,
     IntrospectRequest,
     KeyIntrospection,
     KeyOwnership,
@@ -27,6 +30,12 @@ from segops_common.web.services_only import internal_router
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 SessionId = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 router: APIRouter = internal_router(lambda request: state_of(request).service_tokens)
+
+
+class ForeignEvent(AuditRequest):
+    """What another service did. Auth knows every action."""
+
+    action: Action
 
 
 @router.post(INTROSPECT_PATH)
@@ -52,6 +61,18 @@ async def find_key_owner(auth: UseCases, body: IntrospectRequest) -> KeyOwnershi
 async def find_test_tenant(auth: UseCases, tenant_id: Id) -> SandboxTenant:
     """Return the test tenant of a tenant, or the tenant itself if it is one."""
     return SandboxTenant(tenant_id=await auth.tenants.test_tenant(tenant_id))
+
+
+@router.post(AUDIT_PATH, status_code=204)
+async def append_to_audit_log(auth: UseCases, body: ForeignEvent) -> None:
+    """Append what another service did. The response is 404 for an unknown tenant, and 422 for an unknown action."""
+    await auth.tenants.record(
+        body.tenant_id,
+        actor_id=body.actor_id,
+        action=body.action,
+        target=body.target,
+        details=body.details,
+    )
 
 
 @router.get("/internal/users/{user_id}/memberships/")

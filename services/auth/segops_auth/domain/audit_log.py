@@ -30,6 +30,8 @@ class Action(StrEnum):
     API_KEY_UPDATED = "api_key.updated"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
+    IDENTITY_MERGED = "identity.merged"
+    IDENTITY_UNMERGED = "identity.unmerged"
     REFRESH_TOKEN_REUSED = "refresh_token.reused"
     SESSION_ENDED = "account.session_ended"
     OTHER_SESSIONS_ENDED = "account.other_sessions_ended"

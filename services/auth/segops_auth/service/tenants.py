@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from segops_auth.domain.audit_log import EVERY_ENTRY, Action, AuditEvent, AuditFilter
@@ -83,6 +84,16 @@ class Tenants:
         fault = slug_fault(slug) or ("must not be the slug of another tenant" if slug in taken else None)
         free = None if fault is None else next((name for name in suggestions if name not in taken), None)
         return SlugCheck(slug=slug, fault=fault, suggestion=free)
+
+    async def record(
+        self, tenant_id: int, *, actor_id: int | None, action: Action, target: str, details: Mapping[str, str]
+    ) -> None:
+        """Append what another service did to the audit log. It has checked the caller. Raises NotFound."""
+        event = AuditEvent(at=self._clock.now(), actor_id=actor_id, action=action, target=target, details=details)
+        async with self._store.write() as unit:
+            if not await unit.lock_tenant(tenant_id):
+                raise tenant_not_found()
+            await unit.record(tenant_id, event)
 
     async def test_tenant(self, tenant_id: int) -> int | None:
         """Return the test tenant of a tenant, or the tenant itself if it is one. None without one."""

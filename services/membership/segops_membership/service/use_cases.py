@@ -13,6 +13,7 @@ from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.analytics.analytics import Analytics
 from segops_membership.service.explorer.explorer import Explorer
 from segops_membership.service.exports.exports import SegmentExports
+from segops_membership.service.identity.merges import Merges
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.members.member_lists import MemberLists
@@ -38,4 +39,5 @@ class UseCases:
     explorer: Explorer
     analytics: Analytics
     status: ReadStatus
+    merges: Merges
     service_tokens: Sequence[str] = field(repr=False)

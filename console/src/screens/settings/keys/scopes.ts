@@ -12,6 +12,9 @@ export const DATA_SCOPES: readonly Scope[] = [
   'profiles:read',
 ];
 
+/** What a key may do only if somebody chooses it. */
+export const EXTRA_SCOPES: readonly Scope[] = ['identity:merge'];
+
 interface Powers {
   kind: KeyKind;
   scopes: readonly Scope[];

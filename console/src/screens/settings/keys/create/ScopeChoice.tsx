@@ -1,7 +1,7 @@
 import { Checkbox, Radio, Stack } from '@mantine/core';
 import type { Scope } from '@/api/types';
 import { settings } from '@/strings/settings';
-import { DATA_SCOPES } from '../scopes';
+import { DATA_SCOPES, EXTRA_SCOPES } from '../scopes';
 
 interface ScopeChoiceProps {
   /** Null for everything with data. */
@@ -33,7 +33,7 @@ export function ScopeChoice({ value, onChange, error }: ScopeChoiceProps) {
           error={error ?? (value.length === 0 ? words.noScope : null)}
         >
           <Stack gap={8} pl={26}>
-            {DATA_SCOPES.map((scope) => (
+            {[...DATA_SCOPES, ...EXTRA_SCOPES].map((scope) => (
               <Checkbox key={scope} value={scope} label={words.scopeWords[scope]} />
             ))}
           </Stack>

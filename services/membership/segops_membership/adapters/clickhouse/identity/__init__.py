@@ -1,0 +1,1 @@
+"""Ids of persons, in ClickHouse."""

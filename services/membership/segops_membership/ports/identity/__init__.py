@@ -1,0 +1,1 @@
+"""Storage of merges of users."""
