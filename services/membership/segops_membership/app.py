@@ -11,6 +11,7 @@ from segops_common.web.app import Lifespan, create_app, document_of
 from segops_membership.api.analysis import documented
 from segops_membership.api.analysis import router as analysis
 from segops_membership.api.analytics import router as analytics
+from segops_membership.api.changes import router as changes
 from segops_membership.api.explain import router as explain
 from segops_membership.api.explorer.events import router as explorer_events
 from segops_membership.api.explorer.stream import router as explorer_stream
@@ -37,6 +38,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
             explain,
             documented,
             analysis,
+            changes,
             members,
             exports,
             identity,
@@ -50,6 +52,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
         tags=[
             {"name": "membership", "description": "Membership lookups and their explanations."},
             {"name": "members", "description": "The members of a segment, and its size over time."},
+            {"name": "changes", "description": "Users who enter and exit segments, in order."},
             {"name": "exports", "description": "Files with all members of a segment, written in the background."},
             {
                 "name": "analysis",

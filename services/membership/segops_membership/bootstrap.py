@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -35,8 +34,8 @@ from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfi
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
-from segops_membership.adapters.exploring import StatusOfServices, analytics_on, explorer_on, status_on
-from segops_membership.adapters.files.export_folder import ExportFolder
+from segops_membership.adapters.exploring import StatusOfServices, analytics_on, changes_on, explorer_on, status_on
+from segops_membership.adapters.exporting import EXPORT_SILENCE_S, export_files_at
 from segops_membership.adapters.http.audit_trail import HttpAuditTrail
 from segops_membership.adapters.http.open_runs import HttpRunCounter
 from segops_membership.adapters.http.service_health import HttpServiceHealth
@@ -50,8 +49,6 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
-from segops_membership.adapters.s3.export_bucket import ExportBucket
-from segops_membership.adapters.s3.presigned import S3Credentials
 from segops_membership.consumers.compute import ComputeJobs
 from segops_membership.consumers.definitions import SegmentChanges
 from segops_membership.consumers.exports import export_timers
@@ -105,10 +102,6 @@ TOPICS: Final = (
 _LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
 _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
 _LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
-
-
-EXPORT_SILENCE_S: Final = 300.0
-"""How long the worker waits for the next bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +248,8 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
 
     def _export_files(self, clickhouse: ClickHouse) -> ExportFiles | None:
         settings = self._settings
-        url = urlsplit(settings.exports_url)
-        if not settings.exports_url:
-            return None
-        if url.scheme == "file":
-            sets = ClickHouseMemberSets(clickhouse=clickhouse, silence_s=EXPORT_SILENCE_S)
-            return ExportFolder(folder=Path(unquote(url.path)), sets=sets)
-        credentials = S3Credentials(*settings.exports_key, settings.exports_region)
-        place = settings.exports_url.rstrip("/") + "/"
-        return ExportBucket(url=place, credentials=credentials, clickhouse=clickhouse, clock=self._clock)
+        key = settings.exports_key if settings.exports_url.startswith("http") else None
+        return export_files_at(settings.exports_url, key, settings.exports_region, clickhouse, self._clock)
 
     def _use_cases(
         self,
@@ -306,6 +292,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             explain=explain,
             lookup=lookup,
             members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
+            changes=changes_on(clickhouse, engine, self._clock),
             exports=SegmentExports(
                 definitions=definitions,
                 sets=sets,

@@ -27,6 +27,7 @@ from segops_membership.adapters.clickhouse.explorer.events import ClickHouseStor
 from segops_membership.adapters.clickhouse.explorer.segments import ClickHouseSegmentSizes
 from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
 from segops_membership.adapters.clickhouse.identity.merges import ClickHouseMergeProjection
+from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
@@ -46,6 +47,7 @@ from segops_membership.adapters.memory.explorer.status import MemoryTenantActivi
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
 from segops_membership.adapters.memory.identity.merges import MemoryMergeProjection, MemoryMergeStore
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.members.changes import MemoryChangeHistory
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
@@ -73,6 +75,7 @@ from segops_membership.ports.explorer.status import TenantActivity
 from segops_membership.ports.explorer.users import UserDirectory
 from segops_membership.ports.identity.merges import MergeProjection, MergeStore
 from segops_membership.ports.ingest_watermark import IngestWatermark
+from segops_membership.ports.members.changes import ChangeHistory
 from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.ports.members.exports import Exports
 from segops_membership.ports.members.sets import MemberSets
@@ -108,6 +111,7 @@ class Ports:
     results: RunResults
     reader: MembershipReader
     member_sets: MemberSets
+    changes: ChangeHistory
     exports: Exports
     files: ExportFiles
     cache: MembershipCache
@@ -156,6 +160,7 @@ def memory_ports() -> Ports:
         results=results,
         reader=MemoryMembershipReader(results=results),
         member_sets=MemoryMemberSets(results=results),
+        changes=MemoryChangeHistory(results=results),
         exports=MemoryExports(clock=clock),
         files=MemoryExportFiles(sets=MemoryMemberSets(results=results)),
         cache=cache,
@@ -217,6 +222,7 @@ async def engine_ports(
         results=ClickHouseRunResults(clickhouse=clickhouse),
         reader=ClickHouseMembershipReader(clickhouse=clickhouse),
         member_sets=ClickHouseMemberSets(clickhouse=clickhouse),
+        changes=ClickHouseChangeHistory(clickhouse=clickhouse),
         exports=PostgresExports(engine=postgres),
         files=ExportFolder(folder=tmp_path / "exports", sets=ClickHouseMemberSets(clickhouse=clickhouse)),
         cache=cache,

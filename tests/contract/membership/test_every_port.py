@@ -27,6 +27,7 @@ from segops_membership.adapters.memory.identity.merges import (
     MemoryMergeStore,
 )
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.members.changes import MemoryChangeHistory
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
@@ -50,6 +51,7 @@ ADAPTERS: dict[str, type] = {
     "IdentityMerges": ProjectedMerges,
     "MergeProjection": MemoryMergeProjection,
     "MergeStore": MemoryMergeStore,
+    "ChangeHistory": MemoryChangeHistory,
     "Evaluation": MemoryEvaluation,
     "ExportFiles": MemoryExportFiles,
     "Exports": MemoryExports,

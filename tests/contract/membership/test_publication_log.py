@@ -47,8 +47,8 @@ async def test_the_head_has_the_newest_attempt_of_each_published_segment(ports: 
     later = publication(tenant, Attempt(2, fence), base=1, segments=[segment_result(1)], as_of_ms=NOW_MS + 1)
     await ports.publications.append(tenant, later)
     assert (await ports.publications.head(tenant)).segments == {
-        1: SegmentHead(Attempt(2, fence), NOW_MS + 1),
-        2: SegmentHead(Attempt(1, fence), NOW_MS, digest),
+        1: SegmentHead(Attempt(2, fence), NOW_MS + 1, reported_version=1),
+        2: SegmentHead(Attempt(1, fence), NOW_MS, digest, reported_version=1),
     }
 
 
@@ -114,3 +114,42 @@ async def test_a_publication_is_reported_once_it_is_marked(ports: Ports) -> None
     stored = await ports.publications.find(tenant, 1)
     assert stored is not None
     assert stored.reported
+
+
+async def test_a_head_keeps_the_version_that_was_reported_last(ports: Ports) -> None:
+    tenant, lag = new_tenant(), IngestLag(positions=3, seconds=1.5)
+    fence = await ports.leases.acquire(tenant, "a", EXPIRED)
+    versions = []
+    for run_id, (version, behind) in enumerate([(4, lag), (5, None), (6, lag), (7, None)], 1):
+        segment = segment_result(1).model_copy(update={"version": version})
+        new = publication(tenant, Attempt(run_id, fence), base=run_id - 1, segments=[segment], behind=behind)
+        await ports.publications.append(tenant, new)
+        versions.append((await ports.publications.head(tenant)).segments[1].reported_version)
+    assert versions == [0, 5, 5, 7]
+
+
+async def test_visible_publications_are_read_in_their_order(ports: Ports) -> None:
+    tenant, other = new_tenant(), new_tenant()
+    fence = await ports.leases.acquire(tenant, "a", EXPIRED)
+    assert await ports.publications.visible_end(tenant) is None
+    for run_id in range(1, 6):
+        segments = [segment_result(7, published=run_id != 3), segment_result(8)] if run_id % 2 else [segment_result(8)]
+        appended = publication(tenant, Attempt(run_id, fence), base=run_id - 1, segments=segments)
+        await ports.publications.append(tenant, appended)
+        if run_id < 5:
+            await ports.publications.mark_visible(tenant, run_id)
+
+    async def numbers(after: int, through: int, limit: int = 10, segment_id: int | None = None) -> list[int]:
+        page = await ports.publications.visible_after(tenant, after, through, limit=limit, segment_id=segment_id)
+        return [item.number for item in page]
+
+    end = await ports.publications.visible_end(tenant)
+    assert end is not None
+    assert (end.number, await numbers(0, 9), await numbers(1, 3), await numbers(0, 9, limit=2)) == (
+        4,
+        [1, 2, 3, 4],
+        [2, 3],
+        [1, 2],
+    )
+    assert (await numbers(0, 9, segment_id=7), await numbers(0, 9, segment_id=9)) == ([1], [])
+    assert await ports.publications.visible_after(other, 0, 9, limit=10) == []

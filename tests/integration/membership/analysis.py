@@ -15,7 +15,7 @@ from segops_membership.adapters.clickhouse.observed_events import ClickHouseObse
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
-from segops_membership.adapters.exploring import StatusOfServices, analytics_on, explorer_on, status_on
+from segops_membership.adapters.exploring import StatusOfServices, analytics_on, changes_on, explorer_on, status_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.memory.explorer.status import MemoryRunCounter, MemoryServiceHealth
 from segops_membership.adapters.memory.identity.merges import MemoryAuditTrail
@@ -71,6 +71,7 @@ def use_cases_of(
         explain=explain_on(harness),
         lookup=harness.lookup,
         members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
+        changes=changes_on(harness.clickhouse, harness.engine, clock),
         exports=SegmentExports(
             definitions=definitions,
             sets=sets,

@@ -28,6 +28,7 @@ from segops_membership.adapters.memory.identity.merges import (
     MemoryMergeStore,
 )
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
+from segops_membership.adapters.memory.members.changes import MemoryChangeHistory
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
@@ -62,6 +63,7 @@ from segops_membership.service.identity.projection import ProjectedMerges
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
+from segops_membership.service.members.changes import MemberChanges, ReadChanges
 from segops_membership.service.members.member_lists import MemberLists
 from segops_membership.service.members.segment_history import SegmentHistory
 from segops_membership.service.profile_loader import ProfileLoader
@@ -214,6 +216,14 @@ class MembershipInMemory:
         self.sets = MemoryMemberSets(results=self.run_results)
         self.exports = MemoryExports(clock=self.clock)
         self.files = MemoryExportFiles(sets=self.sets)
+        self.history = MemoryChangeHistory(results=self.run_results)
+        self.changes = MemberChanges(
+            definitions=self.definitions,
+            changes=ReadChanges(publications=self.publications, history=self.history),
+            clock=self.clock,
+            max_streams=2,
+            max_streams_of_a_tenant=1,
+        )
         self.downloads = Admission(work="downloads")
         store = MemoryMergeStore()
         self.merges = Merges(
@@ -233,6 +243,7 @@ class MembershipInMemory:
             explain=self.explain,
             lookup=self.lookup,
             now=self.now,
+            changes=self.changes,
             members=MemberLists(definitions=self.definitions, sets=self.sets, admission=self.downloads),
             exports=SegmentExports(
                 definitions=self.definitions,

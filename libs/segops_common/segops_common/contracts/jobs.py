@@ -75,6 +75,10 @@ class RunProgress(_Message):
     total: int
 
 
+ChangeReason = Literal["run", "definition", "list"]
+"""Why a run changed members: nothing but time and events, a new definition of the segment, or its static list."""
+
+
 class SegmentResult(_Message):
     """The outcome for one segment of a run: sizes in profiles."""
 
@@ -88,6 +92,7 @@ class SegmentResult(_Message):
         description="32 hexadecimal digits, equal for equal sets of user ids: the sums modulo 2^64 of XXH64 and of XXH3.",
     )
     published: bool = Field(default=True, description="False when the run is of an instant before what is published.")
+    reason: ChangeReason = Field(default="run", description="Why members changed since the run that was reported last.")
 
 
 class IngestLag(_Message):
@@ -215,3 +220,5 @@ class MembershipChanged(_Message):
     change: Literal["entered", "exited"]
     run_id: int
     at: AwareDatetime
+    version: int | None = Field(default=None, description="The version of the segment that the run computed.")
+    reason: ChangeReason = "run"

@@ -1,4 +1,4 @@
-"""The use cases of the explorer, analytics and the status on ClickHouse, PostgreSQL and the event log."""
+"""The use cases of the explorer, analytics, changes and the status on ClickHouse, PostgreSQL and the event log."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from segops_membership.adapters.clickhouse.explorer.analytics import ClickHouseA
 from segops_membership.adapters.clickhouse.explorer.events import ClickHouseStoredEvents
 from segops_membership.adapters.clickhouse.explorer.segments import ClickHouseSegmentSizes
 from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
+from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.log.ingest_progress import LogIngestProgress
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
@@ -25,6 +26,7 @@ from segops_membership.service.explorer.events import ExploreEvents
 from segops_membership.service.explorer.explorer import Explorer
 from segops_membership.service.explorer.live_events import LiveEvents
 from segops_membership.service.explorer.users import ExploreUsers
+from segops_membership.service.members.changes import MemberChanges, ReadChanges
 from segops_membership.service.status.status import ReadStatus
 
 
@@ -59,6 +61,18 @@ def analytics_on(clickhouse: ClickHouse, engine: AsyncEngine, clock: Clock) -> A
         results=ClickHouseRunResults(clickhouse=clickhouse),
         definitions=PostgresSegmentDefinitions(engine=engine),
         publications=PostgresPublicationLog(engine=engine),
+        clock=clock,
+    )
+
+
+def changes_on(clickhouse: ClickHouse, engine: AsyncEngine, clock: Clock) -> MemberChanges:
+    """Return the use case of changes of members."""
+    return MemberChanges(
+        definitions=PostgresSegmentDefinitions(engine=engine),
+        changes=ReadChanges(
+            publications=PostgresPublicationLog(engine=engine),
+            history=ClickHouseChangeHistory(clickhouse=clickhouse),
+        ),
         clock=clock,
     )
 

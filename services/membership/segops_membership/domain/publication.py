@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from pyroaring import BitMap
 
-from segops_common.contracts.jobs import JobSegment, SegmentResult, SucceededResult
+from segops_common.contracts.jobs import ChangeReason, JobSegment, SegmentResult, SucceededResult
 from segops_membership.domain.digest import Digest
 
 
@@ -35,13 +35,15 @@ class SegmentHead:
     """The published state of a segment: the attempt that computed it, its instant, and its digest if known.
 
     `reported` is the attempt whose members the log of changes leads to, where that is another one: changes of an
-    incomplete run are not reported.
+    incomplete run are not reported. `reported_version` is the version of the segment at the run that was reported last: 0
+    before the first, None if it was reported by a release that did not keep it.
     """
 
     attempt: Attempt
     as_of_ms: int
     digest: Digest | None = None
     reported: Attempt | None = None
+    reported_version: int | None = None
 
     @property
     def last_reported(self) -> Attempt:
@@ -106,6 +108,7 @@ class SegmentOutcome:
     exited: BitMap
     published: bool
     unreported: Difference | None = None
+    reason: ChangeReason = "run"
 
     @property
     def changed(self) -> int:
@@ -129,6 +132,7 @@ class SegmentOutcome:
             exited=len(self.exited),
             digest=str(digest),
             published=self.published,
+            reason=self.reason,
         )
 
 
@@ -144,6 +148,14 @@ class Base:
     reported: BitMap | None = None
 
 
+def reason_of(segment: JobSegment, head: SegmentHead | None) -> ChangeReason:
+    """Return why a run changes the members that were reported last."""
+    if segment.list_version is not None:
+        return "list"
+    before = 0 if head is None else head.reported_version
+    return "run" if before in (None, segment.version) else "definition"
+
+
 def outcome_of(segment: JobSegment, members: BitMap, base: Base, disposition: Disposition) -> SegmentOutcome:
     """Compare with the published members. A run that is only recorded has no changes."""
     published = disposition is Disposition.PUBLISH
@@ -157,6 +169,7 @@ def outcome_of(segment: JobSegment, members: BitMap, base: Base, disposition: Di
         exited=difference.exited,
         published=published,
         unreported=Difference.between(base.reported, members) if published and base.reported is not None else None,
+        reason=reason_of(segment, base.head),
     )
 
 

@@ -23,6 +23,19 @@ class PublicationLog(Protocol):
         """Return the publications that are not marked as visible, by ascending number."""
         ...
 
+    async def visible_end(self, tenant_id: int) -> Publication | None:
+        """Return the visible publication with the greatest number; None when there is none."""
+        ...
+
+    async def visible_after(
+        self, tenant_id: int, after: int, through: int, *, limit: int, segment_id: int | None = None
+    ) -> Sequence[Publication]:
+        """Return visible publications with a number above `after` and at most `through`, ascending, at most `limit`.
+
+        With `segment_id`, only those that published the segment.
+        """
+        ...
+
     async def append(self, tenant_id: int, publication: Publication) -> Publication:
         """Append a publication and return it with its number.
 

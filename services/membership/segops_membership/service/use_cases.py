@@ -16,6 +16,7 @@ from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.identity.merges import Merges
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
+from segops_membership.service.members.changes import MemberChanges
 from segops_membership.service.members.member_lists import MemberLists
 from segops_membership.service.members.segment_history import SegmentHistory
 from segops_membership.service.status.status import ReadStatus
@@ -28,6 +29,7 @@ class UseCases:
     explain: Explain
     lookup: Lookup
     members: MemberLists
+    changes: MemberChanges
     exports: SegmentExports
     history: SegmentHistory
     now: MembershipNow

@@ -80,7 +80,7 @@ class ClickHouseRunResults:
     ) -> None:
         """See the port. Expands the stored bitmaps inside ClickHouse."""
         changed = " UNION ALL ".join(
-            select(f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {change} AS change", _SOURCE, _OF_SEGMENTS)
+            select(f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {change} AS change", SOURCE, _OF_SEGMENTS)
             for column, change in (("entered_members", 1), ("exited_members", -1))
         )
         numbers = select("user_key, n", "profiles FINAL", "tenant_id = {tenant:UInt64}")
@@ -133,7 +133,7 @@ class ClickHouseRunResults:
         numbers = " UNION ALL ".join(
             select(
                 f"segment_id, arrayJoin(bitmapToArray({column})) AS n, {leaves} AS leaves",
-                _SOURCE,
+                SOURCE,
                 f"{_OF_SEGMENTS} AND segment_id {part} IN {{whole:Array(UInt64)}}",
             )
             for column, leaves, part in parts
@@ -184,7 +184,7 @@ class ClickHouseRunResults:
     async def _segments_to_report(self, tenant_id: int, attempt: Attempt) -> Sequence[int]:
         has_changes = f"{_OF_ATTEMPT} AND (has_unreported OR entered > 0 OR exited > 0)"
         result = await self._query(
-            select("segment_id", _SOURCE, has_changes, "ORDER BY segment_id"), _attempt_values(tenant_id, attempt)
+            select("segment_id", SOURCE, has_changes, "ORDER BY segment_id"), _attempt_values(tenant_id, attempt)
         )
         return [int(segment_id) for (segment_id,) in result.rows]
 
@@ -192,7 +192,7 @@ class ClickHouseRunResults:
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int]
     ) -> Sequence[tuple[int, Literal["entered", "exited"], BitMap]]:
         result = await self._query(
-            select(f"segment_id, {_base64(_ENTERED)}, {_base64(_EXITED)}", _SOURCE, _OF_SEGMENTS),
+            select(f"segment_id, {_base64(ENTERED)}, {_base64(EXITED)}", SOURCE, _OF_SEGMENTS),
             {**_attempt_values(tenant_id, attempt), "segments": segments},
         )
         changes: list[tuple[int, Literal["entered", "exited"], BitMap]] = []
@@ -215,7 +215,7 @@ class ClickHouseRunResults:
         self, tenant_id: int, attempt: Attempt, segments: Sequence[int], part: int, parts: int
     ) -> dict[int, str]:
         """Return the ids, by number, of users who entered or exited one of the segments and have a key in that part."""
-        bitmaps = select(f"arrayJoin([{_ENTERED}, {_EXITED}]) AS changed", _SOURCE, _OF_SEGMENTS)
+        bitmaps = select(f"arrayJoin([{ENTERED}, {EXITED}]) AS changed", SOURCE, _OF_SEGMENTS)
         changed = select("groupBitmapMergeState(changed)", f"({bitmaps})")
         condition = (
             "tenant_id = {tenant:UInt64} AND user_key BETWEEN {first:UInt64} AND {last:UInt64}"
@@ -238,10 +238,10 @@ class ClickHouseRunResults:
 
 
 # FINAL gives one row for each attempt and segment, even when a repeated insert is not merged yet.
-_SOURCE: Final = "segment_runs FINAL"
+SOURCE: Final = "segment_runs FINAL"
 # What is reported of an attempt.
-_ENTERED: Final = "if(has_unreported, unreported_entered, entered_members)"
-_EXITED: Final = "if(has_unreported, unreported_exited, exited_members)"
+ENTERED: Final = "if(has_unreported, unreported_entered, entered_members)"
+EXITED: Final = "if(has_unreported, unreported_exited, exited_members)"
 
 
 def _attempt_values(tenant_id: int, attempt: Attempt) -> dict[str, Any]:

@@ -110,6 +110,7 @@ def _headers() -> tuple[Header, ...]:
 def _around_user(publication: Publication, changes: MemberChanges) -> tuple[bytes, bytes]:
     """Return what precedes and follows the user's id in each line."""
     # Serialising the model for each user takes six times as long.
+    segment = next(item for item in publication.result.segments if item.segment_id == changes.segment_id)
     line = MembershipChanged(
         tenant_id=publication.tenant_id,
         segment_id=changes.segment_id,
@@ -117,6 +118,8 @@ def _around_user(publication: Publication, changes: MemberChanges) -> tuple[byte
         change=changes.change,
         run_id=publication.attempt.run_id,
         at=publication.at,
+        version=segment.version,
+        reason=segment.reason,
     ).model_dump_json()
     before, name, after = line.encode().partition(b'"user_id":')
     return before + name, after.removeprefix(b'""') + b"\n"

@@ -47,6 +47,22 @@ class MemoryPublicationLog:
         """See the port."""
         return [entry.publication for entry in self._chain(tenant_id).entries.values() if not entry.visible]
 
+    async def visible_end(self, tenant_id: int) -> Publication | None:
+        """See the port."""
+        visible = self._visible(tenant_id)
+        return visible[-1] if visible else None
+
+    async def visible_after(
+        self, tenant_id: int, after: int, through: int, *, limit: int, segment_id: int | None = None
+    ) -> Sequence[Publication]:
+        """See the port."""
+        return [
+            item
+            for item in self._visible(tenant_id)
+            if after < item.number <= through
+            and (segment_id is None or any(part.segment_id == segment_id for part in item.segments))
+        ][:limit]
+
     async def append(self, tenant_id: int, publication: Publication) -> Publication:
         """See the port."""
         chain, attempt = self._chain(tenant_id), publication.attempt
@@ -60,7 +76,8 @@ class MemoryPublicationLog:
             before = chain.segments.get(segment.segment_id)
             last = NOTHING_REPORTED if before is None else before.last_reported
             reported = None if publication.is_complete else last
-            chain.segments[segment.segment_id] = SegmentHead(attempt, publication.as_of_ms, digest, reported)
+            version = segment.version if publication.is_complete else before.reported_version if before else 0
+            chain.segments[segment.segment_id] = SegmentHead(attempt, publication.as_of_ms, digest, reported, version)
         return numbered
 
     async def mark_visible(self, tenant_id: int, run_id: int) -> None:
@@ -79,6 +96,9 @@ class MemoryPublicationLog:
         """See the port."""
         entry = self._chain(tenant_id).entries[run_id]
         entry.publication = replace(entry.publication, reported=True)
+
+    def _visible(self, tenant_id: int) -> list[Publication]:
+        return [entry.publication for entry in self._chain(tenant_id).entries.values() if entry.visible]
 
     def _chain(self, tenant_id: int) -> _Chain:
         return self._chains.setdefault(tenant_id, _Chain())

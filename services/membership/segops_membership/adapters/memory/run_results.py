@@ -81,7 +81,7 @@ class MemoryRunResults:
     async def changes(self, tenant_id: int, publication: Publication) -> AsyncIterator[MemberChanges]:
         """See the port. Yields one portion for each segment and kind of change."""
         for segment in publication.result.segments:
-            for change, user_ids in self._unreported(tenant_id, segment.segment_id, publication.attempt):
+            for change, user_ids in self.unreported(tenant_id, segment.segment_id, publication.attempt):
                 if user_ids:
                     yield MemberChanges(segment.segment_id, change, user_ids)
 
@@ -96,9 +96,10 @@ class MemoryRunResults:
         yield "entered", self._user_ids(tenant_id, outcome.entered)
         yield "exited", self._user_ids(tenant_id, outcome.exited)
 
-    def _unreported(
+    def unreported(
         self, tenant_id: int, segment_id: int, attempt: Attempt
     ) -> Iterable[tuple[Literal["entered", "exited"], Sequence[str]]]:
+        """Return what is reported of the attempt: the difference from the members that were reported before."""
         difference = self.outcomes[tenant_id, segment_id, attempt].unreported
         if difference is None:
             yield from self._changes_of(tenant_id, segment_id, attempt)

@@ -23,23 +23,32 @@ _MOVE_HEAD: Final = sa.text("""
     WHERE h.run_id = :base_run_id RETURNING number""")
 _MOVE_SEGMENT: Final = sa.text("""
     INSERT INTO membership.segment_heads AS h
-        (tenant_id, segment_id, run_id, fence, as_of_ms, digest, reported_run_id, reported_fence)
+        (tenant_id, segment_id, run_id, fence, as_of_ms, digest, reported_run_id, reported_fence, reported_version)
     VALUES (:tenant_id, :segment_id, :run_id, :fence, :as_of_ms, :digest,
-        CASE WHEN NOT :is_complete THEN 0 END, CASE WHEN NOT :is_complete THEN 0 END)
+        CASE WHEN NOT :is_complete THEN 0 END, CASE WHEN NOT :is_complete THEN 0 END,
+        CASE WHEN :is_complete THEN CAST(:version AS bigint) ELSE 0 END)
     ON CONFLICT (tenant_id, segment_id) DO UPDATE
     SET run_id = excluded.run_id, fence = excluded.fence, as_of_ms = excluded.as_of_ms, digest = excluded.digest,
         reported_run_id = CASE WHEN NOT :is_complete THEN coalesce(h.reported_run_id, h.run_id) END,
-        reported_fence = CASE WHEN NOT :is_complete THEN coalesce(h.reported_fence, h.fence) END""")
+        reported_fence = CASE WHEN NOT :is_complete THEN coalesce(h.reported_fence, h.fence) END,
+        reported_version = CASE WHEN :is_complete THEN excluded.reported_version ELSE h.reported_version END""")
 _LINK: Final = sa.text("""
     INSERT INTO membership.publications (tenant_id, run_id, fence, number, base_run_id, as_of_ms, at, result)
     VALUES (:tenant_id, :run_id, :fence, :number, :base_run_id, :as_of_ms, :at, CAST(:result AS jsonb))""")
 _HEAD: Final = sa.text("SELECT run_id, number FROM membership.tenant_heads WHERE tenant_id = :tenant_id")
 _SEGMENT_HEADS: Final = sa.text("""
-    SELECT segment_id, run_id, fence, as_of_ms, digest, reported_run_id, reported_fence
+    SELECT segment_id, run_id, fence, as_of_ms, digest, reported_run_id, reported_fence, reported_version
     FROM membership.segment_heads WHERE tenant_id = :tenant_id""")
 _PUBLICATION: Final = sa.text("SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id")
 _NOT_VISIBLE: Final = sa.text("""
     SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND NOT shown ORDER BY number""")
+_VISIBLE_END: Final = sa.text("""
+    SELECT * FROM membership.publications WHERE tenant_id = :tenant_id AND shown ORDER BY number DESC LIMIT 1""")
+_VISIBLE_AFTER: Final = sa.text("""
+    SELECT * FROM membership.publications
+    WHERE tenant_id = :tenant_id AND number > :after AND number <= :through AND shown
+        AND (CAST(:segment AS jsonb) IS NULL OR result->'segments' @> CAST(:segment AS jsonb))
+    ORDER BY number LIMIT :limit""")
 _MARK_VISIBLE: Final = sa.text("SELECT membership.mark_publication_visible(:tenant_id, :run_id)")
 _REPORTED_FROM: Final = sa.text("""
     SELECT announced_from FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id FOR UPDATE""")
@@ -75,6 +84,21 @@ class PostgresPublicationLog:
             rows = (await session.execute(_NOT_VISIBLE, {"tenant_id": tenant_id})).all()
         return [_publication(row) for row in rows]
 
+    async def visible_end(self, tenant_id: int) -> Publication | None:
+        """See the port."""
+        async with reading(self._engine, tenant_id) as session:
+            row = (await session.execute(_VISIBLE_END, {"tenant_id": tenant_id})).one_or_none()
+        return _publication(row) if row else None
+
+    async def visible_after(
+        self, tenant_id: int, after: int, through: int, *, limit: int, segment_id: int | None = None
+    ) -> Sequence[Publication]:
+        """See the port."""
+        segment = None if segment_id is None else json.dumps([{"segment_id": segment_id, "published": True}])
+        values = {"tenant_id": tenant_id, "after": after, "through": through, "limit": limit, "segment": segment}
+        async with reading(self._engine, tenant_id) as session:
+            return [_publication(row) for row in await session.execute(_VISIBLE_AFTER, values)]
+
     async def append(self, tenant_id: int, publication: Publication) -> Publication:
         """See the port. One transaction: it locks the lease's row, so the lease cannot be taken meanwhile."""
         values = {
@@ -92,7 +116,7 @@ class PostgresPublicationLog:
             if number is None:
                 raise LeaseLost(f"run {publication.attempt.run_id} of tenant {tenant_id} was overtaken")
             moves = [
-                values | {"segment_id": segment.segment_id, "digest": segment.digest}
+                values | {"segment_id": segment.segment_id, "digest": segment.digest, "version": segment.version}
                 for segment in publication.segments
             ]
             await session.execute(_MOVE_SEGMENT, moves)
@@ -122,7 +146,7 @@ class PostgresPublicationLog:
 def _segment_head(row: sa.Row[Any]) -> SegmentHead:
     digest = None if row.digest is None else Digest.parse(row.digest)
     reported = None if row.reported_run_id is None else Attempt(row.reported_run_id, row.reported_fence)
-    return SegmentHead(Attempt(row.run_id, row.fence), row.as_of_ms, digest, reported)
+    return SegmentHead(Attempt(row.run_id, row.fence), row.as_of_ms, digest, reported, row.reported_version)
 
 
 def _publication(row: sa.Row[Any]) -> Publication:

@@ -1,6 +1,6 @@
 """The service may read which revisions have run, so that `segops doctor` can compare them.
 
-Revision ID: 0010
+Revision ID: 0011
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from alembic import op
 
 from segops_common.stores.postgres_tenancy import version_grant
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
