@@ -45,7 +45,7 @@ NAMES_NO_TENANT = {
     "resendVerification",
 }
 """Operations on the caller only: they take no tenant."""
-STATELESS = {"describeDefinition"}
+STATELESS = {"describeDefinition", "inferSchemas"}
 """Operations whose response depends on the request only, not on stored data."""
 
 
@@ -91,8 +91,10 @@ async def objects(victim: Person, canary: str) -> dict[str, Any]:
         "POST", f"/api/auth/tenants/{victim.tenant}/invites/", 201, {"email": f"{canary}@example.com", "role": "viewer"}
     )
     export = await victim.ask("POST", f"/api/segments/{segment}/export/", 202, {"format": "csv"})
+    schema = {"event_type": canary, "properties": [{"name": canary, "type": "string"}]}
     return {
         "tenant": victim.tenant,
+        "schema_id": (await victim.ask("POST", "/api/schemas/", 201, schema))["id"],
         "tenant_id": victim.tenant,
         "export_id": export["export_id"],
         "timeout": 1,
@@ -136,6 +138,8 @@ async def snapshot(victim: Person, objects: dict[str, Any]) -> list[Any]:
             f"/api/segments/?tenant={tenant}",
             f"/api/segments/{objects['segment_id']}/runs/",
             f"/api/segments/{objects['segment_id']}/versions/",
+            f"/api/schemas/{objects['schema_id']}/",
+            f"/api/schemas/?tenant={tenant}",
             f"/api/auth/tenants/{tenant}/",
             f"/api/auth/tenants/{tenant}/members/",
             f"/api/auth/tenants/{tenant}/invites/",

@@ -126,7 +126,7 @@ export const settings = {
       'events:write': 'Send events and traits',
       'events:read': 'See events, event types and properties',
       'segments:read': 'See segments, runs and previews',
-      'segments:write': 'Create, change, run and delete segments',
+      'segments:write': 'Create, change, run and delete segments, and change event schemas',
       'membership:read': 'Look up the segments of a user and the members of a segment',
       'profiles:read': 'See traits and events of users, and explanations',
       'identity:merge': 'Merge users, and undo it',

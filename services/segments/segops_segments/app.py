@@ -17,10 +17,13 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
     """Return the HTTP interface over the given resources."""
     return create_app(
         title="SegOps segments",
-        description="Segments: named definitions, their versions, and the runs that compute their members.",
+        description="Segments: named definitions, their versions, and the runs that compute their members. Event schemas.",
         lifespan=lifespan,
         routers=ROUTERS,
-        tags=[{"name": "segments", "description": "Definitions, versions and runs."}],
+        tags=[
+            {"name": "segments", "description": "Definitions, versions and runs."},
+            {"name": "schemas", "description": "What events must look like, and what happens to those that do not."},
+        ],
         metrics=metrics,
     )
 

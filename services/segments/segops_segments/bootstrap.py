@@ -26,6 +26,7 @@ from segops_common.web.app import Running
 from segops_common.web.health import Check
 from segops_segments.adapters.files.spool import file_spool
 from segops_segments.adapters.http.membership import HttpMembership
+from segops_segments.adapters.postgres.event_schemas.store import PostgresSchemaStore
 from segops_segments.adapters.postgres.outbox import PostgresOutbox
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.adapters.postgres.tables import SCHEMA
@@ -87,6 +88,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             yield Running(
                 UseCases.over(
                     PostgresStore(engine=engine),
+                    PostgresSchemaStore(engine=engine),
                     clock=self._clock,
                     queue=self._queue(),
                     spools=file_spool,

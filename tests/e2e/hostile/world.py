@@ -16,6 +16,7 @@ from tests.e2e.routes import Operation
 
 DESTRUCTIVE: Final = frozenset(
     {
+        "deleteSchema",
         "deleteSegment",
         "endSession",
         "revokeApiKey",
@@ -106,6 +107,9 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
     merge = {"from_user_id": "user-123", "into_user_id": "user-7", "tenant": person.tenant}
     await person.ask("POST", "/api/identity/merge/", 200, merge)
     export = await person.ask("POST", f"/api/segments/{segment}/export/", 202, {"format": "csv"})
+    schema = {"tenant": person.tenant, "event_type": "order_placed", "mode": "warn", "properties": []}
+    schema_id = (await person.ask("POST", "/api/schemas/", 201, schema))["id"]
+    spare_schema = await person.ask("POST", "/api/schemas/", 201, schema | {"event_type": "spare"})
     return Tenant(
         person,
         key,
@@ -117,13 +121,14 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
             "version": 1,
             "run_id": run["run_id"],
             "export_id": export["export_id"],
+            "schema_id": schema_id,
             # Seconds, for streams that would go on for minutes.
             "timeout": 1,
             "letter_id": f"{person.tenant:032x}",
             "session_id": (await person.ask("GET", "/api/auth/sessions/", 200))["results"][0]["id"],
             "user_id": me,
         },
-        spare={"segment_id": spare} | await _spare(person),
+        spare={"segment_id": spare, "schema_id": spare_schema["id"]} | await _spare(person),
         static_segment=(await person.ask("POST", "/api/segments/", 201, static))["id"],
         bad_credentials=await _bad_credentials(person, key),
     )

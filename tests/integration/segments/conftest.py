@@ -16,6 +16,7 @@ from segops_common.stores.postgres_migrations import migrate_postgres
 from segops_common.web.app import Running
 from segops_segments.adapters.files.spool import file_spool
 from segops_segments.adapters.http.membership import HttpMembership
+from segops_segments.adapters.postgres.event_schemas.store import PostgresSchemaStore
 from segops_segments.adapters.postgres.store import PostgresStore
 from segops_segments.app import api_app
 from segops_segments.bootstrap import MIGRATIONS
@@ -63,11 +64,12 @@ def queue() -> RunQueue:
 
 
 @pytest.fixture(scope="session")
-def use_cases(store: PostgresStore, queue: RunQueue) -> UseCases:
+def use_cases(store: PostgresStore, engine: AsyncEngine, queue: RunQueue) -> UseCases:
     """The use cases of the API. Membership is unreachable, so definitions are not compared with events."""
     membership = HttpMembership(membership_url=NOWHERE, service_token="service")
     return UseCases.over(
         store,
+        PostgresSchemaStore(engine=engine),
         clock=SystemClock(),
         queue=queue,
         spools=file_spool,

@@ -27,16 +27,26 @@ CALLS: dict[str, Call] = {
     "replace_members": ("PUT", "/api/segments/{id}/members/", {"user_ids": []}, True),
     "add_members": ("POST", "/api/segments/{id}/members/", {"user_ids": []}, True),
     "change_members": ("PATCH", "/api/segments/{id}/members/", {"add": ["user-1"]}, True),
+    "list_schemas": ("GET", "/api/schemas/", None, False),
+    "create_schema": ("POST", "/api/schemas/", {"tenant": 1, "event_type": "theirs", "properties": []}, True),
+    "infer_schemas": ("POST", "/api/schemas/infer/", {"events": [{"event_type": "login"}]}, False),
+    "validate_event": ("POST", "/api/schemas/validate/", {"tenant": 1, "event_type": "login", "payload": {}}, False),
+    "get_schema": ("GET", "/api/schemas/{schema}/", None, False),
+    "update_schema": ("PATCH", "/api/schemas/{schema}/", {"mode": "warn"}, True),
+    "delete_schema": ("DELETE", "/api/schemas/{schema}/", None, True),
+    "list_schema_versions": ("GET", "/api/schemas/{schema}/versions/", None, False),
 }
-OF_A_SEGMENT = {name: call for name, call in CALLS.items() if "{id}" in call[1]}
+OF_ONE = {name: call for name, call in CALLS.items() if "{id}" in call[1] or "{schema}" in call[1]}
 
 
 @pytest.fixture(scope="module")
 async def ids(client: httpx.AsyncClient) -> dict[str, object]:
-    """Create a segment of tenant 1 and a run of it."""
+    """Create a segment of tenant 1, a run of it, and an event schema."""
     segment = await create(client, definition=PRICING)
     queued = await client.post(f"/api/segments/{segment['id']}/compute/", headers=OWNER)
-    return {"id": segment["id"], "run": queued.json()["run_id"]}
+    body = {"tenant": 1, "event_type": "access", "properties": []}
+    schema = await client.post("/api/schemas/", json=body, headers=OWNER)
+    return {"id": segment["id"], "run": queued.json()["run_id"], "schema": schema.json()["id"]}
 
 
 async def send(
@@ -85,12 +95,12 @@ async def test_a_viewer_can_read_and_cannot_write(
             assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("call", OF_A_SEGMENT.values(), ids=OF_A_SEGMENT.keys())
-async def test_a_segment_of_another_tenant_looks_absent(
+@pytest.mark.parametrize("call", OF_ONE.values(), ids=OF_ONE.keys())
+async def test_what_is_of_another_tenant_looks_absent(
     client: httpx.AsyncClient, ids: dict[str, object], call: Call
 ) -> None:
     theirs = await send(client, call, ids, bearer("stranger"))
-    absent = await send(client, call, {"id": 2**62, "run": 1}, bearer("stranger"))
+    absent = await send(client, call, {"id": 2**62, "run": 1, "schema": 2**62}, bearer("stranger"))
     same = ("type", "title", "status", "detail", "errors")
     assert theirs.status_code == absent.status_code == 404
     assert [theirs.json()[name] for name in same] == [absent.json()[name] for name in same]

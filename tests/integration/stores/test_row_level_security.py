@@ -48,6 +48,7 @@ FOR_ALL_TENANTS: Final = {
     },
     "segops_segments_scheduler": {("segments.segments", "SELECT"), ("segments.runs", "SELECT")},
     "segops_membership_exports": {("membership.exports", right) for right in ("SELECT", "UPDATE", "DELETE")},
+    "segops_segments_schemas": {("segments.event_schemas", "SELECT"), ("segments.event_schema_changes", "SELECT")},
     "segops_segments_sweeper": {("segments.runs", "SELECT"), ("segments.outbox", "SELECT")},
 }
 FORGOTTEN: Final = "must enter its tenants"

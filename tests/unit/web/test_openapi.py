@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from segops_common.web.openapi.schemas import mend
+
 Document = dict[str, Any]
 
 
@@ -93,3 +95,12 @@ def test_mutating_operations_take_an_idempotency_key(document: Document) -> None
             names = [parameter["name"] for parameter in operation.get("parameters", [])]
             assert ("Idempotency-Key" in names) == (method != "get"), f"{method} {path}"
             assert "x-takes-idempotency-key" not in operation
+
+
+def test_examples_stay_as_they_are() -> None:
+    looks_like_a_schema = {"name": "total", "type": "number"}
+    names = {"example": {"type": "number"}, "total": {"type": "number", "examples": [looks_like_a_schema]}}
+    mended = mend({"properties": names, "example": looks_like_a_schema})
+    assert mended["example"] == looks_like_a_schema
+    assert mended["properties"]["total"]["examples"] == [looks_like_a_schema]
+    assert mended["properties"]["example"]["format"] == mended["properties"]["total"]["format"] == "double"

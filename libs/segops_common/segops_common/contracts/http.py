@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from segops_common.event_schemas.model import Mode, PropertyType
 from segops_language.lint.values import MAX_PROPERTIES, ValueCounts
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -24,6 +25,7 @@ MEMBERSHIP_PREFIX = "/api/segments/membership"
 EXPLORER_PREFIX = "/api/explorer"
 IDENTITY_PREFIX = "/api/identity"
 ANALYTICS_PREFIX = "/api/analytics"
+SCHEMAS_PREFIX = "/api/schemas"
 STATUS_PATH = "/api/status/"
 
 JWKS_PATH = "/api/auth/.well-known/jwks.json"
@@ -37,6 +39,10 @@ AUDIT_PATH = "/internal/audit/"
 OBSERVED_PATH = "/internal/observed/"
 KNOWN_USERS_PATH = "/internal/known-users/"
 """Where membership describes a tenant's events."""
+RECENT_PAYLOADS_PATH = "/internal/recent-payloads/"
+"""Where membership returns the payloads of a tenant's newest events of a type."""
+SCHEMA_CHANGES_PATH = "/internal/event-schemas/changes/"
+"""Where segments lists the tenants whose event schemas have changed."""
 OPEN_RUNS_PATH = "/internal/open-runs/"
 """Where segments counts the runs of a tenant that have not ended."""
 AUTH_INVALIDATION_CHANNEL = "segops:auth:purge"
@@ -206,3 +212,56 @@ class ObservedEvents(_Message):
     """Whether all types are listed; a tenant may have more."""
     properties: Mapping[str, Mapping[str, tuple[PropertyKind, ...]]]
     values: tuple[ObservedValues, ...] = ()
+
+
+MAX_RECENT_EVENTS: Final = 200
+
+
+class RecentPayloadsRequest(_Message):
+    """Asks for the payloads of a tenant's newest events of a type, at most MAX_RECENT_EVENTS."""
+
+    tenant_id: int
+    event_type: str
+
+
+class RecentPayloads(_Message):
+    """The payloads, the newest first."""
+
+    payloads: tuple[dict[str, Any], ...]
+
+
+class SchemaChangesRequest(_Message):
+    """Asks for tenants whose event schemas have changed after the change with this number; 0 for all tenants."""
+
+    after: int = Field(ge=0)
+
+
+class PropertyMessage(_Message):
+    """What an event schema expects of one property."""
+
+    name: str
+    type: PropertyType
+    required: bool
+
+
+class EventSchemaMessage(_Message):
+    """The schema of one event type."""
+
+    event_type: str
+    mode: Mode
+    properties: tuple[PropertyMessage, ...]
+
+
+class TenantSchemasMessage(_Message):
+    """All event schemas of a tenant as of the change with this number."""
+
+    tenant_id: int
+    number: int
+    schemas: tuple[EventSchemaMessage, ...]
+
+
+class SchemaChanges(_Message):
+    """Some of the tenants with changes, ascending by number, and the number of the latest change of all tenants."""
+
+    tenants: tuple[TenantSchemasMessage, ...]
+    last: int

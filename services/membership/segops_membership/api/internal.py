@@ -6,16 +6,21 @@ from fastapi import APIRouter
 
 from segops_common.contracts.http import (
     KNOWN_USERS_PATH,
+    MAX_RECENT_EVENTS,
     OBSERVED_PATH,
+    RECENT_PAYLOADS_PATH,
     KnownUsers,
     KnownUsersRequest,
     ObservedEvents,
     ObservedRequest,
     ObservedValues,
+    RecentPayloads,
+    RecentPayloadsRequest,
 )
 from segops_common.core.problems import Unavailable
 from segops_common.web.services_only import internal_router
 from segops_membership.api.dependencies import UseCasesOfApp, use_cases_of
+from segops_membership.domain.explorer.records import EventFilter
 from segops_membership.ports.errors import EngineUnavailable
 
 router: APIRouter = internal_router(lambda request: use_cases_of(request).service_tokens)
@@ -43,3 +48,12 @@ async def count_known_users(use_cases: UseCasesOfApp, body: KnownUsersRequest) -
         return KnownUsers(known=await use_cases.profile_events.count_known(body.tenant_id, body.user_ids))
     except EngineUnavailable as error:
         raise Unavailable("Events cannot be read now. Retry.", retry_after_s=1) from error
+
+
+@router.post(RECENT_PAYLOADS_PATH)
+async def read_recent_payloads(use_cases: UseCasesOfApp, body: RecentPayloadsRequest) -> RecentPayloads:
+    """Return the payloads of the newest events of a type."""
+    page = await use_cases.explorer.events.newest(
+        body.tenant_id, EventFilter(event_type=body.event_type), limit=MAX_RECENT_EVENTS, cursor=None
+    )
+    return RecentPayloads(payloads=tuple(dict(event.payload) for event in page.results))

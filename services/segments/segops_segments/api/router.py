@@ -16,8 +16,19 @@ from segops_segments.api import (
     validation,
     versions,
 )
+from segops_segments.api.event_schemas import routes as event_schemas
 
 ROUTERS: Final[tuple[APIRouter, ...]] = tuple(
     module.router
-    for module in (segments, validation, runs, versions, representations, static_lists, run_events, internal)
+    for module in (
+        segments,
+        validation,
+        runs,
+        versions,
+        representations,
+        static_lists,
+        run_events,
+        event_schemas,
+        internal,
+    )
 )

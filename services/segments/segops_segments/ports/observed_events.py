@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from segops_common.contracts.http import ObservedEvents
 from segops_language.lint.values import Property
@@ -19,4 +19,8 @@ class ObservedEventsReader(Protocol):
 
         None when they cannot be read now. At most MAX_PROPERTIES values.
         """
+        ...
+
+    async def recent_payloads(self, tenant_id: int, event_type: str) -> Sequence[dict[str, Any]] | None:
+        """Return the payloads of the newest events of a type, at most MAX_RECENT_EVENTS. None when they cannot be read now."""
         ...

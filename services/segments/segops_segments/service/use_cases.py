@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from segops_common.core.clock import Clock
+from segops_segments.ports.event_schemas import SchemaStore
 from segops_segments.ports.known_users import KnownUsersReader
 from segops_segments.ports.observed_events import ObservedEventsReader
 from segops_segments.ports.spool import Spool
 from segops_segments.ports.transactions import Store
+from segops_segments.service.event_schemas.inference import SchemaInference
+from segops_segments.service.event_schemas.manage import ManageSchemas
 from segops_segments.service.read_runs import ReadRuns
 from segops_segments.service.request_runs import RequestRuns
 from segops_segments.service.run_queue import RunQueue
@@ -33,12 +36,15 @@ class UseCases:
     static_lists: ChangeStaticLists
     known_users: KnownUsersReader
     validation: ValidateDefinition
+    schemas: ManageSchemas
+    schema_inference: SchemaInference
     service_tokens: Sequence[str] = field(repr=False)
 
     @classmethod
     def over(
         cls,
         store: Store,
+        schemas: SchemaStore,
         *,
         clock: Clock,
         queue: RunQueue,
@@ -57,5 +63,7 @@ class UseCases:
             static_lists=ChangeStaticLists(store=store, queue=queue, spools=spools, clock=clock),
             known_users=known_users,
             validation=ValidateDefinition(store=store, observed_events=observed_events, clock=clock),
+            schemas=ManageSchemas(store=schemas, clock=clock),
+            schema_inference=SchemaInference(store=schemas, observed_events=observed_events),
             service_tokens=service_tokens,
         )

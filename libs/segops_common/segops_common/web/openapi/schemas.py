@@ -7,6 +7,9 @@ from typing import Any, Final
 _MAX_SAFE: Final = 2**53
 """Larger bounds are lost when a generator reads numbers as doubles; `int64` says the same."""
 
+_VALUES: Final = frozenset({"example", "examples", "default", "const", "enum"})
+"""Keywords with JSON values, which may look like schemas."""
+
 Json = dict[str, Any]
 
 
@@ -21,7 +24,7 @@ def _mend(part: Any) -> Any:
         return [_mend(item) for item in part]
     if not isinstance(part, dict):
         return part
-    part = {name: _mend(value) for name, value in part.items()}
+    part = {name: _mended_value(name, value) for name, value in part.items()}
     if part.get("type") == "integer":
         return _integer(part)
     if part.get("type") == "number":
@@ -33,6 +36,15 @@ def _mend(part: Any) -> Any:
     if "schema" in part:
         return _described(part)
     return part
+
+
+def _mended_value(name: str, value: Any) -> Any:
+    if name in _VALUES:
+        return value
+    if name == "properties" and isinstance(value, dict):
+        # A property may be called `example`.
+        return {name: _mend(schema) for name, schema in value.items()}
+    return _mend(value)
 
 
 def _described(part: Json) -> Json:

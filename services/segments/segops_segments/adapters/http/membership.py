@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel
@@ -13,10 +13,13 @@ from pydantic import BaseModel
 from segops_common.contracts.http import (
     KNOWN_USERS_PATH,
     OBSERVED_PATH,
+    RECENT_PAYLOADS_PATH,
     KnownUsers,
     KnownUsersRequest,
     ObservedEvents,
     ObservedRequest,
+    RecentPayloads,
+    RecentPayloadsRequest,
 )
 from segops_common.telemetry.tracing import continue_trace
 from segops_language.lint.values import Property
@@ -61,6 +64,11 @@ class HttpMembership:
         request = KnownUsersRequest(tenant_id=tenant_id, user_ids=tuple(user_ids))
         answer = await self._answer(KNOWN_USERS_PATH, request, KnownUsers)
         return None if answer is None else answer.known
+
+    async def recent_payloads(self, tenant_id: int, event_type: str) -> Sequence[dict[str, Any]] | None:
+        request = RecentPayloadsRequest(tenant_id=tenant_id, event_type=event_type)
+        answer = await self._answer(RECENT_PAYLOADS_PATH, request, RecentPayloads)
+        return None if answer is None else answer.payloads
 
     async def _answer(self, path: str, request: BaseModel, answer: type[A]) -> A | None:
         try:
