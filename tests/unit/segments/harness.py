@@ -39,7 +39,7 @@ class RunsHarness:
         self, *, store: MemoryStore | None = None, log: EventLog | None = None, segments_at_once: int = 500
     ) -> None:
         self.clock = ManualClock(START)
-        self.store = MemoryStore() if store is None else store
+        self.store = MemoryStore(clock=self.clock) if store is None else store
         self.queue = RunQueue(clock=self.clock, lease=LEASE)
         self.segments = ManageSegments(store=self.store, clock=self.clock)
         self.deletion = DeleteSegment(store=self.store, clock=self.clock, queue=self.queue)

@@ -11,6 +11,7 @@ from typing import Final, get_args
 
 from segops_common.contracts.http import OpenRuns
 from segops_common.contracts.jobs import IngestLag, RunCounts, RunProblem
+from segops_common.core.clock import SystemClock
 from segops_segments.domain.backlog import StaleCause, stale_cause
 from segops_segments.domain.hourly import is_due
 from segops_segments.domain.incomplete import must_be_repeated
@@ -316,7 +317,9 @@ class ScheduleContract(StoreContract):
         assert after.oldest_request <= min(queued.parts[0].requested_at, running.parts[0].requested_at)
         assert after.last_publication == end
         assert (before.messages, before.oldest_message) == (0, None)
-        assert (after.messages, after.oldest_message) == (1, queued.parts[0].message_id)
+        assert after.messages == 1
+        assert after.oldest_message is not None
+        assert abs(SystemClock().now() - after.oldest_message) < timedelta(minutes=10)
 
     async def test_due_segments_are_those_of_the_domain_rule(self, stored: Stored, tenant: int) -> None:
         random = Random(20)

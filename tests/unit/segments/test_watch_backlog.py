@@ -12,6 +12,7 @@ from segops_segments.adapters.memory.store import MemoryStore
 from segops_segments.consumers.backlog import backlog_timer
 from segops_segments.domain.backlog import Backlog
 from segops_segments.service.schedule.watch_backlog import WatchBacklog
+from segops_testkit.clock import ManualClock
 from tests.unit.segments.harness import START, RunsHarness
 from tests.unit.segments.test_consumers import run_once
 
@@ -66,6 +67,15 @@ async def test_a_later_message_starts_a_new_age() -> None:
     assert value(metrics.registry, "segops_outbox_age_seconds") == 5
 
 
+async def test_the_age_of_a_message_is_known_to_a_process_that_starts() -> None:
+    harness = RunsHarness()
+    await harness.create()
+    harness.clock.advance(60)
+    metrics = Metrics()
+    await WatchBacklog(store=harness.store, clock=harness.clock, metrics=metrics).read()
+    assert value(metrics.registry, "segops_outbox_age_seconds") == 60
+
+
 async def test_an_hourly_segment_without_a_run_is_late_after_two_hours() -> None:
     harness, metrics = RunsHarness(), Metrics()
     registry = metrics.registry
@@ -81,7 +91,8 @@ async def test_an_hourly_segment_without_a_run_is_late_after_two_hours() -> None
 
 
 async def test_a_store_that_does_not_answer_leaves_the_last_numbers_and_their_time() -> None:
-    harness, metrics = RunsHarness(store=ReadOnceStore()), Metrics()
+    clock, metrics = ManualClock(START), Metrics()
+    harness = RunsHarness(store=ReadOnceStore(clock=clock))
     backlog = WatchBacklog(store=harness.store, clock=harness.clock, metrics=metrics)
     await harness.create()
     await backlog.read()

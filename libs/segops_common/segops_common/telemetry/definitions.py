@@ -296,7 +296,7 @@ class Metric(Enum):
     OUTBOX_AGE = Definition(
         Kind.GAUGE,
         "segops_outbox_age_seconds",
-        "Seconds for which this process has seen the oldest message of the outbox wait; 0 when none waits.",
+        "Seconds since the oldest message that waits in the outbox was written; 0 when none waits.",
         "Runs do not start and definitions do not arrive: restore the event log.",
         (),
         ("segments.outbox",),

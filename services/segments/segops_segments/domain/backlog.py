@@ -37,8 +37,8 @@ class Backlog:
     """When the newest run that published members ended."""
     messages: int = 0
     """Messages of the outbox that are not sent."""
-    oldest_message: int | None = None
-    """The id of the oldest of them."""
+    oldest_message: datetime | None = None
+    """When the oldest of them was written."""
     stale: Mapping[StaleCause, StaleSegments] = field(default_factory=dict)
 
 

@@ -25,6 +25,7 @@ class State:
     versions: dict[int, list[Version]] = field(default_factory=lambda: defaultdict(list))
     runs: dict[int, Run] = field(default_factory=dict)
     messages: dict[int, OutboxMessage] = field(default_factory=dict)
+    written_at: dict[int, datetime] = field(default_factory=dict)
     claimed: set[int] = field(default_factory=set)
     sent: dict[int, datetime] = field(default_factory=dict)
 

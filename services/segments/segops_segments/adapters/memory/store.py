@@ -11,6 +11,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 
+from segops_common.core.clock import Clock, SystemClock
 from segops_segments.adapters.memory.outbox import MemoryClaim, MemoryOutboxWrites
 from segops_segments.adapters.memory.runs import MemoryRuns
 from segops_segments.adapters.memory.segments import MemorySegments
@@ -26,7 +27,8 @@ class MemoryUnit(MemorySegments, MemoryRuns, MemoryOutboxWrites):
 class MemoryStore:
     """The ports `Store` and `Outbox` in one process; transactions run one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._state = State()
         self._ids = itertools.count(1)
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -42,6 +44,8 @@ class MemoryStore:
         async with self._locks[tenant_id], self._lock:
             state = deepcopy(self._state)
             yield MemoryUnit(state, self._ids)
+            now = self._clock.now()
+            state.written_at = {message: state.written_at.get(message, now) for message in state.messages}
             # A relay does not wait for the transaction: what it has done since is kept.
             self._state = replace(state, claimed=self._state.claimed, sent=self._state.sent)
 
@@ -66,7 +70,7 @@ class MemoryStore:
             oldest_request=min((part.requested_at for part in waiting), default=None),
             last_publication=published[-1] if published else None,
             messages=len(unsent),
-            oldest_message=min(unsent, default=None),
+            oldest_message=min((self._state.written_at[message] for message in unsent), default=None),
             stale=self._state.stale(late_before),
         )
 

@@ -77,7 +77,7 @@ class PostgresStore:
     async def backlog(self, late_before: datetime) -> Backlog:
         of_runs = sa.select(runs.c.state, sa.func.count(), sa.func.min(runs.c.requested_at)).where(OPEN)
         last = sa.select(runs.c.finished_at).where(SERVED).order_by(runs.c.id.desc()).limit(1)
-        waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.id)).where(outbox.c.sent_at.is_(None))
+        waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.written_at)).where(outbox.c.sent_at.is_(None))
         async with read_session(self._engine) as session:
             await session.enter_role(SWEEPER)
             open_runs = {row[0]: row for row in await session.execute(of_runs.group_by(runs.c.state))}

@@ -88,6 +88,8 @@ outbox = sa.Table(
     sa.Column("value", sa.LargeBinary),
     sa.Column("traceparent", sa.Text),
     sa.Column("claimed", sa.Boolean),
+    # PostgreSQL writes it, also for processes of a version that does not know it.
+    sa.Column("written_at", _TIME),
     sa.Column("sent_at", _TIME),
 )
 # One row for each tenant. A relay that holds its lock sends the tenant's messages, in order.

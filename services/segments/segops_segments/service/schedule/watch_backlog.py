@@ -19,17 +19,13 @@ class WatchBacklog:
         self._store = store
         self._clock = clock
         self._last = Backlog()
-        self._message_seen: tuple[int, datetime] | None = None
-        """The oldest message of the outbox, and when this process first saw it wait."""
         runs = metrics.gauge(Metric.RUNS_OPEN)
         runs.labels("queued").set_function(lambda: self._last.queued)
         runs.labels("running").set_function(lambda: self._last.running)
         metrics.gauge(Metric.RUNS_OPEN_AGE).set_function(lambda: self._age_s(self._last.oldest_request))
         metrics.gauge(Metric.LAST_PUBLICATION).set_function(lambda: self._age_s(self._last.last_publication))
         metrics.gauge(Metric.OUTBOX_MESSAGES).set_function(lambda: self._last.messages)
-        metrics.gauge(Metric.OUTBOX_AGE).set_function(
-            lambda: self._age_s(None if self._message_seen is None else self._message_seen[1])
-        )
+        metrics.gauge(Metric.OUTBOX_AGE).set_function(lambda: self._age_s(self._last.oldest_message))
         for cause in get_args(StaleCause):
             metrics.gauge(Metric.STALE_SEGMENTS).labels(cause).set_function(self._stale_count(cause))
             metrics.gauge(Metric.STALE_AGE).labels(cause).set_function(self._stale_age_s(cause))
@@ -38,12 +34,7 @@ class WatchBacklog:
     async def read(self) -> None:
         """Read the backlog anew. Raises Unavailable."""
         now = self._clock.now()
-        self._last = backlog = await self._store.backlog(now - LATE_AFTER)
-        oldest = backlog.oldest_message
-        if oldest is None:
-            self._message_seen = None
-        elif self._message_seen is None or self._message_seen[0] != oldest:
-            self._message_seen = (oldest, now)
+        self._last = await self._store.backlog(now - LATE_AFTER)
         self._measured.set(now.timestamp())
 
     def _stale_count(self, cause: StaleCause) -> Callable[[], float]:
