@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from segops_common.core.clock import SystemClock
+from segops_common.runtime.migrations import ClickHouseMigrations
 from segops_common.stores.clickhouse import (
     TIMEOUT_EXCEEDED,
     ClickHouse,
@@ -18,6 +19,7 @@ from segops_common.stores.clickhouse import (
     ClickHouseUnavailable,
 )
 from segops_common.stores.clickhouse_migrations import ChangedMigrationError, migrate, pending_migrations
+from segops_common.stores.cluster.tables import DEFAULT_CLUSTER
 
 
 @pytest.fixture
@@ -82,6 +84,19 @@ async def test_migrations_run_once_in_order_and_may_not_change(clickhouse: Click
     first.write_text(first.read_text() + "-- changed\n")
     with pytest.raises(ChangedMigrationError):
         await migrate(clickhouse, service, tmp_path)
+
+
+async def test_migrate_creates_the_database_of_a_single_server(clickhouse_url: str, tmp_path: Path) -> None:
+    """An operator starts a server from an image, and nothing else has created it."""
+    (tmp_path / "0001_first.sql").write_text(
+        "CREATE TABLE IF NOT EXISTS t (a UInt8) ENGINE = ${merge_tree} ORDER BY a;\n"
+    )
+    database = f"d_{secrets.token_hex(6)}"
+    url = f"{clickhouse_url.rpartition('/')[0]}/{database}"
+    step = ClickHouseMigrations(url, "service", tmp_path, None, DEFAULT_CLUSTER)
+    assert await step.pending() == [f"database {database}"]
+    assert await step.apply() == ["0001_first"]
+    assert [*await step.pending(), *await step.apply()] == []
 
 
 async def test_a_statement_whose_condition_holds_is_skipped(clickhouse: ClickHouse, tmp_path: Path) -> None:

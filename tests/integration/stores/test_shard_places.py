@@ -129,6 +129,22 @@ async def test_a_process_with_another_list_of_servers_reads_and_writes_nothing(
     assert len(refusals) == 2 + 1 + 3 + 1, "each client says it once"
 
 
+async def test_a_process_with_one_server_of_the_cluster_reads_and_writes_nothing(
+    cluster: Cluster, client: ClickHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    await cluster.step().apply()
+    for host in (cluster.first, cluster.second):
+        alone = ClickHouse(url=cluster.url(host))
+        with pytest.raises(InsertFailed, match="SEGOPS_CLICKHOUSE_URL must name a server of each"):
+            await ClickHouseWarehouse(clickhouse=alone, faults=NO_FAULTS).insert(ROWS, "token")
+        for call in (alone.check(), alone.query("SELECT count() FROM events")):
+            with pytest.raises(ClickHouseUnavailable, match="is the database of a cluster of shards"):
+                await call
+        await alone.close()
+    assert await stored(client) == [[], []]
+    assert len([record for record in caplog.records if "a cluster of shards" in record.getMessage()]) == 2
+
+
 async def test_a_process_that_starts_before_the_migration_waits_for_it(cluster: Cluster, client: ClickHouse) -> None:
     await cluster.step().apply()
     await cluster.mark("", "")

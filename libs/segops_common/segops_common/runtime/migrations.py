@@ -75,23 +75,24 @@ class ClickHouseMigrations:
             return [str(migration) for migration in applied]
 
     async def pending(self) -> Sequence[str]:
-        from segops_common.stores.clickhouse_migrations import pending_migrations, pending_shards, pending_tables
+        from segops_common.stores.clickhouse_migrations import pending_databases, pending_migrations, pending_tables
 
         async with self._clickhouse() as clickhouse:
             # A client of a shard that is not marked refuses to read.
-            if shards := await pending_shards(clickhouse, self.cluster):
+            if shards := await pending_databases(clickhouse, self.cluster):
                 return shards
             pending = [str(migration) for migration in await pending_migrations(clickhouse, self.service, self.folder)]
             return pending or await pending_tables(clickhouse, self.folder)
 
     @asynccontextmanager
     async def _clickhouse(self) -> AsyncIterator[ClickHouse]:
+        from segops_common.stores.clickhouse import WrongServers
         from segops_common.stores.clickhouse_migrations import ChangedMigrationError, ClusterError
 
         async with opened_clickhouse(self.url, ca_file=self.ca_file) as clickhouse:
             try:
                 yield clickhouse
-            except (ChangedMigrationError, ClusterError) as error:
+            except (ChangedMigrationError, ClusterError, WrongServers) as error:
                 raise MigrationRefused(str(error)) from error
 
 

@@ -20,8 +20,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from segops_common.core.tasks import spawn
-from segops_common.stores.clickhouse_address import ClickHouseAddress, clickhouse_address
-from segops_common.stores.cluster.marks import MARK_SQL, ShardMark
+from segops_common.stores.clickhouse_address import ClickHouseAddress, clickhouse_address, shard_database
+from segops_common.stores.cluster.marks import MARK_SQL, ShardMark, refusal_of_one_server
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +83,10 @@ class ClickHouseUnavailable(ClickHouseError):
         """Whether the statement may still run, because the server has not answered."""
 
 
+class WrongServers(ClickHouseUnavailable):
+    """The address does not name the servers of the cluster. The message says what it must name."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResultSet:
     """Rows in the order of the statement, and the rows and bytes that were read for them."""
@@ -97,7 +101,7 @@ class ClickHouse:
 
     If the address names the shards of a cluster, statements go to the first one, to tables over all shards. `shards` has a
     client for the tables of each; a single server is its own only shard. Each of them checks, whenever it connects, that its
-    server is the shard that the address says, and raises ClickHouseUnavailable otherwise.
+    server is the shard that the address says, or no shard if the address names one server. Otherwise it raises WrongServers.
 
     Every call ends after `timeout_s`, of the call or of the client, whatever the server sends until then. A statement
     whose caller stopped waiting is cancelled in the server. This and `check` have connections of their own, so statements
@@ -123,6 +127,7 @@ class ClickHouse:
         )
         # The tables over all shards are on the first one.
         self._mark: ShardMark | None = self._shards[0]._mark if self._shards else self._address.mark
+        self._is_alone = isinstance(url, str) and not self._shards
         self._refusal: str | None = None
         self._settings = OVER_ALL_SHARDS if self._shards else NO_SETTINGS
         self._ca_file = ca_file
@@ -302,23 +307,29 @@ class ClickHouse:
 
     async def _connected(self, connections: int) -> AsyncClient:
         client = await self._new_client(connections)
-        if self._mark is not None:
+        if self._mark is not None or self._is_alone:
             try:
-                await self._check_mark(client, self._mark)
+                await self._check_mark(client)
             except BaseException:
                 await client.close()
                 raise
         return client
 
-    async def _check_mark(self, client: AsyncClient, mark: ShardMark) -> None:
-        """Raise ClickHouseUnavailable unless the server is that shard, and log the reason once."""
-        rows = (await client.query(MARK_SQL, parameters={"database": mark.database})).result_rows
-        refusal = mark.refusal(str(rows[0][0]) if rows else "", self.place)
+    async def _check_mark(self, client: AsyncClient) -> None:
+        """Raise WrongServers unless the server is the shard of the address, and log the reason once."""
+        mark, database = self._mark, self.database
+        shard = shard_database(database) if mark is None else mark.database
+        rows = (await client.query(MARK_SQL, parameters={"database": shard})).result_rows
+        comment = str(rows[0][0]) if rows else ""
+        if mark is None:
+            refusal = refusal_of_one_server(database, comment, self.place)
+        else:
+            refusal = mark.refusal(comment, self.place)
         if refusal is not None and refusal != self._refusal:
             _log.error("%s", refusal)
         self._refusal = refusal
         if refusal is not None:
-            raise ClickHouseUnavailable(refusal, 0)
+            raise WrongServers(refusal, 0)
 
     async def _new_client(self, connections: int) -> AsyncClient:
         return await clickhouse_connect.get_async_client(

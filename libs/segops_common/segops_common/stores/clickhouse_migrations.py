@@ -21,8 +21,10 @@ from segops_common.stores.cluster.tables import (
     DEFAULT_CLUSTER,
     ClusterError,
     check_single_server,
+    create_database,
     create_distributed_tables,
     create_shard_databases,
+    is_database_missing,
     stale_distributed_tables,
     unmarked_shards,
 )
@@ -32,8 +34,8 @@ __all__ = [
     "ClusterError",
     "applied_migration",
     "migrate",
+    "pending_databases",
     "pending_migrations",
-    "pending_shards",
     "pending_tables",
     "read_migrations",
 ]
@@ -145,6 +147,7 @@ async def migrate(
     if clickhouse.is_cluster:
         await create_shard_databases(clickhouse, cluster)
     else:
+        await create_database(clickhouse)
         await check_single_server(clickhouse)
     applied = [migration for shard in clickhouse.shards for migration in await _apply(shard, service, folder, values)]
     if clickhouse.is_cluster:
@@ -152,10 +155,15 @@ async def migrate(
     return sorted(set(applied), key=lambda migration: migration.number)
 
 
-async def pending_shards(clickhouse: ClickHouse, cluster: str) -> Sequence[str]:
-    """Return the shards that `migrate` would create or mark; none on a single server. Raises ClusterError as `migrate` does."""
+async def pending_databases(clickhouse: ClickHouse, cluster: str) -> Sequence[str]:
+    """Return the shards that `migrate` would create or mark, or the database of a single server that it would create.
+
+    Raises ClusterError as `migrate` does.
+    """
     if clickhouse.is_cluster:
         return await unmarked_shards(clickhouse, cluster)
+    if await is_database_missing(clickhouse):
+        return [f"database {clickhouse.database}"]
     await check_single_server(clickhouse)
     return ()
 

@@ -11,6 +11,17 @@ from typing import Final
 
 MARK_SQL: Final = "SELECT comment FROM system.databases WHERE name = {database:String}"
 """Needs no grant of its own: a user sees each database in which it may do anything."""
+_MARKED: Final = "shard "
+
+
+def refusal_of_one_server(database: str, comment: str, server: str) -> str | None:
+    """Return why a process may not use a database of one server alone; None if its shard has no mark.
+
+    `comment` is the one of the database with the rows of a shard, empty if there is none.
+    """
+    if not comment.startswith(_MARKED):
+        return None
+    return f"`{database}` on {server} is the database of a cluster of shards: SEGOPS_CLICKHOUSE_URL must name a server of each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,7 @@ class ShardMark:
     count: int
 
     def __str__(self) -> str:
-        return f"shard {self.number} of {self.count}"
+        return f"{_MARKED}{self.number} of {self.count}"
 
     def refusal(self, comment: str, server: str) -> str | None:
         """Return why the database on the server is not this shard. None if its comment says that it is."""

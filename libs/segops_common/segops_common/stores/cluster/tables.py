@@ -68,6 +68,19 @@ async def unmarked_shards(clickhouse: ClickHouse, cluster: str) -> Sequence[str]
         return [str(mark) for mark, is_marked in marks.items() if not is_marked]
 
 
+async def create_database(clickhouse: ClickHouse) -> None:
+    """Create the database of a single server, unless it is there: then its owner needs no right to create one."""
+    if await is_database_missing(clickhouse):
+        async with _servers(clickhouse, "system") as (server,):
+            await server.command(f"CREATE DATABASE IF NOT EXISTS {_quoted(clickhouse.database)}")
+
+
+async def is_database_missing(clickhouse: ClickHouse) -> bool:
+    """Return whether the single server has no database of that name yet."""
+    async with _servers(clickhouse, "system") as (server,):
+        return not (await server.query(MARK_SQL, {"database": clickhouse.database})).rows
+
+
 async def check_single_server(clickhouse: ClickHouse) -> None:
     """Raise ClusterError if the database has tables over all shards of a cluster."""
     (row,) = (await clickhouse.query(_OVER_SHARDS, {"database": clickhouse.database})).rows
