@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from segops_local.supervisor.local_stack import LocalStack
+from segops_local.supervisor.topology import EventLogKind
 from tests.e2e.people import PASSWORD, Person, patient_client, send, sign_up
 
 USERS: Final = 40
@@ -31,8 +32,8 @@ SEGMENTS: Final[dict[str, dict[str, Any]]] = {
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[LocalStack]:
-    stack = LocalStack(folder)
+async def running(folder: Path, event_log: EventLogKind = "valkey") -> AsyncIterator[LocalStack]:
+    stack = LocalStack(folder, event_log=event_log)
     await stack.start()
     try:
         yield stack

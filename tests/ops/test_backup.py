@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import stat
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,9 @@ from segops_cli.backup.installation import running_stack
 from segops_cli.backup.taking import take
 from segops_cli.clock import calendar
 from segops_cli.errors import CliError
+from segops_local.engines.kafka_jars import missing_programs
+from segops_local.supervisor.engines_only import addresses, running_engines
+from segops_local.supervisor.local_stack import LocalStack
 from tests.conformance.running import said_by
 from tests.e2e.cli.terminal import Terminal
 from tests.e2e.cli.test_docs import BACKUP_SECTION, blocks
@@ -40,6 +44,8 @@ from tests.ops.backups import (
     stored,
     the_same,
 )
+from tests.ops.conftest import needs_tools
+from tests.ops.images import Unavailable
 
 PASSPHRASE: Final = "a passphrase for tests"
 LATE: Final = 9
@@ -283,6 +289,76 @@ async def taken_around(
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a stack has, and what another one must have after a restore."""
+
+    person: Person
+    key: str
+    as_of: str
+    digests: dict[str, tuple[int, str]]
+
+    @classmethod
+    async def of(cls, stack: LocalStack, client: httpx.AsyncClient) -> Kept:
+        """Fill the stack, and return what it has."""
+        person, key = await filled(client)
+        await send(client, key, "track", TIMELESS)
+        await stored(stack, person.tenant, named_events())
+        as_of = (await person.ask("GET", f"/api/status/?tenant={person.tenant}", 200))["at"]
+        return cls(person, key, as_of, await digests(person, as_of))
+
+    async def is_in(self, stack: LocalStack) -> None:
+        """Compare the stack. Events that are sent again to its new log count once, and new ones are stored."""
+        async with the_same(self.person, stack.url) as person:
+            assert await event_count(stack, person.tenant) == named_events()
+            assert await digests(person, self.as_of) == self.digests
+            await in_batches(person.client, self.key, events())
+            await send(person.client, self.key, "track", TIMELESS)
+            await send(person.client, self.key, "track", {"user_id": "new", "event_type": "after", "message_id": "new"})
+            await stored(stack, person.tenant, named_events() + 1)
+            assert await event_count(stack, person.tenant) == named_events() + 1
+            assert await digests(person, self.as_of) == self.digests
+
+
+async def test_a_stack_on_kafka_is_restored(tmp_path: Path) -> None:
+    """The folder remembers its log. The new topics begin at offset 0, and the sink inserts all the same."""
+    if (reason := missing_programs()) is not None:
+        with needs_tools():
+            raise Unavailable(reason)
+    file, terminal = tmp_path / "backup.tar", Terminal(tmp_path / "config")
+    async with running(tmp_path / "a", "kafka") as source, patient_client(source.url) as client:
+        kept = await Kept.of(source, client)
+        await terminal.succeeds("login", "--url", source.url, "--email", kept.person.email, stdin=PASSWORD)
+        await terminal.succeeds("backup", file, "--state", tmp_path / "a", stdin=PASSPHRASE)
+    restored = await terminal.succeeds("restore", file, "--state", tmp_path / "b", stdin=PASSPHRASE)
+    assert f"make run KAFKA=1 STATE={tmp_path / 'b'}" in restored.out
+    async with running(tmp_path / "b", "kafka") as target:
+        await kept.is_in(target)
+
+
+async def test_addresses_of_the_environment_are_restored(tmp_path: Path) -> None:
+    """Engines that have roles and empty tables, as an operator makes them; the processes get the secrets of the backup."""
+    file, config = tmp_path / "backup.tar", tmp_path / "config"
+    async with running(tmp_path / "a") as source, patient_client(source.url) as client:
+        kept = await Kept.of(source, client)
+        terminal = Terminal(config, _variables(addresses(tmp_path / "a")))
+        await terminal.succeeds("login", "--url", source.url, "--email", kept.person.email, stdin=PASSWORD)
+        await terminal.succeeds("backup", file, "--secrets", tmp_path / "a" / "secrets", stdin=PASSPHRASE)
+    async with running_engines(tmp_path / "b", {}) as engines:
+        terminal = Terminal(config, _variables(engines))
+        await terminal.succeeds("restore", file, "--secrets", tmp_path / "new", stdin=PASSPHRASE)
+    for secret in ("api-key-pepper", "jwt-private-key.pem"):
+        assert (tmp_path / "new" / secret).read_text() == (tmp_path / "a" / "secrets" / secret).read_text().strip()
+        shutil.copy(tmp_path / "new" / secret, tmp_path / "b" / "secrets" / secret)
+    async with running(tmp_path / "b") as target:
+        await kept.is_in(target)
+
+
+def _variables(engines: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of docs/cli.md for these engines."""
+    return {f"SEGOPS_BACKUP_{name.upper()}_URL": engines[name] for name in ("postgres", "clickhouse", "redis")}
+
+
 async def test_the_page(tmp_path: Path) -> None:
     """The blocks about backups in docs/cli.md run as written."""
     _, _, section = (ROOT / "docs/cli.md").read_text().partition(BACKUP_SECTION)
@@ -291,9 +367,8 @@ async def test_the_page(tmp_path: Path) -> None:
         person, _ = await filled(client)
         script = "\n".join(("set -euo pipefail", *blocks(section)))
         script = script.replace("http://127.0.0.1:8080", stack.url).replace("you@example.com", person.email)
-        addresses = await said_by([sys.executable, "-m", "segops_local", "addresses", "--state", str(stack.state.root)])
-        names = ("postgres", "clickhouse", "redis")
-        urls = {f"SEGOPS_BACKUP_{name.upper()}_URL": json.loads(addresses)[name] for name in names}
+        command = [sys.executable, "-m", "segops_local", "addresses", "--state", str(stack.state.root)]
+        urls = _variables(json.loads(await said_by(command)))
         (tmp_path / "secrets").symlink_to(tmp_path / ".segops" / "secrets")
         process = await asyncio.create_subprocess_exec(
             "bash",

@@ -116,7 +116,12 @@ def restore(
         f"Restored {sum(facts['postgres'].values()):,} rows of PostgreSQL and {sum(facts['clickhouse'].values()):,} of ClickHouse."
     )
     if state is not None:
-        say(f"Start it with `make run STATE={state}`.")
+        say(f"Start it with `make run {_event_log_of(state)}STATE={state}`.")
+
+
+def _event_log_of(state: Path) -> str:
+    """Return the option of `make run` for the event log that the folder has."""
+    return "KAFKA=1 " if (state / "event-log").read_text().strip() == "kafka" else ""
 
 
 def _given(postgres: str | None, clickhouse: str | None, redis: str | None) -> Installation:
