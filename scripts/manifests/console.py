@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
+from segops_local.artifacts.site import complete
 from segops_local.gateway import console_pages, pages, problem_pages
+from segops_local.site.prepare import prepare
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = "/srv/segops"
@@ -72,10 +77,19 @@ def files_config(policy: str, *, folder: str = FOLDER, run: str = "/tmp", port: 
     return text
 
 
+def _built_site(work: Path) -> Path:
+    """Return the folder of the documentation. The generator is on the path of modules."""
+    prepare(ROOT, work)
+    command = (sys.executable, "-m", "zensical", "build", "--strict")
+    subprocess.run(command, cwd=work, env={**os.environ, "NO_COLOR": "1"}, check=True)
+    return complete(ROOT, work)
+
+
 def main(arguments: list[str]) -> int:
     """Write the files and the configuration into a folder: `console FOLDER DIST SDKS`. The image is built with it."""
     folder, dist, sdks = map(Path, arguments)
-    pages.publish(folder, url="/", sdks=sdks, console=dist)
+    with tempfile.TemporaryDirectory() as work:
+        pages.publish(folder, url="/", sdks=sdks, console=dist, site=_built_site(Path(work)))
     (folder / "nginx.conf").write_text(files_config((ROOT / "console" / "csp.txt").read_text().strip()))
     return 0
 

@@ -27,7 +27,7 @@ _CONSOLE_GRACE_S: Final = 30
 
 
 def console_objects() -> Iterator[Object]:
-    """Yield the server of the console, the API reference and the SDKs."""
+    """Yield the server of the console, the documentation, the API reference and the SDKs."""
     yield from _workload(
         CONSOLE,
         grace_s=_CONSOLE_GRACE_S,

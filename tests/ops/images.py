@@ -66,11 +66,12 @@ class Images:
         names = json.loads(self.buildah("images", "--json") or "[]")
         return any(image in (entry.get("names") or ()) for entry in names)
 
-    def build(self, target: str, *, service: str = "") -> str:
+    def build(self, target: str, *, service: str = "", traces: bool = False) -> str:
         """Build a target of the Dockerfile; return the name of the image."""
-        name = f"localhost/segops/{service or target}:test"
+        name = f"localhost/segops/{service or target}:{'traces' if traces else 'test'}"
         arguments = {"BASE": self.base, "BUILD_BASE": f"{self.base}-build", "VERSION": "0.0.0", "REVISION": "test"}
         arguments |= {"SERVICE": service} if service else {}
+        arguments |= {"TRACES": "1"} if traces else {}
         options = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
         self.buildah(
             *("build", "--layers", "--pull-never", "--format", "oci", "--file", "deploy/docker/Dockerfile"),

@@ -76,13 +76,19 @@ def _prepare(root: Path, work: Path) -> None:
     prepare(root, work)
 
 
-def _keep(root: Path, work: Path, folder: Path) -> None:
-    """Complete a build, give it its name, and remove builds of earlier sources."""
+def complete(root: Path, work: Path) -> Path:
+    """Add to what the generator made in a prepared folder, and return the folder of the site."""
     site = work / "site"
     write_texts(work, site, page_texts(root))
     # The gateway answers what is missing, as a problem document. A map of the site would need its address.
     for unused in ("404.html", "sitemap.xml"):
         (site / unused).unlink(missing_ok=True)
+    return site
+
+
+def _keep(root: Path, work: Path, folder: Path) -> None:
+    """Complete a build, give it its name, and remove builds of earlier sources."""
+    site = complete(root, work)
     for earlier in folder.parent.iterdir():
         if earlier.name not in ("work", folder.name) and not earlier.name.startswith("tools"):
             shutil.rmtree(earlier)
