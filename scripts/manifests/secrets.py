@@ -67,6 +67,7 @@ def secret_files(passwords: PasswordSource, *, bucket: str = "") -> dict[str, st
         "postgres-init.sql": _postgres_init(passwords),
         "valkey-users.acl": _valkey_users(passwords),
         "clickhouse-users.xml": _clickhouse_users(passwords, bucket),
+        "backup.env": _environment(_backup(passwords)),
     }
 
 
@@ -137,6 +138,17 @@ def _environment(values: Mapping[str, str]) -> str:
 def _signing_key() -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _backup(passwords: PasswordSource) -> dict[str, str]:
+    """Return the variables of `segops backup`, for somebody who reaches the engines by their names."""
+    owner = f"postgres:{passwords.of('postgres/postgres')}@{POSTGRES_HOST}:5432"
+    memory = f"segops_backup:{passwords.of('valkey/segops_backup')}@{VALKEY_HOST}:6379"
+    return {
+        "SEGOPS_BACKUP_POSTGRES_URL": f"postgresql://{owner}/{DATABASE}",
+        "SEGOPS_BACKUP_CLICKHOUSE_URL": _clickhouse(passwords, "segops"),
+        "SEGOPS_BACKUP_REDIS_URL": f"redis://{memory}/0",
+    }
 
 
 def _postgres_init(passwords: PasswordSource) -> str:

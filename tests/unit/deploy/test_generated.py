@@ -105,9 +105,13 @@ class Repeated:
         return f"password-of-{user.replace('/', '-')}"
 
 
+_LOGIN = r"=([a-z+]+)://([a-z_]+):([a-z_-]+)@([a-z]+):"
+
+
 def test_every_process_signs_in_as_a_user_that_the_engines_know() -> None:
     files = secret_files(Repeated())
-    urls = re.findall(r"=([a-z+]+)://([a-z_]+):([a-z_-]+)@([a-z]+):", "".join(files.values()))
+    backup = files.pop("backup.env")
+    urls = re.findall(_LOGIN, "".join(files.values()))
     names = {
         host: {name for _, name, _, where in urls if where == host} for host in ("postgres", "valkey", "clickhouse")
     }
@@ -115,6 +119,12 @@ def test_every_process_signs_in_as_a_user_that_the_engines_know() -> None:
     assert names["valkey"] == {f"segops_{service}" for service in SERVICES}
     assert names["postgres"] == {"segops_owner", *(f"segops_{name}" for name in ("auth", "segments", "membership"))}
     assert all(password == f"password-of-{host}-{name}" for _, name, password, host in urls)
+    assert [(name, host) for _, name, _, host in re.findall(_LOGIN, backup)] == [
+        ("postgres", "postgres"),
+        ("segops", "clickhouse"),
+        ("segops_backup", "valkey"),
+    ]
+    assert "user segops_backup on #" in files["valkey-users.acl"]
     for name in names["valkey"]:
         assert f"user {name} on #" in files["valkey-users.acl"]
     for name in names["postgres"]:
