@@ -40,6 +40,7 @@ from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
+from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
 from segops_ingest.adapters.memory.rejections import MemoryRejectionLog
 from segops_ingest.adapters.memory.tenant_directory import MemoryTenantDirectory
 from segops_ingest.adapters.metrics import IngestMetrics
@@ -48,6 +49,7 @@ from segops_ingest.app import api_app, collect_cycles_less_often
 from segops_ingest.domain.instants import warehouse_text
 from segops_ingest.ports.event_memory import FirstNote, Note
 from segops_ingest.service.accept_events import Ingest
+from segops_ingest.service.aliases import Aliases
 from segops_ingest.service.dead_letters import DeadLetterReplays
 from segops_ingest.service.rejections import Rejections
 from segops_ingest.service.sandbox import Sandbox
@@ -116,6 +118,7 @@ def product() -> FastAPI:
         Rejections(log=MemoryRejectionLog(clock=clock), directory=directory, ids=SystemIds(clock), clock=clock),
         DeadLetterReplays(letters=MemoryDeadLetters(), ingest=service, clock=clock),
         Sandbox(directory=directory, ingest=service),
+        Aliases(claims=MemoryIdentityClaims(), ingest=service, clock=clock),
     )
 
     @asynccontextmanager

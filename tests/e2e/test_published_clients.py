@@ -296,3 +296,30 @@ async def test_the_command_line_reads_users_and_analytics(stack: Stack) -> None:
     assert len((await command(stack, "users", "events", "ann/ä", "--limit=1"))["results"]) == 1
     assert (await command(stack, "analytics", "overview"))["segment_count"] >= 1
     assert await command(stack, "analytics", "usage")
+
+
+async def test_ids_are_joined_and_users_merged(stack: Stack) -> None:
+    key = (await stack.person.new_key(scopes=["events:write", "identity:merge"]))["key"]
+    admin = SegOpsAdmin(key, base_url=f"{stack.url}/api")
+    visitor, user, other = (f"{name}-{secrets.token_hex(3)}" for name in ("visitor", "user", "other"))
+    assert (await call(admin.identity.alias, visitor, user))["status"] == "accepted"
+    assert await status_of(admin.identity.alias, user, user) == 422
+    merge = await call(admin.identity.merge, user, other)
+    assert (merge["from_user_id"], merge["into_user_id"], merge["unmerged_at"]) == (user, other, None)
+    assert await status_of(admin.identity.merge, other, user) == 409
+    assert await status_of(stack.admin.identity.merge, user, other) == 403
+    log = await stack.person.ask("GET", f"/api/auth/tenants/{stack.person.tenant}/audit-log/", 200)
+    entry = next(entry for entry in log["results"] if entry["action"] == "identity.merged")
+    assert user not in json.dumps(entry)
+    refusal = await first_refusal(admin, visitor, other)
+    assert (refusal.status, f"`{user}` claimed it first" in str(refusal.body)) == (409, True)
+
+
+async def first_refusal(admin: SegOpsAdmin, visitor: str, other: str) -> SegOpsApiError:
+    """Claim the id for another user until the first claim is stored, which refuses it."""
+    while True:
+        try:
+            await call(admin.identity.alias, visitor, other)
+        except SegOpsApiError as error:
+            return error
+        await asyncio.sleep(0.2)

@@ -12,7 +12,7 @@ from segops_common.contracts.http import INGESTION_PREFIX
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of
 from segops_common.web.request.cors import Cors
-from segops_ingest.api import explorer
+from segops_ingest.api import explorer, identity
 from segops_ingest.api.fast_routes import FastPathDispatch
 from segops_ingest.api.routes import router
 from segops_ingest.bootstrap import Bootstrap
@@ -25,9 +25,10 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
         title="SegOps ingestion",
         description="Receives events and traits. Every accepted event counts exactly once.",
         lifespan=lifespan,
-        routers=[router(), explorer.router, explorer.repeatable],
+        routers=[router(), explorer.router, explorer.repeatable, identity.router],
         tags=[
             {"name": "ingestion", "description": "Calls that applications send."},
+            {"name": "identity", "description": "Which ids are one person."},
             {"name": "explorer", "description": "What was refused or not stored, and test events."},
         ],
         metrics=metrics,

@@ -20,6 +20,7 @@ from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.web.app import Running
 from segops_ingest.adapters.auth.tenant_directory import opened_tenant_directory
 from segops_ingest.adapters.clickhouse.dead_letters import ClickHouseDeadLetters
+from segops_ingest.adapters.clickhouse.identity_claims import ClickHouseIdentityClaims
 from segops_ingest.adapters.clickhouse.profile_history import ClickHouseProfileHistory
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
 from segops_ingest.adapters.metrics import IngestMetrics
@@ -28,6 +29,7 @@ from segops_ingest.adapters.redis.rejections import RedisRejectionLog
 from segops_ingest.consumers.history_copier import HistoryCopier
 from segops_ingest.consumers.sink import Sink
 from segops_ingest.service.accept_events import Ingest
+from segops_ingest.service.aliases import Aliases
 from segops_ingest.service.dead_letters import DeadLetterReplays
 from segops_ingest.service.rejections import Rejections
 from segops_ingest.service.sandbox import Sandbox
@@ -98,6 +100,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 rejections,
                 DeadLetterReplays(letters=letters, ingest=ingest, clock=self._clock),
                 Sandbox(directory=directory, ingest=ingest),
+                Aliases(claims=ClickHouseIdentityClaims(clickhouse=clickhouse), ingest=ingest, clock=self._clock),
             )
             async with rejections.writing():
                 yield Running(

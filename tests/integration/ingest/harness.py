@@ -20,12 +20,14 @@ from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
+from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
 from segops_ingest.adapters.memory.tenant_directory import MemoryTenantDirectory
 from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.adapters.redis.event_memory import RedisEventMemory
 from segops_ingest.adapters.redis.rejections import RedisRejectionLog
 from segops_ingest.app import api_app
 from segops_ingest.service.accept_events import Ingest
+from segops_ingest.service.aliases import Aliases
 from segops_ingest.service.dead_letters import DeadLetterReplays
 from segops_ingest.service.rejections import Rejections
 from segops_ingest.service.sandbox import Sandbox
@@ -59,6 +61,7 @@ PRINCIPALS: dict[str, Principal] = {
     "ApiKey reader": _key(7, Scope.MEMBERSHIP_READ),
     "ApiKey signing": PAGE_KEY,
     "Bearer ada": replace(PAGE_KEY, session=Session(uid="ada", is_anonymous=False)),
+    "Bearer signed": replace(PAGE_KEY, session=Session(uid="sue", is_anonymous=False, is_signed=True)),
     "Bearer visitor": replace(PAGE_KEY, session=Session(uid="anon_7", is_anonymous=True)),
     "ApiKey explorer": _key(31, Scope.EVENTS_READ),
     "ApiKey sender": _key(31, Scope.EVENTS_WRITE),
@@ -113,7 +116,8 @@ async def opened(event_log_url: str, redis_url: str) -> AsyncIterator[Api]:
         clock=clock,
     )
     replays = DeadLetterReplays(letters=letters, ingest=service, clock=clock)
-    use_cases = UseCases(service, rejections, replays, Sandbox(directory=directory, ingest=service))
+    aliases = Aliases(claims=MemoryIdentityClaims(), ingest=service, clock=clock)
+    use_cases = UseCases(service, rejections, replays, Sandbox(directory=directory, ingest=service), aliases)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[Running[UseCases]]:

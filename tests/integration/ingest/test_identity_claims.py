@@ -21,8 +21,11 @@ from segops_common.contracts.warehouse import (
 from segops_common.core.faults import NO_FAULTS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import migrate
+from segops_ingest.adapters.clickhouse.identity_claims import ClickHouseIdentityClaims
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
+from segops_ingest.adapters.memory.identity_claims import UNCLAIMED
 from segops_ingest.domain.rows import with_source
+from segops_ingest.ports.identity_claims import StoredClaim
 
 CLAIMS_ADDED = 13
 """The migration that adds the tables."""
@@ -138,3 +141,14 @@ async def test_events_of_earlier_versions_join_nothing_and_tell_who_is_known(
     await store(database, [row(tenant, "carl", "v", LATE, joins=True)], first_offset=9)
     assert await claims(database, tenant) == {("v", f"('{LATE}','m','carl')")}
     assert await first_known(database, tenant) == {"anna": EARLY, "v": "", "carl": LATE}
+
+
+async def test_the_api_reads_who_claimed_an_id_and_who_is_known(warehouse: ClickHouse, tenant: int) -> None:
+    claims = ClickHouseIdentityClaims(clickhouse=warehouse)
+    assert await claims.of(tenant, "v") == UNCLAIMED
+    lines = [row(tenant, "anna", "v", LATE, joins=True), row(tenant, "bert", "v", EARLY, joins=True)]
+    await store(warehouse, [*lines, row(tenant, "", "v", LATE)])
+    early_ms = 1_769_850_000_123
+    assert await claims.of(tenant, "v") == StoredClaim("bert", early_ms, None)
+    assert await claims.of(tenant, "bert") == StoredClaim(None, 0, early_ms)
+    assert await claims.of(tenant + 1, "v") == UNCLAIMED

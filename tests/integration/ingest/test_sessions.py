@@ -55,6 +55,17 @@ async def test_the_visitor_id_of_a_user_is_kept(api: Api) -> None:
     assert (await newest_row(api, "ada"))["anonymous_id"] == "browser"
 
 
+async def test_a_signed_user_has_the_visitor_id_that_visitors_of_the_key_have(api: Api) -> None:
+    for browser in ("browser", "anon_browser"):
+        await send(api, "signed", "track/", TRACK | {"anonymous_id": browser})
+        row = await newest_row(api, "sue")
+        assert (row["anonymous_id"], row["joins"]) == ("anon_browser", True)
+    await send(api, "signed", "alias/", {"user_id": "eve", "previous_id": "browser"})
+    assert (await newest_row(api, "sue"))["anonymous_id"] == "anon_browser"
+    for wrong in ("", 7, None, "x" * 256):
+        assert problem(await send(api, "signed", "track/", TRACK | {"anonymous_id": wrong}))[0] == 422
+
+
 async def test_an_alias_is_of_the_user(api: Api) -> None:
     assert (await send(api, "ada", "alias/", {"user_id": "eve", "previous_id": "browser"})).status_code == 202
     assert (await newest_row(api, "ada"))["payload"] == {"previous_id": "browser"}

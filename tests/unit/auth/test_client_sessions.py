@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from segops_auth.domain.signed_user_id import ANONYMOUS_PREFIX, MAX_AGE_S, Claim
+from segops_auth.domain.signed_user_id import MAX_AGE_S, Claim
 from segops_auth.domain.values import ApiKey
 from segops_auth.service.client_sessions import ClientSession
 from segops_common.core.problems import Problem, ValidationFailed
-from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS
+from segops_common.core.profile_ids import ANONYMOUS_PREFIX, MAX_PROFILE_ID_CHARS
 from segops_common.security.claims import SessionToken
 from segops_common.security.permissions import KeyKind
 from tests.unit.auth.harness import ADDRESS, PER_ADDRESS, START, MemoryAuth, User, slug_of

@@ -14,6 +14,15 @@ INVISIBLE: Final = (
 """White space as `str.isspace` defines it, and zero-width characters: an id of these alone is blank."""
 
 
+ANONYMOUS_PREFIX: Final = "anon_"
+"""Begins the id of every visitor of a key that requires signed user ids: no visitor can take the id of a user."""
+
+
+def signed_visitor_id(anonymous_id: str) -> str:
+    """Return the id of a visitor of a key that requires signed user ids. It may be too long."""
+    return anonymous_id if anonymous_id.startswith(ANONYMOUS_PREFIX) else f"{ANONYMOUS_PREFIX}{anonymous_id}"
+
+
 def is_blank(text: str) -> bool:
     """Return whether nothing of the text is visible."""
     return not trimmed(text)

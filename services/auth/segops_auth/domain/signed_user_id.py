@@ -13,12 +13,10 @@ from datetime import datetime
 from typing import Final
 
 from segops_common.core.problems import Fault, Forbidden, ValidationFailed
-from segops_common.core.profile_ids import MAX_PROFILE_ID_CHARS
+from segops_common.core.profile_ids import ANONYMOUS_PREFIX, MAX_PROFILE_ID_CHARS, signed_visitor_id
 
 MAX_AGE_S: Final = 300
 """How far the time of a signature may be from now, in the past and in the future."""
-ANONYMOUS_PREFIX: Final = "anon_"
-"""Begins the id of every visitor of a key that requires signed user ids: no visitor can take the id of a user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ def check_signature(user_id: str, claim: Claim, secrets_hex: Iterable[str], now:
 
 def visitor_id(anonymous_id: str) -> str:
     """Return the id under which the events of a visitor are stored. Raises ValidationFailed if it would be too long."""
-    uid = anonymous_id if anonymous_id.startswith(ANONYMOUS_PREFIX) else f"{ANONYMOUS_PREFIX}{anonymous_id}"
+    uid = signed_visitor_id(anonymous_id)
     if len(uid) > MAX_PROFILE_ID_CHARS:
         detail = f"must have at most {MAX_PROFILE_ID_CHARS - len(ANONYMOUS_PREFIX)} characters"
         raise ValidationFailed(

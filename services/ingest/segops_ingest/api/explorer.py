@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Path, Request
@@ -15,7 +14,7 @@ from segops_common.web.app import new_router
 from segops_common.web.dependencies import PageParams, TenantParams, require
 from segops_common.web.problems import problems
 from segops_common.web.request.charges import charged
-from segops_common.web.request.route import TAKES_IDEMPOTENCY_KEY, StrictRoute, takes_a_large_body
+from segops_common.web.request.route import takes_a_large_body
 from segops_ingest.api.examples import CALL_EXAMPLES
 from segops_ingest.api.explorer_schemas import (
     DeadLetterList,
@@ -28,6 +27,7 @@ from segops_ingest.api.explorer_schemas import (
 )
 from segops_ingest.api.fast_routes import EVENTS, DocumentedAs
 from segops_ingest.api.refusals import use_cases_of
+from segops_ingest.api.repeatable import RepeatableRoute
 from segops_ingest.api.routes import IdempotencyKey, refused_event
 from segops_ingest.domain.refusal import EventRefused
 
@@ -35,17 +35,6 @@ EventsReader = Annotated[Principal, require(Scope.EVENTS_READ)]
 EventsWriter = Annotated[Principal, require(Scope.EVENTS_WRITE)]
 LetterId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The id of a dead letter.")]
 _TENANT_FIELDS: Final = ("tenant", "tenant_slug")
-
-
-class RepeatableRoute(StrictRoute):
-    """A route whose repetition stores nothing twice, so no response is kept for an Idempotency-Key."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
-        super().__init__(path, endpoint, **more)
-        self.takes_idempotency_key = False
-        self.openapi_extra = {
-            name: value for name, value in (self.openapi_extra or {}).items() if name != TAKES_IDEMPOTENCY_KEY
-        }
 
 
 router: APIRouter = new_router(prefix="/api/explorer", tags=["explorer"])

@@ -142,7 +142,7 @@ class _Group(BaseModel):
 
 class _Alias(BaseModel):
     user_id: ProfileId = Field(description="The new id.")
-    previous_id: ProfileId = Field(description="The previous id.")
+    previous_id: ProfileId = Field(description="The id of the visitor before. It is stored as `anonymous_id`.")
 
 
 class TrackCall(_Track, _Call):
@@ -166,7 +166,7 @@ class GroupCall(_Group, _Call):
 
 
 class AliasCall(_Alias, _Call):
-    """Two ids belong to the same user. Stored with event type `$alias`."""
+    """The events of a visitor belong to a user. Stored with event type `$alias`."""
 
 
 class TrackItem(TrackCall):

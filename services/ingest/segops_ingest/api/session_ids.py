@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from segops_common.core.profile_ids import signed_visitor_id
 from segops_common.security.principal import Session
+
+_VISITOR_FIELDS: Final = frozenset({"anonymous_id", "previous_id"})
 
 
 def force_ids(call: Any, session: Session, list_fields: Sequence[str]) -> None:
@@ -25,5 +28,10 @@ def _force(event: dict[str, Any], session: Session) -> None:
     if session.is_anonymous:
         event.pop("user_id", None)
         event["anonymous_id"] = session.uid
-    else:
-        event["user_id"] = session.uid
+        return
+    event["user_id"] = session.uid
+    if session.is_signed:
+        # The events of the visitor before have such an id, and no other id must be joined to the user.
+        for name in _VISITOR_FIELDS & event.keys():
+            if type(event[name]) is str and event[name]:
+                event[name] = signed_visitor_id(event[name])

@@ -106,7 +106,7 @@ class RowBuilder:
         shape = shapes[kind]
         _check_fields(call, shape, self.hints)
         user_id = _text(call, "user_id", MAX_PROFILE_ID_CHARS)
-        anonymous_id = _text(call, "anonymous_id", MAX_PROFILE_ID_CHARS)
+        anonymous_id = _anonymous_id(call, kind)
         if not user_id and not anonymous_id:
             raise EventRefused("user_id", "missing", "`user_id` or `anonymous_id` must be present")
         stored_kind, event_type = _stored_as(call, kind)
@@ -225,6 +225,12 @@ def _refused_text(value: Any, name: str, max_chars: int) -> EventRefused:
     if "\0" in value:
         return EventRefused(name, "nul-character", "must not contain U+0000")
     return EventRefused(name, "blank", "must have a visible character")
+
+
+def _anonymous_id(call: dict[str, Any], kind: EventKind) -> str:
+    """Return the anonymous id of the row. An alias joins the previous id, whatever else the client sends with each call."""
+    anonymous_id = _text(call, "anonymous_id", MAX_PROFILE_ID_CHARS)
+    return _text(call, "previous_id", MAX_PROFILE_ID_CHARS) if kind == "alias" else anonymous_id
 
 
 def _stored_as(call: dict[str, Any], kind: EventKind) -> tuple[EventKind, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segops_ingest.service.accept_events import Ingest
+from segops_ingest.service.aliases import Aliases
 from segops_ingest.service.dead_letters import DeadLetterReplays
 from segops_ingest.service.rejections import Rejections
 from segops_ingest.service.sandbox import Sandbox
@@ -18,3 +19,4 @@ class UseCases:
     rejections: Rejections
     dead_letters: DeadLetterReplays
     sandbox: Sandbox
+    aliases: Aliases

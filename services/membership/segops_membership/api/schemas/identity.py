@@ -37,7 +37,17 @@ class MergeRead(Response):
     """A merge of a user into another one."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{**_IDS, "merged_at": EXAMPLE_INSTANT, "merged_by": "user:7"}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    **_IDS,
+                    "merged_at": EXAMPLE_INSTANT,
+                    "merged_by": "user:7",
+                    "unmerged_at": "2026-02-03T10:30:00Z",
+                    "unmerged_by": "api_key:12",
+                }
+            ]
+        }
     )
 
     from_user_id: str
