@@ -17,7 +17,7 @@ from scripts.manifests.workloads import (
     labels,
     restricted_container,
     restricted_pod,
-    spread,
+    spreads,
 )
 from scripts.manifests.yaml_text import Object
 
@@ -48,7 +48,7 @@ def _workload(name: str, *, grace_s: int, container: Object) -> Iterator[Object]
     pod = {
         **restricted_pod(),
         "terminationGracePeriodSeconds": grace_s,
-        "topologySpreadConstraints": [spread(name, "kubernetes.io/hostname")],
+        "topologySpreadConstraints": spreads(name),
         "containers": [
             {
                 **container,

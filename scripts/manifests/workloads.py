@@ -88,10 +88,7 @@ def deployment(process: Process) -> Object:
         "serviceAccountName": f"segops-{process.service}",
         **restricted_pod(),
         "terminationGracePeriodSeconds": GRACE_S,
-        "topologySpreadConstraints": [
-            spread(process.object_name, "kubernetes.io/hostname"),
-            spread(process.object_name, "topology.kubernetes.io/zone"),
-        ],
+        "topologySpreadConstraints": spreads(process.object_name),
         "initContainers": [_schema_check(process)],
         "containers": [_main_container(process)],
         "volumes": _volumes(process),
@@ -292,15 +289,18 @@ def _service_account(name: str) -> Object:
     }
 
 
-def spread(name: str, key: str) -> Object:
-    """Return a constraint that spreads the pods of each version of a workload, as far as nodes allow."""
-    return {
-        "maxSkew": 1,
-        "topologyKey": key,
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {"app.kubernetes.io/name": name}},
-        "matchLabelKeys": ["pod-template-hash"],
-    }
+def spreads(name: str) -> list[Object]:
+    """Return constraints that spread the pods of each version over nodes and zones, as far as there are any."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": {"app.kubernetes.io/name": name}},
+            "matchLabelKeys": ["pod-template-hash"],
+        }
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    ]
 
 
 def _cpu_scaling(process: Process) -> Object:
