@@ -113,7 +113,7 @@ def _route(name: str, rules: list[Object]) -> Object:
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": {"name": name, "labels": labels(name)},
-        "spec": {"parentRefs": [{"name": "segops"}], "hostnames": ["segops.example.com"], "rules": rules},
+        "spec": {"parentRefs": [{"name": "segops"}], "rules": rules},
     }
 
 

@@ -116,7 +116,14 @@ def test_replicas_are_spread_and_evicted_one_at_a_time(manifests: Manifests) -> 
         assert budgets[name]["spec"]["selector"]["matchLabels"] == selector
         assert budgets[name]["spec"]["maxUnavailable"] == 1
         spreads = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
-        assert spreads
+        assert [spread["topologyKey"] for spread in spreads] == [
+            "kubernetes.io/hostname",
+            "topology.kubernetes.io/zone",
+        ]
+        assert [spread["topologyKey"] for spread in spreads] == [
+            "kubernetes.io/hostname",
+            "topology.kubernetes.io/zone",
+        ]
         assert all(spread["labelSelector"]["matchLabels"] == selector for spread in spreads)
         assert selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 
@@ -148,6 +155,18 @@ def test_keda_follows_the_lag_of_what_has_one(production: Manifests) -> None:
         assert spec["maxReplicaCount"] <= process.lag.topic.partitions, (
             "a replica without a partition has nothing to do"
         )
+
+
+def test_keda_signs_in_to_kafka_by_variables_of_what_it_scales(production: Manifests) -> None:
+    (settings,) = (part["data"] for name, part in production.of("ConfigMap").items() if name.startswith("segops-set"))
+    for name, scaled in production.of("ScaledObject").items():
+        (container,) = production.pods()[name]["containers"]
+        (trigger,) = scaled["spec"]["triggers"]
+        authentication = production.of("TriggerAuthentication")[trigger["authenticationRef"]["name"]]
+        variables = {entry["parameter"]: entry["name"] for entry in authentication["spec"]["env"]}
+        assert variables.keys() == {"username", "password"}
+        assert settings[variables["username"]]
+        assert "valueFrom" in environment(container)[variables["password"]]
 
 
 def environment(container: Object) -> dict[str, Object]:
