@@ -28,8 +28,10 @@ def _is_selected(tenants: Collection[int], only: SegmentFilter) -> sa.ColumnElem
     conditions: list[sa.ColumnElement[bool]] = [columns.tenant_id.in_(tenants), columns.deleted_at.is_(None)]
     if only.text is not None:
         text = searched_text(only.text)
-        searched = (columns.searched_name, columns.searched_description)
-        has_text = (column.contains(text, autoescape=True) for column in searched)
+        # A process of an earlier version leaves no searched text. The next save by a later one makes it exact.
+        unsearched = sa.func.lower(sa.func.normalize(columns.description))
+        description = sa.case((columns.searched_description == "", unsearched), else_=columns.searched_description)
+        has_text = (column.contains(text, autoescape=True) for column in (columns.searched_name, description))
         conditions.append(sa.or_(*has_text, columns.id == only.segment_id))
     if only.tag is not None:
         conditions.append(columns.tags.contains([only.tag]))
