@@ -194,3 +194,15 @@ async def test_an_unknown_role_is_not_valid(auth: AuthHarness, body: dict[str, o
 async def test_internal_routes_tell_of_nobody_unknown(auth: AuthHarness) -> None:
     headers = {"Authorization": "Service service-token-of-the-tests-0123456789"}
     problem_of(await auth.client.get(f"/internal/users/{2**62}/memberships/", headers=headers), 404, "not-found")
+
+
+async def test_other_services_learn_whether_unsigned_ids_join(auth: AuthHarness) -> None:
+    ada = await auth.sign_up()
+    key = (await ada.new_key())["key"]
+    assert (await auth.introspect(key))["joins_unsigned_ids"] is True
+    path = f"tenants/{ada.tenant}/"
+    changed = body_of(await ada.request("PATCH", path, {"join_unsigned_ids": False}), 200)
+    assert changed["join_unsigned_ids"] is False
+    assert (await auth.introspect(key))["joins_unsigned_ids"] is False
+    for wrong in ("false", 0, None):
+        assert (await ada.request("PATCH", path, {"join_unsigned_ids": wrong})).status_code == 422

@@ -34,7 +34,7 @@ async def create(
 
 def working(memory: MemoryAuth, key: ApiKey, secret: str, owner: User) -> IntrospectedKey:
     stored = KeySecret(key=key, works_until=None, hashes=(memory.secrets.hash(secret),))
-    return IntrospectedKey(secret=stored, tenant_slug=owner.tenant.slug, remaining_s=None)
+    return IntrospectedKey(secret=stored, tenant_slug=owner.tenant.slug, joins_unsigned_ids=True, remaining_s=None)
 
 
 async def is_active(memory: MemoryAuth, secret: str) -> bool:

@@ -246,3 +246,14 @@ async def test_what_another_service_did_is_recorded(memory: MemoryAuth) -> None:
     assert (entry.actor_id, entry.action, entry.target) == (None, "identity.merged", "merge:1")
     assert entry.details == {"by": "api_key:3"}
     assert await slug_of(record(2**40)) == "not-found"
+
+
+async def test_an_owner_decides_whether_unsigned_ids_join(memory: MemoryAuth) -> None:
+    ada = await memory.sign_up()
+    tenants = memory.auth.tenants
+    changed = await tenants.change(ada.tenant.id, ada.id, slug=None, name=None, joins_unsigned_ids=False)
+    assert (ada.tenant.joins_unsigned_ids, changed.joins_unsigned_ids) == (True, False)
+    assert memory.cache_invalidation.messages == [f"tenant:{ada.tenant.id}"]
+    assert (await memory.audit_log(ada.tenant))[-1].details == {"join_unsigned_ids": "false"}
+    renamed = await tenants.change(ada.tenant.id, ada.id, slug=None, name="New")
+    assert (renamed.name, renamed.joins_unsigned_ids) == ("New", False)

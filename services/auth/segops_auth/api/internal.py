@@ -102,5 +102,6 @@ def _introspection(introspected: IntrospectedKey | None) -> KeyIntrospection:
         scopes=tuple(sorted(key.scopes)),
         allowed_origins=key.allowed_origins,
         requires_signed_user_id=key.requires_signed_user_id,
+        joins_unsigned_ids=introspected.joins_unsigned_ids,
         expires_in_s=introspected.remaining_s,
     )

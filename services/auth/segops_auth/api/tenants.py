@@ -70,8 +70,11 @@ async def get_tenant(auth: UseCases, caller: AnyUser, tenant_id: Id) -> TenantRe
 
 @router.patch("/{tenant_id}/", summary="Change a tenant", responses=problems(409))
 async def update_tenant(auth: UseCases, caller: UserManagingTenant, tenant_id: Id, body: UpdateTenant) -> TenantRead:
-    """Change name or slug. Fields that are left out keep their values."""
-    return TenantRead.of(await auth.tenants.change(tenant_id, caller.user_id, slug=body.slug, name=body.name))
+    """Change name, slug or a setting. Fields that are left out keep their values. A setting takes effect within 30 seconds."""
+    tenant = await auth.tenants.change(
+        tenant_id, caller.user_id, slug=body.slug, name=body.name, joins_unsigned_ids=body.join_unsigned_ids
+    )
+    return TenantRead.of(tenant)
 
 
 @router.get("/{tenant_id}/members/", summary="List members")

@@ -34,6 +34,8 @@ class Tenant:
     created_at: datetime
     test_tenant_id: int | None = None
     """The test tenant that gets the test events of this one."""
+    joins_unsigned_ids: bool = True
+    """Whether events of publishable keys join ids that nobody signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

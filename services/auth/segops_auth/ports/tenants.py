@@ -75,8 +75,8 @@ class TenantWrites(Protocol):
         """Store the test tenant of a tenant."""
         ...
 
-    async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
-        """Replace slug and name. Raises SlugTaken."""
+    async def change_tenant(self, tenant_id: int, slug: str, name: str, *, joins_unsigned_ids: bool = True) -> Tenant:
+        """Replace slug, name and whether unsigned ids join. Raises SlugTaken."""
         ...
 
     async def add_member(self, tenant_id: int, user_id: int, role: Role, at: datetime) -> None:

@@ -24,10 +24,11 @@ from segops_common.security.permissions import KeyKind, Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntrospectedKey:
-    """A working secret of a key, and the slug of the key's tenant."""
+    """A working secret of a key, and what its tenant says."""
 
     secret: KeySecret
     tenant_slug: str
+    joins_unsigned_ids: bool
     remaining_s: float | None
     """Seconds for which the secret still works, None without an end."""
 
@@ -186,7 +187,12 @@ class ApiKeys:
         self._last_use.add(working.key.id, now)
         until = working.works_until
         remaining_s = None if until is None else (until - self._clock.now()).total_seconds()
-        return IntrospectedKey(secret=working, tenant_slug=tenant.slug, remaining_s=remaining_s)
+        return IntrospectedKey(
+            secret=working,
+            tenant_slug=tenant.slug,
+            joins_unsigned_ids=tenant.joins_unsigned_ids,
+            remaining_s=remaining_s,
+        )
 
     def _user_id_secret(self, key: ApiKey, key_hash: str | None) -> str | None:
         since = key.signed_user_ids_since

@@ -112,7 +112,15 @@ class Tenants:
             raise tenant_not_found()
         return tenant
 
-    async def change(self, tenant_id: int, actor_id: int, *, slug: str | None, name: str | None) -> Tenant:
+    async def change(
+        self,
+        tenant_id: int,
+        actor_id: int,
+        *,
+        slug: str | None,
+        name: str | None,
+        joins_unsigned_ids: bool | None = None,
+    ) -> Tenant:
         """Change the fields that are not None. Raises Forbidden, Conflict (slug-taken)."""
         try:
             async with self._store.write() as unit:
@@ -120,12 +128,15 @@ class Tenants:
                 before = await unit.tenant(tenant_id)
                 if before is None:
                     raise tenant_not_found()
-                after = await unit.change_tenant(tenant_id, slug or before.slug, name or before.name)
+                joins = before.joins_unsigned_ids if joins_unsigned_ids is None else joins_unsigned_ids
+                after = await unit.change_tenant(
+                    tenant_id, slug or before.slug, name or before.name, joins_unsigned_ids=joins
+                )
                 if after != before:
                     await unit.record(tenant_id, self._change_event(actor_id, before, after))
         except SlugTaken as error:
             raise slug_taken() from error
-        if after.slug != before.slug:
+        if (after.slug, after.joins_unsigned_ids) != (before.slug, before.joins_unsigned_ids):
             await self._cache_invalidation.tenant_changed(tenant_id)
         return after
 
@@ -201,6 +212,8 @@ class Tenants:
         for field in ("slug", "name"):
             if getattr(before, field) != getattr(after, field):
                 details |= {f"{field}_from": getattr(before, field), f"{field}_to": getattr(after, field)}
+        if before.joins_unsigned_ids != after.joins_unsigned_ids:
+            details["join_unsigned_ids"] = str(after.joins_unsigned_ids).lower()
         return AuditEvent(
             at=self._clock.now(),
             actor_id=actor_id,

@@ -75,8 +75,9 @@ class MemoryWriteUnit(MemoryReadUnit):
     async def set_test_tenant(self, tenant_id: int, test_tenant_id: int) -> None:
         self._changed.tenants[tenant_id] = replace(self._changed.tenants[tenant_id], test_tenant_id=test_tenant_id)
 
-    async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
-        tenant = replace(self._changed.tenants[tenant_id], slug=slug, name=name)
+    async def change_tenant(self, tenant_id: int, slug: str, name: str, *, joins_unsigned_ids: bool = True) -> Tenant:
+        before = self._changed.tenants[tenant_id]
+        tenant = replace(before, slug=slug, name=name, joins_unsigned_ids=joins_unsigned_ids)
         self._check_slug(tenant)
         self._changed.tenants[tenant_id] = tenant
         return tenant

@@ -41,6 +41,7 @@ tenants = sa.Table(
     sa.Column("name", sa.Text),
     sa.Column("is_test", sa.Boolean),
     sa.Column("test_tenant_id", sa.BigInteger),
+    sa.Column("joins_unsigned_ids", sa.Boolean),
     sa.Column("created_at", _TIME),
     sa.Column("audit_number", sa.BigInteger),
     sa.Column("audit_hash", sa.Text),
@@ -172,6 +173,7 @@ def tenant_of(row: sa.RowMapping) -> Tenant:
         is_test=row["is_test"],
         created_at=row["created_at"],
         test_tenant_id=row["test_tenant_id"],
+        joins_unsigned_ids=row["joins_unsigned_ids"],
     )
 
 

@@ -89,8 +89,9 @@ class PostgresWriteUnit(PostgresReadUnit):
         change = sa.update(tenants).where(tenants.c.id == tenant_id).values(test_tenant_id=test_tenant_id)
         await self._of(tenant_id, change)
 
-    async def change_tenant(self, tenant_id: int, slug: str, name: str) -> Tenant:
-        change = sa.update(tenants).where(tenants.c.id == tenant_id).values(slug=slug, name=name).returning(tenants)
+    async def change_tenant(self, tenant_id: int, slug: str, name: str, *, joins_unsigned_ids: bool = True) -> Tenant:
+        values = {"slug": slug, "name": name, "joins_unsigned_ids": joins_unsigned_ids}
+        change = sa.update(tenants).where(tenants.c.id == tenant_id).values(values).returning(tenants)
         try:
             return tenant_of((await self._of(tenant_id, change)).mappings().one())
         except IntegrityError as error:

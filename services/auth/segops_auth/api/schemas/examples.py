@@ -25,7 +25,12 @@ TOKENS: Final[JsonDict] = {
 USER: Final[JsonDict] = {"id": 7, "email": EMAIL}
 TENANT: Final[JsonDict] = {"id": 1, "slug": "acme", "name": "Acme"}
 OWN_TENANT: Final[JsonDict] = TENANT | {"is_test": False, "role": "owner"}
-TENANT_READ: Final[JsonDict] = TENANT | {"is_test": False, "test_tenant": 8, "created_at": AT}
+TENANT_READ: Final[JsonDict] = TENANT | {
+    "is_test": False,
+    "test_tenant": 8,
+    "join_unsigned_ids": True,
+    "created_at": AT,
+}
 MEMBER: Final[JsonDict] = {"user_id": 7, "email": EMAIL, "role": "owner", "joined_at": AT}
 INVITE: Final[JsonDict] = {
     "id": 3,

@@ -81,11 +81,16 @@ class UpdateTenant(RequestBody):
 
     name: Optional[Name] = None
     slug: Optional[Slug] = None
+    join_unsigned_ids: Optional[bool] = Field(
+        default=None,
+        description="Whether events of publishable keys join an anonymous id to a user that nobody signed. Events that are stored"
+        " already keep what they joined.",
+    )
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("must contain `name` or `slug`")
+            raise ValueError("must contain `name`, `slug` or `join_unsigned_ids`")
         return self
 
 
@@ -117,6 +122,9 @@ class TenantRead(TenantRef):
 
     is_test: bool = Field(description="Whether the tenant's keys start with `sk_test_` and `pk_test_`.")
     test_tenant: int | None = Field(description="The test tenant that gets the tenant's test events, null without one.")
+    join_unsigned_ids: bool = Field(
+        description="Whether events of publishable keys join an anonymous id to a user that nobody signed."
+    )
     created_at: datetime
 
     @classmethod
@@ -126,6 +134,7 @@ class TenantRead(TenantRef):
             id=tenant.id,
             slug=tenant.slug,
             name=tenant.name,
+            join_unsigned_ids=tenant.joins_unsigned_ids,
             is_test=tenant.is_test,
             test_tenant=tenant.test_tenant_id,
             created_at=tenant.created_at,
