@@ -41,6 +41,7 @@ from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
 from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
+from segops_ingest.adapters.memory.event_schemas import MemoryEventSchemas
 from segops_ingest.adapters.memory.rejections import MemoryRejectionLog
 from segops_ingest.adapters.memory.tenant_directory import MemoryTenantDirectory
 from segops_ingest.adapters.metrics import IngestMetrics
@@ -110,6 +111,7 @@ def product() -> FastAPI:
         clock=clock,
         random=SystemRandom(),
         observer=IngestMetrics(metrics),
+        schemas=MemoryEventSchemas(),
     )
 
     directory = MemoryTenantDirectory()
@@ -158,6 +160,7 @@ def usual() -> FastAPI:
             accepted=len(ids),
             duplicates=0,
             conflicting=[],
+            quarantined=[],
             warnings=[],
             message_ids=ids,
             errors=[],

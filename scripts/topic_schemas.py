@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from segops_common.contracts.events import EventRow
+from segops_common.contracts.events import EventRow, QuarantinedEvent
 from segops_common.contracts.jobs import (
     ComputeJob,
     ComputeResultMessage,
@@ -26,6 +26,7 @@ from segops_common.contracts.topics import (
     EVENT_IMPORTS,
     EVENTS,
     MEMBERSHIP_CHANGES,
+    QUARANTINED_EVENTS,
     SEGMENTS,
     STATIC_MEMBERS,
     Topic,
@@ -35,6 +36,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "tests" / "contract" / "topics
 VALUES: dict[Topic, type[BaseModel]] = {
     EVENTS: EventRow,
     EVENT_IMPORTS: EventRow,
+    QUARANTINED_EVENTS: QuarantinedEvent,
     COMPUTE_JOBS: ComputeJob,
     SEGMENTS: SegmentChanged,
     STATIC_MEMBERS: StaticMembersChanged,

@@ -38,6 +38,7 @@ FIXED: Final = {
     "internal_port",
     "auth_url",
     "membership_url",
+    "segments_url",
     "service_addresses",
     "jwt_private_key_file",
 }
@@ -98,6 +99,7 @@ def fixed_environment(process: Process) -> dict[str, str]:
     values = {
         "auth_url": BY_NAME["auth.api"].internal_url,
         "membership_url": BY_NAME["membership.api"].internal_url,
+        "segments_url": BY_NAME["segments.api"].internal_url,
         "jwt_private_key_file": f"{SIGNING_KEY_FOLDER}/{SIGNING_KEY_FILE}",
     }
     values = {name: value for name, value in values.items() if name in needs(process)}

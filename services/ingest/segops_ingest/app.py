@@ -64,6 +64,10 @@ async def run_sink(bootstrap: Bootstrap) -> None:
     async with bootstrap.sink() as loops:
         await bootstrap.serve_worker(
             "SegOps sink",
-            checks={"sink": loops.live.check, "import-sink": loops.imports.check},
-            loops=[loops.live.run, loops.imports.run, loops.history.run],
+            checks={
+                "sink": loops.live.check,
+                "import-sink": loops.imports.check,
+                "quarantine": loops.quarantine.check,
+            },
+            loops=[loops.live.run, loops.imports.run, loops.quarantine.run, loops.history.run],
         )

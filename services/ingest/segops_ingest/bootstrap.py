@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any, Final
 
-from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, IMPORT_SINK_GROUP, SINK_GROUP
+from segops_common.contracts.topics import (
+    EVENT_IMPORTS,
+    EVENTS,
+    IMPORT_SINK_GROUP,
+    QUARANTINE_GROUP,
+    QUARANTINED_EVENTS,
+    SINK_GROUP,
+)
 from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import ClickHouseMigrations, MigrationStep
@@ -26,16 +33,21 @@ from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, Cli
 from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.adapters.redis.event_memory import RedisEventMemory
 from segops_ingest.adapters.redis.rejections import RedisRejectionLog
+from segops_ingest.adapters.redis.schema_copy import RedisSchemaCopy
+from segops_ingest.adapters.segments.schema_source import opened_schema_source
 from segops_ingest.consumers.history_copier import HistoryCopier
+from segops_ingest.consumers.quarantine import QuarantineSink
 from segops_ingest.consumers.sink import Sink
 from segops_ingest.service.accept_events import Ingest
 from segops_ingest.service.aliases import Aliases
 from segops_ingest.service.dead_letters import DeadLetterReplays
 from segops_ingest.service.rejections import Rejections
 from segops_ingest.service.sandbox import Sandbox
+from segops_ingest.service.schemas.directory import SchemaDirectory
 from segops_ingest.service.use_cases import UseCases
 from segops_ingest.settings import Settings
 
+TOPICS: Final = (EVENTS, EVENT_IMPORTS, QUARANTINED_EVENTS)
 IMPORT_LIMITS: Final = Limits(partitions_at_once=1)
 """Imports are stored in few large batches, one at a time: each makes a part of every month in it."""
 
@@ -46,6 +58,7 @@ class SinkLoops:
 
     live: GroupLoop[Any]
     imports: GroupLoop[Any]
+    quarantine: GroupLoop[Any]
     history: HistoryCopier
 
 
@@ -60,7 +73,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             ClickHouseMigrations(
                 settings.clickhouse_url, SERVICE, MIGRATIONS, settings.ca_file, settings.clickhouse_cluster
             ),
-            self._topic_creation(EVENTS, EVENTS.dead, EVENT_IMPORTS, EVENT_IMPORTS.dead),
+            self._topic_creation(*TOPICS, *(topic.dead for topic in TOPICS)),
         )
 
     @asynccontextmanager
@@ -77,7 +90,11 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._redis() as rejections_redis,
             self._clickhouse(max_connections=4) as clickhouse,
             opened_tenant_directory(settings.auth_url, service_token=self._service_token) as directory,
+            opened_schema_source(settings.segments_url, service_token=self._service_token) as schema_source,
         ):
+            schemas = SchemaDirectory(
+                source=schema_source, copy=RedisSchemaCopy(redis=self._breaker(rejections_redis, "event-schemas"))
+            )
             ingest = Ingest(
                 log=log,
                 memory=RedisEventMemory(
@@ -87,6 +104,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 clock=self._clock,
                 random=SystemRandom(),
                 observer=IngestMetrics(self.metrics),
+                schemas=schemas,
             )
             rejections = Rejections(
                 log=RedisRejectionLog(redis=self._breaker(rejections_redis, "rejections"), clock=self._clock),
@@ -102,7 +120,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 Sandbox(directory=directory, ingest=ingest),
                 Aliases(claims=ClickHouseIdentityClaims(clickhouse=clickhouse), ingest=ingest, clock=self._clock),
             )
-            async with rejections.writing():
+            async with rejections.writing(), schemas.following():
                 yield Running(
                     use_cases,
                     authenticator=authenticator,
@@ -132,6 +150,14 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     group=IMPORT_SINK_GROUP,
                     topic=EVENT_IMPORTS,
                     limits=IMPORT_LIMITS,
+                    record_intent=True,
+                ),
+                quarantine=self._consumer_loop(
+                    log,
+                    QuarantineSink(warehouse=warehouse),
+                    group=QUARANTINE_GROUP,
+                    topic=QUARANTINED_EVENTS,
+                    limits=Limits(),
                     record_intent=True,
                 ),
                 history=HistoryCopier(

@@ -16,7 +16,7 @@ class Settings(StreamServiceSettings):
     """What ingest needs beyond the settings that services share."""
 
     needs: ClassVar[Mapping[str, Sequence[str]]] = {
-        "api": ("redis_url", "event_log_url", "clickhouse_url", "auth_url", "service_token"),
+        "api": ("redis_url", "event_log_url", "clickhouse_url", "auth_url", "segments_url", "service_token"),
         "sink": ("event_log_url", "clickhouse_url"),
         "migrate": ("event_log_url", "clickhouse_url"),
     }
@@ -24,6 +24,7 @@ class Settings(StreamServiceSettings):
     clickhouse_url: ClickHouseUrl = ""
     clickhouse_cluster: ClusterName = "segops"
     """The name of the cluster in `remote_servers`, if the address names several shards. Only `migrate` reads it."""
+    segments_url: str = ""
     event_memory_url: str = ""
     """The Redis that remembers deliveries, if not the one of `redis_url`: one persistent server."""
     event_memory_timeout_s: Annotated[float, Field(gt=0, le=10)] = 1.0

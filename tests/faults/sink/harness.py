@@ -17,6 +17,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.core.problems import Unavailable
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
+from segops_ingest.adapters.memory.event_schemas import MemoryEventSchemas
 from segops_ingest.ports.event_memory import FirstNote, Note
 from segops_ingest.ports.observer import Outcome
 from segops_ingest.service.accept_events import Ingest
@@ -116,7 +117,13 @@ class Producer:
         self._now = clock.now()
         self._ids = SystemIds(clock)
         self._service = Ingest(
-            log=log, memory=NoMemory(), ids=self._ids, clock=clock, random=self._random, observer=NoObserver()
+            log=log,
+            memory=NoMemory(),
+            ids=self._ids,
+            clock=clock,
+            random=self._random,
+            observer=NoObserver(),
+            schemas=MemoryEventSchemas(),
         )
 
     async def send(self, events: int, *, over_s: float) -> None:

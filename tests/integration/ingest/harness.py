@@ -21,6 +21,7 @@ from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
 from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
+from segops_ingest.adapters.memory.event_schemas import MemoryEventSchemas
 from segops_ingest.adapters.memory.tenant_directory import MemoryTenantDirectory
 from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.adapters.redis.event_memory import RedisEventMemory
@@ -92,6 +93,7 @@ class Api:
     directory: MemoryTenantDirectory
     letters: MemoryDeadLetters
     rejections: Rejections
+    schemas: MemoryEventSchemas
 
 
 @asynccontextmanager
@@ -99,6 +101,7 @@ async def opened(event_log_url: str, redis_url: str) -> AsyncIterator[Api]:
     """The API over these engines."""
     clock, metrics = SystemClock(), Metrics()
     log, redis = open_event_log(event_log_url, clock=clock), create_redis(redis_url, timeout_s=2)
+    schemas = MemoryEventSchemas()
     service = Ingest(
         log=log,
         memory=RedisEventMemory(redis=RedisBreaker(redis=redis, clock=clock)),
@@ -106,6 +109,7 @@ async def opened(event_log_url: str, redis_url: str) -> AsyncIterator[Api]:
         clock=clock,
         random=Random(1),
         observer=IngestMetrics(metrics),
+        schemas=schemas,
     )
 
     directory, letters = MemoryTenantDirectory(), MemoryDeadLetters()
@@ -131,6 +135,6 @@ async def opened(event_log_url: str, redis_url: str) -> AsyncIterator[Api]:
             transport=transport, base_url="http://ingest", headers={"Authorization": "ApiKey writer"}
         ) as http,
     ):
-        yield Api(app, http, log, metrics, directory, letters, rejections)
+        yield Api(app, http, log, metrics, directory, letters, rejections, schemas)
     await log.close()
     await redis.aclose()

@@ -57,6 +57,7 @@ class IngestProcesses:
             "SEGOPS_HTTP_PORT": str(port),
             "SEGOPS_CLICKHOUSE_URL": database,
             "SEGOPS_AUTH_URL": "http://127.0.0.1:1",
+            "SEGOPS_SEGMENTS_URL": "http://127.0.0.1:1",
             "SEGOPS_SERVICE_TOKEN": "between-us",
             **settings,
         }

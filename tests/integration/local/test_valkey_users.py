@@ -29,6 +29,8 @@ APPENDS = {
     "segops.events": {"segops_ingest"},
     "segops.event-imports": {"segops_ingest"},
     "segops.event-imports.dead": {"segops_ingest"},
+    "segops.quarantined-events": {"segops_ingest"},
+    "segops.quarantined-events.dead": {"segops_ingest"},
     "segops.events.dead": {"segops_ingest"},
     "segops.compute-jobs": {"segops_segments"},
     "segops.segments": {"segops_segments"},
@@ -41,6 +43,7 @@ APPENDS = {
 READS = {
     "segops.events": {"segops_ingest", "segops_membership", "segops_segments"},
     "segops.event-imports": {"segops_ingest", "segops_membership", "segops_segments"},
+    "segops.quarantined-events": {"segops_ingest"},
     "segops.compute-jobs": {"segops_membership"},
     "segops.segments": {"segops_membership"},
     "segops.static-members": {"segops_membership"},

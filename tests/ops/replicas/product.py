@@ -31,7 +31,7 @@ REPLICAS: Final = 2
 SHARDS: Final = 2
 DRAIN_S: Final = 4
 """Longer than the gateway takes to see that a process is not ready."""
-_INNER: Final = {"auth": "SEGOPS_AUTH_URL", "membership": "SEGOPS_MEMBERSHIP_URL"}
+_INNER: Final = {"auth": "SEGOPS_AUTH_URL", "membership": "SEGOPS_MEMBERSHIP_URL", "segments": "SEGOPS_SEGMENTS_URL"}
 """The services that others call, at the address of this setting."""
 
 

@@ -16,6 +16,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.streams.log import Record
 from segops_common.streams.memory import MemoryEventLog
 from segops_ingest.adapters.memory.event_memory import MemoryEventMemory
+from segops_ingest.adapters.memory.event_schemas import MemoryEventSchemas
 from segops_ingest.ports.observer import Outcome
 from segops_ingest.service.accept_events import Ingest
 
@@ -51,8 +52,10 @@ class IngestHarness:
         self.log = MemoryEventLog(clock=self.clock)
         self.memory = MemoryEventMemory()
         self.tally = Tally()
+        self.schemas = MemoryEventSchemas()
         self.service = Ingest(
             observer=self.tally,
+            schemas=self.schemas,
             log=self.log,
             memory=self.memory,
             ids=SystemIds(self.clock),

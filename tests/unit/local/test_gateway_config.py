@@ -90,6 +90,7 @@ def test_services_are_given_the_time_after_which_the_gateway_gives_up(tmp_path: 
         event_log={},
         auth="http://h",
         membership="http://h",
+        segments="http://h",
         gateway="http://h",
         processes={},
     )

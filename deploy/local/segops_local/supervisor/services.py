@@ -62,6 +62,7 @@ class Addresses:
     """By process, such as `ingest.sink`: the variables with its addresses. Most processes have none."""
     auth: str
     membership: str
+    segments: str
     gateway: str
     processes: Mapping[str, str]
     """The internal address of each process, for the status that owners read."""
@@ -88,9 +89,12 @@ def environment(process: str, *, addresses: Addresses, state: StateFolder, reque
         settings["SEGOPS_AUTH_URL"] = addresses.auth
     if process.endswith(".api") or process == "membership.worker":
         settings["SEGOPS_REDIS_URL"] = addresses.redis[service]
-    if process == "segments.api":
-        settings["SEGOPS_MEMBERSHIP_URL"] = addresses.membership
-    elif service in addresses.event_log:
+    called = {
+        "ingest.api": {"SEGOPS_SEGMENTS_URL": addresses.segments},
+        "segments.api": {"SEGOPS_MEMBERSHIP_URL": addresses.membership},
+    }
+    settings |= called.get(process, {})
+    if service in addresses.event_log and process != "segments.api":
         settings["SEGOPS_EVENT_LOG_URL"] = addresses.event_log[service]
     if process in ("membership.api", "membership.worker"):
         settings["SEGOPS_EXPORTS_URL"] = (state.root / "exports").absolute().as_uri()

@@ -78,6 +78,7 @@ class Topology:
             event_log={service: self._event_log_address(service) for service in SERVICES if service != "auth"},
             auth=f"http://{HOST}:{self.ports['auth.api.internal']}",
             membership=f"http://{HOST}:{self.ports['membership.api.internal']}",
+            segments=f"http://{HOST}:{self.ports['segments.api.internal']}",
             gateway=f"http://{HOST}:{self.ports['gateway']}",
             processes={role.name: f"http://{HOST}:{self.ports[role.internal]}" for role in ROLES},
         )

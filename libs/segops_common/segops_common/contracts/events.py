@@ -57,3 +57,17 @@ class EventRow(BaseModel):
     def profile_id(self) -> str:
         """The profile of the event: `user_id`, or `anonymous_id` without one."""
         return self.user_id or self.anonymous_id
+
+
+class QuarantinedEvent(BaseModel):
+    """An accepted event that violates the schema of its type: a line of topic `segops.quarantined-events`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tenant_id: int
+    message_id: str
+    place: int = Field(ge=0, lt=2**64)
+    """A number that is the same for each delivery of the event."""
+    reason: str
+    line: str
+    """The event row, as it would be on `segops.events`."""

@@ -26,6 +26,7 @@ class Topic:
 
 EVENTS = Topic("segops.events", 12)
 EVENT_IMPORTS = Topic("segops.event-imports", 12)
+QUARANTINED_EVENTS = Topic("segops.quarantined-events", 12)
 COMPUTE_JOBS = Topic("segops.compute-jobs", 6)
 SEGMENTS = Topic("segops.segments", 6)
 STATIC_MEMBERS = Topic("segops.static-members", 6)
@@ -36,6 +37,8 @@ SINK_GROUP = "segops-sink"
 """The group that moves EVENTS into the warehouse: what it has committed can be read there."""
 IMPORT_SINK_GROUP = "segops-import-sink"
 """The same for EVENT_IMPORTS."""
+QUARANTINE_GROUP = "segops-quarantine"
+"""The group that makes dead letters of QUARANTINED_EVENTS."""
 SINKS = ((SINK_GROUP, EVENTS), (IMPORT_SINK_GROUP, EVENT_IMPORTS))
 """Every topic with events, and the group that moves it into the warehouse."""
 

@@ -56,7 +56,7 @@ class SchemaCheck:
                 continue
             result = convert(value)
             if result is MISFIT:
-                violations.append(_misfit(rule, value))
+                violations.append(self._misfit(rule, value))
             elif result is not value:
                 converted.append((rule.name, keys, result))
         for _, keys, result in converted:
@@ -66,9 +66,9 @@ class SchemaCheck:
     def _missing(self, rule: PropertyRule) -> Violation:
         return Violation(rule.name, "missing-property", f"must be present in events of type `{self.event_type}`")
 
-
-def _misfit(rule: PropertyRule, value: Any) -> Violation:
-    return Violation(rule.name, "wrong-property-type", f"must be {EXPECTATIONS[rule.type]}; it is {kind_of(value)}")
+    def _misfit(self, rule: PropertyRule, value: Any) -> Violation:
+        expected = f"must be {EXPECTATIONS[rule.type]} in events of type `{self.event_type}`"
+        return Violation(rule.name, "wrong-property-type", f"{expected}; it is {kind_of(value)}")
 
 
 def _look_up(payload: dict[str, Any], keys: _Keys) -> Any:

@@ -204,6 +204,14 @@ class Metric(Enum):
         (),
         ("ingest.api",),
     )
+    INGEST_SCHEMA_VIOLATIONS = Definition(
+        Kind.COUNTER,
+        "segops_ingest_schema_violations_total",
+        "Events that violate the schema of their type, by outcome: warned, quarantined or refused.",
+        "Read the rejections of the tenants: a sender has changed its events, or a schema is too strict.",
+        ("outcome",),
+        ("ingest.api",),
+    )
     INGEST_WIDE = Definition(
         Kind.COUNTER,
         "segops_ingest_wide_events_total",

@@ -17,6 +17,10 @@ class IngestMetrics:
         self._conflicting = metrics.counter(Metric.INGEST_CONFLICTING)
         self._future = metrics.counter(Metric.INGEST_FUTURE)
         self._wide = metrics.counter(Metric.INGEST_WIDE)
+        violations = metrics.counter(Metric.INGEST_SCHEMA_VIOLATIONS)
+        self._quarantined = violations.labels("quarantined")
+        self._schema_warned = violations.labels("warned")
+        self._schema_refused = violations.labels("refused")
         self._not_remembered = metrics.counter(Metric.INGEST_NOT_REMEMBERED)
 
     def received(self, outcome: Outcome) -> None:
@@ -32,6 +36,10 @@ class IngestMetrics:
             self._future.inc(outcome.future)
         if outcome.wide:
             self._wide.inc(outcome.wide)
+        if outcome.quarantined or outcome.schema_warned or outcome.schema_refused:
+            self._quarantined.inc(outcome.quarantined)
+            self._schema_warned.inc(outcome.schema_warned)
+            self._schema_refused.inc(outcome.schema_refused)
 
     def not_remembered(self, events: int) -> None:
         """Count events that were refused, see `IngestObserver`."""

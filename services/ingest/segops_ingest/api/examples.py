@@ -48,6 +48,7 @@ _ACCEPTED: dict[str, Any] = {
     "accepted": 1,
     "duplicates": 0,
     "conflicting": [],
+    "quarantined": [],
     "warnings": [],
     "message_ids": [_MESSAGE_ID],
     "errors": [],

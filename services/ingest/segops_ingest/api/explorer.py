@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Path, Request
+from fastapi import APIRouter, Body, Path, Query, Request
 
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.security.permissions import Scope
@@ -29,11 +29,20 @@ from segops_ingest.api.fast_routes import EVENTS, DocumentedAs
 from segops_ingest.api.refusals import use_cases_of
 from segops_ingest.api.repeatable import RepeatableRoute
 from segops_ingest.api.routes import IdempotencyKey, refused_event
+from segops_ingest.domain.limits import MAX_EVENT_TYPE_CHARS
 from segops_ingest.domain.refusal import EventRefused
 
 EventsReader = Annotated[Principal, require(Scope.EVENTS_READ)]
 EventsWriter = Annotated[Principal, require(Scope.EVENTS_WRITE)]
 LetterId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The id of a dead letter.")]
+EventTypeFilter = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=MAX_EVENT_TYPE_CHARS,
+        description="Only events of this type that violate its schema. Traits have the type `$identify`.",
+    ),
+]
 _TENANT_FIELDS: Final = ("tenant", "tenant_slug")
 
 
@@ -43,15 +52,21 @@ repeatable = APIRouter(prefix="/api/explorer", tags=["explorer"], route_class=Re
 
 @router.get("/rejections/", summary="List refused requests and events", responses=problems(503))
 async def list_rejections(
-    request: Request, caller: EventsReader, tenant: TenantParams, page: PageParams
+    request: Request,
+    caller: EventsReader,
+    tenant: TenantParams,
+    page: PageParams,
+    event_type: EventTypeFilter = None,
 ) -> RejectionList:
     """Return what ingestion refused in the last seven days, newest first: at most 1,000 entries, without payload values.
+
+    Accepted events that violate the schema of their type are listed too, with the status 202.
 
     A repetition is counted: after its first entry, a rejection that goes on gets one entry a minute. Entries appear within
     about a second. Requests without a key of the tenant are not listed.
     """
     tenant_id = tenant.required(caller, Scope.EVENTS_READ)
-    rejections = await use_cases_of(request).rejections.page(tenant_id, page)
+    rejections = await use_cases_of(request).rejections.page(tenant_id, page, event_type=event_type)
     return RejectionList.of(rejections, page, RejectionRead.of_entry)
 
 
@@ -59,7 +74,7 @@ async def list_rejections(
 async def list_dead_letters(
     request: Request, caller: EventsReader, tenant: TenantParams, page: PageParams
 ) -> DeadLetterList:
-    """Return accepted events that the warehouse did not store, newest first.
+    """Return accepted events that are not among the stored ones, newest first: `cause` says why.
 
     `content` and the warehouse's own words in `reason` are shown to callers with the scope `profiles:read` only.
     """

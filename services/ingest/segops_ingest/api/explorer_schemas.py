@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import orjson
@@ -12,7 +14,7 @@ from pydantic.config import JsonDict
 from segops_common.web.fields import ListResponse, TenantFields, list_example
 from segops_ingest.api.schemas import ItemError, TrackCall
 from segops_ingest.domain.replay import row_of
-from segops_ingest.domain.rows import CONFLICTING
+from segops_ingest.domain.rows import CONFLICTING, QUARANTINED
 from segops_ingest.ports.dead_letters import DeadLetter
 from segops_ingest.ports.rejections import RejectionEntry
 from segops_ingest.service import sandbox
@@ -28,6 +30,7 @@ _REJECTION: Final[JsonDict] = {
     "reason": "event-skipped",
     "code": "timestamp-out-of-range",
     "path": "occurred_at",
+    "event_type": "",
     "detail": "must be at most 400 days in the past and 24 hours in the future: send older events to `/api/ingestion/import/`",
     "key_id": 12,
     "key_prefix": "sk_live_",
@@ -38,6 +41,7 @@ _REJECTION: Final[JsonDict] = {
 _LETTER: Final[JsonDict] = {
     "id": "9e107d9d372bb6826bd81d3542a419d6",
     "at": _AT,
+    "cause": "warehouse",
     "reason": "The warehouse refused the event with code 117.",
     "code": 117,
     "topic": "segops.events",
@@ -62,10 +66,14 @@ class RejectionRead(BaseModel):
     status: int = Field(
         description="The status of the response. It is 202 if only some events of a batch were refused."
     )
-    reason: str = Field(description="The last part of the problem's `type`, or `event-skipped` for status 202.")
+    reason: str = Field(
+        description="The last part of the problem's `type`. For status 202: `event-skipped`, or `event-quarantined` or "
+        "`schema-warning` for accepted events that violate the schema of their type."
+    )
     code: str = Field(description="The code in `errors`. Empty if the problem lists no errors.")
     path: str = Field(description="The field within the event or the request. Empty for all of it.")
     detail: str = Field(description="The rule that was broken. It never contains a value that was sent.")
+    event_type: str = Field(description="The event type whose schema the event violates. Empty for other rejections.")
     key_id: int | None = Field(description="The API key, null if it is not known.")
     key_prefix: str
     key_last_four: str
@@ -86,6 +94,7 @@ class RejectionRead(BaseModel):
             code=rejection.code,
             path=rejection.path,
             detail=rejection.detail,
+            event_type=rejection.event_type,
             key_id=rejection.key_id,
             key_prefix=rejection.key_prefix,
             key_last_four=rejection.key_last_four,
@@ -100,6 +109,10 @@ class RejectionList(ListResponse[RejectionRead]):
     model_config = list_example("/api/explorer/rejections/", _REJECTION)
 
 
+Cause = Literal["warehouse", "conflict", "schema"]
+_CAUSES: Final[Mapping[int, Cause]] = MappingProxyType({CONFLICTING: "conflict", QUARANTINED: "schema"})
+
+
 class DeadLetterRead(BaseModel):
     """An accepted event that the warehouse did not store."""
 
@@ -107,13 +120,15 @@ class DeadLetterRead(BaseModel):
 
     id: str
     at: datetime
-    reason: str
-    code: int = Field(
-        description="The warehouse's error code. 0: an earlier delivery had other content and stands, so this one was not stored."
+    cause: Cause = Field(
+        description="`warehouse`: the warehouse refused it. `conflict`: an earlier delivery had other content and stands. `schema`: it "
+        "violates the schema of its type, whose mode is `quarantine`."
     )
+    reason: str
+    code: int = Field(description="The warehouse's error code. 0 for `conflict`, 1000000 for `schema`.")
     topic: str | None = Field(
-        description="The topic of the event log that has the event: `segops.event-imports` for imported events, `segops.events` for"
-        " all others. Null for letters from before topics were recorded."
+        description="The topic of the event log that has the event: `segops.event-imports` for imported events, `segops.quarantined-events`"
+        " for quarantined ones, `segops.events` for all others. Null for letters from before topics were recorded."
     )
     event_type: str
     user_id: str = Field(description="The user, or the anonymous id of an event without one.")
@@ -126,10 +141,12 @@ class DeadLetterRead(BaseModel):
     def of_letter(cls, letter: DeadLetter, *, with_content: bool) -> Self:
         """Convert from the domain."""
         row = row_of(letter.line)
-        shows_reason = with_content or letter.code == CONFLICTING
+        # Only the warehouse's own words may repeat values of the event.
+        shows_reason = with_content or letter.code in _CAUSES
         return cls(
             id=letter.id,
             at=datetime.fromtimestamp(letter.at_ms / 1000, UTC),
+            cause=_CAUSES.get(letter.code, "warehouse"),
             reason=letter.reason if shows_reason else f"The warehouse refused the event with code {letter.code}.",
             code=letter.code,
             topic=letter.topic or None,

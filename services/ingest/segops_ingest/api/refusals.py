@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import Request
@@ -12,8 +13,10 @@ from fastapi import Request
 from segops_common.core.problems import Fault, Problem
 from segops_common.security.credentials import OTHER_KEY_HEADERS, find_key
 from segops_common.security.principal import KeyPrincipal
+from segops_ingest.domain.refusal import EventRefused
 from segops_ingest.ports.rejections import Rejection
-from segops_ingest.service.rejections import EVENT_SKIPPED, Rejections
+from segops_ingest.service.rejections import EVENT_QUARANTINED, EVENT_SKIPPED, SCHEMA_WARNING, Rejections
+from segops_ingest.service.schemas.ruling import Violated
 from segops_ingest.service.use_cases import UseCases
 
 MAX_KINDS: Final = 20
@@ -25,6 +28,7 @@ _ITEM: Final = re.compile(r"(?:batch|events)\[\d+\]\.?")
 _MALFORMED: Final = "malformed-json"
 """The detail of such a problem repeats digits of the body."""
 _CREDENTIAL: Final = "credential_in_body"
+_EVENT_TYPE: Final = "refused_event_type"
 
 
 def use_cases_of(request: Request) -> UseCases:
@@ -38,27 +42,55 @@ def note_credential_in_body(request: Request, authorization: str) -> None:
     setattr(request.state, _CREDENTIAL, authorization)
 
 
+def note_event_type(request: Request, event_type: str) -> None:
+    """Remember whose schema refuses the only event of the request, for the report."""
+    setattr(request.state, _EVENT_TYPE, event_type)
+
+
 def report_refusal(request: Request, problem: Problem) -> None:
     """Report the refusal of a whole request, if its tenant can be known."""
     detail = problem.title if problem.slug == _MALFORMED else problem.detail
     faults = problem.errors or (Fault("", "", detail),)
-    _report(request, problem.status, problem.slug, faults)
+    event_type: str = getattr(request.state, _EVENT_TYPE, "")
+    _report(request, problem.status, problem.slug, [_Reported(fault, event_type) for fault in faults])
 
 
-def report_skipped(request: Request, faults: Iterable[Fault]) -> None:
+def report_skipped(request: Request, refused: Iterable[tuple[int, EventRefused]]) -> None:
     """Report the refused events of an accepted batch."""
-    _report(request, 202, EVENT_SKIPPED, faults)
+    _report(request, 202, EVENT_SKIPPED, [reported for _, refusal in refused for reported in _each(refusal)])
 
 
-def _report(request: Request, status: int, reason: str, faults: Iterable[Fault]) -> None:
+def report_violations(request: Request, violated: Sequence[Violated]) -> None:
+    """Report accepted events that violate the schemas of their types."""
+    for is_quarantined, reason in ((True, EVENT_QUARANTINED), (False, SCHEMA_WARNING)):
+        some = [violation.refusal for violation in violated if violation.is_quarantined is is_quarantined]
+        if some:
+            _report(request, 202, reason, [reported for refusal in some for reported in _each(refusal)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    fault: Fault
+    event_type: str
+
+
+def _each(refusal: EventRefused) -> Iterator[_Reported]:
+    for fault in (refusal, *refusal.more):
+        yield _Reported(Fault(fault.path, fault.code, fault.detail), refusal.event_type)
+
+
+def _report(request: Request, status: int, reason: str, reports: Iterable[_Reported]) -> None:
     caller = getattr(request.state, "principal", None)
     key = _presented_key(request)
     if not isinstance(caller, KeyPrincipal) and key is None:
         return
     sender = _sender(request, key)
     rejections: Rejections = use_cases_of(request).rejections
-    kinds = Counter((_ITEM.sub("", fault.path, count=1), fault.code, fault.detail) for fault in faults)
-    for (path, code, detail), count in kinds.most_common(MAX_KINDS):
+    kinds = Counter(
+        (_ITEM.sub("", report.fault.path, count=1), report.fault.code, report.fault.detail, report.event_type)
+        for report in reports
+    )
+    for (path, code, detail, event_type), count in kinds.most_common(MAX_KINDS):
         rejection = Rejection(
             route=request.scope["path"],
             status=status,
@@ -66,6 +98,7 @@ def _report(request: Request, status: int, reason: str, faults: Iterable[Fault])
             code=code,
             path=path[:MAX_TEXT],
             detail=detail[:MAX_TEXT],
+            event_type=event_type,
             key_id=caller.key_id if isinstance(caller, KeyPrincipal) else None,
             **sender,
         )

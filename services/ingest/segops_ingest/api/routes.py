@@ -21,11 +21,12 @@ from segops_common.web.idempotency import MAX_KEY_CHARS
 from segops_common.web.problems import problems
 from segops_ingest.api.examples import CALL_EXAMPLES, RESPONSE_EXAMPLES, TEXT_EXAMPLES
 from segops_ingest.api.fast_routes import TEXT, DocumentedAs, FastRoute, SecretKeyRoute
-from segops_ingest.api.refusals import report_skipped, use_cases_of
+from segops_ingest.api.refusals import note_event_type, report_skipped, report_violations, use_cases_of
 from segops_ingest.api.schemas import CALLS, RESPONSES, Accepted
 from segops_ingest.domain.limits import MAX_BATCH_EVENTS
 from segops_ingest.domain.refusal import Code, EventRefused, Hints
 from segops_ingest.service.accept_events import Ingest, Receipt
+from segops_ingest.service.schemas.ruling import Violated
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ BATCH = Many("batch", frozenset({"batch", "sent_at"}), "a batch")
 TRACKED = Many("events", frozenset({"events", "sent_at"}), "this request")
 IMPORT = Many("batch", frozenset({"batch"}), "an import")
 
+SCHEMA_VIOLATION: Final = "schema-violation"
+"""Code of the warning about an accepted event that violates the schema of its type."""
 OWN_SLUGS = ("too-complex", "timestamp-out-of-range")
 """Codes that also have a problem type of their own, because callers should react to them differently."""
 
@@ -68,7 +71,7 @@ OPERATIONS: dict[EventKind, tuple[str, str]] = {
     "alias": ("Link two ids of a user", "Record that two ids belong to the same user."),
 }
 _STORED = (
-    " The response 202 means that the event is stored durably and will count exactly once. After any other response, or "
+    " The response 202 means that the event is stored durably and will count exactly once, unless `quarantined` lists it. After any other response, or "
     "none, send it again with the same `message_id` or `Idempotency-Key`."
 )
 _AS_TEXT = {
@@ -173,7 +176,9 @@ def _single(kind: EventKind) -> Endpoint:
                 caller.tenant_id, kind, call, idempotency_key=idempotency_key, joins=caller.joins_ids
             )
         except EventRefused as refusal:
+            note_event_type(request, refusal.event_type)
             raise refused_event(refusal) from refusal
+        report_violations(request, receipt.violated)
         return _accepted(receipt, {"queued": True} if kind == "track" else {})
 
     return single
@@ -233,7 +238,8 @@ def _accepted_many(request: Request, receipt: Receipt, body: Many, counts: Mappi
             errors=faults,
         )
     if faults:
-        report_skipped(request, faults)
+        report_skipped(request, receipt.refused)
+    report_violations(request, receipt.violated)
     return _accepted(receipt, counts, body)
 
 
@@ -288,7 +294,8 @@ def _accepted(receipt: Receipt, more: Mapping[str, Any] = NOTHING, body: Many = 
         "accepted": len(receipt.message_ids),
         "duplicates": receipt.duplicates,
         "conflicting": receipt.conflicting,
-        "warnings": [asdict(warning) for warning in receipt.warnings],
+        "quarantined": [violation.index for violation in receipt.violated if violation.is_quarantined],
+        "warnings": [*map(asdict, receipt.warnings), *map(_violation, receipt.violated)],
         "message_ids": receipt.message_ids,
         "errors": [
             {
@@ -301,3 +308,9 @@ def _accepted(receipt: Receipt, more: Mapping[str, Any] = NOTHING, body: Many = 
         ],
     }
     return Response(orjson.dumps(answer), 202, media_type="application/json")
+
+
+def _violation(violation: Violated) -> dict[str, Any]:
+    refusal = violation.refusal
+    detail = f"`{refusal.path}` {refusal.whole_detail}"
+    return {"index": violation.index, "code": SCHEMA_VIOLATION, "detail": detail}

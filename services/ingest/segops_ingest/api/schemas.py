@@ -304,12 +304,12 @@ class EventWarning(BaseModel):
     """Something that the sender of an accepted event should know."""
 
     index: int = Field(ge=0, description="Index of the event in the batch, 0 for a single call.")
-    code: Literal["future-timestamp"]
+    code: Literal["future-timestamp", "schema-violation"]
     detail: str
 
 
 class Accepted(BaseModel):
-    """The accepted events are stored durably and will count exactly once."""
+    """The accepted events are stored durably and will count exactly once, except for `quarantined` ones."""
 
     status: Literal["accepted"]
     accepted: int = Field(ge=1, description="Number of accepted events, including duplicates.")
@@ -322,6 +322,10 @@ class Accepted(BaseModel):
         description="Indices of accepted events that were delivered before with other content, in this request or an "
         "earlier one. The first content stands. Earlier requests are compared if the message id is not a UUIDv7 or there is "
         f"`sent_at`: for {REMEMBERED.days} days where the time depends on the request, otherwise for {COMPARED.days * 24} hours."
+    )
+    quarantined: list[int] = Field(
+        description="Indices of accepted events that violate the schema of their type, whose mode is `quarantine`. They are kept as "
+        "dead letters, do not count, and can be replayed. `warnings` says why."
     )
     warnings: list[EventWarning] = Field(description="What the sender should know about accepted events.")
     message_ids: list[str] = Field(description="Message ids of the accepted events, in their order.")

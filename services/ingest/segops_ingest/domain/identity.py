@@ -50,6 +50,10 @@ class Delivery:
     memory: Memory
     conflicting: bool = False
     """Whether an earlier request delivered the event with other content."""
+    payload_name: str = "payload"
+    """What the sender calls the payload."""
+    is_quarantined: bool = False
+    """Whether the event violates the schema of its type and is kept as a dead letter, which is no first content."""
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ Code = Literal[
     "invalid-timestamp",
     "timestamp-out-of-range",
     "conflicting-times",
+    "missing-property",
+    "wrong-property-type",
 ]
 
 MAX_QUOTED_CHARS = 64
@@ -56,12 +58,15 @@ _SEGMENT_NAMES: Final = {
 class EventRefused(Exception):
     """An event breaks a rule. `path` leads to the value within the event; it is '' for the event itself.
 
-    `more` are further refusals of the same event.
+    `more` are further refusals of the same event. `event_type` is '' unless the schema of that type refuses the event.
     """
 
-    def __init__(self, path: str, code: Code, detail: str, *, more: Iterable[EventRefused] = ()) -> None:
+    def __init__(
+        self, path: str, code: Code, detail: str, *, more: Iterable[EventRefused] = (), event_type: str = ""
+    ) -> None:
         self.path = _cut(path, MAX_PATH_CHARS)
         self.more = tuple(more)
+        self.event_type = event_type
         super().__init__(f"{self.path}: {detail}" if path else detail)
         self.code = code
         self.detail = detail

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from segops_common.contracts.events import QuarantinedEvent
 from segops_common.contracts.warehouse import shard_of, version_of
 from segops_common.streams.log import TopicPartition
 from segops_ingest.domain.limits import MAX_INSERT_MONTHS
@@ -14,6 +15,8 @@ from segops_ingest.domain.limits import MAX_INSERT_MONTHS
 _MONTH_CHARS: Final = len("2026-05")
 CONFLICTING: Final = 0
 """Code of a rejected event that the warehouse itself would accept."""
+QUARANTINED: Final = 1_000_000
+"""Code of an event that violates the schema of its type. The warehouse itself has no such code."""
 CONFLICT_REASON: Final = (
     "must have the content of its first delivery, which stands: use a new `message_id` for a new event"
 )
@@ -91,6 +94,22 @@ def dead_row(line: bytes, code: int, reason: str, source: TopicPartition, offset
             "topic": source.topic,
             "source_partition": source.partition,
             "source_offset": offset,
+        }
+    )
+
+
+def quarantined_row(event: QuarantinedEvent, source: TopicPartition) -> bytes:
+    """Return a row of `dead_letters`, without a line feed. Each delivery of an event gives the same key, so it is one letter."""
+    return orjson.dumps(
+        {
+            "tenant_id": event.tenant_id,
+            "message_id": event.message_id,
+            "code": QUARANTINED,
+            "reason": event.reason,
+            "line": event.line,
+            "topic": source.topic,
+            "source_partition": 0,
+            "source_offset": event.place,
         }
     )
 

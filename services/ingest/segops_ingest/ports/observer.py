@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Numbers of events of one request. `accepted` includes `duplicates`, `conflicting`, `future`, `wide`."""
+    """Numbers of events of one request. `accepted` includes all others but `refused`, which includes `schema_refused`."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -16,6 +16,9 @@ class Outcome:
     future: int = 0
     wide: int = 0
     refused: int = 0
+    quarantined: int = 0
+    schema_warned: int = 0
+    schema_refused: int = 0
 
 
 class IngestObserver(Protocol):

@@ -23,11 +23,13 @@ class Rejection:
     route: str
     status: int
     reason: str
-    """The slug of the problem, or EVENT_SKIPPED."""
+    """The slug of the problem, or why the sender of an accepted request should look: EVENT_SKIPPED and the like."""
     code: str = ""
     path: str = ""
     """The field within the event, or within the request."""
     detail: str = ""
+    event_type: str = ""
+    """The event type whose schema the event violates."""
     key_id: int | None = None
     key_prefix: str = ""
     key_last_four: str = ""

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from random import Random
 from typing import Any, Final
 
 import orjson
 
 from segops_common.contracts.events import EventKind
-from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, SCHEMA_VERSION_HEADER, TRACEPARENT_HEADER, Topic
+from segops_common.contracts.topics import (
+    EVENT_IMPORTS,
+    EVENTS,
+    QUARANTINED_EVENTS,
+    SCHEMA_VERSION_HEADER,
+    TRACEPARENT_HEADER,
+    Topic,
+)
 from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
 from segops_common.core.problems import Unavailable
-from segops_common.streams.log import EventLog, Header, LogUnavailable
+from segops_common.streams.log import EventLog, Header, LogUnavailable, Message
 from segops_common.telemetry.tracing import current_traceparent
 from segops_ingest.domain.batch import always_track, kind_of
 from segops_ingest.domain.content_ids import content_digest
@@ -29,6 +37,9 @@ from segops_ingest.ports.event_memory import EventMemory, MemoryUnavailable
 from segops_ingest.ports.observer import IngestObserver, Outcome
 from segops_ingest.service.first_deliveries import FirstDeliveries, Recalled
 from segops_ingest.service.import_backlog import ImportBacklog
+from segops_ingest.service.schemas.directory import EventSchemas
+from segops_ingest.service.schemas.quarantine import quarantine_messages
+from segops_ingest.service.schemas.ruling import Ruling, Violated, rule
 
 SCHEMA_VERSION: Final = b"1"
 """Version of the rows in the topics of events. Fields are only ever added, so readers accept versions that they do not know."""
@@ -53,13 +64,15 @@ class Warned:
 class Receipt:
     """The outcome of one request: accepted message ids in their order, and refusals by index.
 
-    `duplicates` and `conflicting` are accepted too: events that were delivered before, and those with other content.
+    `duplicates` and `conflicting` are accepted too: events that were delivered before, and those with other content. So are
+    `violated` ones, which violate the schema of their type; some of them are quarantined.
     """
 
     message_ids: list[str] = field(default_factory=list)
     duplicates: int = 0
     conflicting: tuple[int, ...] = ()
     warnings: list[Warned] = field(default_factory=list)
+    violated: list[Violated] = field(default_factory=list)
     refused: list[tuple[int, EventRefused]] = field(default_factory=list)
 
 
@@ -75,6 +88,7 @@ class Ingest:
         clock: Clock,
         random: Random,
         observer: IngestObserver,
+        schemas: EventSchemas,
     ) -> None:
         self._log = log
         self._first = FirstDeliveries(memory=memory)
@@ -83,6 +97,7 @@ class Ingest:
         self._clock = clock
         self._random = random
         self._observer = observer
+        self._schemas = schemas
 
     async def accept_one(
         self, tenant_id: int, kind: EventKind, call: Any, *, idempotency_key: str | None, joins: bool = False
@@ -98,7 +113,7 @@ class Ingest:
         except EventRefused:
             self._observer.received(Outcome(refused=1))
             raise
-        return await self._store(builder, [delivery], Receipt(), EVENTS)
+        return _single(await self._store(builder, [delivery], Receipt(), EVENTS))
 
     async def accept_batch(
         self,
@@ -159,6 +174,8 @@ class Ingest:
     ) -> None:
         """Store an event that the warehouse did not store, of any age. It must have its message id and time.
 
+        It is not quarantined: if it violates the schema of its type, it is refused unless the schema only warns.
+
         Raises EventRefused, and Unavailable if the log did not confirm it.
         """
         builder = self._row_builder(tenant_id, None, joins)
@@ -166,7 +183,8 @@ class Ingest:
         builder = replace(builder, span=TimestampRange.of_imports(self._clock.now()), compares=False)
         delivery = _delivery(builder, call, kind, position, IMPORT_SHAPES)
         is_live = live.oldest <= delivery.row["timestamp"]
-        await self._store(builder, [delivery], Receipt(), EVENTS if is_live else EVENT_IMPORTS)
+        topic = EVENTS if is_live else EVENT_IMPORTS
+        _single(await self._store(builder, [delivery], Receipt(), topic, is_replay=True))
 
     async def _store_valid(
         self,
@@ -200,32 +218,38 @@ class Ingest:
             joins=joins,
         )
 
-    async def _store(self, builder: RowBuilder, deliveries: list[Delivery], receipt: Receipt, topic: Topic) -> Receipt:
-        recalled = await self._recall(builder, deliveries)
-        events = distinct(recalled.deliveries)
-        receipt.message_ids = [delivery.row["message_id"] for delivery in deliveries]
-        seen_before = sum(delivery.index in recalled.seen_before for delivery in events.first)
-        receipt.duplicates = len(deliveries) - len(events.first) + seen_before
+    async def _store(
+        self,
+        builder: RowBuilder,
+        deliveries: list[Delivery],
+        receipt: Receipt,
+        topic: Topic,
+        *,
+        is_replay: bool = False,
+    ) -> Receipt:
+        ruling = rule(self._schemas.of_tenant(builder.tenant_id), deliveries, refuses_all=is_replay)
+        recalled = await self._recall(builder, ruling.accepted, deliveries)
+        held = [delivery for delivery in recalled.deliveries if delivery.is_quarantined]
+        events = distinct(delivery for delivery in recalled.deliveries if not delivery.is_quarantined)
+        quarantined = distinct(held).first if held else ()
+        receipt.message_ids = [delivery.row["message_id"] for delivery in ruling.accepted]
+        first = (*events.first, *quarantined)
+        seen_before = sum(delivery.index in recalled.seen_before for delivery in first)
+        receipt.duplicates = len(ruling.accepted) - len(first) + seen_before
         receipt.conflicting = events.conflicting
         receipt.warnings = [*_warnings(recalled.deliveries)]
-        if events.first:
-            await self._append(events.first, topic)
-        self._observer.received(
-            Outcome(
-                accepted=len(deliveries),
-                duplicates=receipt.duplicates,
-                conflicting=len(receipt.conflicting),
-                future=len(receipt.warnings),
-                wide=sum(is_wide(delivery.text) for delivery in deliveries),
-                refused=len(receipt.refused),
-            )
-        )
+        receipt.violated = ruling.violated
+        receipt.refused = sorted([*receipt.refused, *ruling.refused], key=itemgetter(0))
+        await self._append(ruling.converted(events.first), topic)
+        await self._quarantine(ruling.converted(quarantined), ruling.violated)
+        self._observer.received(_outcome(receipt, ruling))
         return receipt
 
-    async def _recall(self, builder: RowBuilder, deliveries: list[Delivery]) -> Recalled:
+    async def _recall(self, builder: RowBuilder, deliveries: list[Delivery], sent: list[Delivery]) -> Recalled:
+        """Recall deliveries. The key is bound to all that were `sent`: what schemas refuse may change until a retry."""
         try:
             if builder.idempotency_key is not None and deliveries:
-                await self._first.check_key(builder.tenant_id, builder.idempotency_key, deliveries)
+                await self._first.check_key(builder.tenant_id, builder.idempotency_key, sent)
             return await self._first.recall(builder.tenant_id, deliveries)
         except MemoryUnavailable as error:
             self._observer.not_remembered(len(deliveries))
@@ -236,8 +260,17 @@ class Ingest:
                 retry_after_s=self._random.randint(*RETRY_AFTER_S),
             ) from error
 
-    async def _append(self, deliveries: Iterable[Delivery], topic: Topic) -> None:
-        messages = pack(deliveries, _headers(), topic)
+    async def _append(self, deliveries: Sequence[Delivery], topic: Topic) -> None:
+        if deliveries:
+            await self._append_messages(topic, pack(deliveries, _headers(), topic))
+
+    async def _quarantine(self, deliveries: Sequence[Delivery], violated: Sequence[Violated]) -> None:
+        if deliveries:
+            refusals = {violation.index: violation.refusal for violation in violated}
+            messages = quarantine_messages(deliveries, refusals, _headers())
+            await self._append_messages(QUARANTINED_EVENTS, messages)
+
+    async def _append_messages(self, topic: Topic, messages: Sequence[Message]) -> None:
         try:
             await self._log.append_many(topic, messages)
         except LogUnavailable as error:
@@ -257,7 +290,29 @@ def _delivery(
     text = serialise(row, shapes[kind].payload_name)
     if len(text) > MAX_EVENT_BYTES and len(orjson.dumps(call)) > MAX_EVENT_BYTES:
         raise EventRefused("", "event-too-large", f"must be at most {MAX_EVENT_BYTES} bytes as compact JSON")
-    return Delivery(index, row, text, time.client, time.memory)
+    return Delivery(index, row, text, time.client, time.memory, payload_name=shapes[kind].payload_name)
+
+
+def _single(receipt: Receipt) -> Receipt:
+    """Return the receipt of one event. Raises EventRefused if a schema refuses it."""
+    if receipt.refused:
+        raise receipt.refused[0][1]
+    return receipt
+
+
+def _outcome(receipt: Receipt, ruling: Ruling) -> Outcome:
+    quarantined = sum(violation.is_quarantined for violation in ruling.violated)
+    return Outcome(
+        accepted=len(ruling.accepted),
+        duplicates=receipt.duplicates,
+        conflicting=len(receipt.conflicting),
+        future=len(receipt.warnings),
+        wide=sum(is_wide(delivery.text) for delivery in ruling.accepted),
+        refused=len(receipt.refused),
+        quarantined=quarantined,
+        schema_warned=len(ruling.violated) - quarantined,
+        schema_refused=len(ruling.refused),
+    )
 
 
 def _warnings(deliveries: Iterable[Delivery]) -> Iterator[Warned]:

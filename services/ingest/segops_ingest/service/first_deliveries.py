@@ -71,12 +71,14 @@ def _note(delivery: Delivery) -> Note:
     row = delivery.row
     required = delivery.memory is Memory.REQUIRED
     older = "" if delivery.client_time else row["message_id"]
-    return Note(f"e:{delivery.key()}", row["timestamp"], delivery.content(), required, older)
+    # A quarantined event may be sent again with other content, which then is the first that is stored.
+    content = "" if delivery.is_quarantined else delivery.content()
+    return Note(f"e:{delivery.key()}", row["timestamp"], content, required, older)
 
 
 def _recalled(delivery: Delivery, note: Note, first: FirstNote | None) -> Delivery:
     """Return the delivery with the time of the first request, or of the first delivery in this one."""
     if first is None:
         return delivery.at(note.time)
-    differs = first.content not in ("", delivery.content())
+    differs = not delivery.is_quarantined and first.content not in ("", delivery.content())
     return replace(delivery.at(first.time), conflicting=differs)

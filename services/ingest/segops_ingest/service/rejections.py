@@ -19,6 +19,10 @@ from segops_ingest.ports.tenant_directory import DirectoryUnavailable, TenantDir
 
 EVENT_SKIPPED: Final = "event-skipped"
 """The reason of an event that was refused in an accepted batch."""
+EVENT_QUARANTINED: Final = "event-quarantined"
+"""The reason of an accepted event that violates the schema of its type and is kept as a dead letter."""
+SCHEMA_WARNING: Final = "schema-warning"
+"""The reason of an event that violates the schema of its type and is stored as it is."""
 FLUSH_S: Final = 1.0
 REPEATED_AFTER: Final = timedelta(minutes=1)
 """A rejection that goes on is written at once, and then once in this time with its number."""
@@ -96,12 +100,17 @@ class Rejections:
             if entries:
                 await self._write(tenant_id, entries)
 
-    async def page(self, tenant_id: int, query: PageQuery) -> Page[RejectionEntry]:
-        """Return rejections, newest first. Raises Unavailable, MalformedRequest (invalid-cursor)."""
+    async def page(self, tenant_id: int, query: PageQuery, *, event_type: str | None = None) -> Page[RejectionEntry]:
+        """Return rejections, newest first; with an event type, only those by its schema.
+
+        Raises Unavailable, MalformedRequest (invalid-cursor).
+        """
         try:
             entries = await self._log.entries(tenant_id)
         except RejectionLogUnavailable as error:
             raise Unavailable("The log of rejections does not respond. Retry after `Retry-After` seconds.") from error
+        if event_type is not None:
+            entries = [entry for entry in entries if entry.rejection.event_type == event_type]
         remaining = entries
         if query.cursor is not None:
             at, entry_id = decode_cursor(query.cursor, int, str)

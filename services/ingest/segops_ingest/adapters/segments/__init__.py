@@ -1,0 +1,1 @@
+"""What ingestion asks the service of segments."""

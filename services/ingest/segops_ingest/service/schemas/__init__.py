@@ -1,0 +1,1 @@
+"""Applies event schemas to events."""
