@@ -121,6 +121,7 @@ DASHBOARDS: Final = (
             Metric.INGEST_CONFLICTING,
             Metric.INGEST_FUTURE,
             Metric.INGEST_WIDE,
+            Metric.INGEST_SCHEMA_VIOLATIONS,
         ),
     ),
     Dashboard(
