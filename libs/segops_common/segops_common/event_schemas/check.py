@@ -59,8 +59,10 @@ class SchemaCheck:
                 violations.append(self._misfit(rule, value))
             elif result is not value:
                 converted.append((rule.name, keys, result))
-        for _, keys, result in converted:
-            payload = _replaced(payload, keys, result)
+        if converted:
+            payload = dict(payload)
+        for _, (first, *rest), result in converted:
+            payload[first] = _replaced(payload[first], rest, result) if rest else result
         return Checked(payload, [name for name, _, _ in converted], [*islice(violations, MAX_VIOLATIONS)])
 
     def _missing(self, rule: PropertyRule) -> Violation:
@@ -80,7 +82,7 @@ def _look_up(payload: dict[str, Any], keys: _Keys) -> Any:
     return value
 
 
-def _replaced(payload: dict[str, Any], keys: _Keys, value: Any) -> dict[str, Any]:
+def _replaced(value: dict[str, Any], keys: Sequence[str], result: Any) -> dict[str, Any]:
     """Return a copy with another value at this place. Objects that do not lead to it are shared with the original."""
     first, *rest = keys
-    return {**payload, first: _replaced(payload[first], tuple(rest), value) if rest else value}
+    return {**value, first: _replaced(value[first], rest, result) if rest else result}
