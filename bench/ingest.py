@@ -40,8 +40,8 @@ from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
-from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
 from segops_ingest.adapters.memory.event_schemas import MemoryEventSchemas
+from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
 from segops_ingest.adapters.memory.rejections import MemoryRejectionLog
 from segops_ingest.adapters.memory.tenant_directory import MemoryTenantDirectory
 from segops_ingest.adapters.metrics import IngestMetrics

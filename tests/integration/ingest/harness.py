@@ -20,8 +20,8 @@ from segops_common.streams.open import open_event_log
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Running
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
-from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
 from segops_ingest.adapters.memory.event_schemas import MemoryEventSchemas
+from segops_ingest.adapters.memory.identity_claims import MemoryIdentityClaims
 from segops_ingest.adapters.memory.tenant_directory import MemoryTenantDirectory
 from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.adapters.redis.event_memory import RedisEventMemory

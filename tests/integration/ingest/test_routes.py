@@ -69,6 +69,7 @@ async def test_the_documented_example_of_each_call_is_stored(api: Api, kind: str
     assert body == {
         "status": "accepted",
         "accepted": 1,
+        "quarantined": [],
         "duplicates": 0,
         "conflicting": [],
         "warnings": [],
