@@ -12,6 +12,9 @@ from typing import Any
 import orjson
 import pytest
 
+from segops_cli.backup import clickhouse as backup
+from segops_cli.backup.archive import new_archive, read_archive
+from segops_cli.backup.decided import Decided
 from segops_common.contracts.warehouse import (
     IDENTITY_CLAIMS_BY_USER_TABLE,
     IDENTITY_CLAIMS_TABLE,
@@ -26,7 +29,9 @@ from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, Cli
 from segops_ingest.adapters.memory.identity_claims import UNCLAIMED
 from segops_ingest.domain.rows import with_source
 from segops_ingest.ports.identity_claims import StoredClaim
+from tests.node import ROOT
 
+MERGES = ROOT / "services" / "membership" / "segops_membership" / "migrations"
 CLAIMS_ADDED = 13
 """The migration that adds the tables."""
 EARLY, LATE = "2026-01-31 09:00:00.123", "2026-01-31 09:00:00.124"
@@ -152,3 +157,38 @@ async def test_the_api_reads_who_claimed_an_id_and_who_is_known(warehouse: Click
     assert await claims.of(tenant, "v") == StoredClaim("bert", early_ms, None)
     assert await claims.of(tenant, "bert") == StoredClaim(None, 0, early_ms)
     assert await claims.of(tenant + 1, "v") == UNCLAIMED
+
+
+async def test_a_restored_warehouse_has_the_same_joins(
+    database: ClickHouse, tenant: int, clickhouse_url: str, tmp_path: Path
+) -> None:
+    """Views fill the tables of claims again, so a backup has the events only. Later merges than PostgreSQL knows are left out."""
+    source, target = [
+        f"{clickhouse_url.rpartition('/')[0]}/{name}" for name in (database.database, f"{database.database}_b")
+    ]
+    await database.command(f"CREATE DATABASE {database.database}_b")
+    restored = ClickHouse(url=target)
+    for client in (database, restored):
+        await migrate(client, SERVICE, MIGRATIONS)
+        await migrate(client, "membership", MERGES)
+    await store(database, [row(tenant, "anna", "v", LATE, joins=True), row(tenant, "bert", "v", EARLY, joins=True)])
+    merges = [(tenant, f"2026-02-0{version} 09:00:00.000", version, "carl", "anna") for version in (1, 2)]
+    columns = ("tenant_id", "at", "version", "user_id", "canonical_id")
+    lines = [orjson.dumps(dict(zip(columns, merge, strict=True))) for merge in merges]
+    await database.insert_json_lines(f"identity_merges ({', '.join(columns)})", b"\n".join(lines))
+    snapshot = Decided(tenants=(tenant,), heads={}, next_profiles={}, not_shown=(), lists={}, merges={tenant: 1})
+    archive = tmp_path / "backup.tar"
+    async with backup.connection(source, None) as server:
+        with new_archive(archive) as writer:
+            assert "identity_claims" not in await backup.dump(server, writer, snapshot)
+            writer.finish({})
+    async with backup.connection(target, None) as server:
+        with read_archive(archive) as reader:
+            await backup.load(server, reader)
+    for table in (IDENTITY_CLAIMS_TABLE, IDENTITY_CLAIMS_BY_USER_TABLE):
+        assert await claims(restored, tenant, table) == await claims(database, tenant, table) != set()
+    assert await first_known(restored, tenant) == await first_known(database, tenant) == {"anna": LATE, "bert": EARLY}
+    versions = (await restored.query("SELECT version, user_id, canonical_id FROM identity_merges")).rows
+    assert [tuple(merge) for merge in versions] == [(1, "carl", "anna")]
+    await restored.close()
+    await database.command(f"DROP DATABASE {database.database}_b")

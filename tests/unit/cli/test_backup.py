@@ -108,7 +108,7 @@ def test_secrets_need_their_passphrase() -> None:
 def test_what_was_not_decided_is_left_out() -> None:
     """The engine runs these conditions in `make test-ops`. Here: a tenant without anything gets nothing."""
     nothing = Decided(tenants=(3,), heads={}, next_profiles={}, not_shown=(), lists={})
-    for table in ("publications", "profiles", "static_members"):
+    for table in ("publications", "profiles", "static_members", "identity_merges"):
         assert nothing.condition(table, ["tenant_id"]).endswith(("<= 0)", "< 0)"))
     assert nothing.condition("history_copies", ["name"]) == "1"
     some = Decided(

@@ -7,7 +7,7 @@ that PostgreSQL does not know. It would give the same numbers again, to others.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _OF_A_RUN = "(tenant_id, run_id, fence)"
 
@@ -25,7 +25,7 @@ class Decided:
     """`heads` are the numbers of the newest publications, `next_profiles` the next free numbers of profiles, by tenant.
 
     `not_shown` are publications (tenant, run, fence) that ClickHouse may not have yet, `lists` the static lists by
-    tenant and segment.
+    tenant and segment, `merges` the last versions of merges of users by tenant.
     """
 
     tenants: tuple[int, ...]
@@ -33,6 +33,7 @@ class Decided:
     next_profiles: Mapping[int, int]
     not_shown: Collection[tuple[int, int, int]]
     lists: Mapping[tuple[int, int], ListState]
+    merges: Mapping[int, int] = field(default_factory=dict)
 
     def condition(self, table: str, columns: Collection[str]) -> str:
         """Return which rows of a table of ClickHouse belong to the backup, as SQL."""
@@ -50,6 +51,8 @@ class Decided:
             return f"{shown} OR {_OF_A_RUN} IN ({rest})" if rest else shown
         if table == "profiles":
             return f"n < {_value('tenant_id', _array(self.next_profiles), self.next_profiles.values())}"
+        if table == "identity_merges":
+            return f"version <= {_value('tenant_id', _array(self.merges), self.merges.values())}"
         if table == "static_members":
             keys = ", ".join(f"'{tenant}/{segment}'" for tenant, segment in self.lists)
             key = "concat(toString(tenant_id), '/', toString(segment_id))"

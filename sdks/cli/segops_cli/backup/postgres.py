@@ -107,6 +107,9 @@ async def decided(database: Any) -> Decided:
     profiles = await database.fetch("SELECT tenant_id, next FROM membership.profile_numbers")
     waiting = await database.fetch("SELECT tenant_id, run_id, fence FROM membership.publications WHERE NOT shown")
     lists = await database.fetch("SELECT tenant_id, segment_id, since, version FROM membership.static_lists")
+    merges = await database.fetch(
+        "SELECT tenant_id, max(version) AS version FROM membership.identity_resolutions GROUP BY tenant_id"
+    )
     tenants = await database.fetch("SELECT id FROM auth.tenants ORDER BY id")
     return Decided(
         tenants=tuple(row["id"] for row in tenants),
@@ -114,6 +117,7 @@ async def decided(database: Any) -> Decided:
         next_profiles={row["tenant_id"]: row["next"] for row in profiles},
         not_shown=[(row["tenant_id"], row["run_id"], row["fence"]) for row in waiting],
         lists={(row["tenant_id"], row["segment_id"]): ListState(row["since"], row["version"]) for row in lists},
+        merges={row["tenant_id"]: row["version"] for row in merges},
     )
 
 
