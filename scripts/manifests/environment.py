@@ -53,6 +53,7 @@ _USERS: Final = {
     "mail_url": ("auth.api",),
     "event_memory_url": ("ingest.api",),
     "clickhouse_reader_url": ("membership.api",),
+    "activation_key": ("membership.api", "membership.worker"),
     "exports_access_key_id": ("membership.api", "membership.worker"),
     "exports_secret_access_key": ("membership.api", "membership.worker"),
 }

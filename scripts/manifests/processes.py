@@ -31,7 +31,9 @@ CLICKHOUSE: Final = Engine("clickhouse", 8123)
 EVENT_LOG: Final = Engine("event-log", 9092)
 MAIL: Final = Engine("mail", 587)
 EXPORTS: Final = Engine("exports", 443)
-ENGINES: Final = (POSTGRES, REDIS, CLICKHOUSE, EVENT_LOG, MAIL, EXPORTS)
+RECEIVERS: Final = Engine("receivers", 443)
+"""Where activations send to."""
+ENGINES: Final = (POSTGRES, REDIS, CLICKHOUSE, EVENT_LOG, MAIL, EXPORTS, RECEIVERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ PROCESSES: Final = (
     Process(
         service="membership",
         role="worker",
-        uses=(POSTGRES, REDIS, CLICKHOUSE, EVENT_LOG, EXPORTS),
+        uses=(POSTGRES, REDIS, CLICKHOUSE, EVENT_LOG, EXPORTS, RECEIVERS),
         cpu="500m",
         memory="256Mi",
         memory_limit="2Gi",

@@ -36,6 +36,8 @@ _CLICKHOUSE_USERS: Final = {
     ("membership.worker", "clickhouse_url"): "segops_worker",
 }
 """By process and setting, the user of ClickHouse as in `deploy/clickhouse/users.toml`. `migrate` signs in as the owner."""
+_GENERATED: Final = {"activation_key"}
+"""Secrets that a new installation gets, although an older one may be without."""
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -100,12 +102,12 @@ def _secrets(passwords: PasswordSource) -> dict[str, dict[str, str]]:
 
 
 def _required(process: Process, *, migrates: bool = False) -> list[str]:
-    return [name for name in secret_settings(process, migrates=migrates) if name not in OPTIONAL_SECRETS]
+    return [name for name in secret_settings(process, migrates=migrates) if name not in OPTIONAL_SECRETS - _GENERATED]
 
 
 def _value(name: str, service: str, clickhouse_user: str, passwords: PasswordSource) -> str:
     match name:
-        case "service_token" | "api_key_pepper":
+        case "service_token" | "api_key_pepper" | "activation_key":
             return passwords.of(name.replace("_", "-"))
         case "postgres_url":
             return _postgres(passwords, f"segops_{service}")

@@ -208,6 +208,14 @@ ALERTS: Final = (
         severity="critical",
     ),
     Alert(
+        name="SegopsActivationsFailing",
+        summary="An activation has failed for {{ $value | humanizeDuration }}.",
+        value=f"max({_name(Metric.ACTIVATIONS_BACKLOG)})",
+        threshold=6 * 3600,
+        hold="10m",
+        severity="warning",
+    ),
+    Alert(
         name="SegopsOutboxStuck",
         summary="A message has waited in the outbox for {{ $value | humanizeDuration }}.",
         value=f"max({_name(Metric.OUTBOX_AGE)})",

@@ -139,6 +139,10 @@ DASHBOARDS: Final = (
             Metric.OUTBOX_MESSAGES,
             Metric.OUTBOX_AGE,
             Metric.STATE_MEASURED,
+            Metric.ACTIVATION_DELIVERIES,
+            Metric.ACTIVATIONS_FAILING,
+            Metric.ACTIVATIONS_BACKLOG,
+            Metric.ACTIVATIONS_HELD,
         ),
     ),
     Dashboard(

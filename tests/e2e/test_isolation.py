@@ -90,6 +90,9 @@ async def objects(victim: Person, canary: str) -> dict[str, Any]:
     invite = await victim.ask(
         "POST", f"/api/auth/tenants/{victim.tenant}/invites/", 201, {"email": f"{canary}@example.com", "role": "viewer"}
     )
+    config = {"url": f"https://{canary}.example.com/"}
+    activation = {"tenant": victim.tenant, "segment": segment, "connector_type": "webhook", "config": config}
+    activation = await victim.ask("POST", "/api/activations/", 201, activation)
     export = await victim.ask("POST", f"/api/segments/{segment}/export/", 202, {"format": "csv"})
     schema = {"event_type": canary, "properties": [{"name": canary, "type": "string"}]}
     return {
@@ -97,6 +100,8 @@ async def objects(victim: Person, canary: str) -> dict[str, Any]:
         "schema_id": (await victim.ask("POST", "/api/schemas/", 201, schema))["id"],
         "tenant_id": victim.tenant,
         "export_id": export["export_id"],
+        "activation_id": activation["id"],
+        "segment": segment,
         "timeout": 1,
         "segment_id": segment,
         "version": 1,

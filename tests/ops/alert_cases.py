@@ -96,6 +96,10 @@ CASES: Final[Mapping[str, tuple[Series, Series]]] = {
         {'segops_runs_total{status="failed"}': rising(1), 'segops_runs_total{status="succeeded"}': rising(1)},
         {'segops_runs_total{status="failed"}': always(9), 'segops_runs_total{status="succeeded"}': rising(1)},
     ),
+    "SegopsActivationsFailing": (
+        {"segops_activations_backlog_seconds": always(21_601)},
+        {"segops_activations_backlog_seconds": always(21_599)},
+    ),
     "SegopsRunsIncomplete": (
         {"segops_runs_incomplete_total": rising(1)},
         {"segops_runs_incomplete_total": always(9)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from segops_local.engines import ClickHouseEngine, PostgresEngine
 from segops_local.engines.clickhouse_config import USERS
@@ -14,6 +14,11 @@ from segops_local.supervisor.local_stack import LocalStack
 from tests.shared.other_clusters import ShardEntry, add_clusters
 
 Reply = dict[str, Any]
+
+LOOPBACK: Final = {
+    process: {"SEGOPS_ACTIVATION_NETWORKS": "127.0.0.0/8"} for process in ("membership.api", "membership.worker")
+}
+"""Activations may send to receivers of tests."""
 
 
 class Engine:
@@ -115,7 +120,7 @@ def in_folder(folder: Path) -> Mapping[str, Resource]:
         "postgres": Postgres(PostgresEngine(folder / "postgres")),
         "clickhouse": Engine(ClickHouseEngine(folder / "clickhouse")),
         "clickhouse_cluster": Cluster(folder / "clickhouse-cluster"),
-        "valkey_stack": Product(LocalStack(folder / "valkey-stack")),
-        "cluster_stack": Product(LocalStack(folder / "cluster-stack", shards=2)),
+        "valkey_stack": Product(LocalStack(folder / "valkey-stack", env=LOOPBACK)),
+        "cluster_stack": Product(LocalStack(folder / "cluster-stack", shards=2, env=LOOPBACK)),
         "kafka_stack": Product(LocalStack(folder / "kafka-stack", event_log="kafka")),
     }

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from segops_common.telemetry.metrics import Metrics
 from segops_common.web.app import Lifespan, create_app, document_of
+from segops_membership.api.activations.activations import router as activations
 from segops_membership.api.analysis import documented
 from segops_membership.api.analysis import router as analysis
 from segops_membership.api.analytics import router as analytics
@@ -39,6 +40,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
             documented,
             analysis,
             changes,
+            activations,
             members,
             exports,
             identity,
@@ -53,6 +55,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
             {"name": "membership", "description": "Membership lookups and their explanations."},
             {"name": "members", "description": "The members of a segment, and its size over time."},
             {"name": "changes", "description": "Users who enter and exit segments, in order."},
+            {"name": "activations", "description": "Receivers to which changes of segments are sent."},
             {"name": "exports", "description": "Files with all members of a segment, written in the background."},
             {
                 "name": "analysis",
@@ -81,5 +84,9 @@ async def run_worker(bootstrap: Bootstrap) -> None:
     """Run the worker until SIGTERM. A job in progress is finished or left to the next owner."""
     async with bootstrap.worker() as worker:
         checks = {name: loop.check for name, loop in worker.loops.items()}
-        loops = [*(loop.run for loop in worker.loops.values()), *(timer.run for timer in worker.timers)]
+        loops = [
+            *(loop.run for loop in worker.loops.values()),
+            *(timer.run for timer in worker.timers),
+            *worker.deliveries,
+        ]
         await bootstrap.serve_worker("SegOps compute worker", checks=checks, loops=loops)

@@ -26,6 +26,8 @@ from segops_common.streams.loop.group_loop import GroupLoop
 from segops_common.streams.loop.keyed import KeyedLoop
 from segops_common.streams.loop.timer import Timer
 from segops_common.web.app import Running
+from segops_common.web.server import Loop
+from segops_membership.adapters.activating import activations_on, deliveries_on
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
@@ -49,6 +51,7 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.consumers.activations import activation_timer
 from segops_membership.consumers.compute import ComputeJobs
 from segops_membership.consumers.definitions import SegmentChanges
 from segops_membership.consumers.exports import export_timers
@@ -110,6 +113,8 @@ class Worker:
 
     loops: Mapping[str, GroupLoop[Any]]
     timers: Sequence[Timer]
+    deliveries: Sequence[Loop] = ()
+    """What sends the changes of activations; nothing without a key."""
 
 
 class Bootstrap(StreamServiceBootstrap[Settings]):
@@ -230,7 +235,12 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     log, definitions, group=DEFINITIONS_GROUP, topic=SEGMENTS, limits=_DEFINITIONS_LIMITS
                 ),
             }
-            yield Worker(loops, self._export_timers(engine, clickhouse))
+            deliver = deliveries_on(
+                engine, clickhouse, self._settings.activation_access, self._clock, self.metrics, self._faults
+            )
+            deliveries = () if deliver is None else (deliver,)
+            timers = (*self._export_timers(engine, clickhouse), *map(activation_timer, deliveries))
+            yield Worker(loops, timers, [one.run for one in deliveries])
 
     def _export_timers(self, engine: AsyncEngine, clickhouse: ClickHouse) -> Sequence[Timer]:
         """Return the timers of exports; none without a place for their files."""
@@ -292,7 +302,8 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             explain=explain,
             lookup=lookup,
             members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
-            changes=changes_on(clickhouse, engine, self._clock),
+            changes=(changes := changes_on(clickhouse, engine, self._clock)),
+            activations=activations_on(engine, clickhouse, self._settings.activation_access, changes, self._clock),
             exports=SegmentExports(
                 definitions=definitions,
                 sets=sets,

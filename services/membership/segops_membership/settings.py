@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 from segops_common.core.rate_limit import Quota
 from segops_common.runtime.settings import (
     ClickHouseUrl,
     ClusterName,
+    Networks,
     PerMinute,
     PostgresSettings,
     StreamServiceSettings,
 )
+from segops_membership.adapters.activating import ActivationAccess
+
+MIN_SECRET: Final = 32
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if 0 < len(secret.get_secret_value()) < MIN_SECRET:
+        raise ValueError(f"must have at least {MIN_SECRET} characters")
+    return secret
 
 
 def _named_addresses(value: object) -> object:
@@ -62,6 +72,13 @@ class Settings(PostgresSettings, StreamServiceSettings):
     exports_secret_access_key: SecretStr = SecretStr("")
     exports_region: str = "us-east-1"
 
+    activation_key: Annotated[SecretStr, AfterValidator(_long)] = SecretStr("")
+    """Encrypts the secrets of activations, at least 32 characters, the same for all processes: never change it. Without it,
+    activations are refused."""
+    activation_networks: Networks = ()
+    """Networks besides public addresses to which activations may send, such as `10.0.0.0/8`, also over `http://`. Tenants reach
+    everything in them."""
+
     @model_validator(mode="after")
     def _exports_have_a_place(self) -> Self:
         if self.exports_url and not self.exports_url.startswith(("file:///", "https://", "http://")):
@@ -78,6 +95,11 @@ class Settings(PostgresSettings, StreamServiceSettings):
                 " address of a bucket"
             )
         return self.exports_access_key_id, secret
+
+    @property
+    def activation_access(self) -> ActivationAccess:
+        """The key of activations, and where they may send."""
+        return ActivationAccess(self.activation_key.get_secret_value(), self.activation_networks, self.ca_file)
 
     @property
     def lookups(self) -> Quota:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES
 from segops_common.core.clock import Clock, SystemClock
+from segops_common.security.sealing import Sealer
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
 from segops_common.stores.redis import create_redis
@@ -38,6 +39,7 @@ from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.files.export_folder import ExportFolder
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents
 from segops_membership.adapters.memory.explorer.analytics import MemoryAnalytics
@@ -59,6 +61,7 @@ from segops_membership.adapters.memory.segment_definitions import MemorySegmentD
 from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.adapters.postgres.activations import PostgresActivations
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
@@ -66,6 +69,7 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.ports.activations.store import Activations
 from segops_membership.ports.evaluation import Evaluation
 from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
 from segops_membership.ports.explorer.analytics import AnalyticsReader
@@ -112,6 +116,7 @@ class Ports:
     reader: MembershipReader
     member_sets: MemberSets
     changes: ChangeHistory
+    activations: Activations
     exports: Exports
     files: ExportFiles
     cache: MembershipCache
@@ -161,6 +166,7 @@ def memory_ports() -> Ports:
         reader=MemoryMembershipReader(results=results),
         member_sets=MemoryMemberSets(results=results),
         changes=MemoryChangeHistory(results=results),
+        activations=MemoryActivations(clock=clock),
         exports=MemoryExports(clock=clock),
         files=MemoryExportFiles(sets=MemoryMemberSets(results=results)),
         cache=cache,
@@ -223,6 +229,7 @@ async def engine_ports(
         reader=ClickHouseMembershipReader(clickhouse=clickhouse),
         member_sets=ClickHouseMemberSets(clickhouse=clickhouse),
         changes=ClickHouseChangeHistory(clickhouse=clickhouse),
+        activations=PostgresActivations(engine=postgres, sealer=Sealer(secret="k" * 32, purpose="activations")),
         exports=PostgresExports(engine=postgres),
         files=ExportFolder(folder=tmp_path / "exports", sets=ClickHouseMemberSets(clickhouse=clickhouse)),
         cache=cache,

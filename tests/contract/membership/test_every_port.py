@@ -6,9 +6,12 @@ import pytest
 
 import segops_membership.adapters.memory
 import segops_membership.ports
+import segops_membership.ports.activations
 import segops_membership.ports.explorer
 import segops_membership.ports.identity
 import segops_membership.ports.members
+from segops_membership.adapters.memory.activations.sender import MemorySender
+from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
 from segops_membership.adapters.memory.explorer.analytics import MemoryAnalytics
@@ -51,6 +54,8 @@ ADAPTERS: dict[str, type] = {
     "IdentityMerges": ProjectedMerges,
     "MergeProjection": MemoryMergeProjection,
     "MergeStore": MemoryMergeStore,
+    "Activations": MemoryActivations,
+    "Sender": MemorySender,
     "ChangeHistory": MemoryChangeHistory,
     "Evaluation": MemoryEvaluation,
     "ExportFiles": MemoryExportFiles,
@@ -77,6 +82,7 @@ ADAPTERS: dict[str, type] = {
 }
 PORTS = {
     **ports_in(segops_membership.ports),
+    **ports_in(segops_membership.ports.activations),
     **ports_in(segops_membership.ports.explorer),
     **ports_in(segops_membership.ports.identity),
     **ports_in(segops_membership.ports.members),

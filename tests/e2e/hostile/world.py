@@ -16,6 +16,7 @@ from tests.e2e.routes import Operation
 
 DESTRUCTIVE: Final = frozenset(
     {
+        "deleteActivation",
         "deleteSchema",
         "deleteSegment",
         "endSession",
@@ -118,6 +119,8 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
             "tenant_id": person.tenant,
             "segment_id": segment,
             "segment_ids": [segment, spare],
+            "segment": segment,
+            "activation_id": await _new_activation(person, segment),
             "version": 1,
             "run_id": run["run_id"],
             "export_id": export["export_id"],
@@ -128,10 +131,21 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
             "session_id": (await person.ask("GET", "/api/auth/sessions/", 200))["results"][0]["id"],
             "user_id": me,
         },
-        spare={"segment_id": spare, "schema_id": spare_schema["id"]} | await _spare(person),
+        spare={
+            "segment_id": spare,
+            "activation_id": await _new_activation(person, spare),
+            "schema_id": spare_schema["id"],
+        }
+        | await _spare(person),
         static_segment=(await person.ask("POST", "/api/segments/", 201, static))["id"],
         bad_credentials=await _bad_credentials(person, key),
     )
+
+
+async def _new_activation(person: Person, segment: int) -> int:
+    config = {"url": "https://hooks.example.com/"}
+    body = {"tenant": person.tenant, "segment": segment, "connector_type": "webhook", "config": config}
+    return int((await person.ask("POST", "/api/activations/", 201, body))["id"])
 
 
 async def _spare(person: Person) -> dict[str, Any]:

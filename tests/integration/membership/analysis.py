@@ -9,6 +9,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.core.ids import SystemIds
 from segops_language import Group
+from segops_membership.adapters.activating import ActivationAccess, activations_on
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
@@ -71,7 +72,8 @@ def use_cases_of(
         explain=explain_on(harness),
         lookup=harness.lookup,
         members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
-        changes=changes_on(harness.clickhouse, harness.engine, clock),
+        changes=(changes := changes_on(harness.clickhouse, harness.engine, clock)),
+        activations=activations_on(harness.engine, harness.clickhouse, ActivationAccess("k" * 32), changes, clock),
         exports=SegmentExports(
             definitions=definitions,
             sets=sets,

@@ -49,6 +49,10 @@ FOR_ALL_TENANTS: Final = {
     "segops_segments_scheduler": {("segments.segments", "SELECT"), ("segments.runs", "SELECT")},
     "segops_membership_exports": {("membership.exports", right) for right in ("SELECT", "UPDATE", "DELETE")},
     "segops_segments_schemas": {("segments.event_schemas", "SELECT"), ("segments.event_schema_changes", "SELECT")},
+    "segops_membership_activations": {
+        *(("membership.activations", right) for right in ("SELECT", "UPDATE")),
+        *(("membership.activation_deliveries", right) for right in ("SELECT", "DELETE")),
+    },
     "segops_segments_sweeper": {("segments.runs", "SELECT"), ("segments.outbox", "SELECT")},
 }
 FORGOTTEN: Final = "must enter its tenants"

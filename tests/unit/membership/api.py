@@ -35,6 +35,9 @@ class Callers:
         self._principals: dict[str, Principal] = {
             "ApiKey ours": _key(TENANT, *scopes),
             "ApiKey theirs": _key(OTHER, *scopes),
+            "ApiKey writes": _key(TENANT, Scope.SEGMENTS_WRITE, *scopes),
+            "ApiKey theirs writes": _key(OTHER, Scope.SEGMENTS_WRITE, *scopes),
+            "ApiKey blind": _key(TENANT, Scope.SEGMENTS_WRITE, Scope.SEGMENTS_READ),
             "ApiKey writer": _key(TENANT, Scope.EVENTS_WRITE),
             "ApiKey merger": _key(TENANT, Scope.IDENTITY_MERGE),
             "Bearer admin": UserPrincipal(user_id=3, roles={TENANT: Role.ADMIN}),

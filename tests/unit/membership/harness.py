@@ -20,6 +20,7 @@ from segops_common.core.ids import SystemIds
 from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
 from segops_language.events import Event
+from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
 from segops_membership.adapters.memory.identity.merges import (
@@ -40,6 +41,7 @@ from segops_membership.adapters.memory.segment_definitions import MemorySegmentD
 from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.domain.activations.addresses import AddressPolicy
 from segops_membership.domain.predicates import Predicate
 from segops_membership.ports.evaluation import (
     EvaluationResult,
@@ -48,6 +50,7 @@ from segops_membership.ports.evaluation import (
     QueryRefused,
     ignore_progress,
 )
+from segops_membership.service.activations.manage import ManageActivations
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.overlaps import Overlaps
@@ -224,6 +227,16 @@ class MembershipInMemory:
             max_streams=2,
             max_streams_of_a_tenant=1,
         )
+        self.activations = MemoryActivations(clock=self.clock)
+        self.manage_activations = ManageActivations(
+            activations=self.activations,
+            definitions=self.definitions,
+            changes=ReadChanges(publications=self.publications, history=self.history),
+            cursors=self.changes,
+            policy=AddressPolicy(),
+            clock=self.clock,
+            ids=SystemIds(self.clock),
+        )
         self.downloads = Admission(work="downloads")
         store = MemoryMergeStore()
         self.merges = Merges(
@@ -244,6 +257,7 @@ class MembershipInMemory:
             lookup=self.lookup,
             now=self.now,
             changes=self.changes,
+            activations=self.manage_activations,
             members=MemberLists(definitions=self.definitions, sets=self.sets, admission=self.downloads),
             exports=SegmentExports(
                 definitions=self.definitions,

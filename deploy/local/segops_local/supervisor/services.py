@@ -1,5 +1,6 @@
 """The processes of the four services, and their settings."""
 
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ def environment(process: str, *, addresses: Addresses, state: StateFolder, reque
         settings["SEGOPS_EVENT_LOG_URL"] = addresses.event_log[service]
     if process in ("membership.api", "membership.worker"):
         settings["SEGOPS_EXPORTS_URL"] = (state.root / "exports").absolute().as_uri()
+        settings["SEGOPS_ACTIVATION_KEY"] = state.first_value("activation-key", secrets.token_urlsafe(32))
     if process == "membership.api":
         settings["SEGOPS_SERVICE_ADDRESSES"] = ",".join(f"{name}={url}" for name, url in addresses.processes.items())
     if process == "auth.api":

@@ -253,6 +253,38 @@ class Metric(Enum):
         ("membership.worker",),
         (*SECONDS, 600.0, 1800.0),
     )
+    ACTIVATION_DELIVERIES = Definition(
+        Kind.COUNTER,
+        "segops_activation_deliveries_total",
+        "Requests to receivers of activations by outcome: succeeded or failed. A failed one is repeated.",
+        "If `failed` rises, read the logs of the activations: the receivers answer with errors, or not at all.",
+        ("outcome",),
+        ("membership.worker",),
+    )
+    ACTIVATIONS_FAILING = Definition(
+        Kind.GAUGE,
+        "segops_activations_failing",
+        "Active activations whose last delivery failed, of all tenants.",
+        "One: its receiver is down. Many: this installation cannot reach the outside.",
+        (),
+        ("membership.worker",),
+    )
+    ACTIVATIONS_BACKLOG = Definition(
+        Kind.GAUGE,
+        "segops_activations_backlog_seconds",
+        "Seconds since the first of the failing activations began to fail; 0 without any.",
+        "After three days, an activation is disabled. Tell its tenant before.",
+        (),
+        ("membership.worker",),
+    )
+    ACTIVATIONS_HELD = Definition(
+        Kind.GAUGE,
+        "segops_activations_held",
+        "Activations with a run whose changes wait for a decision, because it emptied the segment or changed much of it.",
+        "Somebody of the tenant approves or discards the changes.",
+        (),
+        ("membership.worker",),
+    )
     RUNS_OPEN = Definition(
         Kind.GAUGE,
         "segops_open_runs",

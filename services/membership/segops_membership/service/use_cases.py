@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
+from segops_membership.service.activations.manage import ManageActivations
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.overlaps import Overlaps
 from segops_membership.service.analysis.previews import Previews
@@ -30,6 +31,7 @@ class UseCases:
     lookup: Lookup
     members: MemberLists
     changes: MemberChanges
+    activations: ManageActivations
     exports: SegmentExports
     history: SegmentHistory
     now: MembershipNow

@@ -26,6 +26,11 @@ class ChangePosition:
     key: int = AFTER_ALL_USERS
     segment_id: int = 0
 
+    @property
+    def is_amid(self) -> bool:
+        """Whether the publication has changes after this position."""
+        return self.key < AFTER_ALL_USERS
+
     @classmethod
     def after(cls, publication: Publication) -> ChangePosition:
         """Return the position after all changes of a publication."""

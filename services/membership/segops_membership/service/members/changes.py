@@ -77,14 +77,20 @@ class ReadChanges:
         return publication is not None and publication.number == position.number
 
     async def read(
-        self, tenant_id: int, position: ChangePosition, *, limit: int, segment_id: int | None = None
+        self,
+        tenant_id: int,
+        position: ChangePosition,
+        *,
+        limit: int,
+        segment_id: int | None = None,
+        through: Publication | None = None,
     ) -> ChangePage:
-        """Return at most `limit` changes after a known position. Raises EngineUnavailable."""
-        end = await self.end(tenant_id)
+        """Return at most `limit` changes after a known position, up to the end of a publication. Raises EngineUnavailable."""
+        end = await self.end(tenant_id) if through is None else ChangePosition.after(through)
         changes: list[MemberChange] = []
         looked_at = 0
         # A position amid a publication begins with that publication.
-        after = position.number if position.key >= AFTER_ALL_USERS else position.number - 1
+        after = position.number - 1 if position.is_amid else position.number
         while looked_at < MAX_PUBLICATIONS:
             publications = await self._publications.visible_after(
                 tenant_id, after, end.number, limit=PUBLICATIONS_AT_ONCE, segment_id=segment_id

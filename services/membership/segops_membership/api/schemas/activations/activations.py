@@ -1,0 +1,299 @@
+"""Requests and responses of activations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from segops_common.web.fields import ListResponse, Optional, TenantFields, list_example
+from segops_language.model import Items
+from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, Id, RequestBody, Response
+from segops_membership.domain.activations.activation import Activation, Delivery, EventName, Hold, Settings, Status
+from segops_membership.domain.activations.addresses import MAX_URL_CHARS
+from segops_membership.service.activations.manage import ActivationChange
+
+HIDDEN_SECRET: Final = "***"
+"""Stands for a stored secret. Sent back, it leaves the secret as it is."""
+_CONFIG: Final[JsonDict] = {
+    "url": "https://hooks.example.com/segops",
+    "secret": "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0",
+    "events": ["segment.recomputed", "segment.entered", "segment.exited"],
+}
+ACTIVATION_EXAMPLE: Final[JsonDict] = {
+    "id": 7,
+    "segment": 42,
+    "connector_type": "webhook",
+    "description": "Newsletter tool",
+    "config": {**_CONFIG, "secret": HIDDEN_SECRET},
+    "max_change_share": 0.5,
+    "status": "active",
+    "failures": 0,
+    "last_synced_at": EXAMPLE_INSTANT,
+    "created_at": EXAMPLE_INSTANT,
+    "updated_at": EXAMPLE_INSTANT,
+}
+_DELIVERY: Final[JsonDict] = {
+    "id": 311,
+    "delivery_id": "msg_5c1f0c6b9f2e4d7a8b3c1d2e3f405162",
+    "event": "segment.recomputed",
+    "run_id": "12",
+    "changes": 0,
+    "status": "succeeded",
+    "response_status": 200,
+    "duration_ms": 84,
+    "response": "ok",
+    "at": EXAMPLE_INSTANT,
+}
+Url = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARS, description="Begins with `https://`.")]
+Secret = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description="Signs requests. Shown as `***`, which leaves it as it is when it is sent back; null removes it.",
+    ),
+]
+Events = Annotated[
+    Items[Literal["segment.recomputed", "segment.entered", "segment.exited"]],
+    Field(min_length=1, max_length=3, description="What is sent. Default: `segment.recomputed`."),
+]
+Share = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=100,
+        description="Hold the changes of a run that enters and exits more than this share of the members, until somebody"
+        " approves or discards them. Null: only a run that empties the segment is held.",
+    ),
+]
+Description = Annotated[str, Field(max_length=500)]
+
+
+class WebhookConfig(RequestBody):
+    """The receiver of a webhook."""
+
+    url: Url
+    secret: Secret | None = None
+    events: Optional[Events] = ("segment.recomputed",)
+
+
+class WebhookConfigChange(RequestBody):
+    """What changes of the receiver."""
+
+    url: Optional[Url] = Field(default=None)
+    secret: Secret | None = None
+    events: Optional[Events] = Field(default=None)
+
+
+class ActivationCreate(TenantFields, RequestBody):
+    """A new activation. It is inactive: start it by `PATCH` with `{"status": "active"}`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"tenant": 1, "segment": 42, "connector_type": "webhook", "config": _CONFIG}]}
+    )
+
+    segment: Id
+    connector_type: Literal["webhook"]
+    config: WebhookConfig
+    description: Description = ""
+    max_change_share: Share | None = None
+
+    def settings(self) -> Settings:
+        """Return the settings."""
+        return Settings(
+            description=self.description,
+            url=self.config.url,
+            events=tuple(map(EventName, self.config.events or ("segment.recomputed",))),
+            max_change_share=self.max_change_share,
+            secret=self.config.secret,
+        )
+
+
+class ActivationUpdate(RequestBody):
+    """What changes. Fields that are left out stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "active"}]})
+
+    status: Optional[Literal["active", "inactive"]] = Field(default=None)
+    config: Optional[WebhookConfigChange] = Field(default=None)
+    description: Optional[Description] = Field(default=None)
+    max_change_share: Share | None = None
+
+    def change(self) -> ActivationChange:
+        """Return the change."""
+        settings: dict[str, Any] = {}
+        if self.description is not None:
+            settings["description"] = self.description
+        if "max_change_share" in self.model_fields_set:
+            settings["max_change_share"] = self.max_change_share
+        if self.config is not None:
+            settings |= _changed(self.config)
+        return ActivationChange(settings=settings, status=None if self.status is None else Status(self.status))
+
+
+def _changed(config: WebhookConfigChange) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    if config.url is not None:
+        changed["url"] = config.url
+    if config.events is not None:
+        changed["events"] = tuple(map(EventName, config.events))
+    if "secret" in config.model_fields_set and config.secret != HIDDEN_SECRET:
+        changed["secret"] = config.secret
+    return changed
+
+
+class WebhookConfigRead(Response):
+    """The receiver of a webhook, without its secret."""
+
+    url: str
+    secret: str | None = Field(description="`***` if requests are signed.")
+    events: tuple[str, ...]
+
+
+class HoldRead(Response):
+    """A run whose changes wait until somebody approves or discards them."""
+
+    run_id: str
+    reason: Literal["emptied", "large-change"]
+    size_before: int = Field(description="The size of the segment at the run that was sent last.")
+    size: int
+    entered: int
+    exited: int
+
+    @classmethod
+    def of(cls, hold: Hold) -> HoldRead:
+        """Return the response for a hold."""
+        return cls(
+            run_id=str(hold.run_id),
+            reason=hold.reason.value,
+            size_before=hold.before,
+            size=hold.size,
+            entered=hold.entered,
+            exited=hold.exited,
+        )
+
+
+class ActivationRead(Response):
+    """An activation."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ACTIVATION_EXAMPLE]})
+
+    id: int
+    segment: int
+    connector_type: str
+    description: str
+    config: WebhookConfigRead
+    max_change_share: float | None
+    status: Literal["inactive", "active", "disabled"] = Field(
+        description="`disabled`: deliveries failed for three days, or the receiver answered 410. Set it to `active` to go on."
+    )
+    held: HoldRead | None
+    failures: int = Field(description="Failures in a row since the last success. The delivery is repeated.")
+    last_synced_at: datetime | None = Field(description="When the receiver confirmed changes last.")
+    last_error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, activation: Activation) -> ActivationRead:
+        """Return the response for an activation."""
+        settings = activation.settings
+        return cls(
+            id=activation.id,
+            segment=activation.segment_id,
+            connector_type=activation.connector,
+            description=settings.description,
+            config=WebhookConfigRead(
+                url=settings.url,
+                secret=None if settings.secret is None else HIDDEN_SECRET,
+                events=tuple(event.value for event in settings.events),
+            ),
+            max_change_share=settings.max_change_share,
+            status=activation.status.value,
+            held=None if activation.hold is None else HoldRead.of(activation.hold),
+            failures=activation.failures,
+            last_synced_at=activation.last_synced_at,
+            last_error=activation.last_error,
+            created_at=activation.created_at,
+            updated_at=activation.updated_at,
+        )
+
+
+class ActivationList(ListResponse[ActivationRead]):
+    """Activations by ascending id."""
+
+    model_config = list_example("/api/activations/", ACTIVATION_EXAMPLE)
+
+
+class SyncQueued(Response):
+    """Changes that were not sent are sent now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "queued"}]})
+
+    status: Literal["queued"] = "queued"
+
+
+class TestQueued(Response):
+    """A test delivery that is sent now. The log has it by its id."""
+
+    __test__ = False
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"status": "queued", "delivery_id": "test_019b76da-a800-7000-8000-000000000000"}]
+        }
+    )
+
+    status: Literal["queued"] = "queued"
+    delivery_id: str
+
+
+class ActivationReplay(RequestBody):
+    """Where to begin: at a cursor of the list of changes, with a run, or at the beginning or the end of all changes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"start": "beginning"}, {"from_run": 12}]})
+
+    cursor: Optional[Annotated[str, Field(min_length=1, max_length=512)]] = Field(default=None)
+    from_run: Optional[Id] = Field(default=None)
+    start: Optional[Literal["beginning", "now"]] = Field(default=None)
+
+
+class DeliveryRead(Response):
+    """One request to a receiver."""
+
+    id: int
+    delivery_id: str = Field(description="The header `webhook-id`: the same for every repetition of a request.")
+    event: str
+    run_id: str | None = Field(description="The run whose changes were sent. Null for a test.")
+    changes: int = Field(description="Users in the request.")
+    status: Literal["succeeded", "failed"]
+    response_status: int | None = Field(description="Null if the receiver did not answer.")
+    duration_ms: int
+    error: str | None
+    response: str = Field(description="The first 1,024 bytes of the response.")
+    at: datetime
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> DeliveryRead:
+        """Return the response for a delivery."""
+        return cls(
+            id=delivery.id,
+            delivery_id=delivery.delivery_id,
+            event=delivery.event,
+            run_id=None if delivery.run_id is None else str(delivery.run_id),
+            changes=delivery.changes,
+            status="succeeded" if delivery.is_success else "failed",
+            response_status=delivery.status_code,
+            duration_ms=delivery.duration_ms,
+            error=delivery.error,
+            response=delivery.response,
+            at=delivery.at,
+        )
+
+
+class DeliveryList(ListResponse[DeliveryRead]):
+    """Deliveries of an activation, newest first. They are kept for 30 days."""
+
+    model_config = list_example("/api/activations/7/logs/", _DELIVERY)

@@ -1,0 +1,1 @@
+"""What activations need from engines and receivers."""

@@ -1,0 +1,262 @@
+"""Sends the changes of segments to receivers: each activation by itself, in order, and again until the receiver confirms."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Final
+
+from segops_common.core.clock import Clock
+from segops_common.core.faults import FaultPoints
+from segops_common.core.tasks import spawn
+from segops_common.core.waiting import wait_at_most
+from segops_common.telemetry.metrics import Metric, Metrics
+from segops_membership.domain.activations.activation import (
+    GIVES_UP_AFTER,
+    LOGS_KEPT_FOR,
+    Activation,
+    Delivery,
+    Status,
+    hold_of,
+    retry_delay_s,
+)
+from segops_membership.domain.activations.messages import Message, headers_of, messages_of, test_message
+from segops_membership.domain.members.changes import ChangePosition
+from segops_membership.domain.publication import Publication
+from segops_membership.ports.activations.sender import Sender
+from segops_membership.ports.activations.store import Activations, ActivationTaken
+from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.ports.publication_log import PublicationLog
+from segops_membership.ports.segment_definitions import SegmentDefinitions
+from segops_membership.service.members.changes import ReadChanges
+
+LEASE: Final = timedelta(seconds=60)
+"""Longer than a request may take, and renewed before each."""
+POLL: Final = timedelta(seconds=2)
+"""How soon an activation without anything to send is looked at again."""
+LOOK_EVERY_S: Final = 0.5
+MAX_AT_ONCE: Final = 64
+MAX_AT_ONCE_OF_A_TENANT: Final = 4
+CHANGES_AT_ONCE: Final = 500
+"""User ids in one request."""
+_STEPS: Final = 20
+"""Portions of one activation before others have their turn."""
+POSITION_GONE: Final = "the run that was sent last must exist: start anew with `POST …/replay/`"
+RECEIVER_GONE: Final = 410
+_log = logging.getLogger(__name__)
+
+
+class DeliverActivations:
+    """Takes activations that are due and sends what they have not sent. A few of each tenant are sent at once."""
+
+    def __init__(
+        self,
+        *,
+        activations: Activations,
+        publications: PublicationLog,
+        changes: ReadChanges,
+        definitions: SegmentDefinitions,
+        sender: Sender,
+        clock: Clock,
+        metrics: Metrics,
+        faults: FaultPoints,
+        random: Random,
+        changes_at_once: int = CHANGES_AT_ONCE,
+    ) -> None:
+        self._activations = activations
+        self._publications = publications
+        self._changes = changes
+        self._definitions = definitions
+        self._sender = sender
+        self._clock = clock
+        self._faults = faults
+        self._random = random
+        self._changes_at_once = changes_at_once
+        self._running: Counter[int] = Counter()
+        self._deliveries = metrics.counter(Metric.ACTIVATION_DELIVERIES)
+        for outcome in ("succeeded", "failed"):
+            self._deliveries.labels(outcome)
+        self._failing = metrics.gauge(Metric.ACTIVATIONS_FAILING)
+        self._backlog = metrics.gauge(Metric.ACTIVATIONS_BACKLOG)
+        self._held = metrics.gauge(Metric.ACTIVATIONS_HELD)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop` is set; requests that have begun are finished."""
+        tasks: set[asyncio.Task[None]] = set()
+        while not stop.is_set():
+            try:
+                while len(tasks) < MAX_AT_ONCE and (activation := await self.take()) is not None:
+                    tasks.add(spawn(self.deliver(activation, stop), name=f"activation {activation.id}"))
+            except EngineUnavailable as error:
+                _log.warning("activations: retrying: %s", error)
+            await wait_at_most(stop, LOOK_EVERY_S)
+            tasks = {task for task in tasks if not task.done()}
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def take(self) -> Activation | None:
+        """Take an activation that is due, of a tenant that has room for one more; None when there is none."""
+        busy = [tenant for tenant, count in self._running.items() if count >= MAX_AT_ONCE_OF_A_TENANT]
+        activation = await self._activations.take(LEASE, busy)
+        if activation is not None:
+            self._running[activation.tenant_id] += 1
+        return activation
+
+    async def deliver(self, activation: Activation, stop: asyncio.Event | None = None) -> None:
+        """Send what a taken activation has not sent, and give it back."""
+        try:
+            with suppress(ActivationTaken):
+                await self._deliver(activation, stop or asyncio.Event())
+        except EngineUnavailable as error:
+            _log.warning("activation %s: retrying: %s", activation.id, error)
+            with suppress(EngineUnavailable, ActivationTaken):
+                await self._activations.release(activation.tenant_id, activation.id, activation.attempt, POLL)
+        finally:
+            self._running[activation.tenant_id] -= 1
+            if not self._running[activation.tenant_id]:
+                del self._running[activation.tenant_id]
+
+    async def measure(self) -> None:
+        """Export how many activations fail or wait for a decision, and remove old deliveries. Raises EngineUnavailable."""
+        failing, backlog_s, held = await self._activations.statistics()
+        self._failing.set(failing)
+        self._backlog.set(backlog_s)
+        self._held.set(held)
+        await self._activations.forget_deliveries(self._clock.now() - LOGS_KEPT_FOR)
+
+    async def _deliver(self, activation: Activation, stop: asyncio.Event) -> None:
+        key = (activation.tenant_id, activation.id, activation.attempt)
+        name = await self._name(activation)
+        if activation.test_id is not None:
+            await self._send(activation, test_message(activation, name, activation.test_id, self._clock.now()))
+            await self._activations.end_test(*key)
+        position = activation.position
+        if activation.status is Status.ACTIVE and activation.hold is None and position is not None:
+            following: Activation | None = activation
+            for _ in range(_STEPS):
+                if stop.is_set() or following is None:
+                    break
+                following = await self._step(following, name)
+            if following is None:
+                return
+        # What is left is due at once, after others that are due.
+        await self._activations.release(*key, timedelta() if activation.status is Status.ACTIVE else POLL)
+
+    async def _step(self, activation: Activation, name: str) -> Activation | None:
+        """Send the next portion, and return the activation after it; None if it was given back."""
+        tenant_id, position = activation.tenant_id, activation.position
+        assert position is not None
+        end = await self._changes.end(tenant_id)
+        after = position.number - 1 if position.is_amid else position.number
+        following = await self._publications.visible_after(
+            tenant_id, after, end.number, limit=1, segment_id=activation.segment_id
+        )
+        if not following:
+            await self._idle(activation, position, end)
+            return None
+        (publication,) = following
+        if not publication.is_complete:
+            return await self._advanced(
+                activation, ChangePosition.after(publication), activation.sent_size, is_sent=False
+            )
+        return await self._send_portion(activation, name, publication, position)
+
+    async def _idle(self, activation: Activation, position: ChangePosition, end: ChangePosition) -> None:
+        """Give back an activation with nothing to send."""
+        if position.number > end.number:
+            await self._failed(activation, POSITION_GONE, disable=True)
+            return
+        if end > position:
+            await self._advanced(activation, end, activation.sent_size, is_sent=False)
+        await self._activations.release(activation.tenant_id, activation.id, activation.attempt, POLL)
+
+    async def _send_portion(
+        self, activation: Activation, name: str, publication: Publication, position: ChangePosition
+    ) -> Activation | None:
+        result = next(item for item in publication.segments if item.segment_id == activation.segment_id)
+        if not position.is_amid:
+            base = result.size - result.entered + result.exited
+            hold = hold_of(
+                activation if activation.sent_size is not None else replace(activation, sent_size=base),
+                number=publication.number,
+                run_id=publication.attempt.run_id,
+                size=result.size,
+                entered=result.entered,
+                exited=result.exited,
+            )
+            if hold is not None:
+                await self._activations.hold(activation.tenant_id, activation.id, activation.attempt, hold)
+                _log.warning("activation %s: run %s waits for a decision: %s", activation.id, hold.run_id, hold.reason)
+                return None
+        page = await self._changes.read(
+            activation.tenant_id,
+            position,
+            limit=self._changes_at_once,
+            segment_id=activation.segment_id,
+            through=publication,
+        )
+        is_end = not page.has_more
+        messages = messages_of(activation, name, publication, result, position, page.changes, is_end=is_end)
+        for message in messages:
+            await self._activations.renew(activation.tenant_id, activation.id, activation.attempt, LEASE)
+            if (error := await self._send(activation, message)) is not None:
+                await self._failed(activation, error, disable=error.startswith(str(RECEIVER_GONE)))
+                return None
+        self._faults.reach("before_position")
+        size = result.size if is_end else activation.sent_size
+        return await self._advanced(activation, page.end, size, is_sent=bool(messages))
+
+    async def _send(self, activation: Activation, message: Message) -> str | None:
+        """Send and log a request. Return why it failed; None if the receiver has confirmed."""
+        now = self._clock.now()
+        settings = activation.settings
+        self._faults.reach("before_delivery")
+        headers = headers_of(message, settings.secret, now)
+        answer = await self._sender.post(activation.tenant_id, settings.url, headers, message.body)
+        self._faults.reach("after_delivery")
+        error = None
+        if not answer.is_success:
+            error = answer.error or f"{answer.status_code}: the receiver must answer with a status from 200 to 299"
+        self._deliveries.labels("succeeded" if error is None else "failed").inc()
+        delivery = Delivery(
+            id=0,
+            delivery_id=message.id,
+            event=message.event,
+            run_id=message.run_id,
+            changes=message.changes,
+            is_success=error is None,
+            status_code=answer.status_code,
+            duration_ms=answer.duration_ms,
+            error=error,
+            response=answer.response,
+            at=now,
+        )
+        await self._activations.log(activation.tenant_id, activation.id, delivery)
+        return error
+
+    async def _advanced(
+        self, activation: Activation, position: ChangePosition, size: int | None, *, is_sent: bool
+    ) -> Activation:
+        at = self._clock.now() if is_sent else None
+        await self._activations.advance(activation.tenant_id, activation.id, activation.attempt, position, size, at)
+        return replace(activation, position=position, sent_size=size, failures=0, failing_since=None)
+
+    async def _failed(self, activation: Activation, error: str, *, disable: bool = False) -> None:
+        now = self._clock.now()
+        since = activation.failing_since or now
+        disable = disable or now - since >= GIVES_UP_AFTER
+        if disable:
+            _log.error("activation %s of tenant %s is disabled: %s", activation.id, activation.tenant_id, error)
+        delay = timedelta(seconds=retry_delay_s(activation.failures + 1) * self._random.uniform(0.5, 1.0))
+        await self._activations.fail(
+            activation.tenant_id, activation.id, activation.attempt, error, now, delay, disable=disable
+        )
+
+    async def _name(self, activation: Activation) -> str:
+        definition = await self._definitions.find(activation.tenant_id, activation.segment_id)
+        return f"Segment {activation.segment_id}" if definition is None else definition.title
