@@ -52,7 +52,7 @@ test-long: ## compare SQL with plain Python on EXAMPLES=20000 generated definiti
 	@$(SETUP) dev
 	@EXAMPLES="$(EXAMPLES)" exec $(PY) -m pytest -n 0 -m long $(ARGS)
 
-test-ops: ## build the images with buildah and start them without rights; needs root on Debian 12; many minutes
+test-ops: ## run what operators use: images, a Kubernetes control plane, backups; needs root on Debian 12; many minutes
 	@$(SETUP) dev
 	@exec $(PY) -m pytest -n 0 --timeout=7200 -m ops $(ARGS)
 

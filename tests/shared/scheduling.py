@@ -2,7 +2,7 @@
 
 A file shares migrated databases and modules of fixtures. The files in `SEPARATE` share nothing between their tests and
 take long, so each of their tests goes to the next free worker. Tiers are marked here too: `fast` needs no engine, no Node
-packages and no linter, `sdk` needs the JavaScript runtimes, `console` a browser, `ops` builds images.
+packages and no linter, `sdk` needs the JavaScript runtimes, `console` a browser, `ops` the tools of an operator.
 """
 
 from __future__ import annotations
