@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from segops_auth.domain.registration import Registration
 from segops_common.core.rate_limit import Quota as RequestQuota
-from segops_common.runtime.settings import PerMinute, PostgresSettings
+from segops_common.runtime.settings import LongSecret, PerMinute, PostgresSettings
 
-MIN_SECRET: Final = 32
-
-
-def _long(secret: SecretStr) -> SecretStr:
-    if 0 < len(secret.get_secret_value()) < MIN_SECRET:
-        raise ValueError(f"must have at least {MIN_SECRET} characters")
-    return secret
-
-
-Secret = Annotated[SecretStr, AfterValidator(_long)]
 Quota = Annotated[int, Field(ge=1)]
 
 
@@ -35,8 +25,8 @@ class Settings(PostgresSettings):
         "audit": ("postgres_url",),
     }
 
-    service_token: Secret = SecretStr("")
-    api_key_pepper: Secret = SecretStr("")
+    service_token: LongSecret = SecretStr("")
+    api_key_pepper: LongSecret = SecretStr("")
     """Hashes of keys, invites and refresh tokens depend on it, and the stored signing keys: never change it."""
     jwt_private_key_file: Path = Path()
     """The first ES256 private key in PEM. `keys rotate` stores later ones in the database, encrypted."""

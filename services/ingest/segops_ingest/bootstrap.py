@@ -29,6 +29,7 @@ from segops_ingest.adapters.auth.tenant_directory import opened_tenant_directory
 from segops_ingest.adapters.clickhouse.dead_letters import ClickHouseDeadLetters
 from segops_ingest.adapters.clickhouse.identity_claims import ClickHouseIdentityClaims
 from segops_ingest.adapters.clickhouse.profile_history import ClickHouseProfileHistory
+from segops_ingest.adapters.clickhouse.suppressions import ClickHouseSuppressionLog
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
 from segops_ingest.adapters.metrics import IngestMetrics
 from segops_ingest.adapters.redis.event_memory import RedisEventMemory
@@ -44,6 +45,7 @@ from segops_ingest.service.dead_letters import DeadLetterReplays
 from segops_ingest.service.rejections import Rejections
 from segops_ingest.service.sandbox import Sandbox
 from segops_ingest.service.schemas.directory import SchemaDirectory
+from segops_ingest.service.suppressions import Suppressions
 from segops_ingest.service.use_cases import UseCases
 from segops_ingest.settings import Settings
 
@@ -95,7 +97,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             schemas = SchemaDirectory(
                 source=schema_source, copy=RedisSchemaCopy(redis=self._breaker(rejections_redis, "event-schemas"))
             )
+            suppressions = self._suppressions(clickhouse)
             ingest = Ingest(
+                suppressions=suppressions,
                 log=log,
                 memory=RedisEventMemory(
                     redis=self._breaker(redis, "event-memory"), timeout_s=settings.event_memory_timeout_s
@@ -120,7 +124,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 Sandbox(directory=directory, ingest=ingest),
                 Aliases(claims=ClickHouseIdentityClaims(clickhouse=clickhouse), ingest=ingest, clock=self._clock),
             )
-            async with rejections.writing(), schemas.following():
+            async with rejections.writing(), schemas.following(), suppressions.following():
                 yield Running(
                     use_cases,
                     authenticator=authenticator,
@@ -135,10 +139,11 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         """Open the resources of the sink, and yield its loops."""
         async with self._event_log() as log, self._clickhouse() as clickhouse:
             warehouse = ClickHouseWarehouse(clickhouse=clickhouse, faults=self._faults)
+            suppressions = self._suppressions(clickhouse)
             yield SinkLoops(
                 live=self._consumer_loop(
                     log,
-                    Sink(warehouse=warehouse),
+                    Sink(warehouse=warehouse, suppressions=suppressions),
                     group=SINK_GROUP,
                     topic=EVENTS,
                     limits=Limits(),
@@ -146,7 +151,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 ),
                 imports=self._consumer_loop(
                     log,
-                    Sink(warehouse=warehouse, is_import=True),
+                    Sink(warehouse=warehouse, is_import=True, suppressions=suppressions),
                     group=IMPORT_SINK_GROUP,
                     topic=EVENT_IMPORTS,
                     limits=IMPORT_LIMITS,
@@ -166,6 +171,13 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     clock=self._clock,
                 ),
             )
+
+    def _suppressions(self, clickhouse: ClickHouse) -> Suppressions:
+        return Suppressions(
+            log=ClickHouseSuppressionLog(clickhouse=clickhouse),
+            key=self._settings.suppression_key.get_secret_value(),
+            clock=self._clock,
+        )
 
     def _clickhouse(self, *, max_connections: int = 16) -> AbstractAsyncContextManager[ClickHouse]:
         settings = self._settings

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from segops_common.core.rate_limit import Quota
-from segops_common.runtime.settings import ClickHouseUrl, ClusterName, PerMinute, StreamServiceSettings
+from segops_common.runtime.settings import ClickHouseUrl, ClusterName, LongSecret, PerMinute, StreamServiceSettings
 from segops_common.stores.redis_address import redis_address
 
 
@@ -29,6 +29,9 @@ class Settings(StreamServiceSettings):
     """The Redis that remembers deliveries, if not the one of `redis_url`: one persistent server."""
     event_memory_timeout_s: Annotated[float, Field(gt=0, le=10)] = 1.0
     """How long remembering a delivery may take. Then an event that must be remembered is refused with 503."""
+    suppression_key: LongSecret = SecretStr("")
+    """The key of the hashes by which erased people are known: the same for ingest and membership, and never changed. Without it,
+    nobody can be erased."""
     events_per_key: PerMinute = 1_200_000
     """Events per API key and minute, and as many at once."""
     events_per_tenant: PerMinute = 3_000_000

@@ -212,7 +212,10 @@ class StaticMembersChanged(_Message):
 
 
 class MembershipChanged(_Message):
-    """A user entered or left a segment by a published run."""
+    """A user entered or left a segment by a published run.
+
+    With the reason `erasure`, the user left because they were erased; `run_id` is then the run that was published last.
+    """
 
     tenant_id: int
     segment_id: int
@@ -221,4 +224,4 @@ class MembershipChanged(_Message):
     run_id: int
     at: AwareDatetime
     version: int | None = Field(default=None, description="The version of the segment that the run computed.")
-    reason: ChangeReason = "run"
+    reason: ChangeReason | Literal["erasure"] = "run"

@@ -1,6 +1,7 @@
-"""Tables that a service other than their writer reads.
+"""Tables that a service other than their owner uses.
 
-Services do not read each other's tables, with one exception: membership evaluates segments over ingest's events.
+Services do not use each other's tables, with two exceptions. Membership evaluates segments over ingest's events. And it erases
+people: it says in `suppressions` whose events ingest must not accept, and deletes their rows from ingest's tables.
 """
 
 from __future__ import annotations
@@ -47,6 +48,16 @@ HISTORY_COPIES_TABLE: Final = "history_copies"
 STORAGE_DELAYS_TABLE: Final = "storage_delays"
 """AggregatingMergeTree by (tenant_id, minute) of storage, kept for two days: when the newest of the events was received; without
 imports the number of events, and in `seconds` the state of quantilesTDigest(0.5, 0.95, 0.99) over the seconds since receipt."""
+
+DEAD_LETTERS_TABLE: Final = "dead_letters"
+"""ReplacingMergeTree by the place of a record in the log: events that were not stored. `line` is the event row as JSON."""
+
+SUPPRESSIONS_TABLE: Final = "suppressions"
+"""ReplacingMergeTree(changed_at) by (tenant_id, subject): whose events are not stored.
+
+`subject` is a keyed hash of an id (`PersonHash`), made with the key `key_id`. With `state` `suppressed`, no event of theirs is
+stored; with `lifted`, none that was received until `at`. The subject '' is the tenant's policy for later events: `refuse` or
+`drop`. Read it with FINAL."""
 
 HISTORY_COMPLETE_SQL: Final = "SELECT count() FROM history_copies WHERE name = 'complete'"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -42,6 +42,19 @@ CertificateFile = Annotated[Path, AfterValidator(_certificates)]
 
 PerMinute = Annotated[int, Field(ge=0, le=10_000_000)]
 """A rate limit: as many at once and as many per minute in the long run; 0 means without limit."""
+
+
+MIN_SECRET: Final = 32
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if 0 < len(secret.get_secret_value()) < MIN_SECRET:
+        raise ValueError(f"must have at least {MIN_SECRET} characters")
+    return secret
+
+
+LongSecret = Annotated[SecretStr, AfterValidator(_long)]
+"""A secret of at least MIN_SECRET characters, or none."""
 
 
 class ServiceSettings(BaseSettings):

@@ -24,6 +24,8 @@ class Scope(StrEnum):
     """See users' traits, events and explanations."""
     IDENTITY_MERGE = "identity:merge"
     """Merge two users into one person, and undo it."""
+    PROFILES_ERASE = "profiles:erase"
+    """Erase users, and accept their events again. No key has it unless it is asked for."""
     KEYS_MANAGE = "keys:manage"
     """List, create, change, rotate and revoke API keys."""
     MEMBERS_MANAGE = "members:manage"
@@ -56,7 +58,13 @@ class KeyKind(StrEnum):
 
 _VIEWER = frozenset({Scope.SEGMENTS_READ, Scope.MEMBERSHIP_READ, Scope.EVENTS_READ, Scope.PROFILES_READ})
 _MEMBER = _VIEWER | {Scope.SEGMENTS_WRITE, Scope.EVENTS_WRITE}
-_ADMIN = _MEMBER | {Scope.IDENTITY_MERGE, Scope.KEYS_MANAGE, Scope.MEMBERS_MANAGE, Scope.AUDIT_READ}
+_ADMIN = _MEMBER | {
+    Scope.IDENTITY_MERGE,
+    Scope.PROFILES_ERASE,
+    Scope.KEYS_MANAGE,
+    Scope.MEMBERS_MANAGE,
+    Scope.AUDIT_READ,
+}
 
 ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = MappingProxyType(
     {Role.VIEWER: _VIEWER, Role.MEMBER: _MEMBER, Role.ADMIN: _ADMIN, Role.OWNER: _ADMIN | {Scope.TENANT_MANAGE}}
@@ -65,7 +73,7 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = MappingProxyType(
 
 KEY_SCOPES: Mapping[KeyKind, frozenset[Scope]] = MappingProxyType(
     {
-        KeyKind.SECRET: _MEMBER | {Scope.IDENTITY_MERGE},
+        KeyKind.SECRET: _MEMBER | {Scope.IDENTITY_MERGE, Scope.PROFILES_ERASE},
         KeyKind.PUBLISHABLE: frozenset({Scope.EVENTS_WRITE}),
     }
 )

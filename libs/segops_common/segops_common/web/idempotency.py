@@ -30,6 +30,7 @@ MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SECRET = "__answers_with_a_secret__"
 _CREDENTIALS = "__credential_fields__"
 _COOKIE = "__credential_cookie__"
+_PERSON = "__names_a_person__"
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -47,6 +48,12 @@ def may_answer_with_a_secret(field: str) -> Callable[[F], F]:
         return endpoint
 
     return mark
+
+
+def names_a_person(endpoint: F) -> F:
+    """Mark a handler whose path names a person: the path is then kept as a hash, which the key salts."""
+    setattr(endpoint, _PERSON, True)
+    return endpoint
 
 
 def identified_by(*fields: str, cookie: str | None = None) -> Callable[[F], F]:
@@ -90,8 +97,11 @@ def idempotency_key(request: Request) -> str | None:
 
 async def idempotent_call(request: Request, *, key: str, body: bytes, endpoint: object) -> IdempotentCall:
     """Return the call that the key identifies: one caller, method and path, and the digest of query and body."""
+    path: str = request.scope["path"]
+    if getattr(endpoint, _PERSON, False):
+        path = hashlib.sha256(f"{key}\n{path}".encode(errors="surrogatepass")).hexdigest()
     return IdempotentCall(
-        scope=f"{await _who(request, endpoint)} {request.method} {request.scope['path']}",
+        scope=f"{await _who(request, endpoint)} {request.method} {path}",
         key=key,
         digest=hashlib.sha256(request.scope["query_string"] + b"\n" + body).hexdigest(),
         holds_credentials=bool(credential_fields(endpoint)),

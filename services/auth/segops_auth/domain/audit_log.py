@@ -39,6 +39,10 @@ class Action(StrEnum):
     EMAIL_VERIFIED = "account.email_verified"
     PASSWORD_RESET = "account.password_reset"
     PASSWORD_CHANGED = "account.password_changed"
+    PROFILE_EXPORTED = "profile.exported"
+    PROFILE_ERASED = "profile.erasure_requested"
+    SUPPRESSION_LIFTED = "profile.suppression_lifted"
+    SUPPRESSION_POLICY_CHANGED = "tenant.suppression_policy_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

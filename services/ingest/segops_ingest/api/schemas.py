@@ -304,7 +304,7 @@ class EventWarning(BaseModel):
     """Something that the sender of an accepted event should know."""
 
     index: int = Field(ge=0, description="Index of the event in the batch, 0 for a single call.")
-    code: Literal["future-timestamp", "schema-violation"]
+    code: Literal["future-timestamp", "schema-violation", "user-erased"]
     detail: str
 
 

@@ -13,7 +13,9 @@ from segops_common.streams.log import Record
 from segops_common.streams.loop.batches import BadRecord, BadRecords, Batch, DataError, TooHeavy
 from segops_ingest.domain.messages import conflicting_lines
 from segops_ingest.domain.rows import CONFLICT_REASON, CONFLICTING, by_months, dead_row, rows_of, with_source
-from segops_ingest.ports.warehouse import EventWarehouse, InsertRefused, InsertTooHeavy
+from segops_ingest.ports.suppressions import SuppressionsUnavailable
+from segops_ingest.ports.warehouse import EventWarehouse, InsertFailed, InsertRefused, InsertTooHeavy
+from segops_ingest.service.suppressions import Suppressions
 
 
 class Sink:
@@ -25,12 +27,19 @@ class Sink:
     its events keep their message ids and times. A batch that is too heavy is halved in the same way, but a single line is
     never skipped for that.
 
+    Events of people who were erased are dropped. The rows of a batch then depend on when it is stored; its token does not, so a
+    repetition is still stored once. Whoever erases waits for what the log had before, and deletes once more.
+
     A batch of imports (`is_import`) is stored by several inserts of a few months each, which a replay repeats exactly. If
     one of them is refused or too heavy, the halves repeat rows of the others: these are equal rows, which are merged.
     """
 
-    def __init__(self, *, warehouse: EventWarehouse, is_import: bool = False) -> None:
+    def __init__(
+        self, *, warehouse: EventWarehouse, is_import: bool = False, suppressions: Suppressions | None = None
+    ) -> None:
+        """Without `suppressions`, every event is stored."""
         self._warehouse = warehouse
+        self._suppressions = suppressions
         self._is_import = is_import
 
     async def handle(self, batch: Batch) -> None:
@@ -39,8 +48,9 @@ class Sink:
         Raises InsertFailed, after which the loop repeats the same bytes, TooHeavy or DataError, after which it halves the
         batch, or BadRecords for a record with bad lines.
         """
-        records = [(record.offset, record.value) for record in batch.records]
-        rows = rows_of(records, batch.partition, is_import=self._is_import)
+        await self._learn_who_was_erased()
+        records = [(record.offset, self._kept(record.value)) for record in batch.records]
+        rows = rows_of([record for record in records if record[1]], batch.partition, is_import=self._is_import)
         if not rows:
             return
         try:
@@ -68,12 +78,25 @@ class Sink:
             dead_row(line, CONFLICTING, CONFLICT_REASON, batch.source, record.offset)
             for record in batch.records
             for line in conflicting_lines(record.headers, record.value)
+            if self._kept(line)
         ]
         if letters:
             await self._warehouse.insert_dead(b"\n".join(letters), f"{batch.token()}#conflicts")
 
+    async def _learn_who_was_erased(self) -> None:
+        """Raises InsertFailed if that cannot be known now: the rows of an erased person must not come back."""
+        if self._suppressions is None:
+            return
+        try:
+            await self._suppressions.refresh_if_old()
+        except SuppressionsUnavailable as error:
+            raise InsertFailed(str(error)) from error
+
+    def _kept(self, value: bytes) -> bytes:
+        return value if self._suppressions is None else self._suppressions.kept_lines(value)
+
     async def _insert_halves(self, batch: Batch, record: Record) -> None:
-        lines = record.value.rstrip(b"\n").split(b"\n")
+        lines = self._kept(record.value).rstrip(b"\n").split(b"\n")
         refused = await self._insert_lines(batch, record, lines, 0)
         if refused:
             raise BadRecords([BadRecord(record.offset, str(refused[0]), f"{len(refused)} of its events were refused")])

@@ -26,6 +26,7 @@ Code = Literal[
     "conflicting-times",
     "missing-property",
     "wrong-property-type",
+    "user-erased",
 ]
 
 MAX_QUOTED_CHARS = 64

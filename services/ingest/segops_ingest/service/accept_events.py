@@ -40,12 +40,16 @@ from segops_ingest.service.import_backlog import ImportBacklog
 from segops_ingest.service.schemas.directory import EventSchemas
 from segops_ingest.service.schemas.quarantine import quarantine_messages
 from segops_ingest.service.schemas.ruling import Ruling, Violated, rule
+from segops_ingest.service.suppressions import Suppressions
 
 SCHEMA_VERSION: Final = b"1"
 """Version of the rows in the topics of events. Fields are only ever added, so readers accept versions that they do not know."""
 
 FUTURE: Final = "future-timestamp"
 """Code of the warning about an event that is in the future even after a correction."""
+
+DROPPED: Final = "user-erased"
+"""Code of the warning about an event that was dropped, because its user was erased."""
 
 RETRY_AFTER_S = (1, 5)
 """Retry-After is a random number of seconds in this range, so that callers do not all return at the same time."""
@@ -89,7 +93,10 @@ class Ingest:
         random: Random,
         observer: IngestObserver,
         schemas: EventSchemas,
+        suppressions: Suppressions | None = None,
     ) -> None:
+        """Without `suppressions`, events of all users are accepted."""
+        self._suppressions = suppressions
         self._log = log
         self._first = FirstDeliveries(memory=memory)
         self._import_backlog = ImportBacklog(log=log, random=random)
@@ -227,23 +234,53 @@ class Ingest:
         *,
         is_replay: bool = False,
     ) -> Receipt:
-        ruling = rule(self._schemas.of_tenant(builder.tenant_id), deliveries, refuses_all=is_replay)
+        allowed = self._of_erased_users(builder.tenant_id, deliveries, receipt)
+        erased = {warning.index for warning in receipt.warnings}
+        stored = [delivery for delivery in allowed if delivery.index not in erased]
+        ruling = rule(self._schemas.of_tenant(builder.tenant_id), stored, refuses_all=is_replay)
         recalled = await self._recall(builder, ruling.accepted, deliveries)
         held = [delivery for delivery in recalled.deliveries if delivery.is_quarantined]
         events = distinct(delivery for delivery in recalled.deliveries if not delivery.is_quarantined)
         quarantined = distinct(held).first if held else ()
-        receipt.message_ids = [delivery.row["message_id"] for delivery in ruling.accepted]
+        dropped = [delivery for delivery in allowed if delivery.index in erased]
+        answered = sorted([*ruling.accepted, *dropped], key=lambda delivery: delivery.index)
+        receipt.message_ids = [delivery.row["message_id"] for delivery in answered]
         first = (*events.first, *quarantined)
         seen_before = sum(delivery.index in recalled.seen_before for delivery in first)
         receipt.duplicates = len(ruling.accepted) - len(first) + seen_before
         receipt.conflicting = events.conflicting
-        receipt.warnings = [*_warnings(recalled.deliveries)]
+        receipt.warnings += _warnings(recalled.deliveries)
         receipt.violated = ruling.violated
         receipt.refused = sorted([*receipt.refused, *ruling.refused], key=itemgetter(0))
         await self._append(ruling.converted(events.first), topic)
         await self._quarantine(ruling.converted(quarantined), ruling.violated)
         self._observer.received(_outcome(receipt, ruling))
         return receipt
+
+    def _of_erased_users(self, tenant_id: int, deliveries: list[Delivery], receipt: Receipt) -> list[Delivery]:
+        """Return the deliveries that are accepted. Events of erased users are refused or dropped, by the tenant's policy.
+
+        Dropped ones are accepted, and have a warning.
+        """
+        suppressions = self._suppressions
+        if suppressions is None:
+            return deliveries
+        erased = [
+            delivery.index
+            for delivery in deliveries
+            if suppressions.covers(tenant_id, delivery.identity[0], delivery.row["received_at"])
+        ]
+        if not erased:
+            return deliveries
+        if suppressions.policy(tenant_id) == "drop":
+            receipt.warnings += [Warned(index, DROPPED, "was not stored: the user was erased") for index in erased]
+            return deliveries
+        detail = "must not be the id of a user who was erased: send no events of this user"
+        receipt.refused = sorted(
+            [*receipt.refused, *((index, EventRefused("user_id", "user-erased", detail)) for index in erased)],
+            key=lambda refused: refused[0],
+        )
+        return [delivery for delivery in deliveries if delivery.index not in erased]
 
     async def _recall(self, builder: RowBuilder, deliveries: list[Delivery], sent: list[Delivery]) -> Recalled:
         """Recall deliveries. The key is bound to all that were `sent`: what schemas refuse may change until a retry."""
