@@ -21,7 +21,8 @@ BEGIN
         'segops_segments_sweeper',     -- finds runs that were silent for too long, and counts what waits
         'segops_segments_schemas',     -- lists changed event schemas for ingestion
         'segops_membership_exports',   -- takes exports that wait, and removes expired ones
-        'segops_membership_activations' -- takes activations that are due, counts them, and removes old deliveries
+        'segops_membership_activations', -- takes activations that are due, counts them, and removes old deliveries
+        'segops_membership_erasures'   -- takes erasures that wait
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I', name);
@@ -37,7 +38,7 @@ END $$;
 -- Without INHERIT: a service has the rights of such a role only in a transaction that acts as it.
 GRANT segops_auth_keys, segops_auth_memberships, segops_auth_invites, segops_auth_auditor TO segops_auth;
 GRANT segops_segments_relay, segops_segments_scheduler, segops_segments_sweeper, segops_segments_schemas TO segops_segments;
-GRANT segops_membership_exports, segops_membership_activations TO segops_membership;
+GRANT segops_membership_exports, segops_membership_activations, segops_membership_erasures TO segops_membership;
 
 DO $$
 DECLARE

@@ -54,11 +54,12 @@ _USERS: Final = {
     "event_memory_url": ("ingest.api",),
     "clickhouse_reader_url": ("membership.api",),
     "activation_key": ("membership.api", "membership.worker"),
+    "suppression_key": ("ingest.api", "ingest.sink", "membership.api", "membership.worker"),
     "exports_access_key_id": ("membership.api", "membership.worker"),
     "exports_secret_access_key": ("membership.api", "membership.worker"),
 }
 """Secrets that no role must have, and the processes that use them."""
-OPTIONAL_SECRETS: Final = (_BESIDES.keys() | _USERS.keys()) - {"clickhouse_reader_url"}
+OPTIONAL_SECRETS: Final = (_BESIDES.keys() | _USERS.keys()) - {"clickhouse_reader_url", "suppression_key"}
 """Secrets that a deployment may leave out."""
 SECRETS: Final = {
     "service_token",
@@ -68,6 +69,7 @@ SECRETS: Final = {
     "event_log_url",
     "clickhouse_url",
     "clickhouse_reader_url",
+    "suppression_key",
     "migrate_postgres_url",
     *OPTIONAL_SECRETS,
 }

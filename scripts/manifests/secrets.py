@@ -107,7 +107,7 @@ def _required(process: Process, *, migrates: bool = False) -> list[str]:
 
 def _value(name: str, service: str, clickhouse_user: str, passwords: PasswordSource) -> str:
     match name:
-        case "service_token" | "api_key_pepper" | "activation_key":
+        case "service_token" | "api_key_pepper" | "activation_key" | "suppression_key":
             return passwords.of(name.replace("_", "-"))
         case "postgres_url":
             return _postgres(passwords, f"segops_{service}")

@@ -95,6 +95,8 @@ async def objects(victim: Person, canary: str) -> dict[str, Any]:
     activation = await victim.ask("POST", "/api/activations/", 201, activation)
     export = await victim.ask("POST", f"/api/segments/{segment}/export/", 202, {"format": "csv"})
     schema = {"event_type": canary, "properties": [{"name": canary, "type": "string"}]}
+    erasing = {"user_ids": [f"erased-{canary}"], "tenant": victim.tenant}
+    erasure = await victim.ask("POST", "/api/explorer/erasures/", 202, erasing)
     return {
         "tenant": victim.tenant,
         "schema_id": (await victim.ask("POST", "/api/schemas/", 201, schema))["id"],
@@ -102,6 +104,7 @@ async def objects(victim: Person, canary: str) -> dict[str, Any]:
         "export_id": export["export_id"],
         "activation_id": activation["id"],
         "segment": segment,
+        "erasure_id": erasure["id"],
         "timeout": 1,
         "segment_id": segment,
         "version": 1,

@@ -128,6 +128,7 @@ export const settings = {
       'segments:read': 'See segments, runs and previews',
       'segments:write': 'Create, change, run and delete segments, and change event schemas',
       'membership:read': 'Look up the segments of a user and the members of a segment',
+      'profiles:erase': 'Erase users for good',
       'profiles:read': 'See traits and events of users, and explanations',
       'identity:merge': 'Merge users, and undo it',
       'keys:manage': 'Manage API keys',
@@ -245,6 +246,10 @@ export const settings = {
       'account.email_verified': 'Confirmed the e-mail address',
       'account.password_reset': 'Chose a new password by mail',
       'account.password_changed': 'Changed the password',
+      'profile.exported': 'Exported everything about a user',
+      'profile.erasure_requested': 'Erased users',
+      'profile.suppression_lifted': 'Accepts events of an erased user again',
+      'tenant.suppression_policy_changed': 'Changed what happens to later events of erased users',
     } as Record<string, string>,
   },
 } as const;

@@ -22,6 +22,7 @@ from segops_membership.api.identity import router as identity
 from segops_membership.api.internal import router as internal
 from segops_membership.api.lookup import router as lookup
 from segops_membership.api.members import router as members
+from segops_membership.api.privacy.routes import router as privacy
 from segops_membership.api.status import router as status
 from segops_membership.bootstrap import Bootstrap
 from segops_membership.service.use_cases import UseCases
@@ -47,6 +48,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
             explorer_users,
             explorer_events,
             explorer_stream,
+            privacy,
             analytics,
             status,
             internal,
@@ -63,6 +65,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
             },
             {"name": "identity", "description": "Which users are one person."},
             {"name": "explorer", "description": "Users with their traits, events and segments, and stored events."},
+            {"name": "privacy", "description": "Exports of all that is stored about a user, and erasures."},
             {"name": "analytics", "description": "Numbers of a tenant: members, events, overlaps and usage."},
             {"name": "status", "description": "How the platform does, for owners."},
         ],

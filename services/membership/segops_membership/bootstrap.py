@@ -50,10 +50,12 @@ from segops_membership.adapters.postgres.profile_numbers import PostgresProfileN
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
+from segops_membership.adapters.privacy import erase_people_on, erased_people_on, export_people_on, run_erasures_on
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.consumers.activations import activation_timer
 from segops_membership.consumers.compute import ComputeJobs
 from segops_membership.consumers.definitions import SegmentChanges
+from segops_membership.consumers.erasures import erasure_timer
 from segops_membership.consumers.exports import export_timers
 from segops_membership.consumers.static_members import StaticMembers
 from segops_membership.ports.members.export_files import ExportFiles
@@ -100,8 +102,7 @@ TOPICS: Final = (
     SEGMENTS,
     SEGMENTS.dead,
 )
-# Jobs of one tenant run one after the other, jobs of up to eight tenants at once. `max_records` bounds how far a
-# partition is read ahead of its oldest unfinished job.
+# Up to eight tenants have a job each at once. `max_records` bounds how far a partition is read ahead of its oldest job.
 _LIMITS: Final = Limits(max_records=1_000, partitions_at_once=8)
 _DEFINITIONS_LIMITS: Final = Limits(max_records=100, max_age_s=0)
 _LIST_LIMITS: Final = Limits(max_records=32, max_age_s=0, partitions_at_once=2)
@@ -145,11 +146,11 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._clickhouse("numbering") as numbering,
             self._clickhouse_reader("explorer") as exploring,
             self._authenticator() as authenticator,
-            HttpAuditTrail(auth_url=settings.auth_url, service_token=self._service_token) as audit,
             HttpServiceHealth(addresses=settings.service_addresses) as health,
             HttpRunCounter(
                 segments_url=settings.service_addresses.get("segments.api"), service_token=self._service_token
             ) as runs,
+            HttpAuditTrail(auth_url=settings.auth_url, service_token=self._service_token) as audit,
             self._rate_limits(SERVICE, lookups=settings.lookups, analyses=settings.analyses) as rate_limits,
         ):
             reader = ClickHouseMembershipReader(clickhouse=clickhouse)
@@ -199,7 +200,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             publisher = Publisher(
                 publications=publications,
                 results=results,
-                reporter=LogReporter(log=log, metrics=self.metrics),
+                reporter=(reporter := LogReporter(log=log, metrics=self.metrics)),
                 signal=signal,
                 faults=self._faults,
             )
@@ -217,7 +218,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            members = StaticMembers(lists=StoreStaticLists(lists=lists))
+            key = self._settings.person_key
+            erased = erased_people_on(clickhouse, key)
+            members = StaticMembers(lists=StoreStaticLists(lists=lists, erased=erased))
             definitions = SegmentChanges(definitions=PostgresSegmentDefinitions(engine=engine))
             loops: dict[str, GroupLoop[Any]] = {
                 "worker": self._consumer_loop(
@@ -235,12 +238,16 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                     log, definitions, group=DEFINITIONS_GROUP, topic=SEGMENTS, limits=_DEFINITIONS_LIMITS
                 ),
             }
+            files = self._export_files(clickhouse)
+            erasures = run_erasures_on(
+                clickhouse, engine, log, reporter, files, signal, leases, key, self._clock, self._faults
+            )
             deliver = deliveries_on(
                 engine, clickhouse, self._settings.activation_access, self._clock, self.metrics, self._faults
             )
             deliveries = () if deliver is None else (deliver,)
-            timers = (*self._export_timers(engine, clickhouse), *map(activation_timer, deliveries))
-            yield Worker(loops, timers, [one.run for one in deliveries])
+            timers = [*self._export_timers(engine, clickhouse), *map(activation_timer, deliveries)]
+            yield Worker(loops, [*timers, erasure_timer(erasures)], [one.run for one in deliveries])
 
     def _export_timers(self, engine: AsyncEngine, clickhouse: ClickHouse) -> Sequence[Timer]:
         """Return the timers of exports; none without a place for their files."""
@@ -298,7 +305,10 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         profile_events = ClickHouseProfileEvents(clickhouse=clickhouse)
         loader = ProfileLoader(stored=profile_events, unstored=LogUnstoredEvents(log=log), lists=stored)
         explain = Explain(definitions=definitions, profiles=loader, clock=self._clock)
+        erase = erase_people_on(numbering, engine, audit, self._settings.person_key, self._clock)
         return UseCases(
+            erase_people=erase,
+            export_people=export_people_on(exploring, erase, self._clock),
             explain=explain,
             lookup=lookup,
             members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),

@@ -12,6 +12,7 @@ from segops_common.core.rate_limit import Quota
 from segops_common.runtime.settings import (
     ClickHouseUrl,
     ClusterName,
+    LongSecret,
     Networks,
     PerMinute,
     PostgresSettings,
@@ -65,6 +66,9 @@ class Settings(PostgresSettings, StreamServiceSettings):
     evaluation_memory_bytes: Annotated[int, Field(ge=16 * 1024**2)] = 4 * 1024**3
     """Memory that one statement of a run may take in ClickHouse; a larger query is split by user key."""
 
+    suppression_key: LongSecret = SecretStr("")
+    """The key of the hashes by which erased people are known: the same for ingest and membership, and never changed. Without it,
+    nobody can be erased."""
     exports_url: str = ""
     """Where the files of exports are: `file:///folder`, which the API and the worker share, or the address of a bucket of
     S3-compatible storage, which needs a key. Without it, exports are refused."""
@@ -100,6 +104,11 @@ class Settings(PostgresSettings, StreamServiceSettings):
     def activation_access(self) -> ActivationAccess:
         """The key of activations, and where they may send."""
         return ActivationAccess(self.activation_key.get_secret_value(), self.activation_networks, self.ca_file)
+
+    @property
+    def person_key(self) -> str:
+        """The key of the hashes by which erased people are known; empty without one."""
+        return self.suppression_key.get_secret_value()
 
     @property
     def lookups(self) -> Quota:

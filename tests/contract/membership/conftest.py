@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.topics import COMPUTE_RESULTS, EVENTS, MEMBERSHIP_CHANGES
 from segops_common.core.clock import Clock, SystemClock
+from segops_common.core.faults import NO_FAULTS
 from segops_common.security.sealing import Sealer
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
@@ -32,6 +33,9 @@ from segops_membership.adapters.clickhouse.members.changes import ClickHouseChan
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
+from segops_membership.adapters.clickhouse.privacy.records import ClickHousePersonRecords
+from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePersonStores
+from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
@@ -53,6 +57,9 @@ from segops_membership.adapters.memory.members.changes import MemoryChangeHistor
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
+from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
+from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
+from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
 from segops_membership.adapters.memory.reporter import MemoryReporter
@@ -62,6 +69,7 @@ from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.adapters.postgres.activations import PostgresActivations
+from segops_membership.adapters.postgres.erasures import PostgresErasures
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
@@ -84,6 +92,10 @@ from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.ports.members.exports import Exports
 from segops_membership.ports.members.sets import MemberSets
 from segops_membership.ports.membership import MembershipCache, MembershipReader
+from segops_membership.ports.privacy.erasures import Erasures
+from segops_membership.ports.privacy.records import PersonRecords
+from segops_membership.ports.privacy.stores import PersonStores
+from segops_membership.ports.privacy.suppressions import Suppressions
 from segops_membership.ports.profiles import ProfileNumberSequence, Profiles
 from segops_membership.ports.publication_log import PublicationLog
 from segops_membership.ports.reporter import PublicationSignal, Reporter
@@ -133,6 +145,10 @@ class Ports:
     activity: TenantActivity
     merges: MergeStore
     projection: MergeProjection
+    erasures: Erasures
+    suppressions: Suppressions
+    people: PersonStores
+    records: PersonRecords
     store_events: StoreEvents
     clock: Clock
 
@@ -183,6 +199,10 @@ def memory_ports() -> Ports:
         activity=MemoryTenantActivity(warehouse=warehouse, results=results, leases=leases, clock=clock),
         merges=MemoryMergeStore(),
         projection=MemoryMergeProjection(),
+        erasures=MemoryErasures(clock=clock),
+        suppressions=MemorySuppressions(),
+        people=MemoryPersonStores(warehouse=warehouse, results=results),
+        records=MemoryPersonRecords(warehouse=warehouse, results=results),
         store_events=store_events,
         clock=clock,
     )
@@ -246,6 +266,10 @@ async def engine_ports(
         activity=StoredTenantActivity(clickhouse=clickhouse, engine=postgres),
         merges=PostgresMergeStore(engine=postgres),
         projection=ClickHouseMergeProjection(clickhouse=clickhouse),
+        erasures=PostgresErasures(engine=postgres, key="k" * 32),
+        suppressions=ClickHouseSuppressions(clickhouse=clickhouse, key_id="key"),
+        people=ClickHousePersonStores(clickhouse=clickhouse, faults=NO_FAULTS),
+        records=ClickHousePersonRecords(clickhouse=clickhouse),
         store_events=store_events,
         clock=clock,
     )

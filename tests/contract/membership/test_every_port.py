@@ -10,6 +10,7 @@ import segops_membership.ports.activations
 import segops_membership.ports.explorer
 import segops_membership.ports.identity
 import segops_membership.ports.members
+import segops_membership.ports.privacy
 from segops_membership.adapters.memory.activations.sender import MemorySender
 from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
@@ -34,6 +35,9 @@ from segops_membership.adapters.memory.members.changes import MemoryChangeHistor
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
+from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
+from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
+from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
 from segops_membership.adapters.memory.reporter import MemoryReporter
@@ -46,6 +50,10 @@ from tests.contract.port_coverage import ports_in
 
 ADAPTERS: dict[str, type] = {
     "AnalyticsReader": MemoryAnalytics,
+    "Erasures": MemoryErasures,
+    "PersonRecords": MemoryPersonRecords,
+    "PersonStores": MemoryPersonStores,
+    "Suppressions": MemorySuppressions,
     "IngestProgress": MemoryIngestProgress,
     "RunCounter": MemoryRunCounter,
     "ServiceHealth": MemoryServiceHealth,
@@ -86,6 +94,7 @@ PORTS = {
     **ports_in(segops_membership.ports.explorer),
     **ports_in(segops_membership.ports.identity),
     **ports_in(segops_membership.ports.members),
+    **ports_in(segops_membership.ports.privacy),
 }
 
 

@@ -27,6 +27,9 @@ DESTRUCTIVE: Final = frozenset(
         "removeMember",
         "resendInvite",
         "updateMember",
+        "eraseUser",
+        "eraseUsers",
+        "liftSuppression",
     }
 )
 """Operations that get objects of their own: what they change, the other operations use."""
@@ -111,6 +114,9 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
     schema = {"tenant": person.tenant, "event_type": "order_placed", "mode": "warn", "properties": []}
     schema_id = (await person.ask("POST", "/api/schemas/", 201, schema))["id"]
     spare_schema = await person.ask("POST", "/api/schemas/", 201, schema | {"event_type": "spare"})
+    erasure = await person.ask(
+        "POST", "/api/explorer/erasures/", 202, {"user_ids": ["erased"], "tenant": person.tenant}
+    )
     return Tenant(
         person,
         key,
@@ -130,6 +136,8 @@ async def _make_tenant(client: httpx.AsyncClient) -> Tenant:
             "letter_id": f"{person.tenant:032x}",
             "session_id": (await person.ask("GET", "/api/auth/sessions/", 200))["results"][0]["id"],
             "user_id": me,
+            "erasure_id": erasure["id"],
+            "user_ids": ["ada-to-erase"],
         },
         spare={
             "segment_id": spare,

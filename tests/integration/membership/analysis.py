@@ -23,6 +23,7 @@ from segops_membership.adapters.memory.identity.merges import MemoryAuditTrail
 from segops_membership.adapters.merging import merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.adapters.privacy import erase_people_on, export_people_on
 from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.overlaps import Overlaps
@@ -40,6 +41,7 @@ from segops_membership.service.use_cases import UseCases
 from tests.integration.membership.harness import MembershipHarness, explain_on, now_on
 
 SERVICE_TOKEN = "service"
+PERSON_KEY = "the-key-of-suppressions-in-tests-0123456789"
 
 
 def use_cases_of(
@@ -68,7 +70,10 @@ def use_cases_of(
     )
     sets = ClickHouseMemberSets(clickhouse=harness.clickhouse)
     observed = ClickHouseObservedEvents(clickhouse=harness.clickhouse)
+    erase = erase_people_on(harness.clickhouse, harness.engine, MemoryAuditTrail(), PERSON_KEY, clock)
     return UseCases(
+        erase_people=erase,
+        export_people=export_people_on(harness.clickhouse, erase, clock),
         explain=explain_on(harness),
         lookup=harness.lookup,
         members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),

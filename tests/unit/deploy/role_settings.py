@@ -15,11 +15,19 @@ BELONGS: Final = {
 }
 EXPORTS: Final = {"SEGOPS_EXPORTS_URL", "SEGOPS_EXPORTS_ACCESS_KEY_ID", "SEGOPS_EXPORTS_SECRET_ACCESS_KEY"}
 ACTIVATIONS: Final = {"SEGOPS_ACTIVATION_KEY"}
+ERASES: Final = "SEGOPS_SUPPRESSION_KEY"
 MAY_HAVE: Final = {
     ("auth", "api"): {"SEGOPS_MAIL_URL"},
-    ("ingest", "api"): {"SEGOPS_EVENT_MEMORY_URL"},
-    ("membership", "api"): {"SEGOPS_CLICKHOUSE_READER_URL", "SEGOPS_SERVICE_ADDRESSES", *EXPORTS, *ACTIVATIONS},
-    ("membership", "worker"): EXPORTS | ACTIVATIONS,
+    ("ingest", "api"): {"SEGOPS_EVENT_MEMORY_URL", ERASES},
+    ("ingest", "sink"): {ERASES},
+    ("membership", "api"): {
+        "SEGOPS_CLICKHOUSE_READER_URL",
+        "SEGOPS_SERVICE_ADDRESSES",
+        ERASES,
+        *EXPORTS,
+        *ACTIVATIONS,
+    },
+    ("membership", "worker"): {ERASES, *EXPORTS, *ACTIVATIONS},
 }
 
 

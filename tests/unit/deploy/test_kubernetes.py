@@ -223,7 +223,9 @@ def test_no_password_is_in_an_object_that_is_no_secret(manifests: Manifests) -> 
     for pod in manifests.pods().values():
         for container in containers(pod):
             for name, variable in environment(container).items() if "env" in container else ():
-                secret = name.endswith(("_TOKEN", "_PEPPER", "REDIS_URL", "POSTGRES_URL", "CLICKHOUSE_URL", "LOG_URL"))
+                secret = name.endswith(
+                    ("_TOKEN", "_PEPPER", "_SUPPRESSION_KEY", "REDIS_URL", "POSTGRES_URL", "CLICKHOUSE_URL", "LOG_URL")
+                )
                 assert not secret or "valueFrom" in variable, name
                 assert "@" not in variable.get("value", "")
 

@@ -77,6 +77,7 @@ from segops_membership.service.tenant_lease import LeaseHolder
 from segops_membership.service.use_cases import UseCases
 from segops_testkit.clock import ManualClock
 from tests.corpus.builders import NOW
+from tests.unit.membership.erasing import PrivacyInMemory
 from tests.unit.membership.exploring import analytics_in_memory, explorer_in_memory, status_in_memory
 
 TENANT = 1
@@ -245,6 +246,19 @@ class MembershipInMemory:
             audit=MemoryAuditTrail(),
             clock=self.clock,
         )
+        self.privacy = PrivacyInMemory(
+            warehouse=self.warehouse,
+            results=self.run_results,
+            publications=self.publications,
+            reporter=self.reporter,
+            exports=self.exports,
+            files=self.files,
+            cache=self.cache,
+            holder=self.holder,
+            watermark=self.watermark,
+            clock=self.clock,
+            faults=self.faults,
+        )
         self.run_exports = RunExports(
             exports=self.exports, sets=self.sets, files=self.files, clock=self.clock, faults=self.faults
         )
@@ -253,6 +267,8 @@ class MembershipInMemory:
         """Return what the API calls."""
         observed = MemoryObservedEvents(warehouse=self.warehouse)
         return UseCases(
+            erase_people=self.privacy.erase_people,
+            export_people=self.privacy.export_people,
             explain=self.explain,
             lookup=self.lookup,
             now=self.now,

@@ -61,6 +61,14 @@ class StateFolder:
         """Return a random text of 256 bits, generated before there are data. Raises LocalError when it is lost."""
         return kept_secret(self._secrets / name, lambda: secrets.token_urlsafe(32), in_use=self._has_tables())
 
+    def later_secret(self, name: str) -> str:
+        """Return a secret that state folders of earlier versions do not have. Raises LocalError when it is lost."""
+        made = self._secrets / f"{name}.made"
+        value = kept_secret(self._secrets / name, lambda: secrets.token_urlsafe(32), in_use=made.exists())
+        if not made.exists():
+            write_private(made, "")
+        return value
+
     def signing_key(self) -> Path:
         """Return the file with the ES256 private key (PEM), generated before there are data. Raises LocalError when it is lost."""
         file = self._secrets / "jwt-private-key.pem"

@@ -97,9 +97,7 @@ def environment(process: str, *, addresses: Addresses, state: StateFolder, reque
     settings |= called.get(process, {})
     if service in addresses.event_log and process != "segments.api":
         settings["SEGOPS_EVENT_LOG_URL"] = addresses.event_log[service]
-    if process in ("membership.api", "membership.worker"):
-        settings["SEGOPS_EXPORTS_URL"] = (state.root / "exports").absolute().as_uri()
-        settings["SEGOPS_ACTIVATION_KEY"] = state.first_value("activation-key", secrets.token_urlsafe(32))
+    settings |= _of_people(process, state)
     if process == "membership.api":
         settings["SEGOPS_SERVICE_ADDRESSES"] = ",".join(f"{name}={url}" for name, url in addresses.processes.items())
     if process == "auth.api":
@@ -108,6 +106,17 @@ def environment(process: str, *, addresses: Addresses, state: StateFolder, reque
         settings["SEGOPS_MAIL_URL"] = state.mails.as_uri()
         settings["SEGOPS_JWT_PRIVATE_KEY_FILE"] = str(signing_key)
     return child_environment() | settings
+
+
+def _of_people(process: str, state: StateFolder) -> dict[str, str]:
+    """Return what processes need that export or erase people."""
+    settings = {}
+    if process in ("ingest.api", "ingest.sink", "membership.api", "membership.worker"):
+        settings["SEGOPS_SUPPRESSION_KEY"] = state.later_secret("suppression-key")
+    if process in ("membership.api", "membership.worker"):
+        settings["SEGOPS_EXPORTS_URL"] = (state.root / "exports").absolute().as_uri()
+        settings["SEGOPS_ACTIVATION_KEY"] = state.first_value("activation-key", secrets.token_urlsafe(32))
+    return settings
 
 
 def service_forks(state: StateFolder, variables: Mapping[str, str]) -> Forks:

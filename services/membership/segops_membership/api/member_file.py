@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from segops_membership.domain.members.sets import MemberFormat
 
 
-class _FileStream(StreamingResponse):
+class FileStream(StreamingResponse):
     """Closes its source however the response ends. An error among the chunks breaks the connection."""
 
     def __init__(self, chunks: AsyncGenerator[bytes, None], media_type: str, headers: dict[str, str]) -> None:
@@ -33,4 +33,4 @@ def member_file_response(
     headers = {"Content-Disposition": f'attachment; filename="{name}.{member_format}"', "Vary": "Accept"}
     if size is not None:
         headers["Content-Length"] = str(size)
-    return _FileStream(chunks, media_type=member_format.media_type, headers=headers)
+    return FileStream(chunks, media_type=member_format.media_type, headers=headers)

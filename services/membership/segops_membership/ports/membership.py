@@ -53,6 +53,10 @@ class MembershipCache(Protocol):
         """Store an entry."""
         ...
 
+    async def forget(self, tenant_id: int, number: int, user_ids: Collection[str]) -> None:
+        """Remove the entries of users by this publication. Those by earlier ones are never read, and expire."""
+        ...
+
     async def claim(self, tenant_id: int, number: int, user_id: str) -> bool:
         """Return whether the caller is the process that should read the warehouse now. A claim expires by itself."""
         ...

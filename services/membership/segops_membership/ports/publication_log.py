@@ -44,6 +44,13 @@ class PublicationLog(Protocol):
         """
         ...
 
+    async def forget_digests(self, tenant_id: int) -> None:
+        """Forget the digests of the published segments: the next run of each sums all of its members up.
+
+        The caller holds the tenant's lease.
+        """
+        ...
+
     async def mark_visible(self, tenant_id: int, run_id: int) -> None:
         """Record that lookups see the publication. Can be repeated."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from segops_common.contracts.jobs import ComputeResult
@@ -21,6 +22,10 @@ class Reporter(Protocol):
 
     async def report_changes(self, publication: Publication, changes: MemberChanges) -> None:
         """Report users who entered or exited a segment. Reports about one user keep their order."""
+        ...
+
+    async def report_erasure(self, tenant_id: int, user_id: str, runs: Mapping[int, int], at: datetime) -> None:
+        """Report that a user exited segments because they were erased. `runs` has the last published run of each."""
         ...
 
     async def change_ends(self) -> Mapping[int, int]:

@@ -12,6 +12,7 @@ from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.domain.static_list import StaticListState
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.static_lists import StaticLists
+from segops_membership.service.privacy.people import ErasedPeople
 
 WAIT_S: Final = 20.0
 _POLL_S: Final = 0.05
@@ -28,8 +29,10 @@ class StaticListIncomplete(Exception):
 class StoreStaticLists:
     """Stores the changes of lists as they arrive."""
 
-    def __init__(self, *, lists: StaticLists) -> None:
+    def __init__(self, *, lists: StaticLists, erased: ErasedPeople | None = None) -> None:
+        """Without `erased`, all users are stored."""
         self._lists = lists
+        self._erased = erased
 
     async def store(self, portions: Sequence[StaticMembersChanged]) -> list[StaticMembersChanged]:
         """Store portions in their order and return those that cannot be stored.
@@ -54,7 +57,7 @@ class StoreStaticLists:
             if after is not state:
                 (rejected if after.lost else new).append(portion)
             state = after
-        await self._lists.store(tenant_id, new)
+        await self._lists.store(tenant_id, new if self._erased is None else await self._erased.left_out(tenant_id, new))
         if state != before:
             await self._lists.save_state(tenant_id, segment_id, state)
         if state.kept > before.kept:

@@ -20,6 +20,8 @@ from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.members.changes import MemberChanges
 from segops_membership.service.members.member_lists import MemberLists
 from segops_membership.service.members.segment_history import SegmentHistory
+from segops_membership.service.privacy.erasures import ErasePeople
+from segops_membership.service.privacy.person_export import ExportPeople
 from segops_membership.service.status.status import ReadStatus
 
 
@@ -27,7 +29,9 @@ from segops_membership.service.status.status import ReadStatus
 class UseCases:
     """Created once for each process."""
 
+    erase_people: ErasePeople
     explain: Explain
+    export_people: ExportPeople
     lookup: Lookup
     members: MemberLists
     changes: MemberChanges

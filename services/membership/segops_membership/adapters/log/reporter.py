@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -67,6 +68,27 @@ class LogReporter:
             for partition, grouped in lines.items()
             for value in _values(grouped)
         ]
+        with driver_errors():
+            await self._log.append_many(MEMBERSHIP_CHANGES, messages)
+
+    async def report_erasure(self, tenant_id: int, user_id: str, runs: Mapping[int, int], at: datetime) -> None:
+        """See the port."""
+        changes = [
+            MembershipChanged(
+                tenant_id=tenant_id,
+                segment_id=segment_id,
+                user_id=user_id,
+                change="exited",
+                run_id=run_id,
+                at=at,
+                reason="erasure",
+            )
+            for segment_id, run_id in runs.items()
+        ]
+        lines = [change.model_dump_json().encode() + b"\n" for change in changes]
+        key, headers = profile_key(tenant_id, user_id), _headers()
+        partition = partition_of(MEMBERSHIP_CHANGES, key)
+        messages = [Message(key=key, value=value, headers=headers, partition=partition) for value in _values(lines)]
         with driver_errors():
             await self._log.append_many(MEMBERSHIP_CHANGES, messages)
 

@@ -93,6 +93,12 @@ class MemoryMembershipCache:
         await self.check()
         self._entries[tenant_id, number, user_id] = (self._clock.monotonic() + TTL_S, segment_ids)
 
+    async def forget(self, tenant_id: int, number: int, user_ids: Collection[str]) -> None:
+        """See the port."""
+        await self.check()
+        for user_id in user_ids:
+            self._entries.pop((tenant_id, number, user_id), None)
+
     async def claim(self, tenant_id: int, number: int, user_id: str) -> bool:
         """See the port."""
         await self.check()

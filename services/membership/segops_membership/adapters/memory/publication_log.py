@@ -80,6 +80,11 @@ class MemoryPublicationLog:
             chain.segments[segment.segment_id] = SegmentHead(attempt, publication.as_of_ms, digest, reported, version)
         return numbered
 
+    async def forget_digests(self, tenant_id: int) -> None:
+        """See the port."""
+        chain = self._chain(tenant_id)
+        chain.segments = {id: replace(head, digest=None) for id, head in chain.segments.items()}
+
     async def mark_visible(self, tenant_id: int, run_id: int) -> None:
         """See the port."""
         self._chain(tenant_id).entries[run_id].visible = True

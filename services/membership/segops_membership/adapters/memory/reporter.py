@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Final
 
 from segops_common.contracts.jobs import ComputeResult
@@ -33,6 +34,11 @@ class MemoryReporter:
         for user_id in changes.user_ids:
             change = (changes.segment_id, user_id, changes.change)
             self.changes.append((publication.tenant_id, publication.attempt.run_id, change))
+
+    async def report_erasure(self, tenant_id: int, user_id: str, runs: Mapping[int, int], at: datetime) -> None:  # noqa: ARG002 reports have no times here
+        """See the port."""
+        self._check()
+        self.changes += [(tenant_id, run_id, (segment_id, user_id, "exited")) for segment_id, run_id in runs.items()]
 
     async def change_ends(self) -> Mapping[int, int]:
         """See the port."""

@@ -64,6 +64,12 @@ _COMPLETE: Final = _held(
 _FAIL: Final = _held(
     "status = 'failed', problem = :problem, lease_until = NULL, finished_at = :at, expires_at = :expires_at"
 )
+_WITH_FILES: Final = sa.text("""
+    SELECT * FROM membership.exports
+    WHERE tenant_id = :tenant_id AND status = 'complete' AND NOT removed ORDER BY created_at, export_id""")
+_EXPIRE: Final = sa.text("""
+    UPDATE membership.exports SET expires_at = least(expires_at, :at)
+    WHERE tenant_id = :tenant_id AND export_id = :export_id AND status = 'complete'""")
 _EXPIRED: Final = sa.text("""
     SELECT * FROM membership.exports WHERE expires_at <= :now AND NOT removed ORDER BY expires_at, export_id LIMIT :limit""")
 _MARK_REMOVED: Final = sa.text("""
@@ -148,6 +154,21 @@ class PostgresExports:
         """See the port."""
         values = {"problem": problem, "at": at, "expires_at": expires_at}
         await self._change_held(_FAIL, tenant_id, export_id, attempt, values)
+
+    async def with_files(self, tenant_id: int) -> Sequence[Export]:
+        """See the port."""
+        async with reading(self._engine, tenant_id) as session:
+            return [_export(row) for row in await session.execute(_WITH_FILES, {"tenant_id": tenant_id})]
+
+    async def count_open(self, tenant_id: int) -> int:
+        """See the port."""
+        async with reading(self._engine, tenant_id) as session:
+            return int(await session.scalar(_OPEN, {"tenant_id": tenant_id}) or 0)
+
+    async def expire(self, tenant_id: int, export_id: str, at: datetime) -> None:
+        """See the port."""
+        async with transaction(self._engine, tenant_id) as session:
+            await session.execute(_EXPIRE, {"tenant_id": tenant_id, "export_id": UUID(export_id), "at": at})
 
     async def expired(self, now: datetime, limit: int) -> Sequence[Export]:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -44,6 +44,18 @@ _PAGE: Final = sa.text("""
     SELECT version, at, user_id, canonical_id FROM membership.identity_resolutions
     WHERE tenant_id = :tenant_id AND (version, user_id COLLATE "C") > (:version, :user_id)
     ORDER BY version, user_id COLLATE "C" LIMIT :limit""")
+
+
+_OF_MERGES: Final = (
+    "membership.identity_merges WHERE tenant_id = :tenant_id"
+    " AND (from_user_id = ANY(:user_ids) OR into_user_id = ANY(:user_ids))"
+)
+_OF_RESOLUTIONS: Final = (
+    "membership.identity_resolutions WHERE tenant_id = :tenant_id"
+    " AND (user_id = ANY(:user_ids) OR canonical_id = ANY(:user_ids))"
+)
+_FORGET: Final = tuple(sa.text(" ".join(("DELETE FROM", rows))) for rows in (_OF_MERGES, _OF_RESOLUTIONS))
+_COUNT: Final = tuple(sa.text(" ".join(("SELECT count(*) FROM", rows))) for rows in (_OF_MERGES, _OF_RESOLUTIONS))
 
 
 class PostgresMergeStore:
@@ -100,6 +112,20 @@ class PostgresMergeStore:
                     "user_ids": [row.user_id for row in change.resolutions],
                 },
             )
+
+    async def forget(self, tenant_id: int, user_ids: Collection[str]) -> None:
+        """See the port."""
+        values = {"tenant_id": tenant_id, "user_ids": list(user_ids)}
+        async with transaction(self._engine, tenant_id) as session:
+            await session.execute(_LOCK, {"tenant_id": tenant_id})
+            for statement in _FORGET:
+                await session.execute(statement, values)
+
+    async def count(self, tenant_id: int, user_ids: Collection[str]) -> int:
+        """See the port."""
+        values = {"tenant_id": tenant_id, "user_ids": list(user_ids)}
+        async with reading(self._engine, tenant_id) as session:
+            return sum([int(await session.scalar(statement, values) or 0) for statement in _COUNT])
 
     async def extent(self, tenant_id: int, *, up_to: int | None = None) -> Extent:
         """See the port."""

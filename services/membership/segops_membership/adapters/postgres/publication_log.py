@@ -49,6 +49,7 @@ _VISIBLE_AFTER: Final = sa.text("""
     WHERE tenant_id = :tenant_id AND number > :after AND number <= :through AND shown
         AND (CAST(:segment AS jsonb) IS NULL OR result->'segments' @> CAST(:segment AS jsonb))
     ORDER BY number LIMIT :limit""")
+_FORGET_DIGESTS: Final = sa.text("UPDATE membership.segment_heads SET digest = NULL WHERE tenant_id = :tenant_id")
 _MARK_VISIBLE: Final = sa.text("SELECT membership.mark_publication_visible(:tenant_id, :run_id)")
 _REPORTED_FROM: Final = sa.text("""
     SELECT announced_from FROM membership.publications WHERE tenant_id = :tenant_id AND run_id = :run_id FOR UPDATE""")
@@ -122,6 +123,11 @@ class PostgresPublicationLog:
             await session.execute(_MOVE_SEGMENT, moves)
             await session.execute(_LINK, {**values, "number": number, "result": publication.result.model_dump_json()})
         return publication.numbered(int(number))
+
+    async def forget_digests(self, tenant_id: int) -> None:
+        """See the port."""
+        async with transaction(self._engine, tenant_id) as session:
+            await session.execute(_FORGET_DIGESTS, {"tenant_id": tenant_id})
 
     async def mark_visible(self, tenant_id: int, run_id: int) -> None:
         """See the port."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -21,6 +21,8 @@ NEGATIVE_TTL_S: Final = 30.0
 """For a user in no segment: lookups of unknown users must not fill the memory."""
 JITTER: Final = 0.1
 LOCK_MS: Final = 2_000
+FORGOTTEN_PUBLICATIONS: Final = 5
+_FORGOTTEN_AT_ONCE: Final = 500
 _MAX_DIGITS: Final = 15
 """Lua counts in doubles."""
 _RAISE: Final = """
@@ -70,6 +72,17 @@ class RedisMembershipCache:
         ttl_ms = round((TTL_S if segment_ids else NEGATIVE_TTL_S) * spread * 1000)
         key, value = entry_key(tenant_id, number, user_id), json.dumps(segment_ids).encode()
         await self._run(lambda redis: redis.set(key, value, px=ttl_ms))
+
+    async def forget(self, tenant_id: int, number: int, user_ids: Collection[str]) -> None:
+        """See the port. Entries by the publications just before are removed too."""
+        numbers = range(max(0, number - FORGOTTEN_PUBLICATIONS), number + 1)
+        keys = [entry_key(tenant_id, old, user_id) for user_id in user_ids for old in numbers]
+
+        async def remove(redis: Any) -> None:
+            for start in range(0, len(keys), _FORGOTTEN_AT_ONCE):
+                await redis.delete(*keys[start : start + _FORGOTTEN_AT_ONCE])
+
+        await self._run(remove)
 
     async def claim(self, tenant_id: int, number: int, user_id: str) -> bool:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +50,14 @@ class MergeStore(Protocol):
 
     async def resolutions(self, tenant_id: int, *, after: tuple[int, str], limit: int) -> Sequence[Resolution]:
         """Return at most `limit` resolutions after this version and user, ascending by both."""
+        ...
+
+    async def forget(self, tenant_id: int, user_ids: Collection[str]) -> None:
+        """Delete every merge and resolution with one of these users, for their erasure."""
+        ...
+
+    async def count(self, tenant_id: int, user_ids: Collection[str]) -> int:
+        """Return the number of merges and resolutions with one of these users."""
         ...
 
 

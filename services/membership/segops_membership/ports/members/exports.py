@@ -59,6 +59,18 @@ class Exports(Protocol):
         """Record that there will be no file, and why. Raises ExportTaken."""
         ...
 
+    async def with_files(self, tenant_id: int) -> Sequence[Export]:
+        """Return the complete exports of the tenant whose files were not removed, oldest first."""
+        ...
+
+    async def count_open(self, tenant_id: int) -> int:
+        """Return how many exports of the tenant have not ended."""
+        ...
+
+    async def expire(self, tenant_id: int, export_id: str, at: datetime) -> None:
+        """Let a complete export expire earlier. Can be repeated."""
+        ...
+
     async def expired(self, now: datetime, limit: int) -> Sequence[Export]:
         """Return ended exports of all tenants that have expired and whose files were not removed, oldest first."""
         ...

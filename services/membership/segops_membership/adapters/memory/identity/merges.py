@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from segops_membership.domain.identity.merges import Change, Merge, MergeGraph, Resolution
 from segops_membership.ports.errors import EngineUnavailable
@@ -45,6 +45,25 @@ class MemoryMergeStore:
         """See the port."""
         place = (after[0], after[1].encode())
         return [row for row in self._resolutions[tenant_id] if _place(row) > place][:limit]
+
+    async def forget(self, tenant_id: int, user_ids: Collection[str]) -> None:
+        """See the port."""
+        merges, rows = self._merges[tenant_id], self._resolutions[tenant_id]
+        self._merges[tenant_id] = {
+            version: merge
+            for version, merge in merges.items()
+            if merge.from_user_id not in user_ids and merge.into_user_id not in user_ids
+        }
+        self._resolutions[tenant_id] = [
+            row for row in rows if row.user_id not in user_ids and row.canonical_id not in user_ids
+        ]
+
+    async def count(self, tenant_id: int, user_ids: Collection[str]) -> int:
+        """See the port."""
+        merges, rows = self._merges[tenant_id].values(), self._resolutions[tenant_id]
+        return sum(not {merge.from_user_id, merge.into_user_id}.isdisjoint(user_ids) for merge in merges) + sum(
+            not {row.user_id, row.canonical_id}.isdisjoint(user_ids) for row in rows
+        )
 
 
 class MemoryMergeProjection:

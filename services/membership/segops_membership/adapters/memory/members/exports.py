@@ -103,6 +103,23 @@ class MemoryExports:
         )
         entry.lease_until = None
 
+    async def with_files(self, tenant_id: int) -> Sequence[Export]:
+        """See the port."""
+        entries = [entry for entry in self._entries.values() if entry.export.tenant_id == tenant_id]
+        complete = [e.export for e in entries if e.export.status is ExportStatus.COMPLETE and not e.removed]
+        return sorted(complete, key=lambda export: (export.created_at, export.id))
+
+    async def count_open(self, tenant_id: int) -> int:
+        """See the port."""
+        mine = [entry.export for entry in self._entries.values() if entry.export.tenant_id == tenant_id]
+        return sum(export.status not in _ENDED for export in mine)
+
+    async def expire(self, tenant_id: int, export_id: str, at: datetime) -> None:
+        """See the port."""
+        entry = self._entries.get(export_id)
+        if entry and entry.export.tenant_id == tenant_id and entry.export.status is ExportStatus.COMPLETE:
+            entry.export = replace(entry.export, expires_at=min(entry.export.expires_at or at, at))
+
     async def expired(self, now: datetime, limit: int) -> Sequence[Export]:
         """See the port."""
         entries = [entry for entry in self._entries.values() if _has_expired(entry, now) and not entry.removed]
