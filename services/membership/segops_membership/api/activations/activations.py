@@ -36,13 +36,18 @@ async def _use_case(use_cases: UseCasesOfApp) -> ManageActivations:
     return use_cases.activations
 
 
-async def _writable_tenants(caller: SegmentsWriter) -> Collection[int]:
-    """Return the tenants whose members the caller may also read: an activation hands them over."""
-    caller.require_scope(Scope.MEMBERSHIP_READ)
-    return caller.tenants(Scope.SEGMENTS_WRITE) & caller.tenants(Scope.MEMBERSHIP_READ)
-
-
 Activations = Annotated[ManageActivations, Depends(_use_case)]
+
+
+async def _writable_tenants(activations: Activations, caller: SegmentsWriter, activation_id: PathId) -> Collection[int]:
+    """Return the tenant of the activation. The caller must be allowed to read its members too: they are handed over."""
+    visible = caller.tenants(Scope.SEGMENTS_READ) | caller.tenants(Scope.SEGMENTS_WRITE)
+    tenant_id = (await activations.find(visible, activation_id)).tenant_id
+    caller.require(tenant_id, Scope.SEGMENTS_WRITE)
+    caller.require(tenant_id, Scope.MEMBERSHIP_READ)
+    return (tenant_id,)
+
+
 WritableTenants = Annotated[Collection[int], Depends(_writable_tenants)]
 
 
