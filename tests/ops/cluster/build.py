@@ -102,15 +102,21 @@ class _Go:
             raise Unavailable(f"needs Go {least[1]} or newer, and {program} is {self.version}")
 
     def run(self, *arguments: str, folder: Path = MODULES) -> str:
-        """Return what a command of Go prints. Raises Unavailable with its last line when it fails."""
+        """Return what a command of Go prints. Raises Unavailable with the reason when it fails."""
         environment = {**os.environ, **_FLAGS}
         result = subprocess.run(
             [self.program, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
         if result.returncode:
-            line = ([*result.stderr.splitlines(), *result.stdout.splitlines()] or ["no output"])[-1]
-            raise Unavailable(f"go {arguments[0]} failed: {line}")
+            raise Unavailable(f"go {arguments[0]} failed: {_reason(result)}")
         return result.stdout
+
+
+def _reason(result: subprocess.CompletedProcess[str]) -> str:
+    """Return why a command of Go failed, in one line. With `-json` it says so in a field of its output."""
+    if result.stdout.startswith("{"):
+        return str(json.loads(result.stdout).get("Error", "")).replace("\n", " ")
+    return ([*result.stderr.splitlines(), *result.stdout.splitlines()] or ["no output"])[-1]
 
 
 def _numbers(version: str) -> tuple[int, ...]:
