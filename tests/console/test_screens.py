@@ -64,6 +64,7 @@ SCREENS = {
     "settings-general": "/settings/general",
     "settings-team": "/settings/team",
     "settings-keys": "/settings/api-keys",
+    "settings-schemas": "/settings/schemas",
     "settings-audit": "/settings/audit-log",
     "settings-profile": "/settings/profile",
     "status": "/status",

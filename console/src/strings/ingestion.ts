@@ -22,6 +22,7 @@ export const ingestion = {
       route: 'Route',
       status: 'Status',
       skipped: '202: the other events of the batch were accepted',
+      accepted: '202: the event was accepted',
       reason: 'Problem',
       code: 'Code',
       key: 'Key',
@@ -35,10 +36,11 @@ export const ingestion = {
   letters: {
     label: 'Accepted events that were not stored, newest first',
     about:
-      'Accepted, but refused by the warehouse. A replay validates an event again and appends it with its ids and time.',
+      'Accepted, but refused by the warehouse or quarantined by a schema. A replay validates an event again and appends it with its ids and time.',
     columns: { type: 'Event type', user: 'User', reason: 'Reason', when: 'When', state: 'Replay' },
     emptyTitle: 'Every accepted event was stored',
-    empty: 'If the warehouse ever refuses an accepted event, it is kept here with the reason, and can be replayed.',
+    empty:
+      'If the warehouse refuses an accepted event, or a schema quarantines it, it is kept here with the reason, and can be replayed.',
     replay: 'Replay',
     replayOf: (type: string) => `Replay ${type}`,
     replayed: 'replayed',
@@ -89,6 +91,11 @@ export const ingestion = {
       'Event refused',
       'Correct the field and send the event again. The other events of its batch were accepted.',
     ],
+    'event-quarantined': [
+      'Event quarantined',
+      'Correct the sender, or mend the schema in Settings and replay the event from Dead Letters.',
+    ],
+    'schema-warning': ['Event stored against its schema', 'Correct the sender, or mend the schema in Settings.'],
     'no-valid-event': [
       'Every event of the batch refused',
       'Correct the fields. Sending it again unchanged cannot succeed.',

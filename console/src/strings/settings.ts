@@ -5,6 +5,7 @@ export const settings = {
     general: 'General',
     team: 'Team',
     'api-keys': 'API Keys',
+    schemas: 'Schemas',
     'audit-log': 'Audit log',
     profile: 'Profile',
   },

@@ -113,7 +113,7 @@ function Refusal({ entry }: { entry: RejectionRead }) {
       <Fact name={names.route}>
         <code>{entry.route}</code>
       </Fact>
-      <Fact name={names.status}>{entry.status === 202 ? names.skipped : entry.status}</Fact>
+      <Fact name={names.status}>{statusOf(entry)}</Fact>
       <Fact name={names.reason}>
         <code>{entry.reason}</code>
       </Fact>
@@ -138,4 +138,9 @@ function Refusal({ entry }: { entry: RejectionRead }) {
       <Fact name={names.count}>{count(entry.count)}</Fact>
     </dl>
   );
+}
+
+function statusOf({ status, reason }: RejectionRead): string | number {
+  if (status !== 202) return status;
+  return reason === 'event-skipped' ? words.detail.skipped : words.detail.accepted;
 }

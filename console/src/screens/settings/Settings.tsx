@@ -12,6 +12,7 @@ const SCREENS = {
   general: lazy(() => import('./general/General').then((module) => ({ default: module.General }))),
   team: lazy(() => import('./team/Team').then((module) => ({ default: module.Team }))),
   'api-keys': lazy(() => import('./keys/Keys').then((module) => ({ default: module.Keys }))),
+  schemas: lazy(() => import('./schemas/Schemas').then((module) => ({ default: module.Schemas }))),
   'audit-log': lazy(() => import('./audit/AuditLog').then((module) => ({ default: module.AuditLog }))),
   profile: lazy(() => import('./profile/Profile').then((module) => ({ default: module.Profile }))),
 };

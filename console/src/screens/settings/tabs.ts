@@ -8,6 +8,7 @@ export const LEAST: Record<Tab, Role> = {
   general: 'viewer',
   team: 'viewer',
   'api-keys': 'admin',
+  schemas: 'viewer',
   'audit-log': 'admin',
   profile: 'viewer',
 };

@@ -1,0 +1,47 @@
+/** Words of Settings → Schemas. */
+export const schemas = {
+  what: 'Event schemas',
+  about: 'What the events of a type must look like, and what happens to those that do not.',
+  create: 'New Schema',
+  emptyTitle: 'No schema yet',
+  empty:
+    'Events of every form are accepted. A schema names the properties of an event type; infer one from what you send.',
+  columns: { type: 'Event type', mode: 'Mode', properties: 'Properties', violations: 'Violations', changed: 'Changed' },
+  required: (all: number, required: number) => `${all}, ${required} required`,
+  editOf: (type: string) => `Edit the schema of ${type}`,
+  deleteOf: (type: string) => `Delete the schema of ${type}`,
+  delete: 'Delete Schema',
+  deleteDetail:
+    'Events of this type are then stored as they are sent. What is quarantined stays among the dead letters.',
+  form: {
+    newTitle: 'New schema',
+    type: 'Event type',
+    typeHelp: '$identify is for traits, $page and $screen are for views.',
+    mode: 'An event that violates the schema is',
+    modes: { refuse: 'refused', quarantine: 'quarantined', warn: 'stored with a warning' },
+    modeHelp: {
+      refuse: 'The sender gets the reason, and nothing is stored.',
+      quarantine: 'It is accepted and kept among the dead letters, from where it can be replayed.',
+      warn: 'It is stored as it was sent, and counted here.',
+    },
+    properties: 'Properties',
+    name: (number: number) => `Name of property ${number}`,
+    namePlaceholder: 'total or shipping.city',
+    kind: (number: number) => `Type of property ${number}`,
+    required: 'required',
+    requiredOf: (number: number) => `Property ${number} is required`,
+    remove: 'Remove',
+    removeOf: (number: number) => `Remove property ${number}`,
+    add: 'Add Property',
+    infer: 'Infer from stored events',
+    inferred: (events: number) => `From the newest ${events} stored events. Check it before you save.`,
+    save: 'Save Schema',
+    soon: 'A change takes effect within 3 seconds.',
+  },
+  violations: {
+    title: 'Violations of the last seven days',
+    none: 'No event of this type has violated its schema in the last seven days.',
+    times: (times: string) => `${times}×`,
+    letters: 'Open Dead Letters',
+  },
+} as const;
