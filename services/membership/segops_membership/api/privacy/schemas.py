@@ -46,9 +46,12 @@ ERASURE_EXAMPLE: Final[JsonDict] = {
 class ErasureRequest(TenantFields, RequestBody):
     """The users to erase."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"user_ids": ["user-123", "user-124"]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, "user_ids": ["user-123", "user-124"]}]})
 
-    user_ids: Annotated[tuple[ProfileId, ...], Field(min_length=1, max_length=MAX_USERS)]
+    user_ids: Annotated[list[ProfileId], Field(min_length=1, max_length=MAX_USERS)]
+
+
+RowCount = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 
 
 class ReceiptRead(Response):
@@ -56,8 +59,8 @@ class ReceiptRead(Response):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"before": _BEFORE, "after": dict.fromkeys(_BEFORE, 0)}]})
 
-    before: Mapping[str, int] = Field(description="By table; `segment_runs` counts bitmaps, `export_files` files.")
-    after: Mapping[str, int]
+    before: Mapping[str, RowCount] = Field(description="By table; `segment_runs` counts bitmaps, `export_files` files.")
+    after: Mapping[str, RowCount]
 
 
 class ErasureRead(Response):
@@ -144,6 +147,6 @@ class SuppressionPolicy(Response):
 class SuppressionPolicyChange(TenantFields, RequestBody):
     """The choice of a tenant."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_POLICY_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, **_POLICY_EXAMPLE}]})
 
     later_events: Policy
