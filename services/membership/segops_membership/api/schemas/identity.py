@@ -19,7 +19,7 @@ _IDS: Final[JsonDict] = {"from_user_id": "user-123", "into_user_id": "user-7"}
 class MergeRequest(TenantFields, RequestBody):
     """A user, and the user into whom they are merged."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_IDS]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, **_IDS}]})
 
     from_user_id: ProfileId = Field(description="The user whose events will belong to the other one.")
     into_user_id: ProfileId = Field(description="The user that remains. If it is merged itself, its person remains.")
@@ -28,7 +28,7 @@ class MergeRequest(TenantFields, RequestBody):
 class UnmergeRequest(TenantFields, RequestBody):
     """Whose merge ends."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"from_user_id": "user-123"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tenant": 1, "from_user_id": "user-123"}]})
 
     from_user_id: ProfileId = Field(description="The user that was merged into another one.")
 
