@@ -29,9 +29,13 @@ class Event:
         return self.event_type, self.timestamp_ms, self.message_id
 
 
-EventOrder = tuple[int, int, bytes, bytes]
+EventOrder = tuple[int, int, bytes, bytes, bytes]
 
 
 def in_order(event: Event) -> EventOrder:
-    """Return a sort key: by time, then position, then message_id and event type as bytes. No two events share it."""
-    return event.timestamp_ms, event.position, event.message_id.encode(), event.event_type.encode()
+    """Return a sort key: by time, then position, then message_id, profile id and event type as bytes.
+
+    No two events share it. The events of a person may have several profile ids.
+    """
+    ids = event.message_id.encode(), event.profile_id.encode()
+    return event.timestamp_ms, event.position, *ids, event.event_type.encode()

@@ -18,6 +18,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from clickhouse_connect.driver.external import ExternalData
 
 from segops_common.core.tasks import spawn
 from segops_common.stores.clickhouse_address import ClickHouseAddress, clickhouse_address, shard_database
@@ -46,6 +47,7 @@ _END_WAIT_MS = 5_000
 _CHECK_S = 2.0
 
 Settings = Mapping[str, str | int | float]
+SentTable = ExternalData
 # ClickHouse ends a statement whose connection is closed only when it may not write.
 _ENDS_WITH_CALLER: Settings = {"readonly": 2, "cancel_http_readonly_queries_on_client_close": 1}
 NO_SETTINGS: Settings = {}
@@ -179,13 +181,14 @@ class ClickHouse:
         *,
         settings: Settings = NO_SETTINGS,
         timeout_s: float | None = None,
+        sent: SentTable | None = None,
     ) -> ResultSet:
         """Return the rows of a statement with `{name:Type}` parameters. Raises ClickHouseError.
 
-        The statement must not write.
+        The statement must not write. `sent` is a table that exists only for it.
         """
         async with self._call({**settings, **_ENDS_WITH_CALLER}, timeout_s) as (client, own):
-            result = await client.query(sql, parameters=dict(parameters or {}), settings=own)
+            result = await client.query(sql, parameters=dict(parameters or {}), settings=own, external_data=sent)
         summary = result.summary
         return ResultSet(result.result_rows, int(summary.get("read_rows", 0)), int(summary.get("read_bytes", 0)))
 

@@ -27,6 +27,7 @@ from segops_language.windows import AnyWindow, LastWindow
 
 NO_REFERENCES: Final[Mapping[int, Group]] = MappingProxyType({})
 NO_USERS: Final[Mapping[int, frozenset[str]]] = MappingProxyType({})
+NO_PERSONS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def evaluate(
@@ -37,17 +38,20 @@ def evaluate(
     segment_id: int,
     references: Mapping[int, Group] = NO_REFERENCES,
     lists: Mapping[int, frozenset[str]] = NO_USERS,
+    persons: Mapping[str, str] = NO_PERSONS,
 ) -> frozenset[str]:
     """Return the members of a segment's definition as of an instant.
 
     `events` must be in the order in which they were accepted: of several deliveries of one event, the first counts.
     `references` are the segments that the definition leads to; those that are static have a list of users in `lists`
-    instead of a definition.
+    instead of a definition. `persons` has the profile that each joined id belongs to at the instant.
     """
+    lists = {segment_id: frozenset(persons.get(id, id) for id in users) for segment_id, users in lists.items()}
     profiles: dict[str, dict[object, Event]] = {}
     for event in events:
         if event.timestamp_ms <= as_of_ms:
-            profiles.setdefault(event.profile_id, {}).setdefault(event.identity, event)
+            of_person = profiles.setdefault(persons.get(event.profile_id, event.profile_id), {})
+            of_person.setdefault((event.profile_id, event.identity), event)
     for user_id in listed(definition, references, lists):
         profiles.setdefault(user_id, {})
     return frozenset(

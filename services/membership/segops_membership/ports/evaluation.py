@@ -30,6 +30,8 @@ class EvaluationResult:
     rows_read: int
     bytes_read: int
     refused: Mapping[Predicate, QueryRefused] = field(default_factory=dict)
+    has_joins: bool = False
+    """Whether ids of the tenant are joined, so that persons with several ids were evaluated by statements of their own."""
 
 
 ProgressCallback = Callable[[int], None]
@@ -44,7 +46,7 @@ def ignore_progress(count: int) -> None:
 class Query:
     """A statement with its bound parameters.
 
-    It evaluates `predicates` predicates (0: the universe) and reads at most `rows` rows.
+    It evaluates `predicates` predicates (0: the universe, or the ids that are joined) and reads at most `rows` rows.
     """
 
     sql: str
@@ -54,7 +56,10 @@ class Query:
 
 
 class Evaluation(Protocol):
-    """Evaluates predicates. Profiles are given by their numbers; a profile without a number is left out."""
+    """Evaluates predicates. Profiles are given by their numbers; a profile without a number is left out.
+
+    All ids of a person are one profile, with the number of the person. An id that is joined to another is no profile.
+    """
 
     async def evaluate(
         self,

@@ -32,7 +32,7 @@ def _compile(condition: EventMatch, context: Context) -> Expression:
 def _measure(predicate: MatchPredicate, selected: str, bind: Bindings) -> str:
     choose = "argMinIf" if predicate.occurrence == "first" else "argMaxIf"
     passes = " AND ".join(["1", *checks_sql(predicate.has, bind)])
-    order = order_key(of_one_type=predicate.selection.pattern.exact)
+    order = order_key(bind, of_one_type=predicate.selection.pattern.exact)
     return f"{choose}({passes}, {order}, {selected})"
 
 

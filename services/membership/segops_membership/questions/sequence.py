@@ -167,7 +167,7 @@ def _events_in_order(predicate: SequencePredicate, tenant: str, events: str, bin
         matches.append(f"({pattern_sql(_TRACKED, bind)})")
     bits = " + ".join(f"bitShiftLeft(toUInt16({match}), {number})" for number, match in enumerate(matches))
     # The time of an event is never 0: that means "no start" to the search.
-    place = f"{SINCE_1900_MS} + 1, position, message_id, toString(event_type)"
+    place = f"{SINCE_1900_MS} + 1, position, {bind.event_id}, toString(event_type)"
     return select(f"user_key, ({place}, {bits}) AS event", events, _among(predicate, tenant, matches, bind))
 
 

@@ -61,7 +61,9 @@ def _compile(condition: AnyTrait, context: Context) -> Expression:
 
 def _measure(predicate: TraitPredicate, _: str, bind: Bindings) -> str:
     sets = trait_present(predicate.keys[0], bind)
-    return f"argMaxIf({condition_sql(predicate.keys, predicate.test, bind)}, {order_key(of_one_type=True)}, {sets})"
+    return (
+        f"argMaxIf({condition_sql(predicate.keys, predicate.test, bind)}, {order_key(bind, of_one_type=True)}, {sets})"
+    )
 
 
 def _verdict(_: TraitPredicate, column: str, __: Bindings) -> str:
@@ -78,7 +80,7 @@ def _measure_held(predicate: HeldSincePredicate, _: str, bind: Bindings) -> str:
     value = bind.share(_canonical(predicate.keys, bind))
     sets = bind.share(trait_present(predicate.keys[0], bind))
     since = bind.instant(predicate.since_ms)
-    then = f"argMaxIf({value}, {order_key(of_one_type=True)}, {sets} AND timestamp <= {since})"
+    then = f"argMaxIf({value}, {order_key(bind, of_one_type=True)}, {sets} AND timestamp <= {since})"
     return f"({then}, groupUniqArrayIf(2)({value}, {sets} AND timestamp > {since}))"
 
 

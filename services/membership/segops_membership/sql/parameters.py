@@ -21,9 +21,15 @@ def select(columns: str, source: str, where: str = "", tail: str = "") -> str:
 
 
 class Bindings:
-    """The parameters of one statement; equal values share one."""
+    """The parameters of one statement; equal values share one.
 
-    def __init__(self) -> None:
+    `event_id` is SQL: what tells apart the events of one time and position, in the order of events. `shared` are definitions
+    that the statement begins with.
+    """
+
+    def __init__(self, *, event_id: str = "message_id", shared: str = "") -> None:
+        self.event_id = event_id
+        self._given = shared
         self._names: dict[tuple[str, object], str] = {}
         self.values: dict[str, object] = {}
         self._shared: dict[str, str] = {}
@@ -35,8 +41,9 @@ class Bindings:
     @property
     def definitions(self) -> str:
         """The WITH clause that defines the names returned by `share`; empty when there are none."""
-        named = ", ".join(f"({expression}) AS {name}" for expression, name in self._shared.items())
-        return f"WITH {named} " if named else ""
+        named = [f"({expression}) AS {name}" for expression, name in self._shared.items()]
+        definitions = ", ".join([self._given, *named] if self._given else named)
+        return f"WITH {definitions} " if definitions else ""
 
     def text(self, value: str) -> str:
         """Return a placeholder for a string."""

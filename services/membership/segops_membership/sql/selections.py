@@ -24,14 +24,14 @@ Window = tuple[int | None, int]
 """Start (excluded; None: from the beginning) and end (included) in milliseconds."""
 
 
-def order_key(*, of_one_type: bool) -> str:
-    """Return bytes in the order of events: time and position, highest byte first, `message_id`, and the type.
+def order_key(bind: Bindings, *, of_one_type: bool) -> str:
+    """Return bytes in the order of events: time and position, highest byte first, the event's id, and the type.
 
-    No `message_id` contains U+0000. A tuple would be in the same order, but what is aggregated by a string takes three
+    No id contains U+0000. A tuple would be in the same order, but what is aggregated by a string takes three
     quarters of the time.
     """
     time_and_position = f"reinterpretAsFixedString(byteSwap({SINCE_1900_MS} * 65536 + position))"
-    ids = "message_id" if of_one_type else "message_id, '\\0', event_type"
+    ids = bind.event_id if of_one_type else f"{bind.event_id}, '\\0', event_type"
     return f"concat({time_and_position}, {ids})"
 
 

@@ -14,7 +14,7 @@ from operator import or_
 from typing import Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE
-from segops_common.stores.clickhouse import ClickHouse, Settings
+from segops_common.stores.clickhouse import ClickHouse, SentTable, Settings
 from segops_membership.compiler.statements import Statement
 from segops_membership.sql.parameters import select
 
@@ -30,11 +30,14 @@ def memory_bytes(statement: Statement, rows: Mapping[str, int], parts: int) -> i
     return _STATEMENT_BYTES + (of_profiles + statement.width.of_event * rows[EVENTS_TABLE]) // parts
 
 
-async def rows_of(clickhouse: ClickHouse, statement: Statement, settings: Settings) -> Sequence[Counter[str]]:
+async def rows_of(
+    clickhouse: ClickHouse, statement: Statement, settings: Settings, sent: SentTable | None = None
+) -> Sequence[Counter[str]]:
     """Return for each shard the rows that the index cannot rule out, by table; no row is read. Raises ClickHouseError."""
     rows_of_shards = []
     for shard in clickhouse.shards:
-        estimate = await shard.query(f"EXPLAIN ESTIMATE {statement.sql}", statement.parameters, settings=settings)
+        explained = f"EXPLAIN ESTIMATE {statement.sql}"
+        estimate = await shard.query(explained, statement.parameters, settings=settings, sent=sent)
         rows: Counter[str] = Counter()
         for _, table, _, count, _ in estimate.rows:
             rows[str(table)] += int(count)

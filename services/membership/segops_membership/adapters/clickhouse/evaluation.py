@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,14 +14,29 @@ from typing import Final, TypeVar
 from pyroaring import BitMap
 
 from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
-from segops_common.stores.clickhouse import ClickHouse, ClickHouseError, ClickHouseUnavailable, Settings
+from segops_common.stores.clickhouse import (
+    NO_SETTINGS,
+    ClickHouse,
+    ClickHouseError,
+    ClickHouseUnavailable,
+    SentTable,
+    Settings,
+)
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state
 from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, most_rows, rows_of
-from segops_membership.compiler.statements import Statement, statements_for, universe_statement, with_decisions
+from segops_membership.adapters.clickhouse.joins import Joins, joined_sql, read_joins
+from segops_membership.compiler.statements import (
+    Statement,
+    person_universe_statement,
+    statements_for,
+    universe_statement,
+    with_decisions,
+)
 from segops_membership.domain.predicates import Predicate
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.evaluation import EvaluationResult, ProgressCallback, Query, QueryRefused, ignore_progress
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
+from segops_membership.sql.parameters import Bindings
 from segops_membership.sql.selections import JSON_READ_SETTINGS
 
 T = TypeVar("T")
@@ -73,6 +88,9 @@ class _OutOfMemory(EngineUnavailable):
 class ClickHouseEvaluation:
     """See the port `Evaluation`. Sends a few statements at a time, each to all shards: all rows of a profile are on one.
 
+    Where ids are joined, a second statement evaluates the persons with several ids, over all shards. What the first one says
+    about them and their ids does not count. Both get the same joins, which are read before.
+
     A statement may use `memory_bytes` in ClickHouse and spills to disk from half of it. If it does not fit, by its
     estimate or when it runs, its users are split by key into 4, then 16 parts. It may take `timeout_s`.
     """
@@ -108,85 +126,115 @@ class ClickHouseEvaluation:
         """See the port."""
         with _translated():
             rows = most_rows(await all_rows(self._clickhouse))
+        joins = await self._joins(tenant_id, as_of_ms)
         own_slots = asyncio.Semaphore(STATEMENTS_OF_A_RUN)
 
         async def send(statement: Statement) -> list[_Outcome]:
             try:
-                row = await self._in_turn(statement, rows, own_slots)
+                row = await self._in_turn(statement, rows, own_slots, joins)
                 if statement.decision is not None:
-                    decide = partial(self._in_turn, statement.decision, rows, own_slots)
+                    decide = partial(self._in_turn, statement.decision, rows, own_slots, joins)
                     row = await _decided(row, decide)
-                on_progress(len(statement.predicates))
+                on_progress(0 if statement.of_persons else len(statement.predicates))
                 return [_Outcome(statement, row)]
             except QueryRefused as refusal:
                 if not (isolate_refusals and statement.predicates):
                     raise
                 if len(statement.predicates) == 1:
                     return [_Outcome(statement, _NO_ROW, refusal)]
-            smaller = (part for half in _halves(statement) for part in statements_for(tenant_id, half, as_of_ms))
+            smaller = (
+                part
+                for half in _halves(statement)
+                for part in statements_for(tenant_id, half, as_of_ms, of_persons=statement.of_persons)
+            )
             return [outcome for part in smaller for outcome in await send(part)]
 
-        statements = [universe_statement(tenant_id, as_of_ms)] if universe is None else []
-        statements += statements_for(tenant_id, predicates, as_of_ms)
+        statements = [
+            statement
+            for statement in _statements(tenant_id, predicates, as_of_ms, joins)
+            if universe is None or statement.predicates
+        ]
         outcomes = [
             outcome for some in await _all_of([send(statement) for statement in statements]) for outcome in some
         ]
-        return _result(outcomes, outcomes[0].row.bitmaps[0] if universe is None else universe)
+        return _result(outcomes, universe, joins)
 
     async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
         """See the port."""
-        # Predicates are a set; the statements must not appear in another order each time.
-        statements = sorted(
-            statements_for(tenant_id, predicates, as_of_ms),
-            key=lambda statement: (statement.sql, sorted(map(str, statement.parameters.values()))),
-        )
+        joins = await self._joins(tenant_id, as_of_ms)
         queries = []
-        for statement in (universe_statement(tenant_id, as_of_ms), *with_decisions(statements)):
-            count = sum(rows.total() for rows in await self._rows_of(statement))
+        if joins:
+            bind = Bindings()
+            sql = joined_sql(tenant_id, as_of_ms, bind)
+            queries.append(Query(sql, bind.values, 0, len(joins.numbers)))
+        # Predicates are a set; the statements must not appear in another order each time.
+        universes, others = _by_order(_statements(tenant_id, predicates, as_of_ms, joins))
+        for statement in (*universes, *with_decisions(others)):
+            count = sum(rows.total() for rows in await self._rows_of(statement, joins))
             queries.append(Query(statement.sql, statement.parameters, len(statement.predicates), count))
         return queries
 
-    async def _in_turn(self, statement: Statement, all_rows: Counter[str], own_slots: asyncio.Semaphore) -> _Row:
+    async def _joins(self, tenant_id: int, as_of_ms: int) -> Joins:
+        with _translated():
+            return await read_joins(
+                self._clickhouse, tenant_id, as_of_ms, settings=self._settings, timeout_s=self._timeout_s + 10
+            )
+
+    async def _in_turn(
+        self, statement: Statement, all_rows: Counter[str], own_slots: asyncio.Semaphore, joins: Joins
+    ) -> _Row:
         async with own_slots, self._slots:
-            for parts in await self._attempts_for(statement, all_rows):
+            for parts in await self._attempts_for(statement, all_rows, joins):
                 with suppress(_OutOfMemory):
-                    return await self._run_in_parts(statement, parts)
+                    return await self._run_in_parts(statement, parts, joins)
         raise QueryRefused(_MEMORY_CODE, _LIMITS[_MEMORY_CODE])
 
-    async def _attempts_for(self, statement: Statement, all_rows: Counter[str]) -> Sequence[int]:
+    async def _attempts_for(self, statement: Statement, all_rows: Counter[str], joins: Joins) -> Sequence[int]:
         """Return how many parts to try; the index is consulted only if the rows of all tenants would not fit."""
         if memory_bytes(statement, all_rows, 1) <= self._memory_bytes:
             return _PARTS
-        rows = most_rows(await self._rows_of(statement))
+        rows = most_rows(await self._rows_of(statement, joins))
         return [n for n in _PARTS if n == _PARTS[-1] or memory_bytes(statement, rows, n) <= self._memory_bytes]
 
-    async def _rows_of(self, statement: Statement) -> Sequence[Counter[str]]:
+    async def _rows_of(self, statement: Statement, joins: Joins) -> Sequence[Counter[str]]:
         with _translated():
-            return await rows_of(self._clickhouse, statement, _READ_SETTINGS)
+            sent = joins.table() if statement.of_persons else None
+            return await rows_of(self._clickhouse, statement, _READ_SETTINGS, sent)
 
-    async def _run_in_parts(self, statement: Statement, parts: int) -> _Row:
-        """Split the users by ranges of their key: it is in the sort key of every table that is read."""
+    async def _run_in_parts(self, statement: Statement, parts: int, joins: Joins) -> _Row:
+        """Split the users by ranges of their key: it is in the sort key of every table that is read.
+
+        Persons are split by their own keys: their ids may be in other ranges.
+        """
         if parts == 1:
-            return await self._run(statement, {})
+            return await self._run(statement, joins.table())
         rows = []
         for part in range(parts):
-            of_part = f"user_key BETWEEN {part * 2**64 // parts} AND {(part + 1) * 2**64 // parts - 1}"
-            filters = ", ".join(f"'{table}': '{of_part}'" for table in _TABLES_BY_USER)
-            rows.append(await self._run(statement, {"additional_table_filters": f"{{{filters}}}"}))
+            first, last = part * 2**64 // parts, (part + 1) * 2**64 // parts - 1
+            if statement.of_persons:
+                rows.append(await self._run(statement, joins.table(first, last)))
+                continue
+            filters = ", ".join(f"'{table}': 'user_key BETWEEN {first} AND {last}'" for table in _TABLES_BY_USER)
+            rows.append(await self._run(statement, None, {"additional_table_filters": f"{{{filters}}}"}))
         return _united(rows)
 
-    async def _run(self, statement: Statement, more: Settings) -> _Row:
-        """Run the statement on all shards at once, and unite their bitmaps."""
-        runs = [self._run_on(shard, statement, more) for shard in self._clickhouse.shards]
+    async def _run(self, statement: Statement, sent: SentTable | None, more: Settings = NO_SETTINGS) -> _Row:
+        """Run the statement on all shards at once, and unite their bitmaps; about persons, over all shards together."""
+        if statement.of_persons:
+            return await self._run_on(self._clickhouse, statement, sent, more)
+        runs = [self._run_on(shard, statement, None, more) for shard in self._clickhouse.shards]
         return _united(await _all_of(runs))
 
-    async def _run_on(self, clickhouse: ClickHouse, statement: Statement, more: Settings) -> _Row:
+    async def _run_on(
+        self, clickhouse: ClickHouse, statement: Statement, sent: SentTable | None, more: Settings
+    ) -> _Row:
         with _translated():
             result = await clickhouse.query(
                 statement.sql,
                 statement.parameters,
                 settings={**self._settings, **more},
                 timeout_s=self._timeout_s + 10,
+                sent=sent,
             )
         bitmaps = [decode_state(base64.b64decode(text)) for text in result.rows[0]]
         return _Row(bitmaps, result.rows_read, result.bytes_read)
@@ -237,18 +285,44 @@ def _halves(statement: Statement) -> Iterator[Collection[Predicate]]:
     yield statement.predicates[middle:]
 
 
-def _result(outcomes: Sequence[_Outcome], universe: BitMap) -> EvaluationResult:
-    members: dict[Predicate, BitMap] = {}
+def _statements(tenant_id: int, predicates: Collection[Predicate], as_of_ms: int, joins: Joins) -> Iterator[Statement]:
+    """Yield the statements about profiles, and where ids are joined those about persons, the universe of each first."""
+    yield universe_statement(tenant_id, as_of_ms)
+    yield from statements_for(tenant_id, predicates, as_of_ms)
+    if joins:
+        yield person_universe_statement(tenant_id, as_of_ms)
+        yield from statements_for(tenant_id, predicates, as_of_ms, of_persons=True)
+
+
+def _by_order(statements: Iterable[Statement]) -> tuple[list[Statement], list[Statement]]:
+    """Return the statements about the universe, and the others in an order of their own."""
+    every = list(statements)
+    others = [statement for statement in every if statement.predicates]
+    others.sort(key=lambda statement: (statement.sql, sorted(map(str, statement.parameters.values()))))
+    return [statement for statement in every if not statement.predicates], others
+
+
+def _result(outcomes: Sequence[_Outcome], universe: BitMap | None, joins: Joins) -> EvaluationResult:
+    members: dict[Predicate | None, BitMap] = {}
     refused: dict[Predicate, QueryRefused] = {}
     for outcome in outcomes:
         predicates = outcome.statement.predicates
         if outcome.refusal is not None:
             refused.update(dict.fromkeys(predicates, outcome.refusal))
-        elif predicates:
-            members.update(zip(predicates, outcome.row.bitmaps, strict=True))
+            continue
+        # The universe is the answer of a statement without predicates.
+        for predicate, bitmap in zip(predicates or (None,), outcome.row.bitmaps, strict=True):
+            counted = bitmap & joins.numbers if outcome.statement.of_persons else bitmap - joins.numbers
+            members[predicate] = members.get(predicate, BitMap()) | counted
+    of_universe = members.pop(None, BitMap())
     return EvaluationResult(
-        universe=universe,
-        members=members,
+        universe=of_universe if universe is None else universe,
+        members={
+            predicate: bitmap
+            for predicate, bitmap in members.items()
+            if predicate is not None and predicate not in refused
+        },
+        has_joins=bool(joins),
         rows_read=sum(outcome.row.rows_read for outcome in outcomes),
         bytes_read=sum(outcome.row.bytes_read for outcome in outcomes),
         refused=refused,

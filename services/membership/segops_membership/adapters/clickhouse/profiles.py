@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from segops_common.contracts.warehouse import PROFILE_SEEN_TABLE
+from segops_common.contracts.warehouse import IDENTITY_MERGES_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse
+from segops_language.values.instants import from_ms
 from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE, list_rows
-from segops_membership.sql.parameters import Bindings, select
+from segops_membership.sql.parameters import Bindings, cut_instant, select
 
 _TIMEOUT_S: Final = 900
+_COLUMNS: Final = ("tenant_id", "user_key", "user_id", "first_seen", "n", "fence")
 _NEVER_MS: Final = 2**60
 """Later than any instant of a run; bound as the last instant that ClickHouse can hold."""
+_NEVER: Final = from_ms(cut_instant(_NEVER_MS))
 
 
 class ClickHouseProfiles:
@@ -28,12 +31,19 @@ class ClickHouseProfiles:
 
     async def count_pending(self, tenant_id: int, lists: Collection[StaticListPredicate] = ()) -> int:
         """See the port."""
-        return sum([await _count_pending(shard, tenant_id, lists) for shard in self._clickhouse.shards])
+        counts = [await _count_pending(shard, tenant_id, lists) for shard in self._clickhouse.shards]
+        return sum(counts) + len(await self._unseen_persons(tenant_id, lists))
 
     async def assign_numbers(
         self, tenant_id: int, first: int, count: int, fence: int, lists: Collection[StaticListPredicate] = ()
     ) -> None:
         """See the port. A shard gets as many of the numbers as it has profiles without one now."""
+        persons = (await self._unseen_persons(tenant_id, lists))[:count]
+        if persons:
+            rows = [(tenant_id, key, id, _NEVER, first + i, fence) for i, (key, id) in enumerate(persons)]
+            with driver_errors():
+                await self._clickhouse.insert("profiles", rows, _COLUMNS, timeout_s=_TIMEOUT_S)
+            first, count = first + len(rows), count - len(rows)
         if not self._clickhouse.is_cluster:
             await _assign(self._clickhouse, tenant_id, first, count, fence, lists)
             return
@@ -42,6 +52,29 @@ class ClickHouseProfiles:
             if own:
                 await _assign(shard, tenant_id, first, own, fence, lists)
             first, count = first + own, count - own
+
+    async def _unseen_persons(
+        self, tenant_id: int, lists: Collection[StaticListPredicate]
+    ) -> Sequence[tuple[int, str]]:
+        """Return the key and the id of each user without a number whom others were merged into, and who has no event.
+
+        Those with events, or in the lists, are pending as such.
+        """
+        bind = Bindings()
+        of_tenant = f"tenant_id = {bind.integer(tenant_id)}"
+        targets = select(
+            "canonical_key AS user_key, any(canonical_id) AS id", IDENTITY_MERGES_TABLE, of_tenant, "GROUP BY user_key"
+        )
+        others = [select("user_key", "profiles", of_tenant), select("user_key", PROFILE_SEEN_TABLE, of_tenant)]
+        if lists:
+            listed = f"{list_rows(bind.integer(tenant_id), lists, bind)} AND present"
+            others.append(select("user_key", STATIC_MEMBERS_TABLE, listed))
+        merged_into = select("canonical_key", IDENTITY_MERGES_TABLE, of_tenant)
+        unseen = " AND ".join(f"user_key NOT IN ({keys} AND user_key IN ({merged_into}))" for keys in others)
+        sql = select("user_key, id", f"({targets})", unseen, "ORDER BY user_key")
+        with driver_errors():
+            result = await self._clickhouse.query(sql, bind.values, timeout_s=_TIMEOUT_S)
+        return [(int(key), str(id)) for key, id in result.rows]
 
     async def user_ids(self, tenant_id: int, numbers: Collection[int]) -> Mapping[int, str]:
         """See the port."""

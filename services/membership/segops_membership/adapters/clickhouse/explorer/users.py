@@ -90,7 +90,7 @@ class ClickHouseUserDirectory:
         columns = f"timestamp, position, message_id, {source.text} AS text, removed, empty_objects"
         texts = select(columns, f"{source.table} FINAL", where)
         event = f"({_MS.format('timestamp')}, message_id, text, removed, empty_objects)"
-        deciding = f"arrayJoin({keys}) AS key, argMax({event}, {order_key(of_one_type=True)})"
+        deciding = f"arrayJoin({keys}) AS key, argMax({event}, {order_key(bind, of_one_type=True)})"
         sql = select(deciding, f"({texts})", tail="GROUP BY key ORDER BY key")
         traits = []
         for name, (at, message_id, text, removed, empty_objects) in (
@@ -150,6 +150,6 @@ def _with_trait(tenant_id: int, search: UserSearch, bind: Bindings) -> str:
     """Return a statement of the keys of users whose present trait has the value."""
     keys = path_keys(search.trait)
     passes = condition_sql(keys, search.test, bind)
-    present = f"argMaxIf({passes}, {order_key(of_one_type=True)}, {trait_present(keys[0], bind)}) = 1"
+    present = f"argMaxIf({passes}, {order_key(bind, of_one_type=True)}, {trait_present(keys[0], bind)}) = 1"
     where = f"tenant_id = {bind.integer(tenant_id)} AND event_type = {bind.text(IDENTIFY_EVENT)}"
     return select("user_key", f"{EVENTS_TABLE} FINAL", where, f"GROUP BY user_key HAVING {present}")

@@ -1,0 +1,80 @@
+"""Whose an id is as of an instant: claims of anonymous ids, and merges of users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an event with two ids, which may join, says: from its time on, the anonymous id is the user's."""
+
+    anonymous_id: str
+    user_id: str
+    timestamp_ms: int
+    message_id: str
+
+    @property
+    def order(self) -> tuple[int, bytes, bytes]:
+        """A sort key: of the claims of an id, the smallest one holds."""
+        return self.timestamp_ms, self.message_id.encode(), self.user_id.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """From an instant on, the user belongs to `canonical_id`: the user itself after an unmerge.
+
+    Of two with one instant, the greater version counts.
+    """
+
+    user_id: str
+    canonical_id: str
+    at_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFacts:
+    """What is known about some ids. The order in which it became known does not matter."""
+
+    claims: tuple[Claim, ...] = ()
+    known_since: Mapping[str, int] = field(default_factory=dict)
+    """When an id was first the `user_id` of an event, in milliseconds."""
+    resolutions: tuple[Resolution, ...] = ()
+
+    def with_more(self, other: IdentityFacts) -> IdentityFacts:
+        """Return both together."""
+        ids = self.known_since.keys() | other.known_since.keys()
+        never = 2**63
+        known = {id: min(self.known_since.get(id, never), other.known_since.get(id, never)) for id in ids}
+        return IdentityFacts(self.claims + other.claims, known, self.resolutions + other.resolutions)
+
+
+def persons_of(facts: IdentityFacts, as_of_ms: int) -> dict[str, str]:
+    """Return the person of each id that is joined to another id as of the instant.
+
+    The smallest claim of an anonymous id holds, unless the id is a known user's by then: the `user_id` of an event, or named
+    by a merge. The claimant may be merged into another user.
+    """
+    by_then = [resolution for resolution in facts.resolutions if resolution.at_ms <= as_of_ms]
+    merged = _canonical_ids(by_then)
+    users = {id for id, since_ms in facts.known_since.items() if since_ms <= as_of_ms}
+    users |= {id for resolution in by_then for id in (resolution.user_id, resolution.canonical_id)}
+    first: dict[str, Claim] = {}
+    for claim in facts.claims:
+        if claim.anonymous_id not in first or claim.order < first[claim.anonymous_id].order:
+            first[claim.anonymous_id] = claim
+    persons = {
+        id: merged.get(claim.user_id, claim.user_id)
+        for id, claim in first.items()
+        if claim.timestamp_ms <= as_of_ms and id not in users
+    }
+    return {id: person for id, person in (persons | merged).items() if id != person}
+
+
+def _canonical_ids(resolutions: Iterable[Resolution]) -> dict[str, str]:
+    latest: dict[str, Resolution] = {}
+    for resolution in sorted(resolutions, key=lambda resolution: (resolution.at_ms, resolution.version)):
+        latest[resolution.user_id] = resolution
+    return {id: resolution.canonical_id for id, resolution in latest.items()}
