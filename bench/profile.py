@@ -57,7 +57,7 @@ async def _ratios(clickhouse: ClickHouse, engine: AsyncEngine, events: int, stat
 
     async def _read_all(reader: ClickHouseProfileEvents) -> None:
         for _ in range(USERS):
-            await reader.read(TENANT, next(names), needs, AS_OF_MS)
+            await reader.read(TENANT, [next(names)], needs, AS_OF_MS)
 
     async def explanations(explain: Explain) -> float:
         return await milliseconds(partial(_explain_all, explain)) / USERS

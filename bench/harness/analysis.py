@@ -12,6 +12,7 @@ from segops_common.core.faults import NO_FAULTS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.memory import MemoryEventLog
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
@@ -25,6 +26,7 @@ from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analysis.previews import Previews
 from segops_membership.service.analysis.snapshot_cache import SnapshotCache
 from segops_membership.service.analysis.snapshots import Snapshots
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.profile_loader import ProfileLoader
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.static_lists import StaticListVersions
@@ -73,5 +75,6 @@ async def explain_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Explain:
         stored=ClickHouseProfileEvents(clickhouse=clickhouse),
         unstored=LogUnstoredEvents(log=log),
         lists=StoredStaticLists(clickhouse=clickhouse, engine=engine),
+        persons=Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse)),
     )
     return Explain(definitions=PostgresSegmentDefinitions(engine=engine), profiles=loader, clock=clock)

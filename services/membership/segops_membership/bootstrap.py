@@ -29,6 +29,7 @@ from segops_common.web.app import Running
 from segops_common.web.server import Loop
 from segops_membership.adapters.activating import activations_on, deliveries_on
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
@@ -73,6 +74,7 @@ from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.exports.run_exports import RunExports
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.lookup.batched_reads import MAX_WAREHOUSE_QUERIES
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
@@ -156,6 +158,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             reader = ClickHouseMembershipReader(clickhouse=clickhouse)
             lookup = Lookup(
                 reader=reader,
+                persons=Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse)),
                 cache=cache,
                 watermark=PublicationWatermark(reader=reader, clock=self._clock),
                 clock=self._clock,
@@ -303,7 +306,10 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         observed = ClickHouseObservedEvents(clickhouse=clickhouse)
         sets = ClickHouseMemberSets(clickhouse=clickhouse)
         profile_events = ClickHouseProfileEvents(clickhouse=clickhouse)
-        loader = ProfileLoader(stored=profile_events, unstored=LogUnstoredEvents(log=log), lists=stored)
+        persons = Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse))
+        loader = ProfileLoader(
+            stored=profile_events, unstored=LogUnstoredEvents(log=log), lists=stored, persons=persons
+        )
         explain = Explain(definitions=definitions, profiles=loader, clock=self._clock)
         erase = erase_people_on(numbering, engine, audit, self._settings.person_key, self._clock)
         return UseCases(

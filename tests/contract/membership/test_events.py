@@ -22,10 +22,10 @@ ALL = Needs(frozenset({EventPattern("", False), EventPattern("$identify", True)}
 async def test_a_profile_has_events_from_its_first_on(ports: Ports) -> None:
     tenant = new_tenant()
     await ports.store_events(tenant, [event("u", at=NOW_MS), event("u", at=NOW_MS - 10)])
-    has_events = [await ports.profile_events.has_events(tenant, "u", NOW_MS - 10 + ms) for ms in (-1, 0, 1)]
+    has_events = [await ports.profile_events.has_events(tenant, ["u"], NOW_MS - 10 + ms) for ms in (-1, 0, 1)]
     assert has_events == [False, True, True]
-    assert not await ports.profile_events.has_events(tenant, "v", NOW_MS)
-    assert not await ports.profile_events.has_events(new_tenant(), "u", NOW_MS)
+    assert not await ports.profile_events.has_events(tenant, ["v"], NOW_MS)
+    assert not await ports.profile_events.has_events(new_tenant(), ["u"], NOW_MS)
 
 
 async def test_profiles_with_events_are_known(ports: Ports) -> None:
@@ -42,7 +42,7 @@ async def test_events_up_to_the_instant_are_read_once(ports: Ports) -> None:
     last, later = event("ü", "$identify", at=NOW_MS, plan=None), event("ü", "view", at=NOW_MS + 1)
     await ports.store_events(tenant, [first, last, later, event("v", "view")])
     await ports.store_events(tenant, [first])
-    events = [accepted.event for accepted in await ports.profile_events.read(tenant, "ü", ALL, NOW_MS)]
+    events = [accepted.event for accepted in await ports.profile_events.read(tenant, ["ü"], ALL, NOW_MS)]
     assert sorted(events, key=lambda item: item.timestamp_ms) == [first, last]
 
 
@@ -59,15 +59,15 @@ async def test_events_up_to_the_instant_are_read_once(ports: Ports) -> None:
 async def test_only_the_types_needed_are_read(ports: Ports, pattern: EventPattern, types: set[str]) -> None:
     tenant = new_tenant()
     await ports.store_events(tenant, [event("u", name) for name in ("view", "viewed", "$identify")])
-    events = await ports.profile_events.read(tenant, "u", Needs(frozenset({pattern}), payloads=False), NOW_MS)
+    events = await ports.profile_events.read(tenant, ["u"], Needs(frozenset({pattern}), payloads=False), NOW_MS)
     assert {accepted.event.event_type for accepted in events} == types
-    assert await ports.profile_events.read(tenant, "u", Needs(frozenset(), payloads=True), NOW_MS) in ((), [])
+    assert await ports.profile_events.read(tenant, ["u"], Needs(frozenset(), payloads=True), NOW_MS) in ((), [])
 
 
 async def test_payloads_are_empty_unless_they_are_needed(ports: Ports) -> None:
     tenant = new_tenant()
     await ports.store_events(tenant, [event("u", "view", page="a")])
-    (bare,) = await ports.profile_events.read(tenant, "u", replace(ALL, payloads=False), NOW_MS)
+    (bare,) = await ports.profile_events.read(tenant, ["u"], replace(ALL, payloads=False), NOW_MS)
     assert bare.event.payload == {}
 
 
@@ -75,17 +75,17 @@ async def test_objects_without_a_value_are_read_back(ports: Ports) -> None:
     tenant = new_tenant()
     payload: dict[str, JsonValue] = {"a": {}, "b": {"c.d": {"e": {}}, "f": 1}, "g": [{"h": {}}, {}], "0": {"1": {}}}
     await ports.store_events(tenant, [replace(event("u", "view"), payload=payload)])
-    (stored,) = await ports.profile_events.read(tenant, "u", ALL, NOW_MS)
+    (stored,) = await ports.profile_events.read(tenant, ["u"], ALL, NOW_MS)
     assert stored.event.payload == payload
 
 
 async def test_too_many_events_are_refused(ports: Ports) -> None:
     tenant = new_tenant()
     await ports.store_events(tenant, [event("u") for _ in range(MAX_EVENTS)])
-    assert len(await ports.profile_events.read(tenant, "u", ALL, NOW_MS)) == MAX_EVENTS
+    assert len(await ports.profile_events.read(tenant, ["u"], ALL, NOW_MS)) == MAX_EVENTS
     await ports.store_events(tenant, [event("u")])
     with pytest.raises(TooManyEvents):
-        await ports.profile_events.read(tenant, "u", ALL, NOW_MS)
+        await ports.profile_events.read(tenant, ["u"], ALL, NOW_MS)
 
 
 async def test_the_lists_that_contain_a_profile_are_found(ports: Ports) -> None:
@@ -93,9 +93,9 @@ async def test_the_lists_that_contain_a_profile_are_found(ports: Ports) -> None:
     portions = [portion(tenant, 1, segment_id=id, add=users) for id, users in ((7, ["u"]), (8, ["v"]), (9, ["u", "v"]))]
     await ports.lists.store(tenant, portions)
     lists = [list_of(1, 1, segment_id=id) for id in (7, 8, 9)]
-    assert set(await ports.profile_events.static_segments_of(tenant, "u", lists)) == {7, 9}
-    assert set(await ports.profile_events.static_segments_of(tenant, "u", [])) == set()
-    assert set(await ports.profile_events.static_segments_of(new_tenant(), "u", lists)) == set()
+    assert set(await ports.profile_events.static_segments_of(tenant, ["u"], lists)) == {7, 9}
+    assert set(await ports.profile_events.static_segments_of(tenant, ["u"], [])) == set()
+    assert set(await ports.profile_events.static_segments_of(new_tenant(), ["u"], lists)) == set()
 
 
 async def test_types_and_properties_are_observed(ports: Ports) -> None:

@@ -15,7 +15,7 @@ SEGMENT = 7
 async def members(ports: Ports, tenant: int, users: Collection[str], since: int, until: int) -> set[str]:
     """Return which of the users the changes of these versions make members."""
     segment = list_of(since, until)
-    return {user for user in users if await ports.profile_events.static_segments_of(tenant, user, [segment])}
+    return {user for user in users if await ports.profile_events.static_segments_of(tenant, [user], [segment])}
 
 
 async def test_a_list_without_changes_has_no_state(ports: Ports) -> None:

@@ -39,6 +39,7 @@ from segops_ingest.domain.inspection import serialise
 from segops_language.events import Event
 from segops_language.values.instants import from_ms
 from segops_membership.adapters.clickhouse.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation
+from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
@@ -54,6 +55,7 @@ from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeas
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.compute.run import ComputeRun
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
@@ -68,8 +70,11 @@ INGEST_MIGRATIONS = Path(segops_ingest.__file__).parent / "migrations"
 MEMBERSHIP_MIGRATIONS = Path(segops_membership.__file__).parent / "migrations"
 
 
-def event_row(tenant_id: int, event: Event, offset: int = 0) -> bytes:
-    """Return the event as ingestion stores it; of deliveries of one event, that with the least offset stays."""
+def event_row(tenant_id: int, event: Event, offset: int = 0, **columns: str | bool) -> bytes:
+    """Return the event as ingestion stores it; of deliveries of one event, that with the least offset stays.
+
+    `columns` are other than usual.
+    """
     at = from_ms(event.timestamp_ms).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     kind = "identify" if event.event_type == "$identify" else "track"
     removed = [key for key, value in event.payload.items() if value is None] if kind == "identify" else []
@@ -87,6 +92,7 @@ def event_row(tenant_id: int, event: Event, offset: int = 0) -> bytes:
         "context": {},
         "removed": removed,
         "source_offset": offset,
+        **columns,
     }
     return serialise(row, "payload") + b"\n"
 
@@ -98,7 +104,13 @@ async def insert_events(clickhouse: ClickHouse, events: Iterable[tuple[int, Even
 
 async def insert_deliveries(clickhouse: ClickHouse, tenant_id: int, events: Sequence[Event]) -> None:
     """Store events in several inserts, not in the order in which they were accepted, which is the given one."""
-    rows = [event_row(tenant_id, stored_event, offset) for offset, stored_event in enumerate(events)]
+    await insert_rows(
+        clickhouse, [event_row(tenant_id, stored_event, offset) for offset, stored_event in enumerate(events)]
+    )
+
+
+async def insert_rows(clickhouse: ClickHouse, rows: Sequence[bytes]) -> None:
+    """Store rows in several inserts, some of them twice."""
     # ClickHouse merges within an insert, so the two deliveries of an event must come in two inserts.
     for part in (rows[1::2], rows[::2], rows[::3]):
         await _insert_rows(clickhouse, part)
@@ -243,6 +255,7 @@ async def opened(
         ),
         lookup=Lookup(
             reader=reader,
+            persons=Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse)),
             cache=cache,
             watermark=PublicationWatermark(reader=reader, clock=clock),
             clock=clock,
@@ -264,6 +277,7 @@ def loader_on(harness: MembershipHarness) -> ProfileLoader:
         stored=ClickHouseProfileEvents(clickhouse=harness.clickhouse),
         unstored=LogUnstoredEvents(log=harness.log),
         lists=StoredStaticLists(clickhouse=harness.clickhouse, engine=harness.engine),
+        persons=Persons(reader=ClickHouseJoinReader(clickhouse=harness.clickhouse)),
     )
 
 

@@ -86,12 +86,12 @@ async def test_an_explanation_agrees_with_a_run(clickhouse: ClickHouse, seed: in
     users = (*LISTED, *(f"{user}-{i}" for user in USERS for i in range(CROWD)))
     explained: list[set[str]] = [set() for _ in expected]
     for user in users:
-        has_events = await reader.has_events(tenant, user, NOW_MS)
+        has_events = await reader.has_events(tenant, [user], NOW_MS)
         assert has_events == any(
             stored_event.profile_id == user and stored_event.timestamp_ms <= NOW_MS for stored_event in events
         )
-        observed = [accepted.event for accepted in await reader.read(tenant, user, needs, NOW_MS)]
-        inside = await reader.static_segments_of(tenant, user, predicates)
+        observed = [accepted.event for accepted in await reader.read(tenant, [user], needs, NOW_MS)]
+        inside = await reader.static_segments_of(tenant, [user], predicates)
         lists = {segment_id: frozenset((user,) if segment_id in inside else ()) for segment_id in scenario.lists}
         profile = EvaluatedProfile(user, observed, NOW_MS, SEGMENT, scenario.references, lists, has_events)
         for members, definition in zip(explained, expected, strict=True):
@@ -125,7 +125,7 @@ async def test_a_payload_comes_back_as_it_was_sent(clickhouse: ClickHouse) -> No
     needs = Needs(frozenset({EventPattern("", False), EventPattern("$identify", True)}), payloads=True)
 
     reader = ClickHouseProfileEvents(clickhouse=clickhouse)
-    events = [accepted.event for accepted in await reader.read(tenant, "ü", needs, NOW_MS)]
+    events = [accepted.event for accepted in await reader.read(tenant, ["ü"], needs, NOW_MS)]
 
     identify, bought = sorted(events, key=lambda item: item.timestamp_ms)
     assert (len(events), identify) == (2, sent[1])
@@ -140,9 +140,9 @@ async def test_only_what_is_asked_for_is_read_and_not_too_much(clickhouse: Click
     await insert_events(clickhouse, [(tenant, event("u", name)) for name in ("buy", "buy", "look", "$page")])
     reader = ClickHouseProfileEvents(clickhouse=clickhouse, max_events=2)
 
-    bought = await reader.read(tenant, "u", needs_of([group(count("bu*"))]), NOW_MS)
+    bought = await reader.read(tenant, ["u"], needs_of([group(count("bu*"))]), NOW_MS)
 
     assert [accepted.event.event_type for accepted in bought] == ["buy", "buy"]
-    assert not await reader.has_events(tenant, "u", NOW_MS - 10_000)
+    assert not await reader.has_events(tenant, ["u"], NOW_MS - 10_000)
     with pytest.raises(TooManyEvents):
-        await reader.read(tenant, "u", needs_of([group(count("*"))]), NOW_MS)
+        await reader.read(tenant, ["u"], needs_of([group(count("*"))]), NOW_MS)

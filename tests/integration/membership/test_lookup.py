@@ -15,6 +15,7 @@ from segops_common.core.problems import Unavailable
 from segops_common.stores.redis import create_redis
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.telemetry.metrics import Metrics
+from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.redis.membership_cache import (
     NEGATIVE_TTL_S,
@@ -25,6 +26,7 @@ from segops_membership.adapters.redis.membership_cache import (
 )
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.membership import MembershipReader
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
 from tests.corpus.builders import count, event, group, job, new_tenant
@@ -45,6 +47,9 @@ class Counted:
         self.at_once = 0
         self.most_at_once = 0
         self.is_down = False
+
+    async def instant_of(self, tenant_id: int, number: int, as_of_ms: int | None) -> int | None:
+        return await self._reader.instant_of(tenant_id, number, as_of_ms)
 
     async def publication_numbers(self, tenant_ids: Collection[int]) -> Mapping[int, int]:
         self._stand()
@@ -91,6 +96,7 @@ async def api(
     reader = Counted(ClickHouseMembershipReader(clickhouse=harness.clickhouse), delay_s=delay_s)
     lookup = Lookup(
         reader=reader,
+        persons=Persons(reader=ClickHouseJoinReader(clickhouse=harness.clickhouse)),
         cache=RedisMembershipCache(breaker=RedisBreaker(redis=redis, clock=clock), random=Random(1)),
         watermark=PublicationWatermark(reader=reader, clock=clock),
         clock=clock,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyroaring import BitMap
 
-from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, ResultSet, Settings
+from segops_common.stores.clickhouse import NO_SETTINGS, ClickHouse, ResultSet, SentTable, Settings
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
@@ -63,7 +63,7 @@ async def answer(clickhouse: ClickHouse, tenant: int, memory_bytes: int) -> Eval
 class Recording(ClickHouse):
     """The warehouse, with the statements on events and their settings written down."""
 
-    sent: list[tuple[str, bool]]
+    statements: list[tuple[str, bool]]
 
     async def query(
         self,
@@ -72,16 +72,17 @@ class Recording(ClickHouse):
         *,
         settings: Settings = NO_SETTINGS,
         timeout_s: float | None = None,
+        sent: SentTable | None = None,
     ) -> ResultSet:
         if "GROUP BY user_key" in sql:
-            self.sent.append((sql.split()[0], "additional_table_filters" in settings))
-        return await super().query(sql, parameters, settings=settings, timeout_s=timeout_s)
+            self.statements.append((sql.split()[0], "additional_table_filters" in settings))
+        return await super().query(sql, parameters, settings=settings, timeout_s=timeout_s, sent=sent)
 
 
 @pytest.fixture
 async def recording(clickhouse_url: str) -> AsyncIterator[Recording]:
     warehouse = Recording(url=clickhouse_url)
-    warehouse.sent = []
+    warehouse.statements = []
     yield warehouse
     await warehouse.close()
 
@@ -111,7 +112,7 @@ async def test_what_will_not_fit_is_asked_part_by_part_at_once(
     result = await evaluation.evaluate(tenant, predicates, NOW_MS, universe=universe)
 
     assert [len(members) for members in result.members.values()] == [USERS]
-    assert recording.sent == sent
+    assert recording.statements == sent
 
 
 async def test_queries_tell_the_rows_that_are_to_be_read(recording: Recording, tenant: int) -> None:
@@ -130,7 +131,7 @@ async def test_what_does_not_fit_is_asked_part_by_part_with_the_same_answer(
     # By its estimate the whole takes 18 MiB, so it is split; a part takes up to 10, by how the rows lie.
     in_parts = await answer(recording, tenant, 14 * 1024**2)
 
-    assert recording.sent.count(("SELECT", True)) >= 8, "the statements about events and traits must be split"
+    assert recording.statements.count(("SELECT", True)) >= 8, "the statements about events and traits must be split"
     assert len(whole.universe) == USERS
     assert (in_parts.universe, in_parts.members) == (whole.universe, whole.members)
     assert in_parts.rows_read > whole.rows_read

@@ -22,11 +22,13 @@ from segops_language.reference.evaluate import evaluate
 from segops_language.values import EventPattern
 from segops_language.values.instants import from_ms
 from segops_language.walk import Needs
+from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.log.stored_form import stored_event
 from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
 from segops_membership.adapters.memory.segment_definitions import MemorySegmentDefinitions
 from segops_membership.domain.static_list import StaticListState
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.profile_loader import ProfileLoader
 from segops_testkit.clock import ManualClock
@@ -136,6 +138,7 @@ async def test_now_equals_the_reference_wherever_the_sink_stopped(clickhouse: Cl
         stored=ClickHouseProfileEvents(clickhouse=clickhouse),
         unstored=LogUnstoredEvents(log=ingestion.log, timeout_s=60),
         lists=ListsOfScenario(),
+        persons=Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse)),
     )
     compared = members = 0
     for tenant, cases, accepted in worlds:
@@ -163,7 +166,7 @@ async def test_an_event_of_the_log_has_the_form_in_which_it_will_be_read_back(cl
         await clickhouse.insert_json_lines("events", b"".join(lines), settings=JSON_INSERT_SETTINGS)
         needs = Needs(frozenset({EventPattern(event_type, True)}), payloads=True)
         stored = {
-            accepted.event.message_id: accepted.event for accepted in await reader.read(tenant, "u", needs, NOW_MS)
+            accepted.event.message_id: accepted.event for accepted in await reader.read(tenant, ["u"], needs, NOW_MS)
         }
         assert len(stored) == len(lines)
         for line in lines:

@@ -66,7 +66,7 @@ async def test_payloads_are_read_back_as_they_were_sent(clickhouse: ClickHouse) 
         reader = ClickHouseProfileEvents(clickhouse=clickhouse)
         needs = Needs(frozenset({EventPattern(event_type, True)}), payloads=True)
         for i, payload in enumerate(sent):
-            (stored,) = await reader.read(tenant, f"u{i}", needs, NOW_MS)
+            (stored,) = await reader.read(tenant, [f"u{i}"], needs, NOW_MS)
             assert same(dict(stored.event.payload), doubled(payload)), payload
 
 

@@ -23,6 +23,7 @@ from segops_language.events import Event
 from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
+from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.identity.merges import (
     MemoryAuditTrail,
     MemoryMergeProjection,
@@ -62,6 +63,7 @@ from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.exports.run_exports import RunExports
 from segops_membership.service.identity.merges import Merges
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.identity.projection import ProjectedMerges
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
@@ -209,6 +211,7 @@ class MembershipInMemory:
             stored=MemoryProfileEvents(warehouse=self.warehouse, max_events=100),
             unstored=self.unstored,
             lists=stored,
+            persons=Persons(reader=MemoryJoinReader(warehouse=self.warehouse)),
             max_events=100,
         )
         self.explain = Explain(definitions=self.definitions, profiles=loader, clock=self.clock)
@@ -315,6 +318,7 @@ class MembershipInMemory:
         """Return the lookup of another API process."""
         return Lookup(
             reader=self.reader,
+            persons=Persons(reader=MemoryJoinReader(warehouse=self.warehouse)),
             cache=self.cache,
             watermark=PublicationWatermark(reader=self.reader, clock=self.clock),
             clock=self.clock,

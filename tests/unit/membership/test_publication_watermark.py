@@ -32,6 +32,9 @@ class Numbers:
     ) -> Mapping[str, tuple[int, ...]]:
         raise NotImplementedError
 
+    async def instant_of(self, tenant_id: int, number: int, as_of_ms: int | None) -> int | None:
+        raise NotImplementedError
+
     async def check(self) -> None:
         raise NotImplementedError
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from segops_language.events import IDENTIFY_EVENT, Event, in_order
 from segops_membership.domain.predicates import EventSelection, StaticListPredicate
@@ -23,11 +23,13 @@ class Profile:
     profile_id: str
     events: tuple[Event, ...]
     as_of_ms: int
-    lists: Mapping[int, ListHistory] = field(default_factory=dict)
-    """By the segment whose list it is."""
+    lists: Sequence[Mapping[int, ListHistory]] = ()
+    """Of each id of the profile, by the segment whose list it is."""
 
     @classmethod
-    def of(cls, profile_id: str, events: Iterable[Event], as_of_ms: int, lists: Mapping[int, ListHistory]) -> Profile:
+    def of(
+        cls, profile_id: str, events: Iterable[Event], as_of_ms: int, lists: Sequence[Mapping[int, ListHistory]]
+    ) -> Profile:
         """Return the profile with its events in order."""
         return cls(profile_id, tuple(sorted(events, key=in_order)), as_of_ms, lists)
 
@@ -56,7 +58,10 @@ class Profile:
         ]
 
     def is_listed(self, predicate: StaticListPredicate) -> bool:
-        """Return whether the last of the predicate's versions that mentions the profile added it."""
-        versions = self.lists.get(predicate.segment_id, {})
-        mentions = [version for version in versions if predicate.since <= version <= predicate.until]
-        return bool(mentions) and versions[max(mentions)]
+        """Return whether the last of the predicate's versions that mentions an id of the profile added it, for any id."""
+        return any(_last_added(lists.get(predicate.segment_id, {}), predicate) for lists in self.lists)
+
+
+def _last_added(versions: ListHistory, predicate: StaticListPredicate) -> bool:
+    mentions = [version for version in versions if predicate.since <= version <= predicate.until]
+    return bool(mentions) and versions[max(mentions)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -10,6 +10,7 @@ from segops_common.contracts.http import ObservedEvents
 from segops_language.events import Event
 from segops_language.lint.values import Property, ValueCounts
 from segops_language.walk import Needs
+from segops_membership.domain.identity.joins import IdentityFacts
 from segops_membership.domain.predicates import StaticListPredicate
 
 MAX_EVENTS: Final = 100_000
@@ -33,25 +34,35 @@ class AcceptedEvent:
 
 
 class ProfileEvents(Protocol):
-    """Reads what is stored about one profile."""
+    """Reads what is stored about one profile, which has several ids if these are joined."""
 
-    async def has_events(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
-        """Return whether the profile has any event at or before the instant."""
+    async def has_events(self, tenant_id: int, profile_ids: Collection[str], as_of_ms: int) -> bool:
+        """Return whether any of the ids has an event at or before the instant."""
         ...
 
     async def count_known(self, tenant_id: int, profile_ids: Collection[str]) -> int:
         """Return how many of these profiles have events."""
         ...
 
-    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[AcceptedEvent]:
+    async def read(
+        self, tenant_id: int, profile_ids: Collection[str], needs: Needs, as_of_ms: int
+    ) -> Sequence[AcceptedEvent]:
         """Return its events at or before the instant, each once, in no particular order. Raises TooManyEvents."""
         ...
 
     async def static_segments_of(
-        self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
+        self, tenant_id: int, profile_ids: Collection[str], lists: Collection[StaticListPredicate]
     ) -> Collection[int]:
-        """Return the segments, of those given, whose lists contain the profile."""
+        """Return the segments, of those given, whose lists contain any of the ids."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnstoredTail:
+    """What a tenant sent that is not stored yet: the events of profiles, and what all of it says about whose an id is."""
+
+    events_of: Callable[[Collection[str]], Sequence[AcceptedEvent]]
+    facts: IdentityFacts
 
 
 class UnstoredEvents(Protocol):
@@ -64,6 +75,10 @@ class UnstoredEvents(Protocol):
         returns. An event may be in both, and may be returned more than once. Raises UnstoredUnavailable within some
         seconds.
         """
+        ...
+
+    async def read_all(self, tenant_id: int) -> UnstoredTail:
+        """Return all that the tenant sent, as `read` does of one profile: a claim may be with any other user's events."""
         ...
 
 

@@ -23,6 +23,10 @@ class MembershipReader(Protocol):
         """
         ...
 
+    async def instant_of(self, tenant_id: int, number: int, as_of_ms: int | None) -> int | None:
+        """Return the instant, in milliseconds, of the newest publication that counts as above; None when there is none."""
+        ...
+
     async def check(self) -> None:
         """Return when the warehouse answers."""
         ...

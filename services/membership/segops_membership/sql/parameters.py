@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Final
+
+import xxhash
 
 WAREHOUSE_MIN_MS: Final = -2_208_988_800_000
 _WAREHOUSE_MAX_MS: Final = 10_413_791_999_999
@@ -72,6 +75,13 @@ class Bindings:
     def texts(self, values: list[str]) -> str:
         """Return a constant array of strings; as JSON, whose quoting every value survives."""
         return f"JSONExtract({self.text(json.dumps(values, ensure_ascii=False))}, 'Array(String)')"
+
+    def keys(self, ids: Iterable[str]) -> str:
+        """Return a placeholder for an array of the keys of profiles, ascending: XXH64 of their ids."""
+        keys = sorted({xxhash.xxh64_intdigest(id.encode()) for id in ids})
+        name = self._names.setdefault(("Array(UInt64)", tuple(keys)), f"p{len(self._names)}")
+        self.values[name] = keys
+        return f"{{{name}:Array(UInt64)}}"
 
     def numbers(self, values: list[float]) -> str:
         """Return a constant array of doubles."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Final, TypeVar
 
 from pyroaring import BitMap
@@ -26,6 +27,7 @@ from segops_membership.adapters.clickhouse.bitmap_state import decode_state
 from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, most_rows, rows_of
 from segops_membership.adapters.clickhouse.joins import Joins, joined_sql, read_joins
 from segops_membership.compiler.statements import (
+    Grouping,
     Statement,
     person_universe_statement,
     statements_for,
@@ -36,6 +38,7 @@ from segops_membership.domain.predicates import Predicate
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.evaluation import EvaluationResult, ProgressCallback, Query, QueryRefused, ignore_progress
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
+from segops_membership.sql.joined import of_part
 from segops_membership.sql.parameters import Bindings
 from segops_membership.sql.selections import JSON_READ_SETTINGS
 
@@ -88,8 +91,8 @@ class _OutOfMemory(EngineUnavailable):
 class ClickHouseEvaluation:
     """See the port `Evaluation`. Sends a few statements at a time, each to all shards: all rows of a profile are on one.
 
-    Where ids are joined, a second statement evaluates the persons with several ids, over all shards. What the first one says
-    about them and their ids does not count. Both get the same joins, which are read before.
+    Where ids are joined, statements group by person. On a cluster, a second statement evaluates the persons with several ids,
+    over all shards; what the shards say about them and their ids does not count. All get the same joins, which are read before.
 
     A statement may use `memory_bytes` in ClickHouse and spills to disk from half of it. If it does not fit, by its
     estimate or when it runs, its users are split by key into 4, then 16 parts. It may take `timeout_s`.
@@ -135,7 +138,7 @@ class ClickHouseEvaluation:
                 if statement.decision is not None:
                     decide = partial(self._in_turn, statement.decision, rows, own_slots, joins)
                     row = await _decided(row, decide)
-                on_progress(0 if statement.of_persons else len(statement.predicates))
+                on_progress(0 if statement.grouping is Grouping.JOINED else len(statement.predicates))
                 return [_Outcome(statement, row)]
             except QueryRefused as refusal:
                 if not (isolate_refusals and statement.predicates):
@@ -145,13 +148,13 @@ class ClickHouseEvaluation:
             smaller = (
                 part
                 for half in _halves(statement)
-                for part in statements_for(tenant_id, half, as_of_ms, of_persons=statement.of_persons)
+                for part in statements_for(tenant_id, half, as_of_ms, statement.grouping)
             )
             return [outcome for part in smaller for outcome in await send(part)]
 
         statements = [
             statement
-            for statement in _statements(tenant_id, predicates, as_of_ms, joins)
+            for statement in self._statements(tenant_id, predicates, as_of_ms, joins)
             if universe is None or statement.predicates
         ]
         outcomes = [
@@ -166,13 +169,24 @@ class ClickHouseEvaluation:
         if joins:
             bind = Bindings()
             sql = joined_sql(tenant_id, as_of_ms, bind)
-            queries.append(Query(sql, bind.values, 0, len(joins.numbers)))
+            queries.append(Query(sql, bind.values, 0, joins.count))
         # Predicates are a set; the statements must not appear in another order each time.
-        universes, others = _by_order(_statements(tenant_id, predicates, as_of_ms, joins))
+        universes, others = _by_order(self._statements(tenant_id, predicates, as_of_ms, joins))
         for statement in (*universes, *with_decisions(others)):
             count = sum(rows.total() for rows in await self._rows_of(statement, joins))
             queries.append(Query(statement.sql, statement.parameters, len(statement.predicates), count))
         return queries
+
+    def _statements(
+        self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int, joins: Joins
+    ) -> Iterator[Statement]:
+        yield universe_statement(tenant_id, as_of_ms)
+        groupings = [Grouping.PROFILES]
+        if joins:
+            groupings = [Grouping.PROFILES, Grouping.JOINED] if self._clickhouse.is_cluster else [Grouping.PERSONS]
+            yield person_universe_statement(tenant_id, as_of_ms)
+        for grouping in groupings:
+            yield from statements_for(tenant_id, predicates, as_of_ms, grouping)
 
     async def _joins(self, tenant_id: int, as_of_ms: int) -> Joins:
         with _translated():
@@ -198,7 +212,7 @@ class ClickHouseEvaluation:
 
     async def _rows_of(self, statement: Statement, joins: Joins) -> Sequence[Counter[str]]:
         with _translated():
-            sent = joins.table() if statement.of_persons else None
+            sent = None if statement.grouping is Grouping.PROFILES else joins.table()
             return await rows_of(self._clickhouse, statement, _READ_SETTINGS, sent)
 
     async def _run_in_parts(self, statement: Statement, parts: int, joins: Joins) -> _Row:
@@ -208,19 +222,23 @@ class ClickHouseEvaluation:
         """
         if parts == 1:
             return await self._run(statement, joins.table())
-        rows = []
-        for part in range(parts):
-            first, last = part * 2**64 // parts, (part + 1) * 2**64 // parts - 1
-            if statement.of_persons:
-                rows.append(await self._run(statement, joins.table(first, last)))
-                continue
-            filters = ", ".join(f"'{table}': 'user_key BETWEEN {first} AND {last}'" for table in _TABLES_BY_USER)
-            rows.append(await self._run(statement, None, {"additional_table_filters": f"{{{filters}}}"}))
-        return _united(rows)
+        bounds = [part * 2**64 // parts for part in range(parts + 1)]
+        return _united([await self._run_part(statement, first, end - 1, joins) for first, end in pairwise(bounds)])
+
+    async def _run_part(self, statement: Statement, first: int, last: int, joins: Joins) -> _Row:
+        match statement.grouping:
+            case Grouping.PROFILES:
+                filters = ", ".join(f"'{table}': 'user_key BETWEEN {first} AND {last}'" for table in _TABLES_BY_USER)
+                return await self._run(statement, None, {"additional_table_filters": f"{{{filters}}}"})
+            case Grouping.PERSONS:
+                part = replace(statement, sql=of_part(statement.sql, first, last))
+                return await self._run(part, joins.table())
+            case Grouping.JOINED:
+                return await self._run(statement, joins.table(first, last))
 
     async def _run(self, statement: Statement, sent: SentTable | None, more: Settings = NO_SETTINGS) -> _Row:
         """Run the statement on all shards at once, and unite their bitmaps; about persons, over all shards together."""
-        if statement.of_persons:
+        if statement.grouping is not Grouping.PROFILES:
             return await self._run_on(self._clickhouse, statement, sent, more)
         runs = [self._run_on(shard, statement, None, more) for shard in self._clickhouse.shards]
         return _united(await _all_of(runs))
@@ -285,15 +303,6 @@ def _halves(statement: Statement) -> Iterator[Collection[Predicate]]:
     yield statement.predicates[middle:]
 
 
-def _statements(tenant_id: int, predicates: Collection[Predicate], as_of_ms: int, joins: Joins) -> Iterator[Statement]:
-    """Yield the statements about profiles, and where ids are joined those about persons, the universe of each first."""
-    yield universe_statement(tenant_id, as_of_ms)
-    yield from statements_for(tenant_id, predicates, as_of_ms)
-    if joins:
-        yield person_universe_statement(tenant_id, as_of_ms)
-        yield from statements_for(tenant_id, predicates, as_of_ms, of_persons=True)
-
-
 def _by_order(statements: Iterable[Statement]) -> tuple[list[Statement], list[Statement]]:
     """Return the statements about the universe, and the others in an order of their own."""
     every = list(statements)
@@ -312,7 +321,7 @@ def _result(outcomes: Sequence[_Outcome], universe: BitMap | None, joins: Joins)
             continue
         # The universe is the answer of a statement without predicates.
         for predicate, bitmap in zip(predicates or (None,), outcome.row.bitmaps, strict=True):
-            counted = bitmap & joins.numbers if outcome.statement.of_persons else bitmap - joins.numbers
+            counted = joins.counted(bitmap, outcome.statement.grouping)
             members[predicate] = members.get(predicate, BitMap()) | counted
     of_universe = members.pop(None, BitMap())
     return EvaluationResult(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from segops_common.contracts.warehouse import (
     IDENTITY_CLAIMS_BY_USER_TABLE,
@@ -67,8 +67,8 @@ class ClickHouseJoinReader:
         """See the port."""
         bind = Bindings()
         tail = f"GROUP BY user_key HAVING known < {NEVER_KNOWN_MS}"
-        known = f"any(user_id), {_MS.format('min(first_known)')} AS known"
-        sql = select(known, PROFILE_SEEN_TABLE, _of_keys(tenant_id, "user_key", ids, bind), tail)
+        columns = f"any(user_id), {_MS.format('min(first_known)')} AS known"
+        sql = select(columns, PROFILE_SEEN_TABLE, _of_keys(tenant_id, "user_key", ids, bind), tail)
         return {str(id): int(at_ms) for id, at_ms in await self._rows(sql, bind, ids)}
 
     async def resolutions(self, tenant_id: int, ids: Collection[str]) -> Sequence[Resolution]:
@@ -85,14 +85,14 @@ class ClickHouseJoinReader:
             for user_id, canonical_id, at_ms, version in await self._rows(sql, bind, ids)
         ]
 
-    async def _rows(self, sql: str, bind: Bindings, ids: Collection[str]) -> Sequence[Sequence[object]]:
+    async def _rows(self, sql: str, bind: Bindings, ids: Collection[str]) -> Sequence[Sequence[Any]]:
         """Return the rows of a statement about some ids, which come in one row: no rows would have no bytes."""
         if not ids:
             return ()
         result = await self._query(select("groupArray(tuple(*))", f"({sql})"), bind)
         if not result.rows:
             raise EngineUnavailable("ClickHouse ended its answer before the first row")
-        rows: Sequence[Sequence[object]] = result.rows[0][0]
+        rows: Sequence[Sequence[Any]] = result.rows[0][0]
         return rows
 
     async def _query(self, sql: str, bind: Bindings) -> ResultSet:
@@ -101,5 +101,4 @@ class ClickHouseJoinReader:
 
 
 def _of_keys(tenant_id: int, column: str, ids: Collection[str], bind: Bindings) -> str:
-    keys = f"arrayMap(id -> xxHash64(id), {bind.texts(sorted(ids))})"
-    return f"tenant_id = {bind.integer(tenant_id)} AND {column} IN {keys}"
+    return f"tenant_id = {bind.integer(tenant_id)} AND {column} IN {bind.keys(ids)}"

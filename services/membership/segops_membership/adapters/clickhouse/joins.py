@@ -41,6 +41,11 @@ class Joins:
             case Grouping.JOINED:
                 return bitmap & self.persons
 
+    @property
+    def count(self) -> int:
+        """The number of joined ids."""
+        return len(self.rows) // _ROW_BYTES
+
     def table(self, first: int = 0, last: int = 2**64 - 1) -> SentTable:
         """Return the table for a statement, with the persons whose keys are in a range."""
         rows = self.rows if (first, last) == (0, 2**64 - 1) else b"".join(self._between(first, last))

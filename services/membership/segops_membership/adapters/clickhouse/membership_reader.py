@@ -16,7 +16,8 @@ from segops_membership.sql.parameters import cut_instant, select
 _TIMEOUT_S: Final = 2.0
 _OF_USERS: Final = "tenant_id = {tenant:UInt64} AND user_key IN {keys:Array(UInt64)}"
 _RUNS: Final = select("run_id", "membership_changes", _OF_USERS)
-_PUBLISHED: Final = f"tenant_id = {{tenant:UInt64}} AND number <= {{number:UInt64}} AND run_id IN ({_RUNS})"
+_UP_TO_NUMBER: Final = "tenant_id = {tenant:UInt64} AND number <= {number:UInt64}"
+_PUBLISHED: Final = f"{_UP_TO_NUMBER} AND run_id IN ({_RUNS})"
 _BY_THEN: Final = " AND as_of <= fromUnixTimestamp64Milli({as_of:Int64}, 'UTC')"
 # The last change decides. Rows written twice, or by an attempt that was not published, have no effect.
 _LAST_ENTERED: Final = "GROUP BY user_key, segment_id HAVING argMax(change, run_id) > 0 ORDER BY user_key, segment_id"
@@ -68,6 +69,20 @@ class ClickHouseMembershipReader:
         for user_key, segment_id in rows:
             segments[int(user_key)].append(int(segment_id))
         return {user_id: tuple(segments[key]) for user_id, key in keys.items()}
+
+    async def instant_of(self, tenant_id: int, number: int, as_of_ms: int | None) -> int | None:
+        """See the port."""
+        values: dict[str, object] = {"tenant": tenant_id, "number": number}
+        condition = _UP_TO_NUMBER
+        if as_of_ms is not None:
+            values["as_of"] = cut_instant(as_of_ms)
+            condition += _BY_THEN
+        newest = "count(), toUnixTimestamp64Milli(argMax(as_of, number))"
+        result = await self._query(select(newest, "publications", condition), values)
+        if not result.rows:
+            raise EngineUnavailable("ClickHouse ended its answer before the first row")
+        count, instant_ms = result.rows[0]
+        return int(instant_ms) if count else None
 
     async def check(self) -> None:
         """See the port."""

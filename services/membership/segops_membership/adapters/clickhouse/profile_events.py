@@ -32,7 +32,8 @@ _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     "max_execution_time": _TIMEOUT_S,
 }
 # Of repetitions of an event, the one that was accepted first. For one profile this is cheaper than FINAL.
-_FIRST_ACCEPTED: Final = "ORDER BY version DESC LIMIT 1 BY timestamp, message_id, event_type"
+_FIRST_ACCEPTED: Final = "ORDER BY version DESC LIMIT 1 BY user_key, timestamp, message_id, event_type"
+_PROFILE_ID: Final = "if(user_id = '', anonymous_id, user_id)"
 
 
 class ClickHouseProfileEvents:
@@ -43,12 +44,12 @@ class ClickHouseProfileEvents:
         self._max_events = max_events
         self._is_history_complete = False
 
-    async def has_events(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+    async def has_events(self, tenant_id: int, profile_ids: Collection[str], as_of_ms: int) -> bool:
         """See the port."""
         bind = Bindings()
-        of_profile = _of_profile(tenant_id, profile_id, bind)
+        of_profile = _of_profile(tenant_id, profile_ids, bind)
         tail = f"HAVING min(first_seen) <= {bind.instant(as_of_ms)}"
-        sql = select("count()", PROFILE_SEEN_TABLE, f"{of_profile} AND user_id = {bind.text(profile_id)}", tail)
+        sql = select("count()", PROFILE_SEEN_TABLE, f"{of_profile} AND user_id IN {_texts(profile_ids, bind)}", tail)
         result = await self._query(sql, bind.values)
         return bool(result.rows) and int(result.rows[0][0]) > 0
 
@@ -63,22 +64,26 @@ class ClickHouseProfileEvents:
         result = await self._query(select("uniqExact(user_id)", PROFILE_SEEN_TABLE, rows), bind.values)
         return int(result.rows[0][0])
 
-    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[AcceptedEvent]:
+    async def read(
+        self, tenant_id: int, profile_ids: Collection[str], needs: Needs, as_of_ms: int
+    ) -> Sequence[AcceptedEvent]:
         """See the port."""
         if not needs.patterns:
             return ()
         bind = Bindings()
         table, text = await self._source()
-        own = f"if(user_id = '', anonymous_id, user_id) = {bind.text(profile_id)}"
+        own = f"{_PROFILE_ID} IN {_texts(profile_ids, bind)}"
         by_then = f"timestamp <= {bind.instant(as_of_ms)}"
-        where = f"{_of_profile(tenant_id, profile_id, bind)} AND ({_types(needs, bind)}) AND {by_then} AND {own}"
+        where = f"{_of_profile(tenant_id, profile_ids, bind)} AND ({_types(needs, bind)}) AND {by_then} AND {own}"
         payload = f"{text}, removed, empty_objects" if needs.payloads else "'{}', [], []"
-        columns = f"event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}, position, version"
+        columns = (
+            f"{_PROFILE_ID}, event_type, message_id, toUnixTimestamp64Milli(timestamp), {payload}, position, version"
+        )
         tail = f"{_FIRST_ACCEPTED} LIMIT {bind.integer(self._max_events + 1)}"
         result = await self._query(select(columns, table, where, tail), bind.values)
         if len(result.rows) > self._max_events:
             raise TooManyEvents
-        return [_accepted(profile_id, *row) for row in result.rows]
+        return [_accepted(*row) for row in result.rows]
 
     async def _source(self) -> tuple[str, str]:
         """Return the table to read, and the expression that gives the payload as text."""
@@ -90,16 +95,16 @@ class ClickHouseProfileEvents:
         return EVENTS_TABLE, "toJSONString(payload)"
 
     async def static_segments_of(
-        self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
+        self, tenant_id: int, profile_ids: Collection[str], lists: Collection[StaticListPredicate]
     ) -> Collection[int]:
         """See the port."""
         if not lists:
             return ()
         bind = Bindings()
-        rows = f"{list_rows(bind.integer(tenant_id), lists, bind)} AND user_key = xxHash64({bind.text(profile_id)})"
-        last_present = "GROUP BY segment_id HAVING argMax(present, list_version)"
+        rows = f"{list_rows(bind.integer(tenant_id), lists, bind)} AND user_key IN {_keys(profile_ids, bind)}"
+        last_present = "GROUP BY segment_id, user_key HAVING argMax(present, list_version)"
         result = await self._query(select("segment_id", STATIC_MEMBERS_TABLE, rows, last_present), bind.values)
-        return [int(row[0]) for row in result.rows]
+        return {int(row[0]) for row in result.rows}
 
     async def _query(self, sql: str, values: Mapping[str, object], on: ClickHouse | None = None) -> ResultSet:
         try:
@@ -125,8 +130,16 @@ def _accepted(
     return AcceptedEvent(Event(profile_id, event_type, message_id, int(at_ms), payload, int(position)), int(version))
 
 
-def _of_profile(tenant_id: int, profile_id: str, bind: Bindings) -> str:
-    return f"tenant_id = {bind.integer(tenant_id)} AND user_key = xxHash64({bind.text(profile_id)})"
+def _of_profile(tenant_id: int, profile_ids: Collection[str], bind: Bindings) -> str:
+    return f"tenant_id = {bind.integer(tenant_id)} AND user_key IN {_keys(profile_ids, bind)}"
+
+
+def _texts(profile_ids: Collection[str], bind: Bindings) -> str:
+    return f"({', '.join(bind.text(id) for id in sorted(profile_ids))})"
+
+
+def _keys(profile_ids: Collection[str], bind: Bindings) -> str:
+    return f"({', '.join(f'xxHash64({bind.text(id)})' for id in sorted(profile_ids))})"
 
 
 def _types(needs: Needs, bind: Bindings) -> str:

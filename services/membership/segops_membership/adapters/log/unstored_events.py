@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import orjson
@@ -12,13 +12,14 @@ from segops_common.contracts.topics import EVENT_IMPORTS, SINKS, Topic, profile_
 from segops_common.contracts.warehouse import version_of
 from segops_common.streams.log import EventLog, LogError, Record, partition_of
 from segops_membership.adapters.log.stored_form import stored_event
-from segops_membership.ports.events import AcceptedEvent, UnstoredUnavailable
+from segops_membership.adapters.log.tenant_tail import TenantTail
+from segops_membership.ports.events import AcceptedEvent, UnstoredTail, UnstoredUnavailable
 
 TIMEOUT_S: Final = 2.0
 
 
 class LogUnstoredEvents:
-    """See the port `UnstoredEvents`. Reads the partition of the profile from what the sink has committed to its end.
+    """See the port `UnstoredEvents`. Reads the partition of the profile, or all, from what the sink has committed to the end.
 
     The sink commits a position after the insert of everything before it. So whoever reads the warehouse after this call
     misses nothing.
@@ -30,31 +31,50 @@ class LogUnstoredEvents:
 
     async def read(self, tenant_id: int, profile_id: str) -> Sequence[AcceptedEvent]:
         """See the port."""
+        events: list[AcceptedEvent] = []
+
+        def add(record: Record, topic: Topic) -> None:
+            events.extend(_events_of(record, topic, tenant_id, profile_id))
+
+        key = profile_key(tenant_id, profile_id)
+        await self._read_tails(lambda topic: [partition_of(topic, key)], add)
+        return events
+
+    async def read_all(self, tenant_id: int) -> UnstoredTail:
+        """See the port. Lines are parsed as a whole only for the profiles whose events are read."""
+        tail = TenantTail(tenant_id)
+        await self._read_tails(lambda topic: range(topic.partitions), tail.add)
+        return UnstoredTail(tail.events_of, tail.facts())
+
+    async def _read_tails(
+        self, partitions: Callable[[Topic], Iterable[int]], add: Callable[[Record, Topic], None]
+    ) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                parts = await asyncio.gather(
-                    *(self._read(group, topic, tenant_id, profile_id) for group, topic in SINKS)
-                )
+                await asyncio.gather(*(self._read(group, topic, partitions(topic), add) for group, topic in SINKS))
         except TimeoutError as error:
             raise UnstoredUnavailable(f"the event log was not read within {self._timeout_s:g} s") from error
         except LogError as error:
             raise UnstoredUnavailable("the event log does not respond") from error
-        return [event for part in parts for event in part]
 
-    async def _read(self, group: str, topic: Topic, tenant_id: int, profile_id: str) -> list[AcceptedEvent]:
-        partition = partition_of(topic, profile_key(tenant_id, profile_id))
+    async def _read(
+        self, group: str, topic: Topic, partitions: Iterable[int], add: Callable[[Record, Topic], None]
+    ) -> None:
         positions, ends = await asyncio.gather(self._log.positions(group, topic), self._log.ends(topic))
-        start, end = positions.get(partition, 0), ends[partition]
-        if start >= end:
-            return []
-        events: list[AcceptedEvent] = []
+        for partition in partitions:
+            start, end = positions.get(partition, 0), ends[partition]
+            if start < end:
+                await self._read_partition(topic, partition, start, end, add)
+
+    async def _read_partition(
+        self, topic: Topic, partition: int, start: int, end: int, add: Callable[[Record, Topic], None]
+    ) -> None:
         async with self._log.follow(topic, partition, start) as batches:
             async for records in batches:
                 for record in records:
-                    events += _events_of(record, topic, tenant_id, profile_id)
+                    add(record, topic)
                 if records[-1].offset >= end - 1:
                     break
-        return events
 
 
 def _events_of(record: Record, topic: Topic, tenant_id: int, profile_id: str) -> Iterator[AcceptedEvent]:

@@ -43,6 +43,7 @@ class MemoryEvaluation:
             universe=BitMap(n for n, profile in profiles.items() if profile.has_events())
             if universe is None
             else universe,
+            has_joins=bool(rows.persons(as_of_ms)),
             members=members,
             rows_read=sum(len(profile.events) for profile in profiles.values()),
             bytes_read=0,
@@ -57,12 +58,22 @@ class MemoryEvaluation:
 
 
 def _profiles(rows: TenantRows, as_of_ms: int) -> Mapping[int, Profile]:
-    """Return the numbered profiles as of an instant, by their numbers."""
+    """Return the numbered profiles as of an instant, by their numbers; all ids of a person are one profile."""
     lists: defaultdict[str, defaultdict[int, dict[int, bool]]] = defaultdict(lambda: defaultdict(dict))
     for segment_id, changes in rows.list_changes.items():
         for (version, user_id), present in changes.items():
             lists[user_id][segment_id][version] = present
+    persons = rows.persons(as_of_ms)
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for profile_id in {*rows.numbers, *rows.events, *persons}:
+        ids[persons.get(profile_id, profile_id)].append(profile_id)
     return {
-        n: Profile.of(profile_id, rows.events.get(profile_id, {}).values(), as_of_ms, lists.get(profile_id, {}))
+        n: Profile.of(
+            profile_id,
+            (event for id in ids[profile_id] for event in rows.events.get(id, {}).values()),
+            as_of_ms,
+            [lists[id] for id in ids[profile_id] if id in lists],
+        )
         for profile_id, n in rows.numbers.items()
+        if profile_id not in persons
     }

@@ -16,8 +16,9 @@ from segops_language.values.instants import is_rfc3339
 from segops_language.values.json import instant, look_up, number
 from segops_language.walk import Needs
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.domain.identity.joins import Claim, IdentityFacts
 from segops_membership.domain.predicates import StaticListPredicate
-from segops_membership.ports.events import MAX_EVENTS, AcceptedEvent, TooManyEvents, UnstoredUnavailable
+from segops_membership.ports.events import MAX_EVENTS, AcceptedEvent, TooManyEvents, UnstoredTail, UnstoredUnavailable
 
 MAX_EVENT_TYPES: Final = 1_000
 STORED_VERSION: Final = 2**63
@@ -31,22 +32,26 @@ class MemoryProfileEvents:
         self._warehouse = warehouse
         self._max_events = max_events
 
-    async def has_events(self, tenant_id: int, profile_id: str, as_of_ms: int) -> bool:
+    async def has_events(self, tenant_id: int, profile_ids: Collection[str], as_of_ms: int) -> bool:
         """See the port."""
-        first_seen_ms = self._warehouse.tenant(tenant_id).first_seen_ms(profile_id)
-        return first_seen_ms is not None and first_seen_ms <= as_of_ms
+        rows = self._warehouse.tenant(tenant_id)
+        instants = [rows.first_seen_ms(profile_id) for profile_id in profile_ids]
+        return any(first_seen_ms is not None and first_seen_ms <= as_of_ms for first_seen_ms in instants)
 
     async def count_known(self, tenant_id: int, profile_ids: Collection[str]) -> int:
         """See the port."""
         events = self._warehouse.tenant(tenant_id).events
         return sum(1 for profile_id in set(profile_ids) if events.get(profile_id))
 
-    async def read(self, tenant_id: int, profile_id: str, needs: Needs, as_of_ms: int) -> Sequence[AcceptedEvent]:
+    async def read(
+        self, tenant_id: int, profile_ids: Collection[str], needs: Needs, as_of_ms: int
+    ) -> Sequence[AcceptedEvent]:
         """See the port."""
-        stored = self._warehouse.tenant(tenant_id).events.get(profile_id, {}).values()
+        stored = self._warehouse.tenant(tenant_id).events
         events = [
             AcceptedEvent(event if needs.payloads else replace(event, payload={}), STORED_VERSION)
-            for event in stored
+            for profile_id in profile_ids
+            for event in stored.get(profile_id, {}).values()
             if event.timestamp_ms <= as_of_ms and any(pattern.matches(event.event_type) for pattern in needs.patterns)
         ]
         if len(events) > self._max_events:
@@ -54,14 +59,14 @@ class MemoryProfileEvents:
         return events
 
     async def static_segments_of(
-        self, tenant_id: int, profile_id: str, lists: Collection[StaticListPredicate]
+        self, tenant_id: int, profile_ids: Collection[str], lists: Collection[StaticListPredicate]
     ) -> Collection[int]:
         """See the port."""
         rows = self._warehouse.tenant(tenant_id)
         return [
             segment.segment_id
             for segment in lists
-            if profile_id in rows.list_members(segment.segment_id, segment.since, segment.until)
+            if not rows.list_members(segment.segment_id, segment.since, segment.until).isdisjoint(profile_ids)
         ]
 
 
@@ -71,6 +76,8 @@ class MemoryUnstoredEvents:
     def __init__(self) -> None:
         self.events: defaultdict[int, list[AcceptedEvent]] = defaultdict(list)
         """By tenant."""
+        self.claims: defaultdict[int, list[Claim]] = defaultdict(list)
+        """Of these events, by tenant."""
         self.refusal: str | None = None
 
     async def read(self, tenant_id: int, profile_id: str) -> Sequence[AcceptedEvent]:
@@ -78,6 +85,18 @@ class MemoryUnstoredEvents:
         if self.refusal is not None:
             raise UnstoredUnavailable(self.refusal)
         return [accepted for accepted in self.events[tenant_id] if accepted.event.profile_id == profile_id]
+
+    async def read_all(self, tenant_id: int) -> UnstoredTail:
+        """See the port."""
+        if self.refusal is not None:
+            raise UnstoredUnavailable(self.refusal)
+        claims = tuple(self.claims[tenant_id])
+        known = {claim.user_id: claim.timestamp_ms for claim in sorted(claims, key=lambda claim: -claim.timestamp_ms)}
+
+        def events_of(profile_ids: Collection[str]) -> Sequence[AcceptedEvent]:
+            return [accepted for accepted in self.events[tenant_id] if accepted.event.profile_id in profile_ids]
+
+        return UnstoredTail(events_of, IdentityFacts(claims, known))
 
 
 class MemoryObservedEvents:

@@ -50,6 +50,18 @@ class MemoryMembershipReader:
         }
         return {user_id: self._segments_of(tenant_id, user_id, attempts) for user_id in user_ids}
 
+    async def instant_of(self, tenant_id: int, number: int, as_of_ms: int | None) -> int | None:
+        """See the port."""
+        await self.check()
+        instants = {
+            publication.number: publication.as_of_ms
+            for (tenant, _), publication in self._results.visible.items()
+            if tenant == tenant_id
+            and publication.number <= number
+            and (as_of_ms is None or publication.as_of_ms <= as_of_ms)
+        }
+        return instants[max(instants)] if instants else None
+
     def _segments_of(self, tenant_id: int, user_id: str, attempts: Collection[Attempt]) -> tuple[int, ...]:
         last: dict[int, tuple[int, bool]] = {}
         for (tenant, user, segment_id, attempt), entered in self._results.change_rows.items():

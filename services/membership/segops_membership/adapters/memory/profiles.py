@@ -53,6 +53,7 @@ class MemoryProfiles:
     def _pending(self, tenant_id: int, lists: Collection[StaticListPredicate]) -> set[str]:
         rows = self._warehouse.tenant(tenant_id)
         profiles = {profile_id for profile_id, events in rows.events.items() if events}
+        profiles |= {resolution.canonical_id for resolution in rows.facts.resolutions}
         for segment in lists:
             profiles |= rows.list_members(segment.segment_id, segment.since, segment.until)
         return profiles - rows.numbers.keys()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from segops_language.events import Event
+from segops_membership.domain.identity.joins import IdentityFacts, persons_of
 
 
 @dataclass(slots=True)
@@ -19,6 +20,13 @@ class TenantRows:
     """The number of each numbered profile, by profile id."""
     list_changes: defaultdict[int, dict[tuple[int, str], bool]] = field(default_factory=lambda: defaultdict(dict))
     """By segment: list version and user id to whether that version added the user (False: removed)."""
+
+    facts: IdentityFacts = field(default_factory=IdentityFacts)
+    """What is known about whose an id is."""
+
+    def persons(self, as_of_ms: int) -> Mapping[str, str]:
+        """Return the person of each id that is joined to another one."""
+        return persons_of(self.facts, as_of_ms)
 
     def add_events(self, events: Iterable[Event]) -> None:
         """Store events, in any order."""

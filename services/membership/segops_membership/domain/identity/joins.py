@@ -47,8 +47,8 @@ class IdentityFacts:
         """Return both together."""
         ids = self.known_since.keys() | other.known_since.keys()
         never = 2**63
-        known = {id: min(self.known_since.get(id, never), other.known_since.get(id, never)) for id in ids}
-        return IdentityFacts(self.claims + other.claims, known, self.resolutions + other.resolutions)
+        first = {id: min(self.known_since.get(id, never), other.known_since.get(id, never)) for id in ids}
+        return IdentityFacts(self.claims + other.claims, first, self.resolutions + other.resolutions)
 
 
 def persons_of(facts: IdentityFacts, as_of_ms: int) -> dict[str, str]:

@@ -12,6 +12,7 @@ from segops_membership.domain.segment_graph import BrokenReference
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.evaluation import QueryRefused
 from segops_membership.ports.tenant_leases import LeaseLost
+from segops_membership.service.identity.persons import TooManyIds, too_many_ids
 from segops_membership.service.static_lists import StaticListIncomplete
 
 ANALYSIS_TIMEOUT_S: Final = 12.0
@@ -39,11 +40,13 @@ async def time_limit(seconds: float) -> AsyncIterator[None]:
 
 @contextmanager
 def errors_mapped() -> Iterator[None]:
-    """Raise Conflict (static-list-incomplete), Unavailable or ValidationFailed (evaluation-refused)."""
+    """Raise Conflict (static-list-incomplete), Unavailable or ValidationFailed (evaluation-refused, too-many-ids)."""
     try:
         yield
     except (EngineUnavailable, LeaseLost, TimeoutError) as error:
         raise Unavailable("Membership cannot be evaluated now. Retry.", retry_after_s=1) from error
+    except TooManyIds as error:
+        raise too_many_ids() from error
     except BrokenReference as error:
         raise Unavailable(
             "The definition of a referenced segment has not arrived yet. Retry.", retry_after_s=1

@@ -111,7 +111,7 @@ class Explain:
                     tenant_id, user_id, needs_of(references.values()), as_of_ms, segment_ids=references
                 )
                 profile = EvaluatedProfile(
-                    user_id, loaded.events, as_of_ms, 0, references, loaded.lists, loaded.has_events
+                    loaded.person_id, loaded.events, as_of_ms, 0, references, loaded.lists, loaded.has_events
                 )
                 async with self._slots:
                     verdicts = await asyncio.to_thread(forecasts, profile, references)
@@ -146,7 +146,7 @@ class Explain:
             in_list = SegmentMembership(type="segment", segment_id=subject.segment_id)
             definition = Group(logic="AND", conditions=(in_list,))
         profile = EvaluatedProfile(
-            user_id, loaded.events, as_of_ms, subject.segment_id, subject.references, lists, loaded.has_events
+            loaded.person_id, loaded.events, as_of_ms, subject.segment_id, subject.references, lists, loaded.has_events
         )
         return loaded, profile, definition
 

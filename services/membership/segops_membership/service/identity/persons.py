@@ -7,18 +7,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from segops_common.core.problems import ValidationFailed
 from segops_membership.domain.identity.joins import IdentityFacts, persons_of
 from segops_membership.ports.identity.joins import JoinReader
 
 MAX_IDS: Final = 1_000
 """Ids of one person that are read."""
-MAX_CLAIMED: Final = 10_000
+MAX_CLAIMED: Final = 5_000
 """Anonymous ids that the users of one person claim; most of them may be others'."""
 NO_FACTS: Final = IdentityFacts()
 
 
 class TooManyIds(Exception):
     """A person has more ids than one call reads."""
+
+
+def too_many_ids() -> ValidationFailed:
+    """Return the problem of a person with too many ids."""
+    return ValidationFailed(f"The user must have at most {MAX_IDS:,} ids.", slug="too-many-ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Persons:
         if not await self.has_joins(tenant_id):
             return {id: id for id in ids}
         facts = (await self._about(tenant_id, ids)).with_more(more)
-        holders = {claim.user_id for claim in facts.claims}
+        holders = {claim.user_id for claim in facts.claims if claim.anonymous_id in ids}
         merges = await self._reader.resolutions(tenant_id, holders - set(ids))
         persons = persons_of(facts.with_more(IdentityFacts(resolutions=tuple(merges))), as_of_ms)
         return {id: persons.get(id, id) for id in ids}

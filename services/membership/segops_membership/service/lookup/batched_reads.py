@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from segops_common.core.tasks import spawn
 from segops_membership.ports.errors import EngineUnavailable
-from segops_membership.ports.membership import MembershipReader
 
 MAX_WAREHOUSE_QUERIES: Final = 16
 STATEMENT_TIMEOUT_S: Final = 2.0
@@ -23,13 +22,23 @@ _Waiting = defaultdict[str, list[asyncio.Future[_Segments]]]
 """The calls that wait, by user."""
 
 
+class SegmentReads(Protocol):
+    """Reads the segments of users by publications, as `MembershipReader` does."""
+
+    async def segments_of(
+        self, tenant_id: int, user_ids: Collection[str], number: int, as_of_ms: int | None
+    ) -> Mapping[str, _Segments]:
+        """Return the segments of every user."""
+        ...
+
+
 class BatchedReads:
     """Sends one statement at a time for each question. While it runs, further users collect for the next one.
 
     At most `MAX_WAREHOUSE_QUERIES` statements run at once. A call waits at most `wait_s`, for its turn and its statement.
     """
 
-    def __init__(self, *, reader: MembershipReader, wait_s: float = WAIT_S, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, *, reader: SegmentReads, wait_s: float = WAIT_S, max_waiting: int = MAX_WAITING) -> None:
         self._reader = reader
         self._wait_s = wait_s
         self._max_waiting = max_waiting

@@ -24,7 +24,9 @@ from segops_common.core.problems import Unavailable
 from segops_common.telemetry.metrics import Metric, Metrics
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.membership import CacheEntry, MembershipCache, MembershipReader
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.lookup.batched_reads import BatchedReads
+from segops_membership.service.lookup.person_reads import PersonReads
 from segops_membership.service.lookup.publication_watermark import PublicationWatermark
 from segops_membership.service.lookup.single_flight import SingleFlight
 
@@ -51,13 +53,14 @@ class Lookup:
         self,
         *,
         reader: MembershipReader,
+        persons: Persons,
         cache: MembershipCache,
         watermark: PublicationWatermark,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._reader = reader
-        self._reads = BatchedReads(reader=reader)
+        self._reads = BatchedReads(reader=PersonReads(reader=reader, persons=persons))
         self._cache = cache
         self._watermark = watermark
         self._clock = clock

@@ -55,7 +55,7 @@ class MembershipNow:
             needs = needs_of(definitions.values())
             try:
                 loaded = await self._profiles.load(tenant_id, user_id, needs, as_of_ms, segment_ids=definitions)
-                evaluation = _Evaluation(user_id, loaded, as_of_ms, definitions)
+                evaluation = _Evaluation(loaded, as_of_ms, definitions)
                 async with self._slots:
                     members = await asyncio.to_thread(evaluation.members, order)
             except TooManyEvents as error:
@@ -66,8 +66,8 @@ class MembershipNow:
 class _Evaluation:
     """One user and all segments. A segment's verdict is found once, and stands for it wherever it is referred to."""
 
-    def __init__(self, user_id: str, loaded: LoadedProfile, as_of_ms: int, definitions: Mapping[int, Group]) -> None:
-        self._user_id = user_id
+    def __init__(self, loaded: LoadedProfile, as_of_ms: int, definitions: Mapping[int, Group]) -> None:
+        self._user_id = loaded.person_id
         self._loaded = loaded
         self._as_of_ms = as_of_ms
         self._definitions = definitions
