@@ -24,6 +24,7 @@ from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResul
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.merging import projected_merges_on
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
@@ -71,6 +72,7 @@ async def runs_on(clickhouse: ClickHouse, engine: AsyncEngine) -> Callable[[int,
         watermark=LogIngestWatermark(log=log, clock=clock),
         lists=StaticListVersions(lists=lists, clock=clock),
         numbering=numbering,
+        merges=projected_merges_on(engine, clickhouse),
         evaluation=ClickHouseEvaluation(clickhouse=clickhouse),
         results=results,
         publisher=publisher,

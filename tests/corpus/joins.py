@@ -10,7 +10,9 @@ from typing import Final
 from segops_language import Group
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
-from segops_membership.domain.identity.joins import Claim, IdentityFacts, Resolution, persons_of
+from segops_language.values.instants import from_ms
+from segops_membership.domain.identity.joins import Claim, IdentityFacts, persons_of
+from segops_membership.domain.identity.merges import Resolution
 from tests.corpus.cases import SEGMENT
 from tests.corpus.instants import NOW_MS
 from tests.corpus.scenario import OFFSETS, USERS, Scenario
@@ -53,12 +55,12 @@ class JoinedWorld:
     @property
     def facts(self) -> IdentityFacts:
         """All that is known about the ids."""
-        known: dict[str, int] = {}
+        known_since: dict[str, int] = {}
         for sent in self.events:
             if sent.user_id:
-                known[sent.user_id] = min(known.get(sent.user_id, 2**60), sent.event.timestamp_ms)
+                known_since[sent.user_id] = min(known_since.get(sent.user_id, 2**60), sent.event.timestamp_ms)
         claims = tuple(claim for sent in self.events for claim in sent.claims())
-        return IdentityFacts(claims, known, tuple(self.resolutions))
+        return IdentityFacts(claims, known_since, tuple(self.resolutions))
 
     def persons(self) -> dict[str, str]:
         """Return the person of each id that is joined to another one."""
@@ -106,7 +108,7 @@ def _resolutions(random: Random) -> Iterator[Resolution]:
         for id in IDS:
             if _end(parents, id) != canonical[id]:
                 canonical[id] = _end(parents, id)
-                yield Resolution(id, canonical[id], at_ms, version)
+                yield Resolution(version, from_ms(at_ms), id, canonical[id])
 
 
 def _end(parents: dict[str, str], id: str) -> str:

@@ -29,7 +29,7 @@ from segops_common.web.app import Running
 from segops_common.web.server import Loop
 from segops_membership.adapters.activating import activations_on, deliveries_on
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
-from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
+from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
@@ -45,7 +45,7 @@ from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
 from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
-from segops_membership.adapters.merging import merges_on
+from segops_membership.adapters.merging import merges_on, projected_merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
@@ -213,6 +213,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 watermark=LogIngestWatermark(log=log, clock=self._clock, wait_s=self._settings.ingest_wait_s),
                 lists=StaticListVersions(lists=lists, clock=self._clock),
                 numbering=self._numbering(leases, engine, clickhouse),
+                merges=projected_merges_on(engine, clickhouse),
                 evaluation=ClickHouseEvaluation(
                     clickhouse=clickhouse, memory_bytes=self._settings.evaluation_memory_bytes
                 ),

@@ -18,6 +18,7 @@ from segops_membership.domain.explorer.records import (
     UserPosition,
     UserSearch,
 )
+from segops_membership.domain.identity.joins import Person
 from segops_membership.domain.publication import Attempt
 from tests.contract.membership.conftest import SEARCHED, Ports
 from tests.contract.membership.rows import number_users, outcome, publish
@@ -94,11 +95,11 @@ async def test_the_events_of_a_user_are_counted_by_type(ports: Ports) -> None:
     await ports.store_events(tenant, [repeated, event("v", "other")])
     views = EventTypeCount(event_type="view", count=2, first_seen_ms=NOW_MS - 5, last_seen_ms=NOW_MS)
     buys = EventTypeCount(event_type="buy", count=1, first_seen_ms=NOW_MS - 9, last_seen_ms=NOW_MS - 9)
-    events = await ports.users.events_of(tenant, "u")
+    events = await ports.users.events_of(tenant, Person("u", ("u",)))
     assert events == UserEvents(event_types=(views, buys), user_id="u", anonymous_ids=())
     assert (events.count, events.first_seen_ms, events.last_seen_ms) == (3, NOW_MS - 9, NOW_MS)
-    assert await ports.users.events_of(tenant, "nobody") is None
-    assert await ports.users.events_of(new_tenant(), "u") is None
+    assert await ports.users.events_of(tenant, Person("nobody", ("nobody",))) is None
+    assert await ports.users.events_of(new_tenant(), Person("u", ("u",))) is None
 
 
 async def test_each_trait_names_the_event_that_set_it(ports: Ports) -> None:
@@ -109,12 +110,12 @@ async def test_each_trait_names_the_event_that_set_it(ports: Ports) -> None:
     )
     later = replace(event("u", "$identify", at=NOW_MS - 1, id="later"), payload={"plan": "free", "old": None})
     await ports.store_events(tenant, [later, first, event("u", "view", plan="no trait"), event("v", "$identify", x=1)])
-    assert await ports.users.traits_of(tenant, "u") == [
+    assert await ports.users.traits_of(tenant, Person("u", ("u",))) == [
         Trait(name="a.b", value={"c": {}, "d/e": 1}, set_at_ms=NOW_MS - 2, message_id="first"),
         Trait(name="list", value=[1, None, {}], set_at_ms=NOW_MS - 2, message_id="first"),
         Trait(name="plan", value="free", set_at_ms=NOW_MS - 1, message_id="later"),
     ]
-    assert await ports.users.traits_of(new_tenant(), "u") == []
+    assert await ports.users.traits_of(new_tenant(), Person("u", ("u",))) == []
 
 
 async def test_the_segments_of_a_user_say_since_when(ports: Ports) -> None:

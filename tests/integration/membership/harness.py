@@ -39,7 +39,7 @@ from segops_ingest.domain.inspection import serialise
 from segops_language.events import Event
 from segops_language.values.instants import from_ms
 from segops_membership.adapters.clickhouse.evaluation import DEFAULT_MEMORY_BYTES, ClickHouseEvaluation
-from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
+from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
@@ -48,6 +48,7 @@ from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
 from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
+from segops_membership.adapters.merging import projected_merges_on
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
@@ -247,6 +248,7 @@ async def opened(
             watermark=LogIngestWatermark(log=log, clock=clock, wait_s=ingest_wait_s),
             lists=StaticListVersions(lists=lists, clock=clock, wait_s=0.2),
             numbering=numbering,
+            merges=projected_merges_on(engine, clickhouse),
             evaluation=ClickHouseEvaluation(clickhouse=clickhouse, memory_bytes=memory_bytes),
             results=run_results,
             publisher=publisher,

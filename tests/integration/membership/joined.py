@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
-from segops_language.values.instants import from_ms
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of
@@ -26,7 +25,7 @@ async def store(clickhouse: ClickHouse, tenant: int, world: JoinedWorld) -> None
     await insert_rows(clickhouse, rows)
     await insert_lists(clickhouse, tenant, world.scenario.lists, LISTED)
     merges = [
-        (tenant, resolution.user_id, resolution.canonical_id, from_ms(resolution.at_ms), resolution.version)
+        (tenant, resolution.user_id, resolution.canonical_id, resolution.at, resolution.version)
         for resolution in world.resolutions
     ]
     columns = ("tenant_id", "user_id", "canonical_id", "at", "version")

@@ -15,7 +15,7 @@ from segops_common.core.problems import Unavailable
 from segops_common.stores.redis import create_redis
 from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.telemetry.metrics import Metrics
-from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
+from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.redis.membership_cache import (
     NEGATIVE_TTL_S,

@@ -22,7 +22,7 @@ from segops_language.reference.evaluate import evaluate
 from segops_language.values import EventPattern
 from segops_language.values.instants import from_ms
 from segops_language.walk import Needs
-from segops_membership.adapters.clickhouse.join_reader import ClickHouseJoinReader
+from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.log.stored_form import stored_event
 from segops_membership.adapters.log.unstored_events import LogUnstoredEvents

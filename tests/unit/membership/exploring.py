@@ -14,6 +14,7 @@ from segops_membership.adapters.memory.explorer.status import (
     MemoryTenantActivity,
 )
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
+from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
 from segops_membership.adapters.memory.run_results import MemoryRunResults
 from segops_membership.adapters.memory.segment_definitions import MemorySegmentDefinitions
@@ -25,6 +26,7 @@ from segops_membership.service.explorer.events import ExploreEvents
 from segops_membership.service.explorer.explorer import Explorer
 from segops_membership.service.explorer.live_events import LiveEvents
 from segops_membership.service.explorer.users import ExploreUsers
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.status.status import ReadStatus
 
 
@@ -37,6 +39,7 @@ def explorer_in_memory(
     clock: Clock,
 ) -> Explorer:
     """Return the use cases of the explorer."""
+    persons = Persons(reader=MemoryJoinReader(warehouse=warehouse))
     return Explorer(
         users=ExploreUsers(
             users=MemoryUserDirectory(warehouse=warehouse, results=results),
@@ -44,8 +47,10 @@ def explorer_in_memory(
             publications=publications,
             sizes=MemorySegmentSizes(results=results),
             explain=explain,
+            persons=persons,
+            clock=clock,
         ),
-        events=ExploreEvents(events=MemoryStoredEvents(warehouse=warehouse), clock=clock),
+        events=ExploreEvents(events=MemoryStoredEvents(warehouse=warehouse), persons=persons, clock=clock),
         live=LiveEvents(log=MemoryEventLog(clock=clock), clock=clock),
     )
 

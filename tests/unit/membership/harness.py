@@ -185,6 +185,7 @@ class MembershipInMemory:
             watermark=self.watermark,
             lists=self.list_versions,
             numbering=self.numbering,
+            merges=self._add_merges(),
             evaluation=self.evaluation,
             results=self.run_results,
             publisher=self.publisher,
@@ -219,6 +220,12 @@ class MembershipInMemory:
         self.lookup = self.new_lookup()
         self._add_members()
 
+    def _add_merges(self) -> ProjectedMerges:
+        store = MemoryMergeStore()
+        projected = ProjectedMerges(store=store, projection=MemoryMergeProjection())
+        self.merges = Merges(store=store, projected=projected, audit=MemoryAuditTrail(), clock=self.clock)
+        return projected
+
     def _add_members(self) -> None:
         self.sets = MemoryMemberSets(results=self.run_results)
         self.exports = MemoryExports(clock=self.clock)
@@ -242,13 +249,6 @@ class MembershipInMemory:
             ids=SystemIds(self.clock),
         )
         self.downloads = Admission(work="downloads")
-        store = MemoryMergeStore()
-        self.merges = Merges(
-            store=store,
-            projected=ProjectedMerges(store=store, projection=MemoryMergeProjection()),
-            audit=MemoryAuditTrail(),
-            clock=self.clock,
-        )
         self.privacy = PrivacyInMemory(
             warehouse=self.warehouse,
             results=self.run_results,

@@ -14,6 +14,7 @@ from segops_membership.adapters.clickhouse.explorer.analytics import ClickHouseA
 from segops_membership.adapters.clickhouse.explorer.events import ClickHouseStoredEvents
 from segops_membership.adapters.clickhouse.explorer.segments import ClickHouseSegmentSizes
 from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
+from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.log.ingest_progress import LogIngestProgress
@@ -26,6 +27,7 @@ from segops_membership.service.explorer.events import ExploreEvents
 from segops_membership.service.explorer.explorer import Explorer
 from segops_membership.service.explorer.live_events import LiveEvents
 from segops_membership.service.explorer.users import ExploreUsers
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.members.changes import MemberChanges, ReadChanges
 from segops_membership.service.status.status import ReadStatus
 
@@ -40,6 +42,7 @@ class StatusOfServices:
 
 def explorer_on(clickhouse: ClickHouse, engine: AsyncEngine, log: EventLog, explain: Explain, clock: Clock) -> Explorer:
     """Return the use cases of the explorer."""
+    persons = Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse))
     return Explorer(
         users=ExploreUsers(
             users=ClickHouseUserDirectory(clickhouse=clickhouse),
@@ -47,8 +50,10 @@ def explorer_on(clickhouse: ClickHouse, engine: AsyncEngine, log: EventLog, expl
             publications=PostgresPublicationLog(engine=engine),
             sizes=ClickHouseSegmentSizes(clickhouse=clickhouse),
             explain=explain,
+            persons=persons,
+            clock=clock,
         ),
-        events=ExploreEvents(events=ClickHouseStoredEvents(clickhouse=clickhouse), clock=clock),
+        events=ExploreEvents(events=ClickHouseStoredEvents(clickhouse=clickhouse), persons=persons, clock=clock),
         live=LiveEvents(log=log, clock=clock),
     )
 

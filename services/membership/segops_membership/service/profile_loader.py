@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from segops_language.events import Event
 from segops_language.walk import Needs
+from segops_membership.domain.identity.joins import Person
 from segops_membership.domain.predicates import StaticListPredicate
 from segops_membership.ports.events import (
     MAX_EVENTS,
@@ -18,7 +19,7 @@ from segops_membership.ports.events import (
     UnstoredUnavailable,
 )
 from segops_membership.ports.static_lists import StaticLists
-from segops_membership.service.identity.persons import Person, Persons
+from segops_membership.service.identity.persons import Persons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,13 +23,13 @@ EVERY_NUMBER: Final = "2 = 2"
 PERSON: Final = "transform(user_key, joins.1, joins.2, user_key)"
 """The key of the person that an event belongs to; needs the bindings of `person_bindings`."""
 _JOINS: Final = f"({select('(groupArray(key), groupArray(person))', JOINED_TABLE)}) AS joins"
-_EVENT_ID: Final = "concat(message_id, '\\0', if(user_id = '', anonymous_id, user_id))"
+EVENT_ID_OF_PERSON: Final = "concat(message_id, '\\0', if(user_id = '', anonymous_id, user_id))"
 """Events of two ids of a person may share a message_id."""
 
 
 def person_bindings() -> Bindings:
     """Return bindings for a statement that groups by person."""
-    return Bindings(event_id=_EVENT_ID, shared=_JOINS)
+    return Bindings(event_id=EVENT_ID_OF_PERSON, shared=_JOINS)
 
 
 def of_part(sql: str, first: int, last: int) -> str:

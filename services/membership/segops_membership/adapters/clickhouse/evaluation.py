@@ -25,7 +25,7 @@ from segops_common.stores.clickhouse import (
 )
 from segops_membership.adapters.clickhouse.bitmap_state import decode_state
 from segops_membership.adapters.clickhouse.costs import all_rows, memory_bytes, most_rows, rows_of
-from segops_membership.adapters.clickhouse.joins import Joins, joined_sql, read_joins
+from segops_membership.adapters.clickhouse.identity.joins import Joins, joined_sql, read_joins
 from segops_membership.compiler.statements import (
     Grouping,
     Statement,

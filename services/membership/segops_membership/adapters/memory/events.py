@@ -91,12 +91,13 @@ class MemoryUnstoredEvents:
         if self.refusal is not None:
             raise UnstoredUnavailable(self.refusal)
         claims = tuple(self.claims[tenant_id])
-        known = {claim.user_id: claim.timestamp_ms for claim in sorted(claims, key=lambda claim: -claim.timestamp_ms)}
+        latest_first = sorted(claims, key=lambda claim: -claim.timestamp_ms)
+        known_since = {claim.user_id: claim.timestamp_ms for claim in latest_first}
 
         def events_of(profile_ids: Collection[str]) -> Sequence[AcceptedEvent]:
             return [accepted for accepted in self.events[tenant_id] if accepted.event.profile_id in profile_ids]
 
-        return UnstoredTail(events_of, IdentityFacts(claims, known))
+        return UnstoredTail(events_of, IdentityFacts(claims, known_since))
 
 
 class MemoryObservedEvents:

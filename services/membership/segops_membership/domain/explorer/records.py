@@ -135,6 +135,8 @@ class EventFilter:
 
     event_type: str | None = None
     user_id: str | None = None
+    ids: tuple[str, ...] = ()
+    """All ids of the user, if several are joined."""
     since_ms: int | None = None
     """Included."""
     until_ms: int | None = None

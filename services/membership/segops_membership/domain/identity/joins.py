@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from segops_language.values.instants import to_ms
+from segops_membership.domain.identity.merges import Resolution
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -19,19 +22,6 @@ class Claim:
     def order(self) -> tuple[int, bytes, bytes]:
         """A sort key: of the claims of an id, the smallest one holds."""
         return self.timestamp_ms, self.message_id.encode(), self.user_id.encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """From an instant on, the user belongs to `canonical_id`: the user itself after an unmerge.
-
-    Of two with one instant, the greater version counts.
-    """
-
-    user_id: str
-    canonical_id: str
-    at_ms: int
-    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +41,21 @@ class IdentityFacts:
         return IdentityFacts(self.claims + other.claims, first, self.resolutions + other.resolutions)
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person: the id that names the profile, and all ids (ascending) whose events belong to it."""
+
+    person_id: str
+    ids: tuple[str, ...]
+
+
 def persons_of(facts: IdentityFacts, as_of_ms: int) -> dict[str, str]:
     """Return the person of each id that is joined to another id as of the instant.
 
     The smallest claim of an anonymous id holds, unless the id is a known user's by then: the `user_id` of an event, or named
     by a merge. The claimant may be merged into another user.
     """
-    by_then = [resolution for resolution in facts.resolutions if resolution.at_ms <= as_of_ms]
+    by_then = [resolution for resolution in facts.resolutions if to_ms(resolution.at) <= as_of_ms]
     merged = _canonical_ids(by_then)
     users = {id for id, since_ms in facts.known_since.items() if since_ms <= as_of_ms}
     users |= {id for resolution in by_then for id in (resolution.user_id, resolution.canonical_id)}
@@ -75,6 +73,6 @@ def persons_of(facts: IdentityFacts, as_of_ms: int) -> dict[str, str]:
 
 def _canonical_ids(resolutions: Iterable[Resolution]) -> dict[str, str]:
     latest: dict[str, Resolution] = {}
-    for resolution in sorted(resolutions, key=lambda resolution: (resolution.at_ms, resolution.version)):
+    for resolution in sorted(resolutions, key=lambda resolution: (resolution.at, resolution.version)):
         latest[resolution.user_id] = resolution
     return {id: resolution.canonical_id for id, resolution in latest.items()}

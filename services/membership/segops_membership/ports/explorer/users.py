@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from segops_membership.domain.explorer.records import Trait, UserEvents, UserPosition, UserSearch, UserSummary
+from segops_membership.domain.identity.joins import Person
 
 
 class UserDirectory(Protocol):
@@ -21,11 +22,11 @@ class UserDirectory(Protocol):
         """Return how many users the search finds; None when there are more than `most`."""
         ...
 
-    async def events_of(self, tenant_id: int, user_id: str) -> UserEvents | None:
+    async def events_of(self, tenant_id: int, person: Person) -> UserEvents | None:
         """Return the events of a user in numbers; None when the user has none."""
         ...
 
-    async def traits_of(self, tenant_id: int, user_id: str) -> Sequence[Trait]:
+    async def traits_of(self, tenant_id: int, person: Person) -> Sequence[Trait]:
         """Return the traits that are not null, ascending by name."""
         ...
 

@@ -44,6 +44,7 @@ from segops_membership.domain.publication import (
 )
 from segops_membership.domain.set_algebra import ReferencedSegment, members
 from segops_membership.ports.evaluation import Evaluation, EvaluationResult, QueryRefused
+from segops_membership.ports.identity.merges import IdentityMerges
 from segops_membership.ports.ingest_watermark import IngestWatermark
 from segops_membership.ports.publication_log import PublicationLog
 from segops_membership.ports.run_results import RunResults
@@ -105,6 +106,7 @@ class ComputeRun:
         watermark: IngestWatermark,
         lists: StaticListVersions,
         numbering: ProfileNumbering,
+        merges: IdentityMerges,
         evaluation: Evaluation,
         results: RunResults,
         publisher: Publisher,
@@ -116,6 +118,7 @@ class ComputeRun:
         self._watermark = watermark
         self._lists = lists
         self._numbering = numbering
+        self._merges = merges
         self._evaluation = evaluation
         self._results = results
         self._publisher = publisher
@@ -126,6 +129,8 @@ class ComputeRun:
         """Carry the job to its final report. Raises EngineUnavailable, LeaseTaken or LeaseLost: then call again."""
         async with self._leases.hold(job.tenant_id) as lease:
             if await self._publications.find(job.tenant_id, job.run_id) is None:
+                # A run as of now must see every merge that was confirmed before it.
+                await self._merges.reconcile(job.tenant_id)
                 await self._compute(await self._task(job, lease))
             await self._publisher.make_pending_visible(job.tenant_id)
             publication = await self._publications.find(job.tenant_id, job.run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from segops_common.core.clock import Clock
@@ -14,6 +14,7 @@ from segops_membership.domain.explorer.event_properties import PropertySummary, 
 from segops_membership.domain.explorer.records import EventFilter, EventPosition, EventTypeSummary, StoredEvent
 from segops_membership.ports.explorer.events import StoredEvents
 from segops_membership.service.explorer.reading import reads_mapped
+from segops_membership.service.identity.persons import Persons
 
 SAMPLE_EVENTS: Final = 2_000
 MAX_EVENT_TYPES: Final = 1_000
@@ -33,17 +34,22 @@ class PropertySample:
 class ExploreEvents:
     """The use cases of the routes about events."""
 
-    def __init__(self, *, events: StoredEvents, clock: Clock) -> None:
+    def __init__(self, *, events: StoredEvents, persons: Persons, clock: Clock) -> None:
         self._events = events
+        self._persons = persons
         self._clock = clock
 
     async def newest(self, tenant_id: int, events: EventFilter, *, limit: int, cursor: str | None) -> Page[StoredEvent]:
-        """Return a page of events, the newest first. Raises MalformedRequest (invalid-cursor) or Unavailable.
+        """Return a page of events, the newest first. A user has the events of all ids that are joined now.
 
+        Raises MalformedRequest (invalid-cursor), ValidationFailed (too-many-ids) or Unavailable.
         A search for a text may end a page early, even empty; `next_cursor` then goes on.
         """
         before = _position(cursor)
         with reads_mapped():
+            if events.user_id is not None:
+                person = await self._persons.person(tenant_id, events.user_id, to_ms(self._clock.now()))
+                events = replace(events, ids=person.ids)
             page = await self._events.newest(tenant_id, events, before, limit)
         return Page(page.events, None if page.before is None else _cursor(page.before))
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from segops_common.core.clock import Clock
 from segops_common.core.pagination import Page, PageQuery, decode_cursor, encode_cursor
 from segops_common.core.problems import NotFound
 from segops_language.reference.explain import Explained
 from segops_language.reference.forecast import Forecast
 from segops_language.text.labels import label_of
+from segops_language.values.instants import to_ms
 from segops_membership.domain.explorer.records import Trait, UserEvents, UserPosition, UserSearch, UserSummary
 from segops_membership.ports.explorer.segments import SegmentSizes
 from segops_membership.ports.explorer.users import UserDirectory
@@ -19,6 +21,7 @@ from segops_membership.ports.publication_log import PublicationLog
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.explorer.reading import reads_mapped
+from segops_membership.service.identity.persons import Persons
 
 MAX_COUNTED: Final = 10_000
 """A list of more users has no count."""
@@ -66,7 +69,11 @@ class ExploreUsers:
         publications: PublicationLog,
         sizes: SegmentSizes,
         explain: Explain,
+        persons: Persons,
+        clock: Clock,
     ) -> None:
+        self._persons = persons
+        self._clock = clock
         self._users = users
         self._definitions = definitions
         self._publications = publications
@@ -85,14 +92,18 @@ class ExploreUsers:
         return Page(page, _cursor(page[-1].position) if len(users) > query.limit else None, count)
 
     async def profile(self, tenant_id: int, user_id: str) -> UserProfile:
-        """Return a user. Raises NotFound for a user without events, and Unavailable."""
+        """Return the user that an id belongs to now.
+
+        Raises NotFound for a user without events, ValidationFailed (too-many-ids) and Unavailable.
+        """
         with reads_mapped():
+            person = await self._persons.person(tenant_id, user_id, to_ms(self._clock.now()))
             events, traits = await asyncio.gather(
-                self._users.events_of(tenant_id, user_id), self._users.traits_of(tenant_id, user_id)
+                self._users.events_of(tenant_id, person), self._users.traits_of(tenant_id, person)
             )
         if events is None:
             raise NotFound("There is no such user.")
-        return UserProfile(user_id=user_id, events=events, traits=traits)
+        return UserProfile(user_id=person.person_id, events=events, traits=traits)
 
     async def segments(self, tenant_id: int, user_id: str, *, forecast: bool = False) -> Sequence[UserSegment]:
         """Return the segments of a user, ascending by id; with `forecast`, when time alone changes the verdicts.
@@ -100,11 +111,13 @@ class ExploreUsers:
         Raises Unavailable, and with `forecast` ValidationFailed (too-many-events).
         """
         with reads_mapped():
-            memberships, head, definitions = await asyncio.gather(
-                self._users.memberships_of(tenant_id, user_id),
-                self._publications.head(tenant_id),
-                self._definitions.of_tenant(tenant_id),
+            head, definitions = await asyncio.gather(
+                self._publications.head(tenant_id), self._definitions.of_tenant(tenant_id)
             )
+            # As a look-up: joined as of the newest publication.
+            as_of_ms = max((segment.as_of_ms for segment in head.segments.values()), default=0)
+            persons = await self._persons.persons_of(tenant_id, [user_id], as_of_ms)
+            memberships = await self._users.memberships_of(tenant_id, persons[user_id])
             # A segment may be deleted before the publication that empties it.
             shown = [id for id in memberships if id in head.segments and id in definitions]
             sizes = await self._sizes.sizes(tenant_id, {id: head.segments[id] for id in shown}) if shown else {}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from segops_common.core.problems import ValidationFailed
-from segops_membership.domain.identity.joins import IdentityFacts, persons_of
+from segops_membership.domain.identity.joins import IdentityFacts, Person, persons_of
 from segops_membership.ports.identity.joins import JoinReader
 
 MAX_IDS: Final = 1_000
@@ -25,14 +24,6 @@ class TooManyIds(Exception):
 def too_many_ids() -> ValidationFailed:
     """Return the problem of a person with too many ids."""
     return ValidationFailed(f"The user must have at most {MAX_IDS:,} ids.", slug="too-many-ids")
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person: the id that names the profile, and all ids (ascending) whose events belong to it."""
-
-    person_id: str
-    ids: tuple[str, ...]
 
 
 class Persons:

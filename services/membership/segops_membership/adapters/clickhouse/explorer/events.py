@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from segops_common.contracts.warehouse import EVENTS_TABLE
 from segops_common.stores.clickhouse import ClickHouse
-from segops_membership.adapters.clickhouse.explorer.queries import EVENTS, EventsSource, Reader
+from segops_membership.adapters.clickhouse.explorer.queries import EVENTS, EventsSource, Reader, of_ids
 from segops_membership.adapters.clickhouse.stored_payload import payload_of
 from segops_membership.domain.explorer.records import (
     EventFilter,
@@ -115,8 +115,7 @@ class _Where:
         if events.event_type is not None:
             conditions.append(f"event_type = {bind.text(events.event_type)}")
         if events.user_id is not None:
-            id = bind.text(events.user_id)
-            conditions.append(f"user_key = xxHash64({id}) AND if(user_id = '', anonymous_id, user_id) = {id}")
+            conditions.append(of_ids(self.tenant_id, events.ids or (events.user_id,), bind))
         if events.since_ms is not None:
             conditions.append(f"timestamp >= {bind.instant(events.since_ms)}")
         if events.until_ms is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,7 +62,8 @@ class Reader:
             return await self._clickhouse.query(sql, bind.values, settings=settings, timeout_s=TIMEOUT_S + 1)
 
 
-def of_user(tenant_id: int, user_id: str, bind: Bindings) -> str:
-    """Return the condition on events of one profile."""
-    own = f"if(user_id = '', anonymous_id, user_id) = {bind.text(user_id)}"
-    return f"tenant_id = {bind.integer(tenant_id)} AND user_key = xxHash64({bind.text(user_id)}) AND {own}"
+def of_ids(tenant_id: int, ids: Collection[str], bind: Bindings) -> str:
+    """Return the condition on events of one profile, which may have several ids."""
+    texts = ", ".join(bind.text(id) for id in sorted(ids))
+    own = f"if(user_id = '', anonymous_id, user_id) IN ({texts})"
+    return f"tenant_id = {bind.integer(tenant_id)} AND user_key IN {bind.keys(ids)} AND {own}"

@@ -9,7 +9,7 @@ from segops_common.contracts.warehouse import EVENTS_TABLE, PROFILE_SEEN_TABLE
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language.events import IDENTIFY_EVENT
 from segops_language.values import path_keys
-from segops_membership.adapters.clickhouse.explorer.queries import MERGED_SETTINGS, Reader, of_user
+from segops_membership.adapters.clickhouse.explorer.queries import MERGED_SETTINGS, Reader, of_ids
 from segops_membership.adapters.clickhouse.stored_payload import payload_of
 from segops_membership.domain.explorer.records import (
     EventTypeCount,
@@ -19,7 +19,9 @@ from segops_membership.domain.explorer.records import (
     UserSearch,
     UserSummary,
 )
+from segops_membership.domain.identity.joins import Person
 from segops_membership.sql.filters import condition_sql
+from segops_membership.sql.joined import EVENT_ID_OF_PERSON
 from segops_membership.sql.json_paths import trait_present
 from segops_membership.sql.parameters import Bindings, select
 from segops_membership.sql.selections import order_key
@@ -59,7 +61,7 @@ class ClickHouseUserDirectory:
         count = int(result.rows[0][0])
         return count if count <= most else None
 
-    async def events_of(self, tenant_id: int, user_id: str) -> UserEvents | None:
+    async def events_of(self, tenant_id: int, person: Person) -> UserEvents | None:
         """See the port."""
         bind = Bindings()
         times = f"{_MS.format('min(timestamp)')}, {_MS.format('max(timestamp)')}"
@@ -67,7 +69,7 @@ class ClickHouseUserDirectory:
         columns = f"event_type, count(), {times}, countIf(user_id != ''), {anonymous}"
         tail = "GROUP BY event_type ORDER BY count() DESC, event_type"
         source = await self._reader.events_of_profiles()
-        sql = select(columns, f"{source.table} FINAL", of_user(tenant_id, user_id, bind), tail)
+        sql = select(columns, f"{source.table} FINAL", of_ids(tenant_id, person.ids, bind), tail)
         rows = (await self._reader.rows(sql, bind, MERGED_SETTINGS)).rows
         if not rows:
             return None
@@ -76,18 +78,20 @@ class ClickHouseUserDirectory:
                 EventTypeCount(event_type=str(name), count=int(count), first_seen_ms=int(first), last_seen_ms=int(last))
                 for name, count, first, last, _, _ in rows
             ),
-            user_id=user_id if any(with_user for *_, with_user, _ in rows) else None,
+            user_id=person.person_id if any(with_user for *_, with_user, _ in rows) else None,
             anonymous_ids=tuple(sorted({str(id) for *_, ids in rows for id in ids})[:MAX_ANONYMOUS_IDS]),
         )
 
-    async def traits_of(self, tenant_id: int, user_id: str) -> Sequence[Trait]:
+    async def traits_of(self, tenant_id: int, person: Person) -> Sequence[Trait]:
         """See the port. ClickHouse finds the event that decides each trait, so other identify events are not sent."""
-        bind = Bindings()
-        where = f"{of_user(tenant_id, user_id, bind)} AND event_type = {bind.text(IDENTIFY_EVENT)}"
+        bind = Bindings(event_id=EVENT_ID_OF_PERSON)
+        where = f"{of_ids(tenant_id, person.ids, bind)} AND event_type = {bind.text(IDENTIFY_EVENT)}"
         empty = "arrayMap(path -> replaceAll(splitByChar('.', path)[1], '%2E', '.'), empty_objects)"
         keys = f"arrayDistinct(arrayConcat(JSONExtractKeys(text), removed, {empty}))"
         source = await self._reader.events_of_profiles()
-        columns = f"timestamp, position, message_id, {source.text} AS text, removed, empty_objects"
+        columns = (
+            f"timestamp, position, message_id, user_id, anonymous_id, {source.text} AS text, removed, empty_objects"
+        )
         texts = select(columns, f"{source.table} FINAL", where)
         event = f"({_MS.format('timestamp')}, message_id, text, removed, empty_objects)"
         deciding = f"arrayJoin({keys}) AS key, argMax({event}, {order_key(bind, of_one_type=True)})"

@@ -58,7 +58,7 @@ class MemoryStoredEvents:
 def _accepts(events: EventFilter, event: Event) -> bool:
     return (
         events.event_type in (None, event.event_type)
-        and events.user_id in (None, event.profile_id)
+        and (events.user_id is None or event.profile_id in (events.ids or (events.user_id,)))
         and (events.since_ms is None or event.timestamp_ms >= events.since_ms)
         and (events.until_ms is None or event.timestamp_ms < events.until_ms)
     )

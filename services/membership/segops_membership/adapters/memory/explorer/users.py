@@ -17,6 +17,7 @@ from segops_membership.domain.explorer.records import (
     UserSearch,
     UserSummary,
 )
+from segops_membership.domain.identity.joins import Person
 from segops_membership.domain.property_values import passes, value_at
 
 
@@ -39,10 +40,10 @@ class MemoryUserDirectory:
         count = sum(1 for _ in self._found(tenant_id, search))
         return count if count <= most else None
 
-    async def events_of(self, tenant_id: int, user_id: str) -> UserEvents | None:
+    async def events_of(self, tenant_id: int, person: Person) -> UserEvents | None:
         """See the port. Every id is a user id."""
         by_type: defaultdict[str, list[int]] = defaultdict(list)
-        for event in self._events(tenant_id, user_id):
+        for event in self._events(tenant_id, *person.ids):
             by_type[event.event_type].append(event.timestamp_ms)
         if not by_type:
             return None
@@ -51,11 +52,11 @@ class MemoryUserDirectory:
             for name, times in by_type.items()
         ]
         ordered = sorted(counts, key=lambda item: (-item.count, item.event_type))
-        return UserEvents(event_types=tuple(ordered), user_id=user_id, anonymous_ids=())
+        return UserEvents(event_types=tuple(ordered), user_id=person.person_id, anonymous_ids=())
 
-    async def traits_of(self, tenant_id: int, user_id: str) -> Sequence[Trait]:
+    async def traits_of(self, tenant_id: int, person: Person) -> Sequence[Trait]:
         """See the port."""
-        deciding = _deciding(self._events(tenant_id, user_id))
+        deciding = _deciding(self._events(tenant_id, *person.ids))
         return [
             Trait(name=name, value=value, set_at_ms=event.timestamp_ms, message_id=event.message_id)
             for name, event in sorted(deciding.items())
@@ -72,8 +73,9 @@ class MemoryUserDirectory:
                 last[segment_id] = max(change, last.get(segment_id, change))
         return {segment_id: since for segment_id, (_, entered, since) in sorted(last.items()) if entered}
 
-    def _events(self, tenant_id: int, user_id: str) -> Iterable[Event]:
-        return self._warehouse.tenant(tenant_id).events.get(user_id, {}).values()
+    def _events(self, tenant_id: int, *ids: str) -> Iterable[Event]:
+        events = self._warehouse.tenant(tenant_id).events
+        return [event for id in ids for event in events.get(id, {}).values()]
 
     def _found(self, tenant_id: int, search: UserSearch) -> Iterator[UserPosition]:
         text = search.text.lower()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
-from segops_membership.domain.identity.joins import Claim, Resolution
+from segops_membership.domain.identity.joins import Claim
+from segops_membership.domain.identity.merges import Resolution
 
 
 class MemoryJoinReader:

@@ -12,8 +12,10 @@ from segops_common.contracts.warehouse import (
     PROFILE_SEEN_TABLE,
 )
 from segops_common.stores.clickhouse import ClickHouse, ResultSet
+from segops_language.values.instants import from_ms
 from segops_membership.adapters.driver_errors import driver_errors
-from segops_membership.domain.identity.joins import Claim, Resolution
+from segops_membership.domain.identity.joins import Claim
+from segops_membership.domain.identity.merges import Resolution
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.sql.joined import any_join
 from segops_membership.sql.parameters import Bindings, select
@@ -81,7 +83,7 @@ class ClickHouseJoinReader:
         condition = f"{of_tenant} AND (({of_ids}) OR user_key IN ({merged}))"
         sql = select(columns, f"{IDENTITY_MERGES_TABLE} FINAL", condition)
         return [
-            Resolution(str(user_id), str(canonical_id), int(at_ms), int(version))
+            Resolution(int(version), from_ms(int(at_ms)), str(user_id), str(canonical_id))
             for user_id, canonical_id, at_ms, version in await self._rows(sql, bind, ids)
         ]
 
