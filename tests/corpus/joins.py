@@ -66,13 +66,18 @@ class JoinedWorld:
         """Return the person of each id that is joined to another one."""
         return persons_of(self.facts, self.as_of_ms)
 
-    def members(self, definition: Group) -> frozenset[str]:
+    def listed(self, segment_id: int) -> frozenset[str]:
+        """Return the members of a static segment."""
+        persons = self.persons()
+        return frozenset(persons.get(id, id) for id in self.scenario.lists[segment_id])
+
+    def members(self, definition: Group, *, segment_id: int = SEGMENT) -> frozenset[str]:
         """Return the members by the language's reference."""
         return evaluate(
             definition,
             [sent.event for sent in self.events],
             self.as_of_ms,
-            segment_id=SEGMENT,
+            segment_id=segment_id,
             references=self.scenario.references,
             lists=self.scenario.lists,
             persons=self.persons(),

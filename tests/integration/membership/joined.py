@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segops_common.stores.clickhouse import ClickHouse
 from segops_language import Group
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.compiler.definitions import compile_definition
+from segops_membership.domain.identity.merges import Resolution
 from segops_membership.domain.predicates import StaticListPredicate, predicates_of
 from segops_membership.domain.set_algebra import ReferencedSegment, members
 from tests.corpus.cases import SEGMENT
@@ -24,9 +27,14 @@ async def store(clickhouse: ClickHouse, tenant: int, world: JoinedWorld) -> None
     ]
     await insert_rows(clickhouse, rows)
     await insert_lists(clickhouse, tenant, world.scenario.lists, LISTED)
+    await store_merges(clickhouse, tenant, world.resolutions)
+
+
+async def store_merges(clickhouse: ClickHouse, tenant: int, resolutions: Sequence[Resolution]) -> None:
+    """Store merges, as their projection does, in two inserts."""
     merges = [
         (tenant, resolution.user_id, resolution.canonical_id, resolution.at, resolution.version)
-        for resolution in world.resolutions
+        for resolution in resolutions
     ]
     columns = ("tenant_id", "user_id", "canonical_id", "at", "version")
     for part in (merges[1::2], merges[::2]):
@@ -35,7 +43,7 @@ async def store(clickhouse: ClickHouse, tenant: int, world: JoinedWorld) -> None
 
 
 async def members_of(
-    clickhouse: ClickHouse, tenant: int, world: JoinedWorld, *, memory_bytes: int | None = None
+    clickhouse: ClickHouse, tenant: int, world: JoinedWorld, *, parts: Sequence[int] = (1,)
 ) -> list[frozenset[str]]:
     """Return the members of each definition of a stored world, as a worker finds them."""
     lists = {id: StaticListPredicate(id, FIRST_VERSION, LAST_VERSION) for id in world.scenario.lists}
@@ -46,16 +54,17 @@ async def members_of(
         )
         for definition in world.definitions
     ]
-    limit = {} if memory_bytes is None else {"memory_bytes": memory_bytes}
-    evaluation = ClickHouseEvaluation(clickhouse=clickhouse, **limit)
+    evaluation = ClickHouseEvaluation(clickhouse=clickhouse, parts=parts)
     result = await evaluation.evaluate(tenant, predicates_of(*expressions), world.as_of_ms)
     referred: dict[int, ReferencedSegment] = {}
     bitmaps = [members(expression, result.members, result.universe, referred) for expression in expressions]
     return [frozenset(names[n] for n in bitmap) for bitmap in bitmaps]
 
 
-async def differing(clickhouse: ClickHouse, tenant: int, world: JoinedWorld) -> list[Group]:
-    """Return the definitions whose members differ from those by the reference."""
-    by_sql = await members_of(clickhouse, tenant, world)
+async def differing(
+    clickhouse: ClickHouse, tenant: int, world: JoinedWorld, *, parts: Sequence[int] = (1,)
+) -> list[Group]:
+    """Return the definitions whose members differ from the members by the reference."""
+    by_sql = await members_of(clickhouse, tenant, world, parts=parts)
     results = zip(world.definitions, by_sql, strict=True)
     return [definition for definition, actual in results if actual != world.members(definition)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from pydantic import JsonValue
@@ -35,7 +35,7 @@ from segops_testkit.clock import ManualClock
 from tests.corpus.builders import NOW_MS, new_tenant
 from tests.corpus.cases import Cases, corpus
 from tests.corpus.lists import FIRST_VERSION, LAST_VERSION
-from tests.corpus.scenario import LISTED
+from tests.corpus.scenario import LISTED, Scenario
 from tests.integration.membership.harness import event_row, insert_lists
 from tests.integration.membership.test_round_trip import payloads
 
@@ -71,10 +71,11 @@ class Ingestion:
         self.log = MemoryEventLog(clock=SystemClock(), engine=self._engine)
         self._rows: defaultdict[tuple[Topic, int], list[bytes]] = defaultdict(list)
 
-    async def accept(self, topic: Topic, tenant: int, event: Event) -> None:
+    async def accept(self, topic: Topic, tenant: int, event: Event, **columns: Any) -> None:
         """Append an event to the log."""
-        position = await self.log.append(topic, profile_key(tenant, event.profile_id), event_row(tenant, event))
-        row = orjson.loads(event_row(tenant, event, position.offset))
+        line = event_row(tenant, event, **columns)
+        position = await self.log.append(topic, profile_key(tenant, event.profile_id), line)
+        row = orjson.loads(event_row(tenant, event, position.offset, **columns))
         row["version"] = version_of(position.offset, is_import=topic == EVENT_IMPORTS)
         self._rows[topic, position.partition].append(orjson.dumps(row) + b"\n")
 
@@ -90,13 +91,13 @@ class Ingestion:
         await clickhouse.insert_json_lines("events", b"".join(stored), settings=JSON_INSERT_SETTINGS)
 
 
-async def define(definitions: MemorySegmentDefinitions, tenant: int, cases: Cases) -> None:
+async def define(definitions: MemorySegmentDefinitions, tenant: int, scenario: Scenario) -> None:
     await definitions.apply(
         [
             SegmentChanged(
                 tenant_id=tenant, segment_id=id, version=1, definition=definition, refresh="manual", deleted=False
             )
-            for id, definition in cases.scenario.references.items()
+            for id, definition in scenario.references.items()
         ]
     )
 
@@ -130,7 +131,7 @@ async def test_now_equals_the_reference_wherever_the_sink_stopped(clickhouse: Cl
             topic = random.choice((EVENTS, EVENTS, EVENT_IMPORTS))
             await ingestion.accept(topic, tenant, event)
             by_topic[topic].append(event)
-        await define(definitions, tenant, cases)
+        await define(definitions, tenant, cases.scenario)
         await insert_lists(clickhouse, tenant, cases.scenario.lists, LISTED)
         worlds.append((tenant, cases, [*by_topic[EVENTS], *by_topic[EVENT_IMPORTS]]))
     await ingestion.store_some(clickhouse)

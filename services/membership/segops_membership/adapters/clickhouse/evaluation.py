@@ -53,7 +53,6 @@ _MEMORY_CODE: Final = 241
 _LIMITS: Final = {158: "rows read", 159: "time", _MEMORY_CODE: "memory", 396: "rows returned"}
 """By ClickHouse's error codes. A statement that exceeds a limit would exceed it again, so it is not retried."""
 _PARTS: Final = (1, 4, 16)
-"""Into how many parts the users of a statement are split, in the order of the attempts."""
 _TABLES_BY_USER: Final = (EVENTS_TABLE, PROFILE_SEEN_TABLE, "profiles", STATIC_MEMBERS_TABLE)
 _READ_SETTINGS: Final[dict[str, str | int | float]] = {
     **JSON_READ_SETTINGS,
@@ -104,8 +103,11 @@ class ClickHouseEvaluation:
         clickhouse: ClickHouse,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         timeout_s: float = QUERY_TIMEOUT_S,
+        parts: Sequence[int] = _PARTS,
     ) -> None:
+        """`parts` says into how many parts the users of a statement are split, in the order of the attempts."""
         self._clickhouse = clickhouse
+        self._parts = parts
         self._timeout_s = timeout_s
         self._memory_bytes = memory_bytes
         self._settings: dict[str, str | int | float] = {
@@ -206,9 +208,10 @@ class ClickHouseEvaluation:
     async def _attempts_for(self, statement: Statement, all_rows: Counter[str], joins: Joins) -> Sequence[int]:
         """Return how many parts to try; the index is consulted only if the rows of all tenants would not fit."""
         if memory_bytes(statement, all_rows, 1) <= self._memory_bytes:
-            return _PARTS
+            return self._parts
         rows = most_rows(await self._rows_of(statement, joins))
-        return [n for n in _PARTS if n == _PARTS[-1] or memory_bytes(statement, rows, n) <= self._memory_bytes]
+        last = self._parts[-1]
+        return [n for n in self._parts if n == last or memory_bytes(statement, rows, n) <= self._memory_bytes]
 
     async def _rows_of(self, statement: Statement, joins: Joins) -> Sequence[Counter[str]]:
         with _translated():
