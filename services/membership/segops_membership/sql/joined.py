@@ -17,8 +17,8 @@ INVOLVED_KEYS: Final = select("arrayJoin([key, person])", JOINED_TABLE)
 """The keys of the joined ids and of their persons."""
 JOINED_KEYS: Final = select("key", JOINED_TABLE)
 PERSON_KEYS: Final = select("person", JOINED_TABLE)
-EVERY_PERSON: Final = "1 = 1"
-EVERY_NUMBER: Final = "2 = 2"
+EVERY_PERSON: Final = "'every' = 'every'"
+EVERY_NUMBER: Final = "'number' = 'number'"
 """What `of_part` replaces in a statement, to evaluate the persons whose keys are in a range."""
 PERSON: Final = "transform(user_key, joins.1, joins.2, user_key)"
 """The key of the person that an event belongs to; needs the bindings of `person_bindings`."""
@@ -35,7 +35,9 @@ def person_bindings() -> Bindings:
 def of_part(sql: str, first: int, last: int) -> str:
     """Return a statement that evaluates the persons whose keys are in a range, of one that evaluates all."""
     own = f"BETWEEN {first} AND {last}"
-    return sql.replace(EVERY_PERSON, f"{PERSON} {own}").replace(EVERY_NUMBER, f"user_key {own}")
+    joined = select("key", JOINED_TABLE, f"person {own}")
+    person = f"(user_key IN ({joined}) OR user_key {own} AND user_key NOT IN ({JOINED_KEYS}))"
+    return sql.replace(EVERY_PERSON, person).replace(EVERY_NUMBER, f"user_key {own}")
 
 
 def any_join(tenant: str) -> str:
