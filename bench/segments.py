@@ -45,11 +45,13 @@ def compiled(definition: Group, segment_id: int) -> Expression:
     return compile_definition(definition, AS_OF_MS, segment_id=segment_id)
 
 
-async def evaluate(evaluation: ClickHouseEvaluation, definitions: Sequence[Group]) -> list[int]:
+async def evaluate(
+    evaluation: ClickHouseEvaluation, definitions: Sequence[Group], *, tenant_id: int = TENANT
+) -> list[int]:
     """Evaluate definitions as a job does; return the number of members of each."""
     expressions = [compiled(definition, number) for number, definition in enumerate(definitions, SEGMENT)]
     predicates = predicates_of(*expressions)
-    answers = await evaluation.evaluate(TENANT, predicates, AS_OF_MS)
+    answers = await evaluation.evaluate(tenant_id, predicates, AS_OF_MS)
     return [len(members(expression, answers.members, answers.universe)) for expression in expressions]
 
 

@@ -222,7 +222,7 @@ SQL_MUTANTS = (
     Mutant(
         "ties of traits to the smaller message_id",
         trait,
-        "predicate.test, bind)}, {order_key(of_one_type=True)}",
+        "predicate.test, bind)}, {order_key(bind, of_one_type=True)}",
         "predicate.test, bind)}, (timestamp, -toInt32(reinterpretAsUInt8(message_id)))",
     ),
     Mutant("first and last swapped", match, 'occurrence == "first"', 'occurrence == "last"'),
@@ -332,7 +332,7 @@ SQL_MUTANTS = (
         "decision.subquery(tenant, EVENTS_TABLE",
     ),
     Mutant("position ignored by sequences", sequence, " + 1, position, ", " + 1, toUInt16(0), "),
-    Mutant("message_id ignored by sequences", sequence, "position, message_id, ", "position, '', "),
+    Mutant("message_id ignored by sequences", sequence, "position, {bind.event_id}, ", "position, '', "),
     Mutant(
         "an event is two steps",
         sequence,

@@ -28,6 +28,7 @@ from segops_membership.adapters.clickhouse.explorer.analytics import ClickHouseA
 from segops_membership.adapters.clickhouse.explorer.events import ClickHouseStoredEvents
 from segops_membership.adapters.clickhouse.explorer.segments import ClickHouseSegmentSizes
 from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
+from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.identity.merges import ClickHouseMergeProjection
 from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
@@ -51,6 +52,7 @@ from segops_membership.adapters.memory.explorer.events import MemoryStoredEvents
 from segops_membership.adapters.memory.explorer.segments import MemorySegmentSizes
 from segops_membership.adapters.memory.explorer.status import MemoryTenantActivity
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
+from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.identity.merges import MemoryMergeProjection, MemoryMergeStore
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
 from segops_membership.adapters.memory.members.changes import MemoryChangeHistory
@@ -77,6 +79,8 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
+from segops_membership.domain.identity.joins import Claim, IdentityFacts
+from segops_membership.domain.identity.merges import Resolution
 from segops_membership.ports.activations.store import Activations
 from segops_membership.ports.evaluation import Evaluation
 from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
@@ -85,6 +89,7 @@ from segops_membership.ports.explorer.events import StoredEvents
 from segops_membership.ports.explorer.segments import SegmentSizes
 from segops_membership.ports.explorer.status import TenantActivity
 from segops_membership.ports.explorer.users import UserDirectory
+from segops_membership.ports.identity.joins import JoinReader
 from segops_membership.ports.identity.merges import MergeProjection, MergeStore
 from segops_membership.ports.ingest_watermark import IngestWatermark
 from segops_membership.ports.members.changes import ChangeHistory
@@ -104,7 +109,8 @@ from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.ports.static_lists import StaticLists
 from segops_membership.ports.tenant_leases import TenantLeases
 from segops_testkit.clock import ManualClock
-from tests.integration.membership.harness import insert_events, migrate_all
+from tests.integration.membership.harness import event_row, insert_events, insert_rows, migrate_all
+from tests.integration.membership.joined import store_merges
 
 MAX_EVENTS = 3
 """How many events of a profile the adapters under test read."""
@@ -112,6 +118,7 @@ SEARCHED = 4
 """How many events the adapters under test search for a text at once."""
 
 StoreEvents = Callable[[int, Sequence[Event]], Awaitable[None]]
+StoreFacts = Callable[[int, Sequence[Claim], Sequence[Resolution]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +142,9 @@ class Ports:
     signal: PublicationSignal
     reporter: Reporter
     watermark: IngestWatermark
+    joins: JoinReader
+    store_facts: StoreFacts
+    """Store claims, each as an event of its user, and resolutions."""
     profile_events: ProfileEvents
     observed_events: ObservedEventsReader
     evaluation: Evaluation
@@ -171,6 +181,13 @@ def memory_ports() -> Ports:
     async def store_events(tenant_id: int, events: Sequence[Event]) -> None:
         warehouse.tenant(tenant_id).add_events(events)
 
+    async def store_facts(tenant_id: int, claims: Sequence[Claim], resolutions: Sequence[Resolution]) -> None:
+        rows = warehouse.tenant(tenant_id)
+        known_since: dict[str, int] = {}
+        for claim in claims:
+            known_since[claim.user_id] = min(known_since.get(claim.user_id, claim.timestamp_ms), claim.timestamp_ms)
+        rows.facts = rows.facts.with_more(IdentityFacts(tuple(claims), known_since, tuple(resolutions)))
+
     return Ports(
         leases=leases,
         publications=MemoryPublicationLog(leases=leases),
@@ -189,6 +206,8 @@ def memory_ports() -> Ports:
         signal=cache,
         reporter=MemoryReporter(),
         watermark=MemoryIngestWatermark(),
+        joins=MemoryJoinReader(warehouse=warehouse),
+        store_facts=store_facts,
         profile_events=MemoryProfileEvents(warehouse=warehouse, max_events=MAX_EVENTS),
         observed_events=MemoryObservedEvents(warehouse=warehouse),
         evaluation=MemoryEvaluation(warehouse=warehouse),
@@ -235,6 +254,19 @@ async def engine_ports(
     log = MemoryEventLog(clock=clock)
     await log.ensure_topics([COMPUTE_RESULTS, MEMBERSHIP_CHANGES, EVENTS])
 
+    async def store_facts(tenant_id: int, claims: Sequence[Claim], resolutions: Sequence[Resolution]) -> None:
+        rows = [
+            event_row(
+                tenant_id,
+                Event(claim.user_id, "login", claim.message_id, claim.timestamp_ms, {}),
+                anonymous_id=claim.anonymous_id,
+                joins=True,
+            )
+            for claim in claims
+        ]
+        await insert_rows(clickhouse, rows)
+        await store_merges(clickhouse, tenant_id, resolutions)
+
     async def store_events(tenant_id: int, events: Sequence[Event]) -> None:
         await insert_events(clickhouse, ((tenant_id, event) for event in events))
 
@@ -256,6 +288,8 @@ async def engine_ports(
         signal=cache,
         reporter=LogReporter(log=log, metrics=Metrics()),
         watermark=LogIngestWatermark(log=log, clock=clock),
+        joins=ClickHouseJoinReader(clickhouse=clickhouse),
+        store_facts=store_facts,
         profile_events=ClickHouseProfileEvents(clickhouse=clickhouse, max_events=MAX_EVENTS),
         observed_events=ClickHouseObservedEvents(clickhouse=clickhouse),
         evaluation=ClickHouseEvaluation(clickhouse=clickhouse),

@@ -25,6 +25,7 @@ from segops_membership.adapters.memory.explorer.status import (
     MemoryTenantActivity,
 )
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
+from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.identity.merges import (
     MemoryAuditTrail,
     MemoryMergeProjection,
@@ -70,6 +71,7 @@ ADAPTERS: dict[str, type] = {
     "Exports": MemoryExports,
     "IngestWatermark": MemoryIngestWatermark,
     "MemberSets": MemoryMemberSets,
+    "JoinReader": MemoryJoinReader,
     "MembershipCache": MemoryMembershipCache,
     "MembershipReader": MemoryMembershipReader,
     "ObservedEventsReader": MemoryObservedEvents,

@@ -162,7 +162,7 @@ async def test_a_run_after_a_join_says_exit_of_the_id_and_entry_of_the_person(ha
     for id in ("ann", "device", "tablet"):
         assert await harness.segments_of(tenant, id) == (SEGMENT,)
     many = await harness.lookup.segments_of_users(tenant, ["device", "other", "nobody"])
-    assert {id: found.segment_ids for id, found in many.items()} == {
+    assert {id: answer.segment_ids for id, answer in many.items()} == {
         "device": (SEGMENT,),
         "other": (SEGMENT + 1,),
         "nobody": (),

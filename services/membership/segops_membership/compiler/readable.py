@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from segops_membership.compiler.statements import Statement
+from segops_membership.compiler.statements import Grouping, Statement
 
 _PARTS: Final = re.compile(r"`(?:[^`\\]|\\.|``)*`|'(?:[^'\\]|\\.|'')*'|\{(?P<name>p[0-9]+):(?P<type>\w+)\}", re.DOTALL)
 """Quoted names and strings, which may look like placeholders inside, and placeholders."""
@@ -20,7 +20,7 @@ def readable_sql(statements: Iterable[Statement]) -> str:
 def _heading(statement: Statement) -> str:
     count = len(statement.predicates)
     if not count:
-        return "all profiles"
+        return "all profiles" if statement.grouping is Grouping.PROFILES else "all persons with several ids"
     return "1 predicate" if count == 1 else f"{count} predicates"
 
 

@@ -15,7 +15,13 @@ from segops_language import Group
 from segops_language.text.diff import TextDiff, text_diff
 from segops_membership.compiler.definitions import compile_definition
 from segops_membership.compiler.readable import readable_sql
-from segops_membership.compiler.statements import statements_for, universe_statement, with_decisions
+from segops_membership.compiler.statements import (
+    Grouping,
+    person_universe_statement,
+    statements_for,
+    universe_statement,
+    with_decisions,
+)
 from segops_membership.domain.parts import parts_of
 from segops_membership.domain.predicates import Expression, StaticListPredicate, predicates_of
 from segops_membership.domain.segment_definition import SegmentDefinition
@@ -135,7 +141,7 @@ class Previews:
                     universe=counted.universe,
                     members=await self._selection(tenant_id, counted.members, sample_size),
                     per_condition=counted.shares,
-                    sql=await asyncio.to_thread(_sql, tenant_id, expression, as_of_ms),
+                    sql=await asyncio.to_thread(_sql, tenant_id, expression, as_of_ms, has_joins=reading.has_joins),
                     reading=reading,
                 )
 
@@ -288,9 +294,13 @@ def _sizes(expression: Expression, reading: Reading) -> tuple[int, int]:
     return len(universe_of(expression, reading.members, reading.universe, referred)), len(selected)
 
 
-def _sql(tenant_id: int, expression: Expression, as_of_ms: int) -> str:
-    statements = with_decisions(statements_for(tenant_id, predicates_of(expression), as_of_ms))
-    return readable_sql((universe_statement(tenant_id, as_of_ms), *statements))
+def _sql(tenant_id: int, expression: Expression, as_of_ms: int, *, has_joins: bool) -> str:
+    grouping = Grouping.PERSONS if has_joins else Grouping.PROFILES
+    statements = with_decisions(statements_for(tenant_id, predicates_of(expression), as_of_ms, grouping))
+    universes = [universe_statement(tenant_id, as_of_ms)]
+    if has_joins:
+        universes.append(person_universe_statement(tenant_id, as_of_ms))
+    return readable_sql((*universes, *statements))
 
 
 def _both(old: Expression, new: Expression, reading: Reading) -> tuple[BitMap, BitMap]:

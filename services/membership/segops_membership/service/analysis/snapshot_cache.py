@@ -30,6 +30,7 @@ class Snapshot:
     universe: BitMap
     pending_profiles: int
     created: float
+    has_joins: bool = False
     behind: IngestLag | None = None
     members: dict[Predicate, BitMap] = field(default_factory=dict)
     size_bytes: int = 0

@@ -40,6 +40,8 @@ class Reading:
     cached_predicates: int
     pending_profiles: int
     behind: IngestLag | None
+    has_joins: bool
+    """Whether ids of the tenant are joined."""
     rows_read: int
     bytes_read: int
 
@@ -104,6 +106,7 @@ class Snapshots:
             cached_predicates=len(predicates) - len(uncached),
             pending_profiles=snapshot.pending_profiles,
             behind=snapshot.behind,
+            has_joins=snapshot.has_joins,
             rows_read=rows_read,
             bytes_read=bytes_read,
         )
@@ -123,6 +126,7 @@ class Snapshots:
             pending_profiles=pending,
             behind=behind,
             created=created,
+            has_joins=result.has_joins,
         )
         # What lacks something is read anew by the next request.
         if not pending and behind is None:
