@@ -9,6 +9,7 @@ import pytest
 
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
+from segops_membership.domain.identity.joins import Person
 from segops_membership.domain.privacy.erasure import Erasure, ErasurePhase, ErasureStatus
 from segops_membership.domain.privacy.records import ListEntry, MembershipChange
 from segops_membership.domain.publication import Attempt, Difference
@@ -170,7 +171,7 @@ async def test_people_are_deleted_from_every_table(ports: Ports) -> None:
     assert list(await ports.people.attempts_with(tenant, [ada])) == []
     others = await ports.people.count(tenant, ["bob", "eve"])
     assert [others[name] for name in counted] == [2, 1, 2, 2, 2]
-    assert await ports.users.events_of(tenant, "ada") is None
+    assert await ports.users.events_of(tenant, Person("ada", ("ada",))) is None
     assert await ports.users.memberships_of(tenant, "ada") == {}
 
 

@@ -9,6 +9,7 @@ from segops_common.contracts.jobs import IngestLag, StaticMembersChanged, Succee
 from segops_common.core.problems import Conflict, NotFound, Unavailable
 from segops_common.security.permissions import Role
 from segops_common.security.principal import UserPrincipal
+from segops_membership.domain.identity.joins import Person
 from segops_membership.domain.privacy.erasure import Erasure, ErasureStatus
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.service.privacy.erasures import ErasePeople
@@ -106,7 +107,7 @@ async def test_it_waits_for_the_sink(product: MembershipInMemory) -> None:
     product.clock.advance(10)
     assert await product.privacy.run_erasures.run_next()
     assert (await product.privacy.erase_people.find(TENANT, erasure.id)).status is ErasureStatus.COMPLETE
-    assert await product.privacy.directory.events_of(TENANT, "ada") is None
+    assert await product.privacy.directory.events_of(TENANT, Person("ada", ("ada",))) is None
 
 
 async def test_without_the_warehouse_the_worker_suppresses(product: MembershipInMemory) -> None:

@@ -12,6 +12,7 @@ from segops_common.core.clock import Clock
 from segops_common.security.principal import Principal
 from segops_language.values.instants import from_ms
 from segops_membership.domain.explorer.records import EventFilter, EventPosition, StoredEvent
+from segops_membership.domain.identity.joins import Person
 from segops_membership.ports.explorer.events import StoredEvents
 from segops_membership.ports.explorer.users import UserDirectory
 from segops_membership.ports.privacy.records import PersonRecords
@@ -64,7 +65,7 @@ class ExportPeople:
         yield _line("end", {"lines": count + 1})
 
     async def _profile(self, tenant_id: int, id: str) -> AsyncIterator[bytes]:
-        events = await self._users.events_of(tenant_id, id)
+        events = await self._users.events_of(tenant_id, Person(id, (id,)))
         if events is not None:
             profile = {
                 "id": id,
@@ -75,7 +76,7 @@ class ExportPeople:
                 "last_seen": from_ms(max(of_type.last_seen_ms for of_type in events.event_types)),
             }
             yield _line("profile", profile)
-        for trait in await self._users.traits_of(tenant_id, id):
+        for trait in await self._users.traits_of(tenant_id, Person(id, (id,))):
             fields = {"name": trait.name, "value": trait.value, "set_at": from_ms(trait.set_at_ms)}
             yield _line("trait", {**fields, "message_id": trait.message_id})
         for segment_id, since_ms in (await self._users.memberships_of(tenant_id, id)).items():
