@@ -29,9 +29,7 @@ from segops_common.web.app import Running
 from segops_common.web.server import Loop
 from segops_membership.adapters.activating import activations_on, deliveries_on
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
-from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
-from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
@@ -44,7 +42,6 @@ from segops_membership.adapters.http.open_runs import HttpRunCounter
 from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
-from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
 from segops_membership.adapters.merging import merges_on, projected_merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
@@ -52,6 +49,7 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.privacy import erase_people_on, erased_people_on, export_people_on, run_erasures_on
+from segops_membership.adapters.reading import loader_on, lookup_on
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.consumers.activations import activation_timer
 from segops_membership.consumers.compute import ComputeJobs
@@ -74,14 +72,11 @@ from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.exports.run_exports import RunExports
-from segops_membership.service.identity.persons import Persons
 from segops_membership.service.lookup.batched_reads import MAX_WAREHOUSE_QUERIES
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
-from segops_membership.service.lookup.publication_watermark import PublicationWatermark
 from segops_membership.service.members.member_lists import MemberLists
 from segops_membership.service.members.segment_history import SegmentHistory
-from segops_membership.service.profile_loader import ProfileLoader
 from segops_membership.service.profile_numbering import ProfileNumbering
 from segops_membership.service.publish.publisher import Publisher
 from segops_membership.service.static_lists import StaticListVersions, StoreStaticLists
@@ -155,15 +150,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             HttpAuditTrail(auth_url=settings.auth_url, service_token=self._service_token) as audit,
             self._rate_limits(SERVICE, lookups=settings.lookups, analyses=settings.analyses) as rate_limits,
         ):
-            reader = ClickHouseMembershipReader(clickhouse=clickhouse)
-            lookup = Lookup(
-                reader=reader,
-                persons=Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse)),
-                cache=cache,
-                watermark=PublicationWatermark(reader=reader, clock=self._clock),
-                clock=self._clock,
-                metrics=self.metrics,
-            )
+            lookup = lookup_on(clickhouse, cache, self._clock, self.metrics)
             use_cases = self._use_cases(
                 lookup,
                 log=log,
@@ -307,10 +294,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         observed = ClickHouseObservedEvents(clickhouse=clickhouse)
         sets = ClickHouseMemberSets(clickhouse=clickhouse)
         profile_events = ClickHouseProfileEvents(clickhouse=clickhouse)
-        persons = Persons(reader=ClickHouseJoinReader(clickhouse=clickhouse))
-        loader = ProfileLoader(
-            stored=profile_events, unstored=LogUnstoredEvents(log=log), lists=stored, persons=persons
-        )
+        loader = loader_on(clickhouse, profile_events, log, stored)
         explain = Explain(definitions=definitions, profiles=loader, clock=self._clock)
         erase = erase_people_on(numbering, engine, audit, self._settings.person_key, self._clock)
         return UseCases(

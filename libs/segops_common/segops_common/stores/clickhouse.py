@@ -18,7 +18,6 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
-from clickhouse_connect.driver.external import ExternalData
 
 from segops_common.core.tasks import spawn
 from segops_common.stores.clickhouse_address import ClickHouseAddress, clickhouse_address, shard_database
@@ -47,7 +46,7 @@ _END_WAIT_MS = 5_000
 _CHECK_S = 2.0
 
 Settings = Mapping[str, str | int | float]
-SentTable = ExternalData
+SentTable = clickhouse_connect.driver.external.ExternalData
 # ClickHouse ends a statement whose connection is closed only when it may not write.
 _ENDS_WITH_CALLER: Settings = {"readonly": 2, "cancel_http_readonly_queries_on_client_close": 1}
 NO_SETTINGS: Settings = {}
