@@ -347,7 +347,7 @@ async def test_addresses_of_the_environment_are_restored(tmp_path: Path) -> None
     async with running_engines(tmp_path / "b", {}) as engines:
         terminal = Terminal(config, _variables(engines))
         await terminal.succeeds("restore", file, "--secrets", tmp_path / "new", stdin=PASSPHRASE)
-    for secret in ("api-key-pepper", "jwt-private-key.pem"):
+    for secret in ("api-key-pepper", "jwt-private-key.pem", "suppression-key", "activation-key"):
         assert (tmp_path / "new" / secret).read_text() == (tmp_path / "a" / "secrets" / secret).read_text()
         shutil.copy(tmp_path / "new" / secret, tmp_path / "b" / "secrets" / secret)
     async with running(tmp_path / "b") as target:

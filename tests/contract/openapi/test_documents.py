@@ -53,10 +53,11 @@ def test_the_committed_documents_are_fresh() -> None:
 
 
 def parts(part: Any) -> Iterator[dict[str, Any]]:
-    """All objects of a document."""
+    """All objects of a document, but for examples."""
     if isinstance(part, dict):
         yield part
-        part = list(part.values())
+        # A list of this name is of examples; an object may be a property.
+        part = [value for key, value in part.items() if key != "examples" or not isinstance(value, list)]
     if isinstance(part, list):
         for item in part:
             yield from parts(item)

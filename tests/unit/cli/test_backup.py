@@ -11,6 +11,7 @@ import pytest
 
 from segops_cli.backup.archive import new_archive, read_archive
 from segops_cli.backup.decided import Decided, ListState
+from segops_cli.backup.installation import read_secrets
 from segops_cli.backup.passphrase import opened, sealed
 from segops_cli.errors import CliError
 
@@ -103,6 +104,18 @@ def test_secrets_need_their_passphrase() -> None:
             opened(changed, passphrase)
     with pytest.raises(CliError, match="at least 12"):
         sealed(secrets, "short")
+
+
+def test_secrets_of_features_are_kept_where_they_are_set(tmp_path: Path) -> None:
+    for name in ("api-key-pepper", "jwt-private-key.pem"):
+        (tmp_path / name).write_text(name)
+    assert read_secrets(tmp_path).keys() == {"secrets/api-key-pepper", "secrets/jwt-private-key.pem"}
+    for name in ("suppression-key", "activation-key"):
+        (tmp_path / name).write_text(name)
+    assert read_secrets(tmp_path).keys() >= {"secrets/suppression-key", "secrets/activation-key"}
+    (tmp_path / "api-key-pepper").unlink()
+    with pytest.raises(CliError, match="cannot be read"):
+        read_secrets(tmp_path)
 
 
 def test_what_was_not_decided_is_left_out() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from segops_common.contracts.jobs import MembershipChanged, SucceededResult
+from segops_common.contracts.jobs import MembershipChanged, SegmentResult, SucceededResult
 from segops_common.contracts.topics import MEMBERSHIP_CHANGES, profile_key
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import MAX_RECORD_BYTES, partition_of
@@ -14,6 +14,7 @@ from segops_membership.adapters.log.reporter import LogReporter
 from segops_membership.domain.publication import Attempt, MemberChanges, Publication
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 120_000, tzinfo=UTC)
+SEGMENT = SegmentResult(segment_id=42, version=3, size=0, entered=0, exited=6, digest="0" * 32, reason="definition")
 PUBLICATION = Publication(
     tenant_id=7,
     number=1,
@@ -21,7 +22,7 @@ PUBLICATION = Publication(
     base_run_id=0,
     as_of_ms=0,
     at=AT,
-    result=SucceededResult(run_id=11, tenant_id=7, at=AT),
+    result=SucceededResult(run_id=11, tenant_id=7, at=AT, segments=(SEGMENT,)),
 )
 USERS = ["user-1", 'say "hi"\\', '"user_id":""', "ü\n\u2028", "😀", " "]
 
@@ -39,7 +40,14 @@ async def test_a_line_is_what_the_model_would_write_in_the_users_partition() -> 
 
     for user_id in USERS:
         change = MembershipChanged(
-            tenant_id=7, segment_id=42, user_id=user_id, change="exited", run_id=11, at=PUBLICATION.at
+            tenant_id=7,
+            segment_id=42,
+            user_id=user_id,
+            change="exited",
+            run_id=11,
+            at=AT,
+            version=3,
+            reason="definition",
         )
         lines = await told(log, partition_of(MEMBERSHIP_CHANGES, profile_key(7, user_id)))
         assert lines.count(change.model_dump_json().encode()) == 1

@@ -16,7 +16,14 @@ from segops_local.supervisor.migrations import Migrations
 from segops_local.supervisor.services import service_forks
 from segops_local.supervisor.topology import EventLogKind, Options, Topology
 
-_KEPT = ("secrets/api-key-pepper", "secrets/jwt-private-key.pem", "account.json", "event-log")
+_KEPT = (
+    "secrets/api-key-pepper",
+    "secrets/jwt-private-key.pem",
+    "secrets/suppression-key",
+    "secrets/activation-key",
+    "account.json",
+    "event-log",
+)
 """Files on which data depend. Passwords of engines and ports are new in each folder."""
 
 

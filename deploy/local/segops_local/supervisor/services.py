@@ -1,6 +1,5 @@
 """The processes of the four services, and their settings."""
 
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ def _of_people(process: str, state: StateFolder) -> dict[str, str]:
         settings["SEGOPS_SUPPRESSION_KEY"] = state.later_secret("suppression-key")
     if process in ("membership.api", "membership.worker"):
         settings["SEGOPS_EXPORTS_URL"] = (state.root / "exports").absolute().as_uri()
-        settings["SEGOPS_ACTIVATION_KEY"] = state.first_value("activation-key", secrets.token_urlsafe(32))
+        settings["SEGOPS_ACTIVATION_KEY"] = state.later_secret("activation-key")
     return settings
 
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 from segops_cli.errors import CliError, ExitCode, usage
 
 _SECRETS: Final = ("api-key-pepper", "jwt-private-key.pem")
+_OPTIONAL_SECRETS: Final = ("suppression-key", "activation-key")
+"""An installation that erases nobody, or has no activations, may do without."""
 _LINE: Final = 2**20
 
 
@@ -63,9 +65,10 @@ async def new_stack(state: Path, files: Mapping[str, str]) -> AsyncIterator[Inst
 
 
 def read_secrets(folder: Path) -> dict[str, str]:
-    """Return the secrets on which data depend. Raises CliError if one is missing."""
+    """Return the secrets on which data depend, and the optional ones that are there. Raises CliError if one is missing."""
+    names = (*_SECRETS, *(name for name in _OPTIONAL_SECRETS if (folder / name).exists()))
     try:
-        return {f"secrets/{name}": (folder / name).read_text() for name in _SECRETS}
+        return {f"secrets/{name}": (folder / name).read_text() for name in names}
     except OSError as error:
         raise usage(f"a secret cannot be read: {error}", f"The folder must have {' and '.join(_SECRETS)}.") from None
 

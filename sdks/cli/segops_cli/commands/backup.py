@@ -39,7 +39,7 @@ ClickHouse = Annotated[
 Redis = Annotated[
     str | None, typer.Option(envvar="SEGOPS_BACKUP_REDIS_URL", help="The Redis that remembers deliveries.")
 ]
-Secrets = Annotated[Path | None, typer.Option(help="Folder with api-key-pepper and jwt-private-key.pem.")]
+Secrets = Annotated[Path | None, typer.Option(help="Folder with the secrets on which data depend.")]
 
 
 def backup(

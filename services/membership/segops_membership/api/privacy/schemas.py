@@ -71,8 +71,9 @@ class ErasureRead(Response):
     id: str
     status: Literal["pending", "running", "complete"]
     phase: Literal["suppressing", "counting", "deleting", "waiting", "verifying"] | None = Field(
+        default=None,
         description="What a running erasure does, in this order. `waiting`: until the sink has passed every event that was"
-        " accepted before. Null before and after."
+        " accepted before. Null before and after.",
     )
     subjects: tuple[str, ...] = Field(description="The keyed hash of each id, as in the audit log.")
     requested_by: str = Field(description="`user:<id>` or `api_key:<id>`.")
@@ -85,7 +86,7 @@ class ErasureRead(Response):
         " refuses or drops them. What another one accepts is dropped before it is stored."
     )
     attempts: int = Field(description="How many workers began. What one has begun goes on with the next.")
-    finished_at: datetime | None
+    finished_at: datetime | None = None
     receipt: ReceiptRead | None = Field(description="Null until the erasure is complete.")
 
     @classmethod
@@ -122,7 +123,7 @@ class SuppressionRead(Response):
 
     suppressed: bool
     since: datetime = Field(description="When the state began.")
-    lifted_at: datetime | None = Field(description="Events that were received later are accepted again.")
+    lifted_at: datetime | None = Field(default=None, description="Events that were received later are accepted again.")
 
     @classmethod
     def of(cls, suppression: Suppression) -> SuppressionRead:

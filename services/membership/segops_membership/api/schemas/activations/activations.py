@@ -22,6 +22,14 @@ _CONFIG: Final[JsonDict] = {
     "secret": "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0",
     "events": ["segment.recomputed", "segment.entered", "segment.exited"],
 }
+_HOLD: Final[JsonDict] = {
+    "run_id": "12",
+    "reason": "large-change",
+    "size_before": 1200,
+    "size": 80,
+    "entered": 10,
+    "exited": 1130,
+}
 ACTIVATION_EXAMPLE: Final[JsonDict] = {
     "id": 7,
     "segment": 42,
@@ -30,8 +38,10 @@ ACTIVATION_EXAMPLE: Final[JsonDict] = {
     "config": {**_CONFIG, "secret": HIDDEN_SECRET},
     "max_change_share": 0.5,
     "status": "active",
+    "held": _HOLD,
     "failures": 0,
     "last_synced_at": EXAMPLE_INSTANT,
+    "last_error": "the receiver answered 500",
     "created_at": EXAMPLE_INSTANT,
     "updated_at": EXAMPLE_INSTANT,
 }
@@ -271,7 +281,7 @@ class DeliveryRead(Response):
     status: Literal["succeeded", "failed"]
     response_status: int | None = Field(description="Null if the receiver did not answer.")
     duration_ms: int
-    error: str | None
+    error: str | None = None
     response: str = Field(description="The first 1,024 bytes of the response.")
     at: datetime
 
