@@ -12,7 +12,7 @@ from segops_auth.service.api_keys import IntrospectedKey
 from segops_common.core.pagination import PageQuery
 from segops_common.core.problems import Problem, ValidationFailed
 from segops_common.security.api_keys import looks_valid
-from segops_common.security.permissions import DEFAULT_KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
+from segops_common.security.permissions import DEFAULT_KEY_SCOPES, KEY_SCOPES, ROLE_SCOPES, KeyKind, Role, Scope
 from tests.unit.auth.harness import START, MemoryAuth, User, slug_of
 
 DAY = timedelta(days=1)
@@ -96,7 +96,7 @@ async def test_a_key_holds_no_scope_beyond_its_kind_and_its_creator(
     call = create(memory, actor, scopes=[scope])
     if scope not in ROLE_SCOPES[role]:
         assert await slug_of(call) == "insufficient-role"
-    elif scope in ROLE_SCOPES[Role.MEMBER]:
+    elif scope in KEY_SCOPES[KeyKind.SECRET]:
         key, _ = await call
         assert key.scopes == {scope}
     else:

@@ -60,6 +60,7 @@ def test_every_benchmark_is_found() -> None:
         "compute",
         "hostile",
         "ingest",
+        "joins",
         "log",
         "lookup",
         "members",

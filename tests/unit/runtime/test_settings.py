@@ -84,7 +84,8 @@ def test_an_address_of_redis_that_is_not_understood_is_refused(url: str) -> None
 
 @pytest.mark.parametrize("kind", ["sentinel://one:1/main", "cluster://one:1"])
 def test_deliveries_are_remembered_by_one_server(kind: str) -> None:
-    shared = GOOD | {"clickhouse_url": "http://127.0.0.1:9/x", "redis_url": f"redis+{kind}"}
+    urls = {"clickhouse_url": "http://127.0.0.1:9/x", "segments_url": "http://127.0.0.1:9"}
+    shared = GOOD | urls | {"redis_url": f"redis+{kind}"}
     with pytest.raises(ValueError, match="SEGOPS_EVENT_MEMORY_URL must be redis:// or rediss://"):
         IngestSettings.model_validate(shared).require("api")
     IngestSettings.model_validate(shared).require("sink")

@@ -67,10 +67,10 @@ async def create_activation(activations: Activations, caller: SegmentsWriter, bo
 
 @router.get("/", summary="List activations", responses=problems(400, 403, 409, 422, 503))
 async def list_activations(
-    activations: Activations,
     caller: SegmentsReader,
     choice: TenantParams,
     page: PageParams,
+    activations: Activations,
     segment: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Only activations of this segment.")] = None,
 ) -> ActivationList:
     """Return the activations of the tenant, or of all tenants of the caller, by ascending id."""
@@ -163,7 +163,7 @@ async def discard_held_changes(
 
 @router.get("/{activation_id}/logs/", summary="List deliveries", responses=problems(400, 403, 404, 409, 422, 503))
 async def list_deliveries(
-    activations: Activations, caller: SegmentsReader, activation_id: PathId, page: PageParams
+    caller: SegmentsReader, activation_id: PathId, page: PageParams, activations: Activations
 ) -> DeliveryList:
     """Return the requests of the activation and what came of them, newest first. They are kept for 30 days."""
     tenants = caller.tenants(Scope.SEGMENTS_READ)
