@@ -98,7 +98,9 @@ def test_only_routes_of_definitions_and_lists_take_a_large_body(service: str) ->
         if route.is_anonymous or service == "ingest":
             continue
         schema = json.dumps(adapter(route).json_schema())
-        is_large = '"conditions"' in schema or route.path.endswith(("/members/", "/membership/batch/", "/infer/"))
+        is_large = '"conditions"' in schema or route.path.endswith(
+            ("/members/", "/membership/batch/", "/infer/", "/schemas/validate/")
+        )
         assert route.body_limits == (LARGE_BODY if is_large else SMALL_BODY), route.path
 
 
