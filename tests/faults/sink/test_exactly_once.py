@@ -32,7 +32,7 @@ SENDING_S = 5
 LONGER_THAN_AN_APPEND_WAITS_S = APPEND_DEADLINE_S + 1
 WINDOWS = ("after_intent", "mid_insert", "after_insert", "after_commit")
 CRASH_POINTS = [f"{window}:0.12" for window in WINDOWS]
-PLAIN_TABLE = {**SINGLE_NODE, "replacing_merge_tree": "MergeTree", "versioned_merge_tree": "MergeTree"}
+PLAIN_TABLE = {**SINGLE_NODE, "versioned_merge_tree": "MergeTree"}
 """No merging by key, so that a repeated insert shows as rows."""
 
 
