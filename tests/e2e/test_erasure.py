@@ -114,6 +114,8 @@ async def _value(redis: Redis, key: bytes) -> Any:
             return await redis.lrange(key, 0, -1)
         case b"set":
             return await redis.smembers(key)
+        case b"none":
+            return None  # it expired after the scan
         case other:
             raise AssertionError(f"no reader for a key of type {other!r}")
 

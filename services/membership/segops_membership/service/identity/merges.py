@@ -133,4 +133,4 @@ def _detail(refusal: MergeRefused) -> str:
         case "too-many-merged-ids":
             return f"A person must not have more than {MAX_MERGED_IDS} merged users: the person is `{holder}`."
         case "not-merged":
-            return f"`from_user_id` must be merged into another user: `{holder}` is a person of its own."
+            return "`from_user_id` must be merged into another user: it is a person of its own."
