@@ -91,7 +91,8 @@ async def shared_paths(clickhouse: ClickHouse, clickhouse_url: str) -> AsyncIter
     """The same tables with a table `events` that stores no path of a payload as a column of its own."""
     own, name = clickhouse_url.rpartition("/")[2], f"shared_paths_{new_tenant()}"
     await clickhouse.command(f"CREATE DATABASE {name}")
-    for table in ("events", "profile_seen", "profiles", "static_members"):
+    identity = ("identity_claims", "identity_claims_by_user", "identity_merges")
+    for table in ("events", "profile_seen", "profiles", "static_members", *identity):
         await clickhouse.command(f"CREATE TABLE {name}.{table} AS {own}.{table}")
     await clickhouse.command(f"ALTER TABLE {name}.events MODIFY COLUMN payload JSON(max_dynamic_paths = 0)")
     view = await clickhouse.query(
