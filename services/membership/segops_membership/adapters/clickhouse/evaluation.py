@@ -191,10 +191,13 @@ class ClickHouseEvaluation:
             yield from statements_for(tenant_id, predicates, as_of_ms, grouping)
 
     async def _joins(self, tenant_id: int, as_of_ms: int) -> Joins:
-        with _translated():
-            return await read_joins(
-                self._clickhouse, tenant_id, as_of_ms, settings=self._settings, timeout_s=self._timeout_s + 10
-            )
+        try:
+            with _translated():
+                return await read_joins(
+                    self._clickhouse, tenant_id, as_of_ms, settings=self._settings, timeout_s=self._timeout_s + 10
+                )
+        except _OutOfMemory as error:
+            raise QueryRefused(_MEMORY_CODE, _LIMITS[_MEMORY_CODE]) from error
 
     async def _in_turn(
         self, statement: Statement, all_rows: Counter[str], own_slots: asyncio.Semaphore, joins: Joins
