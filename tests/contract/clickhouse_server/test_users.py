@@ -25,8 +25,9 @@ LIMITED = tuple(user for user in USERS if user is not OWNER)
 TABLES = tuple(sorted({match for user in USERS for match in re.findall(r"\{database\}\.(\w+)", " ".join(user.grants))}))
 STATEMENTS = {
     "SELECT": "SELECT count() FROM {table}",
-    "INSERT": "INSERT INTO {table} VALUES (1)",
+    "INSERT": "INSERT INTO {table} (a) VALUES (1)",
     "ALTER DELETE": "DELETE FROM {table} WHERE a = 1",
+    "ALTER UPDATE": "ALTER TABLE {table} UPDATE c = 2 WHERE a = 1",
     "ALTER": "ALTER TABLE {table} ADD COLUMN b UInt8",
     "TRUNCATE": "TRUNCATE TABLE {table}",
     "DROP": "DROP TABLE {table}",
@@ -74,7 +75,7 @@ def tables(server: ClickHouseServer) -> Iterator[None]:
     """Make every table that the grants name. The shape does not matter for grants."""
     client = clickhouse_connect.get_client(**server.options())
     for name in TABLES:
-        client.command(f"CREATE TABLE {DATABASE}.{name} (a UInt8) ENGINE = MergeTree ORDER BY a")
+        client.command(f"CREATE TABLE {DATABASE}.{name} (a UInt8, c UInt8 DEFAULT 0) ENGINE = MergeTree ORDER BY a")
     yield
     for name in TABLES:
         client.command(f"DROP TABLE {DATABASE}.{name} SYNC")
