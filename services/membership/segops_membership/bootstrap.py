@@ -38,7 +38,7 @@ from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.exploring import StatusOfServices, analytics_on, changes_on, explorer_on, status_on
 from segops_membership.adapters.exporting import EXPORT_SILENCE_S, export_files_at
 from segops_membership.adapters.http.audit_trail import HttpAuditTrail
-from segops_membership.adapters.http.open_runs import HttpRunCounter
+from segops_membership.adapters.http.segments_service import HttpSegmentsService
 from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
@@ -46,7 +46,7 @@ from segops_membership.adapters.merging import merges_on, projected_merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
-from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
+from segops_membership.adapters.postgres.segment_definitions import Fetch, PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
 from segops_membership.adapters.privacy import erase_people_on, erased_people_on, export_people_on, run_erasures_on
 from segops_membership.adapters.reading import loader_on, lookup_on
@@ -144,9 +144,9 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             self._clickhouse_reader("explorer") as exploring,
             self._authenticator() as authenticator,
             HttpServiceHealth(addresses=settings.service_addresses) as health,
-            HttpRunCounter(
+            HttpSegmentsService(
                 segments_url=settings.service_addresses.get("segments.api"), service_token=self._service_token
-            ) as runs,
+            ) as segments,
             HttpAuditTrail(auth_url=settings.auth_url, service_token=self._service_token) as audit,
             self._rate_limits(SERVICE, lookups=settings.lookups, analyses=settings.analyses) as rate_limits,
         ):
@@ -158,7 +158,8 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 clickhouse=analysis,
                 numbering=numbering,
                 exploring=exploring,
-                services=StatusOfServices(health, runs),
+                services=StatusOfServices(health, segments),
+                fetch=segments.segment,
                 audit=audit,
             )
             yield Running(
@@ -269,10 +270,11 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
         numbering: ClickHouse,
         exploring: ClickHouse,
         services: StatusOfServices,
+        fetch: Fetch,
         audit: HttpAuditTrail,
     ) -> UseCases:
         # Previews and the explorer have connections of their own, so that lookups never wait for them.
-        definitions = PostgresSegmentDefinitions(engine=engine)
+        definitions = PostgresSegmentDefinitions(engine=engine, fetch=fetch)
         profiles = ClickHouseProfiles(clickhouse=clickhouse)
         stored = StoredStaticLists(clickhouse=clickhouse, engine=engine)
         lists = StaticListVersions(lists=stored, clock=self._clock, wait_s=PREVIEW_LISTS_WAIT_S)
@@ -303,8 +305,10 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             explain=explain,
             lookup=lookup,
             members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
-            changes=(changes := changes_on(clickhouse, engine, self._clock)),
-            activations=activations_on(engine, clickhouse, self._settings.activation_access, changes, self._clock),
+            changes=(changes := changes_on(clickhouse, engine, definitions, self._clock)),
+            activations=activations_on(
+                engine, clickhouse, self._settings.activation_access, definitions, changes, self._clock
+            ),
             exports=SegmentExports(
                 definitions=definitions,
                 sets=sets,

@@ -77,8 +77,10 @@ def use_cases_of(
         explain=explain_on(harness),
         lookup=harness.lookup,
         members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
-        changes=(changes := changes_on(harness.clickhouse, harness.engine, clock)),
-        activations=activations_on(harness.engine, harness.clickhouse, ActivationAccess("k" * 32), changes, clock),
+        changes=(changes := changes_on(harness.clickhouse, harness.engine, definitions, clock)),
+        activations=activations_on(
+            harness.engine, harness.clickhouse, ActivationAccess("k" * 32), definitions, changes, clock
+        ),
         exports=SegmentExports(
             definitions=definitions,
             sets=sets,

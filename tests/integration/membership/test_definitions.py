@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from random import Random
 
 import pytest
@@ -13,6 +14,7 @@ from segops_common.streams.loop.consumer import BadRecords, Batch
 from segops_language import Group
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.consumers.definitions import SegmentChanges
+from segops_membership.service.analysis.segment_checks import segments_with
 from tests.corpus.builders import count, group, new_tenant
 from tests.integration.membership.harness import MembershipHarness
 
@@ -121,3 +123,36 @@ async def test_bad_records_do_not_keep_the_others_out(definitions: PostgresSegme
         (2, "not-storable"),
     ]
     assert {id: definition.version for id, definition in (await definitions.of_tenant(tenant)).items()} == {1: 3, 2: 2}
+
+
+async def test_a_segment_is_found_before_its_creation_arrives(harness: MembershipHarness) -> None:
+    tenant, fetched = new_tenant(), list[int]()
+
+    async def fetch(tenant_ids: Collection[int], segment_id: int) -> SegmentChanged | None:
+        fetched.append(segment_id)
+        owner = {1: tenant, 2: tenant, 3: new_tenant()}.get(segment_id)
+        return None if owner is None else change(owner, 1, segment=segment_id)
+
+    definitions = PostgresSegmentDefinitions(engine=harness.engine, fetch=fetch)
+    for _ in range(2):
+        assert await definitions.owner([tenant], 1) == tenant
+        segment = await definitions.find(tenant, 2)
+        assert segment is not None
+        assert segment.definition == VERSIONS[1]
+    assert fetched == [1, 2]
+    assert await definitions.owner([tenant], 3) is None
+    assert await definitions.find(tenant, 4) is None
+    assert list(await segments_with(definitions, tenant, [1, 4, 2])) == [1, 2]
+
+
+async def test_a_deleted_segment_stays_deleted(harness: MembershipHarness) -> None:
+    tenant = new_tenant()
+
+    async def fetch(tenant_ids: Collection[int], segment_id: int) -> SegmentChanged | None:
+        return change(tenant, 1, segment=segment_id)
+
+    definitions = PostgresSegmentDefinitions(engine=harness.engine, fetch=fetch)
+    await definitions.apply([change(tenant, 2, deleted=True)])
+    # An answer may have been on its way while the segment was deleted.
+    assert await definitions.find(tenant, 1) is None
+    assert await definitions.owner([tenant], 1) is None

@@ -39,7 +39,7 @@ async def listens(url: str) -> bool:
     port = urlsplit(url).port
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
     writer.close()
     return True

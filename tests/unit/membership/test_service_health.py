@@ -7,14 +7,15 @@ import json
 import httpx
 
 from segops_common.contracts.http import OpenRuns
-from segops_common.contracts.jobs import IngestLag
+from segops_common.contracts.jobs import IngestLag, SegmentChanged
 from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, SINK_GROUP
 from segops_common.core.clock import SystemClock
 from segops_common.streams.log import TopicPartition
 from segops_common.streams.memory import MemoryEventLog
-from segops_membership.adapters.http.open_runs import HttpRunCounter
+from segops_membership.adapters.http.segments_service import HttpSegmentsService
 from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.log.ingest_progress import LogIngestProgress
+from tests.corpus.builders import count, group
 
 
 async def test_each_process_is_asked_once() -> None:
@@ -74,11 +75,31 @@ async def test_segments_counts_the_runs() -> None:
     counts = {}
     for host in ("up", "down", "broken"):
         transport = httpx.MockTransport(answer)
-        async with HttpRunCounter(segments_url=f"http://{host}/", service_token="token", transport=transport) as runs:
+        async with HttpSegmentsService(
+            segments_url=f"http://{host}/", service_token="token", transport=transport
+        ) as runs:
             counts[host] = await runs.open_runs(7)
     assert counts == {"up": OpenRuns(queued=2, running=1), "down": None, "broken": None}
-    async with HttpRunCounter(segments_url=None, service_token="token") as runs:
+    async with HttpSegmentsService(segments_url=None, service_token="token") as runs:
         assert await runs.open_runs(7) is None
+
+
+async def test_segments_is_asked_for_a_segment() -> None:
+    segment = SegmentChanged(
+        tenant_id=7, segment_id=2, version=1, definition=group(count("a")), refresh="manual", deleted=False
+    )
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert (request.url.path, request.headers["authorization"]) == ("/internal/segment/", "Service token")
+        body = json.loads(request.content)
+        assert body["tenant_ids"] == [7, 9]
+        status = {2: 200, 3: 404}.get(body["segment_id"], 500)
+        return httpx.Response(status, content=segment.model_dump_json())
+
+    async with HttpSegmentsService(
+        segments_url="http://up", service_token="token", transport=httpx.MockTransport(answer)
+    ) as segments:
+        assert [await segments.segment([9, 7], id) for id in (2, 3, 4)] == [segment, None, None]
 
 
 async def test_the_lag_counts_what_is_not_stored() -> None:

@@ -46,6 +46,8 @@ SCHEMA_CHANGES_PATH = "/internal/event-schemas/changes/"
 """Where segments lists the tenants whose event schemas have changed."""
 OPEN_RUNS_PATH = "/internal/open-runs/"
 """Where segments counts the runs of a tenant that have not ended."""
+SEGMENT_PATH = "/internal/segment/"
+"""Where segments returns the present state of a segment, as `SegmentChanged`."""
 AUTH_INVALIDATION_CHANNEL = "segops:auth:purge"
 """The Redis channel on which auth publishes changed credentials (`key:<key id>`), users (`user:<id>`) and tenants
 (`tenant:<id>`)."""
@@ -138,6 +140,13 @@ class OpenRunsRequest(_Message):
     """Asks for the runs of a tenant that have not ended."""
 
     tenant_id: int
+
+
+class SegmentRequest(_Message):
+    """Asks for a segment of one of the tenants."""
+
+    tenant_ids: tuple[int, ...]
+    segment_id: int
 
 
 class SchemaVersion(_Message):

@@ -22,6 +22,7 @@ from segops_membership.adapters.postgres.publication_log import PostgresPublicat
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.webhook.sender import WebhookSender
 from segops_membership.domain.activations.addresses import AddressPolicy, Network
+from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.activations.deliver import DeliverActivations
 from segops_membership.service.activations.manage import ManageActivations
 from segops_membership.service.members.changes import MemberChanges, ReadChanges
@@ -40,13 +41,14 @@ def activations_on(
     engine: AsyncEngine,
     clickhouse: ClickHouse,
     access: ActivationAccess,
+    definitions: SegmentDefinitions,
     cursors: MemberChanges,
     clock: Clock,
 ) -> ManageActivations:
     """Return the use case of the routes of activations, which are refused without a key."""
     return ManageActivations(
         activations=_stored(engine, access.key) if access.key else None,
-        definitions=PostgresSegmentDefinitions(engine=engine),
+        definitions=definitions,
         changes=_changes(engine, clickhouse),
         cursors=cursors,
         policy=AddressPolicy(access.networks),

@@ -21,6 +21,7 @@ from segops_membership.adapters.log.ingest_progress import LogIngestProgress
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.ports.explorer.status import RunCounter, ServiceHealth
+from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.explain import Explain
 from segops_membership.service.analytics.analytics import Analytics
 from segops_membership.service.explorer.events import ExploreEvents
@@ -70,10 +71,12 @@ def analytics_on(clickhouse: ClickHouse, engine: AsyncEngine, clock: Clock) -> A
     )
 
 
-def changes_on(clickhouse: ClickHouse, engine: AsyncEngine, clock: Clock) -> MemberChanges:
+def changes_on(
+    clickhouse: ClickHouse, engine: AsyncEngine, definitions: SegmentDefinitions, clock: Clock
+) -> MemberChanges:
     """Return the use case of changes of members."""
     return MemberChanges(
-        definitions=PostgresSegmentDefinitions(engine=engine),
+        definitions=definitions,
         changes=ReadChanges(
             publications=PostgresPublicationLog(engine=engine),
             history=ClickHouseChangeHistory(clickhouse=clickhouse),

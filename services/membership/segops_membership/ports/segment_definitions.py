@@ -10,7 +10,10 @@ from segops_membership.domain.segment_definition import SegmentDefinition
 
 
 class SegmentDefinitions(Protocol):
-    """Keeps the current definition of each segment, as far as changes have arrived."""
+    """Keeps the current definition of each segment, as far as changes have arrived.
+
+    `find` and `owner` may also ask the segments service for a segment that is not there yet.
+    """
 
     async def apply(self, changes: Sequence[SegmentChanged]) -> None:
         """Take in changes in any order; repetitions have no effect.

@@ -7,11 +7,14 @@ from fastapi import APIRouter
 from segops_common.contracts.http import (
     OPEN_RUNS_PATH,
     SCHEMA_CHANGES_PATH,
+    SEGMENT_PATH,
     OpenRuns,
     OpenRunsRequest,
     SchemaChanges,
     SchemaChangesRequest,
+    SegmentRequest,
 )
+from segops_common.contracts.jobs import SegmentChanged
 from segops_common.web.services_only import internal_router
 from segops_segments.api.dependencies import UseCasesOfApp, use_cases_of
 from segops_segments.api.event_schemas.bodies import changes_of
@@ -23,6 +26,12 @@ router: APIRouter = internal_router(lambda request: use_cases_of(request).servic
 async def count_open_runs(use_cases: UseCasesOfApp, body: OpenRunsRequest) -> OpenRuns:
     """Return how many runs of a tenant have not ended."""
     return await use_cases.runs.open_runs(body.tenant_id)
+
+
+@router.post(SEGMENT_PATH)
+async def find_segment(use_cases: UseCasesOfApp, body: SegmentRequest) -> SegmentChanged:
+    """Return the present state of a segment. Raises NotFound."""
+    return (await use_cases.segments.get(body.tenant_ids, body.segment_id)).to_message()
 
 
 @router.post(SCHEMA_CHANGES_PATH)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -32,12 +32,16 @@ _OWNER: Final = sa.text("""
     SELECT tenant_id FROM membership.segment_definitions
     WHERE tenant_id = ANY(:tenant_ids) AND segment_id = :segment_id AND NOT deleted""")
 
+Fetch = Callable[[Collection[int], int], Awaitable[SegmentChanged | None]]
+"""Asks the service of segments for a segment of one of the tenants. None: none has it, or the service is away."""
+
 
 class PostgresSegmentDefinitions:
-    """See the port `Definitions`."""
+    """See the port `SegmentDefinitions`. With `fetch`, a segment is found before its creation arrives."""
 
-    def __init__(self, *, engine: AsyncEngine) -> None:
+    def __init__(self, *, engine: AsyncEngine, fetch: Fetch | None = None) -> None:
         self._engine = engine
+        self._fetch = fetch
 
     async def apply(self, changes: Sequence[SegmentChanged]) -> None:
         """See the port. All changes in one transaction."""
@@ -59,7 +63,10 @@ class PostgresSegmentDefinitions:
 
     async def find(self, tenant_id: int, segment_id: int) -> SegmentDefinition | None:
         """See the port."""
-        rows = await self._rows(tenant_id, _CURRENT, {"tenant_id": tenant_id, "segment_id": segment_id})
+        values = {"tenant_id": tenant_id, "segment_id": segment_id}
+        rows = await self._rows(tenant_id, _CURRENT, values)
+        if not rows and await self._arrives([tenant_id], segment_id):
+            rows = await self._rows(tenant_id, _CURRENT, values)
         return _definition(rows[0]) if rows else None
 
     async def of_tenant(self, tenant_id: int) -> Mapping[int, SegmentDefinition]:
@@ -69,8 +76,19 @@ class PostgresSegmentDefinitions:
 
     async def owner(self, tenant_ids: Collection[int], segment_id: int) -> int | None:
         """See the port."""
-        rows = await self._rows(tenant_ids, _OWNER, {"tenant_ids": sorted(tenant_ids), "segment_id": segment_id})
+        values = {"tenant_ids": sorted(tenant_ids), "segment_id": segment_id}
+        rows = await self._rows(tenant_ids, _OWNER, values)
+        if not rows and await self._arrives(tenant_ids, segment_id):
+            rows = await self._rows(tenant_ids, _OWNER, values)
         return int(rows[0].tenant_id) if rows else None
+
+    async def _arrives(self, tenant_ids: Collection[int], segment_id: int) -> bool:
+        """Take in a segment that was created a moment ago. Returns whether there is one."""
+        change = None if self._fetch is None else await self._fetch(tenant_ids, segment_id)
+        if change is None or change.tenant_id not in tenant_ids:
+            return False
+        await self.apply([change])
+        return True
 
     async def _rows(
         self, tenants: int | Collection[int], query: sa.TextClause, values: Mapping[str, object]

@@ -15,12 +15,12 @@ from segops_language.reference.evaluate import EvaluatedProfile
 from segops_language.reference.explain import Explanation, TooManyEvaluations, explain, forecasts
 from segops_language.reference.forecast import Forecast
 from segops_language.values.instants import to_ms
-from segops_language.walk import needs_of, segments_in
+from segops_language.walk import needs_of
 from segops_membership.domain.segment_graph import dependency_order
 from segops_membership.ports.events import TooManyEvents
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.error_mapping import errors_mapped
-from segops_membership.service.analysis.segment_checks import check_references, existing
+from segops_membership.service.analysis.segment_checks import check_references, existing, referred_to, segments_with
 from segops_membership.service.profile_loader import LoadedProfile, ProfileLoader
 
 _AT_ONCE: Final = 2
@@ -125,12 +125,12 @@ class Explain:
             current = existing(None if segment_id is None else await self._definitions.find(tenant_id, segment_id))
             definition, version = current.definition, current.version
         references: dict[int, Group] = {}
-        if segments_in(definition):
-            segments = await self._definitions.of_tenant(tenant_id)
+        if needed := referred_to(definition):
+            segments = await segments_with(self._definitions, tenant_id, needed)
             definitions = {segment.segment_id: segment.definition for segment in segments.values()}
             # Of a saved definition the segments service has checked that it does not lead back to its segment.
             check_references(definition, definitions, segment_id if version is None else None)
-            order = dependency_order({id for _, id in segments_in(definition)}, definitions)
+            order = dependency_order(needed, definitions)
             references = {id: definitions[id] for id in order}
         return _Subject(0 if segment_id is None else segment_id, version, definition, references)
 

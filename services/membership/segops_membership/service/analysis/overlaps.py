@@ -14,7 +14,7 @@ from segops_membership.ports.run_results import RunResults
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.error_mapping import ANALYSIS_TIMEOUT_S, errors_mapped, time_limit
-from segops_membership.service.analysis.segment_checks import existing
+from segops_membership.service.analysis.segment_checks import existing, segments_with
 
 _NO_MEMBERS: Final = BitMap()
 
@@ -60,7 +60,7 @@ class Overlaps:
         )
 
     async def _published(self, tenant_id: int, segment_ids: Sequence[int]) -> Mapping[int, BitMap]:
-        definitions = await self._definitions.of_tenant(tenant_id)
+        definitions = await segments_with(self._definitions, tenant_id, segment_ids)
         for segment_id in segment_ids:
             existing(definitions.get(segment_id))
         head = await self._publications.head(tenant_id)

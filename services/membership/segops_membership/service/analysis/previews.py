@@ -33,7 +33,7 @@ from segops_membership.ports.profiles import Profiles
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.error_mapping import ANALYSIS_TIMEOUT_S, errors_mapped, time_limit
-from segops_membership.service.analysis.segment_checks import check_references, existing
+from segops_membership.service.analysis.segment_checks import check_references, existing, referred_to, segments_with
 from segops_membership.service.analysis.snapshots import Reading, Snapshots
 from segops_membership.service.static_lists import StaticListVersions
 
@@ -186,7 +186,7 @@ class Previews:
     async def _compiled(
         self, tenant_id: int, definition: Group, segment_id: int | None, as_of: datetime | None
     ) -> tuple[int, Expression]:
-        segments = await self._definitions.of_tenant(tenant_id)
+        segments = await segments_with(self._definitions, tenant_id, referred_to(definition))
         definitions = _definitions(segments)
         check_references(definition, definitions, segment_id)
         lists = await self._lists_of(tenant_id, reachable_from(definition, definitions), segments)
@@ -216,7 +216,8 @@ class Previews:
     async def _plan(
         self, tenant_id: int, segment_id: int, definition: Group, base: Group | None, as_of: datetime | None
     ) -> Plan:
-        segments = await self._definitions.of_tenant(tenant_id)
+        compared = (definition,) if base is None else (definition, base)
+        segments = await segments_with(self._definitions, tenant_id, referred_to(*compared))
         current = existing(segments.get(segment_id))
         definitions = _definitions(segments)
         check_references(definition, definitions, segment_id)
