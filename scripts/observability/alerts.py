@@ -216,6 +216,14 @@ ALERTS: Final = (
         severity="warning",
     ),
     Alert(
+        name="SegopsActivationsWaiting",
+        summary="An activation could be delivered for {{ $value | humanizeDuration }}, and is not.",
+        value=f"max({_name(Metric.ACTIVATIONS_OVERDUE)})",
+        threshold=300,
+        hold="5m",
+        severity="warning",
+    ),
+    Alert(
         name="SegopsOutboxStuck",
         summary="A message has waited in the outbox for {{ $value | humanizeDuration }}.",
         value=f"max({_name(Metric.OUTBOX_AGE)})",

@@ -142,6 +142,7 @@ DASHBOARDS: Final = (
             Metric.ACTIVATION_DELIVERIES,
             Metric.ACTIVATIONS_FAILING,
             Metric.ACTIVATIONS_BACKLOG,
+            Metric.ACTIVATIONS_OVERDUE,
             Metric.ACTIVATIONS_HELD,
         ),
     ),

@@ -100,6 +100,10 @@ CASES: Final[Mapping[str, tuple[Series, Series]]] = {
         {"segops_activations_backlog_seconds": always(21_601)},
         {"segops_activations_backlog_seconds": always(21_599)},
     ),
+    "SegopsActivationsWaiting": (
+        {"segops_activations_overdue_seconds": always(301)},
+        {"segops_activations_overdue_seconds": always(299)},
+    ),
     "SegopsRunsIncomplete": (
         {"segops_runs_incomplete_total": rising(1)},
         {"segops_runs_incomplete_total": always(9)},

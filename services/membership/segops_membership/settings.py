@@ -102,8 +102,9 @@ class Settings(PostgresSettings, StreamServiceSettings):
 
     @property
     def activation_access(self) -> ActivationAccess:
-        """The key of activations, and where they may send."""
-        return ActivationAccess(self.activation_key.get_secret_value(), self.activation_networks, self.ca_file)
+        """The key of activations, where they may send, and whether they may write files."""
+        key = self.activation_key.get_secret_value()
+        return ActivationAccess(key, self.activation_networks, self.ca_file, has_files=bool(self.exports_url))
 
     @property
     def person_key(self) -> str:

@@ -22,6 +22,7 @@ from segops_common.stores.redis_breaker import RedisBreaker
 from segops_common.streams.memory import MemoryEventLog
 from segops_common.telemetry.metrics import Metrics
 from segops_language.events import Event
+from segops_membership.adapters.clickhouse.consents import ClickHouseConsents
 from segops_membership.adapters.clickhouse.evaluation import ClickHouseEvaluation
 from segops_membership.adapters.clickhouse.explorer.activity import StoredTenantActivity
 from segops_membership.adapters.clickhouse.explorer.analytics import ClickHouseAnalytics
@@ -44,6 +45,7 @@ from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.files.export_folder import ExportFolder
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
+from segops_membership.adapters.memory.activations.consents import MemoryConsents
 from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents
@@ -81,6 +83,7 @@ from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeas
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.domain.identity.joins import Claim, IdentityFacts
 from segops_membership.domain.identity.merges import Resolution
+from segops_membership.ports.activations.consents import Consents
 from segops_membership.ports.activations.store import Activations
 from segops_membership.ports.evaluation import Evaluation
 from segops_membership.ports.events import ObservedEventsReader, ProfileEvents
@@ -136,6 +139,7 @@ class Ports:
     member_sets: MemberSets
     changes: ChangeHistory
     activations: Activations
+    consents: Consents
     exports: Exports
     files: ExportFiles
     cache: MembershipCache
@@ -200,6 +204,7 @@ def memory_ports() -> Ports:
         member_sets=MemoryMemberSets(results=results),
         changes=MemoryChangeHistory(results=results),
         activations=MemoryActivations(clock=clock),
+        consents=MemoryConsents(warehouse=warehouse, clock=clock),
         exports=MemoryExports(clock=clock),
         files=MemoryExportFiles(sets=MemoryMemberSets(results=results)),
         cache=cache,
@@ -282,6 +287,7 @@ async def engine_ports(
         member_sets=ClickHouseMemberSets(clickhouse=clickhouse),
         changes=ClickHouseChangeHistory(clickhouse=clickhouse),
         activations=PostgresActivations(engine=postgres, sealer=Sealer(secret="k" * 32, purpose="activations")),
+        consents=ClickHouseConsents(clickhouse=clickhouse, clock=clock),
         exports=PostgresExports(engine=postgres),
         files=ExportFolder(folder=tmp_path / "exports", sets=ClickHouseMemberSets(clickhouse=clickhouse)),
         cache=cache,

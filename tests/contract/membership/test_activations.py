@@ -14,6 +14,7 @@ from segops_membership.domain.activations.activation import (
     EventName,
     Hold,
     HoldReason,
+    HttpRequest,
     Settings,
     Status,
 )
@@ -30,6 +31,13 @@ SETTINGS = Settings(
     events=(EventName.ENTERED, EventName.EXITED),
     max_change_share=0.5,
     secret="s\u00e9cret",
+    consent="consent.marketing",
+    request=HttpRequest(
+        method="PUT",
+        headers=(("X-One", "1"), ("Authorization", "Bearer {{secret}}")),
+        template={"users": {"{{#users}}": "{{user_id}}"}, "n": [1, 2.5, None, True]},
+        batch_size=75,
+    ),
 )
 PLACE = ChangePosition(3, 12, 2**64 - 1, 7)
 HOLD = Hold(4, 13, HoldReason.EMPTIED, 9, 0, 0, 9)
@@ -146,14 +154,15 @@ async def test_progress_and_failures_are_stored(ports: Ports, ended: list[Activa
     tenant = new_tenant()
     one = await started(ports, tenant)
     ended.append(one)
-    failing = (await ports.activations.statistics())[0]
+    failing = (await ports.activations.statistics()).failing
     for failures in (1, 2):
         held = await taken(ports)
         await ports.activations.fail(tenant, one.id, held.attempt, "no", NOW, timedelta(), disable=False)
         now = await stored(ports, one)
         assert (now.failures, now.failing_since, now.last_error, now.status) == (failures, NOW, "no", Status.ACTIVE)
-    counted, _, _ = await ports.activations.statistics()
-    assert counted == failing + 1
+    statistics = await ports.activations.statistics()
+    assert statistics.failing == failing + 1
+    assert statistics.overdue_s >= 0
     held = await taken(ports)
     await ports.activations.advance(tenant, one.id, held.attempt, replace(PLACE, key=5), 9, NOW)
     await ports.activations.advance(tenant, one.id, held.attempt, replace(PLACE, key=6), 8, None)
@@ -201,12 +210,14 @@ async def test_another_position_forgets_the_size_that_was_sent(ports: Ports, end
     one = await started(ports, tenant)
     ended.append(one)
     held = await taken(ports)
-    await ports.activations.advance(tenant, one.id, held.attempt, PLACE, 9, NOW)
-    sizes = []
+    for left_out in (2, 3):
+        await ports.activations.advance(tenant, one.id, held.attempt, PLACE, 9, NOW, left_out=left_out)
+    counts = []
     for position in (PLACE, ChangePosition(1, 1)):
         await ports.activations.change(tenant, one.id, SETTINGS, Status.ACTIVE, position, NOW)
-        sizes.append((await stored(ports, one)).sent_size)
-    assert sizes == [9, None]
+        now = await stored(ports, one)
+        counts.append((now.sent_size, now.left_out))
+    assert counts == [(9, 5), (None, 0)]
 
 
 async def test_the_log_has_the_newest_delivery_first(ports: Ports) -> None:
@@ -225,6 +236,7 @@ async def test_the_log_has_the_newest_delivery_first(ports: Ports) -> None:
             error="no" if number else None,
             response="\ufffd",
             at=NOW + timedelta(seconds=number),
+            left_out=number,
         )
         for number in range(3)
     ]

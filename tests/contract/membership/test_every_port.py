@@ -11,6 +11,7 @@ import segops_membership.ports.explorer
 import segops_membership.ports.identity
 import segops_membership.ports.members
 import segops_membership.ports.privacy
+from segops_membership.adapters.memory.activations.consents import MemoryConsents
 from segops_membership.adapters.memory.activations.sender import MemorySender
 from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.evaluation import MemoryEvaluation
@@ -64,6 +65,7 @@ ADAPTERS: dict[str, type] = {
     "MergeProjection": MemoryMergeProjection,
     "MergeStore": MemoryMergeStore,
     "Activations": MemoryActivations,
+    "Consents": MemoryConsents,
     "Sender": MemorySender,
     "ChangeHistory": MemoryChangeHistory,
     "Evaluation": MemoryEvaluation,

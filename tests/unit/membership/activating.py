@@ -14,9 +14,11 @@ from segops_admin.webhook import verify_webhook
 
 from segops_common.contracts.jobs import IngestLag
 from segops_common.telemetry.metrics import Metrics
+from segops_membership.adapters.memory.activations.consents import MemoryConsents
 from segops_membership.adapters.memory.activations.sender import MemorySender
 from segops_membership.ports.activations.sender import Answer
 from segops_membership.service.activations.deliver import DeliverActivations
+from segops_membership.service.activations.files import FileOutputs
 from segops_membership.service.members.changes import ReadChanges
 from tests.corpus.builders import NOW, count, event, group, job
 from tests.unit.membership.api import IN, SEGMENT, Api
@@ -75,6 +77,7 @@ class World:
     api: Api
     receiver: Receiver
     deliver: DeliverActivations
+    sender: MemorySender
     runs: int = 1
 
     async def run(self, *users: str, definition: Any = IN, lag: IngestLag | None = None, version: int = 1) -> None:
@@ -123,16 +126,19 @@ class World:
 def world_of(api: Api) -> World:
     """Return the world of an API."""
     membership, receiver = api.membership, Receiver()
+    sender = MemorySender(receiver)
     deliver = DeliverActivations(
         activations=membership.activations,
         publications=membership.publications,
         changes=ReadChanges(publications=membership.publications, history=membership.history),
         definitions=membership.definitions,
-        sender=MemorySender(receiver),
+        sender=sender,
+        files=FileOutputs(exports=membership.exports, clock=membership.clock),
+        consents=MemoryConsents(warehouse=membership.warehouse, clock=membership.clock),
         clock=membership.clock,
         metrics=Metrics(),
         faults=membership.faults,
         random=Random(1),
         changes_at_once=3,
     )
-    return World(api, receiver, deliver)
+    return World(api, receiver, deliver, sender)

@@ -245,6 +245,7 @@ class MembershipInMemory:
             changes=ReadChanges(publications=self.publications, history=self.history),
             cursors=self.changes,
             policy=AddressPolicy(),
+            has_files=True,
             clock=self.clock,
             ids=SystemIds(self.clock),
         )

@@ -152,7 +152,7 @@ def sender(
 @pytest.mark.parametrize("addresses", UNSAFE_ANSWERS)
 async def test_a_host_with_an_address_that_is_not_public_is_refused(addresses: list[str]) -> None:
     webhook, lookups = sender(PUBLIC, [addresses])
-    answer = await webhook.post(1, "https://hooks.example.com/", {}, b"{}")
+    answer = await webhook.send(1, "POST", "https://hooks.example.com/", {}, b"{}")
     assert (answer.status_code, lookups) == (None, ["hooks.example.com:443"])
     assert answer.error is not None
     assert "public address" in answer.error
@@ -182,7 +182,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 async def test_a_host_is_resolved_once_and_the_connection_goes_to_that_address() -> None:
     async with receiver(OK) as (port, requests):
         webhook, lookups = sender(LOOPBACK, [["127.0.0.1"], ["10.0.0.1"]])
-        answer = await webhook.post(1, f"http://hooks.example.com:{port}/a?b=c", {"X-One": "1"}, b"{}")
+        answer = await webhook.send(1, "POST", f"http://hooks.example.com:{port}/a?b=c", {"X-One": "1"}, b"{}")
     assert (answer.status_code, answer.response, answer.error, lookups) == (
         200,
         "ok",
@@ -193,7 +193,7 @@ async def test_a_host_is_resolved_once_and_the_connection_goes_to_that_address()
     assert request.startswith(b"POST /a?b=c HTTP/1.1\r\n")
     assert b"Host: hooks.example.com:%d\r\n" % port in request
     # The same host with another answer: the second request is decided anew.
-    assert (await webhook.post(1, "http://hooks.example.com/", {}, b"{}")).status_code is None
+    assert (await webhook.send(1, "POST", "http://hooks.example.com/", {}, b"{}")).status_code is None
 
 
 @pytest.mark.parametrize("location", ["http://10.0.0.1/", "http://169.254.169.254/", "/elsewhere"])
@@ -201,18 +201,20 @@ async def test_a_redirect_is_not_followed(location: str) -> None:
     response = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
     async with receiver(response) as (port, requests):
         webhook, _ = sender(LOOPBACK, [["127.0.0.1"]])
-        answer = await webhook.post(1, f"http://hooks.example.com:{port}/", {}, b"{}")
+        answer = await webhook.send(1, "POST", f"http://hooks.example.com:{port}/", {}, b"{}")
     assert (answer.status_code, answer.is_success, len(requests)) == (302, False, 1)
 
 
 async def test_what_goes_wrong_is_an_answer_without_a_status() -> None:
     async with receiver(OK, delay_s=5) as (port, _):
         webhook, _ = sender(LOOPBACK, [["127.0.0.1"]], timeout_s=0.1)
-        late = await webhook.post(1, f"http://hooks.example.com:{port}/", {}, b"{}")
-    unknown = await sender(PUBLIC, [[]])[0].post(1, "https://hooks.example.com/", {}, b"{}")
+        late = await webhook.send(1, "POST", f"http://hooks.example.com:{port}/", {}, b"{}")
+    unknown = await sender(PUBLIC, [[]])[0].send(1, "POST", "https://hooks.example.com/", {}, b"{}")
     async with receiver(b"nonsense\r\n\r\n") as (port, _):
-        broken = await sender(LOOPBACK, [["127.0.0.1"]])[0].post(1, f"http://hooks.example.com:{port}/", {}, b"{}")
-    closed = await sender(LOOPBACK, [["127.0.0.1"]])[0].post(1, f"http://hooks.example.com:{port}/", {}, b"{}")
+        broken = await sender(LOOPBACK, [["127.0.0.1"]])[0].send(
+            1, "POST", f"http://hooks.example.com:{port}/", {}, b"{}"
+        )
+    closed = await sender(LOOPBACK, [["127.0.0.1"]])[0].send(1, "POST", f"http://hooks.example.com:{port}/", {}, b"{}")
     assert [answer.status_code for answer in (late, unknown, broken, closed)] == [None] * 4
     assert "within" in (late.error or "")
     assert "DNS" in (unknown.error or "")
@@ -224,5 +226,5 @@ async def test_a_long_response_is_cut() -> None:
     body = b"x" * 100_000
     async with receiver(b"HTTP/1.1 500 No\r\nContent-Length: 100000\r\n\r\n" + body) as (port, _):
         webhook, _ = sender(LOOPBACK, [["127.0.0.1"]])
-        answer = await webhook.post(1, f"http://hooks.example.com:{port}/", {}, b"{}")
+        answer = await webhook.send(1, "POST", f"http://hooks.example.com:{port}/", {}, b"{}")
     assert (answer.status_code, len(answer.response)) == (500, 1_024)

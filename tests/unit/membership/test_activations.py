@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from random import Random
 
 import pytest
 
 from segops_common.contracts.jobs import IngestLag
-from segops_membership.domain.activations.activation import retry_delay_s
-from tests.corpus.builders import event
+from segops_membership.domain.activations.activation import Settings, Status, retry_delay_s
+from segops_membership.domain.members.changes import BEGINNING
+from segops_membership.ports.activations.sender import Answer
+from segops_membership.service.activations.deliver import MAX_AT_ONCE_OF_A_TENANT
+from tests.corpus.builders import event, job
 from tests.unit.membership.activating import BOUGHT, SECRET, World
 from tests.unit.membership.api import IN, SEGMENT, slug
-from tests.unit.membership.harness import Crash
+from tests.unit.membership.harness import TENANT, Crash
+
+OTHER = 7
 
 
 async def test_a_secret_is_never_shown_and_a_shown_one_changes_nothing(world: World) -> None:
@@ -230,3 +237,40 @@ async def test_tenants_take_turns(world: World) -> None:
     assert taken[0] is not None
     await world.deliver.deliver(taken[0])
     assert await world.deliver.take() is not None
+
+
+async def test_a_slow_receiver_of_one_tenant_delays_nobody_else(world: World) -> None:
+    membership, answers = world.api.membership, asyncio.Event()
+    arrived: dict[int, list[str]] = {TENANT: [], OTHER: []}
+
+    async def receive(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        tenant = int(url.rpartition("/")[2])
+        arrived[tenant].append(headers["webhook-id"])
+        if tenant == TENANT:
+            await answers.wait()
+        return Answer(200, 5)
+
+    world.sender.receiver = receive
+    for tenant in (TENANT, OTHER):
+        membership.warehouse.tenant(tenant).add_events([event("ann"), event("bob")])
+        await membership.compute.run(job(tenant, 9, {SEGMENT: IN}))
+        for _ in range(MAX_AT_ONCE_OF_A_TENANT + 2):
+            await _active(world, tenant)
+    stop = asyncio.Event()
+    working = asyncio.create_task(world.deliver.run(stop))
+    async with asyncio.timeout(60):
+        while len(arrived[OTHER]) < MAX_AT_ONCE_OF_A_TENANT + 2:
+            await asyncio.sleep(0.01)
+    assert len(arrived[TENANT]) == MAX_AT_ONCE_OF_A_TENANT, "the slow one has its share, and no more"
+    answers.set()
+    stop.set()
+    await working
+
+
+async def _active(world: World, tenant: int) -> None:
+    """Add an activation that sends to `…/<tenant>` all that was ever changed."""
+    store, now = world.api.membership.activations, world.api.membership.clock.now()
+    settings = Settings(url=f"https://hooks.example.com/{tenant}")
+    new = await store.add(tenant, SEGMENT, "webhook", "acme", settings, now, limit=99)
+    assert new is not None
+    await store.change(tenant, new.id, settings, Status.ACTIVE, BEGINNING, now)

@@ -277,6 +277,14 @@ class Metric(Enum):
         (),
         ("membership.worker",),
     )
+    ACTIVATIONS_OVERDUE = Definition(
+        Kind.GAUGE,
+        "segops_activations_overdue_seconds",
+        "Seconds for which the longest waiting activation could be delivered and is not; 0 without any.",
+        "No process delivers, or not fast enough: see that membership.worker runs and has ACTIVATION_KEY, or add a worker.",
+        (),
+        ("membership.worker",),
+    )
     ACTIVATIONS_HELD = Definition(
         Kind.GAUGE,
         "segops_activations_held",

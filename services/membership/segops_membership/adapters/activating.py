@@ -16,25 +16,29 @@ from segops_common.core.ids import SystemIds
 from segops_common.security.sealing import Sealer
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.telemetry.metrics import Metrics
+from segops_membership.adapters.clickhouse.consents import ClickHouseConsents
 from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
 from segops_membership.adapters.postgres.activations import PostgresActivations
+from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.webhook.sender import WebhookSender
 from segops_membership.domain.activations.addresses import AddressPolicy, Network
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.activations.deliver import DeliverActivations
+from segops_membership.service.activations.files import FileOutputs
 from segops_membership.service.activations.manage import ManageActivations
 from segops_membership.service.members.changes import MemberChanges, ReadChanges
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationAccess:
-    """What the settings say about activations: the key of their secrets, and where they may send."""
+    """What the settings say about activations: the key of their secrets, where they may send, and whether exports have a place."""
 
     key: str = field(repr=False)
     networks: Sequence[Network] = ()
     ca_file: Path | None = None
+    has_files: bool = False
 
 
 def activations_on(
@@ -52,6 +56,7 @@ def activations_on(
         changes=_changes(engine, clickhouse),
         cursors=cursors,
         policy=AddressPolicy(access.networks),
+        has_files=access.has_files,
         clock=clock,
         ids=SystemIds(clock),
     )
@@ -76,6 +81,8 @@ def deliveries_on(
         publications=PostgresPublicationLog(engine=engine),
         changes=_changes(engine, clickhouse),
         definitions=PostgresSegmentDefinitions(engine=engine),
+        files=FileOutputs(exports=PostgresExports(engine=engine), clock=clock),
+        consents=ClickHouseConsents(clickhouse=clickhouse, clock=clock),
         sender=WebhookSender(policy=AddressPolicy(access.networks), clock=clock, verify=verify),
         clock=clock,
         metrics=metrics,

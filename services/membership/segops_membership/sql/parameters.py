@@ -78,7 +78,11 @@ class Bindings:
 
     def keys(self, ids: Iterable[str]) -> str:
         """Return a placeholder for an array of the keys of profiles, ascending: XXH64 of their ids."""
-        keys = sorted({xxhash.xxh64_intdigest(id.encode()) for id in ids})
+        return self.key_numbers(xxhash.xxh64_intdigest(id.encode()) for id in ids)
+
+    def key_numbers(self, numbers: Iterable[int]) -> str:
+        """Return a placeholder for an array of keys, ascending."""
+        keys = sorted(set(numbers))
         name = self._names.setdefault(("Array(UInt64)", tuple(keys)), f"p{len(self._names)}")
         self.values[name] = keys
         return f"{{{name}:Array(UInt64)}}"

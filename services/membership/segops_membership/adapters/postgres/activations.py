@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,18 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from segops_common.security.sealing import Sealer
 from segops_common.stores.postgres import WriteSession, write_session
 from segops_membership.adapters.driver_errors import driver_errors
+from segops_membership.adapters.postgres.activation_rows import delivery_of, position_of, settings_of
 from segops_membership.adapters.postgres.sessions import reading, transaction
 from segops_membership.domain.activations.activation import (
     Activation,
     Delivery,
-    EventName,
     Hold,
     HoldReason,
     Settings,
     Status,
 )
 from segops_membership.domain.members.changes import ChangePosition
-from segops_membership.ports.activations.store import ActivationTaken
+from segops_membership.ports.activations.store import ActivationStatistics, ActivationTaken
 from segops_membership.ports.errors import EngineUnavailable
 
 ROLE: Final = "segops_membership_activations"
@@ -51,6 +51,7 @@ _CHANGE: Final = sa.text("""
     UPDATE membership.activations
     SET settings = CAST(:settings AS jsonb), secret = :secret, status = :status, position = CAST(:position AS jsonb),
         sent_size = CASE WHEN position IS NOT DISTINCT FROM CAST(:position AS jsonb) THEN sent_size END,
+        left_out = CASE WHEN position IS NOT DISTINCT FROM CAST(:position AS jsonb) THEN left_out ELSE 0 END,
         hold = NULL, failures = 0, failing_since = NULL, last_error = NULL, updated_at = :at,
         attempt = attempt + 1, lease_until = NULL, due_at = clock_timestamp()
     WHERE tenant_id = :tenant_id AND activation_id = :activation_id""")
@@ -88,7 +89,7 @@ def _held(changes: str) -> sa.TextClause:
 _RENEW: Final = _held("lease_until = clock_timestamp() + :lease")
 _ADVANCE: Final = _held(
     "position = CAST(:position AS jsonb), sent_size = :sent_size, failures = 0, failing_since = NULL, last_error = NULL,"
-    " last_synced_at = coalesce(:at, last_synced_at)"
+    " last_synced_at = coalesce(:at, last_synced_at), left_out = left_out + :left_out"
 )
 _END_TEST: Final = _held("test_id = NULL")
 _FAIL: Final = _held(
@@ -99,9 +100,9 @@ _HOLD: Final = _held("hold = CAST(:hold AS jsonb), lease_until = NULL")
 _RELEASE: Final = _held("lease_until = NULL, due_at = clock_timestamp() + :delay")
 _LOG: Final = sa.text("""
     INSERT INTO membership.activation_deliveries (tenant_id, activation_id, delivery_id, event, run_id, changes,
-        is_success, status_code, duration_ms, error, response, at)
+        is_success, status_code, duration_ms, error, response, at, left_out)
     VALUES (:tenant_id, :activation_id, :delivery_id, :event, :run_id, :changes, :is_success, :status_code, :duration_ms,
-        :error, :response, :at)""")
+        :error, :response, :at, :left_out)""")
 _DELIVERIES: Final = sa.text("""
     SELECT * FROM membership.activation_deliveries
     WHERE tenant_id = :tenant_id AND activation_id = :activation_id AND id < :before
@@ -111,7 +112,10 @@ _STATISTICS: Final = sa.text("""
     SELECT count(*) FILTER (WHERE status = 'active' AND failures > 0) AS failing,
         coalesce(max(extract(epoch FROM clock_timestamp() - failing_since))
             FILTER (WHERE status = 'active' AND failures > 0), 0) AS oldest,
-        count(*) FILTER (WHERE hold IS NOT NULL) AS held
+        count(*) FILTER (WHERE hold IS NOT NULL) AS held,
+        coalesce(max(extract(epoch FROM clock_timestamp() - greatest(due_at, lease_until))) FILTER (
+            WHERE (test_id IS NOT NULL OR (status = 'active' AND hold IS NULL)) AND due_at <= clock_timestamp()
+                AND (lease_until IS NULL OR lease_until <= clock_timestamp())), 0) AS overdue
     FROM membership.activations""")
 
 
@@ -193,7 +197,7 @@ class PostgresActivations:
         """See the port."""
         values = {
             "status": status.value,
-            "position": _position(position),
+            "position": position_of(position),
             "at": at,
             **self._stored(tenant_id, settings),
         }
@@ -216,7 +220,7 @@ class PostgresActivations:
             "tenant_id": tenant_id,
             "activation_id": activation_id,
             "number": number,
-            "position": _position(position),
+            "position": position_of(position),
         }
         async with transaction(self._engine, tenant_id) as session:
             return await session.scalar(_DECIDE, values) is not None
@@ -239,9 +243,11 @@ class PostgresActivations:
         position: ChangePosition,
         sent_size: int | None,
         at: datetime | None,
+        *,
+        left_out: int = 0,
     ) -> None:
         """See the port."""
-        values = {"position": _position(position), "sent_size": sent_size, "at": at}
+        values = {"position": position_of(position), "sent_size": sent_size, "at": at, "left_out": left_out}
         await self._change_held(_ADVANCE, tenant_id, activation_id, attempt, values)
 
     async def end_test(self, tenant_id: int, activation_id: int, attempt: int) -> None:
@@ -287,18 +293,20 @@ class PostgresActivations:
             "offset": offset,
         }
         async with reading(self._engine, tenant_id) as session:
-            return [_delivery(row) for row in await session.execute(_DELIVERIES, values)]
+            return [delivery_of(row) for row in await session.execute(_DELIVERIES, values)]
 
     async def forget_deliveries(self, before: datetime) -> None:
         """See the port."""
         async with self._for_all_tenants() as session:
             await session.execute(_FORGET, {"before": before})
 
-    async def statistics(self) -> tuple[int, float, int]:
+    async def statistics(self) -> ActivationStatistics:
         """See the port."""
         async with self._for_all_tenants() as session:
             row = (await session.execute(_STATISTICS)).one()
-        return int(row.failing), float(row.oldest), int(row.held)
+        return ActivationStatistics(
+            failing=int(row.failing), failing_s=float(row.oldest), held=int(row.held), overdue_s=float(row.overdue)
+        )
 
     async def _execute(
         self, statement: sa.TextClause, tenant_id: int, activation_id: int, values: Mapping[str, object]
@@ -333,19 +341,14 @@ class PostgresActivations:
             raise EngineUnavailable("SEGOPS_ACTIVATION_KEY must be the one with which secrets were stored") from error
 
     def _activation(self, row: sa.Row[Any]) -> Activation:
-        plain = row.settings
         return Activation(
             tenant_id=row.tenant_id,
             id=row.activation_id,
             segment_id=row.segment_id,
             connector=row.connector,
             tenant_slug=row.tenant_slug,
-            settings=Settings(
-                description=plain["description"],
-                url=plain["url"],
-                events=tuple(map(EventName, plain["events"])),
-                max_change_share=plain["max_change_share"],
-                secret=None if row.secret is None else self._opened(row.tenant_id, bytes(row.secret)),
+            settings=settings_of(
+                row.settings, None if row.secret is None else self._opened(row.tenant_id, bytes(row.secret))
             ),
             status=Status(row.status),
             position=None if row.position is None else ChangePosition(*map(int, row.position)),
@@ -360,28 +363,9 @@ class PostgresActivations:
             last_synced_at=row.last_synced_at,
             test_id=row.test_id,
             attempt=row.attempt,
+            left_out=row.left_out,
         )
 
 
 def _label(tenant_id: int) -> str:
     return f"activation of tenant {tenant_id}"
-
-
-def _position(position: ChangePosition | None) -> str | None:
-    return None if position is None else json.dumps(astuple(position))
-
-
-def _delivery(row: sa.Row[Any]) -> Delivery:
-    return Delivery(
-        id=row.id,
-        delivery_id=row.delivery_id,
-        event=row.event,
-        run_id=row.run_id,
-        changes=row.changes,
-        is_success=row.is_success,
-        status_code=row.status_code,
-        duration_ms=row.duration_ms,
-        error=row.error,
-        response=row.response,
-        at=row.at,
-    )

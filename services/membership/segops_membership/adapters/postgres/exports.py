@@ -29,7 +29,8 @@ _OPEN: Final = sa.text("""
 _ADD: Final = sa.text("""
     INSERT INTO membership.exports
         (tenant_id, export_id, segment_id, format, run_id, fence, total, status, created_at)
-    VALUES (:tenant_id, :export_id, :segment_id, :format, :run_id, :fence, :total, 'pending', :created_at)""")
+    VALUES (:tenant_id, :export_id, :segment_id, :format, :run_id, :fence, :total, 'pending', :created_at)
+    ON CONFLICT DO NOTHING""")
 _FIND: Final = sa.text("""
     SELECT * FROM membership.exports WHERE tenant_id = ANY(:tenant_ids) AND export_id = :export_id""")
 _OF_SEGMENT: Final = sa.text("""

@@ -48,9 +48,10 @@ class WebhookSender:
         self._resolve = resolve
         self._timeout_s = timeout_s
 
-    async def post(
+    async def send(
         self,
         tenant_id: int,  # noqa: ARG002 the port's form; every tenant has the same policy
+        method: str,
         url: str,
         headers: Mapping[str, str],
         body: bytes,
@@ -61,7 +62,7 @@ class WebhookSender:
         response, error = "", None
         try:
             async with asyncio.timeout(self._timeout_s):
-                status, response = await self._send(url, headers, body)
+                status, response = await self._send(method, url, headers, body)
         except TimeoutError:
             error = f"the receiver must answer within {self._timeout_s:g} seconds"
         except ValueError as refusal:
@@ -72,7 +73,7 @@ class WebhookSender:
             error = f"the connection failed: {type(failure).__name__}"
         return Answer(status, round((self._clock.monotonic() - started) * 1000), response, error)
 
-    async def _send(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         target = self._policy.check_url(url)
         address = await self._address(target)
         host = f"[{address}]" if address.version == 6 else str(address)
@@ -82,7 +83,7 @@ class WebhookSender:
             # A proxy of the environment would resolve the host anew.
             httpx.AsyncClient(verify=self._verify, follow_redirects=False, trust_env=False, timeout=None) as client,
             client.stream(
-                "POST",
+                method,
                 checked,
                 content=body,
                 headers={"Host": parts.netloc, **headers},

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from pydantic import JsonValue
+
 from segops_membership.domain.members.changes import ChangePosition
 
-CONNECTORS: Final = ("webhook",)
 MAX_ACTIVATIONS: Final = 100
 """Activations of a tenant."""
 GIVES_UP_AFTER: Final = timedelta(days=3)
@@ -56,14 +57,31 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """What requests of the connector `http` look like. Each has at most `batch_size` users."""
+
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()
+    template: dict[str, JsonValue]
+    batch_size: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a member of the tenant decides. A changed share is from 0 to 1; None: any change is sent."""
+    """What a member of the tenant decides. A changed share is from 0 to 1; None: any change is sent.
+
+    `consent` is the path of a trait that must be true for users to be sent; None: every user is sent. `request` is None but for
+    the connector `http`, `file_format` but for `file`, which has no URL.
+    """
 
     description: str = ""
-    url: str
+    url: str = ""
     events: tuple[EventName, ...] = (EventName.RECOMPUTED,)
     max_change_share: float | None = None
     secret: str | None = field(default=None, repr=False)
+    consent: str | None = None
+    request: HttpRequest | None = None
+    file_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +90,8 @@ class Activation:
 
     `position` is the place in the changes of the segment up to which the receiver has confirmed, None before the first
     start. `sent_size` is the size of the segment at the last run that was sent, None before the first. `attempt` counts
-    how often the activation was taken; whoever took it last may change it.
+    how often the activation was taken; whoever took it last may change it. `left_out` counts the users who were not sent
+    because they did not consent, since the first start or the last replay.
     """
 
     tenant_id: int
@@ -94,6 +113,7 @@ class Activation:
     last_synced_at: datetime | None = None
     test_id: str | None = None
     attempt: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +131,7 @@ class Delivery:
     error: str | None
     response: str
     at: datetime
+    left_out: int = 0
 
 
 def retry_delay_s(failures: int) -> float:

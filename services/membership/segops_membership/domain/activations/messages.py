@@ -1,4 +1,4 @@
-"""The requests of a webhook: bodies, ids and signatures."""
+"""Requests to receivers: bodies, ids, headers and signatures."""
 
 from __future__ import annotations
 
@@ -8,82 +8,91 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from segops_common.contracts.jobs import ChangeReason, SegmentResult
-from segops_membership.domain.activations.activation import Activation, EventName
+from pydantic import JsonValue
+
+from segops_common.contracts.jobs import SegmentResult
+from segops_membership.domain.activations.activation import Activation, EventName, Settings
+from segops_membership.domain.activations.template import filled_in, with_secret
 from segops_membership.domain.members.changes import ChangePosition, MemberChange
 from segops_membership.domain.publication import Publication
 
 SECRET_PREFIX: Final = "whsec_"
 TEST_EVENT: Final = "test"
+_USER_AGENT: Final = "SegOps-Webhooks/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request to send. The id is the same whenever it is sent again."""
+    """A request to send. The id is the same whenever it is sent again. `left_out` counts users without consent."""
 
     id: str
     event: str
     body: bytes
     run_id: int | None = None
     changes: int = 0
+    left_out: int = 0
 
 
-def messages_of(
-    activation: Activation,
-    name: str,
-    publication: Publication,
-    result: SegmentResult,
-    start: ChangePosition,
-    changes: Sequence[MemberChange],
-    *,
-    is_end: bool,
-) -> Sequence[Message]:
-    """Return the requests for changes of one publication from a position on; `is_end` if they reach its end."""
-    common = {
-        "tenant_slug": activation.tenant_slug,
-        "segment_id": activation.segment_id,
-        "segment_name": name,
-        "computed_at": _time(publication.at),
-        "run_id": str(publication.attempt.run_id),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Changes of one publication from a position on, without the users who are left out; `is_end` if they reach its end."""
+
+    publication: Publication
+    result: SegmentResult
+    start: ChangePosition
+    changes: Sequence[MemberChange]
+    is_end: bool
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Users without consent, by `entered` and `exited`."""
+
+
+def messages_of(activation: Activation, name: str, portion: Portion) -> Sequence[Message]:
+    """Return the requests for a portion."""
+    settings = activation.settings
     messages = []
     for event, change in ((EventName.EXITED, "exited"), (EventName.ENTERED, "entered")):
-        user_ids = [item.user_id for item in changes if item.change == change]
-        if user_ids and event in activation.settings.events:
-            reason: ChangeReason = result.reason
-            body = {**common, "version": result.version, "reason": reason, "user_ids": user_ids}
-            messages.append(_message(activation, event, publication, start, body, len(user_ids)))
-    if is_end and EventName.RECOMPUTED in activation.settings.events:
-        body = {**common, "member_count": result.size}
-        messages.append(_message(activation, EventName.RECOMPUTED, publication, start, body, 0))
+        user_ids = [item.user_id for item in portion.changes if item.change == change]
+        if user_ids and event in settings.events:
+            messages.append(_message(activation, name, portion, event, user_ids, portion.left_out.get(change, 0)))
+    if portion.is_end and EventName.RECOMPUTED in settings.events:
+        messages.append(_message(activation, name, portion, EventName.RECOMPUTED, (), 0))
     return messages
 
 
 def test_message(activation: Activation, name: str, test_id: str, at: datetime) -> Message:
     """Return a request that only shows whether the receiver answers."""
-    body = {
-        "event": TEST_EVENT,
+    message_id = f"test_{test_id}"
+    about: dict[str, JsonValue] = {
         "tenant_slug": activation.tenant_slug,
         "segment_id": activation.segment_id,
         "segment_name": name,
         "sent_at": _time(at),
     }
-    return Message(f"test_{test_id}", TEST_EVENT, _encoded(body))
+    if activation.settings.request is not None:
+        values = {**about, "computed_at": _time(at), "run_id": "0", "member_count": 0}
+        return Message(message_id, TEST_EVENT, _from_template(activation, TEST_EVENT, message_id, values, ()))
+    return Message(message_id, TEST_EVENT, _encoded({"event": TEST_EVENT, **about}))
 
 
-def headers_of(message: Message, secret: str | None, at: datetime) -> Mapping[str, str]:
-    """Return the headers of a request, as Standard Webhooks says and, with a secret, with both signatures."""
+def headers_of(message: Message, settings: Settings, at: datetime) -> Mapping[str, str]:
+    """Return the headers of a request: as the settings say, or as Standard Webhooks says and, with a secret, with both
+    signatures."""
     timestamp = str(int(at.timestamp()))
     headers = {
         "Content-Type": "application/json",
-        "User-Agent": "SegOps-Webhooks/1",
+        "User-Agent": _USER_AGENT,
         "webhook-id": message.id,
         "webhook-timestamp": timestamp,
     }
+    secret = settings.secret
+    if settings.request is not None:
+        own = {name: with_secret(value, secret or "") for name, value in settings.request.headers}
+        replaced = {name.lower() for name in own}
+        return {name: value for name, value in headers.items() if name.lower() not in replaced} | own
     if secret is None:
         return headers
     signed = b".".join((message.id.encode(), timestamp.encode(), message.body))
@@ -106,21 +115,58 @@ def _key(secret: str) -> bytes:
 
 
 def _message(
-    activation: Activation,
-    event: EventName,
-    publication: Publication,
-    start: ChangePosition,
-    body: Mapping[str, object],
-    changes: int,
+    activation: Activation, name: str, portion: Portion, event: EventName, user_ids: Sequence[str], left_out: int
 ) -> Message:
+    publication, result = portion.publication, portion.result
+    message_id = _message_id(activation, portion, event, user_ids)
+    common: dict[str, JsonValue] = {
+        "tenant_slug": activation.tenant_slug,
+        "segment_id": activation.segment_id,
+        "segment_name": name,
+        "computed_at": _time(publication.at),
+        "run_id": str(publication.attempt.run_id),
+    }
+    if activation.settings.request is not None:
+        values = {**common, "member_count": result.size}
+        body = _from_template(activation, event.value.partition(".")[2], message_id, values, user_ids)
+    elif event is EventName.RECOMPUTED:
+        body = _encoded({"event": event.value, **common, "member_count": result.size})
+    else:
+        about: dict[str, JsonValue] = {"version": result.version, "reason": result.reason, "user_ids": list(user_ids)}
+        body = _encoded({"event": event.value, **common, **about})
+    return Message(message_id, event, body, publication.attempt.run_id, len(user_ids), left_out)
+
+
+def _message_id(activation: Activation, portion: Portion, event: EventName, user_ids: Sequence[str]) -> str:
     # A request that begins at the same place has the same changes, so it has the same id.
-    key = start.key if start.number == publication.number else -1
-    place = f"{activation.tenant_id}:{activation.id}:{publication.number}:{publication.attempt.run_id}:{key}:{event}"
-    message_id = "msg_" + hashlib.sha256(place.encode()).hexdigest()[:32]
-    return Message(message_id, event, _encoded({"event": event.value, **body}), publication.attempt.run_id, changes)
+    number, run_id = portion.publication.number, portion.publication.attempt.run_id
+    key = portion.start.key if portion.start.number == number else -1
+    place = f"{activation.tenant_id}:{activation.id}:{number}:{run_id}:{key}:{event}"
+    settings = activation.settings
+    if settings.consent is not None or settings.request is not None:
+        # Consent may change between two attempts, and so may the number of users in a request: with other users, it is
+        # another request.
+        place += ":" + hashlib.sha256("\0".join(user_ids).encode()).hexdigest()
+    return "msg_" + hashlib.sha256(place.encode()).hexdigest()[:32]
 
 
-def _encoded(body: Mapping[str, object]) -> bytes:
+def _from_template(
+    activation: Activation, change: str, message_id: str, values: Mapping[str, JsonValue], user_ids: Sequence[str]
+) -> bytes:
+    request = activation.settings.request
+    assert request is not None
+    about: dict[str, JsonValue] = {
+        "change": change,
+        "count": len(user_ids),
+        "delivery_id": message_id,
+        "entered": change == "entered",
+        "secret": activation.settings.secret or "",
+        "user_ids": list(user_ids),
+    }
+    return _encoded(filled_in(request.template, {**values, **about}, user_ids))
+
+
+def _encoded(body: JsonValue) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -25,6 +25,6 @@ class Answer:
 class Sender(Protocol):
     """Sends requests to addresses that are allowed, and to no others."""
 
-    async def post(self, tenant_id: int, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def send(self, tenant_id: int, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a request within 10 seconds. Never raises: what fails is an answer without a status."""
         ...

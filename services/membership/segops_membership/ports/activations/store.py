@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +13,18 @@ from segops_membership.domain.members.changes import ChangePosition
 
 class ActivationTaken(Exception):
     """Another process has taken the activation, or somebody has changed it: stop sending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivationStatistics:
+    """Activations in numbers: how many fail, how many wait for a decision, and the longest delays in seconds."""
+
+    failing: int
+    failing_s: float
+    """Since the first of the failing ones began to fail."""
+    held: int
+    overdue_s: float
+    """Since the first of those that nobody has taken was due."""
 
 
 class Activations(Protocol):
@@ -94,8 +107,13 @@ class Activations(Protocol):
         position: ChangePosition,
         sent_size: int | None,
         at: datetime | None,
+        *,
+        left_out: int = 0,
     ) -> None:
-        """Store the position that the receiver has confirmed and forget failures; `at` is when it confirmed something."""
+        """Store the position that the receiver has confirmed and forget failures; `at` is when it confirmed something.
+
+        `left_out` is added to the users who were left out.
+        """
         ...
 
     async def end_test(self, tenant_id: int, activation_id: int, attempt: int) -> None:
@@ -138,6 +156,6 @@ class Activations(Protocol):
         """Remove deliveries of all tenants that are older."""
         ...
 
-    async def statistics(self) -> tuple[int, float, int]:
-        """Return for all tenants: failing activations, seconds since the first of them failed, and held ones."""
+    async def statistics(self) -> ActivationStatistics:
+        """Count the activations of all tenants."""
         ...

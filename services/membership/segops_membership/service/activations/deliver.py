@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -25,14 +26,18 @@ from segops_membership.domain.activations.activation import (
     hold_of,
     retry_delay_s,
 )
-from segops_membership.domain.activations.messages import Message, headers_of, messages_of, test_message
-from segops_membership.domain.members.changes import ChangePosition
+from segops_membership.domain.activations.connectors import address_of, without_secret
+from segops_membership.domain.activations.consent import with_consent
+from segops_membership.domain.activations.messages import Message, Portion, headers_of, messages_of, test_message
+from segops_membership.domain.members.changes import ChangePosition, MemberChange
 from segops_membership.domain.publication import Publication
+from segops_membership.ports.activations.consents import Consents
 from segops_membership.ports.activations.sender import Sender
 from segops_membership.ports.activations.store import Activations, ActivationTaken
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.publication_log import PublicationLog
 from segops_membership.ports.segment_definitions import SegmentDefinitions
+from segops_membership.service.activations.files import FileOutputs
 from segops_membership.service.members.changes import ReadChanges
 
 LEASE: Final = timedelta(seconds=60)
@@ -62,6 +67,8 @@ class DeliverActivations:
         changes: ReadChanges,
         definitions: SegmentDefinitions,
         sender: Sender,
+        consents: Consents,
+        files: FileOutputs,
         clock: Clock,
         metrics: Metrics,
         faults: FaultPoints,
@@ -73,6 +80,8 @@ class DeliverActivations:
         self._changes = changes
         self._definitions = definitions
         self._sender = sender
+        self._consents = consents
+        self._files = files
         self._clock = clock
         self._faults = faults
         self._random = random
@@ -83,6 +92,7 @@ class DeliverActivations:
             self._deliveries.labels(outcome)
         self._failing = metrics.gauge(Metric.ACTIVATIONS_FAILING)
         self._backlog = metrics.gauge(Metric.ACTIVATIONS_BACKLOG)
+        self._overdue = metrics.gauge(Metric.ACTIVATIONS_OVERDUE)
         self._held = metrics.gauge(Metric.ACTIVATIONS_HELD)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -123,10 +133,11 @@ class DeliverActivations:
 
     async def measure(self) -> None:
         """Export how many activations fail or wait for a decision, and remove old deliveries. Raises EngineUnavailable."""
-        failing, backlog_s, held = await self._activations.statistics()
-        self._failing.set(failing)
-        self._backlog.set(backlog_s)
-        self._held.set(held)
+        statistics = await self._activations.statistics()
+        self._failing.set(statistics.failing)
+        self._backlog.set(statistics.failing_s)
+        self._overdue.set(statistics.overdue_s)
+        self._held.set(statistics.held)
         await self._activations.forget_deliveries(self._clock.now() - LOGS_KEPT_FOR)
 
     async def _deliver(self, activation: Activation, stop: asyncio.Event) -> None:
@@ -193,15 +204,22 @@ class DeliverActivations:
                 await self._activations.hold(activation.tenant_id, activation.id, activation.attempt, hold)
                 _log.warning("activation %s: run %s waits for a decision: %s", activation.id, hold.run_id, hold.reason)
                 return None
+        if activation.settings.file_format is not None:
+            return await self._write_file(activation, publication, result.size)
+        request = activation.settings.request
         page = await self._changes.read(
             activation.tenant_id,
             position,
-            limit=self._changes_at_once,
+            limit=self._changes_at_once if request is None else request.batch_size,
             segment_id=activation.segment_id,
             through=publication,
         )
         is_end = not page.has_more
-        messages = messages_of(activation, name, publication, result, position, page.changes, is_end=is_end)
+        changes, left_out = await self._allowed(activation, page.changes)
+        portion = Portion(
+            publication=publication, result=result, start=position, changes=changes, is_end=is_end, left_out=left_out
+        )
+        messages = messages_of(activation, name, portion)
         for message in messages:
             await self._activations.renew(activation.tenant_id, activation.id, activation.attempt, LEASE)
             if (error := await self._send(activation, message)) is not None:
@@ -209,20 +227,52 @@ class DeliverActivations:
                 return None
         self._faults.reach("before_position")
         size = result.size if is_end else activation.sent_size
-        return await self._advanced(activation, page.end, size, is_sent=bool(messages))
+        return await self._advanced(activation, page.end, size, is_sent=bool(messages), left_out=sum(left_out.values()))
+
+    async def _write_file(self, activation: Activation, publication: Publication, size: int) -> Activation | None:
+        """Continue after the publication if its file is there or can never be; else give the activation back."""
+        key = (activation.tenant_id, activation.id)
+        self._faults.reach("before_delivery")
+        written = await self._files.write(activation, publication, size)
+        self._faults.reach("after_delivery")
+        if written is None:
+            await self._activations.release(*key, activation.attempt, POLL)
+            return None
+        self._count(written.delivery)
+        await self._activations.log(*key, written.delivery)
+        if not written.is_final:
+            await self._failed(activation, written.delivery.error or "")
+            return None
+        self._faults.reach("before_position")
+        is_sent = written.delivery.is_success
+        return await self._advanced(activation, ChangePosition.after(publication), size, is_sent=is_sent)
+
+    def _count(self, delivery: Delivery) -> None:
+        self._deliveries.labels("succeeded" if delivery.is_success else "failed").inc()
+
+    async def _allowed(
+        self, activation: Activation, changes: Sequence[MemberChange]
+    ) -> tuple[Sequence[MemberChange], Mapping[str, int]]:
+        """Return the changes that would be sent and may be, and how many users are left out, by the kind of change."""
+        settings = activation.settings
+        sent = [change for change in changes if f"segment.{change.change}" in settings.events]
+        if settings.consent is None:
+            return sent, {}
+        user_ids = [change.user_id for change in sent]
+        return with_consent(sent, await self._consents.consents(activation.tenant_id, user_ids, settings.consent))
 
     async def _send(self, activation: Activation, message: Message) -> str | None:
         """Send and log a request. Return why it failed; None if the receiver has confirmed."""
         now = self._clock.now()
         settings = activation.settings
         self._faults.reach("before_delivery")
-        headers = headers_of(message, settings.secret, now)
-        answer = await self._sender.post(activation.tenant_id, settings.url, headers, message.body)
+        method = "POST" if settings.request is None else settings.request.method
+        headers = headers_of(message, settings, now)
+        answer = await self._sender.send(activation.tenant_id, method, address_of(settings), headers, message.body)
         self._faults.reach("after_delivery")
         error = None
         if not answer.is_success:
             error = answer.error or f"{answer.status_code}: the receiver must answer with a status from 200 to 299"
-        self._deliveries.labels("succeeded" if error is None else "failed").inc()
         delivery = Delivery(
             id=0,
             delivery_id=message.id,
@@ -233,17 +283,20 @@ class DeliverActivations:
             status_code=answer.status_code,
             duration_ms=answer.duration_ms,
             error=error,
-            response=answer.response,
+            response=without_secret(answer.response, settings),
             at=now,
+            left_out=message.left_out,
         )
+        self._count(delivery)
         await self._activations.log(activation.tenant_id, activation.id, delivery)
         return error
 
     async def _advanced(
-        self, activation: Activation, position: ChangePosition, size: int | None, *, is_sent: bool
+        self, activation: Activation, position: ChangePosition, size: int | None, *, is_sent: bool, left_out: int = 0
     ) -> Activation:
         at = self._clock.now() if is_sent else None
-        await self._activations.advance(activation.tenant_id, activation.id, activation.attempt, position, size, at)
+        key = (activation.tenant_id, activation.id, activation.attempt)
+        await self._activations.advance(*key, position, size, at, left_out=left_out)
         return replace(activation, position=position, sent_size=size, failures=0, failing_since=None)
 
     async def _failed(self, activation: Activation, error: str, *, disable: bool = False) -> None:

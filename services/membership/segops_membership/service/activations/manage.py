@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from segops_common.core.clock import Clock
@@ -19,6 +19,7 @@ from segops_membership.domain.activations.activation import (
     Status,
 )
 from segops_membership.domain.activations.addresses import AddressPolicy
+from segops_membership.domain.activations.connectors import SettingFault, check_settings, with_config
 from segops_membership.domain.members.changes import ChangePosition
 from segops_membership.ports.activations.store import Activations
 from segops_membership.ports.segment_definitions import SegmentDefinitions
@@ -30,14 +31,18 @@ TEST_ID_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationChange:
-    """What a member changes: settings by name, and the status. None: unchanged."""
+    """What a member changes: settings by name, beside `config` and in it, and the status. None: unchanged."""
 
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
+    config: Mapping[str, Any] = field(default_factory=dict)
     status: Status | None = None
 
 
 class ManageActivations:
-    """The use case of the routes of activations. `activations` is None where the settings have no key for secrets."""
+    """The use case of the routes of activations.
+
+    `activations` is None where the settings have no key for secrets, and `has_files` false where they name no place for files.
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class ManageActivations:
         changes: ReadChanges,
         cursors: MemberChanges,
         policy: AddressPolicy,
+        has_files: bool,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -55,6 +61,7 @@ class ManageActivations:
         self._changes = changes
         self._cursors = cursors
         self._policy = policy
+        self._has_files = has_files
         self._clock = clock
         self._ids = ids
 
@@ -98,7 +105,11 @@ class ManageActivations:
     async def update(self, tenant_ids: Collection[int], activation_id: int, change: ActivationChange) -> Activation:
         """Change settings and status. The first start is after the changes of now. Raises as `create` and `find`."""
         activation = await self.find(tenant_ids, activation_id)
-        settings = replace(activation.settings, **change.settings)
+        try:
+            settings = with_config(activation.settings, activation.connector, change.config)
+        except SettingFault as fault:
+            raise _refused(fault) from fault
+        settings = replace(settings, **change.settings)
         self._check(settings)
         status = change.status or activation.status
         with read_errors():
@@ -130,8 +141,10 @@ class ManageActivations:
             await self._activations.hurry(activation.tenant_id, activation_id)
 
     async def test(self, tenant_ids: Collection[int], activation_id: int) -> str:
-        """Queue a test delivery, and return its id in the log. Raises as `find`."""
+        """Queue a test delivery, and return its id in the log. Raises as `find`, and Conflict (no-receiver)."""
         activation = await self.find(tenant_ids, activation_id)
+        if activation.settings.file_format is not None:
+            raise Conflict("A connector that writes files has no receiver to test.", slug="no-receiver")
         test_id = self._ids.uuid7()
         with read_errors():
             await self._activations.hurry(activation.tenant_id, activation_id, test_id)
@@ -186,16 +199,23 @@ class ManageActivations:
         return await self.find(tenant_ids, activation_id)
 
     def _check(self, settings: Settings) -> None:
-        """Raise ValidationFailed unless requests may be sent to the address."""
+        """Raise ValidationFailed unless the connector can send as the settings say, or Conflict (exports-not-configured)."""
+        if settings.file_format is not None and not self._has_files:
+            raise Conflict(
+                "SEGOPS_EXPORTS_URL must name a place for the files of exports.", slug="exports-not-configured"
+            )
         try:
-            self._policy.check_url(settings.url)
-        except ValueError as error:
-            raise ValidationFailed(
-                f"`config.url` {error}.", errors=[Fault("config.url", "invalid-address", str(error))]
-            ) from error
+            check_settings(settings, self._policy)
+        except SettingFault as fault:
+            raise _refused(fault) from fault
 
     @property
     def _activations(self) -> Activations:
         if self._stored is None:
             raise Conflict("SEGOPS_ACTIVATION_KEY must be set for activations.", slug="activations-not-configured")
         return self._stored
+
+
+def _refused(fault: SettingFault) -> ValidationFailed:
+    code = "invalid-address" if fault.path == "config.url" else "not-allowed"
+    return ValidationFailed(f"`{fault.path}` {fault.detail}.", errors=[Fault(fault.path, code, fault.detail)])

@@ -15,9 +15,10 @@ class MemorySender:
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
 
-    async def post(
+    async def send(
         self,
         tenant_id: int,  # noqa: ARG002 only for logs
+        method: str,  # noqa: ARG002 receivers answer every one
         url: str,
         headers: Mapping[str, str],
         body: bytes,

@@ -10,7 +10,7 @@ from typing import Any
 from segops_common.core.clock import Clock
 from segops_membership.domain.activations.activation import Activation, Delivery, Hold, Settings, Status
 from segops_membership.domain.members.changes import ChangePosition
-from segops_membership.ports.activations.store import ActivationTaken
+from segops_membership.ports.activations.store import ActivationStatistics, ActivationTaken
 
 
 @dataclass(slots=True)
@@ -105,6 +105,7 @@ class MemoryActivations:
             status=status,
             position=position,
             sent_size=before.sent_size if before.position == position else None,
+            left_out=before.left_out if before.position == position else 0,
             hold=None,
             failures=0,
             failing_since=None,
@@ -169,10 +170,17 @@ class MemoryActivations:
         position: ChangePosition,
         sent_size: int | None,
         at: datetime | None,
+        *,
+        left_out: int = 0,
     ) -> None:
         """See the port."""
         before = self._held(tenant_id, activation_id, attempt).activation
-        changes = {"position": position, "sent_size": sent_size, "last_synced_at": at or before.last_synced_at}
+        changes = {
+            "position": position,
+            "sent_size": sent_size,
+            "last_synced_at": at or before.last_synced_at,
+            "left_out": before.left_out + left_out,
+        }
         self._store(tenant_id, activation_id, attempt, failures=0, failing_since=None, last_error=None, **changes)
 
     async def end_test(self, tenant_id: int, activation_id: int, attempt: int) -> None:
@@ -229,12 +237,19 @@ class MemoryActivations:
         for entry in self._entries.values():
             entry.deliveries = [item for item in entry.deliveries if item.at >= before]
 
-    async def statistics(self) -> tuple[int, float, int]:
+    async def statistics(self) -> ActivationStatistics:
         """See the port."""
         every = [entry.activation for entry in self._entries.values()]
         failing = [one for one in every if one.status is Status.ACTIVE and one.failures]
-        ages = [(self._clock.now() - one.failing_since).total_seconds() for one in failing if one.failing_since]
-        return len(failing), max(ages, default=0.0), sum(one.hold is not None for one in every)
+        now = self._clock.now()
+        ages = [(now - one.failing_since).total_seconds() for one in failing if one.failing_since]
+        delays = [(now - entry.due_at).total_seconds() for entry in self._entries.values() if entry.is_due(now)]
+        return ActivationStatistics(
+            failing=len(failing),
+            failing_s=max(ages, default=0.0),
+            held=sum(one.hold is not None for one in every),
+            overdue_s=max(delays, default=0.0),
+        )
 
     def _entry(self, tenant_id: int, activation_id: int) -> _Entry | None:
         entry = self._entries.get(activation_id)

@@ -37,7 +37,7 @@ class MemoryExports:
         mine = [entry.export for entry in self._entries.values() if entry.export.tenant_id == tenant_id]
         if sum(other.status not in _ENDED for other in mine) >= max_open:
             return False
-        self._entries[export.id] = _Entry(export)
+        self._entries.setdefault(export.id, _Entry(export))
         return True
 
     async def find(self, tenant_ids: Collection[int], export_id: str) -> Export | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -9,19 +10,18 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from segops_common.web.fields import ListResponse, Optional, TenantFields, list_example
-from segops_language.model import Items
+from segops_membership.api.schemas.activations.configs import (
+    CONFIG_EXAMPLE,
+    HIDDEN_SECRET,
+    AnyConfigRead,
+    ConfigChange,
+    ConnectorConfig,
+    config_of,
+)
 from segops_membership.api.schemas.bases import EXAMPLE_INSTANT, Id, RequestBody, Response
-from segops_membership.domain.activations.activation import Activation, Delivery, EventName, Hold, Settings, Status
-from segops_membership.domain.activations.addresses import MAX_URL_CHARS
+from segops_membership.domain.activations.activation import Activation, Delivery, Hold, Settings, Status
 from segops_membership.service.activations.manage import ActivationChange
 
-HIDDEN_SECRET: Final = "***"
-"""Stands for a stored secret. Sent back, it leaves the secret as it is."""
-_CONFIG: Final[JsonDict] = {
-    "url": "https://hooks.example.com/segops",
-    "secret": "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0",
-    "events": ["segment.recomputed", "segment.entered", "segment.exited"],
-}
 _HOLD: Final[JsonDict] = {
     "run_id": "12",
     "reason": "large-change",
@@ -35,9 +35,11 @@ ACTIVATION_EXAMPLE: Final[JsonDict] = {
     "segment": 42,
     "connector_type": "webhook",
     "description": "Newsletter tool",
-    "config": {**_CONFIG, "secret": HIDDEN_SECRET},
+    "config": {**CONFIG_EXAMPLE, "secret": HIDDEN_SECRET},
     "max_change_share": 0.5,
     "status": "active",
+    "consent": "consent.marketing",
+    "left_out": 12,
     "held": _HOLD,
     "failures": 0,
     "last_synced_at": EXAMPLE_INSTANT,
@@ -51,25 +53,13 @@ _DELIVERY: Final[JsonDict] = {
     "event": "segment.recomputed",
     "run_id": "12",
     "changes": 0,
+    "left_out": 0,
     "status": "succeeded",
     "response_status": 200,
     "duration_ms": 84,
     "response": "ok",
     "at": EXAMPLE_INSTANT,
 }
-Url = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARS, description="Begins with `https://`.")]
-Secret = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=256,
-        description="Signs requests. Shown as `***`, which leaves it as it is when it is sent back; null removes it.",
-    ),
-]
-Events = Annotated[
-    Items[Literal["segment.recomputed", "segment.entered", "segment.exited"]],
-    Field(min_length=1, max_length=3, description="What is sent. Default: `segment.recomputed`."),
-]
 Share = Annotated[
     float,
     Field(
@@ -80,45 +70,40 @@ Share = Annotated[
     ),
 ]
 Description = Annotated[str, Field(max_length=500)]
-
-
-class WebhookConfig(RequestBody):
-    """The receiver of a webhook."""
-
-    url: Url
-    secret: Secret | None = None
-    events: Optional[Events] = ("segment.recomputed",)
-
-
-class WebhookConfigChange(RequestBody):
-    """What changes of the receiver."""
-
-    url: Optional[Url] = Field(default=None)
-    secret: Secret | None = None
-    events: Optional[Events] = Field(default=None)
+ConsentPath = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="The path of a trait, such as `consent.marketing`. Users whose trait is not true are left out and counted;"
+        " who has withdrawn the consent is still sent as exited. Null: every user is sent.",
+    ),
+]
 
 
 class ActivationCreate(TenantFields, RequestBody):
     """A new activation. It is inactive: start it by `PATCH` with `{"status": "active"}`."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"tenant": 1, "segment": 42, "connector_type": "webhook", "config": _CONFIG}]}
+        json_schema_extra={
+            "examples": [{"tenant": 1, "segment": 42, "connector_type": "webhook", "config": CONFIG_EXAMPLE}]
+        }
     )
 
     segment: Id
-    connector_type: Literal["webhook"]
-    config: WebhookConfig
+    connector_type: Literal["webhook", "http", "file"]
+    config: ConnectorConfig
     description: Description = ""
     max_change_share: Share | None = None
+    consent: ConsentPath | None = None
 
     def settings(self) -> Settings:
         """Return the settings."""
-        return Settings(
+        return replace(
+            self.config.settings(),
             description=self.description,
-            url=self.config.url,
-            events=tuple(map(EventName, self.config.events or ("segment.recomputed",))),
             max_change_share=self.max_change_share,
-            secret=self.config.secret,
+            consent=self.consent,
         )
 
 
@@ -128,39 +113,22 @@ class ActivationUpdate(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "active"}]})
 
     status: Optional[Literal["active", "inactive"]] = Field(default=None)
-    config: Optional[WebhookConfigChange] = Field(default=None)
+    config: Optional[ConfigChange] = Field(default=None)
     description: Optional[Description] = Field(default=None)
     max_change_share: Share | None = None
+    consent: ConsentPath | None = None
 
     def change(self) -> ActivationChange:
         """Return the change."""
         settings: dict[str, Any] = {}
         if self.description is not None:
             settings["description"] = self.description
-        if "max_change_share" in self.model_fields_set:
-            settings["max_change_share"] = self.max_change_share
-        if self.config is not None:
-            settings |= _changed(self.config)
-        return ActivationChange(settings=settings, status=None if self.status is None else Status(self.status))
-
-
-def _changed(config: WebhookConfigChange) -> dict[str, Any]:
-    changed: dict[str, Any] = {}
-    if config.url is not None:
-        changed["url"] = config.url
-    if config.events is not None:
-        changed["events"] = tuple(map(EventName, config.events))
-    if "secret" in config.model_fields_set and config.secret != HIDDEN_SECRET:
-        changed["secret"] = config.secret
-    return changed
-
-
-class WebhookConfigRead(Response):
-    """The receiver of a webhook, without its secret."""
-
-    url: str
-    secret: str | None = Field(description="`***` if requests are signed.")
-    events: tuple[str, ...]
+        for name in ("max_change_share", "consent"):
+            if name in self.model_fields_set:
+                settings[name] = getattr(self, name)
+        config = {} if self.config is None else self.config.changes()
+        status = None if self.status is None else Status(self.status)
+        return ActivationChange(settings=settings, config=config, status=status)
 
 
 class HoldRead(Response):
@@ -195,8 +163,12 @@ class ActivationRead(Response):
     segment: int
     connector_type: str
     description: str
-    config: WebhookConfigRead
+    config: AnyConfigRead
     max_change_share: float | None
+    consent: str | None = None
+    left_out: int = Field(
+        description="Users who were not sent because the trait of consent was not true, since the first start or the last replay."
+    )
     status: Literal["inactive", "active", "disabled"] = Field(
         description="`disabled`: deliveries failed for three days, or the receiver answered 410. Set it to `active` to go on."
     )
@@ -216,12 +188,10 @@ class ActivationRead(Response):
             segment=activation.segment_id,
             connector_type=activation.connector,
             description=settings.description,
-            config=WebhookConfigRead(
-                url=settings.url,
-                secret=None if settings.secret is None else HIDDEN_SECRET,
-                events=tuple(event.value for event in settings.events),
-            ),
+            config=config_of(settings),
             max_change_share=settings.max_change_share,
+            consent=settings.consent,
+            left_out=activation.left_out,
             status=activation.status.value,
             held=None if activation.hold is None else HoldRead.of(activation.hold),
             failures=activation.failures,
@@ -274,15 +244,18 @@ class DeliveryRead(Response):
     """One request to a receiver."""
 
     id: int
-    delivery_id: str = Field(description="The header `webhook-id`: the same for every repetition of a request.")
+    delivery_id: str = Field(
+        description="The header `webhook-id`, the same for every repetition of a request; for a file, the id of the export."
+    )
     event: str
     run_id: str | None = Field(description="The run whose changes were sent. Null for a test.")
     changes: int = Field(description="Users in the request.")
+    left_out: int = Field(description="Users who are not in the request because the trait of consent was not true.")
     status: Literal["succeeded", "failed"]
     response_status: int | None = Field(description="Null if the receiver did not answer.")
     duration_ms: int
     error: str | None = None
-    response: str = Field(description="The first 1,024 bytes of the response.")
+    response: str = Field(description="The first 1,024 bytes of the response; for a file, the path of its download.")
     at: datetime
 
     @classmethod
@@ -294,6 +267,7 @@ class DeliveryRead(Response):
             event=delivery.event,
             run_id=None if delivery.run_id is None else str(delivery.run_id),
             changes=delivery.changes,
+            left_out=delivery.left_out,
             status="succeeded" if delivery.is_success else "failed",
             response_status=delivery.status_code,
             duration_ms=delivery.duration_ms,
