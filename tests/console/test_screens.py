@@ -40,6 +40,7 @@ SCREENS = {
     "segment-rules": "/segments/{segment}?tab=rules",
     "segment-members": "/segments/{segment}?tab=members",
     "segment-history": "/segments/{segment}?tab=history",
+    "segment-activations": "/segments/{segment}?tab=activations",
     "segment-api": "/segments/{segment}?tab=api",
     "segment-list": "/segments/{list}?tab=list",
     "segment-missing": "/segments/999999999",
@@ -65,6 +66,9 @@ SCREENS = {
     "settings-team": "/settings/team",
     "settings-keys": "/settings/api-keys",
     "settings-schemas": "/settings/schemas",
+    "settings-activations": "/settings/activations",
+    "activation": "/activations/{activation}",
+    "activation-missing": "/activations/999999999",
     "settings-audit": "/settings/audit-log",
     "settings-profile": "/settings/profile",
     "status": "/status",
@@ -73,6 +77,7 @@ SCREENS = {
 FRESH = {
     "empty-get-started": "/get-started",
     "empty-segments": "/segments",
+    "empty-activations": "/settings/activations",
     "empty-users": "/users",
     "empty-events": "/events",
     "empty-analytics": "/analytics",
@@ -188,7 +193,7 @@ async def test_screens_are_accessible(browsers: Browsers, workspace: Workspace, 
     page = await browsers.open(color_scheme=theme)
     await look.at_all(page, OPEN, invite=workspace.invite)
     await sign_in(page, workspace.owner)
-    await look.at_all(page, SCREENS, segment=workspace.segment, list=workspace.list, user=workspace.user)
+    await look.at_all(page, SCREENS, **workspace.ids)
     await build_a_segment(page)
     await look.at(page, "new-segment-rows")
     await page.keyboard.press("Control+k")

@@ -103,6 +103,12 @@ class Workspace:
     user: str
     invite: str
     """The token of an invite that is not accepted yet."""
+    activation: int
+
+    @property
+    def ids(self) -> dict[str, object]:
+        """What addresses of screens name."""
+        return {"segment": self.segment, "list": self.list, "user": self.user, "activation": self.activation}
 
 
 async def open_workspace(client: httpx.AsyncClient, *, runs: int) -> Workspace:
@@ -122,7 +128,8 @@ async def open_workspace(client: httpx.AsyncClient, *, runs: int) -> Workspace:
     for name in HOURLY:
         await owner.ask("PATCH", f"/api/segments/{segments[name]}/", 200, {"refresh": "hourly"})
     user = await _somebody(owner, segments[MAIN])
-    return Workspace(owner, segments[MAIN], guests, user, invite)
+    activation = await _activations(owner, segments)
+    return Workspace(owner, segments[MAIN], guests, user, invite, activation)
 
 
 async def _send(client: httpx.AsyncClient, key: str) -> None:
@@ -178,6 +185,30 @@ async def _settings(client: httpx.AsyncClient, owner: Person) -> str:
     assert joined.status_code == 200, joined.text
     pending = await owner.ask("POST", invites, 201, {"email": f"agency-{mark}@partner.example", "role": "viewer"})
     return str(pending["token"])
+
+
+async def _activations(owner: Person, segments: dict[str, int]) -> int:
+    """Make an activation of each connector; return the id of that with a template."""
+    tool = {
+        "url": "https://rest.lumen.example/users/track",
+        "headers": {"Authorization": "Bearer {{secret}}"},
+        "secret": secrets.token_hex(16),
+        "template": {"attributes": {"{{#users}}": {"external_id": "{{user_id}}", "cart_reminder": "{{entered}}"}}},
+        "batch_size": 75,
+    }
+    about = {"description": "Reminder mails", "consent": "newsletter", "max_change_share": 0.5}
+    hook = {"url": "https://hooks.lumen.example/segops", "secret": secrets.token_hex(16)}
+    made = [
+        await owner.ask("POST", "/api/activations/", 201, {"tenant": owner.tenant, **body})
+        for body in (
+            {"segment": segments[MAIN], "connector_type": "http", "config": tool, **about},
+            {"segment": segments["High value"], "connector_type": "webhook", "config": hook},
+            {"segment": segments["Left a cart"], "connector_type": "file", "config": {"format": "parquet"}},
+        )
+    ]
+    await owner.ask("PATCH", f"/api/activations/{made[1]['id']}/", 200, {"status": "active"})
+    await owner.ask("POST", f"/api/activations/{made[0]['id']}/test/", 202)
+    return int(made[0]["id"])
 
 
 async def _refusals(client: httpx.AsyncClient, key: str) -> None:

@@ -101,6 +101,11 @@ const screens = [
   }),
   createRoute({
     getParentRoute: inFrame,
+    path: '/activations/$activationId',
+    component: lazyRouteComponent(() => import('@/screens/activations/detail/Activation'), 'Activation'),
+  }),
+  createRoute({
+    getParentRoute: inFrame,
     path: '/settings',
     beforeLoad: () => {
       throw redirect({ to: '/settings/$tab', params: { tab: 'general' } });

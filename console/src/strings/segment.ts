@@ -8,6 +8,7 @@ export const segment = {
     list: 'List',
     members: 'Members',
     history: 'History',
+    activations: 'Activations',
     api: 'API',
   },
   users: (count: string, one: boolean) => `${count} ${one ? 'user' : 'users'}`,

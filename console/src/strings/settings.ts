@@ -6,6 +6,7 @@ export const settings = {
     team: 'Team',
     'api-keys': 'API Keys',
     schemas: 'Schemas',
+    activations: 'Activations',
     'audit-log': 'Audit log',
     profile: 'Profile',
   },

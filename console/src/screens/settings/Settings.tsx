@@ -13,6 +13,7 @@ const SCREENS = {
   team: lazy(() => import('./team/Team').then((module) => ({ default: module.Team }))),
   'api-keys': lazy(() => import('./keys/Keys').then((module) => ({ default: module.Keys }))),
   schemas: lazy(() => import('./schemas/Schemas').then((module) => ({ default: module.Schemas }))),
+  activations: lazy(() => import('./activations/Activations').then((module) => ({ default: module.Activations }))),
   'audit-log': lazy(() => import('./audit/AuditLog').then((module) => ({ default: module.AuditLog }))),
   profile: lazy(() => import('./profile/Profile').then((module) => ({ default: module.Profile }))),
 };

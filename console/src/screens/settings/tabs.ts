@@ -9,6 +9,7 @@ export const LEAST: Record<Tab, Role> = {
   team: 'viewer',
   'api-keys': 'admin',
   schemas: 'viewer',
+  activations: 'viewer',
   'audit-log': 'admin',
   profile: 'viewer',
 };

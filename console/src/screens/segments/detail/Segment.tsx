@@ -25,13 +25,16 @@ const RulesTab = lazy(() => import('./rules/RulesTab').then((module) => ({ defau
 const Members = lazy(() => import('./members/Members').then((module) => ({ default: module.Members })));
 const History = lazy(() => import('./history/History').then((module) => ({ default: module.History })));
 const StaticList = lazy(() => import('./list/StaticList').then((module) => ({ default: module.StaticList })));
+const Activations = lazy(() =>
+  import('@/screens/activations/list/SegmentActivations').then((module) => ({ default: module.SegmentActivations })),
+);
 const ApiTab = lazy(() => import('./api/ApiTab').then((module) => ({ default: module.ApiTab })));
 
 /** The tabs of a segment: a static list has a file in the place of rules. */
 export function tabsOf(type: SegmentDetail['segment_type']) {
   return type === 'static'
-    ? (['overview', 'list', 'members', 'history', 'api'] as const)
-    : (['overview', 'rules', 'members', 'history', 'api'] as const);
+    ? (['overview', 'list', 'members', 'history', 'activations', 'api'] as const)
+    : (['overview', 'rules', 'members', 'history', 'activations', 'api'] as const);
 }
 
 type Tab = ReturnType<typeof tabsOf>[number];
@@ -133,6 +136,8 @@ function Panel({ tab, segment, onRun }: PanelProps) {
       return <Members segment={segment} />;
     case 'history':
       return <History segment={segment} />;
+    case 'activations':
+      return <Activations segment={segment.id} />;
     case 'api':
       return <ApiTab segment={segment} />;
   }
