@@ -52,8 +52,14 @@ class Persons:
 
     async def person(self, tenant_id: int, profile_id: str, as_of_ms: int, more: IdentityFacts = NO_FACTS) -> Person:
         """Return the person that an id belongs to. Raises EngineUnavailable or TooManyIds."""
+        return (await self.person_with_facts(tenant_id, profile_id, as_of_ms, more))[0]
+
+    async def person_with_facts(
+        self, tenant_id: int, profile_id: str, as_of_ms: int, more: IdentityFacts = NO_FACTS
+    ) -> tuple[Person, IdentityFacts]:
+        """Return the person that an id belongs to, and what joins the ids. Raises EngineUnavailable or TooManyIds."""
         if not await self.has_joins(tenant_id) and more == NO_FACTS:
-            return Person(profile_id, (profile_id,))
+            return Person(profile_id, (profile_id,)), NO_FACTS
         person_id = (await self.persons_of(tenant_id, [profile_id], as_of_ms, more))[profile_id]
         resolutions = await self._reader.resolutions(tenant_id, [person_id])
         users = {person_id, *(resolution.user_id for resolution in resolutions)}
@@ -61,13 +67,14 @@ class Persons:
         if len(claimed) > self._max_claimed:
             raise TooManyIds
         candidates = {*claimed, *(claim.anonymous_id for claim in more.claims if claim.user_id in users)}
-        about = await self._about(tenant_id, candidates)
+        # A claim of `more` on the person itself has no effect if the person is stored as a user.
+        about = await self._about(tenant_id, candidates | {person_id})
         facts = about.with_more(more).with_more(IdentityFacts(resolutions=tuple(resolutions)))
         persons = persons_of(facts, as_of_ms)
         ids = {id for id in users | candidates if persons.get(id, id) == person_id}
         if len(ids) > self._max_ids:
             raise TooManyIds
-        return Person(person_id, tuple(sorted(ids)))
+        return Person(person_id, tuple(sorted(ids))), facts
 
     async def _about(self, tenant_id: int, ids: Collection[str]) -> IdentityFacts:
         """Return the claims on these ids, since when they are users, and the merges that name them."""
