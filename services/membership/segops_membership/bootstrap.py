@@ -42,7 +42,7 @@ from segops_membership.adapters.http.segments_service import HttpSegmentsService
 from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
-from segops_membership.adapters.merging import merges_on, projected_merges_on
+from segops_membership.adapters.merging import merges_on, person_ids_on, projected_merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
@@ -341,6 +341,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             analytics=analytics_on(exploring, engine, self._clock),
             status=status_on(exploring, engine, log, services, self._clock),
             merges=merges_on(engine, numbering, audit, self._clock),
+            person_ids=person_ids_on(engine, exploring, self._clock),
             service_tokens=self._service_tokens,
         )
 

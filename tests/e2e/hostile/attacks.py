@@ -24,7 +24,7 @@ CREDENTIALS_EACH: Final = 4
 IDS_EACH: Final = 5
 VALUES_EACH: Final = 10
 DEFINITIONS_EACH: Final = 15
-USERS: Final = "/api/explorer/users/"
+USERS: Final = ("/api/explorer/users/", "/api/identity/")
 """A user id is any text, even one that looks like a key."""
 _MARK: Final = "hostile-value"
 """Stands in a body until the JSON text of the value replaces it."""
@@ -60,7 +60,7 @@ class Attack:
             foreign = self._world.foreign.objects_for(self._operation)[name]
             yield self._request(f"foreign {name}", self._tenant(), ids={name: foreign})
         tenant = self._tenant()
-        takes_any_text = f"{USERS}{{{name}}}" in self._operation.path
+        takes_any_text = self._operation.path.startswith(tuple(f"{users}{{{name}}}" for users in USERS))
         yield self._request(f"secret as {name}", tenant, ids={name: tenant.key}, must_refuse=not takes_any_text)
 
     def _parameter(self, name: str) -> Iterator[HostileRequest]:

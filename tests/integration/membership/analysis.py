@@ -20,7 +20,7 @@ from segops_membership.adapters.exploring import StatusOfServices, analytics_on,
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.memory.explorer.status import MemoryRunCounter, MemoryServiceHealth
 from segops_membership.adapters.memory.identity.merges import MemoryAuditTrail
-from segops_membership.adapters.merging import merges_on
+from segops_membership.adapters.merging import merges_on, person_ids_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.adapters.privacy import erase_people_on, export_people_on
@@ -108,6 +108,7 @@ def use_cases_of(
             clock,
         ),
         merges=merges_on(harness.engine, harness.clickhouse, MemoryAuditTrail(), clock),
+        person_ids=person_ids_on(harness.engine, harness.clickhouse, clock),
         service_tokens=(SERVICE_TOKEN,),
     )
 

@@ -63,6 +63,7 @@ from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.exports.run_exports import RunExports
 from segops_membership.service.identity.merges import Merges
+from segops_membership.service.identity.person_ids import PersonIds
 from segops_membership.service.identity.persons import Persons
 from segops_membership.service.identity.projection import ProjectedMerges
 from segops_membership.service.lookup.lookup import Lookup
@@ -224,6 +225,8 @@ class MembershipInMemory:
         store = MemoryMergeStore()
         projected = ProjectedMerges(store=store, projection=MemoryMergeProjection())
         self.merges = Merges(store=store, projected=projected, audit=MemoryAuditTrail(), clock=self.clock)
+        persons = Persons(reader=MemoryJoinReader(warehouse=self.warehouse))
+        self.person_ids = PersonIds(persons=persons, merges=store, clock=self.clock)
         return projected
 
     def _add_members(self) -> None:
@@ -301,6 +304,7 @@ class MembershipInMemory:
             ),
             status=status_in_memory(self.warehouse, self.run_results, self.leases, self.clock),
             merges=self.merges,
+            person_ids=self.person_ids,
             service_tokens=("service",),
         )
 

@@ -1,4 +1,4 @@
-"""Routes that merge users."""
+"""Routes that merge users, and show the ids of a person."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from segops_common.security.principal import KeyPrincipal, Principal
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import require
 from segops_common.web.problems import problems
+from segops_common.web.request.charges import charged
 from segops_membership.api.dependencies import UseCasesOfApp
-from segops_membership.api.schemas.identity import MergeRead, MergeRequest, UnmergeRequest
+from segops_membership.api.explorer.dependencies import ProfilesReader, TenantOfProfiles, UserId
+from segops_membership.api.schemas.identity import MergeRead, MergeRequest, PersonRead, UnmergeRequest
 from segops_membership.service.identity.merges import Actor
 
 Merger = Annotated[Principal, require(Scope.IDENTITY_MERGE)]
@@ -42,6 +44,19 @@ async def unmerge_user(use_cases: UseCasesOfApp, caller: Merger, body: UnmergeRe
     """
     tenant_id = body.tenant_of(caller, Scope.IDENTITY_MERGE)
     return MergeRead.of(await use_cases.merges.unmerge(tenant_id, body.from_user_id, _actor(caller)))
+
+
+@router.get("/{user_id:opaque}/", summary="List the ids of a person", responses=problems(400, 401, 403, 422, 503))
+@charged("analyses")
+async def read_person(
+    use_cases: UseCasesOfApp, _caller: ProfilesReader, tenant_id: TenantOfProfiles, user_id: UserId
+) -> PersonRead:
+    """Return the person that an id belongs to now, and all ids of the person, each with the claim or merge that joins it.
+
+    An unknown id is a person of its own. A claim counts seconds after the event was accepted. The response is 422 for a person
+    with more than 1,000 ids.
+    """
+    return PersonRead.of(await use_cases.person_ids.of(tenant_id, user_id))
 
 
 def _actor(caller: Principal) -> Actor:

@@ -15,6 +15,7 @@ from segops_membership.service.analytics.analytics import Analytics
 from segops_membership.service.explorer.explorer import Explorer
 from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.identity.merges import Merges
+from segops_membership.service.identity.person_ids import PersonIds
 from segops_membership.service.lookup.lookup import Lookup
 from segops_membership.service.lookup.membership_now import MembershipNow
 from segops_membership.service.members.changes import MemberChanges
@@ -48,4 +49,5 @@ class UseCases:
     analytics: Analytics
     status: ReadStatus
     merges: Merges
+    person_ids: PersonIds
     service_tokens: Sequence[str] = field(repr=False)

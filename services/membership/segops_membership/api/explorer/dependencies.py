@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.security.permissions import Scope
@@ -19,6 +19,14 @@ EventsReader = Annotated[Principal, require(Scope.EVENTS_READ)]
 ProfilesReader = Annotated[Principal, require(Scope.PROFILES_READ)]
 EventTypeName = Annotated[str, Query(min_length=1, max_length=256, examples=["purchase"])]
 MAX_TEXT_CHARS = 256
+UserId = Annotated[
+    ProfileId,
+    Path(
+        description="A user id or an anonymous id, percent-encoded: `/` is `%2F`. An id with `.` or `..` alone between"
+        " slashes cannot be in a path.",
+        examples=["user-123"],
+    ),
+]
 
 
 async def _tenant_of_profiles(caller: ProfilesReader, choice: TenantParams) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from segops_common.contracts.http import EXPLORER_PREFIX
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.web.app import new_router
 from segops_common.web.dependencies import CursorParams, PageParams, PathId
 from segops_common.web.problems import problems
-from segops_common.web.profile_id import ProfileId
 from segops_common.web.request.charges import charged
 from segops_membership.api.dependencies import UseCasesOfApp
 from segops_membership.api.explorer.dependencies import (
@@ -21,6 +20,7 @@ from segops_membership.api.explorer.dependencies import (
     Since,
     TenantOfProfiles,
     Until,
+    UserId,
     event_filter,
 )
 from segops_membership.api.schemas.explorer.events import EventRead, UserEventList
@@ -34,15 +34,6 @@ from segops_membership.api.schemas.explorer.users import (
 from segops_membership.domain.explorer.records import UserSearch
 
 router: APIRouter = new_router(prefix=EXPLORER_PREFIX, tags=["explorer"])
-
-UserId = Annotated[
-    ProfileId,
-    Path(
-        description="A user id or an anonymous id, percent-encoded: `/` is `%2F`. An id with `.` or `..` alone between"
-        " slashes cannot be in a path.",
-        examples=["user-123"],
-    ),
-]
 
 
 @router.get("/users/", summary="Find users", responses=problems(400, 401, 403, 422, 503))

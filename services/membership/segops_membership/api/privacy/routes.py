@@ -17,8 +17,7 @@ from segops_common.web.idempotency import names_a_person
 from segops_common.web.problems import problems
 from segops_common.web.request.charges import charged
 from segops_membership.api.dependencies import UseCasesOfApp
-from segops_membership.api.explorer.dependencies import ProfilesReader, TenantOfProfiles
-from segops_membership.api.explorer.users import UserId
+from segops_membership.api.explorer.dependencies import ProfilesReader, TenantOfProfiles, UserId
 from segops_membership.api.member_file import FileStream
 from segops_membership.api.privacy.schemas import (
     ErasureList,

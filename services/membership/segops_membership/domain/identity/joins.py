@@ -59,16 +59,21 @@ def persons_of(facts: IdentityFacts, as_of_ms: int) -> dict[str, str]:
     merged = _canonical_ids(by_then)
     users = {id for id, since_ms in facts.known_since.items() if since_ms <= as_of_ms}
     users |= {id for resolution in by_then for id in (resolution.user_id, resolution.canonical_id)}
+    persons = {
+        id: merged.get(claim.user_id, claim.user_id)
+        for id, claim in first_claims(facts).items()
+        if claim.timestamp_ms <= as_of_ms and id not in users
+    }
+    return {id: person for id, person in (persons | merged).items() if id != person}
+
+
+def first_claims(facts: IdentityFacts) -> dict[str, Claim]:
+    """Return the smallest claim of each anonymous id."""
     first: dict[str, Claim] = {}
     for claim in facts.claims:
         if claim.anonymous_id not in first or claim.order < first[claim.anonymous_id].order:
             first[claim.anonymous_id] = claim
-    persons = {
-        id: merged.get(claim.user_id, claim.user_id)
-        for id, claim in first.items()
-        if claim.timestamp_ms <= as_of_ms and id not in users
-    }
-    return {id: person for id, person in (persons | merged).items() if id != person}
+    return first
 
 
 def _canonical_ids(resolutions: Iterable[Resolution]) -> dict[str, str]:
