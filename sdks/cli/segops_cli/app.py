@@ -9,6 +9,7 @@ from segops_cli.commands.compute import compute
 from segops_cli.commands.doctor import doctor
 from segops_cli.commands.events import tail, track
 from segops_cli.commands.explain import explain
+from segops_cli.commands.identity import ids, merge, unmerge
 from segops_cli.commands.load import load
 from segops_cli.commands.login import login
 from segops_cli.commands.segments import segments
@@ -21,6 +22,6 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (login, track, tail, compute, explain, doctor, load, backup, restore):
+for command in (login, track, tail, compute, explain, ids, merge, unmerge, doctor, load, backup, restore):
     application.command()(command)
 application.add_typer(segments, name="segments")

@@ -36,6 +36,21 @@ async def test_an_event_counts_once_and_explains_itself(server: Terminal, person
     assert queued["status"] == "queued"
 
 
+async def test_users_are_merged_and_separated(owner: Terminal) -> None:
+    merged = (await owner.succeeds("merge", "old/1", "new")).out
+    assert "old/1 is merged into new since " in merged
+    again = (await owner.succeeds("merge", "old/1", "new", "--json")).json
+    assert (await owner.succeeds("ids", "old/1", "--json")).json == {
+        "user_id": "new",
+        "joined": [{"id": "old/1", "reason": "merge", "claim": None, "merge": again}],
+    }
+    assert "  old/1: merged into new at " in (await owner.succeeds("ids", "new")).out
+    assert "old/1 is a user of its own since " in (await owner.succeeds("unmerge", "old/1")).out
+    assert (await owner.succeeds("ids", "old/1")).out.strip() == "old/1"
+    refused = await owner.run("unmerge", "never")
+    assert (refused.code, "409" in refused.err) == (4, True)
+
+
 async def test_a_run_that_does_not_exist(server: Terminal) -> None:
     for command in (("compute", "Missing"), ("explain", "user-1", "Missing")):
         outcome = await server.run(*command)
