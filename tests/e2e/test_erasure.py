@@ -25,7 +25,7 @@ from tests.shared.client import RunningStack
 TOPICS: Final = "segops.events", "segops.event-imports", "segops.membership-changes", "segops.static-members"
 COUNT: Final = {"type": "event_count", "event_type": "bought", "operator": "gte", "value": 1}
 SEEN: Final = {"type": "user_property", "property": "plan", "operator": "exists"}
-UNUSED: Final = ("merges", "identity_merges", "identity_claims", "identity_claims_by_user")
+UNUSED: Final = ("merges", "identity_merges")
 """Stores in which this person need not be."""
 _TABLES: Final = """
 SELECT database, name FROM system.tables
@@ -33,16 +33,17 @@ WHERE database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA') AND
 
 
 class Canary:
-    """A person with an id and trait values that nobody else has, in every store."""
+    """A person with ids and trait values that nobody else has, in every store. The visitor's id is joined to the user's."""
 
     def __init__(self) -> None:
         self.user_id = f"canary-{secrets.token_hex(8)}"
+        self.visitor_id = f"visitor-{secrets.token_hex(8)}"
         self.trait = f"trait-{secrets.token_hex(8)}"
         self.property = f"property-{secrets.token_hex(8)}"
 
     @property
     def words(self) -> tuple[str, ...]:
-        return self.user_id, self.trait, self.property
+        return self.user_id, self.visitor_id, self.trait, self.property
 
     async def places(self, stack: RunningStack, tenant: int) -> set[str]:
         """Return every store that has one of the words; of a table, its name."""
@@ -136,8 +137,8 @@ async def _live(person: Person, client: httpx.AsyncClient, key: str, canary: Can
     """Let the canary leave traces everywhere: events, traits, segments, a list, a cached lookup and an export."""
     for number in range(3):
         body = {"user_id": canary.user_id, "event_type": "bought", "payload": {"sku": canary.property, "n": number}}
-        body["anonymous_id"] = f"visitor-of-{canary.user_id}"
-        await send(client, key, "track", body)
+        await send(client, key, "track", {"anonymous_id": canary.visitor_id, **body})
+    await send(client, key, "track", {"anonymous_id": canary.visitor_id, "event_type": "bought"})
     await send(client, key, "identify", {"user_id": canary.user_id, "traits": {"plan": canary.trait}})
     await send(client, key, "track", {"user_id": "other", "event_type": "bought"})
     # A repetition with other content is listed among the dead letters.
@@ -197,10 +198,12 @@ async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningSt
         before = await canary.places(valkey_stack, person.tenant)
         # The control: the walk finds the person where they are.
         tables = ("events", "events_by_profile", "profile_seen", "profiles", "static_members", "dead_letters")
+        tables += ("identity_claims", "identity_claims_by_user")
         assert {f"clickhouse {table}" for table in tables} | {"files exports"} <= before
         assert "redis segops.events" in before
 
         erasure = await _erased(person, canary)
+        assert len(erasure["subjects"]) == 2
         counts = erasure["receipt"]["before"]
         assert all(count > 0 for name, count in counts.items() if name not in UNUSED), counts
         assert set(erasure["receipt"]["after"].values()) == {0}
@@ -217,7 +220,8 @@ async def _later_runs_are_right(
     run = await person.compute(segments["rule"])
     assert (run["size"], run["exited"]) == (1, 0)
     assert (await person.compute(segments["list"]))["size"] == 1
-    assert (await memberships(client, key, canary.user_id))["segment_ids"] == []
+    for id in (canary.user_id, canary.visitor_id):
+        assert (await memberships(client, key, id))["segment_ids"] == []
 
 
 async def _the_audit_log_has_the_hash(person: Person, erasure: Mapping[str, Any]) -> None:

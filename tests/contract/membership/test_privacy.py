@@ -67,6 +67,20 @@ async def test_an_erasure_goes_from_pending_to_complete(ports: Ports) -> None:
         await ports.erasures.renew(tenant, new.id, 1, None, LONG)
 
 
+async def test_a_taken_erasure_gets_more_ids(ports: Ports) -> None:
+    tenant = new_tenant()
+    new = await added(ports, tenant, "ada")
+    (taken,) = await ports.erasures.take(LONG)
+    await ports.erasures.mark_suppressed(tenant, new.id, NOW)
+    more = await ports.erasures.extend(taken, ["visitor"], ["hash of visitor"], BEFORE)
+    assert (more.user_ids, more.suppressed_at) == (("ada", "visitor"), None)
+    assert more.subjects == ("hash of ada", "hash of visitor")
+    assert await ports.erasures.find(tenant, new.id) == more
+    with pytest.raises(ErasureTaken):
+        await ports.erasures.extend(replace(taken, attempts=2), ["other"], ["hash of other"], None)
+    await end(ports, more)
+
+
 async def test_the_erasures_of_one_tenant_are_taken_together(ports: Ports) -> None:
     tenant, other = new_tenant(), new_tenant()
     first = await added(ports, tenant, "ada", at_s=-3)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import SystemClock
 from segops_common.security.permissions import Role
 from segops_common.security.principal import UserPrincipal
@@ -23,16 +24,18 @@ from segops_membership.adapters.postgres.erasures import PostgresErasures
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
-from segops_membership.adapters.privacy import suppressions_on
+from segops_membership.adapters.privacy import all_ids_on, suppressions_on
+from segops_membership.domain.identity.merges import Resolution
 from segops_membership.domain.members.exports import ExportStatus
 from segops_membership.domain.members.sets import MemberFormat
 from segops_membership.domain.privacy.erasure import ErasureStatus
 from segops_membership.service.exports.run_exports import RunExports
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
-from tests.corpus.builders import NOW_MS, count, event, group, job, new_tenant
+from tests.corpus.builders import NOW, NOW_MS, count, event, group, job, new_tenant
 from tests.integration.membership.analysis import PERSON_KEY, use_cases_of
 from tests.integration.membership.explorer_api import named_segment
-from tests.integration.membership.harness import MembershipHarness
+from tests.integration.membership.harness import MembershipHarness, event_row, insert_rows
+from tests.integration.membership.joined import store_merges
 from tests.unit.membership.harness import Crash, CrashPoints
 
 BUYERS = group(count("buy"))
@@ -69,6 +72,8 @@ def runner(harness: MembershipHarness, faults: CrashPoints, folder: Path) -> Run
             files=ExportFolder(folder=folder, sets=ClickHouseMemberSets(clickhouse=harness.clickhouse)),
             cache=MemoryMembershipCache(clock=clock),
         ),
+        all_ids=all_ids_on(harness.clickhouse, engine),
+        person_hash=PersonHash(key=PERSON_KEY),
         leases=harness.lease_holder,
         watermark=LogIngestWatermark(log=harness.log, clock=clock),
         clock=clock,
@@ -109,6 +114,31 @@ async def test_a_later_run_is_as_if_the_person_had_never_been(
     assert (segment.size, segment.entered, segment.exited, segment.digest) == (2, 0, 0, expected)
     exits = [change for change in await harness.changes(tenant) if change.change == "exited"]
     assert {(change.user_id, change.reason) for change in exits} == {("ada", "erasure")}
+
+
+async def test_joined_ids_and_merged_users_are_erased_along(harness: MembershipHarness, tmp_path: Path) -> None:
+    tenant = new_tenant()
+    claim = event("ada", "login", at=NOW_MS - 500, id="claim")
+    rows = [event_row(tenant, event("visitor", "buy", at=NOW_MS - 1000, id="v"), 1, user_id="", anonymous_id="visitor")]
+    await insert_rows(harness.clickhouse, [*rows, event_row(tenant, claim, 2, anonymous_id="visitor", joins=True)])
+    await harness.insert(tenant, EVENTS[1:])
+    await store_merges(harness.clickhouse, tenant, [Resolution(1, NOW, "old", "ada")])
+    await harness.compute.run(job(tenant, 1, {42: BUYERS}))
+    assert await harness.segments_of(tenant, "old") == (42,)
+    owner = UserPrincipal(user_id=7, roles={tenant: Role.OWNER})
+    erase = use_cases_of(harness).erase_people
+    erasure = await erase.request(tenant, owner, ["visitor"])
+    assert set(erasure.user_ids) == {"ada", "old", "visitor"}
+    assert await runner(harness, CrashPoints(), tmp_path).run_next()
+    erasure = await erase.find(tenant, erasure.id)
+    assert erasure.receipt is not None
+    tables = ("events", "identity_claims", "identity_claims_by_user", "identity_merges", "segment_runs")
+    assert all(erasure.receipt.before[table] for table in tables), erasure.receipt.before
+    assert set(erasure.receipt.after.values()) == {0}
+    for user_id in ("ada", "old", "visitor"):
+        assert await harness.segments_of(tenant, user_id) == ()
+    await harness.compute.run(job(tenant, 2, {42: BUYERS}))
+    assert (await harness.succeeded(tenant)).segments[0].size == 2
 
 
 async def test_files_with_the_person_are_removed(harness: MembershipHarness, tmp_path: Path) -> None:

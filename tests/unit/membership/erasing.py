@@ -9,7 +9,12 @@ from segops_common.core.faults import FaultPoints
 from segops_common.core.ids import SystemIds
 from segops_membership.adapters.memory.explorer.events import MemoryStoredEvents
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
-from segops_membership.adapters.memory.identity.merges import MemoryAuditTrail, MemoryMergeStore
+from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
+from segops_membership.adapters.memory.identity.merges import (
+    MemoryAuditTrail,
+    MemoryMergeProjection,
+    MemoryMergeStore,
+)
 from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWatermark
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.membership import MemoryMembershipCache
@@ -20,7 +25,9 @@ from segops_membership.adapters.memory.publication_log import MemoryPublicationL
 from segops_membership.adapters.memory.reporter import MemoryReporter
 from segops_membership.adapters.memory.run_results import MemoryRunResults
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.service.identity.projection import ProjectedMerges
 from segops_membership.service.privacy.erasures import ErasePeople
+from segops_membership.service.privacy.people import AllIds
 from segops_membership.service.privacy.person_export import ExportPeople
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
 from segops_membership.service.tenant_lease import LeaseHolder
@@ -51,11 +58,17 @@ class PrivacyInMemory:
         self.suppressions = MemorySuppressions()
         self.audit = MemoryAuditTrail()
         self.directory = MemoryUserDirectory(warehouse=warehouse, results=results)
+        merges = MemoryMergeStore()
+        self.all_ids = AllIds(
+            reader=MemoryJoinReader(warehouse=warehouse),
+            merges=ProjectedMerges(store=merges, projection=MemoryMergeProjection()),
+        )
         self.erase_people = ErasePeople(
             erasures=self.erasures,
             suppressions=self.suppressions,
             audit=self.audit,
             person_hash=PERSON_HASH,
+            all_ids=self.all_ids,
             clock=clock,
             ids=SystemIds(clock),
         )
@@ -70,7 +83,7 @@ class PrivacyInMemory:
             erasures=self.erasures,
             stores=ErasureStores(
                 suppressions=self.suppressions,
-                merges=MemoryMergeStore(),
+                merges=merges,
                 people=MemoryPersonStores(warehouse=warehouse, results=results),
                 directory=self.directory,
                 publications=publications,
@@ -79,6 +92,8 @@ class PrivacyInMemory:
                 files=files,
                 cache=cache,
             ),
+            all_ids=self.all_ids,
+            person_hash=PERSON_HASH,
             leases=holder,
             watermark=watermark,
             clock=clock,

@@ -9,7 +9,7 @@ from segops_common.contracts.jobs import IngestLag, StaticMembersChanged, Succee
 from segops_common.core.problems import Conflict, NotFound, Unavailable
 from segops_common.security.permissions import Role
 from segops_common.security.principal import UserPrincipal
-from segops_membership.domain.identity.joins import Person
+from segops_membership.domain.identity.joins import Claim, IdentityFacts, Person
 from segops_membership.domain.privacy.erasure import Erasure, ErasureStatus
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.service.privacy.erasures import ErasePeople
@@ -110,6 +110,55 @@ async def test_it_waits_for_the_sink(product: MembershipInMemory) -> None:
     assert await product.privacy.directory.events_of(TENANT, Person("ada", ("ada",))) is None
 
 
+def join(product: MembershipInMemory, anonymous_id: str, user_id: str) -> None:
+    rows = product.warehouse.tenant(TENANT)
+    claim = Claim(anonymous_id, user_id, NOW_MS - 500, f"claim-{anonymous_id}")
+    rows.facts = rows.facts.with_more(IdentityFacts((claim,), {user_id: NOW_MS - 500}))
+
+
+@pytest.mark.parametrize("named", ["ada", "visitor"])
+async def test_joined_ids_are_erased_along(product: MembershipInMemory, named: str) -> None:
+    product.store(event("visitor", "buy", id="v"))
+    join(product, "visitor", "ada")
+    erasure = await erase(product, named)
+    assert erasure.status is ErasureStatus.COMPLETE
+    assert set(erasure.subjects) == {PERSON_HASH.of(TENANT, id) for id in ("ada", "visitor")}
+    assert erasure.subjects[0] == PERSON_HASH.of(TENANT, named)
+    assert await product.privacy.suppressions.suppressed(TENANT) == set(erasure.subjects)
+    assert erasure.receipt is not None
+    assert (erasure.receipt.before["events"], erasure.receipt.before["identity_claims"]) == (3, 1)
+    assert set(erasure.receipt.after.values()) == {0}
+    assert "visitor" not in product.warehouse.tenant(TENANT).events
+
+
+async def test_ids_that_are_joined_meanwhile_are_erased_too(product: MembershipInMemory) -> None:
+    product.store(event("visitor", "buy", id="v"))
+    erasure = await product.privacy.erase_people.request(TENANT, OWNER, ["ada"])
+    assert len(erasure.subjects) == 1
+    product.watermark.on_wait = lambda: join(product, "visitor", "ada")
+    assert await product.privacy.run_erasures.run_next()
+    waiting = await product.privacy.erase_people.find(TENANT, erasure.id)
+    assert (waiting.status, waiting.user_ids) == (ErasureStatus.PENDING, ("ada", "visitor"))
+    product.watermark.on_wait = None
+    product.clock.advance(10)
+    assert await product.privacy.run_erasures.run_next()
+    complete = await product.privacy.erase_people.find(TENANT, erasure.id)
+    assert complete.receipt is not None
+    assert complete.receipt.before["events"] == 3
+    assert await product.privacy.suppressions.suppressed(TENANT) == set(complete.subjects)
+    assert len(complete.subjects) == 2
+    assert "visitor" not in product.warehouse.tenant(TENANT).events
+
+
+async def test_the_export_has_every_id(product: MembershipInMemory) -> None:
+    product.store(event("visitor", "buy", id="v"))
+    join(product, "visitor", "ada")
+    lines = [orjson.loads(line) async for line in await product.privacy.export_people.lines(TENANT, OWNER, "visitor")]
+    assert lines[0]["ids"] == ["visitor", "ada"]
+    assert [line["id"] for line in lines if line["type"] == "profile"] == ["visitor", "ada"]
+    assert lines[-1]["lines"] == len(lines)
+
+
 async def test_without_the_warehouse_the_worker_suppresses(product: MembershipInMemory) -> None:
     product.privacy.suppressions.reachable = False
     erasure = await product.privacy.erase_people.request(TENANT, OWNER, ["ada"])
@@ -154,6 +203,7 @@ async def test_without_a_key_nobody_is_erased(product: MembershipInMemory) -> No
         suppressions=product.privacy.suppressions,
         audit=product.privacy.audit,
         person_hash=None,
+        all_ids=product.privacy.all_ids,
         clock=product.clock,
         ids=product.privacy.erase_people._ids,
     )

@@ -12,10 +12,12 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
 from segops_membership.adapters.clickhouse.explorer.events import ClickHouseStoredEvents
 from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
+from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.privacy.records import ClickHousePersonRecords
 from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePersonStores
 from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
+from segops_membership.adapters.merging import projected_merges_on
 from segops_membership.adapters.postgres.erasures import PostgresErasures
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
@@ -25,7 +27,7 @@ from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.ports.membership import MembershipCache
 from segops_membership.ports.reporter import Reporter
 from segops_membership.service.privacy.erasures import ErasePeople
-from segops_membership.service.privacy.people import ErasedPeople
+from segops_membership.service.privacy.people import AllIds, ErasedPeople
 from segops_membership.service.privacy.person_export import ExportPeople
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
 from segops_membership.service.tenant_lease import LeaseHolder
@@ -41,6 +43,11 @@ def suppressions_on(clickhouse: ClickHouse, key: str) -> ClickHouseSuppressions:
     return ClickHouseSuppressions(clickhouse=clickhouse, key_id=PersonHash(key=key).key_id)
 
 
+def all_ids_on(clickhouse: ClickHouse, engine: AsyncEngine) -> AllIds:
+    """Return what finds every id of people. `clickhouse` may write merges."""
+    return AllIds(reader=ClickHouseJoinReader(clickhouse=clickhouse), merges=projected_merges_on(engine, clickhouse))
+
+
 def erase_people_on(
     clickhouse: ClickHouse, engine: AsyncEngine, audit: AuditTrail, key: str, clock: Clock
 ) -> ErasePeople:
@@ -50,6 +57,7 @@ def erase_people_on(
         suppressions=suppressions_on(clickhouse, key),
         audit=audit,
         person_hash=person_hash_of(key),
+        all_ids=all_ids_on(clickhouse, engine),
         clock=clock,
         ids=SystemIds(clock),
     )
@@ -101,6 +109,8 @@ def run_erasures_on(
     return RunErasures(
         erasures=PostgresErasures(engine=engine, key=key),
         stores=stores,
+        all_ids=all_ids_on(clickhouse, engine),
+        person_hash=PersonHash(key=key),
         leases=leases,
         watermark=LogIngestWatermark(log=log, clock=clock),
         clock=clock,

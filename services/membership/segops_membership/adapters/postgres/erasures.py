@@ -15,7 +15,14 @@ from segops_common.security.sealing import Sealer
 from segops_common.stores.postgres import write_session
 from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.adapters.postgres.sessions import reading, transaction
-from segops_membership.domain.privacy.erasure import MAX_TOGETHER, MAX_USERS, Erasure, ErasurePhase, ErasureStatus
+from segops_membership.domain.privacy.erasure import (
+    MAX_TOGETHER,
+    MAX_USERS,
+    Erasure,
+    ErasurePhase,
+    ErasureStatus,
+    extended,
+)
 from segops_membership.ports.privacy.erasures import ErasureTaken
 
 ROLE: Final = "segops_membership_erasures"
@@ -69,6 +76,7 @@ def _held(changes: str) -> sa.TextClause:
 
 _RENEW: Final = _held("phase = :phase, lease_until = clock_timestamp() + :lease")
 _SAVE_BEFORE: Final = _held("before = CAST(:before AS jsonb)")
+_EXTEND: Final = _held("subjects = :subjects, sealed = :sealed, suppressed_at = NULL, before = CAST(:before AS jsonb)")
 _PUT_BACK: Final = _held("status = 'pending', lease_until = NULL, due_at = clock_timestamp() + :delay")
 _COMPLETE: Final = _held(
     "status = 'complete', phase = NULL, lease_until = NULL, sealed = NULL, after = CAST(:after AS jsonb), finished_at = :at"
@@ -88,7 +96,7 @@ class PostgresErasures:
             "tenant_id": tenant_id,
             "erasure_id": UUID(erasure.id),
             "subjects": list(erasure.subjects),
-            "sealed": self._sealer.seal(json.dumps(erasure.user_ids), erasure.id),
+            "sealed": self._sealed(erasure),
             "requested_by": erasure.requested_by,
             "created_at": erasure.created_at,
         }
@@ -142,6 +150,19 @@ class PostgresErasures:
         """See the port."""
         await self._change_held(_SAVE_BEFORE, tenant_id, erasure_id, attempt, {"before": json.dumps(dict(before))})
 
+    async def extend(
+        self, erasure: Erasure, user_ids: Sequence[str], subjects: Sequence[str], before: Mapping[str, int] | None
+    ) -> Erasure:
+        """See the port."""
+        changed = extended(erasure, user_ids, subjects, before)
+        values = {
+            "subjects": list(changed.subjects),
+            "sealed": self._sealed(changed),
+            "before": None if before is None else json.dumps(dict(before)),
+        }
+        await self._change_held(_EXTEND, erasure.tenant_id, erasure.id, erasure.attempts, values)
+        return changed
+
     async def put_back(self, tenant_id: int, erasure_id: str, attempt: int, delay: timedelta) -> None:
         """See the port."""
         await self._change_held(_PUT_BACK, tenant_id, erasure_id, attempt, {"delay": delay})
@@ -160,6 +181,9 @@ class PostgresErasures:
         async with transaction(self._engine, tenant_id) as session:
             if await session.scalar(statement, {**key, **values}) is None:
                 raise ErasureTaken(erasure_id)
+
+    def _sealed(self, erasure: Erasure) -> bytes:
+        return self._sealer.seal(json.dumps(erasure.user_ids), erasure.id)
 
     def _erasure(self, row: sa.Row[Any]) -> Erasure:
         erasure_id = str(row.erasure_id)

@@ -67,7 +67,8 @@ async def export_user(
 
     `type` says what a line is: `export`, `profile`, `trait`, `membership`, `event` (newest first), `membership_change`,
     `list_entry`, `dead_letter`, and last `end` with the number of lines. A stream without `end` is not complete: repeat the
-    request. Events appear seconds after they were accepted. For an unknown user there are only the first and the last line.
+    request. `ids` of the first line are all ids of the person; there are lines for each. Events appear seconds after they were
+    accepted. For an unknown user there are only the first and the last line.
     """
     lines = await use_cases.export_people.lines(tenant_id, caller, user_id)
     headers = {"Content-Disposition": 'attachment; filename="user.ndjson"', "Cache-Control": "no-store"}
@@ -84,7 +85,8 @@ async def erase_user(
 ) -> ErasureRead:
     """Suppress a user's events at once, and remove everything about the user from all stores in the background.
 
-    Read the erasure until its status is `complete`; its receipt has the number of rows before and after. This cannot be undone.
+    All ids that are joined to the user are erased along: visitors that they claimed, and users who are merged. Read the erasure
+    until its status is `complete`; its receipt has the number of rows before and after. This cannot be undone.
     The user need not exist: later events are kept out in any case. Segments no longer have the user, readers of changes get an exit
     with the reason `erasure`, and exports with the user expire. Events in the event log go with its retention.
     """

@@ -23,9 +23,13 @@ _BEFORE: Final[JsonDict] = {
     "profile_seen": 1,
     "static_members": 1,
     "dead_letters": 0,
+    "identity_claims": 1,
+    "identity_claims_by_user": 1,
+    "identity_merges": 0,
     "membership_changes": 3,
     "profiles": 1,
     "segment_runs": 12,
+    "merges": 0,
     "export_files": 1,
 }
 ERASURE_EXAMPLE: Final[JsonDict] = {
@@ -75,7 +79,7 @@ class ErasureRead(Response):
         description="What a running erasure does, in this order. `waiting`: until the sink has passed every event that was"
         " accepted before. Null before and after.",
     )
-    subjects: tuple[str, ...] = Field(description="The keyed hash of each id, as in the audit log.")
+    subjects: tuple[str, ...] = Field(description="The keyed hash of each id, also of the ids that are joined to the users.")
     requested_by: str = Field(description="`user:<id>` or `api_key:<id>`.")
     created_at: datetime
     suppressed_at: datetime | None = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from segops_language.values.instants import to_ms
@@ -39,6 +39,15 @@ class IdentityFacts:
         never = 2**63
         first = {id: min(self.known_since.get(id, never), other.known_since.get(id, never)) for id in ids}
         return IdentityFacts(self.claims + other.claims, first, self.resolutions + other.resolutions)
+
+
+    def without(self, ids: Collection[str]) -> IdentityFacts:
+        """Return what is known without what names one of these ids."""
+        return IdentityFacts(
+            tuple(claim for claim in self.claims if {claim.anonymous_id, claim.user_id}.isdisjoint(ids)),
+            {id: since_ms for id, since_ms in self.known_since.items() if id not in ids},
+            tuple(row for row in self.resolutions if {row.user_id, row.canonical_id}.isdisjoint(ids)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

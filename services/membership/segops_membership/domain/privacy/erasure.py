@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
@@ -72,6 +72,19 @@ class Erasure:
         if self.before is None or self.after is None:
             return None
         return Receipt(before=self.before, after=self.after)
+
+
+def extended(
+    erasure: Erasure, user_ids: Sequence[str], subjects: Sequence[str], before: Mapping[str, int] | None
+) -> Erasure:
+    """Return the erasure with more ids, which are not suppressed yet."""
+    return replace(
+        erasure,
+        user_ids=(*erasure.user_ids, *user_ids),
+        subjects=(*erasure.subjects, *subjects),
+        before=before,
+        suppressed_at=None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

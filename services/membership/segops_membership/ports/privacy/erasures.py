@@ -53,6 +53,12 @@ class Erasures(Protocol):
         """Store the numbers of rows at the beginning. Raises ErasureTaken."""
         ...
 
+    async def extend(
+        self, erasure: Erasure, user_ids: Sequence[str], subjects: Sequence[str], before: Mapping[str, int] | None
+    ) -> Erasure:
+        """Add ids to an erasure that was taken, and return it, not suppressed. Raises ErasureTaken."""
+        ...
+
     async def put_back(self, tenant_id: int, erasure_id: str, attempt: int, delay: timedelta) -> None:
         """Let the next worker take the erasure after the delay. Raises ErasureTaken."""
         ...

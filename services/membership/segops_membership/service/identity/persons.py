@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from typing import Final
 
 from segops_common.core.problems import ValidationFailed
@@ -61,20 +61,35 @@ class Persons:
         if not await self.has_joins(tenant_id) and more == NO_FACTS:
             return Person(profile_id, (profile_id,)), NO_FACTS
         person_id = (await self.persons_of(tenant_id, [profile_id], as_of_ms, more))[profile_id]
-        resolutions = await self._reader.resolutions(tenant_id, [person_id])
-        users = {person_id, *(resolution.user_id for resolution in resolutions)}
+        ids, facts = await self._ids_of(tenant_id, {person_id}, as_of_ms, more)
+        return Person(person_id, tuple(sorted(ids))), facts
+
+    async def all_ids(self, tenant_id: int, ids: Collection[str], as_of_ms: int) -> Set[str]:
+        """Return these ids and every other id of the same persons. Raises EngineUnavailable or TooManyIds."""
+        if not await self.has_joins(tenant_id):
+            return {*ids}
+        persons = {*(await self.persons_of(tenant_id, ids, as_of_ms)).values()}
+        joined, _ = await self._ids_of(tenant_id, persons, as_of_ms, NO_FACTS)
+        return {*ids} | joined
+
+    async def _ids_of(
+        self, tenant_id: int, persons: Set[str], as_of_ms: int, more: IdentityFacts
+    ) -> tuple[Set[str], IdentityFacts]:
+        """Return all ids of these persons, and what joins them."""
+        resolutions = await self._reader.resolutions(tenant_id, persons)
+        users = {*persons, *(resolution.user_id for resolution in resolutions)}
         claimed = await self._reader.claimed_by(tenant_id, users, self._max_claimed + 1)
         if len(claimed) > self._max_claimed:
             raise TooManyIds
         candidates = {*claimed, *(claim.anonymous_id for claim in more.claims if claim.user_id in users)}
         # A claim of `more` on the person itself has no effect if the person is stored as a user.
-        about = await self._about(tenant_id, candidates | {person_id})
+        about = await self._about(tenant_id, candidates | persons)
         facts = about.with_more(more).with_more(IdentityFacts(resolutions=tuple(resolutions)))
-        persons = persons_of(facts, as_of_ms)
-        ids = {id for id in users | candidates if persons.get(id, id) == person_id}
+        joined = persons_of(facts, as_of_ms)
+        ids = {id for id in users | candidates if joined.get(id, id) in persons}
         if len(ids) > self._max_ids:
             raise TooManyIds
-        return Person(person_id, tuple(sorted(ids))), facts
+        return ids, facts
 
     async def _about(self, tenant_id: int, ids: Collection[str]) -> IdentityFacts:
         """Return the claims on these ids, since when they are users, and the merges that name them."""

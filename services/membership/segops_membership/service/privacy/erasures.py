@@ -18,7 +18,8 @@ from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.identity.merges import AuditTrail, AuditUnavailable
 from segops_membership.ports.privacy.erasures import Erasures
 from segops_membership.ports.privacy.suppressions import Suppressions
-from segops_membership.service.privacy.people import all_ids_of
+from segops_membership.service.identity.persons import TooManyIds
+from segops_membership.service.privacy.people import AllIds, too_many_ids
 
 _RETRY_AFTER_S = 60
 
@@ -33,6 +34,7 @@ class ErasePeople:
         suppressions: Suppressions,
         audit: AuditTrail,
         person_hash: PersonHash | None,
+        all_ids: AllIds,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -40,26 +42,27 @@ class ErasePeople:
         self._suppressions = suppressions
         self._audit = audit
         self._person_hash = person_hash
+        self._all_ids = all_ids
         self._clock = clock
         self._ids = ids
 
     async def request(self, tenant_id: int, caller: Principal, user_ids: Sequence[str]) -> Erasure:
         """Queue an erasure, and suppress its people at once if the warehouse answers; else the worker does.
 
-        Raises Conflict (erasure-not-configured), RateLimited or Unavailable.
+        Raises Conflict (erasure-not-configured), ValidationFailed (too-many-ids), RateLimited or Unavailable.
         """
         person_hash = self.person_hash
-        every_id = dict.fromkeys([id for user_id in user_ids for id in await all_ids_of(tenant_id, user_id)])
+        every_id = await self._known_ids(tenant_id, user_ids)
         erasure = Erasure(
             tenant_id=tenant_id,
             id=self._ids.uuid7(),
             subjects=tuple(person_hash.of(tenant_id, id) for id in every_id),
-            user_ids=tuple(every_id),
+            user_ids=every_id,
             requested_by=_name(caller),
             created_at=self._clock.now(),
         )
         with unavailable():
-            await self._record(caller, erasure)
+            await self._record(caller, erasure, names_one=len(set(user_ids)) == 1)
             if not await self._erasures.add(tenant_id, erasure, max_open=MAX_OPEN):
                 raise RateLimited(
                     f"The tenant has {MAX_OPEN} erasures that have not ended. Wait until some have, or erase many ids by one"
@@ -73,6 +76,20 @@ class ErasePeople:
         except EngineUnavailable:
             return erasure
         return replace(erasure, suppressed_at=at)
+
+    async def ids_of(self, tenant_id: int, user_id: str) -> tuple[str, ...]:
+        """Return every id of a person, this one first. Raises ValidationFailed (too-many-ids) or Unavailable."""
+        with unavailable():
+            return await self._all_ids.of(tenant_id, [user_id])
+
+    async def _known_ids(self, tenant_id: int, user_ids: Sequence[str]) -> tuple[str, ...]:
+        """Return every id of these people; without the warehouse these alone, as the worker looks again."""
+        try:
+            return await self._all_ids.of(tenant_id, user_ids)
+        except TooManyIds as error:
+            raise too_many_ids() from error
+        except EngineUnavailable:
+            return tuple(dict.fromkeys(user_ids))
 
     async def find(self, tenant_id: int, erasure_id: str) -> Erasure:
         """Return an erasure. Raises NotFound or Unavailable."""
@@ -139,18 +156,19 @@ class ErasePeople:
         by = {**details, "by": _name(caller)}
         await self._audit.record(tenant_id, actor_id=actor_id, action=action, target=target, details=by)
 
-    async def _record(self, caller: Principal, erasure: Erasure) -> None:
-        one = len(erasure.subjects) == 1
-        target = f"profile:{erasure.subjects[0]}" if one else f"erasure:{erasure.id}"
+    async def _record(self, caller: Principal, erasure: Erasure, *, names_one: bool) -> None:
+        target = f"profile:{erasure.subjects[0]}" if names_one else f"erasure:{erasure.id}"
         details: Mapping[str, str] = {"erasure": erasure.id, "profiles": str(len(erasure.subjects))}
         await self.audit(erasure.tenant_id, caller, "profile.erasure_requested", target, details)
 
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Raise Unavailable for what the ports raise."""
+    """Raise Unavailable for what the ports raise, ValidationFailed (too-many-ids) for too many ids."""
     try:
         yield
+    except TooManyIds as error:
+        raise too_many_ids() from error
     except (EngineUnavailable, AuditUnavailable) as error:
         raise Unavailable(
             "This cannot be done now: an engine or auth does not answer. Retry.", retry_after_s=2

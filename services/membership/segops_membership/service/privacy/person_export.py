@@ -17,7 +17,6 @@ from segops_membership.ports.explorer.events import StoredEvents
 from segops_membership.ports.explorer.users import UserDirectory
 from segops_membership.ports.privacy.records import PersonRecords
 from segops_membership.service.privacy.erasures import ErasePeople, unavailable
-from segops_membership.service.privacy.people import all_ids_of
 
 PAGE: Final = 500
 """Rows in memory at a time."""
@@ -44,12 +43,12 @@ class ExportPeople:
     async def lines(self, tenant_id: int, caller: Principal, user_id: str) -> AsyncGenerator[bytes, None]:
         """Return the lines. The first ones are read before, so that an engine that is down is a refusal.
 
-        Raises Conflict (erasure-not-configured) or Unavailable. An error later breaks the stream before its line `end`.
+        Raises Conflict (erasure-not-configured), ValidationFailed (too-many-ids) or Unavailable. An error later breaks the stream before its line `end`.
         """
         subject = self._erase.person_hash.of(tenant_id, user_id)
-        ids = await all_ids_of(tenant_id, user_id)
+        ids = await self._erase.ids_of(tenant_id, user_id)
         with unavailable():
-            head = [line async for id in _each(ids) async for line in self._profile(tenant_id, id)]
+            head = [line async for line in self._profile(tenant_id, ids[0])]
             await self._erase.audit(tenant_id, caller, "profile.exported", f"profile:{subject}", {})
         begin = {"user_id": user_id, "ids": ids, "exported_at": self._clock.now()}
         return self._all(tenant_id, ids, [_line("export", begin), *head])
@@ -59,10 +58,17 @@ class ExportPeople:
         for line in head:
             yield line
         for id in ids:
-            async for line in self._rows(tenant_id, id):
+            async for line in self._lines_of(tenant_id, id, with_profile=id != ids[0]):
                 count += 1
                 yield line
         yield _line("end", {"lines": count + 1})
+
+    async def _lines_of(self, tenant_id: int, id: str, *, with_profile: bool) -> AsyncIterator[bytes]:
+        if with_profile:
+            async for line in self._profile(tenant_id, id):
+                yield line
+        async for line in self._rows(tenant_id, id):
+            yield line
 
     async def _profile(self, tenant_id: int, id: str) -> AsyncIterator[bytes]:
         events = await self._users.events_of(tenant_id, Person(id, (id,)))
@@ -127,8 +133,3 @@ def _event(event: StoredEvent) -> Mapping[str, Any]:
 def _line(type_name: str, fields: Mapping[str, Any]) -> bytes:
     line = {"type": type_name, **fields}
     return orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
-
-
-async def _each(ids: tuple[str, ...]) -> AsyncIterator[str]:
-    for id in ids:
-        yield id

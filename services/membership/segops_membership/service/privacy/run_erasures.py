@@ -3,7 +3,8 @@
 The order matters. Events go first, so that no later run finds the person. Then, under the tenant's lease, while no run is at work:
 readers get the exits of the person, files with the person are removed, digests are forgotten, bitmaps are rewritten, and last
 the row goes that leads from the person to the number in bitmaps. So each step can be repeated after a crash. All of it happens a
-second time once the sink has passed what the log had before the suppression.
+second time once the sink has passed what the log had before the suppression. Ids that were joined to the people meanwhile are
+erased too: the erasure begins again with them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
 from segops_common.core.tasks import spawn
@@ -34,6 +36,8 @@ from segops_membership.ports.privacy.suppressions import Suppressions
 from segops_membership.ports.publication_log import PublicationLog
 from segops_membership.ports.reporter import Reporter
 from segops_membership.ports.tenant_leases import LeaseLost, LeaseTaken
+from segops_membership.service.identity.persons import TooManyIds
+from segops_membership.service.privacy.people import AllIds
 from segops_membership.service.tenant_lease import Lease, LeaseHolder
 
 LEASE: Final = timedelta(seconds=30)
@@ -91,6 +95,8 @@ class RunErasures:
         *,
         erasures: Erasures,
         stores: ErasureStores,
+        all_ids: AllIds,
+        person_hash: PersonHash,
         leases: LeaseHolder,
         watermark: IngestWatermark,
         clock: Clock,
@@ -100,6 +106,8 @@ class RunErasures:
     ) -> None:
         self._erasures = erasures
         self._on = stores
+        self._all_ids = all_ids
+        self._hash = person_hash
         self._leases = leases
         self._watermark = watermark
         self._clock = clock
@@ -143,6 +151,7 @@ class RunErasures:
 
     async def _erase(self, work: _Work) -> None:
         work.phase = ErasurePhase.SUPPRESSING
+        await self._with_joined_ids(work)
         suppressed_at = max([await self._suppress(erasure) for erasure in work.erasures])
         self._faults.reach("after_suppression")
         work.phase = ErasurePhase.COUNTING
@@ -155,10 +164,35 @@ class RunErasures:
         first_deleted_at = self._clock.now()
         work.phase = ErasurePhase.WAITING
         await self._settle(work.tenant_id, suppressed_at)
+        if await self._with_joined_ids(work):
+            raise NotSettled("other ids were joined to the people meanwhile")
         work.phase = ErasurePhase.VERIFYING
         await self._delete(work, first_deleted_at=first_deleted_at)
         for erasure in work.erasures:
             await self._complete(erasure)
+
+    async def _with_joined_ids(self, work: _Work) -> bool:
+        """Add the ids that are joined to the people by now, and return whether there were any."""
+        erasures = [await self._with_all_ids(erasure) for erasure in work.erasures]
+        is_extended = erasures != work.erasures
+        work.erasures = erasures
+        return is_extended
+
+    async def _with_all_ids(self, erasure: Erasure) -> Erasure:
+        tenant_id = erasure.tenant_id
+        try:
+            more = (await self._all_ids.of(tenant_id, erasure.user_ids))[len(erasure.user_ids) :]
+        except TooManyIds:
+            _log.error("erasure %s: the ids that were joined after the request are too many, and stay", erasure.id)
+            return erasure
+        if not more:
+            return erasure
+        before = erasure.before
+        if before is not None:
+            counts = await self._count_all(replace(erasure, user_ids=more))
+            before = {store: count + counts[store] for store, count in before.items()}
+        subjects = [self._hash.of(tenant_id, id) for id in more]
+        return await self._erasures.extend(erasure, more, subjects, before)
 
     async def _complete(self, erasure: Erasure) -> None:
         after = await self._count_all(erasure)

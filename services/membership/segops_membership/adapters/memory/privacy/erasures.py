@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from segops_common.core.clock import Clock
-from segops_membership.domain.privacy.erasure import MAX_TOGETHER, MAX_USERS, Erasure, ErasurePhase, ErasureStatus
+from segops_membership.domain.privacy.erasure import (
+    MAX_TOGETHER,
+    MAX_USERS,
+    Erasure,
+    ErasurePhase,
+    ErasureStatus,
+    extended,
+)
 from segops_membership.ports.privacy.erasures import ErasureTaken
 
 
@@ -83,6 +90,14 @@ class MemoryErasures:
         """See the port."""
         entry = self._held(tenant_id, erasure_id, attempt)
         entry.erasure = replace(entry.erasure, before=before)
+
+    async def extend(
+        self, erasure: Erasure, user_ids: Sequence[str], subjects: Sequence[str], before: Mapping[str, int] | None
+    ) -> Erasure:
+        """See the port."""
+        entry = self._held(erasure.tenant_id, erasure.id, erasure.attempts)
+        entry.erasure = extended(entry.erasure, user_ids, subjects, before)
+        return entry.erasure
 
     async def put_back(self, tenant_id: int, erasure_id: str, attempt: int, delay: timedelta) -> None:
         """See the port."""

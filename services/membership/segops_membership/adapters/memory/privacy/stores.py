@@ -26,6 +26,7 @@ class MemoryPersonStores:
         listed = [user for changes in rows.list_changes.values() for _, user in changes if user in user_ids]
         return {
             "events": sum(len(rows.events.get(user_id, {})) for user_id in user_ids),
+            "identity_claims": len(rows.facts.claims) - len(rows.facts.without(user_ids).claims),
             "static_members": len(listed),
             "membership_changes": sum(
                 tenant == tenant_id and user in user_ids for tenant, user, *_ in self._results.change_rows
@@ -40,6 +41,7 @@ class MemoryPersonStores:
     async def delete_events(self, tenant_id: int, user_ids: Collection[str]) -> None:
         """See the port."""
         rows = self._warehouse.tenant(tenant_id)
+        rows.facts = rows.facts.without(user_ids)
         for user_id in user_ids:
             rows.events.pop(user_id, None)
         for changes in rows.list_changes.values():
