@@ -362,7 +362,7 @@ def _variables(engines: Mapping[str, Any]) -> dict[str, str]:
 async def test_the_page(tmp_path: Path) -> None:
     """The blocks about backups in docs/cli.md run as written."""
     _, _, section = (ROOT / "docs/cli.md").read_text().partition(BACKUP_SECTION)
-    assert len(blocks(section)) == 3
+    assert len(blocks(section)) == 4
     async with running(tmp_path / ".segops") as stack, patient_client(stack.url) as client:
         person, _ = await filled(client)
         script = "\n".join(("set -euo pipefail", *blocks(section)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from segops_cli.commands.backup import backup, restore
+from segops_cli.commands.backup import backup, restore, suppressions
 from segops_cli.commands.compute import compute
 from segops_cli.commands.doctor import doctor
 from segops_cli.commands.events import tail, track
@@ -22,6 +22,8 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (login, track, tail, compute, explain, ids, merge, unmerge, doctor, load, backup, restore):
+for command in (
+    *(login, track, tail, compute, explain, ids, merge, unmerge, doctor, load, backup, restore, suppressions),
+):
     application.command()(command)
 application.add_typer(segments, name="segments")

@@ -9,7 +9,8 @@ import pytest
 
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
-from segops_membership.domain.identity.joins import Person
+from segops_membership.domain.identity.joins import Claim, Person
+from segops_membership.domain.identity.merges import Resolution
 from segops_membership.domain.privacy.erasure import Erasure, ErasurePhase, ErasureStatus
 from segops_membership.domain.privacy.records import ListEntry, MembershipChange
 from segops_membership.domain.publication import Attempt, Difference
@@ -79,6 +80,42 @@ async def test_a_taken_erasure_gets_more_ids(ports: Ports) -> None:
     with pytest.raises(ErasureTaken):
         await ports.erasures.extend(replace(taken, attempts=2), ["other"], ["hash of other"], None)
     await end(ports, more)
+
+
+async def test_an_erasure_is_added_once_for_a_subject(ports: Ports) -> None:
+    tenant = new_tenant()
+    new = await added(ports, tenant, "ada", "bob")
+    again = replace(new, id=IDS.uuid7(), subjects=("hash of bob", "hash of eve"), user_ids=())
+    await ports.erasures.add_unknown(again)
+    await ports.erasures.add_unknown(replace(again, subjects=("hash of eve",)))
+    assert await ports.erasures.subjects(tenant) == {"hash of ada", "hash of bob", "hash of eve"}
+    assert await ports.erasures.count(tenant) == 2
+    await end(ports, *await ports.erasures.take(LONG))
+
+
+async def test_the_subjects_of_all_tenants_are_listed(ports: Ports) -> None:
+    tenant, other = new_tenant(), new_tenant()
+    await ports.suppressions.suppress(tenant, ["s", "t"], NOW)
+    await ports.suppressions.lift(tenant, "t", NOW)
+    await ports.suppressions.suppress(other, ["s"], NOW)
+    await ports.suppressions.set_policy(other, "drop", NOW)
+    everyone = await ports.suppressions.of_all_tenants()
+    assert (everyone[tenant], everyone[other]) == ({"s", "t"}, {"s"})
+
+
+@pytest.mark.parametrize("page", [1, 3, 100])
+async def test_every_stored_id_is_listed(ports: Ports, page: int) -> None:
+    tenant = new_tenant()
+    await ports.store_events(tenant, [event(f"u{n}", "buy", id=f"e{n}") for n in range(7)])
+    await ports.lists.store(tenant, [portion(tenant, 1, add=["listed"])])
+    await ports.store_facts(
+        tenant,
+        [Claim("visitor", "ada", NOW_MS, "m1"), Claim("visitor", "bob", NOW_MS + 1, "m2")],
+        [Resolution(1, NOW, "old", "new")],
+    )
+    ids = [id async for ids in ports.people.all_ids(tenant, page) for id in ids]
+    named = {*(f"u{n}" for n in range(7)), "listed", "visitor", "ada", "bob", "old", "new"}
+    assert set(ids) == named
 
 
 async def test_the_erasures_of_one_tenant_are_taken_together(ports: Ports) -> None:

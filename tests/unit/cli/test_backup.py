@@ -13,7 +13,9 @@ from segops_cli.backup.archive import new_archive, read_archive
 from segops_cli.backup.decided import Decided, ListState
 from segops_cli.backup.installation import read_secrets
 from segops_cli.backup.passphrase import opened, sealed
+from segops_cli.backup.suppressions import key_id
 from segops_cli.errors import CliError
+from segops_common.contracts.person_hash import PersonHash
 
 PASSPHRASE = "correct horse battery"
 
@@ -116,6 +118,12 @@ def test_secrets_of_features_are_kept_where_they_are_set(tmp_path: Path) -> None
     (tmp_path / "api-key-pepper").unlink()
     with pytest.raises(CliError, match="cannot be read"):
         read_secrets(tmp_path)
+
+
+def test_the_key_of_a_list_is_known_as_services_know_it() -> None:
+    key = "the-key-of-suppressions-in-tests-0123456789"
+    assert key_id({"secrets/suppression-key": f"{key}\n"}) == PersonHash(key=key).key_id
+    assert key_id({}) is None
 
 
 def test_what_was_not_decided_is_left_out() -> None:

@@ -29,6 +29,7 @@ from segops_membership.service.identity.projection import ProjectedMerges
 from segops_membership.service.privacy.erasures import ErasePeople
 from segops_membership.service.privacy.people import AllIds
 from segops_membership.service.privacy.person_export import ExportPeople
+from segops_membership.service.privacy.repeat_erasures import RepeatErasures
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
 from segops_membership.service.tenant_lease import LeaseHolder
 from segops_testkit.clock import ManualClock
@@ -78,6 +79,14 @@ class PrivacyInMemory:
             records=MemoryPersonRecords(warehouse=warehouse, results=results),
             erase=self.erase_people,
             clock=clock,
+        )
+        self.repeat_erasures = RepeatErasures(
+            erasures=self.erasures,
+            suppressions=self.suppressions,
+            people=MemoryPersonStores(warehouse=warehouse, results=results),
+            person_hash=PERSON_HASH,
+            clock=clock,
+            ids=SystemIds(clock),
         )
         self.run_erasures = RunErasures(
             erasures=self.erasures,

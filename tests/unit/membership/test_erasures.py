@@ -222,6 +222,26 @@ async def test_an_engine_that_is_down_puts_the_erasure_back(product: MembershipI
     assert (await product.privacy.erase_people.find(TENANT, erasure.id)).status is ErasureStatus.COMPLETE
 
 
+async def test_people_whom_a_backup_brought_back_are_erased_again(product: MembershipInMemory) -> None:
+    """The restored list names ada and somebody whom the backup never had; bob was erased before, and is known as erased."""
+    await erase(product, "bob")
+    ada, nobody = (PERSON_HASH.of(TENANT, user_id) for user_id in ("ada", "nobody"))
+    await product.privacy.suppressions.suppress(TENANT, [ada, nobody], product.clock.now())
+    await product.privacy.suppressions.lift(TENANT, ada, product.clock.now())
+    await product.privacy.repeat_erasures.queue()
+    await product.privacy.repeat_erasures.queue()
+    (queued, _) = await product.privacy.erasures.page(TENANT, before=None, limit=5)
+    assert (queued.requested_by, queued.user_ids) == ("restore", ("ada",))
+    assert set(queued.subjects) == {ada, nobody}
+    assert await product.privacy.run_erasures.run_next()
+    complete = await product.privacy.erase_people.find(TENANT, queued.id)
+    assert complete.receipt is not None
+    assert complete.receipt.before["events"] == 2
+    assert ada in await product.privacy.suppressions.suppressed(TENANT), "a lift is not repeated"
+    await product.privacy.repeat_erasures.queue()
+    assert await product.privacy.erasures.count(TENANT) == 2
+
+
 async def test_erased_people_stay_out_of_lists(product: MembershipInMemory) -> None:
     await erase(product, "ada")
     people = ErasedPeople(suppressions=product.privacy.suppressions, person_hash=PERSON_HASH)

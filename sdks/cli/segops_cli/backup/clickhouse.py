@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ _SKIPPED: Final = frozenset({"schema_migrations", "history_copies"})
 _EVENTS: Final = "events"
 _DELAYS: Final = "storage_delays"
 _LISTS: Final = "static_members"
+_SUPPRESSIONS: Final = "suppressions"
 # A restored event stands before every delivery that is accepted later: the versions of all others are smaller.
 _RESTORED_VERSION: Final = "if(version > 9223372036854775807, 18446744073709551615, 9223372036854775807) AS version"
 _READ: Final = {
@@ -163,6 +164,37 @@ async def load(server: ClickHouse, archive: ArchiveReader) -> dict[str, int]:
     # The view has taken the age of every event for the time that storage took.
     await server.command(f"TRUNCATE TABLE IF EXISTS {_DELAYS}")
     return counts
+
+
+async def dump_suppressions(server: ClickHouse, archive: ArchiveWriter) -> int:
+    """Add the newest state of each erased person; return how many there are."""
+    (row,) = await server.rows(
+        "SELECT arrayStringConcat(groupArray(name), ', ') AS columns FROM system.columns"
+        f" WHERE database = currentDatabase() AND table = '{_SUPPRESSIONS}'"
+    )
+    with archive.member(f"{FOLDER}{_SUPPRESSIONS}/all.native.gz") as path:
+        await server.save(f"SELECT {row['columns']} FROM {_SUPPRESSIONS} FINAL FORMAT Native", path)
+    (count,) = await server.rows(f"SELECT toUInt32(count()) AS people FROM {_SUPPRESSIONS} FINAL WHERE subject != ''")
+    return int(count["people"])
+
+
+async def add_suppressions(server: ClickHouse, archive: ArchiveReader, tenants: Collection[int]) -> None:
+    """Add the rows of these tenants to the list; of each person, the newest stays."""
+    table = next(table for table in await _tables(server) if table.name == _SUPPRESSIONS)
+    for name in archive.names(f"{FOLDER}{_SUPPRESSIONS}/"):
+        with archive.unpacked(name) as path:
+            await server.insert(f"INSERT INTO {_SUPPRESSIONS} ({', '.join(table.columns)}) FORMAT Native", path)
+    rows = await server.rows(f"SELECT DISTINCT toUInt32(tenant_id) AS tenant FROM {_SUPPRESSIONS}")
+    # Another tenant may get the number of one that the backup does not have.
+    if others := sorted({int(row["tenant"]) for row in rows}.difference(tenants)):
+        condition = f"tenant_id IN ({', '.join(map(str, others))})"
+        await server.command(f"ALTER TABLE {_SUPPRESSIONS} DELETE WHERE {condition} SETTINGS mutations_sync = 1")
+
+
+async def suppression_keys(server: ClickHouse) -> set[str]:
+    """Return the digits of the keys with which people were erased."""
+    rows = await server.rows(f"SELECT DISTINCT key_id FROM {_SUPPRESSIONS} WHERE subject != ''")
+    return {str(row["key_id"]) for row in rows}
 
 
 async def _tables(server: ClickHouse) -> list[Table]:

@@ -171,8 +171,12 @@ async def check_empty(database: Any, facts: Mapping[str, Any]) -> None:
         raise usage("PostgreSQL must be empty, and it has tenants", "Restore into a new installation.")
 
 
-async def load(database: Any, archive: ArchiveReader, facts: Mapping[str, Any]) -> None:
-    """Fill the tables in one transaction. Triggers and references are not checked: they held in the snapshot."""
+@asynccontextmanager
+async def loaded(database: Any, archive: ArchiveReader, facts: Mapping[str, Any]) -> AsyncIterator[list[int]]:
+    """Fill the tables in one transaction, which ends with the block, and yield the ids of the tenants.
+
+    Triggers and references are not checked: they held in the snapshot.
+    """
     tables = [table for table in await _tables(database) if table.name != "alembic_version"]
     async with database.transaction():
         await database.execute("SET LOCAL session_replication_role = replica")
@@ -186,6 +190,7 @@ async def load(database: Any, archive: ArchiveReader, facts: Mapping[str, Any]) 
         for sequence in facts["sequences"]:
             name = f'"{sequence["schema"]}"."{sequence["name"]}"'
             await database.execute("SELECT setval($1::regclass, $2, $3)", name, sequence["value"], sequence["called"])
+        yield [row["id"] for row in await database.fetch("SELECT id FROM auth.tenants")]
 
 
 def _check_rows(table: Table, count: int, rows: Mapping[str, int]) -> None:

@@ -3,7 +3,8 @@
 1. One snapshot of PostgreSQL, in which no change is between two services.
 2. Wait until every event that was acknowledged before that is stored.
 3. ClickHouse, without rows that PostgreSQL had not decided. What it had decided is there: it is written before, and only
-   rows of static lists are ever deleted. They are read first, and a list that lost rows meanwhile fails the backup.
+   rows of static lists are ever deleted. They are read first, and a list that lost rows meanwhile fails the backup. Rows of
+   people who are erased meanwhile are deleted too: the list of erased people is in the backup, and they are erased again.
 4. The memory of deliveries, so that it knows at least every event of the backup.
 """
 

@@ -41,6 +41,11 @@ Redis = Annotated[
 ]
 Secrets = Annotated[Path | None, typer.Option(help="Folder with the secrets on which data depend.")]
 
+Erased = Annotated[
+    Path | None,
+    typer.Option("--suppressions", help="The newest list of `segops suppressions`, or a newer backup."),
+]
+
 
 def backup(
     file: File,
@@ -84,6 +89,34 @@ def backup(
         say(f"The backup is in {file}: {file.stat().st_size:,} bytes. Only its secrets are encrypted: keep it private.")
 
 
+def suppressions(
+    file: Annotated[Path, typer.Argument(help="A new file for the list.")],
+    state: State = None,
+    clickhouse_url: ClickHouse = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the list of erased people to a file, for restores of earlier backups. It has keyed hashes, and no ids.
+
+    Keep the newest list apart from the machines of the installation.
+    """
+    from segops_cli.backup import addresses
+    from segops_cli.backup.installation import running_stack
+    from segops_cli.backup.suppressions import save
+
+    async def run() -> int:
+        if state is None:
+            return await save(file, url, private_authorities(), clock=calendar)
+        async with running_stack(state) as installation:
+            return await save(file, installation.clickhouse, installation.ca_file, clock=calendar)
+
+    url = "" if state is not None else addresses.clickhouse_url(_required(clickhouse_url, "--clickhouse-url"))
+    count = asyncio.run(run())
+    if as_json:
+        say_json({"file": str(file), "people": count})
+    else:
+        say(f"{file} has {count:,} erased {'person' if count == 1 else 'people'}.")
+
+
 def restore(
     file: File,
     state: State = None,
@@ -91,11 +124,13 @@ def restore(
     clickhouse_url: ClickHouse = None,
     redis_url: Redis = None,
     secrets: Secrets = None,
+    erased: Erased = None,
     as_json: AsJson = False,
 ) -> None:
     """Fill an empty installation with a backup, before its services start for the first time.
 
-    With --state, the folder must be new: it is made, and `make run STATE=…` starts it afterwards.
+    With --state, the folder must be new: it is made, and `make run STATE=…` starts it afterwards. With --suppressions, people
+    who were erased after the backup are erased again when the services start.
     """
     from segops_cli.backup.installation import check_new, new_stack
     from segops_cli.backup.restoring import restore as restored
@@ -108,7 +143,11 @@ def restore(
         check_new(folder)
         target = partial(_with_secrets, replace(_given(postgres_url, clickhouse_url, redis_url), secrets=folder))
 
-    facts = asyncio.run(restored(file, target, _passphrase(confirm=False), clock=calendar, say=warn))
+    if erased is None:
+        warn(
+            "People who were erased after the backup come back. Name the newest list to erase them again: --suppressions."
+        )
+    facts = asyncio.run(restored(file, target, _passphrase(confirm=False), clock=calendar, say=warn, erased=erased))
     if as_json:
         say_json(facts)
         return

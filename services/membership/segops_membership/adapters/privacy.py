@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
-from segops_common.core.faults import FaultPoints
+from segops_common.core.faults import NO_FAULTS, FaultPoints
 from segops_common.core.ids import SystemIds
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import EventLog
@@ -29,6 +29,7 @@ from segops_membership.ports.reporter import Reporter
 from segops_membership.service.privacy.erasures import ErasePeople
 from segops_membership.service.privacy.people import AllIds, ErasedPeople
 from segops_membership.service.privacy.person_export import ExportPeople
+from segops_membership.service.privacy.repeat_erasures import RepeatErasures
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
 from segops_membership.service.tenant_lease import LeaseHolder
 
@@ -80,6 +81,18 @@ def erased_people_on(clickhouse: ClickHouse, key: str) -> ErasedPeople | None:
     if person_hash is None:
         return None
     return ErasedPeople(suppressions=suppressions_on(clickhouse, key), person_hash=person_hash)
+
+
+def repeat_erasures_on(clickhouse: ClickHouse, engine: AsyncEngine, key: str, clock: Clock) -> RepeatErasures:
+    """Return what erases people again whom a restored backup has brought back."""
+    return RepeatErasures(
+        erasures=PostgresErasures(engine=engine, key=key),
+        suppressions=suppressions_on(clickhouse, key),
+        people=ClickHousePersonStores(clickhouse=clickhouse, faults=NO_FAULTS),
+        person_hash=PersonHash(key=key),
+        clock=clock,
+        ids=SystemIds(clock),
+    )
 
 
 def run_erasures_on(

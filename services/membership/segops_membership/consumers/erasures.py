@@ -7,16 +7,22 @@ from typing import Final
 from segops_common.core.problems import Unavailable
 from segops_common.streams.loop.timer import Timer
 from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.service.privacy.repeat_erasures import RepeatErasures
 from segops_membership.service.privacy.run_erasures import RunErasures
 
 LOOK_EVERY_S: Final = 1.0
 
 
-def erasure_timer(erasures: RunErasures) -> Timer:
-    """Return the timer that carries out erasures one by one."""
+def erasure_timer(erasures: RunErasures, repeat: RepeatErasures) -> Timer:
+    """Return the timer that carries out erasures one by one. First of all it queues the ones that a restore has undone."""
+    is_restore_considered = False
 
     async def run_all() -> None:
+        nonlocal is_restore_considered
         try:
+            if not is_restore_considered:
+                await repeat.queue()
+                is_restore_considered = True
             while await erasures.run_next():
                 pass
         except EngineUnavailable as error:

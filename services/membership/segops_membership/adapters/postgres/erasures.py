@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -35,6 +35,10 @@ _OPEN: Final = sa.text("""
 _ADD: Final = sa.text("""
     INSERT INTO membership.erasures (tenant_id, erasure_id, subjects, sealed, requested_by, created_at, status)
     VALUES (:tenant_id, :erasure_id, :subjects, :sealed, :requested_by, :created_at, 'pending')""")
+_KNOWN: Final = sa.text("""
+    SELECT 1 FROM membership.erasures WHERE tenant_id = :tenant_id AND subjects && CAST(:subjects AS text[]) LIMIT 1""")
+_SUBJECTS: Final = sa.text("""
+    SELECT DISTINCT unnest(subjects) AS subject FROM membership.erasures WHERE tenant_id = :tenant_id""")
 _MARK_SUPPRESSED: Final = sa.text("""
     UPDATE membership.erasures SET suppressed_at = coalesce(suppressed_at, :at)
     WHERE tenant_id = :tenant_id AND erasure_id = :erasure_id""")
@@ -92,20 +96,25 @@ class PostgresErasures:
 
     async def add(self, tenant_id: int, erasure: Erasure, *, max_open: int) -> bool:
         """See the port."""
-        values = {
-            "tenant_id": tenant_id,
-            "erasure_id": UUID(erasure.id),
-            "subjects": list(erasure.subjects),
-            "sealed": self._sealed(erasure),
-            "requested_by": erasure.requested_by,
-            "created_at": erasure.created_at,
-        }
         async with transaction(self._engine, tenant_id) as session:
             await session.execute(_LOCK, {"tenant_id": tenant_id})
             if int(await session.scalar(_OPEN, {"tenant_id": tenant_id}) or 0) >= max_open:
                 return False
-            await session.execute(_ADD, values)
+            await session.execute(_ADD, self._values(erasure))
         return True
+
+    async def add_unknown(self, erasure: Erasure) -> None:
+        """See the port."""
+        key = {"tenant_id": erasure.tenant_id}
+        async with transaction(self._engine, erasure.tenant_id) as session:
+            await session.execute(_LOCK, key)
+            if await session.scalar(_KNOWN, {**key, "subjects": list(erasure.subjects)}) is None:
+                await session.execute(_ADD, self._values(erasure))
+
+    async def subjects(self, tenant_id: int) -> Set[str]:
+        """See the port."""
+        async with reading(self._engine, tenant_id) as session:
+            return {row.subject for row in await session.execute(_SUBJECTS, {"tenant_id": tenant_id})}
 
     async def mark_suppressed(self, tenant_id: int, erasure_id: str, at: datetime) -> None:
         """See the port."""
@@ -181,6 +190,16 @@ class PostgresErasures:
         async with transaction(self._engine, tenant_id) as session:
             if await session.scalar(statement, {**key, **values}) is None:
                 raise ErasureTaken(erasure_id)
+
+    def _values(self, erasure: Erasure) -> Mapping[str, object]:
+        return {
+            "tenant_id": erasure.tenant_id,
+            "erasure_id": UUID(erasure.id),
+            "subjects": list(erasure.subjects),
+            "sealed": self._sealed(erasure),
+            "requested_by": erasure.requested_by,
+            "created_at": erasure.created_at,
+        }
 
     def _sealed(self, erasure: Erasure) -> bytes:
         return self._sealer.seal(json.dumps(erasure.user_ids), erasure.id)

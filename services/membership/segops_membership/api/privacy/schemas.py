@@ -80,7 +80,7 @@ class ErasureRead(Response):
         " accepted before. Null before and after.",
     )
     subjects: tuple[str, ...] = Field(description="The keyed hash of each id, also of the ids that are joined to the users.")
-    requested_by: str = Field(description="`user:<id>` or `api_key:<id>`.")
+    requested_by: str = Field(description="`user:<id>`, `api_key:<id>`, or `restore` for one that was repeated because a restored backup had the users.")
     created_at: datetime
     suppressed_at: datetime | None = Field(
         description="Since when later events are kept out. Null while the warehouse does not answer: the worker goes on trying."

@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 MAX_USERS: Final = 1_000
 """How many ids one erasure may have."""
+REQUESTED_BY_RESTORE: Final = "restore"
+"""Stands for the caller where an erasure is repeated, because a restored backup had brought people back."""
 MAX_OPEN: Final = 1_000
 """How many erasures of a tenant may wait or run at a time."""
 MAX_TOGETHER: Final = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -18,6 +18,14 @@ class Erasures(Protocol):
 
     async def add(self, tenant_id: int, erasure: Erasure, *, max_open: int) -> bool:
         """Store a pending erasure. Return False, without effect, if the tenant has `max_open` that have not ended."""
+        ...
+
+    async def add_unknown(self, erasure: Erasure) -> None:
+        """Store a pending erasure, unless an erasure of the tenant has one of its subjects."""
+        ...
+
+    async def subjects(self, tenant_id: int) -> Set[str]:
+        """Return the subjects of all erasures of the tenant."""
         ...
 
     async def mark_suppressed(self, tenant_id: int, erasure_id: str, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Protocol
 
 from segops_membership.domain.publication import Attempt
@@ -13,6 +13,10 @@ class PersonStores(Protocol):
 
     async def count(self, tenant_id: int, user_ids: Collection[str]) -> Mapping[str, int]:
         """Return the number of rows with these people, for each table that may have some."""
+        ...
+
+    def all_ids(self, tenant_id: int, page: int) -> AsyncIterator[Collection[str]]:
+        """Yield every id that is stored, at least `page` at a time but for the end; an id may come twice."""
         ...
 
     async def delete_events(self, tenant_id: int, user_ids: Collection[str]) -> None:

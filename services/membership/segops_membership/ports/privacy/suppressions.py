@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Set
 from datetime import datetime
 from typing import Protocol
 
@@ -26,6 +26,10 @@ class Suppressions(Protocol):
 
     async def suppressed(self, tenant_id: int) -> Collection[str]:
         """Return the subjects whose events are kept out now."""
+        ...
+
+    async def of_all_tenants(self) -> Mapping[int, Set[str]]:
+        """Return the subjects that are or were suppressed with the present key, by tenant."""
         ...
 
     async def policy(self, tenant_id: int) -> Policy:

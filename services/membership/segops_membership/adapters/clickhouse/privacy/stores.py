@@ -6,7 +6,7 @@ statement returns. Of a part without such rows, files are linked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Final
 
 import xxhash
@@ -19,8 +19,10 @@ from segops_common.contracts.warehouse import (
 )
 from segops_common.core.faults import FaultPoints
 from segops_common.stores.clickhouse import ClickHouse
+from segops_membership.adapters.clickhouse.privacy.ids import ids_page
 from segops_membership.adapters.driver_errors import driver_errors
 from segops_membership.domain.publication import Attempt
+from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
 from segops_membership.sql.parameters import Bindings, select
 
@@ -30,6 +32,7 @@ _SYNC: Final[dict[str, str | int | float]] = {
     "mutations_sync": 1,
     "max_execution_time": int(_TIMEOUT_S),
 }
+_LAST_KEY: Final = 2**64 - 1
 _OF_LETTER: Final = (
     "xxHash64(if(JSONExtractString(line, 'user_id') = '', JSONExtractString(line, 'anonymous_id'),"
     " JSONExtractString(line, 'user_id'))) IN {keys}"
@@ -68,6 +71,21 @@ class ClickHousePersonStores:
         }
         counts["segment_runs"] = len(await self._rows_with(tenant_id, await self.numbers(tenant_id, user_ids)))
         return counts
+
+    async def all_ids(self, tenant_id: int, page: int) -> AsyncIterator[Collection[str]]:
+        """See the port. Pages follow the keys of ids, by which the large tables are ordered."""
+        first: int | None = 0
+        while first is not None:
+            bind = Bindings()
+            sql = ids_page(bind.integer(tenant_id), bind.integer(first), bind.integer(page))
+            with driver_errors():
+                result = await self._clickhouse.query(sql, bind.values, timeout_s=_TIMEOUT_S)
+            if not result.rows:
+                raise EngineUnavailable("ClickHouse ended its answer before the first row")
+            rows = result.rows[0][0]
+            yield [str(id) for _, id in rows]
+            is_last = len(rows) < page or int(rows[-1][0]) == _LAST_KEY
+            first = None if is_last else int(rows[-1][0]) + 1
 
     async def delete_events(self, tenant_id: int, user_ids: Collection[str]) -> None:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Set
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +19,11 @@ SELECT state, at FROM suppressions FINAL WHERE tenant_id = {tenant:UInt64} AND s
 
 _SUPPRESSED: Final = """
 SELECT subject FROM suppressions FINAL WHERE tenant_id = {tenant:UInt64} AND state = 'suppressed'"""
+
+
+_OF_ALL_TENANTS: Final = """
+SELECT tenant_id, groupArray(subject) FROM suppressions FINAL
+WHERE subject != '' AND key_id = {key:String} GROUP BY tenant_id"""
 
 
 class ClickHouseSuppressions:
@@ -49,6 +54,12 @@ class ClickHouseSuppressions:
         with driver_errors():
             result = await self._clickhouse.query(_SUPPRESSED, {"tenant": tenant_id}, timeout_s=_TIMEOUT_S)
         return frozenset(str(subject) for (subject,) in result.rows)
+
+    async def of_all_tenants(self) -> Mapping[int, Set[str]]:
+        """See the port."""
+        with driver_errors():
+            result = await self._clickhouse.query(_OF_ALL_TENANTS, {"key": self._key_id}, timeout_s=_TIMEOUT_S)
+        return {int(tenant_id): frozenset(map(str, subjects)) for tenant_id, subjects in result.rows}
 
     async def policy(self, tenant_id: int) -> Policy:
         """See the port."""

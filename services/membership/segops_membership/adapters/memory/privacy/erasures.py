@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -39,6 +39,15 @@ class MemoryErasures:
             return False
         self._entries[erasure.id] = _Entry(erasure)
         return True
+
+    async def add_unknown(self, erasure: Erasure) -> None:
+        """See the port."""
+        if (await self.subjects(erasure.tenant_id)).isdisjoint(erasure.subjects):
+            self._entries[erasure.id] = _Entry(erasure)
+
+    async def subjects(self, tenant_id: int) -> Set[str]:
+        """See the port."""
+        return {subject for erasure in self._of(tenant_id) for subject in erasure.subjects}
 
     async def mark_suppressed(self, tenant_id: int, erasure_id: str, at: datetime) -> None:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from pyroaring import BitMap
@@ -37,6 +37,14 @@ class MemoryPersonStores:
                 for (tenant, *_), outcome in self._results.outcomes.items()
             ),
         }
+
+    async def all_ids(self, tenant_id: int, page: int) -> AsyncIterator[Collection[str]]:
+        """See the port."""
+        rows = self._warehouse.tenant(tenant_id)
+        listed = {user_id for changes in rows.list_changes.values() for _, user_id in changes}
+        ids = sorted({*rows.events, *rows.numbers, *listed, *rows.facts.ids})
+        for start in range(0, len(ids), page):
+            yield ids[start : start + page]
 
     async def delete_events(self, tenant_id: int, user_ids: Collection[str]) -> None:
         """See the port."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Set
 from datetime import datetime
 
 from segops_membership.domain.privacy.erasure import Policy, Suppression
@@ -41,6 +42,14 @@ class MemorySuppressions:
             for (tenant, subject), suppression in self._subjects.items()
             if tenant == tenant_id and suppression.lifted_at is None
         }
+
+    async def of_all_tenants(self) -> Mapping[int, Set[str]]:
+        """See the port."""
+        self._check()
+        subjects: defaultdict[int, set[str]] = defaultdict(set)
+        for tenant_id, subject in self._subjects:
+            subjects[tenant_id].add(subject)
+        return subjects
 
     async def policy(self, tenant_id: int) -> Policy:
         """See the port."""
