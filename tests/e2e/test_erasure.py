@@ -23,6 +23,7 @@ from tests.e2e.people import Person, memberships, patient_client, send, sign_up
 from tests.shared.client import RunningStack
 
 TOPICS: Final = "segops.events", "segops.event-imports", "segops.membership-changes", "segops.static-members"
+CHANGES: Final = "/api/segments/changes/"
 COUNT: Final = {"type": "event_count", "event_type": "bought", "operator": "gte", "value": 1}
 SEEN: Final = {"type": "user_property", "property": "plan", "operator": "exists"}
 UNUSED: Final = ("merges", "identity_merges")
@@ -195,6 +196,7 @@ async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningSt
                 "end",
             ),
         }
+        cursor = (await person.ask("GET", f"{CHANGES}?tenant={person.tenant}&start=now", 200))["next_cursor"]
         before = await canary.places(valkey_stack, person.tenant)
         # The control: the walk finds the person where they are.
         tables = ("events", "events_by_profile", "profile_seen", "profiles", "static_members", "dead_letters")
@@ -210,8 +212,17 @@ async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningSt
         after = await canary.places(valkey_stack, person.tenant)
         assert after <= {f"redis {topic}" for topic in TOPICS}
 
+        await _readers_forget(person, cursor, canary, segments)
         await _later_runs_are_right(person, segments, canary, client, key)
         await _the_audit_log_has_the_hash(person, erasure)
+
+
+async def _readers_forget(person: Person, cursor: str, canary: Canary, segments: Mapping[str, int]) -> None:
+    page = await person.ask("GET", f"{CHANGES}?tenant={person.tenant}&cursor={cursor}", 200)
+    exits = {
+        (change["user_id"], change["segment_id"], change["change"], change["reason"]) for change in page["results"]
+    }
+    assert exits == {(canary.user_id, segment, "exited", "erasure") for segment in segments.values()}
 
 
 async def _later_runs_are_right(

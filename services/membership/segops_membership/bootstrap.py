@@ -60,7 +60,7 @@ from segops_membership.adapters.redis.membership_cache import RedisMembershipCac
 from segops_membership.consumers.activations import activation_timer
 from segops_membership.consumers.compute import ComputeJobs
 from segops_membership.consumers.definitions import SegmentChanges
-from segops_membership.consumers.erasures import erasure_timer
+from segops_membership.consumers.erasures import erasure_timers
 from segops_membership.consumers.exports import export_timers
 from segops_membership.consumers.static_members import StaticMembers
 from segops_membership.ports.members.export_files import ExportFiles
@@ -246,7 +246,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             deliveries = () if deliver is None else (deliver,)
             timers = [*self._export_timers(engine, clickhouse), *map(activation_timer, deliveries)]
             repeat = repeat_erasures_on(clickhouse, engine, key, self._clock)
-            yield Worker(loops, [*timers, erasure_timer(erasures, repeat)], [one.run for one in deliveries])
+            yield Worker(loops, [*timers, *erasure_timers(erasures, repeat)], [one.run for one in deliveries])
 
     def _export_timers(self, engine: AsyncEngine, clickhouse: ClickHouse) -> Sequence[Timer]:
         """Return the timers of exports; none without a place for their files."""
@@ -312,7 +312,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             explain=explain,
             lookup=lookup,
             members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
-            changes=(changes := changes_on(clickhouse, engine, definitions, self._clock)),
+            changes=(changes := changes_on(clickhouse, engine, definitions, self._settings.person_key, self._clock)),
             activations=activations_on(
                 engine, clickhouse, self._settings.activation_access, definitions, changes, self._clock
             ),

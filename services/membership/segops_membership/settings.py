@@ -102,9 +102,14 @@ class Settings(PostgresSettings, StreamServiceSettings):
 
     @property
     def activation_access(self) -> ActivationAccess:
-        """The key of activations, where they may send, and whether they may write files."""
-        key = self.activation_key.get_secret_value()
-        return ActivationAccess(key, self.activation_networks, self.ca_file, has_files=bool(self.exports_url))
+        """The key of activations, where they may send, whether they may write files, and the key of suppressions."""
+        return ActivationAccess(
+            self.activation_key.get_secret_value(),
+            self.activation_networks,
+            self.ca_file,
+            has_files=bool(self.exports_url),
+            person_key=self.person_key,
+        )
 
     @property
     def person_key(self) -> str:

@@ -62,6 +62,7 @@ from segops_membership.adapters.memory.members.exports import MemoryExportFiles,
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
+from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
@@ -73,7 +74,8 @@ from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.adapters.postgres.activations import PostgresActivations
-from segops_membership.adapters.postgres.erasures import PostgresErasures
+from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
+from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
@@ -101,6 +103,7 @@ from segops_membership.ports.members.exports import Exports
 from segops_membership.ports.members.sets import MemberSets
 from segops_membership.ports.membership import MembershipCache, MembershipReader
 from segops_membership.ports.privacy.erasures import Erasures
+from segops_membership.ports.privacy.exits import ErasedExits
 from segops_membership.ports.privacy.records import PersonRecords
 from segops_membership.ports.privacy.stores import PersonStores
 from segops_membership.ports.privacy.suppressions import Suppressions
@@ -160,6 +163,7 @@ class Ports:
     merges: MergeStore
     projection: MergeProjection
     erasures: Erasures
+    exits: ErasedExits
     suppressions: Suppressions
     people: PersonStores
     records: PersonRecords
@@ -224,6 +228,7 @@ def memory_ports() -> Ports:
         merges=MemoryMergeStore(),
         projection=MemoryMergeProjection(),
         erasures=MemoryErasures(clock=clock),
+        exits=MemoryErasedExits(),
         suppressions=MemorySuppressions(),
         people=MemoryPersonStores(warehouse=warehouse, results=results),
         records=MemoryPersonRecords(warehouse=warehouse, results=results),
@@ -307,6 +312,7 @@ async def engine_ports(
         merges=PostgresMergeStore(engine=postgres),
         projection=ClickHouseMergeProjection(clickhouse=clickhouse),
         erasures=PostgresErasures(engine=postgres, key="k" * 32),
+        exits=PostgresErasedExits(engine=postgres, key="k" * 32),
         suppressions=ClickHouseSuppressions(clickhouse=clickhouse, key_id="key"),
         people=ClickHousePersonStores(clickhouse=clickhouse, faults=NO_FAULTS),
         records=ClickHousePersonRecords(clickhouse=clickhouse),

@@ -38,6 +38,7 @@ from segops_membership.adapters.memory.members.exports import MemoryExportFiles,
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
+from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
@@ -52,6 +53,7 @@ from tests.contract.port_coverage import ports_in
 
 ADAPTERS: dict[str, type] = {
     "AnalyticsReader": MemoryAnalytics,
+    "ErasedExits": MemoryErasedExits,
     "Erasures": MemoryErasures,
     "PersonRecords": MemoryPersonRecords,
     "PersonStores": MemoryPersonStores,

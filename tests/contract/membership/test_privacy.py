@@ -11,7 +11,9 @@ from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
 from segops_membership.domain.identity.joins import Claim, Person
 from segops_membership.domain.identity.merges import Resolution
+from segops_membership.domain.members.changes import BEGINNING, ChangePosition
 from segops_membership.domain.privacy.erasure import Erasure, ErasurePhase, ErasureStatus
+from segops_membership.domain.privacy.exits import ErasedExit
 from segops_membership.domain.privacy.records import ListEntry, MembershipChange
 from segops_membership.domain.publication import Attempt, Difference
 from segops_membership.ports.privacy.erasures import ErasureTaken
@@ -116,6 +118,31 @@ async def test_every_stored_id_is_listed(ports: Ports, page: int) -> None:
     ids = [id async for ids in ports.people.all_ids(tenant, page) for id in ids]
     named = {*(f"u{n}" for n in range(7)), "listed", "visitor", "ada", "bob", "old", "new"}
     assert set(ids) == named
+
+
+async def test_exits_have_places_after_a_publication(ports: Ports) -> None:
+    tenant = new_tenant()
+    at, later = NOW, NOW + timedelta(days=1)
+    first, second = ChangePosition(1, 11), ChangePosition(2, 12)
+    ada, bob = (ErasedExit(user_id=user_id, segment_id=42, run_id=11, version=3) for user_id in ("ada", "bob"))
+    await ports.exits.add(tenant, first, [ada, bob], at)
+    await ports.exits.add(tenant, first, [bob, replace(bob, segment_id=43)], at)
+    await ports.exits.add(tenant, second, [bob], later)
+    every = await ports.exits.between(tenant, BEGINNING, ChangePosition(9, 9), limit=10)
+    assert [(item.position.number, item.user_id, item.segment_id) for item in every] == [
+        *((1, "ada", 42), (1, "bob", 42), (1, "bob", 43), (2, "bob", 42)),
+    ]
+    assert every[0] == ada.change(every[0].position, at)
+    assert every == sorted(every, key=lambda item: item.position)
+    assert first < every[0].position < ChangePosition(2, 12, -1)
+    assert await ports.exits.between(tenant, every[0].position, every[2].position, limit=1) == every[1:2]
+    amid = replace(second, key=7)
+    assert await ports.exits.between(tenant, amid, ChangePosition(9, 9), limit=10) == every[3:]
+    assert await ports.exits.between(tenant, first, second, limit=10, segment_id=43) == every[2:3]
+    assert await ports.exits.end(tenant, first) == every[2].position
+    assert await ports.exits.end(tenant, ChangePosition(3, 13)) == ChangePosition(3, 13)
+    await ports.exits.forget(later)
+    assert await ports.exits.between(tenant, BEGINNING, ChangePosition(9, 9), limit=10) == every[3:]
 
 
 async def test_the_erasures_of_one_tenant_are_taken_together(ports: Ports) -> None:

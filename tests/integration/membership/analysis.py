@@ -77,9 +77,14 @@ def use_cases_of(
         explain=explain_on(harness),
         lookup=harness.lookup,
         members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
-        changes=(changes := changes_on(harness.clickhouse, harness.engine, definitions, clock)),
+        changes=(changes := changes_on(harness.clickhouse, harness.engine, definitions, PERSON_KEY, clock)),
         activations=activations_on(
-            harness.engine, harness.clickhouse, ActivationAccess("k" * 32), definitions, changes, clock
+            harness.engine,
+            harness.clickhouse,
+            ActivationAccess("k" * 32, person_key=PERSON_KEY),
+            definitions,
+            changes,
+            clock,
         ),
         exports=SegmentExports(
             definitions=definitions,

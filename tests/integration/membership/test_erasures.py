@@ -20,7 +20,8 @@ from segops_membership.adapters.files.export_folder import ExportFolder
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
 from segops_membership.adapters.memory.membership import MemoryMembershipCache
-from segops_membership.adapters.postgres.erasures import PostgresErasures
+from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
+from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
@@ -68,6 +69,7 @@ def runner(harness: MembershipHarness, faults: CrashPoints, folder: Path) -> Run
             directory=ClickHouseUserDirectory(clickhouse=harness.clickhouse),
             publications=harness.publications,
             reporter=LogReporter(log=harness.log, metrics=Metrics()),
+            exits=PostgresErasedExits(engine=engine, key=PERSON_KEY),
             exports=PostgresExports(engine=engine),
             files=ExportFolder(folder=folder, sets=ClickHouseMemberSets(clickhouse=harness.clickhouse)),
             cache=MemoryMembershipCache(clock=clock),

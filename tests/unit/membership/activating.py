@@ -130,7 +130,9 @@ def world_of(api: Api) -> World:
     deliver = DeliverActivations(
         activations=membership.activations,
         publications=membership.publications,
-        changes=ReadChanges(publications=membership.publications, history=membership.history),
+        changes=ReadChanges(
+            publications=membership.publications, history=membership.history, exits=membership.erased_exits
+        ),
         definitions=membership.definitions,
         sender=sender,
         files=FileOutputs(exports=membership.exports, clock=membership.clock),

@@ -19,6 +19,7 @@ from segops_membership.adapters.memory.ingest_watermark import MemoryIngestWater
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.membership import MemoryMembershipCache
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
+from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
@@ -47,6 +48,7 @@ class PrivacyInMemory:
         results: MemoryRunResults,
         publications: MemoryPublicationLog,
         reporter: MemoryReporter,
+        exits: MemoryErasedExits,
         exports: MemoryExports,
         files: MemoryExportFiles,
         cache: MemoryMembershipCache,
@@ -97,6 +99,7 @@ class PrivacyInMemory:
                 directory=self.directory,
                 publications=publications,
                 reporter=reporter,
+                exits=exits,
                 exports=exports,
                 files=files,
                 cache=cache,

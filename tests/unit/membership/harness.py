@@ -35,6 +35,7 @@ from segops_membership.adapters.memory.members.exports import MemoryExportFiles,
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
+from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
 from segops_membership.adapters.memory.reporter import MemoryReporter
 from segops_membership.adapters.memory.run_results import MemoryRunResults
@@ -234,9 +235,11 @@ class MembershipInMemory:
         self.exports = MemoryExports(clock=self.clock)
         self.files = MemoryExportFiles(sets=self.sets)
         self.history = MemoryChangeHistory(results=self.run_results)
+        self.erased_exits = MemoryErasedExits()
+        read = ReadChanges(publications=self.publications, history=self.history, exits=self.erased_exits)
         self.changes = MemberChanges(
             definitions=self.definitions,
-            changes=ReadChanges(publications=self.publications, history=self.history),
+            changes=read,
             clock=self.clock,
             max_streams=2,
             max_streams_of_a_tenant=1,
@@ -245,7 +248,7 @@ class MembershipInMemory:
         self.manage_activations = ManageActivations(
             activations=self.activations,
             definitions=self.definitions,
-            changes=ReadChanges(publications=self.publications, history=self.history),
+            changes=read,
             cursors=self.changes,
             policy=AddressPolicy(),
             has_files=True,
@@ -258,6 +261,7 @@ class MembershipInMemory:
             results=self.run_results,
             publications=self.publications,
             reporter=self.reporter,
+            exits=self.erased_exits,
             exports=self.exports,
             files=self.files,
             cache=self.cache,

@@ -10,8 +10,10 @@ from segops_common.core.problems import Conflict, NotFound, Unavailable
 from segops_common.security.permissions import Role
 from segops_common.security.principal import UserPrincipal
 from segops_membership.domain.identity.joins import Claim, IdentityFacts, Person
+from segops_membership.domain.members.changes import BEGINNING
 from segops_membership.domain.privacy.erasure import Erasure, ErasureStatus
 from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.service.members.changes import cursor_of, position_of
 from segops_membership.service.privacy.erasures import ErasePeople
 from segops_membership.service.privacy.people import ErasedPeople
 from tests.corpus.builders import NOW_MS, count, event, group, job
@@ -69,6 +71,49 @@ async def test_the_exit_is_reported_once(product: MembershipInMemory) -> None:
     await product.compute.run(job(TENANT, 2, {42: BUYERS}))
     exits = [change for _, _, change in product.reporter.changes if change[2] == "exited"]
     assert exits == [(42, "ada", "exited")]
+
+
+async def test_readers_of_changes_forget_the_person(product: MembershipInMemory) -> None:
+    """Also a reader who is behind: a later run has removed eve, and that change goes with her."""
+    changes = product.changes
+    behind = (await changes.page(TENANT, None, BEGINNING, 1000)).end
+    start = await changes.position(TENANT, None, None, "now", None)
+    assert start == behind
+    product.clock.advance(1)
+    await product.compute.run(job(TENANT, 2, {42: group(count("sell"))}, version=2))
+    await product.compute.run(job(TENANT, 3, {42: BUYERS}, version=3))
+    await erase(product, "ada", "bob")
+    page = await changes.page(TENANT, None, behind, 1000)
+    exits = [change for change in page.changes if change.reason == "erasure"]
+    assert [(change.user_id, change.change, change.run_id, change.version) for change in exits] == [
+        *(("ada", "exited", 3, 3), ("bob", "exited", 3, 3)),
+    ]
+    assert [change.user_id for change in page.changes if change not in exits] == ["eve", "eve"]
+    assert page.changes[-2:] == exits, "after all changes of the last run"
+    by_one = []
+    position, has_more = behind, True
+    while has_more:
+        one = await changes.page(TENANT, None, position_of(cursor_of(position)), 1)
+        by_one += one.changes
+        position, has_more = one.end, one.has_more
+    assert (by_one, position) == (list(page.changes), page.end)
+    assert (await changes.page(TENANT, 43, behind, 1000)).changes == []
+    product.store(event("new", "buy", id="new"))
+    await product.compute.run(job(TENANT, 4, {42: BUYERS}, version=3))
+    later = await changes.page(TENANT, 42, page.end, 1000)
+    assert [(change.user_id, change.reason) for change in later.changes] == [("new", "run")]
+    assert (await changes.page(TENANT, 42, behind, 1000)).changes[-3:] == [*exits, *later.changes]
+    assert await changes.position(TENANT, None, None, "now", None) == later.end
+
+
+async def test_exits_are_kept_for_a_month(product: MembershipInMemory) -> None:
+    await erase(product, "ada")
+    await product.privacy.run_erasures.forget_exits()
+    end = await product.changes.position(TENANT, None, None, "now", None)
+    product.clock.advance(31 * 86_400)
+    await product.privacy.run_erasures.forget_exits()
+    assert not [c for c in (await product.changes.page(TENANT, None, BEGINNING, 100)).changes if c.reason == "erasure"]
+    assert await product.changes.position(TENANT, None, None, "now", None) < end
 
 
 async def test_the_receipt_counts_and_names_nobody(product: MembershipInMemory) -> None:

@@ -17,7 +17,7 @@ from segops_common.security.sealing import Sealer
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.clickhouse.consents import ClickHouseConsents
-from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
+from segops_membership.adapters.exploring import read_changes_on
 from segops_membership.adapters.postgres.activations import PostgresActivations
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
@@ -28,17 +28,19 @@ from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.activations.deliver import DeliverActivations
 from segops_membership.service.activations.files import FileOutputs
 from segops_membership.service.activations.manage import ManageActivations
-from segops_membership.service.members.changes import MemberChanges, ReadChanges
+from segops_membership.service.members.changes import MemberChanges
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationAccess:
-    """What the settings say about activations: the key of their secrets, where they may send, and whether exports have a place."""
+    """What the settings say about activations: the key of their secrets, where they may send, whether exports have a place, and
+    the key of suppressions."""
 
     key: str = field(repr=False)
     networks: Sequence[Network] = ()
     ca_file: Path | None = None
     has_files: bool = False
+    person_key: str = field(default="", repr=False)
 
 
 def activations_on(
@@ -53,7 +55,7 @@ def activations_on(
     return ManageActivations(
         activations=_stored(engine, access.key) if access.key else None,
         definitions=definitions,
-        changes=_changes(engine, clickhouse),
+        changes=read_changes_on(clickhouse, engine, access.person_key),
         cursors=cursors,
         policy=AddressPolicy(access.networks),
         has_files=access.has_files,
@@ -79,7 +81,7 @@ def deliveries_on(
     return DeliverActivations(
         activations=_stored(engine, access.key),
         publications=PostgresPublicationLog(engine=engine),
-        changes=_changes(engine, clickhouse),
+        changes=read_changes_on(clickhouse, engine, access.person_key),
         definitions=PostgresSegmentDefinitions(engine=engine),
         files=FileOutputs(exports=PostgresExports(engine=engine), clock=clock),
         consents=ClickHouseConsents(clickhouse=clickhouse, clock=clock),
@@ -93,9 +95,3 @@ def deliveries_on(
 
 def _stored(engine: AsyncEngine, key: str) -> PostgresActivations:
     return PostgresActivations(engine=engine, sealer=Sealer(secret=key, purpose="activations"))
-
-
-def _changes(engine: AsyncEngine, clickhouse: ClickHouse) -> ReadChanges:
-    return ReadChanges(
-        publications=PostgresPublicationLog(engine=engine), history=ClickHouseChangeHistory(clickhouse=clickhouse)
-    )

@@ -18,6 +18,7 @@ from segops_membership.adapters.clickhouse.identity.join_reader import ClickHous
 from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
 from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResults
 from segops_membership.adapters.log.ingest_progress import LogIngestProgress
+from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
 from segops_membership.ports.explorer.status import RunCounter, ServiceHealth
@@ -72,16 +73,22 @@ def analytics_on(clickhouse: ClickHouse, engine: AsyncEngine, clock: Clock) -> A
 
 
 def changes_on(
-    clickhouse: ClickHouse, engine: AsyncEngine, definitions: SegmentDefinitions, clock: Clock
+    clickhouse: ClickHouse, engine: AsyncEngine, definitions: SegmentDefinitions, key: str, clock: Clock
 ) -> MemberChanges:
-    """Return the use case of changes of members."""
+    """Return the use case of changes of members. `key` is the one of suppressions."""
     return MemberChanges(
         definitions=definitions,
-        changes=ReadChanges(
-            publications=PostgresPublicationLog(engine=engine),
-            history=ClickHouseChangeHistory(clickhouse=clickhouse),
-        ),
+        changes=read_changes_on(clickhouse, engine, key),
         clock=clock,
+    )
+
+
+def read_changes_on(clickhouse: ClickHouse, engine: AsyncEngine, key: str) -> ReadChanges:
+    """Return what reads changes of members."""
+    return ReadChanges(
+        publications=PostgresPublicationLog(engine=engine),
+        history=ClickHouseChangeHistory(clickhouse=clickhouse),
+        exits=PostgresErasedExits(engine=engine, key=key),
     )
 
 

@@ -18,7 +18,8 @@ from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePerso
 from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.merging import projected_merges_on
-from segops_membership.adapters.postgres.erasures import PostgresErasures
+from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
+from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
@@ -115,6 +116,7 @@ def run_erasures_on(
         directory=ClickHouseUserDirectory(clickhouse=clickhouse),
         publications=PostgresPublicationLog(engine=engine),
         reporter=reporter,
+        exits=PostgresErasedExits(engine=engine, key=key),
         exports=PostgresExports(engine=engine),
         files=files,
         cache=cache,

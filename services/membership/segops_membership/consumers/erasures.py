@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from segops_common.core.problems import Unavailable
@@ -11,10 +12,14 @@ from segops_membership.service.privacy.repeat_erasures import RepeatErasures
 from segops_membership.service.privacy.run_erasures import RunErasures
 
 LOOK_EVERY_S: Final = 1.0
+FORGET_EVERY_S: Final = 3_600.0
 
 
-def erasure_timer(erasures: RunErasures, repeat: RepeatErasures) -> Timer:
-    """Return the timer that carries out erasures one by one. First of all it queues the ones that a restore has undone."""
+def erasure_timers(erasures: RunErasures, repeat: RepeatErasures) -> Sequence[Timer]:
+    """Return the timer that carries out erasures one by one, and the one that removes what is not kept.
+
+    The first one begins by queueing the erasures that a restore has undone.
+    """
     is_restore_considered = False
 
     async def run_all() -> None:
@@ -28,4 +33,13 @@ def erasure_timer(erasures: RunErasures, repeat: RepeatErasures) -> Timer:
         except EngineUnavailable as error:
             raise Unavailable(str(error)) from error
 
-    return Timer("erasures", run_all, every_s=LOOK_EVERY_S)
+    async def forget() -> None:
+        try:
+            await erasures.forget_exits()
+        except EngineUnavailable as error:
+            raise Unavailable(str(error)) from error
+
+    return (
+        Timer("erasures", run_all, every_s=LOOK_EVERY_S),
+        Timer("exits of erased people", forget, every_s=FORGET_EVERY_S),
+    )

@@ -79,8 +79,12 @@ class ErasureRead(Response):
         description="What a running erasure does, in this order. `waiting`: until the sink has passed every event that was"
         " accepted before. Null before and after.",
     )
-    subjects: tuple[str, ...] = Field(description="The keyed hash of each id, also of the ids that are joined to the users.")
-    requested_by: str = Field(description="`user:<id>`, `api_key:<id>`, or `restore` for one that was repeated because a restored backup had the users.")
+    subjects: tuple[str, ...] = Field(
+        description="The keyed hash of each id, also of the ids that are joined to the users."
+    )
+    requested_by: str = Field(
+        description="`user:<id>`, `api_key:<id>`, or `restore` for one that was repeated because a restored backup had the users."
+    )
     created_at: datetime
     suppressed_at: datetime | None = Field(
         description="Since when later events are kept out. Null while the warehouse does not answer: the worker goes on trying."

@@ -32,13 +32,13 @@ class ChangeRead(Response):
     segment_id: int
     user_id: str
     change: Literal["entered", "exited"]
-    reason: ChangeReason = Field(
+    reason: ChangeReason | Literal["erasure"] = Field(
         description="`definition`: the segment has a new definition since the changes before. `list`: the static list"
-        " changed. `run`: events, traits or time changed the user."
+        " changed. `run`: events, traits or time changed the user. `erasure`: the user was erased. Forget the user."
     )
     version: int = Field(description="The version of the segment.")
     run_id: str
-    at: datetime = Field(description="When the run was published.")
+    at: datetime = Field(description="When the run was published, or the user was erased.")
 
     @classmethod
     def of(cls, change: MemberChange) -> ChangeRead:

@@ -40,14 +40,15 @@ class IdentityFacts:
         first = {id: min(self.known_since.get(id, never), other.known_since.get(id, never)) for id in ids}
         return IdentityFacts(self.claims + other.claims, first, self.resolutions + other.resolutions)
 
-
     @property
     def ids(self) -> Set[str]:
         """Every id that is named."""
         claims = {id for claim in self.claims for id in (claim.anonymous_id, claim.user_id)}
-        return claims | self.known_since.keys() | {
-            id for row in self.resolutions for id in (row.user_id, row.canonical_id)
-        }
+        return (
+            claims
+            | self.known_since.keys()
+            | {id for row in self.resolutions for id in (row.user_id, row.canonical_id)}
+        )
 
     def without(self, ids: Collection[str]) -> IdentityFacts:
         """Return what is known without what names one of these ids."""

@@ -18,7 +18,8 @@ AFTER_ALL_USERS: Final = 2**64
 class ChangePosition:
     """A place between changes: after the changes of a publication, up to a user and, for that user, up to a segment.
 
-    Changes are ordered by publication, then by user key, then by segment. `key` is -1 before the first user.
+    Changes are ordered by publication, then by user key, then by segment. `key` is -1 before the first user. After the changes
+    of a publication come the exits of people who were erased before the next one; `segment_id` then counts these.
     """
 
     number: int
@@ -57,13 +58,13 @@ class ChangedUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberChange:
-    """A user entered or exited a segment. `position` is the place after this change."""
+    """A user entered or exited a segment. `position` is the place after this change. Erased users have exits only."""
 
     position: ChangePosition
     segment_id: int
     user_id: str
     change: Literal["entered", "exited"]
-    reason: ChangeReason
+    reason: ChangeReason | Literal["erasure"]
     version: int
     run_id: int
     at: datetime

@@ -30,6 +30,10 @@ class PersonStores(Protocol):
         """Return every number that these people have in bitmaps."""
         ...
 
+    async def segments_of(self, tenant_id: int, user_ids: Collection[str]) -> Mapping[str, Collection[int]]:
+        """Return the segments that each of these people ever was in. People who were in none are left out."""
+        ...
+
     async def attempts_with(self, tenant_id: int, numbers: Collection[int]) -> Collection[tuple[int, Attempt]]:
         """Return the segments and attempts whose stored members contain one of the numbers."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from segops_membership.domain.members.changes import (
 from segops_membership.domain.publication import Publication
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.members.changes import ChangeHistory
+from segops_membership.ports.privacy.exits import ErasedExits
 from segops_membership.ports.publication_log import PublicationLog
 from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.analysis.segment_checks import existing
@@ -52,16 +53,19 @@ class ChangePage:
 
 class ReadChanges:
     """Reads the changes of a tenant or of one of its segments. Incomplete publications have none: the next complete one
-    has the difference from what was reported before."""
+    has the difference from what was reported before. Exits of erased people come after the publication before them."""
 
-    def __init__(self, *, publications: PublicationLog, history: ChangeHistory) -> None:
+    def __init__(self, *, publications: PublicationLog, history: ChangeHistory, exits: ErasedExits) -> None:
         self._publications = publications
         self._history = history
+        self._exits = exits
 
     async def end(self, tenant_id: int) -> ChangePosition:
         """Return the position after all changes that can be read now. Raises EngineUnavailable."""
         newest = await self._publications.visible_end(tenant_id)
-        return BEGINNING if newest is None else ChangePosition.after(newest)
+        if newest is None:
+            return BEGINNING
+        return await self._exits.end(tenant_id, ChangePosition.after(newest))
 
     async def find(self, tenant_id: int, run_id: int) -> Publication | None:
         """Return the publication of a run; None when there is none that can be read. Raises EngineUnavailable."""
@@ -88,6 +92,7 @@ class ReadChanges:
         """Return at most `limit` changes after a known position, up to the end of a publication. Raises EngineUnavailable."""
         end = await self.end(tenant_id) if through is None else ChangePosition.after(through)
         changes: list[MemberChange] = []
+        exits = deque(await self._exits.between(tenant_id, position, end, limit=limit + 1, segment_id=segment_id))
         looked_at = 0
         # A position amid a publication begins with that publication.
         after = position.number - 1 if position.is_amid else position.number
@@ -96,11 +101,14 @@ class ReadChanges:
                 tenant_id, after, end.number, limit=PUBLICATIONS_AT_ONCE, segment_id=segment_id
             )
             if not publications:
-                return ChangePage(changes, max(position, end), False)
+                position, is_whole = _add_exits(changes, exits, position, end.number + 1, limit)
+                return ChangePage(changes, max(position, end) if is_whole else position, not is_whole)
             changed = await self._changed_segments(tenant_id, publications, segment_id)
             for publication in publications:
-                segments = changed.get(publication.number, ())
-                position, is_whole = await self._add(tenant_id, changes, publication, segments, position, limit)
+                position, is_whole = _add_exits(changes, exits, position, publication.number, limit)
+                if is_whole:
+                    segments = changed.get(publication.number, ())
+                    position, is_whole = await self._add(tenant_id, changes, publication, segments, position, limit)
                 if not is_whole:
                     return ChangePage(changes, position, True)
             after, looked_at = position.number, looked_at + len(publications)
@@ -272,6 +280,18 @@ def changes_gone() -> Gone:
         " changes with `start=now` from before that, or all changes with `start=beginning`.",
         slug="changes-gone",
     )
+
+
+def _add_exits(
+    changes: list[MemberChange], exits: deque[MemberChange], position: ChangePosition, before: int, limit: int
+) -> tuple[ChangePosition, bool]:
+    """Add exits from before a publication; return the new position, and whether all of them were added."""
+    while exits and exits[0].position.number < before:
+        if len(changes) == limit:
+            return position, False
+        changes.append(exits.popleft())
+        position = changes[-1].position
+    return position, True
 
 
 def _changes_of(publication: Publication, users: Sequence[ChangedUser]) -> Iterator[MemberChange]:

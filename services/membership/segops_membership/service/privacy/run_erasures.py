@@ -21,8 +21,11 @@ from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
 from segops_common.core.faults import FaultPoints
 from segops_common.core.tasks import spawn
+from segops_membership.domain.members.changes import ChangePosition
 from segops_membership.domain.members.exports import Export
 from segops_membership.domain.privacy.erasure import KNOWN_WITHIN_S, Erasure, ErasurePhase
+from segops_membership.domain.privacy.exits import EXITS_KEPT_FOR, ErasedExit
+from segops_membership.domain.publication import TenantHead
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.explorer.users import UserDirectory
 from segops_membership.ports.identity.merges import MergeStore
@@ -31,6 +34,7 @@ from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.ports.members.exports import Exports
 from segops_membership.ports.membership import MembershipCache
 from segops_membership.ports.privacy.erasures import Erasures, ErasureTaken
+from segops_membership.ports.privacy.exits import ErasedExits
 from segops_membership.ports.privacy.stores import PersonStores
 from segops_membership.ports.privacy.suppressions import Suppressions
 from segops_membership.ports.publication_log import PublicationLog
@@ -62,6 +66,7 @@ class ErasureStores:
     directory: UserDirectory
     publications: PublicationLog
     reporter: Reporter
+    exits: ErasedExits
     exports: Exports
     files: ExportFiles | None
     cache: MembershipCache
@@ -123,6 +128,10 @@ class RunErasures:
         with suppress(ErasureTaken):
             await self._carry_out(_Work(erasures))
         return True
+
+    async def forget_exits(self) -> None:
+        """Remove exits of erased people that readers of changes have had time to read. Raises EngineUnavailable."""
+        await self._on.exits.forget(self._clock.now() - EXITS_KEPT_FOR)
 
     async def _carry_out(self, work: _Work) -> None:
         working = spawn(self._try_to_erase(work), name=f"erasures of tenant {work.tenant_id}")
@@ -252,13 +261,47 @@ class RunErasures:
             await self._on.cache.forget(tenant_id, head.number, user_ids)
 
     async def _report_exits(self, lease: Lease, user_ids: Collection[str]) -> None:
-        head = await self._on.publications.head(lease.tenant_id)
-        for user_id in user_ids:
-            segments = await self._on.directory.memberships_of(lease.tenant_id, user_id)
-            runs = {id: head.segments[id].attempt.run_id for id in segments if id in head.segments}
+        """Report the exits to the log, and keep them for readers of changes.
+
+        A reader that is behind may have the person in a segment from which a later run has removed them: that change goes with the
+        person, so the exits are from all segments that the person was ever in.
+        """
+        tenant_id, now = lease.tenant_id, self._clock.now()
+        segments = await self._on.people.segments_of(tenant_id, user_ids)
+        if not segments:
+            return
+        head = await self._on.publications.head(tenant_id)
+        for user_id in segments:
+            present = await self._on.directory.memberships_of(tenant_id, user_id)
+            runs = {id: head.segments[id].attempt.run_id for id in present if id in head.segments}
             if runs:
                 lease.check()
-                await self._on.reporter.report_erasure(lease.tenant_id, user_id, runs, self._clock.now())
+                await self._on.reporter.report_erasure(tenant_id, user_id, runs, now)
+        exits = await self._exits(tenant_id, head, segments)
+        lease.check()
+        await self._on.exits.add(tenant_id, ChangePosition(head.number, head.run_id), exits, now)
+
+    async def _exits(
+        self, tenant_id: int, head: TenantHead, segments: Mapping[str, Collection[int]]
+    ) -> Sequence[ErasedExit]:
+        versions: dict[int, int] = {}
+        for run_id in {
+            head.segments[id].attempt.run_id for ids in segments.values() for id in ids if id in head.segments
+        }:
+            publication = await self._on.publications.find(tenant_id, run_id)
+            results = () if publication is None else publication.segments
+            versions |= {result.segment_id: result.version for result in results}
+        return [
+            ErasedExit(
+                user_id=user_id,
+                segment_id=id,
+                run_id=head.segments[id].attempt.run_id,
+                version=versions.get(id, 0),
+            )
+            for user_id, ids in segments.items()
+            for id in sorted(ids)
+            if id in head.segments
+        ]
 
     async def _files_with(self, tenant_id: int, numbers: Collection[int]) -> Sequence[Export]:
         """Return the exports whose files contain one of the numbers."""

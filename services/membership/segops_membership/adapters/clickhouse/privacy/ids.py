@@ -16,7 +16,9 @@ from segops_membership.sql.parameters import select
 
 _HASHED: Final = "xxHash64({0}) AS key, {0} AS id"
 _KEYED: Final = "user_key AS key, user_id AS id"
-_LETTER: Final = "if(JSONExtractString(line, '{0}') = '', JSONExtractString(line, '{1}'), JSONExtractString(line, '{0}'))"
+_LETTER: Final = (
+    "if(JSONExtractString(line, '{0}') = '', JSONExtractString(line, '{1}'), JSONExtractString(line, '{0}'))"
+)
 _PLACES: Final = (
     (PROFILE_SEEN_TABLE, _KEYED),
     (STATIC_MEMBERS_TABLE, _KEYED),

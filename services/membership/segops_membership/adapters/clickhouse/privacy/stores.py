@@ -100,6 +100,16 @@ class ClickHousePersonStores:
             result = await self._clickhouse.query(select("DISTINCT n", "profiles", where), bind.values)
         return sorted(int(n) for (n,) in result.rows)
 
+    async def segments_of(self, tenant_id: int, user_ids: Collection[str]) -> Mapping[str, Collection[int]]:
+        """See the port. Changes of attempts that were not published count, too."""
+        bind = Bindings()
+        where = f"tenant_id = {bind.integer(tenant_id)} AND {_on(_KEYED, user_ids, bind)}"
+        sql = select("user_key, groupUniqArray(segment_id)", "membership_changes", where, "GROUP BY user_key")
+        names = {xxhash.xxh64_intdigest(user_id.encode()): user_id for user_id in user_ids}
+        with driver_errors():
+            result = await self._clickhouse.query(sql, bind.values, timeout_s=_TIMEOUT_S)
+        return {names[int(key)]: [int(id) for id in segments] for key, segments in result.rows}
+
     async def attempts_with(self, tenant_id: int, numbers: Collection[int]) -> Collection[tuple[int, Attempt]]:
         """See the port."""
         return await self._rows_with(tenant_id, numbers, of="members")

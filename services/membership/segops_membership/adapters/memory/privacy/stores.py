@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -60,6 +61,14 @@ class MemoryPersonStores:
         """See the port."""
         numbers = self._warehouse.tenant(tenant_id).numbers
         return sorted(numbers[user_id] for user_id in user_ids if user_id in numbers)
+
+    async def segments_of(self, tenant_id: int, user_ids: Collection[str]) -> Mapping[str, Collection[int]]:
+        """See the port."""
+        segments: defaultdict[str, set[int]] = defaultdict(set)
+        for tenant, user_id, segment_id, _ in self._results.change_rows:
+            if tenant == tenant_id and user_id in user_ids:
+                segments[user_id].add(segment_id)
+        return segments
 
     async def attempts_with(self, tenant_id: int, numbers: Collection[int]) -> Collection[tuple[int, Attempt]]:
         """See the port."""

@@ -1,0 +1,1 @@
+"""Exports of all that is known of a person, and erasures."""
