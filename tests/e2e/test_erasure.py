@@ -26,7 +26,7 @@ TOPICS: Final = "segops.events", "segops.event-imports", "segops.membership-chan
 CHANGES: Final = "/api/segments/changes/"
 COUNT: Final = {"type": "event_count", "event_type": "bought", "operator": "gte", "value": 1}
 SEEN: Final = {"type": "user_property", "property": "plan", "operator": "exists"}
-UNUSED: Final = ("merges", "identity_merges")
+UNUSED: Final = ("merges", "identity_merges", "activation_responses")
 """Stores in which this person need not be."""
 _TABLES: Final = """
 SELECT database, name FROM system.tables
@@ -199,8 +199,10 @@ async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningSt
         cursor = (await person.ask("GET", f"{CHANGES}?tenant={person.tenant}&start=now", 200))["next_cursor"]
         before = await canary.places(valkey_stack, person.tenant)
         # The control: the walk finds the person where they are.
-        tables = ("events", "events_by_profile", "profile_seen", "profiles", "static_members", "dead_letters")
-        tables += ("identity_claims", "identity_claims_by_user")
+        tables = (
+            *("events", "events_by_profile", "profile_seen", "profiles", "static_members", "dead_letters"),
+            *("identity_claims", "identity_claims_by_user"),
+        )
         assert {f"clickhouse {table}" for table in tables} | {"files exports"} <= before
         assert "redis segops.events" in before
 

@@ -94,8 +94,9 @@ async def test_without_the_list_they_are_back(tmp_path: Path) -> None:
 async def _erasures(person: Person) -> list[dict[str, Any]]:
     """Return the erasures of the tenant; the worker queues repeated ones when it starts."""
     path = f"/api/explorer/erasures/?tenant={person.tenant}"
+    erasures: list[dict[str, Any]] = []
     for _ in range(50):
-        erasures: list[dict[str, Any]] = (await person.ask("GET", path, 200))["results"]
+        erasures = (await person.ask("GET", path, 200))["results"]
         if len(erasures) > 1:
             break
         await asyncio.sleep(0.2)

@@ -48,13 +48,7 @@ from segops_membership.adapters.postgres.profile_numbers import PostgresProfileN
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import Fetch, PostgresSegmentDefinitions
 from segops_membership.adapters.postgres.tenant_leases import PostgresTenantLeases
-from segops_membership.adapters.privacy import (
-    erase_people_on,
-    erased_people_on,
-    export_people_on,
-    repeat_erasures_on,
-    run_erasures_on,
-)
+from segops_membership.adapters.privacy import erase_people_on, erased_people_on, export_people_on, privacy_jobs_on
 from segops_membership.adapters.reading import loader_on, lookup_on
 from segops_membership.adapters.redis.membership_cache import RedisMembershipCache
 from segops_membership.consumers.activations import activation_timer
@@ -237,7 +231,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
                 ),
             }
             files = self._export_files(clickhouse)
-            erasures = run_erasures_on(
+            privacy = privacy_jobs_on(
                 clickhouse, engine, log, reporter, files, signal, leases, key, self._clock, self._faults
             )
             deliver = deliveries_on(
@@ -245,8 +239,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             )
             deliveries = () if deliver is None else (deliver,)
             timers = [*self._export_timers(engine, clickhouse), *map(activation_timer, deliveries)]
-            repeat = repeat_erasures_on(clickhouse, engine, key, self._clock)
-            yield Worker(loops, [*timers, *erasure_timers(erasures, repeat)], [one.run for one in deliveries])
+            yield Worker(loops, [*timers, *erasure_timers(*privacy)], [one.run for one in deliveries])
 
     def _export_timers(self, engine: AsyncEngine, clickhouse: ClickHouse) -> Sequence[Timer]:
         """Return the timers of exports; none without a place for their files."""

@@ -63,6 +63,7 @@ from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
+from segops_membership.adapters.memory.privacy.responses import MemoryKeptResponses
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
@@ -74,10 +75,11 @@ from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.adapters.postgres.activations import PostgresActivations
-from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
-from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
+from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
+from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
+from segops_membership.adapters.postgres.privacy.responses import PostgresKeptResponses
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
@@ -105,6 +107,7 @@ from segops_membership.ports.membership import MembershipCache, MembershipReader
 from segops_membership.ports.privacy.erasures import Erasures
 from segops_membership.ports.privacy.exits import ErasedExits
 from segops_membership.ports.privacy.records import PersonRecords
+from segops_membership.ports.privacy.responses import KeptResponses
 from segops_membership.ports.privacy.stores import PersonStores
 from segops_membership.ports.privacy.suppressions import Suppressions
 from segops_membership.ports.profiles import ProfileNumberSequence, Profiles
@@ -164,6 +167,7 @@ class Ports:
     projection: MergeProjection
     erasures: Erasures
     exits: ErasedExits
+    responses: KeptResponses
     suppressions: Suppressions
     people: PersonStores
     records: PersonRecords
@@ -196,6 +200,7 @@ def memory_ports() -> Ports:
             known_since[claim.user_id] = min(known_since.get(claim.user_id, claim.timestamp_ms), claim.timestamp_ms)
         rows.facts = rows.facts.with_more(IdentityFacts(tuple(claims), known_since, tuple(resolutions)))
 
+    activations = MemoryActivations(clock=clock)
     return Ports(
         leases=leases,
         publications=MemoryPublicationLog(leases=leases),
@@ -207,7 +212,7 @@ def memory_ports() -> Ports:
         reader=MemoryMembershipReader(results=results),
         member_sets=MemoryMemberSets(results=results),
         changes=MemoryChangeHistory(results=results),
-        activations=MemoryActivations(clock=clock),
+        activations=activations,
         consents=MemoryConsents(warehouse=warehouse, clock=clock),
         exports=MemoryExports(clock=clock),
         files=MemoryExportFiles(sets=MemoryMemberSets(results=results)),
@@ -229,6 +234,7 @@ def memory_ports() -> Ports:
         projection=MemoryMergeProjection(),
         erasures=MemoryErasures(clock=clock),
         exits=MemoryErasedExits(),
+        responses=MemoryKeptResponses(activations=activations),
         suppressions=MemorySuppressions(),
         people=MemoryPersonStores(warehouse=warehouse, results=results),
         records=MemoryPersonRecords(warehouse=warehouse, results=results),
@@ -313,6 +319,7 @@ async def engine_ports(
         projection=ClickHouseMergeProjection(clickhouse=clickhouse),
         erasures=PostgresErasures(engine=postgres, key="k" * 32),
         exits=PostgresErasedExits(engine=postgres, key="k" * 32),
+        responses=PostgresKeptResponses(engine=postgres),
         suppressions=ClickHouseSuppressions(clickhouse=clickhouse, key_id="key"),
         people=ClickHousePersonStores(clickhouse=clickhouse, faults=NO_FAULTS),
         records=ClickHousePersonRecords(clickhouse=clickhouse),

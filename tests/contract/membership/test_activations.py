@@ -49,6 +49,37 @@ async def added(ports: Ports, tenant: int, segment: int = SEGMENT) -> Activation
     return new
 
 
+def delivery(changes: int, response: str) -> Delivery:
+    """Return an entry of the log."""
+    return Delivery(
+        id=0,
+        delivery_id="msg_1",
+        event="segment.entered",
+        run_id=12,
+        changes=changes,
+        is_success=True,
+        status_code=200,
+        duration_ms=5,
+        error=None,
+        response=response,
+        at=NOW,
+    )
+
+
+async def test_responses_to_requests_with_ids_can_be_cut(ports: Ports) -> None:
+    """The one without ids stays, and so do the entries."""
+    tenant, other = new_tenant(), new_tenant()
+    one, foreign = await added(ports, tenant), await added(ports, other)
+    for activation in (one, foreign):
+        await ports.activations.log(activation.tenant_id, activation.id, delivery(2, "thanks for ada"))
+        await ports.activations.log(activation.tenant_id, activation.id, delivery(0, "thanks"))
+    assert (await ports.responses.count(tenant), await ports.responses.count(other)) == (1, 1)
+    await ports.responses.cut(tenant)
+    assert (await ports.responses.count(tenant), await ports.responses.count(other)) == (0, 1)
+    kept = await ports.activations.deliveries(tenant, one.id, before=2**62, limit=5)
+    assert [(item.changes, item.response) for item in kept] == [(0, "thanks"), (2, "")]
+
+
 async def started(ports: Ports, tenant: int) -> Activation:
     """Return an active activation that nobody has taken."""
     one = await added(ports, tenant)

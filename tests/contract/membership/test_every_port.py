@@ -39,6 +39,7 @@ from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
+from segops_membership.adapters.memory.privacy.responses import MemoryKeptResponses
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
@@ -55,6 +56,7 @@ ADAPTERS: dict[str, type] = {
     "AnalyticsReader": MemoryAnalytics,
     "ErasedExits": MemoryErasedExits,
     "Erasures": MemoryErasures,
+    "KeptResponses": MemoryKeptResponses,
     "PersonRecords": MemoryPersonRecords,
     "PersonStores": MemoryPersonStores,
     "Suppressions": MemorySuppressions,

@@ -20,7 +20,7 @@ from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.postgres import create_engine
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.clickhouse.consents import ClickHouseConsents
-from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
+from segops_membership.adapters.exploring import read_changes_on
 from segops_membership.adapters.postgres.activations import PostgresActivations
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
@@ -29,9 +29,9 @@ from segops_membership.adapters.webhook.sender import WebhookSender
 from segops_membership.domain.activations.addresses import AddressPolicy
 from segops_membership.service.activations.deliver import DeliverActivations
 from segops_membership.service.activations.files import FileOutputs
-from segops_membership.service.members.changes import ReadChanges
 
 SEALER: Final = Sealer(secret="k" * 32, purpose="activations")
+PERSON_KEY: Final = "p" * 32
 TIMEOUT_S: Final = 1.5
 """How long a receiver has. The receiver of the test is later on purpose."""
 USERS_AT_ONCE: Final = 25
@@ -42,12 +42,11 @@ async def deliver(clickhouse_url: str, postgres_url: str, crash_at: str) -> None
     clock = SystemClock()
     clickhouse = ClickHouse(url=clickhouse_url)
     engine = create_engine(postgres_url)
-    publications = PostgresPublicationLog(engine=engine)
     policy = AddressPolicy([ip_network("127.0.0.0/8")])
     deliveries = DeliverActivations(
         activations=PostgresActivations(engine=engine, sealer=SEALER),
-        publications=publications,
-        changes=ReadChanges(publications=publications, history=ClickHouseChangeHistory(clickhouse=clickhouse)),
+        publications=PostgresPublicationLog(engine=engine),
+        changes=read_changes_on(clickhouse, engine, PERSON_KEY),
         definitions=PostgresSegmentDefinitions(engine=engine),
         sender=WebhookSender(policy=policy, clock=clock, verify=ssl.create_default_context(), timeout_s=TIMEOUT_S),
         consents=ClickHouseConsents(clickhouse=clickhouse, clock=clock),

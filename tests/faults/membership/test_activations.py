@@ -20,15 +20,15 @@ import xxhash
 
 from segops_common.core.clock import SystemClock
 from segops_common.runtime.crash_points import CRASHED
-from segops_membership.adapters.clickhouse.members.changes import ClickHouseChangeHistory
+from segops_membership.adapters.exploring import read_changes_on
 from segops_membership.adapters.postgres.activations import PostgresActivations
 from segops_membership.domain.activations.activation import Activation, EventName, Settings, Status
 from segops_membership.domain.digest import Digest
 from segops_membership.domain.members.changes import BEGINNING
-from segops_membership.service.members.changes import ReadChanges, cursor_of, position_of
+from segops_membership.service.members.changes import cursor_of, position_of
 from tests.corpus.builders import count, event, group, job, new_tenant
 from tests.faults.membership.conftest import ROOT
-from tests.faults.membership.delivering import SEALER, TIMEOUT_S
+from tests.faults.membership.delivering import PERSON_KEY, SEALER, TIMEOUT_S
 from tests.integration.membership.harness import MembershipHarness
 from tests.shared.fork_server import ForkedProcess, ForkServer
 
@@ -233,9 +233,7 @@ async def _until_sent(
 
 async def _by_changes(harness: MembershipHarness, tenant: int) -> set[str]:
     """Return the members of a consumer of the changes, which reads page by page from the cursor of the last."""
-    changes = ReadChanges(
-        publications=harness.publications, history=ClickHouseChangeHistory(clickhouse=harness.clickhouse)
-    )
+    changes = read_changes_on(harness.clickhouse, harness.engine, PERSON_KEY)
     members: set[str] = set()
     position, has_more = BEGINNING, True
     while has_more:

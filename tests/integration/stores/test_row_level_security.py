@@ -53,7 +53,10 @@ FOR_ALL_TENANTS: Final = {
         *(("membership.activations", right) for right in ("SELECT", "UPDATE")),
         *(("membership.activation_deliveries", right) for right in ("SELECT", "DELETE")),
     },
-    "segops_membership_erasures": {("membership.erasures", right) for right in ("SELECT", "UPDATE")},
+    "segops_membership_erasures": {
+        *(("membership.erasures", right) for right in ("SELECT", "UPDATE")),
+        *(("membership.erased_exits", right) for right in ("SELECT", "DELETE")),
+    },
     "segops_segments_sweeper": {("segments.runs", "SELECT"), ("segments.outbox", "SELECT")},
 }
 FORGOTTEN: Final = "must enter its tenants"

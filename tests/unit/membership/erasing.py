@@ -7,6 +7,7 @@ from datetime import timedelta
 from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.faults import FaultPoints
 from segops_common.core.ids import SystemIds
+from segops_membership.adapters.memory.activations.store import MemoryActivations
 from segops_membership.adapters.memory.explorer.events import MemoryStoredEvents
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
 from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
@@ -20,6 +21,7 @@ from segops_membership.adapters.memory.members.exports import MemoryExportFiles,
 from segops_membership.adapters.memory.membership import MemoryMembershipCache
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
+from segops_membership.adapters.memory.privacy.responses import MemoryKeptResponses
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
@@ -49,6 +51,7 @@ class PrivacyInMemory:
         publications: MemoryPublicationLog,
         reporter: MemoryReporter,
         exits: MemoryErasedExits,
+        activations: MemoryActivations,
         exports: MemoryExports,
         files: MemoryExportFiles,
         cache: MemoryMembershipCache,
@@ -100,6 +103,7 @@ class PrivacyInMemory:
                 publications=publications,
                 reporter=reporter,
                 exits=exits,
+                responses=MemoryKeptResponses(activations=activations),
                 exports=exports,
                 files=files,
                 cache=cache,

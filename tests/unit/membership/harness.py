@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-
-from pyroaring import BitMap
 
 from segops_common.contracts.jobs import (
     ComputeResult,
@@ -34,8 +32,8 @@ from segops_membership.adapters.memory.members.changes import MemoryChangeHistor
 from segops_membership.adapters.memory.members.exports import MemoryExportFiles, MemoryExports
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
-from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
+from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
 from segops_membership.adapters.memory.reporter import MemoryReporter
 from segops_membership.adapters.memory.run_results import MemoryRunResults
@@ -44,14 +42,6 @@ from segops_membership.adapters.memory.static_lists import MemoryStaticLists
 from segops_membership.adapters.memory.tenant_leases import MemoryTenantLeases
 from segops_membership.adapters.memory.warehouse import MemoryWarehouse
 from segops_membership.domain.activations.addresses import AddressPolicy
-from segops_membership.domain.predicates import Predicate
-from segops_membership.ports.evaluation import (
-    EvaluationResult,
-    ProgressCallback,
-    Query,
-    QueryRefused,
-    ignore_progress,
-)
 from segops_membership.service.activations.manage import ManageActivations
 from segops_membership.service.analysis.admission import Admission
 from segops_membership.service.analysis.explain import Explain
@@ -81,12 +71,12 @@ from segops_membership.service.tenant_lease import LeaseHolder
 from segops_membership.service.use_cases import UseCases
 from segops_testkit.clock import ManualClock
 from tests.corpus.builders import NOW
+from tests.unit.membership.controlled import ControlledEvaluation
 from tests.unit.membership.erasing import PrivacyInMemory
 from tests.unit.membership.exploring import analytics_in_memory, explorer_in_memory, status_in_memory
 
 TENANT = 1
 LEASE = timedelta(seconds=30)
-REFUSED_CODE = 241
 
 
 class Crash(Exception):
@@ -105,48 +95,6 @@ class CrashPoints:
         if name == self.armed:
             self.armed = None
             raise Crash(name)
-
-
-class ControlledEvaluation:
-    """The memory evaluation, which refuses some predicates and calls `before` first."""
-
-    def __init__(self, evaluation: MemoryEvaluation) -> None:
-        self._evaluation = evaluation
-        self.refused: Collection[Predicate] = ()
-        self.refuses_universe = False
-        self.before: Callable[[], Awaitable[None]] | None = None
-        self.evaluated: list[Collection[Predicate]] = []
-
-    async def evaluate(
-        self,
-        tenant_id: int,
-        predicates: Collection[Predicate],
-        as_of_ms: int,
-        on_progress: ProgressCallback = ignore_progress,
-        *,
-        universe: BitMap | None = None,
-        isolate_refusals: bool = False,
-    ) -> EvaluationResult:
-        if self.before is not None:
-            await self.before()
-        self.evaluated.append(predicates)
-        refused = {
-            predicate: QueryRefused(REFUSED_CODE, "memory") for predicate in predicates if predicate in self.refused
-        }
-        if self.refuses_universe or (refused and not isolate_refusals):
-            raise QueryRefused(REFUSED_CODE, "memory")
-        accepted = [predicate for predicate in predicates if predicate not in refused]
-        result = await self._evaluation.evaluate(tenant_id, accepted, as_of_ms, on_progress, universe=universe)
-        return EvaluationResult(
-            universe=result.universe,
-            members=result.members,
-            rows_read=result.rows_read,
-            bytes_read=result.bytes_read,
-            refused=refused,
-        )
-
-    async def queries(self, tenant_id: int, predicates: Collection[Predicate], as_of_ms: int) -> Sequence[Query]:
-        return await self._evaluation.queries(tenant_id, predicates, as_of_ms)
 
 
 class MembershipInMemory:
@@ -262,6 +210,7 @@ class MembershipInMemory:
             publications=self.publications,
             reporter=self.reporter,
             exits=self.erased_exits,
+            activations=self.activations,
             exports=self.exports,
             files=self.files,
             cache=self.cache,

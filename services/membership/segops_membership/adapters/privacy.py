@@ -18,10 +18,11 @@ from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePerso
 from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.merging import projected_merges_on
-from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
-from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
+from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
+from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
+from segops_membership.adapters.postgres.privacy.responses import PostgresKeptResponses
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.ports.identity.merges import AuditTrail
 from segops_membership.ports.members.export_files import ExportFiles
@@ -96,6 +97,23 @@ def repeat_erasures_on(clickhouse: ClickHouse, engine: AsyncEngine, key: str, cl
     )
 
 
+def privacy_jobs_on(
+    clickhouse: ClickHouse,
+    engine: AsyncEngine,
+    log: EventLog,
+    reporter: Reporter,
+    files: ExportFiles | None,
+    cache: MembershipCache,
+    leases: LeaseHolder,
+    key: str,
+    clock: Clock,
+    faults: FaultPoints,
+) -> tuple[RunErasures, RepeatErasures]:
+    """Return what the timers of a worker need."""
+    erasures = run_erasures_on(clickhouse, engine, log, reporter, files, cache, leases, key, clock, faults)
+    return erasures, repeat_erasures_on(clickhouse, engine, key, clock)
+
+
 def run_erasures_on(
     clickhouse: ClickHouse,
     engine: AsyncEngine,
@@ -117,6 +135,7 @@ def run_erasures_on(
         publications=PostgresPublicationLog(engine=engine),
         reporter=reporter,
         exits=PostgresErasedExits(engine=engine, key=key),
+        responses=PostgresKeptResponses(engine=engine),
         exports=PostgresExports(engine=engine),
         files=files,
         cache=cache,

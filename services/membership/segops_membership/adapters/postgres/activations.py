@@ -98,11 +98,15 @@ _FAIL: Final = _held(
 )
 _HOLD: Final = _held("hold = CAST(:hold AS jsonb), lease_until = NULL")
 _RELEASE: Final = _held("lease_until = NULL, due_at = clock_timestamp() + :delay")
+# The response may name somebody who is being erased, see `PostgresKeptResponses`.
 _LOG: Final = sa.text("""
     INSERT INTO membership.activation_deliveries (tenant_id, activation_id, delivery_id, event, run_id, changes,
         is_success, status_code, duration_ms, error, response, at, left_out)
     VALUES (:tenant_id, :activation_id, :delivery_id, :event, :run_id, :changes, :is_success, :status_code, :duration_ms,
-        :error, :response, :at, :left_out)""")
+        :error, CASE WHEN CAST(:changes AS bigint) > 0 AND EXISTS (
+            SELECT FROM membership.erasures WHERE tenant_id = :tenant_id
+                AND (status <> 'complete' OR finished_at >= CAST(:at AS timestamptz) - interval '1 minute')
+        ) THEN '' ELSE :response END, :at, :left_out)""")
 _DELIVERIES: Final = sa.text("""
     SELECT * FROM membership.activation_deliveries
     WHERE tenant_id = :tenant_id AND activation_id = :activation_id AND id < :before

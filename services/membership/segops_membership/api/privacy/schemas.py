@@ -30,6 +30,7 @@ _BEFORE: Final[JsonDict] = {
     "profiles": 1,
     "segment_runs": 12,
     "merges": 0,
+    "activation_responses": 2,
     "export_files": 1,
 }
 ERASURE_EXAMPLE: Final[JsonDict] = {
@@ -63,7 +64,10 @@ class ReceiptRead(Response):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"before": _BEFORE, "after": dict.fromkeys(_BEFORE, 0)}]})
 
-    before: Mapping[str, RowCount] = Field(description="By table; `segment_runs` counts bitmaps, `export_files` files.")
+    before: Mapping[str, RowCount] = Field(
+        description="By table; `segment_runs` counts bitmaps, `export_files` files, and `activation_responses` all responses of receivers to"
+        " requests with user ids: nobody can tell which of them name the users, so none is kept."
+    )
     after: Mapping[str, RowCount]
 
 

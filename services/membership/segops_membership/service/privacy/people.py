@@ -30,7 +30,7 @@ class AllIds:
         """Return these ids, then the others of the same persons, ascending. Raises EngineUnavailable or TooManyIds."""
         await self._merges.reconcile(tenant_id)
         ids = await self._persons.all_ids(tenant_id, user_ids, _EVER_MS)
-        return (*dict.fromkeys(user_ids), *sorted(ids.difference(user_ids)))
+        return (*dict.fromkeys(user_ids), *sorted(ids - {*user_ids}))
 
 
 def too_many_ids() -> ValidationFailed:

@@ -74,11 +74,11 @@ class RepeatErasures:
 
     async def _user_ids(self, tenant_id: int, subjects: Collection[str]) -> Mapping[str, str]:
         """Return the ids that are stored, by their hashes."""
-        found: dict[str, str] = {}
+        user_ids: dict[str, str] = {}
         async for ids in self._people.all_ids(tenant_id, PAGE):
             hashes = {self._hash.of(tenant_id, id): id for id in ids}
-            found |= {subject: hashes[subject] for subject in hashes.keys() & subjects}
-        return found
+            user_ids |= {subject: hashes[subject] for subject in hashes.keys() & subjects}
+        return user_ids
 
 
 def _parts(subjects: list[str]) -> Iterator[tuple[str, ...]]:

@@ -35,6 +35,7 @@ from segops_membership.ports.members.exports import Exports
 from segops_membership.ports.membership import MembershipCache
 from segops_membership.ports.privacy.erasures import Erasures, ErasureTaken
 from segops_membership.ports.privacy.exits import ErasedExits
+from segops_membership.ports.privacy.responses import KeptResponses
 from segops_membership.ports.privacy.stores import PersonStores
 from segops_membership.ports.privacy.suppressions import Suppressions
 from segops_membership.ports.publication_log import PublicationLog
@@ -49,6 +50,7 @@ RETRY_AFTER: Final = timedelta(seconds=10)
 _RENEW_EVERY_S: Final = 2.0
 EXPORT_FILES: Final = "export_files"
 MERGES: Final = "merges"
+RESPONSES: Final = "activation_responses"
 _log = logging.getLogger(__name__)
 
 
@@ -67,6 +69,7 @@ class ErasureStores:
     publications: PublicationLog
     reporter: Reporter
     exits: ErasedExits
+    responses: KeptResponses
     exports: Exports
     files: ExportFiles | None
     cache: MembershipCache
@@ -164,10 +167,7 @@ class RunErasures:
         suppressed_at = max([await self._suppress(erasure) for erasure in work.erasures])
         self._faults.reach("after_suppression")
         work.phase = ErasurePhase.COUNTING
-        for erasure in work.erasures:
-            if erasure.before is None:
-                before = await self._count_all(erasure)
-                await self._erasures.save_before(erasure.tenant_id, erasure.id, erasure.attempts, before)
+        work.erasures = [await self._counted(erasure) for erasure in work.erasures]
         work.phase = ErasurePhase.DELETING
         await self._delete(work, first_deleted_at=None)
         first_deleted_at = self._clock.now()
@@ -203,6 +203,14 @@ class RunErasures:
         subjects = [self._hash.of(tenant_id, id) for id in more]
         return await self._erasures.extend(erasure, more, subjects, before)
 
+    async def _counted(self, erasure: Erasure) -> Erasure:
+        """Return the erasure with the numbers of rows at its beginning."""
+        if erasure.before is not None:
+            return erasure
+        before = await self._count_all(erasure)
+        await self._erasures.save_before(erasure.tenant_id, erasure.id, erasure.attempts, before)
+        return replace(erasure, before=before)
+
     async def _complete(self, erasure: Erasure) -> None:
         after = await self._count_all(erasure)
         if any(after.values()):
@@ -216,7 +224,8 @@ class RunErasures:
         files = await self._files_with(erasure.tenant_id, numbers)
         merges = await self._on.merges.count(erasure.tenant_id, erasure.user_ids)
         rows = await self._on.people.count(erasure.tenant_id, erasure.user_ids)
-        return {**rows, MERGES: merges, EXPORT_FILES: len(files)}
+        responses = await self._on.responses.count(erasure.tenant_id)
+        return {**rows, MERGES: merges, RESPONSES: responses, EXPORT_FILES: len(files)}
 
     async def _suppress(self, erasure: Erasure) -> datetime:
         """Suppress the people unless the request has done it, and return when they were."""
@@ -243,6 +252,7 @@ class RunErasures:
         tenant_id, user_ids = work.tenant_id, work.user_ids
         # Before the rows in the warehouse, which are made from these.
         await self._on.merges.forget(tenant_id, user_ids)
+        await self._on.responses.cut(tenant_id)
         await self._on.people.delete_events(tenant_id, user_ids)
         async with self._leases.hold(tenant_id) as lease:
             numbers = await self._on.people.numbers(tenant_id, user_ids)

@@ -237,6 +237,18 @@ class MemoryActivations:
         for entry in self._entries.values():
             entry.deliveries = [item for item in entry.deliveries if item.at >= before]
 
+    def responses_with_ids(self, tenant_id: int) -> Sequence[str]:
+        """Return the responses that are kept of requests with user ids."""
+        entries = [entry for entry in self._entries.values() if entry.activation.tenant_id == tenant_id]
+        every = [item for entry in entries for item in entry.deliveries]
+        return [item.response for item in every if item.changes and item.response]
+
+    def cut_responses(self, tenant_id: int) -> None:
+        """Remove these responses."""
+        for entry in self._entries.values():
+            if entry.activation.tenant_id == tenant_id:
+                entry.deliveries = [replace(item, response="") if item.changes else item for item in entry.deliveries]
+
     async def statistics(self) -> ActivationStatistics:
         """See the port."""
         every = [entry.activation for entry in self._entries.values()]
