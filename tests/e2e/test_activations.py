@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from segops_admin import SegOpsAdmin
 from segops_admin.webhook import verify_webhook
 
-from tests.e2e.people import Person, patient_client, sign_up
+from tests.e2e.people import Person, patient_client, send, sign_up
 from tests.e2e.test_changes import new_list
 from tests.e2e.test_members import digest
 from tests.shared.client import RunningStack
@@ -109,3 +109,94 @@ async def test_the_published_client_activates_a_segment(valkey_stack: RunningSta
         shown = await call(activations.get, created["id"])
         assert (shown["failures"], shown["last_error"], shown["last_synced_at"] is None) == (0, None, False)
         assert await call(activations.delete, created["id"]) is None
+
+
+@dataclass
+class Tool:
+    """The API of a tool: keeps requests, and answers 201."""
+
+    url: str = ""
+    requests: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        first, *lines = head.splitlines()
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        body = json.loads(await reader.readexactly(int(headers["content-length"])))
+        self.requests.append((first, headers, body))
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+
+async def test_a_tool_gets_the_users_who_consented(valkey_stack: RunningStack) -> None:
+    tool = Tool()
+    server = await asyncio.start_server(tool.handle, "127.0.0.1", 0)
+    async with server, patient_client(valkey_stack.url) as client:
+        person = await sign_up(client, "tools")
+        segment = await new_static_segment(person)
+        key = (await person.new_key())["key"]
+        consents = [
+            {"type": "identify", "user_id": f"partner-{number}", "traits": {"consent": {"mail": number % 3 == 0}}}
+            for number in range(9)
+        ]
+        await send(client, key, "batch", {"batch": consents})
+        await until_async(lambda: _is_stored(person, "partner-8"))
+
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/{{{{secret}}}}"
+        template = {"users": {"{{#users}}": {"id": "{{user_id}}", "in": "{{entered}}"}}, "n": "{{count}}"}
+        config = {
+            "url": url,
+            "method": "PUT",
+            "template": template,
+            "secret": "k-1",
+            "headers": {"X-Key": "{{secret}}"},
+        }
+        path = await _activated(person, segment, connector_type="http", config=config, consent="consent.mail")
+        await new_list(person, segment, range(9))
+        await until_async(lambda: _has(person, path, "left_out", 6))
+
+    ((first, headers, body),) = tool.requests
+    assert (first, headers["x-key"]) == ("PUT /v1/k-1 HTTP/1.1", "k-1")
+    users = [{"id": f"partner-{number}", "in": True} for number in (0, 3, 6)]
+    assert (sorted(body["users"], key=lambda user: str(user["id"])), body["n"]) == (users, 3)
+
+
+async def test_a_file_has_every_member(valkey_stack: RunningStack) -> None:
+    async with patient_client(valkey_stack.url) as client:
+        person = await sign_up(client, "files")
+        segment = await new_static_segment(person)
+        path = await _activated(person, segment, connector_type="file", config={"format": "csv"})
+        await new_list(person, segment, range(9))
+        await until_async(lambda: _has_log(person, path))
+        (logged,) = (await person.ask("GET", f"{path}logs/", 200))["results"]
+        assert (logged["event"], logged["changes"], logged["status"]) == ("file", 9, "succeeded")
+        file = await client.get(logged["response"], headers=person.bearer)
+        assert (file.status_code, file.text.count("partner-")) == (200, 9)
+
+
+async def _activated(person: Person, segment: int, **body: Any) -> str:
+    """Create an activation, start it, and return its path."""
+    made = await person.ask("POST", "/api/activations/", 201, {"tenant": person.tenant, "segment": segment, **body})
+    path = f"/api/activations/{made['id']}/"
+    await person.ask("PATCH", path, 200, {"status": "active"})
+    return path
+
+
+async def _is_stored(person: Person, user: str) -> bool:
+    answer = await person.client.get(f"/api/explorer/users/{user}/", headers=person.bearer)
+    return answer.status_code == 200
+
+
+async def _has(person: Person, path: str, name: str, value: object) -> bool:
+    return bool((await person.ask("GET", path, 200))[name] == value)
+
+
+async def _has_log(person: Person, path: str) -> bool:
+    return bool((await person.ask("GET", f"{path}logs/", 200))["results"])
+
+
+async def until_async(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(90):
+        while not await holds():
+            await asyncio.sleep(0.1)
