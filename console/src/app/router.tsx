@@ -101,7 +101,7 @@ const screens = [
   }),
   createRoute({
     getParentRoute: inFrame,
-    path: '/activations/$activationId',
+    path: '/settings/activations/$activationId',
     component: lazyRouteComponent(() => import('@/screens/activations/detail/Activation'), 'Activation'),
   }),
   createRoute({

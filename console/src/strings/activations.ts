@@ -61,7 +61,7 @@ export const activations = {
     share: 'Hold',
     shareOf: (share: string) => `runs that change more than ${share} of the members, or empty the segment`,
     onlyEmpty: 'runs that empty the segment',
-    file: (format: string) => `${format} with all members`,
+    file: (format: string) => `${format} file with all members`,
     request: 'Request',
     requestOf: (method: string, users: string) => `${method}, at most ${users} users`,
     template: 'Template',
@@ -112,7 +112,8 @@ export const activations = {
     response: 'Response',
     noResponse: 'The response was empty.',
     download: 'Download',
-    status: { succeeded: 'succeeded', failed: 'failed' },
+    status: { succeeded: 'Succeeded', failed: 'Failed' },
+    answer: (status: string, code: string) => (code === '' ? status : `${status}, ${code}`),
   },
   replays: {
     title: 'Replay',

@@ -22,7 +22,7 @@ const ID = /^\d{1,15}$/;
 
 /** One activation: what it sends and where, what waits, and every request of the last 30 days. */
 export function Activation() {
-  const { activationId } = useParams({ from: '/frame/activations/$activationId' });
+  const { activationId } = useParams({ from: '/frame/settings/activations/$activationId' });
   return ID.test(activationId) ? <Opened id={Number(activationId)} /> : <NotFound />;
 }
 

@@ -49,14 +49,14 @@ export function Answer({ delivery }: { delivery: DeliveryRead }) {
   return (
     <span className={classes.status} data-status={delivery.status}>
       <i aria-hidden="true" />
-      {statusOf(delivery)} {words.status[delivery.status]}
+      {words.answer(words.status[delivery.status], statusOf(delivery))}
     </span>
   );
 }
 
 /** A file has no status of HTTP. */
-function statusOf({ event, response_status: status }: DeliveryRead): number | string {
-  return status ?? (event === 'file' ? '' : words.noAnswer);
+function statusOf({ event, response_status: status }: DeliveryRead): string {
+  return status?.toString() ?? (event === 'file' ? '' : words.noAnswer);
 }
 
 const COLUMNS: readonly Column<DeliveryRead>[] = [

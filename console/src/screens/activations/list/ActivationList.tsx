@@ -20,7 +20,7 @@ export function ActivationList({ segment, create }: ActivationListProps) {
   const nameOf = useSegmentName();
   const navigate = useNavigate();
   const open = ({ id }: ActivationRead) =>
-    void navigate({ to: '/activations/$activationId', params: { activationId: String(id) } });
+    void navigate({ to: '/settings/activations/$activationId', params: { activationId: String(id) } });
   return (
     <QueryState
       query={pages.query}

@@ -20,7 +20,7 @@ export function NewConnector({ segment }: { segment?: number }) {
           {...(segment === undefined ? {} : { segment })}
           onClose={() => setOpened(false)}
           onSaved={({ id }) =>
-            void navigate({ to: '/activations/$activationId', params: { activationId: String(id) } })
+            void navigate({ to: '/settings/activations/$activationId', params: { activationId: String(id) } })
           }
         />
       )}

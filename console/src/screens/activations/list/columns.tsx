@@ -50,7 +50,7 @@ export function columns(nameOf: ((id: number) => string) | null): readonly Colum
 
 function ActivationLink({ id, name, title }: { id: number; name: string; title?: string }) {
   return (
-    <Link to="/activations/$activationId" params={{ activationId: String(id) }} title={title ?? name}>
+    <Link to="/settings/activations/$activationId" params={{ activationId: String(id) }} title={title ?? name}>
       {name}
     </Link>
   );
