@@ -22,7 +22,7 @@ BEGIN
         'segops_segments_schemas',     -- lists changed event schemas for ingestion
         'segops_membership_exports',   -- takes exports that wait, and removes expired ones
         'segops_membership_activations', -- takes activations that are due, counts them, and removes old deliveries
-        'segops_membership_erasures'   -- takes erasures that wait
+        'segops_membership_erasures'   -- takes erasures that wait and retentions that are due, and removes old exits
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I', name);

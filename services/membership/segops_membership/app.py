@@ -22,6 +22,7 @@ from segops_membership.api.identity import router as identity
 from segops_membership.api.internal import router as internal
 from segops_membership.api.lookup import router as lookup
 from segops_membership.api.members import router as members
+from segops_membership.api.privacy.retention import router as retention
 from segops_membership.api.privacy.routes import router as privacy
 from segops_membership.api.status import router as status
 from segops_membership.bootstrap import Bootstrap
@@ -49,6 +50,7 @@ def api_app(lifespan: Lifespan[UseCases], metrics: Metrics | None = None) -> Fas
             explorer_events,
             explorer_stream,
             privacy,
+            retention,
             analytics,
             status,
             internal,

@@ -40,6 +40,7 @@ from segops_membership.adapters.exporting import EXPORT_SILENCE_S, export_files_
 from segops_membership.adapters.http.audit_trail import HttpAuditTrail
 from segops_membership.adapters.http.segments_service import HttpSegmentsService
 from segops_membership.adapters.http.service_health import HttpServiceHealth
+from segops_membership.adapters.keeping import keep_events_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
 from segops_membership.adapters.merging import merges_on, person_ids_on, projected_merges_on
@@ -54,7 +55,7 @@ from segops_membership.adapters.redis.membership_cache import RedisMembershipCac
 from segops_membership.consumers.activations import activation_timer
 from segops_membership.consumers.compute import ComputeJobs
 from segops_membership.consumers.definitions import SegmentChanges
-from segops_membership.consumers.erasures import erasure_timers
+from segops_membership.consumers.erasures import privacy_timers
 from segops_membership.consumers.exports import export_timers
 from segops_membership.consumers.static_members import StaticMembers
 from segops_membership.ports.members.export_files import ExportFiles
@@ -239,7 +240,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             )
             deliveries = () if deliver is None else (deliver,)
             timers = [*self._export_timers(engine, clickhouse), *map(activation_timer, deliveries)]
-            yield Worker(loops, [*timers, *erasure_timers(*privacy)], [one.run for one in deliveries])
+            yield Worker(loops, [*timers, *privacy_timers(*privacy)], [one.run for one in deliveries])
 
     def _export_timers(self, engine: AsyncEngine, clickhouse: ClickHouse) -> Sequence[Timer]:
         """Return the timers of exports; none without a place for their files."""
@@ -303,6 +304,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             erase_people=erase,
             export_people=export_people_on(exploring, erase, self._clock),
             explain=explain,
+            retention=keep_events_on(engine, erase, self._clock),
             lookup=lookup,
             members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),
             changes=(changes := changes_on(clickhouse, engine, definitions, self._settings.person_key, self._clock)),

@@ -35,6 +35,7 @@ from segops_membership.adapters.clickhouse.members.changes import ClickHouseChan
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMembershipReader
 from segops_membership.adapters.clickhouse.observed_events import ClickHouseObservedEvents
+from segops_membership.adapters.clickhouse.privacy.expired_events import ClickHouseExpiredEvents
 from segops_membership.adapters.clickhouse.privacy.records import ClickHousePersonRecords
 from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePersonStores
 from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
@@ -64,6 +65,7 @@ from segops_membership.adapters.memory.membership import MemoryMembershipCache, 
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
 from segops_membership.adapters.memory.privacy.responses import MemoryKeptResponses
+from segops_membership.adapters.memory.privacy.retention import MemoryExpiredEvents, MemoryRetentions
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
@@ -80,6 +82,7 @@ from segops_membership.adapters.postgres.identity_merges import PostgresMergeSto
 from segops_membership.adapters.postgres.privacy.erasures import PostgresErasures
 from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
 from segops_membership.adapters.postgres.privacy.responses import PostgresKeptResponses
+from segops_membership.adapters.postgres.privacy.retention import PostgresRetentions
 from segops_membership.adapters.postgres.profile_numbers import PostgresProfileNumberSequence
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
@@ -108,6 +111,7 @@ from segops_membership.ports.privacy.erasures import Erasures
 from segops_membership.ports.privacy.exits import ErasedExits
 from segops_membership.ports.privacy.records import PersonRecords
 from segops_membership.ports.privacy.responses import KeptResponses
+from segops_membership.ports.privacy.retention import ExpiredEvents, Retentions
 from segops_membership.ports.privacy.stores import PersonStores
 from segops_membership.ports.privacy.suppressions import Suppressions
 from segops_membership.ports.profiles import ProfileNumberSequence, Profiles
@@ -168,6 +172,8 @@ class Ports:
     erasures: Erasures
     exits: ErasedExits
     responses: KeptResponses
+    retentions: Retentions
+    expired_events: ExpiredEvents
     suppressions: Suppressions
     people: PersonStores
     records: PersonRecords
@@ -235,6 +241,8 @@ def memory_ports() -> Ports:
         erasures=MemoryErasures(clock=clock),
         exits=MemoryErasedExits(),
         responses=MemoryKeptResponses(activations=activations),
+        retentions=MemoryRetentions(clock=clock),
+        expired_events=MemoryExpiredEvents(warehouse=warehouse),
         suppressions=MemorySuppressions(),
         people=MemoryPersonStores(warehouse=warehouse, results=results),
         records=MemoryPersonRecords(warehouse=warehouse, results=results),
@@ -320,6 +328,8 @@ async def engine_ports(
         erasures=PostgresErasures(engine=postgres, key="k" * 32),
         exits=PostgresErasedExits(engine=postgres, key="k" * 32),
         responses=PostgresKeptResponses(engine=postgres),
+        retentions=PostgresRetentions(engine=postgres),
+        expired_events=ClickHouseExpiredEvents(clickhouse=clickhouse),
         suppressions=ClickHouseSuppressions(clickhouse=clickhouse, key_id="key"),
         people=ClickHousePersonStores(clickhouse=clickhouse, faults=NO_FAULTS),
         records=ClickHousePersonRecords(clickhouse=clickhouse),

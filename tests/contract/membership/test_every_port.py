@@ -40,6 +40,7 @@ from segops_membership.adapters.memory.membership import MemoryMembershipCache, 
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
 from segops_membership.adapters.memory.privacy.responses import MemoryKeptResponses
+from segops_membership.adapters.memory.privacy.retention import MemoryExpiredEvents, MemoryRetentions
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
@@ -54,6 +55,8 @@ from tests.contract.port_coverage import ports_in
 
 ADAPTERS: dict[str, type] = {
     "AnalyticsReader": MemoryAnalytics,
+    "ExpiredEvents": MemoryExpiredEvents,
+    "Retentions": MemoryRetentions,
     "ErasedExits": MemoryErasedExits,
     "Erasures": MemoryErasures,
     "KeptResponses": MemoryKeptResponses,

@@ -17,6 +17,7 @@ from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfi
 from segops_membership.adapters.clickhouse.profiles import ClickHouseProfiles
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.exploring import StatusOfServices, analytics_on, changes_on, explorer_on, status_on
+from segops_membership.adapters.keeping import keep_events_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.memory.explorer.status import MemoryRunCounter, MemoryServiceHealth
 from segops_membership.adapters.memory.identity.merges import MemoryAuditTrail
@@ -74,6 +75,7 @@ def use_cases_of(
     return UseCases(
         erase_people=erase,
         export_people=export_people_on(harness.clickhouse, erase, clock),
+        retention=keep_events_on(harness.engine, erase, clock),
         explain=explain_on(harness),
         lookup=harness.lookup,
         members=MemberLists(definitions=definitions, sets=sets, admission=Admission(work="downloads")),

@@ -56,6 +56,7 @@ FOR_ALL_TENANTS: Final = {
     "segops_membership_erasures": {
         *(("membership.erasures", right) for right in ("SELECT", "UPDATE")),
         *(("membership.erased_exits", right) for right in ("SELECT", "DELETE")),
+        *(("membership.retentions", right) for right in ("SELECT", "UPDATE")),
     },
     "segops_segments_sweeper": {("segments.runs", "SELECT"), ("segments.outbox", "SELECT")},
 }

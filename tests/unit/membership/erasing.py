@@ -22,6 +22,7 @@ from segops_membership.adapters.memory.membership import MemoryMembershipCache
 from segops_membership.adapters.memory.privacy.erasures import MemoryErasures
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
 from segops_membership.adapters.memory.privacy.responses import MemoryKeptResponses
+from segops_membership.adapters.memory.privacy.retention import MemoryExpiredEvents, MemoryRetentions
 from segops_membership.adapters.memory.privacy.stores import MemoryPersonRecords, MemoryPersonStores
 from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
@@ -33,6 +34,7 @@ from segops_membership.service.privacy.erasures import ErasePeople
 from segops_membership.service.privacy.people import AllIds
 from segops_membership.service.privacy.person_export import ExportPeople
 from segops_membership.service.privacy.repeat_erasures import RepeatErasures
+from segops_membership.service.privacy.retention import KeepEvents, RemoveExpired
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
 from segops_membership.service.tenant_lease import LeaseHolder
 from segops_testkit.clock import ManualClock
@@ -84,6 +86,11 @@ class PrivacyInMemory:
             records=MemoryPersonRecords(warehouse=warehouse, results=results),
             erase=self.erase_people,
             clock=clock,
+        )
+        self.retentions = MemoryRetentions(clock=clock)
+        self.keep_events = KeepEvents(retentions=self.retentions, erase=self.erase_people, clock=clock)
+        self.remove_expired = RemoveExpired(
+            retentions=self.retentions, events=MemoryExpiredEvents(warehouse=warehouse), clock=clock
         )
         self.repeat_erasures = RepeatErasures(
             erasures=self.erasures,

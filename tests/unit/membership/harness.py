@@ -229,6 +229,7 @@ class MembershipInMemory:
         return UseCases(
             erase_people=self.privacy.erase_people,
             export_people=self.privacy.export_people,
+            retention=self.privacy.keep_events,
             explain=self.explain,
             lookup=self.lookup,
             now=self.now,

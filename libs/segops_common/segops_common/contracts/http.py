@@ -210,6 +210,14 @@ class ObservedValues(_Message):
     counts: ValueCounts
 
 
+class ObservedRetention(_Message):
+    """For how many days events are kept, by type and for all others, and how many were removed."""
+
+    default_days: int | None = None
+    days: Mapping[str, int] = Field(default_factory=dict)
+    removed: Mapping[str, int] = Field(default_factory=dict)
+
+
 class ObservedEvents(_Message):
     """The event types of a tenant, and the kinds of values that their properties have.
 
@@ -222,6 +230,7 @@ class ObservedEvents(_Message):
     """Whether all types are listed; a tenant may have more."""
     properties: Mapping[str, Mapping[str, tuple[PropertyKind, ...]]]
     values: tuple[ObservedValues, ...] = ()
+    retention: ObservedRetention = ObservedRetention()
 
 
 MAX_RECENT_EVENTS: Final = 200

@@ -16,6 +16,7 @@ from segops_membership.adapters.clickhouse.identity.join_reader import ClickHous
 from segops_membership.adapters.clickhouse.privacy.records import ClickHousePersonRecords
 from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePersonStores
 from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
+from segops_membership.adapters.keeping import remove_expired_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.merging import projected_merges_on
 from segops_membership.adapters.postgres.exports import PostgresExports
@@ -32,6 +33,7 @@ from segops_membership.service.privacy.erasures import ErasePeople
 from segops_membership.service.privacy.people import AllIds, ErasedPeople
 from segops_membership.service.privacy.person_export import ExportPeople
 from segops_membership.service.privacy.repeat_erasures import RepeatErasures
+from segops_membership.service.privacy.retention import RemoveExpired
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
 from segops_membership.service.tenant_lease import LeaseHolder
 
@@ -108,10 +110,10 @@ def privacy_jobs_on(
     key: str,
     clock: Clock,
     faults: FaultPoints,
-) -> tuple[RunErasures, RepeatErasures]:
+) -> tuple[RunErasures, RepeatErasures, RemoveExpired]:
     """Return what the timers of a worker need."""
     erasures = run_erasures_on(clickhouse, engine, log, reporter, files, cache, leases, key, clock, faults)
-    return erasures, repeat_erasures_on(clickhouse, engine, key, clock)
+    return erasures, repeat_erasures_on(clickhouse, engine, key, clock), remove_expired_on(clickhouse, engine, clock)
 
 
 def run_erasures_on(

@@ -34,13 +34,14 @@ async def preview_definition(use_cases: UseCasesOfApp, caller: SegmentsReader, b
     be an instant up to 5 s ago. When the same `as_of` is repeated within a minute, late events may not count.
     """
     tenant = body.tenant_of(caller, Scope.SEGMENTS_READ)
-    preview, warnings = await asyncio.gather(
+    preview, of_values, of_age = await asyncio.gather(
         use_cases.previews.preview(
             tenant, body.definition, segment_id=body.segment_id, as_of=body.as_of, sample_size=body.limit
         ),
         use_cases.value_checks.warnings(tenant, body.definition),
+        use_cases.retention.warnings(tenant, body.definition),
     )
-    return PreviewRead.of(preview, warnings)
+    return PreviewRead.of(preview, (*of_values, *of_age))
 
 
 @documented.post(

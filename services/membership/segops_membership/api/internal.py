@@ -13,6 +13,7 @@ from segops_common.contracts.http import (
     KnownUsersRequest,
     ObservedEvents,
     ObservedRequest,
+    ObservedRetention,
     ObservedValues,
     RecentPayloads,
     RecentPayloadsRequest,
@@ -28,17 +29,19 @@ router: APIRouter = internal_router(lambda request: use_cases_of(request).servic
 
 @router.post(OBSERVED_PATH)
 async def read_observed_events(use_cases: UseCasesOfApp, body: ObservedRequest) -> ObservedEvents:
-    """Return the event types of a tenant, the properties of the given types, and counts of values."""
+    """Return the event types of a tenant, the properties of the given types, counts of values, and the retention."""
     try:
         events = await use_cases.observed.read(body.tenant_id, body.event_types)
         counts = await use_cases.observed.count_values(body.tenant_id, body.values)
+        retention = (await use_cases.retention.find(body.tenant_id)).retention
     except EngineUnavailable as error:
         raise Unavailable("Events cannot be read now. Retry.", retry_after_s=1) from error
     values = [
         ObservedValues(event_type=event_type, property=path, counts=of_property)
         for (event_type, path), of_property in counts.items()
     ]
-    return events.model_copy(update={"values": tuple(values)})
+    observed = ObservedRetention(default_days=retention.default_days, days=retention.days, removed=retention.removed)
+    return events.model_copy(update={"values": tuple(values), "retention": observed})
 
 
 @router.post(KNOWN_USERS_PATH)

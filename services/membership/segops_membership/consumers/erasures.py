@@ -1,22 +1,24 @@
-"""Carries out erasures. It runs in the role `worker`."""
+"""Carries out erasures, and removes old events. It runs in the role `worker`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from segops_common.core.problems import Unavailable
 from segops_common.streams.loop.timer import Timer
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.service.privacy.repeat_erasures import RepeatErasures
+from segops_membership.service.privacy.retention import RemoveExpired
 from segops_membership.service.privacy.run_erasures import RunErasures
 
 LOOK_EVERY_S: Final = 1.0
+EXPIRE_EVERY_S: Final = 60.0
 FORGET_EVERY_S: Final = 3_600.0
 
 
-def erasure_timers(erasures: RunErasures, repeat: RepeatErasures) -> Sequence[Timer]:
-    """Return the timer that carries out erasures one by one, and the one that removes what is not kept.
+def privacy_timers(erasures: RunErasures, repeat: RepeatErasures, expired: RemoveExpired) -> Sequence[Timer]:
+    """Return the timer that carries out erasures one by one, and the ones that remove what is not kept.
 
     The first one begins by queueing the erasures that a restore has undone.
     """
@@ -24,22 +26,30 @@ def erasure_timers(erasures: RunErasures, repeat: RepeatErasures) -> Sequence[Ti
 
     async def run_all() -> None:
         nonlocal is_restore_considered
-        try:
-            if not is_restore_considered:
-                await repeat.queue()
-                is_restore_considered = True
-            while await erasures.run_next():
-                pass
-        except EngineUnavailable as error:
-            raise Unavailable(str(error)) from error
+        if not is_restore_considered:
+            await repeat.queue()
+            is_restore_considered = True
+        while await erasures.run_next():
+            pass
 
-    async def forget() -> None:
-        try:
-            await erasures.forget_exits()
-        except EngineUnavailable as error:
-            raise Unavailable(str(error)) from error
+    async def remove_expired() -> None:
+        while await expired.run_next():
+            pass
 
     return (
-        Timer("erasures", run_all, every_s=LOOK_EVERY_S),
-        Timer("exits of erased people", forget, every_s=FORGET_EVERY_S),
+        Timer("erasures", _retried(run_all), every_s=LOOK_EVERY_S),
+        Timer("expired events", _retried(remove_expired), every_s=EXPIRE_EVERY_S),
+        Timer("exits of erased people", _retried(erasures.forget_exits), every_s=FORGET_EVERY_S),
     )
+
+
+def _retried(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """Return the work as a timer expects it, which repeats it when an engine does not answer."""
+
+    async def run() -> None:
+        try:
+            await work()
+        except EngineUnavailable as error:
+            raise Unavailable(str(error)) from error
+
+    return run

@@ -23,6 +23,7 @@ from segops_membership.service.members.member_lists import MemberLists
 from segops_membership.service.members.segment_history import SegmentHistory
 from segops_membership.service.privacy.erasures import ErasePeople
 from segops_membership.service.privacy.person_export import ExportPeople
+from segops_membership.service.privacy.retention import KeepEvents
 from segops_membership.service.status.status import ReadStatus
 
 
@@ -45,6 +46,7 @@ class UseCases:
     observed: ObservedEventsReader
     profile_events: ProfileEvents
     value_checks: ValueChecks
+    retention: KeepEvents
     explorer: Explorer
     analytics: Analytics
     status: ReadStatus

@@ -252,7 +252,7 @@ class PreviewRead(ReadingRead):
     per_condition: tuple[ConditionShare, ...] = Field(description="Every condition and every group but the outermost.")
     warnings: tuple[ValueWarning, ...] = Field(
         description="Filters that do not fit the values in a sample of events: `unreadable-values`, `mixed-types`,"
-        " `short-instants`, `unknown-value`."
+        " `short-instants`, `unknown-value`, `expired-events`."
     )
 
     @classmethod

@@ -66,7 +66,7 @@ class ValidationReportRead(ResponseBody):
         description="For a valid definition: `always-true`, `always-false`, `duplicate-condition`, `contradictory-filters`,"
         " `future-window`; with `tenant`, also"
         " `duplicate-segment`, `unknown-event-type`, `unknown-property`, `type-mismatch`, `unreadable-values`,"
-        " `mixed-types`, `short-instants`, `unknown-value`."
+        " `mixed-types`, `short-instants`, `unknown-value`, `expired-events`."
     )
     observed: bool = Field(
         description="Whether the definition was compared with the tenant's events. False without `tenant`, or while the"

@@ -10,6 +10,7 @@ from segops_common.core.clock import Clock
 from segops_common.core.problems import Fault
 from segops_language import Group, content_hash, parse_definition
 from segops_language.lint import static_warnings
+from segops_language.lint.retention import Retention, retention_warnings
 from segops_language.lint.values import (
     MAX_PROPERTIES,
     Property,
@@ -85,7 +86,11 @@ class ValidateDefinition:
             return ValidationReport((), warnings[:MAX_FAULTS])
         counts = {(values.event_type, values.property): values.counts for values in events.values}
         of_values = to_faults(value_warnings(definition, counts))
-        all_warnings = (*warnings, *observed_warnings(definition, events), *of_values)
+        kept = events.retention
+        of_age = retention_warnings(
+            definition, Retention(kept.default_days, kept.days, kept.removed), self._clock.now()
+        )
+        all_warnings = (*warnings, *observed_warnings(definition, events), *of_values, *to_faults(of_age))
         changed = tuple(segment.id for segment in others if _reads_short_instants(segment, counts))
         return ValidationReport((), all_warnings[:MAX_FAULTS], observed=True, changed_segments=changed)
 

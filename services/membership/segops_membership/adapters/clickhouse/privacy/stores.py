@@ -26,11 +26,11 @@ from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.questions.static_list import STATIC_MEMBERS_TABLE
 from segops_membership.sql.parameters import Bindings, select
 
-_TIMEOUT_S: Final = 3_600.0
-_SYNC: Final[dict[str, str | int | float]] = {
+MUTATION_TIMEOUT_S: Final = 3_600.0
+MUTATION_SETTINGS: Final[dict[str, str | int | float]] = {
     # Returns when all parts of this server are rewritten.
     "mutations_sync": 1,
-    "max_execution_time": int(_TIMEOUT_S),
+    "max_execution_time": int(MUTATION_TIMEOUT_S),
 }
 _LAST_KEY: Final = 2**64 - 1
 _OF_LETTER: Final = (
@@ -79,7 +79,7 @@ class ClickHousePersonStores:
             bind = Bindings()
             sql = ids_page(bind.integer(tenant_id), bind.integer(first), bind.integer(page))
             with driver_errors():
-                result = await self._clickhouse.query(sql, bind.values, timeout_s=_TIMEOUT_S)
+                result = await self._clickhouse.query(sql, bind.values, timeout_s=MUTATION_TIMEOUT_S)
             if not result.rows:
                 raise EngineUnavailable("ClickHouse ended its answer before the first row")
             rows = result.rows[0][0]
@@ -107,7 +107,7 @@ class ClickHousePersonStores:
         sql = select("user_key, groupUniqArray(segment_id)", "membership_changes", where, "GROUP BY user_key")
         names = {xxhash.xxh64_intdigest(user_id.encode()): user_id for user_id in user_ids}
         with driver_errors():
-            result = await self._clickhouse.query(sql, bind.values, timeout_s=_TIMEOUT_S)
+            result = await self._clickhouse.query(sql, bind.values, timeout_s=MUTATION_TIMEOUT_S)
         return {names[int(key)]: [int(id) for id in segments] for key, segments in result.rows}
 
     async def attempts_with(self, tenant_id: int, numbers: Collection[int]) -> Collection[tuple[int, Attempt]]:
@@ -126,7 +126,9 @@ class ClickHousePersonStores:
         bind = Bindings()
         where = f"tenant_id = {bind.integer(tenant_id)} AND {_on(condition, user_ids, bind)}"
         with driver_errors():
-            result = await self._clickhouse.query(select("count()", table, where), bind.values, timeout_s=_TIMEOUT_S)
+            result = await self._clickhouse.query(
+                select("count()", table, where), bind.values, timeout_s=MUTATION_TIMEOUT_S
+            )
         return int(result.rows[0][0])
 
     async def _delete(self, table: str, tenant_id: int, user_ids: Collection[str], condition: str) -> None:
@@ -146,7 +148,9 @@ class ClickHousePersonStores:
         where = f"tenant_id = {bind.integer(tenant_id)} AND {_has_any([of] if of else _BITMAPS, numbers, bind)}"
         with driver_errors():
             result = await self._clickhouse.query(
-                select("segment_id, run_id, fence", "segment_runs FINAL", where), bind.values, timeout_s=_TIMEOUT_S
+                select("segment_id, run_id, fence", "segment_runs FINAL", where),
+                bind.values,
+                timeout_s=MUTATION_TIMEOUT_S,
             )
         return [(int(segment), Attempt(int(run), int(fence))) for segment, run, fence in result.rows]
 
@@ -161,7 +165,9 @@ class ClickHousePersonStores:
     async def _mutate(self, statement: str, bind: Bindings) -> None:
         with driver_errors():
             for shard in self._clickhouse.shards:
-                await shard.command(statement, bind.values, settings=_SYNC, timeout_s=_TIMEOUT_S + 10)
+                await shard.command(
+                    statement, bind.values, settings=MUTATION_SETTINGS, timeout_s=MUTATION_TIMEOUT_S + 10
+                )
 
 
 def _on(condition: str, user_ids: Collection[str], bind: Bindings) -> str:
