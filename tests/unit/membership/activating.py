@@ -64,7 +64,8 @@ class Receiver:
             assert self.members.isdisjoint(parsed["user_ids"])
             self.members |= set(parsed["user_ids"])
         elif parsed["event"] == "segment.exited":
-            assert self.members >= set(parsed["user_ids"])
+            # Erased users exit from every segment that they ever were in.
+            assert parsed.get("reason") == "erasure" or self.members >= set(parsed["user_ids"])
             self.members -= set(parsed["user_ids"])
         elif parsed["event"] == "segment.recomputed":
             self.sizes.append(parsed["member_count"])

@@ -82,6 +82,11 @@ def _reach(condition: Condition, now: datetime) -> float:
             return value.milliseconds / _ms(_DAY)
         case EventRegularity():
             return max(kind_of(condition).change_points(condition), default=0) / _ms(_DAY)
+        case _:
+            return _reach_of_window(condition, now)
+
+
+def _reach_of_window(condition: Condition, now: datetime) -> float:
     match getattr(condition, "window", None):
         case LastWindow(last=last):
             return last.milliseconds / _ms(_DAY)

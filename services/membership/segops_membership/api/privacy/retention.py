@@ -88,9 +88,9 @@ class RetentionRead(Response):
     applied_at: datetime | None = Field(default=None, description="When old events were last removed.")
 
     @classmethod
-    def of(cls, found: TenantRetention) -> RetentionRead:
+    def of(cls, stored: TenantRetention) -> RetentionRead:
         """Return the response for a retention."""
-        retention = found.retention
+        retention = stored.retention
         return cls(
             default_days=retention.default_days,
             event_types=tuple(
@@ -99,8 +99,8 @@ class RetentionRead(Response):
             removed=tuple(
                 RemovedRead(event_type=name, events=count) for name, count in sorted(retention.removed.items())
             ),
-            changed_at=found.changed_at,
-            applied_at=found.applied_at,
+            changed_at=stored.changed_at,
+            applied_at=stored.applied_at,
         )
 
 

@@ -63,6 +63,27 @@ def messages_of(activation: Activation, name: str, portion: Portion) -> Sequence
     return messages
 
 
+def erasure_message(activation: Activation, name: str, exits: Sequence[MemberChange]) -> Message:
+    """Return the request for users who exited because they were erased."""
+    first, user_ids = exits[0], [change.user_id for change in exits]
+    place = f"{activation.tenant_id}:{activation.id}:{first.position.number}:erasure:{first.position.segment_id}"
+    message_id = "msg_" + hashlib.sha256(place.encode()).hexdigest()[:32]
+    common: dict[str, JsonValue] = {
+        "tenant_slug": activation.tenant_slug,
+        "segment_id": activation.segment_id,
+        "segment_name": name,
+        "computed_at": _time(first.at),
+        "run_id": str(first.run_id),
+    }
+    if activation.settings.request is not None:
+        values = {**common, "member_count": activation.sent_size or 0}
+        body = _from_template(activation, "exited", message_id, values, user_ids)
+    else:
+        about: dict[str, JsonValue] = {"version": first.version, "reason": first.reason, "user_ids": list(user_ids)}
+        body = _encoded({"event": EventName.EXITED.value, **common, **about})
+    return Message(message_id, EventName.EXITED, body, first.run_id, len(user_ids))
+
+
 def test_message(activation: Activation, name: str, test_id: str, at: datetime) -> Message:
     """Return a request that only shows whether the receiver answers."""
     message_id = f"test_{test_id}"

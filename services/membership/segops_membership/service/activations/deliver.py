@@ -22,13 +22,21 @@ from segops_membership.domain.activations.activation import (
     LOGS_KEPT_FOR,
     Activation,
     Delivery,
+    EventName,
     Status,
     hold_of,
     retry_delay_s,
 )
 from segops_membership.domain.activations.connectors import address_of, without_secret
 from segops_membership.domain.activations.consent import with_consent
-from segops_membership.domain.activations.messages import Message, Portion, headers_of, messages_of, test_message
+from segops_membership.domain.activations.messages import (
+    Message,
+    Portion,
+    erasure_message,
+    headers_of,
+    messages_of,
+    test_message,
+)
 from segops_membership.domain.members.changes import ChangePosition, MemberChange
 from segops_membership.domain.publication import Publication
 from segops_membership.ports.activations.consents import Consents
@@ -167,6 +175,9 @@ class DeliverActivations:
         following = await self._publications.visible_after(
             tenant_id, after, end.number, limit=1, segment_id=activation.segment_id
         )
+        before = ChangePosition.before(following[0]) if following else end
+        if exits := await self._exits(activation, position, before):
+            return await self._send_exits(activation, name, exits)
         if not following:
             await self._idle(activation, position, end)
             return None
@@ -176,6 +187,35 @@ class DeliverActivations:
                 activation, ChangePosition.after(publication), activation.sent_size, is_sent=False
             )
         return await self._send_portion(activation, name, publication, position)
+
+    async def _exits(
+        self, activation: Activation, position: ChangePosition, before: ChangePosition
+    ) -> Sequence[MemberChange]:
+        """Return exits of erased people before the next publication."""
+        if position.is_amid:
+            return ()
+        request = activation.settings.request
+        limit = self._changes_at_once if request is None else request.batch_size
+        return await self._changes.exits(
+            activation.tenant_id, position, before, limit=limit, segment_id=activation.segment_id
+        )
+
+    async def _send_exits(self, activation: Activation, name: str, exits: Sequence[MemberChange]) -> Activation | None:
+        """Tell the receiver to forget people. Files have members only; an activation with consent sends no exits of erased people."""
+        settings, left_out = activation.settings, 0
+        is_sent = settings.file_format is None and EventName.EXITED in settings.events
+        if is_sent and settings.consent is not None:
+            # Whether there was consent is gone with the person.
+            is_sent, left_out = False, len(exits)
+        if is_sent:
+            await self._activations.renew(activation.tenant_id, activation.id, activation.attempt, LEASE)
+            if (error := await self._send(activation, erasure_message(activation, name, exits))) is not None:
+                await self._failed(activation, error, disable=error.startswith(str(RECEIVER_GONE)))
+                return None
+            self._faults.reach("before_position")
+        return await self._advanced(
+            activation, exits[-1].position, activation.sent_size, is_sent=is_sent, left_out=left_out
+        )
 
     async def _idle(self, activation: Activation, position: ChangePosition, end: ChangePosition) -> None:
         """Give back an activation with nothing to send."""

@@ -114,6 +114,16 @@ class ReadChanges:
             after, looked_at = position.number, looked_at + len(publications)
         return ChangePage(changes, position, position.number < end.number)
 
+    async def exits(
+        self, tenant_id: int, position: ChangePosition, end: ChangePosition, *, limit: int, segment_id: int
+    ) -> Sequence[MemberChange]:
+        """Return exits of erased people between two positions: the first one, and the others of the same erasure.
+
+        They were stored at once, so a repetition returns the same ones. Raises EngineUnavailable.
+        """
+        exits = await self._exits.between(tenant_id, position, end, limit=limit, segment_id=segment_id)
+        return [change for change in exits if change.at == exits[0].at]
+
     async def _changed_segments(
         self, tenant_id: int, publications: Sequence[Publication], segment_id: int | None
     ) -> Mapping[int, Collection[int]]:
