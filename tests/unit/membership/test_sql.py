@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segops_language import Group
 from segops_membership.compiler.definitions import compile_definition
-from segops_membership.compiler.statements import statements_for
+from segops_membership.compiler.statements import Grouping, statements_for
 from segops_membership.domain.predicates import predicates_of
 from segops_membership.sql.json_paths import property_of
 from segops_membership.sql.parameters import Bindings
@@ -153,3 +153,18 @@ def test_no_text_is_longer_than_a_field_of_a_request(fields: dict[str, Any]) -> 
     assert sorted(map(repr, predicates)) == sorted(
         repr(predicate) for statement in statements for predicate in statement.predicates
     )
+
+
+def test_a_statement_that_decides_persons_is_not_much_longer_than_one_that_decides_ids() -> None:
+    """Of a text that is refused for its length only where ids are joined, nobody would know why."""
+    where = [{"property": f"p{number}", "operator": "eq", "value": number} for number in range(20)]
+    steps = [{"event_type": event_type, "where": where} for event_type in ("a", "b*", "c")]
+    sequence = {"type": "event_sequence", "steps": steps, "within": "1d"}
+    definition = Group.model_validate({"logic": "AND", "conditions": [sequence]})
+    predicates = predicates_of(compile_definition(definition, NOW_MS, segment_id=7))
+    lengths = []
+    for grouping in Grouping:
+        (statement,) = statements_for(1, predicates, NOW_MS, grouping)
+        assert statement.decision is not None
+        lengths.append(len(statement.decision.sql))
+    assert max(lengths) - min(lengths) < 1_000 < min(lengths)

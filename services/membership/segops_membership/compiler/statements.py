@@ -319,9 +319,9 @@ def _own_statement(of: _Tenant, predicate: Predicate, rows: OwnRows) -> Statemen
     measures = bind.definitions + select(f"{of.key}, {measures_sql}", subquery, "", f"GROUP BY {of.group}")
     open_profiles = select(of.group, f"({measures})", is_open)
     if of.by_person:
-        # The rows of a person may have other keys than the person's own.
-        own = select("key", JOINED_TABLE, f"person IN ({open_profiles})")
-        open_profiles = f"{open_profiles} UNION ALL {own}"
+        # The rows of a person may have other keys than the person's own. The text must not double: its length is limited.
+        opened, own = select("person", "opened"), select("key", JOINED_TABLE, "person IN opened")
+        open_profiles = f"WITH opened AS ({open_profiles}) {opened} UNION ALL {own}"
     own_rows = f"({rows.decision.subquery(tenant, _MERGED_EVENTS, bind)} AND user_key IN ({open_profiles}))"
     decided = f"{rows.decision.measure} AS c0"
     decision = _by_user(decided, [rows.decision.verdict("c0", bind)], own_rows, "", tenant, bind, of)
