@@ -289,7 +289,7 @@ async def engine_ports(
             for claim in claims
         ]
         await insert_rows(clickhouse, rows)
-        await store_merges(clickhouse, tenant_id, resolutions)
+        await store_merges(clickhouse, [(tenant_id, resolution) for resolution in resolutions])
 
     async def store_events(tenant_id: int, events: Sequence[Event]) -> None:
         await insert_events(clickhouse, ((tenant_id, event) for event in events))

@@ -126,7 +126,7 @@ async def test_joined_ids_and_merged_users_are_erased_along(harness: MembershipH
     rows = [event_row(tenant, event("visitor", "buy", at=NOW_MS - 1000, id="v"), 1, user_id="", anonymous_id="visitor")]
     await insert_rows(harness.clickhouse, [*rows, event_row(tenant, claim, 2, anonymous_id="visitor", joins=True)])
     await harness.insert(tenant, EVENTS[1:])
-    await store_merges(harness.clickhouse, tenant, [Resolution(1, NOW, "old", "ada")])
+    await store_merges(harness.clickhouse, [(tenant, Resolution(1, NOW, "old", "ada"))])
     await harness.compute.run(job(tenant, 1, {42: BUYERS}))
     owner = UserPrincipal(user_id=7, roles={tenant: Role.OWNER})
     erase = use_cases_of(harness).erase_people

@@ -17,6 +17,7 @@ from segops_common.core.clock import SystemClock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.streams.log import Committed, TopicPartition
 from segops_common.streams.memory import MemoryEngine, MemoryEventLog
+from segops_language import Group
 from segops_language.events import Event
 from segops_language.reference.evaluate import evaluate
 from segops_language.values import EventPattern
@@ -35,7 +36,7 @@ from segops_testkit.clock import ManualClock
 from tests.corpus.builders import NOW_MS, new_tenant
 from tests.corpus.cases import Cases, corpus
 from tests.corpus.lists import FIRST_VERSION, LAST_VERSION
-from tests.corpus.scenario import LISTED, Scenario
+from tests.corpus.scenario import LISTED
 from tests.integration.membership.harness import event_row, insert_lists
 from tests.integration.membership.test_round_trip import payloads
 
@@ -91,13 +92,13 @@ class Ingestion:
         await clickhouse.insert_json_lines("events", b"".join(stored), settings=JSON_INSERT_SETTINGS)
 
 
-async def define(definitions: MemorySegmentDefinitions, tenant: int, scenario: Scenario) -> None:
+async def define(definitions: MemorySegmentDefinitions, tenant: int, segments: Mapping[int, Group]) -> None:
     await definitions.apply(
         [
             SegmentChanged(
                 tenant_id=tenant, segment_id=id, version=1, definition=definition, refresh="manual", deleted=False
             )
-            for id, definition in scenario.references.items()
+            for id, definition in segments.items()
         ]
     )
 
@@ -131,7 +132,7 @@ async def test_now_equals_the_reference_wherever_the_sink_stopped(clickhouse: Cl
             topic = random.choice((EVENTS, EVENTS, EVENT_IMPORTS))
             await ingestion.accept(topic, tenant, event)
             by_topic[topic].append(event)
-        await define(definitions, tenant, cases.scenario)
+        await define(definitions, tenant, cases.scenario.references)
         await insert_lists(clickhouse, tenant, cases.scenario.lists, LISTED)
         worlds.append((tenant, cases, [*by_topic[EVENTS], *by_topic[EVENT_IMPORTS]]))
     await ingestion.store_some(clickhouse)
