@@ -35,7 +35,8 @@ interface TimeProps {
 
 /** An instant: relative, with the exact time of the viewer's zone and UTC on hover. */
 export function Time({ at, long = false }: TimeProps) {
-  const now = useNow();
+  // What has happened since the last tick is not in the future.
+  const now = Math.max(useNow(), Date.now());
   if (!at) return <span className="dim">{text.common.never}</span>;
   const title = `${long ? relative(at, now) : exact(at)} · ${text.common.utc(utc(at))}`;
   return (

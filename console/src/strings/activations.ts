@@ -45,8 +45,8 @@ export const activations = {
   },
   eventHelp: {
     'segment.recomputed': 'once after each complete run, with the number of members',
-    'segment.entered': 'who entered, up to 500 users a request',
-    'segment.exited': 'who exited, up to 500 users a request',
+    'segment.entered': 'the users who entered',
+    'segment.exited': 'the users who exited',
   },
   facts: {
     title: 'Settings',
