@@ -217,7 +217,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="SegopsActivationsWaiting",
-        summary="An activation could be delivered for {{ $value | humanizeDuration }}, and is not.",
+        summary="An activation has been due for {{ $value | humanizeDuration }}.",
         value=f"max({_name(Metric.ACTIVATIONS_OVERDUE)})",
         threshold=300,
         hold="5m",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -16,7 +16,10 @@ from segops_common.contracts.jobs import IngestLag
 from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.memory.activations.consents import MemoryConsents
 from segops_membership.adapters.memory.activations.sender import MemorySender
+from segops_membership.domain.activations.consent import Consent
+from segops_membership.ports.activations.consents import Consents
 from segops_membership.ports.activations.sender import Answer
+from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.service.activations.deliver import DeliverActivations
 from segops_membership.service.activations.files import FileOutputs
 from segops_membership.service.members.changes import ReadChanges
@@ -124,7 +127,14 @@ class World:
         return logs
 
 
-def world_of(api: Api) -> World:
+class Unreadable:
+    """Consents of an engine that does not answer."""
+
+    async def consents(self, tenant_id: int, user_ids: Collection[str], path: str) -> Mapping[str, Consent]:
+        raise EngineUnavailable("it does not answer")
+
+
+def world_of(api: Api, consents: Consents | None = None) -> World:
     """Return the world of an API."""
     membership, receiver = api.membership, Receiver()
     sender = MemorySender(receiver)
@@ -137,7 +147,7 @@ def world_of(api: Api) -> World:
         definitions=membership.definitions,
         sender=sender,
         files=FileOutputs(exports=membership.exports, clock=membership.clock),
-        consents=MemoryConsents(warehouse=membership.warehouse, clock=membership.clock),
+        consents=consents or MemoryConsents(warehouse=membership.warehouse, clock=membership.clock),
         clock=membership.clock,
         metrics=Metrics(),
         faults=membership.faults,

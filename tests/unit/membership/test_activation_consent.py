@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.corpus.builders import NOW_MS, event
-from tests.unit.membership.activating import NOBODY, World
+from tests.unit.membership.activating import NOBODY, Unreadable, World, world_of
+from tests.unit.membership.api import Api
 
 
 async def consent(world: World, user: str, value: bool) -> None:
@@ -56,3 +57,15 @@ async def test_a_consent_can_be_asked_for_later_and_no_more(world: World) -> Non
     assert (await world.patch(path, consent="ok"))["consent"] == "ok"
     assert (await world.patch(path, description="d"))["consent"] == "ok"
     assert (await world.patch(path, consent=None))["consent"] is None
+
+
+async def test_an_engine_that_does_not_answer_shows_in_how_long_the_activation_is_due(api: Api) -> None:
+    world = world_of(api, Unreadable())
+    path = await world.started(consent="consent.mail")
+    await world.run("cyd")
+    for _ in range(10):
+        await world.later(40)
+    statistics = await api.membership.activations.statistics()
+    assert (statistics.failing, statistics.overdue_s >= 400) == (0, True)
+    shown = await world.show(path)
+    assert (world.receiver.requests, shown["status"], shown["last_synced_at"]) == ([], "active", None)

@@ -280,8 +280,8 @@ class Metric(Enum):
     ACTIVATIONS_OVERDUE = Definition(
         Kind.GAUGE,
         "segops_activations_overdue_seconds",
-        "Seconds for which the longest waiting activation could be delivered and is not; 0 without any.",
-        "No process delivers, or not fast enough: see that membership.worker runs and has ACTIVATION_KEY, or add a worker.",
+        "Seconds since the activation that has waited longest was due; 0 without any. Failing ones are due after their delay.",
+        "Nothing is delivered, or not fast enough: read the log of membership.worker, see that it has ACTIVATION_KEY, or add one.",
         (),
         ("membership.worker",),
     )

@@ -117,9 +117,9 @@ _STATISTICS: Final = sa.text("""
         coalesce(max(extract(epoch FROM clock_timestamp() - failing_since))
             FILTER (WHERE status = 'active' AND failures > 0), 0) AS oldest,
         count(*) FILTER (WHERE hold IS NOT NULL) AS held,
-        coalesce(max(extract(epoch FROM clock_timestamp() - greatest(due_at, lease_until))) FILTER (
+        coalesce(max(extract(epoch FROM clock_timestamp() - due_at)) FILTER (
             WHERE (test_id IS NOT NULL OR (status = 'active' AND hold IS NULL)) AND due_at <= clock_timestamp()
-                AND (lease_until IS NULL OR lease_until <= clock_timestamp())), 0) AS overdue
+        ), 0) AS overdue
     FROM membership.activations""")
 
 

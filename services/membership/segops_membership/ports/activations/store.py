@@ -24,7 +24,7 @@ class ActivationStatistics:
     """Since the first of the failing ones began to fail."""
     held: int
     overdue_s: float
-    """Since the first of those that nobody has taken was due."""
+    """Since the one that has waited longest was due."""
 
 
 class Activations(Protocol):

@@ -132,8 +132,9 @@ class DeliverActivations:
                 await self._deliver(activation, stop or asyncio.Event())
         except EngineUnavailable as error:
             _log.warning("activation %s: retrying: %s", activation.id, error)
+            # It stays due, so that what is measured says for how long nothing was delivered.
             with suppress(EngineUnavailable, ActivationTaken):
-                await self._activations.release(activation.tenant_id, activation.id, activation.attempt, POLL)
+                await self._activations.renew(activation.tenant_id, activation.id, activation.attempt, POLL)
         finally:
             self._running[activation.tenant_id] -= 1
             if not self._running[activation.tenant_id]:

@@ -23,7 +23,10 @@ class _Entry:
     def is_due(self, now: datetime) -> bool:
         one = self.activation
         is_open = one.test_id is not None or (one.status is Status.ACTIVE and one.hold is None)
-        return is_open and self.due_at <= now and (self.lease_until is None or self.lease_until <= now)
+        return is_open and self.due_at <= now
+
+    def can_be_taken(self, now: datetime) -> bool:
+        return self.is_due(now) and (self.lease_until is None or self.lease_until <= now)
 
 
 class MemoryActivations:
@@ -149,7 +152,7 @@ class MemoryActivations:
         due = [
             entry
             for entry in self._entries.values()
-            if entry.is_due(now) and entry.activation.tenant_id not in busy_tenants
+            if entry.can_be_taken(now) and entry.activation.tenant_id not in busy_tenants
         ]
         if not due:
             return None
