@@ -49,6 +49,7 @@ SCREENS = {
     "user-history": "/users/{user}?tab=history",
     "user-segments": "/users/{user}?tab=segments",
     "user-explanation": "/users/{user}?tab=segments&segment={segment}",
+    "user-ids": "/users/{user}?tab=ids",
     "user-stats": "/users/{user}?tab=stats",
     "user-unknown": "/users/nobody",
     "events": "/events",

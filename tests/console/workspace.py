@@ -129,6 +129,8 @@ async def open_workspace(client: httpx.AsyncClient, *, runs: int) -> Workspace:
         await owner.ask("PATCH", f"/api/segments/{segments[name]}/", 200, {"refresh": "hourly"})
     user = await _somebody(owner, segments[MAIN])
     activation = await _activations(owner, segments)
+    merge = {"tenant": owner.tenant, "from_user_id": f"{user}-before", "into_user_id": user}
+    await owner.ask("POST", "/api/identity/merge/", 200, merge)
     return Workspace(owner, segments[MAIN], guests, user, invite, activation)
 
 

@@ -51,6 +51,17 @@ export const settings = {
     testNameOf: (name: string) => `${name}, tests`,
     testSlug: 'Slug',
     create: 'Create Test Workspace',
+    joining: 'Joining ids',
+    joiningDetail:
+      'An event with a user id and an anonymous id joins the two: the events of the visitor belong to the user.',
+    joinOn: 'Ids that nobody signed join.',
+    joinOff: 'Only ids of secret keys and of signed sessions join.',
+    turnJoinOff: 'Stop joining unsigned ids',
+    turnJoinOn: 'Join unsigned ids',
+    joinOffDetail:
+      'Events of publishable keys that do not require signed user ids join no more ids, within 30 seconds. Ids that are joined stay joined.',
+    joinOnDetail:
+      'Events of publishable keys join ids again, within 30 seconds. Anyone can read such a key in a page, and claim the events of a visitor whose id they know. Events that came meanwhile join nothing.',
   },
   team: {
     about: 'Who may see and change this workspace.',

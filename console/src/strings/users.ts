@@ -21,6 +21,7 @@ export const users = {
     properties: 'Properties',
     history: 'Event History',
     segments: 'Segment Memberships',
+    ids: 'Ids',
     stats: 'Stats',
   },
   profile: {
@@ -33,6 +34,28 @@ export const users = {
     visitor: 'A visitor without a user id',
     events: (count: string, one: boolean) => `${count} ${one ? 'event' : 'events'}`,
     lastSeen: 'last seen',
+    belongsTo: 'This id belongs to',
+  },
+  ids: {
+    person: 'All events of these ids belong to',
+    adminsOnly: 'Admins and owners merge users.',
+    label: 'Other ids of the user',
+    columns: { id: 'Id', why: 'Why', since: 'Since' },
+    copy: (id: string) => `Copy ${id}`,
+    claimed: (user: string) => `Named together with ${user}.`,
+    open: 'Show event',
+    merged: (into: string, by: string) => `Merged into ${into} by ${by}.`,
+    emptyTitle: 'No other id',
+    empty: 'An event with a user id and an anonymous id joins the two. Two users are joined only by a merge.',
+    merge: 'Merge',
+    from: 'User id to merge into this user',
+    thatUser: 'the other user',
+    mergeDetail: (from: string, into: string) =>
+      `From now on, all events of ${from}, and of everyone merged into them, belong to ${into}. Segments change with their next run. Answers for earlier times stay as they are. You can undo it.`,
+    undo: 'Undo merge',
+    undoOf: (from: string) => `Undo merge of ${from}`,
+    undoDetail: (from: string) =>
+      `From now on, ${from} is a user of its own again, with everyone who was merged into it. Segments change with their next run. Answers for earlier times stay as they are.`,
   },
   properties: {
     label: 'Traits of the user',

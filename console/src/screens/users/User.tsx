@@ -12,13 +12,15 @@ import { trackCurl } from '@/screens/events/curl';
 import { FoundEventDrawer } from '@/screens/events/detail/EventDrawer';
 import { users as strings } from '@/strings/users';
 import { History } from './History';
+import { Ids } from './ids/Ids';
+import { usePerson } from './ids/queries';
 import { Memberships } from './Memberships';
 import { Properties } from './Properties';
 import { useUser, useUserSegments } from './queries';
 import { Stats } from './Stats';
 
 const words = strings;
-const TABS = ['properties', 'history', 'segments', 'stats'] as const;
+const TABS = ['properties', 'history', 'segments', 'ids', 'stats'] as const;
 
 /** The profile of one user. */
 export function User() {
@@ -26,11 +28,13 @@ export function User() {
   const search = useSearch({ from: '/frame/users/$userId' });
   const user = useUser(userId);
   const segments = useUserSegments(userId);
+  const person = usePerson(userId);
   const tab = TABS.find((name) => name === search.tab) ?? 'properties';
   const counts: Record<string, number | undefined> = {
     properties: user.data?.traits.length,
     history: user.data?.event_count,
     segments: segments.data?.length,
+    ids: person.data && person.data.joined.length + 1,
   };
   const tabs = TABS.map((value) => ({ value, label: words.tabs[value], count: counts[value] ?? null }));
   const unknown = user.isError && asProblem(user.error).status === 404;
@@ -39,7 +43,7 @@ export function User() {
       title={userId}
       above={<Link to="/users">{words.title} /</Link>}
       beside={<CopyButton value={userId} label={words.profile.copyId} />}
-      about={user.data && <About user={user.data} />}
+      about={user.data && <About userId={userId} user={user.data} />}
       tabs={unknown ? undefined : <ScreenTabs label={words.tabs.label} tabs={tabs} current={tab} />}
       fill
     >
@@ -61,16 +65,26 @@ function Part({ tab, user }: { tab: (typeof TABS)[number]; user: UserRead }) {
       return <History user={user} />;
     case 'segments':
       return <Memberships userId={user.user_id} />;
+    case 'ids':
+      return <Ids userId={user.user_id} />;
     case 'stats':
       return <Stats user={user} />;
   }
 }
 
-/** The ids of the user, each with a copy button. */
-function About({ user: { ids, event_count, last_seen } }: { user: UserRead }) {
+/** The ids of the user, each with a copy button. The id of the address may be one that was joined to the user. */
+function About({ userId, user: { user_id, ids, event_count, last_seen } }: { userId: string; user: UserRead }) {
   const profile = words.profile;
   return (
     <>
+      {user_id !== userId && (
+        <div>
+          {profile.belongsTo}{' '}
+          <Link to="/users/$userId" params={{ userId: user_id }}>
+            {user_id}
+          </Link>
+        </div>
+      )}
       {ids.user_id === null && `${profile.visitor} · `}
       {profile.events(count(event_count), event_count === 1)} · {profile.lastSeen} <Time at={last_seen} />
       {ids.anonymous_ids.length > 0 && (

@@ -7,6 +7,7 @@ import { settings } from '@/strings/settings';
 import { tenantQuery } from '../queries';
 import { SettingsScreen } from '../SettingsScreen';
 import classes from '../settings.module.css';
+import { JoinUnsigned } from './JoinUnsigned';
 import { TestTenant } from './TestTenant';
 import { Workspace } from './Workspace';
 
@@ -48,6 +49,7 @@ export function General() {
               </dl>
               {!owner && <p className="dim">{words.ownersOnly}</p>}
             </section>
+            <JoinUnsigned tenant={found} />
             <TestTenant tenant={found} />
           </>
         )}
