@@ -12,6 +12,7 @@ from segops_cli.commands.explain import explain
 from segops_cli.commands.identity import ids, merge, unmerge
 from segops_cli.commands.load import load
 from segops_cli.commands.login import login
+from segops_cli.commands.privacy import erase, export
 from segops_cli.commands.segments import segments
 
 application = typer.Typer(
@@ -23,7 +24,8 @@ application = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(login, track, tail, compute, explain, ids, merge, unmerge, doctor, load, backup, restore, suppressions),
+    *(login, track, tail, compute, explain, ids, merge, unmerge, export, erase, doctor, load),
+    *(backup, restore, suppressions),
 ):
     application.command()(command)
 application.add_typer(segments, name="segments")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
+from pathlib import Path
+
+import httpx
 
 from tests.e2e.cli.terminal import Terminal
-from tests.e2e.people import Person
+from tests.e2e.people import Person, send
 from tests.shared.client import RunningStack
 
 PAYLOAD = '{"a": 1}'
@@ -49,6 +53,30 @@ async def test_users_are_merged_and_separated(owner: Terminal) -> None:
     assert (await owner.succeeds("ids", "old/1")).out.strip() == "old/1"
     refused = await owner.run("unmerge", "never")
     assert (refused.code, "409" in refused.err) == (4, True)
+
+
+async def test_a_person_is_exported_and_erased(
+    owner: Terminal, client: httpx.AsyncClient, key: str, tmp_path: Path
+) -> None:
+    user = f"gone/{secrets.token_hex(4)}"
+    await send(client, key, "track", {"user_id": user, "event_type": "page_viewed"})
+    file, ids = tmp_path / "person.ndjson", tmp_path / "ids.txt"
+    async with asyncio.timeout(60):
+        # The event is stored a moment after it was accepted.
+        while (await owner.succeeds("export", user, "--to", file, "--json")).json["lines"] < 4:
+            file.unlink()
+            await asyncio.sleep(0.2)
+    assert [json.loads(line)["type"] for line in file.read_text().splitlines()] == ["export", "profile", "event", "end"]
+    assert (await owner.run("export", user, "--to", file)).code == 2
+    ids.write_text(f"{user}\n\n{user}\n")
+    declined = await owner.run("erase", "--file", ids, stdin="n\n")
+    assert (declined.code, "Nothing was changed" in declined.err) == (6, True)
+    shown = (await owner.succeeds("erase", "--file", ids, "--yes")).out
+    assert "is complete: 1 id." in shown
+    assert "  events: 1 -> 0" in shown
+    (erasure,) = (await owner.succeeds("erase", user, "--yes", "--json")).json
+    assert set(erasure["receipt"]["before"].values()) == {0}
+    assert (await owner.run("erase", "--yes")).code == 2
 
 
 async def test_a_run_that_does_not_exist(server: Terminal) -> None:

@@ -24,7 +24,7 @@ def blocks(text: str) -> list[str]:
 async def test_the_page(valkey_stack: RunningStack, person: Person, key: str, tmp_path: Path) -> None:
     """The blocks run in one shell that ends at the first failure."""
     page = (ROOT / "docs/cli.md").read_text().partition(BACKUP_SECTION)[0]
-    assert len(blocks(page)) == 14
+    assert len(blocks(page)) == 15
     script = "\n".join(("set -euo pipefail", *(f"{block}\necho ok >&3" for block in blocks(page))))
     script = script.replace("http://127.0.0.1:8080", valkey_stack.url).replace("you@example.com", person.email)
     assert PASSWORD in script
