@@ -16,6 +16,7 @@ import { Ids } from './ids/Ids';
 import { usePerson } from './ids/queries';
 import { Memberships } from './Memberships';
 import { Properties } from './Properties';
+import { PersonActions } from './privacy/PersonActions';
 import { useUser, useUserSegments } from './queries';
 import { Stats } from './Stats';
 
@@ -43,6 +44,7 @@ export function User() {
       title={userId}
       above={<Link to="/users">{words.title} /</Link>}
       beside={<CopyButton value={userId} label={words.profile.copyId} />}
+      actions={user.data && <PersonActions userId={userId} />}
       about={user.data && <About userId={userId} user={user.data} />}
       tabs={unknown ? undefined : <ScreenTabs label={words.tabs.label} tabs={tabs} current={tab} />}
       fill

@@ -8,6 +8,7 @@ import { tenantQuery } from '../queries';
 import { SettingsScreen } from '../SettingsScreen';
 import classes from '../settings.module.css';
 import { JoinUnsigned } from './JoinUnsigned';
+import { Retention } from './Retention';
 import { TestTenant } from './TestTenant';
 import { Workspace } from './Workspace';
 
@@ -50,6 +51,7 @@ export function General() {
               {!owner && <p className="dim">{words.ownersOnly}</p>}
             </section>
             <JoinUnsigned tenant={found} />
+            <Retention />
             <TestTenant tenant={found} />
           </>
         )}
