@@ -269,3 +269,36 @@ async def test_later_events_are_refused_or_dropped_until_the_suppression_is_lift
             while not (stored := (await person.ask("GET", events, 200))["results"]):
                 await asyncio.sleep(0.2)
         assert [kept["payload"] for kept in stored] == [{"n": 2}]
+
+
+async def test_old_events_are_removed_and_counted(valkey_stack: RunningStack) -> None:
+    async with patient_client(valkey_stack.url) as client:
+        person = await sign_up(client)
+        key = (await person.new_key())["key"]
+        old = {"user_id": "u", "event_type": "viewed", "timestamp": "2026-10-01T00:00:00Z", "message_id": "old"}
+        await send(client, key, "track", old)
+        await send(client, key, "track", {"user_id": "u", "event_type": "viewed"})
+        events = f"/api/explorer/events/?tenant={person.tenant}&event_type=viewed"
+        async with asyncio.timeout(60):
+            while len((await person.ask("GET", events, 200))["results"]) < 2:
+                await asyncio.sleep(0.2)
+        rules = {"event_types": [{"event_type": "viewed", "days": 30}]}
+        await person.ask("PUT", "/api/explorer/retention/", 200, {"tenant": person.tenant, **rules})
+        path = f"/api/explorer/retention/?tenant={person.tenant}"
+        async with asyncio.timeout(150):
+            while (kept := await person.ask("GET", path, 200))["applied_at"] is None:
+                await asyncio.sleep(0.5)
+        assert kept["removed"] == [{"event_type": "viewed", "events": 1}]
+        assert len((await person.ask("GET", events, 200))["results"]) == 1
+        body = {
+            "tenant": person.tenant,
+            "definition": {"logic": "AND", "conditions": [COUNT | {"event_type": "viewed"}]},
+        }
+        preview = await person.ask("POST", "/api/segments/preview/", 200, body)
+        report = await person.ask("POST", "/api/segments/validate/", 200, body)
+        for answer in (preview, report):
+            (warning,) = [item for item in answer["warnings"] if item["code"] == "expired-events"]
+            assert warning["detail"].endswith("1 was removed so far.")
+        log = f"/api/auth/tenants/{person.tenant}/audit-log/?action=tenant.retention_changed"
+        (entry,) = (await person.ask("GET", log, 200))["results"]
+        assert entry["details"]["event_types"] == "1"

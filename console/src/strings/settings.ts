@@ -263,6 +263,7 @@ export const settings = {
       'profile.erasure_requested': 'Erased users',
       'profile.suppression_lifted': 'Accepts events of an erased user again',
       'tenant.suppression_policy_changed': 'Changed what happens to later events of erased users',
+      'tenant.retention_changed': 'Changed how long events are kept',
     } as Record<string, string>,
   },
 } as const;

@@ -17,6 +17,7 @@ from segops_membership.domain.privacy.exits import ErasedExit
 from segops_membership.domain.privacy.records import ListEntry, MembershipChange
 from segops_membership.domain.publication import Attempt, Difference
 from segops_membership.ports.privacy.erasures import ErasureTaken
+from segops_membership.service.privacy.people import MAX_IDS
 from tests.contract.membership.conftest import Ports
 from tests.contract.membership.rows import EXPIRED, LONG, number_users, outcome, portion, publish
 from tests.corpus.builders import NOW, NOW_MS, event, new_tenant
@@ -118,6 +119,23 @@ async def test_every_stored_id_is_listed(ports: Ports, page: int) -> None:
     ids = [id async for ids in ports.people.all_ids(tenant, page) for id in ids]
     named = {*(f"u{n}" for n in range(7)), "listed", "visitor", "ada", "bob", "old", "new"}
     assert set(ids) == named
+
+
+async def test_many_people_are_deleted_at_once(ports: Ports) -> None:
+    """As many ids as an erasure may have: no statement is too long."""
+    tenant = new_tenant()
+    numbers = await number_users(ports, tenant, "ada", "eve")
+    await ports.store_facts(tenant, [Claim("visitor", "ada", NOW_MS, "m")], [])
+    first = Attempt(1, 1)
+    await publish(ports, tenant, first, [outcome(42, [*numbers.values()])], number=1, as_of_ms=NOW_MS)
+    user_ids = ["ada", "visitor", *(f"somebody with a long id {n}" for n in range(MAX_IDS - 2))]
+    counts = await ports.people.count(tenant, user_ids)
+    assert counts["segment_runs"] == 1
+    own = [*await ports.people.numbers(tenant, user_ids), *range(10**6, 10**6 + MAX_IDS)]
+    await ports.people.delete_events(tenant, user_ids)
+    await ports.people.delete_members(tenant, user_ids, own)
+    assert set((await ports.people.count(tenant, user_ids)).values()) == {0}
+    assert await ports.people.attempts_with(tenant, [numbers["eve"]]) == [(42, first)]
 
 
 async def test_exits_have_places_after_a_publication(ports: Ports) -> None:

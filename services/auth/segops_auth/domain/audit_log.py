@@ -43,6 +43,7 @@ class Action(StrEnum):
     PROFILE_ERASED = "profile.erasure_requested"
     SUPPRESSION_LIFTED = "profile.suppression_lifted"
     SUPPRESSION_POLICY_CHANGED = "tenant.suppression_policy_changed"
+    RETENTION_CHANGED = "tenant.retention_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,13 @@ class Bindings:
         self.values[name] = keys
         return f"{{{name}:Array(UInt64)}}"
 
+    def profile_numbers(self, numbers: Iterable[int]) -> str:
+        """Return a placeholder for an array of numbers of profiles, ascending."""
+        values = sorted(set(numbers))
+        name = self._names.setdefault(("Array(UInt32)", tuple(values)), f"p{len(self._names)}")
+        self.values[name] = values
+        return f"{{{name}:Array(UInt32)}}"
+
     def numbers(self, values: list[float]) -> str:
         """Return a constant array of doubles."""
         return f"JSONExtract({self.text(json.dumps(values))}, 'Array(Float64)')"

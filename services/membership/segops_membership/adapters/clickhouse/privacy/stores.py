@@ -171,16 +171,15 @@ class ClickHousePersonStores:
 
 
 def _on(condition: str, user_ids: Collection[str], bind: Bindings) -> str:
-    """Return the condition with placeholders for the keys of the people.
+    """Return the condition with a placeholder for the keys of the people.
 
     Keys, not ids: ClickHouse keeps the text of a mutation.
     """
-    keys = ", ".join(bind.integer(xxhash.xxh64_intdigest(user_id.encode())) for user_id in user_ids)
-    return condition.replace("{keys}", f"({keys})")
+    return condition.replace("{keys}", bind.keys(user_ids))
 
 
 def _bitmap(numbers: Collection[int], bind: Bindings) -> str:
-    return f"bitmapBuild([{', '.join(f'toUInt32({bind.integer(n)})' for n in numbers)}])"
+    return f"bitmapBuild({bind.profile_numbers(numbers)})"
 
 
 def _has_any(columns: Collection[str], numbers: Collection[int], bind: Bindings) -> str:
