@@ -200,7 +200,7 @@ async def test_analytics_count_the_tenant(stack: Stack) -> None:
     assert trends[stack.segment]["trend"][-1]["count"] == 1
     assert isinstance(await call(analytics.overlap), list)
     assert await call(analytics.usage)
-    assert await status_of(analytics.activations) == 404
+    assert isinstance(await call(analytics.activations), list)
 
 
 async def test_schemas_are_managed_and_applied_to_payloads(stack: Stack, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from segops_membership.domain.activations.activation import (
     Activation,
     Delivery,
+    DeliveryFigures,
     EventName,
     Hold,
     HoldReason,
@@ -276,6 +277,9 @@ async def test_the_log_has_the_newest_delivery_first(ports: Ports) -> None:
     every = await ports.activations.deliveries(tenant, one.id, before=2**63 - 1, limit=9)
     assert [item.delivery_id for item in every] == ["msg_2", "msg_1", "msg_0"]
     assert replace(every[0], id=0) == deliveries[-1]
+    figures = await ports.activations.figures(tenant, 2)
+    assert figures == {one.id: DeliveryFigures(count=3, succeeded=1, newest=tuple(every[:2]))}
+    assert await ports.activations.figures(new_tenant(), 2) == {}
     page = await ports.activations.deliveries(tenant, one.id, before=every[0].id, limit=1)
     assert page == every[1:2]
     assert await ports.activations.deliveries(new_tenant(), one.id, before=2**63 - 1, limit=9) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.membership.activating import BODY, PATH, World
-from tests.unit.membership.api import UNKNOWN
+from tests.unit.membership.api import SEGMENT, UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,24 @@ async def test_callers_of_every_kind(world: World) -> None:
             assert answer.status_code == expected, (method, suffix, credential, answer.text)
     assert (await world.api.http.delete(path, headers={"Authorization": "ApiKey writes"})).status_code == 204
     assert (await world.api.get(path)).status_code == 404
+
+
+async def test_analytics_say_how_deliveries_go(world: World) -> None:
+    path, silent = await world.started(), await world.create()
+    world.receiver.status = 500
+    await world.run("cyd")
+    await world.later(3)
+    world.receiver.status = 200
+    await world.later(10)
+    figures, none = (await world.api.get("/api/analytics/activations/")).json()
+    assert (f"{PATH}{figures['id']}/", f"{PATH}{none['id']}/") == (path, silent)
+    assert (figures["success_rate"], [log["status"] for log in figures["sync_logs"]]) == (
+        round(2 / 3, 4),
+        ["succeeded", "succeeded", "failed"],
+    )
+    assert (figures["segment_id"], figures["segment_name"], figures["member_count"]) == (SEGMENT, "Segment 42", 3)
+    assert (none["success_rate"], none["sync_logs"], none["status"]) == (None, [], "inactive")
+    assert (await world.api.get("/api/analytics/activations/", "ApiKey theirs")).json() == []
 
 
 async def test_a_list_has_the_documented_envelope(world: World) -> None:

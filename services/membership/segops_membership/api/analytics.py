@@ -14,6 +14,7 @@ from segops_common.web.problems import problems
 from segops_common.web.request.charges import charged
 from segops_membership.api.dependencies import SegmentsReader, UseCasesOfApp
 from segops_membership.api.explorer.dependencies import EventsReader, TenantOfEvents
+from segops_membership.api.schemas.activations.figures import ActivationFiguresRead
 from segops_membership.api.schemas.analytics import OverviewRead, PairOverlapRead, SegmentTrendRead, UsageRead
 
 router: APIRouter = new_router(prefix=ANALYTICS_PREFIX, tags=["analytics"])
@@ -53,6 +54,20 @@ async def read_largest_overlaps(
     Only the 50 largest segments are compared. For others, use "Compare segments".
     """
     return [PairOverlapRead.of(*pair) for pair in await use_cases.analytics.overlaps(tenant_id)]
+
+
+@router.get("/activations/", summary="Read how deliveries go", responses=problems(401, 403, 422, 503))
+@charged("analyses")
+async def read_activation_figures(
+    use_cases: UseCasesOfApp, _caller: SegmentsReader, tenant_id: TenantOfSegments
+) -> list[ActivationFiguresRead]:
+    """Return every activation with its segment and its last deliveries. The response is an array, ascending by id."""
+    activations = await use_cases.activations.figures(tenant_id)
+    segments = await use_cases.analytics.sizes(tenant_id) if activations else {}
+    return [
+        ActivationFiguresRead.of(activation, figures, *segments.get(activation.segment_id, (None, None)))
+        for activation, figures in activations
+    ]
 
 
 @router.get("/usage/", summary="Read what a tenant sends and stores", responses=problems(401, 403, 422, 503))

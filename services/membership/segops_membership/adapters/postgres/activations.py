@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from segops_membership.adapters.postgres.sessions import reading, transaction
 from segops_membership.domain.activations.activation import (
     Activation,
     Delivery,
+    DeliveryFigures,
     Hold,
     HoldReason,
     Settings,
@@ -111,6 +113,15 @@ _DELIVERIES: Final = sa.text("""
     SELECT * FROM membership.activation_deliveries
     WHERE tenant_id = :tenant_id AND activation_id = :activation_id AND id < :before
     ORDER BY id DESC LIMIT :limit OFFSET :offset""")
+_COUNTS: Final = sa.text("""
+    SELECT activation_id, count(*) AS count_all, count(*) FILTER (WHERE is_success) AS succeeded
+    FROM membership.activation_deliveries WHERE tenant_id = :tenant_id GROUP BY activation_id""")
+_NEWEST: Final = sa.text("""
+    SELECT newest.* FROM membership.activations AS activations, LATERAL (
+        SELECT * FROM membership.activation_deliveries AS deliveries
+        WHERE deliveries.tenant_id = :tenant_id AND deliveries.activation_id = activations.activation_id
+        ORDER BY id DESC LIMIT :newest) AS newest
+    WHERE activations.tenant_id = :tenant_id ORDER BY newest.activation_id, newest.id DESC""")
 _FORGET: Final = sa.text("DELETE FROM membership.activation_deliveries WHERE at < :before")
 _STATISTICS: Final = sa.text("""
     SELECT count(*) FILTER (WHERE status = 'active' AND failures > 0) AS failing,
@@ -298,6 +309,20 @@ class PostgresActivations:
         }
         async with reading(self._engine, tenant_id) as session:
             return [delivery_of(row) for row in await session.execute(_DELIVERIES, values)]
+
+    async def figures(self, tenant_id: int, newest: int) -> Mapping[int, DeliveryFigures]:
+        """See the port."""
+        by_activation: defaultdict[int, list[Delivery]] = defaultdict(list)
+        async with reading(self._engine, tenant_id) as session:
+            counts = (await session.execute(_COUNTS, {"tenant_id": tenant_id})).all()
+            for row in await session.execute(_NEWEST, {"tenant_id": tenant_id, "newest": newest}):
+                by_activation[row.activation_id].append(delivery_of(row))
+        return {
+            row.activation_id: DeliveryFigures(
+                count=row.count_all, succeeded=row.succeeded, newest=tuple(by_activation[row.activation_id])
+            )
+            for row in counts
+        }
 
     async def forget_deliveries(self, before: datetime) -> None:
         """See the port."""

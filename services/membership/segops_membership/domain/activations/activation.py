@@ -134,6 +134,15 @@ class Delivery:
     left_out: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFigures:
+    """The deliveries of an activation in the log: how many, how many of them succeeded, and the newest, newest first."""
+
+    count: int
+    succeeded: int
+    newest: tuple[Delivery, ...]
+
+
 def retry_delay_s(failures: int) -> float:
     """Return how long to wait after so many failures in a row, without jitter: 5 s, doubled each time, at most an hour."""
     return float(min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(failures - 1, 20)))

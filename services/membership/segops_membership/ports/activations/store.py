@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from segops_membership.domain.activations.activation import Activation, Delivery, Hold, Settings, Status
+from segops_membership.domain.activations.activation import (
+    Activation,
+    Delivery,
+    DeliveryFigures,
+    Hold,
+    Settings,
+    Status,
+)
 from segops_membership.domain.members.changes import ChangePosition
 
 
@@ -150,6 +157,10 @@ class Activations(Protocol):
         self, tenant_id: int, activation_id: int, *, before: int, limit: int, offset: int = 0
     ) -> Sequence[Delivery]:
         """Return deliveries with a lower id, newest first."""
+        ...
+
+    async def figures(self, tenant_id: int, newest: int) -> Mapping[int, DeliveryFigures]:
+        """Return the figures of the tenant's deliveries by activation, for each that has any, with at most so many of the newest."""
         ...
 
     async def forget_deliveries(self, before: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from segops_membership.domain.activations.activation import (
     MAX_ACTIVATIONS,
     Activation,
     Delivery,
+    DeliveryFigures,
     Hold,
     Settings,
     Status,
@@ -26,7 +27,8 @@ from segops_membership.ports.segment_definitions import SegmentDefinitions
 from segops_membership.service.members.changes import MemberChanges, ReadChanges, Start
 from segops_membership.service.members.member_lists import read_errors
 
-TEST_ID_BYTES: Final = 16
+NEWEST_DELIVERIES: Final = 10
+NO_DELIVERIES: Final = DeliveryFigures(count=0, succeeded=0, newest=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +186,15 @@ class ManageActivations:
                 activation.tenant_id, activation_id, before=before, limit=query.limit + 1, offset=query.offset
             )
         return page_of(deliveries, query, lambda delivery: delivery.id)
+
+    async def figures(self, tenant_id: int) -> Sequence[tuple[Activation, DeliveryFigures]]:
+        """Return the activations of a tenant, ascending by id, with their deliveries in numbers. Raises Unavailable."""
+        if self._stored is None:
+            return ()
+        with read_errors():
+            activations = await self._stored.of_tenants([tenant_id], segment_id=None, after=0, limit=MAX_ACTIVATIONS)
+            figures = await self._stored.figures(tenant_id, NEWEST_DELIVERIES)
+        return [(activation, figures.get(activation.id, NO_DELIVERIES)) for activation in activations]
 
     async def _decide(
         self, tenant_ids: Collection[int], activation_id: int, position_of: Callable[[Hold], ChangePosition | None]

@@ -84,6 +84,13 @@ class Analytics:
             for id, definition in definitions.items()
         ]
 
+    async def sizes(self, tenant_id: int) -> Mapping[int, tuple[str, int | None]]:
+        """Return the name and the size of each segment, None before its first published run."""
+        with reads_mapped():
+            definitions, heads = await self._segments(tenant_id)
+            sizes = await self._sizes.sizes(tenant_id, heads)
+        return {id: (definition.title, sizes.get(id)) for id, definition in definitions.items()}
+
     async def overlaps(self, tenant_id: int) -> Sequence[tuple[PairOverlap, str, str]]:
         """Return the pairs of segments with the most common members, and their names, among the largest segments."""
         with reads_mapped():

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from segops_common.core.clock import Clock
-from segops_membership.domain.activations.activation import Activation, Delivery, Hold, Settings, Status
+from segops_membership.domain.activations.activation import (
+    Activation,
+    Delivery,
+    DeliveryFigures,
+    Hold,
+    Settings,
+    Status,
+)
 from segops_membership.domain.members.changes import ChangePosition
 from segops_membership.ports.activations.store import ActivationStatistics, ActivationTaken
 
@@ -234,6 +241,18 @@ class MemoryActivations:
         entry = self._entry(tenant_id, activation_id)
         matches = [] if entry is None else [item for item in entry.deliveries if item.id < before]
         return matches[offset : offset + limit]
+
+    async def figures(self, tenant_id: int, newest: int) -> Mapping[int, DeliveryFigures]:
+        """See the port."""
+        return {
+            entry.activation.id: DeliveryFigures(
+                count=len(entry.deliveries),
+                succeeded=sum(delivery.is_success for delivery in entry.deliveries),
+                newest=tuple(entry.deliveries[:newest]),
+            )
+            for entry in self._entries.values()
+            if entry.activation.tenant_id == tenant_id and entry.deliveries
+        }
 
     async def forget_deliveries(self, before: datetime) -> None:
         """See the port."""

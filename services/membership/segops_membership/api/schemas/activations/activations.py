@@ -47,7 +47,7 @@ ACTIVATION_EXAMPLE: Final[JsonDict] = {
     "created_at": EXAMPLE_INSTANT,
     "updated_at": EXAMPLE_INSTANT,
 }
-_DELIVERY: Final[JsonDict] = {
+DELIVERY_EXAMPLE: Final[JsonDict] = {
     "id": 311,
     "delivery_id": "msg_5c1f0c6b9f2e4d7a8b3c1d2e3f405162",
     "event": "segment.recomputed",
@@ -280,4 +280,4 @@ class DeliveryRead(Response):
 class DeliveryList(ListResponse[DeliveryRead]):
     """Deliveries of an activation, newest first. They are kept for 30 days."""
 
-    model_config = list_example("/api/activations/7/logs/", _DELIVERY)
+    model_config = list_example("/api/activations/7/logs/", DELIVERY_EXAMPLE)
