@@ -32,6 +32,8 @@ async def test_a_connector_goes_through_its_life(signed_up: SignedUp) -> None:
         await page.keyboard.press("Escape")
         await hold_and_replay(person, page, segment, receiver)
 
+        await page.goto("/analytics?tab=activations")
+        await expect(page.get_by_role("link", name="Partners")).to_be_visible()
         await page.goto(f"/segments/{segment}?tab=activations")
         await page.get_by_role("link", name=receiver.url).click()
         await act(page, "Delete Connector")

@@ -59,6 +59,7 @@ SCREENS = {
     "analytics": "/analytics",
     "analytics-segments": "/analytics?tab=segments",
     "analytics-overlap": "/analytics?tab=overlap",
+    "analytics-activations": "/analytics?tab=activations",
     "analytics-usage": "/analytics?tab=usage",
     "ingestion": "/ingestion",
     "ingestion-letters": "/ingestion?tab=letters",

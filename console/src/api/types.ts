@@ -10,6 +10,7 @@ export type Problem = Schemas['Problem'];
 export type ProblemFault = Schemas['ProblemFault'];
 export type TokenSet = Schemas['TokenSet'];
 export type ApiKeyCreated = Schemas['ApiKeyCreated'];
+export type ActivationFiguresRead = Schemas['ActivationFiguresRead'];
 export type ActivationRead = Schemas['ActivationRead'];
 export type DeliveryRead = Schemas['DeliveryRead'];
 export type ErasureRead = Schemas['ErasureRead'];

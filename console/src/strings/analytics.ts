@@ -2,7 +2,14 @@
 export const analytics = {
   title: 'Analytics',
   about: 'Segments, their overlaps, and what this workspace sends and stores.',
-  tabs: { label: 'Parts of Analytics', overview: 'Overview', segments: 'Segments', overlap: 'Overlap', usage: 'Usage' },
+  tabs: {
+    label: 'Parts of Analytics',
+    overview: 'Overview',
+    segments: 'Segments',
+    overlap: 'Overlap',
+    activations: 'Activations',
+    usage: 'Usage',
+  },
   overview: {
     segments: 'Segments',
     members: 'Users in any segment',
@@ -36,6 +43,18 @@ export const analytics = {
     emptyTitle: 'No overlaps yet',
     empty: 'Two computed segments with common members appear here.',
     create: 'New Segment',
+  },
+  activations: {
+    label: 'Activations and how their deliveries go',
+    columns: {
+      segment: 'Segment',
+      connector: 'Connector',
+      status: 'Status',
+      members: 'Members',
+      rate: 'Succeeded',
+      synced: 'Last synced',
+    },
+    create: 'Open Activations',
   },
   usage: {
     days: 'Range',

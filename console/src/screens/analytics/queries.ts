@@ -29,6 +29,15 @@ export function useOverlaps() {
   });
 }
 
+/** Every activation with its last deliveries. */
+export function useActivationFigures() {
+  const tenant = useTenant();
+  return useQuery({
+    queryKey: ['analytics', 'activations', tenant.id],
+    queryFn: () => body(api.GET('/api/analytics/activations/', { params: { query: { tenant: tenant.id } } })),
+  });
+}
+
 /** What the tenant sent on each day, and what it stores. */
 export function useUsage(days: number) {
   const tenant = useTenant();
