@@ -9,13 +9,17 @@ import httpx
 from playwright.async_api import Page, expect
 
 from tests.console.conftest import SignedUp
+from tests.console.test_screens import axe as axe
+from tests.console.test_screens import violations
 from tests.console.walk import until_async
 from tests.e2e.people import Person, send
 
 USER = "person/1"
 
 
-async def test_a_person_is_exported_and_erased(signed_up: SignedUp, client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_person_is_exported_and_erased(
+    signed_up: SignedUp, client: httpx.AsyncClient, axe: str, tmp_path: Path
+) -> None:
     person, page = signed_up
     key = (await person.new_key())["key"]
     await send(client, key, "identify", {"user_id": USER, "traits": {"plan": "team"}})
@@ -33,6 +37,8 @@ async def test_a_person_is_exported_and_erased(signed_up: SignedUp, client: http
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_role("button", name="Erase")).to_be_disabled()
     await dialog.get_by_label(f"Type {USER} to confirm").fill(USER)
+    await expect(dialog.get_by_role("button", name="Erase")).to_be_enabled()
+    assert await violations(page, axe) == []
     await dialog.get_by_role("button", name="Erase").click()
     await expect(dialog.get_by_text("Complete: 1 id erased.")).to_be_visible()
     row = dialog.get_by_role("row").filter(has_text="events_by_profile")

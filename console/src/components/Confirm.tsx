@@ -20,7 +20,7 @@ interface ConfirmProps {
 }
 
 /** Ask before an act, say what it does, and show why it failed. */
-export function Confirm({ opened, onClose, title, children, action, onConfirm, name, color = 'red' }: ConfirmProps) {
+export function Confirm({ opened, onClose, title, children, action, onConfirm, name, color = 'red.9' }: ConfirmProps) {
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);

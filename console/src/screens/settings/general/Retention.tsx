@@ -87,6 +87,7 @@ function Form({ stored }: { stored: RetentionRead }) {
   const [draft, setDraft, drop] = useDraft<RetentionDraft>(`retention.${tenant.id}`, draftOf(stored));
   const [asking, setAsking] = useState(false);
   const rules = complete(draft);
+  const isSame = JSON.stringify(rules) === JSON.stringify(complete(draftOf(stored)));
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setAsking(true);
@@ -111,7 +112,7 @@ function Form({ stored }: { stored: RetentionRead }) {
       />
       <Types draft={draft} onChange={setDraft} />
       <div>
-        <Button type="submit" disabled={rules === null}>
+        <Button type="submit" disabled={rules === null || isSame}>
           {words.save}
         </Button>
       </div>
