@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from segops_common.stores.clickhouse import ClickHouse
@@ -37,6 +38,9 @@ from tests.shared.times import (
 )
 from tests.typescript_sdk import TypescriptSdk, prepared
 
+# No test may depend on the speed of the machine.
+hypothesis.settings.register_profile("segops", deadline=None)
+hypothesis.settings.load_profile("segops")
 __all__ = [
     "pytest_addoption",
     "pytest_collection_finish",

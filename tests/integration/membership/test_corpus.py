@@ -99,7 +99,6 @@ def test_the_corpus_has_a_thousand_cases_that_mostly_divide_their_scenarios() ->
 @pytest.mark.timeout(0)
 @settings(
     max_examples=max(EXAMPLES // DEFINITIONS, 1),
-    deadline=None,
     # A scenario is made from one seed, which has nothing to shrink; one that failed comes first the next time.
     phases=[Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),

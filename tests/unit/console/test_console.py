@@ -42,7 +42,6 @@ def _samples() -> list[Json]:
 
     @settings(
         max_examples=DEFINITIONS,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

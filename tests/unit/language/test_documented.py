@@ -324,7 +324,7 @@ def test_documented_definitions_select_the_users_that_they_document() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(seed=st.binary(min_size=8, max_size=8))
 def test_documented_definitions_select_the_users_that_they_document_for_long(seed: bytes) -> None:
     agrees(seed)

@@ -116,7 +116,7 @@ def groups(nodes: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
 definitions = groups(st.recursive(conditions(), groups, max_leaves=5))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(definitions)
 def test_reading_what_was_written_gives_the_same_definition(document: Json) -> None:
     definition = parse_definition(document)
@@ -130,7 +130,7 @@ def test_reading_what_was_written_gives_the_same_definition(document: Json) -> N
 SCHEMA = Draft202012Validator(Group.model_json_schema())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.none() | scalars | st.sampled_from(["AND", "event_count", "eq"]),

@@ -138,7 +138,7 @@ def test_nothing_is_everyone_or_no_one(logic: str, negate: bool, expected: str) 
     assert sentence(logic=logic, negate=negate) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(groups(st.recursive(conditions() | more_conditions(), groups, max_leaves=6)))
 def test_every_definition_has_one_sentence(document: Json) -> None:
     text = sentence_of(parse_definition(document))

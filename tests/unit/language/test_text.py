@@ -72,7 +72,7 @@ def more_conditions() -> st.SearchStrategy[Json]:
     return aggregate | time | condition("segment", {"segment_id": st.integers(1, 2**62)})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(groups(st.recursive(conditions() | more_conditions(), groups, max_leaves=6)))
 def test_what_is_written_is_read_back_the_same(document: Json) -> None:
     definition = parse_definition(document)
@@ -150,7 +150,7 @@ def test_what_reads_well_and_means_nothing_has_the_faults_of_a_definition(text: 
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from([*EXAMPLE.split(), "{", "}"]), max_size=30).map(" ".join))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(InvalidDefinition):
         definition = parse_text(text)

@@ -38,7 +38,7 @@ async def test_the_corpus(seed: int) -> None:
     await assert_agreement(cases.scenario, cases.definitions)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.binary(min_size=8, max_size=8))
 async def test_scenarios_that_no_run_had_before(seed: bytes) -> None:
     cases = Cases.of(seed)

@@ -282,7 +282,7 @@ ANSWERS = st.one_of(
 STEPS = st.lists(st.one_of(st.integers(1, 60), ANSWERS), max_size=60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS, st.sampled_from([5, 50, 10_000]), st.sampled_from(["oldest", "newest"]))
 def test_every_event_has_one_fate(steps: list[int | Answer | None], most: int, drop: str) -> None:
     options = Options(gzip=False, max_queued_events=most, drop="oldest" if drop == "oldest" else "newest")

@@ -10,9 +10,15 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from segops_common.core.clock import SystemClock
+from segops_common.core.ids import SystemIds
+from segops_common.core.problems import Conflict, Fault
+from segops_common.security.api_keys import new_key
+from segops_common.security.permissions import KeyKind
 from segops_common.telemetry.logging import JsonFormatter
 from segops_common.web.app import create_app, new_router
 from segops_common.web.health import Schema
+from segops_common.web.problems import MAX_TEXT, answer_for
 from segops_testkit.http import in_process
 from tests.unit.web.conftest import KEY, VIEWER, WRITER, Works
 
@@ -65,6 +71,15 @@ async def test_a_problem_is_answered_as_it_was_raised(
     answer = await client.post("/api/things/", json={"name": name}, headers=WRITER)
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (status, slug)
     assert answer.headers.get("retry-after") == retry
+
+
+@pytest.mark.parametrize("before", ["", "x" * (MAX_TEXT - 20)])
+def test_no_problem_shows_a_key(before: str) -> None:
+    key = new_key(KeyKind.SECRET, SystemIds(SystemClock()))
+    fault = Fault(f"{before}{key}", "taken", f"{before}`{key}` is taken")
+    answer = answer_for(Conflict(f"{before}`{key}` is taken", errors=[fault]), "r-1")
+    assert key[8:20].encode() not in bytes(answer.body)
+    assert b"sk_live_" in bytes(answer.body)
 
 
 @pytest.mark.parametrize(("path", "retry"), [("/api/things/away/warehouse/", "1"), ("/api/things/away/service/", "3")])

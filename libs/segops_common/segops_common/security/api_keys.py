@@ -38,6 +38,11 @@ def looks_valid(key: str) -> bool:
     return _SHAPE.fullmatch(key) is not None and _checksum(key[:-_CHECK_DIGITS]) == key[-_CHECK_DIGITS:]
 
 
+def without_keys(text: str) -> str:
+    """Return the text with no more of each key than its prefix."""
+    return _SHAPE.sub(lambda match: f"{match[0][:8]}…", text)
+
+
 def hash_key(pepper: str, key: str) -> str:
     """Return the HMAC-SHA256 to store, in hexadecimal. A secret of 256 bits needs no slow hash."""
     return hmac.new(pepper.encode(), key.encode(), hashlib.sha256).hexdigest()

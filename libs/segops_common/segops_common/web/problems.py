@@ -1,4 +1,4 @@
-"""RFC 9457 responses for every error, made in one place. They never echo arbitrary input."""
+"""RFC 9457 responses for every error, made in one place. They never echo arbitrary input, and no API key."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from segops_common.contracts.http import PROBLEM_MEDIA_TYPE
 from segops_common.core import problems as errors
 from segops_common.core.problems import PROBLEM_TYPE_PREFIX, Fault, Problem, Unavailable
+from segops_common.security.api_keys import without_keys
 from segops_common.stores.clickhouse import ClickHouseUnavailable
 from segops_common.stores.redis_breaker import RedisUnavailable
 from segops_common.web.request.path_dispatch import RouteTable
@@ -101,15 +102,20 @@ def problem_response(
         "type": PROBLEM_TYPE_PREFIX + slug,
         "title": title,
         "status": status,
-        "detail": detail[:MAX_TEXT],
+        "detail": _shown(detail),
         "instance": instance,
         "errors": [
-            {"path": fault.path[:MAX_TEXT], "code": fault.code, "detail": fault.detail[:MAX_TEXT]}
+            {"path": _shown(fault.path), "code": fault.code, "detail": _shown(fault.detail)}
             for fault in faults[:MAX_FAULTS]
         ],
     }
     more = {"WWW-Authenticate": 'Bearer realm="segops", ApiKey realm="segops"'} if status == 401 else {}
     return Response(_dumps(body), status, headers=more | dict(headers or {}), media_type=PROBLEM_MEDIA_TYPE)
+
+
+def _shown(text: str) -> str:
+    """Return what an answer may say: a name or an id in it can be a key that was sent by mistake."""
+    return without_keys(text)[:MAX_TEXT]
 
 
 def answer_for(problem: Problem, instance: str) -> Response:
