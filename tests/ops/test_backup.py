@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 import sys
+import tarfile
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ from tests.ops.backups import (
 )
 from tests.ops.conftest import needs_tools
 from tests.ops.images import Unavailable
+from tests.unit.cli.test_backup import with_another_bit
 
 PASSPHRASE: Final = "a passphrase for tests"
 LATE: Final = 9
@@ -162,10 +164,10 @@ async def everything_again(client: httpx.AsyncClient, expected: Expected) -> Non
         await send(client, expected.key, "track", tick(message_id))
 
 
-def with_another_bit(file: Path) -> bytes:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    return bytes(content)
+def damaged_content(file: Path) -> bytes:
+    with tarfile.open(file) as members:
+        largest = max(members, key=lambda member: member.size)
+    return with_another_bit(file.read_bytes(), largest.offset_data + largest.size // 2)
 
 
 async def refusals(terminal: Terminal, file: Path, folder: Path) -> None:
@@ -174,7 +176,7 @@ async def refusals(terminal: Terminal, file: Path, folder: Path) -> None:
     assert wrong.code == 2
     assert "the passphrase is not the one of this backup" in wrong.err
     damaged = folder / "damaged.tar"
-    damaged.write_bytes(with_another_bit(file))
+    damaged.write_bytes(damaged_content(file))
     outcome = await terminal.run("restore", damaged, "--state", folder / "b", stdin=PASSPHRASE)
     assert outcome.code == 2
     assert "no complete backup" in outcome.err

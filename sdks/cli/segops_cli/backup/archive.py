@@ -1,9 +1,10 @@
-"""One file with a backup: a tar whose last member lists all others with their SHA-256."""
+"""One file with a backup: a tar with a member that lists the others with their SHA-256, and one with the SHA-256 of the list."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import stat
@@ -18,6 +19,7 @@ from segops_cli.errors import CliError, usage
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
+MANIFEST_DIGEST: Final = f"{MANIFEST}.sha256"
 _CHUNK: Final = 1024 * 1024
 
 
@@ -47,6 +49,7 @@ class ArchiveWriter:
         """Add the list of members, with facts about the backup."""
         manifest = {"format": FORMAT, **facts, "members": dict(self._digests)}
         self.add(MANIFEST, json.dumps(manifest, indent=1).encode())
+        self.add(MANIFEST_DIGEST, self._digests[MANIFEST].encode())
 
 
 @contextmanager
@@ -151,7 +154,13 @@ def read_archive(path: Path) -> Iterator[ArchiveReader]:
 def _checked(archive: tarfile.TarFile, path: Path) -> dict[str, Any]:
     """Return the manifest, if every member is as it was written."""
     try:
-        manifest: dict[str, Any] = json.loads(_stream(archive, MANIFEST).read())
+        content = _stream(archive, MANIFEST).read()
+        # Backups that earlier versions made have no digest of their list.
+        if MANIFEST_DIGEST in archive.getnames() and _stream(archive, MANIFEST_DIGEST).read().decode() != _digest_of(
+            io.BytesIO(content)
+        ):
+            raise _damaged(path, f"{MANIFEST} has changed")
+        manifest: dict[str, Any] = json.loads(content)
         if manifest["format"] != FORMAT:
             raise usage(f"{path} has the format {manifest['format']}", "Restore it with the version that made it.")
         for name, digest in manifest["members"].items():
