@@ -10,6 +10,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -275,7 +276,8 @@ async def test_old_events_are_removed_and_counted(valkey_stack: RunningStack) ->
     async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
-        old = {"user_id": "u", "event_type": "viewed", "timestamp": "2026-10-01T00:00:00Z", "message_id": "old"}
+        long_ago = datetime.now(UTC) - timedelta(days=60)
+        old = {"user_id": "u", "event_type": "viewed", "timestamp": long_ago.isoformat(), "message_id": "old"}
         await send(client, key, "track", old)
         await send(client, key, "track", {"user_id": "u", "event_type": "viewed"})
         events = f"/api/explorer/events/?tenant={person.tenant}&event_type=viewed"

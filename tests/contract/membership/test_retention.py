@@ -35,6 +35,18 @@ async def test_a_retention_is_due_when_it_changes_and_later_again(ports: Ports) 
     assert await ports.retentions.take(10, LONG) == [], "nothing ends"
 
 
+async def test_what_was_not_applied_is_due_again(ports: Ports) -> None:
+    tenant = new_tenant()
+    await ports.retentions.store(tenant, RULES, NOW)
+    taken = await ports.retentions.take(10, LONG)
+    assert [one.tenant_id for one in taken] == [tenant]
+    await ports.retentions.give_back(taken, LONG)
+    assert await ports.retentions.take(10, LONG) == []
+    await ports.retentions.give_back(taken, EXPIRED)
+    assert await ports.retentions.take(10, LONG) == taken
+    await ports.retentions.mark_applied(taken[0], {}, NOW, LONG)
+
+
 async def test_old_events_are_removed_by_type(ports: Ports) -> None:
     tenant, other, idle = new_tenant(), new_tenant(), new_tenant()
     ages = {"viewed": (9, 11, 300), "login": (900, 1_100), "bought": (99, 101), "$identify": (500,)}

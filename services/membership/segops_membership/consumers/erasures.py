@@ -13,7 +13,7 @@ from segops_membership.service.privacy.retention import RemoveExpired
 from segops_membership.service.privacy.run_erasures import RunErasures
 
 LOOK_EVERY_S: Final = 1.0
-EXPIRE_EVERY_S: Final = 60.0
+EXPIRE_EVERY_S: Final = 5.0
 FORGET_EVERY_S: Final = 3_600.0
 
 

@@ -25,6 +25,10 @@ class Retentions(Protocol):
         """Return at most `limit` retentions that are due, and let no other worker take them for a while."""
         ...
 
+    async def give_back(self, taken: Sequence[TenantRetention], after: timedelta) -> None:
+        """Let retentions that were not applied be due after a while, or when they would be, if that is sooner."""
+        ...
+
     async def mark_applied(
         self, taken: TenantRetention, removed: Mapping[str, int], at: datetime, again_after: timedelta
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -19,6 +20,7 @@ TENANTS_AT_ONCE: Final = 50
 """Tenants whose events one mutation removes: it costs nearly the same for one and for all of them."""
 EVERY: Final = timedelta(days=1)
 LEASE: Final = timedelta(hours=1)
+RETRY_AFTER: Final = timedelta(minutes=1)
 
 
 class KeepEvents:
@@ -65,8 +67,27 @@ class RemoveExpired:
         due = await self._retentions.take(TENANTS_AT_ONCE, LEASE)
         if not due:
             return False
+        try:
+            await self._apply(due)
+        except EngineUnavailable:
+            await self._apply_each(due)
+        return True
+
+    async def _apply_each(self, due: Sequence[TenantRetention]) -> None:
+        """Apply retentions one by one, because the warehouse may refuse the rules of one tenant only."""
+        failure: EngineUnavailable | None = None
+        for one in due:
+            try:
+                await self._apply([one])
+            except EngineUnavailable as error:
+                failure = error
+                with suppress(EngineUnavailable):
+                    await self._retentions.give_back([one], RETRY_AFTER)
+        if failure is not None:
+            raise failure
+
+    async def _apply(self, due: Sequence[TenantRetention]) -> None:
         now = self._clock.now()
         removed = await self._events.remove(due, now)
         for one in due:
             await self._retentions.mark_applied(one, removed.get(one.tenant_id, {}), now, EVERY)
-        return True

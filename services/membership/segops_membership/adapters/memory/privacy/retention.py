@@ -40,6 +40,12 @@ class MemoryRetentions:
             self._stored[one.tenant_id] = (one, now + lease)
         return taken
 
+    async def give_back(self, taken: Sequence[TenantRetention], after: timedelta) -> None:
+        """See the port."""
+        for one in taken:
+            stored, due_at = self._stored[one.tenant_id]
+            self._stored[one.tenant_id] = (stored, min(due_at, self._clock.now() + after))
+
     async def mark_applied(
         self, taken: TenantRetention, removed: Mapping[str, int], at: datetime, again_after: timedelta
     ) -> None:

@@ -33,6 +33,8 @@ _TAKE: Final = sa.text("""
         WHERE due_at <= clock_timestamp() AND (default_days IS NOT NULL OR days <> '{}')
         ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
     RETURNING *""")
+_GIVE_BACK: Final = sa.text("""
+    UPDATE membership.retentions SET due_at = least(due_at, clock_timestamp() + :after) WHERE tenant_id = ANY(:tenants)""")
 _LOCKED: Final = sa.text("SELECT * FROM membership.retentions WHERE tenant_id = :tenant_id FOR UPDATE")
 _APPLIED: Final = sa.text("""
     UPDATE membership.retentions
@@ -71,6 +73,12 @@ class PostgresRetentions:
                 await session.enter_role(ROLE)
                 rows = (await session.execute(_TAKE, {"limit": limit, "lease": lease})).all()
         return sorted(map(_retention, rows), key=lambda one: one.tenant_id)
+
+    async def give_back(self, taken: Sequence[TenantRetention], after: timedelta) -> None:
+        """See the port."""
+        tenants = {one.tenant_id for one in taken}
+        async with transaction(self._engine, tenants) as session:
+            await session.execute(_GIVE_BACK, {"tenants": sorted(tenants), "after": after})
 
     async def mark_applied(
         self, taken: TenantRetention, removed: Mapping[str, int], at: datetime, again_after: timedelta
