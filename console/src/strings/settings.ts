@@ -234,6 +234,7 @@ export const settings = {
       account: 'Accounts',
       refresh_token: 'Session tokens',
       identity: 'Users',
+      profile: 'Export and erasure',
     },
     named: (kind: string, name: string) => `${kind} “${name}”`,
     targets: { user: 'user', api_key: 'key', invite: 'invite', tenant: 'workspace' },

@@ -187,4 +187,5 @@ async def test_another_service_appends_what_it_did(auth: AuthHarness) -> None:
     assert (entry["actor_id"], entry["action"], entry["target"]) == (ada.id, "identity.merged", "merge:1")
     assert entry["hash"] == documented_hash(ada.tenant, entry)
     assert await append("identity.invented", ada.tenant) == 422
+    assert await append("tenant.created", ada.tenant) == 422, "what auth itself records"
     assert await append("identity.merged", 2**62) == 404

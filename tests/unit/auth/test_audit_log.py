@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
 
 from segops_auth.domain.audit_log import FIRST_PREVIOUS_HASH, Action, AuditEvent, ChainHead, chain
+from segops_common.contracts.http import ForeignAction
 
 EVENT = AuditEvent(
     at=datetime(2026, 1, 31, 9, 0, 0, 120, tzinfo=UTC),
@@ -46,3 +48,8 @@ def test_every_part_counts() -> None:
 def test_the_zone_of_the_instant_does_not_count() -> None:
     moved = replace(EVENT, at=EVENT.at.astimezone(timezone(timedelta(hours=5))))
     assert chain(1, START, moved).hash == chain(1, START, EVENT).hash
+
+
+def test_auth_knows_what_other_services_record() -> None:
+    """Their calls are typed with `ForeignAction`, so they can send nothing else."""
+    assert set(get_args(ForeignAction)) <= set(Action)

@@ -126,12 +126,24 @@ class SandboxTenant(_Message):
     tenant_id: int | None = None
 
 
+ForeignAction = Literal[
+    "identity.merged",
+    "identity.unmerged",
+    "profile.exported",
+    "profile.erasure_requested",
+    "profile.suppression_lifted",
+    "tenant.suppression_policy_changed",
+    "tenant.retention_changed",
+]
+"""What services other than auth record in the audit log. Auth refuses any other action, and what it refuses must not be done."""
+
+
 class AuditRequest(_Message):
     """What was done in a tenant by a user, or by a key if `actor_id` is None."""
 
     tenant_id: int
     actor_id: int | None
-    action: str
+    action: ForeignAction
     target: str
     details: dict[str, str]
 

@@ -32,12 +32,6 @@ SessionId = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 router: APIRouter = internal_router(lambda request: state_of(request).service_tokens)
 
 
-class ForeignEvent(AuditRequest):
-    """What another service did. Auth knows every action."""
-
-    action: Action
-
-
 @router.post(INTROSPECT_PATH)
 async def introspect_key(auth: UseCases, body: IntrospectRequest) -> KeyIntrospection:
     """Return the tenant, scopes and origins of an active API key, and how long its secret still works."""
@@ -64,12 +58,12 @@ async def find_test_tenant(auth: UseCases, tenant_id: Id) -> SandboxTenant:
 
 
 @router.post(AUDIT_PATH, status_code=204)
-async def append_to_audit_log(auth: UseCases, body: ForeignEvent) -> None:
+async def append_to_audit_log(auth: UseCases, body: AuditRequest) -> None:
     """Append what another service did. The response is 404 for an unknown tenant, and 422 for an unknown action."""
     await auth.tenants.record(
         body.tenant_id,
         actor_id=body.actor_id,
-        action=body.action,
+        action=Action(body.action),
         target=body.target,
         details=body.details,
     )

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AuditEntryRead } from '@/api/types';
+import { settings } from '@/strings/settings';
 import { actionWords, actorWords, change, targetWords } from './entries';
 
 const ENTRY: AuditEntryRead = {
@@ -28,6 +29,11 @@ describe('an entry in words', () => {
   it('keeps an unknown action as it is', () => {
     expect(actionWords('member.role_changed')).toBe('Changed a role');
     expect(actionWords('segment.published')).toBe('segment.published');
+  });
+  it('has a group for each action, so that the filter offers it', () => {
+    const prefixes = Object.keys(settings.audit.groups);
+    const isGrouped = (action: string) => prefixes.some((prefix) => action.startsWith(`${prefix}.`));
+    expect(Object.keys(settings.audit.words).filter((action) => !isGrouped(action))).toEqual([]);
   });
   it('says what changed', () => {
     expect(change({ ...ENTRY, details: { from: 'member', to: 'admin' } })).toBe('member → admin');

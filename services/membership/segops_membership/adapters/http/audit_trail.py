@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import httpx
 
-from segops_common.contracts.http import AUDIT_PATH, AuditRequest
+from segops_common.contracts.http import AUDIT_PATH, AuditRequest, ForeignAction
 from segops_common.telemetry.tracing import continue_trace
 from segops_membership.ports.identity.merges import AuditUnavailable
 
@@ -38,7 +38,7 @@ class HttpAuditTrail:
         await self._client.aclose()
 
     async def record(
-        self, tenant_id: int, *, actor_id: int | None, action: str, target: str, details: Mapping[str, str]
+        self, tenant_id: int, *, actor_id: int | None, action: ForeignAction, target: str, details: Mapping[str, str]
     ) -> None:
         """See the port."""
         body = AuditRequest(tenant_id=tenant_id, actor_id=actor_id, action=action, target=target, details=dict(details))

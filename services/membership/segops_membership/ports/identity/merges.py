@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from segops_common.contracts.http import ForeignAction
 from segops_membership.domain.identity.merges import Change, MergeGraph, Resolution
 
 
@@ -77,7 +78,7 @@ class AuditTrail(Protocol):
     """The tenant's audit log, which auth keeps."""
 
     async def record(
-        self, tenant_id: int, *, actor_id: int | None, action: str, target: str, details: Mapping[str, str]
+        self, tenant_id: int, *, actor_id: int | None, action: ForeignAction, target: str, details: Mapping[str, str]
     ) -> None:
         """Append an entry. `actor_id` is the user who acts, None for a key. Raises AuditUnavailable."""
         ...

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from segops_common.contracts.http import ForeignAction
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Conflict, Unavailable
 from segops_membership.domain.identity.merges import (
@@ -77,7 +78,7 @@ class Merges:
         return await self._change(tenant_id, (from_user_id,), decide, UNMERGED, actor)
 
     async def _change(
-        self, tenant_id: int, user_ids: Sequence[str], decide: Decide, action: str, actor: Actor
+        self, tenant_id: int, user_ids: Sequence[str], decide: Decide, action: ForeignAction, actor: Actor
     ) -> Merge:
         with _problems():
             for _ in range(_ATTEMPTS):
@@ -88,7 +89,7 @@ class Merges:
                 return change.merge if isinstance(change, Change) else change
         raise Unavailable("Other merges of the tenant are in progress. Retry.", retry_after_s=_RETRY_AFTER_S)
 
-    async def _append(self, tenant_id: int, change: Change, action: str, actor: Actor) -> bool:
+    async def _append(self, tenant_id: int, change: Change, action: ForeignAction, actor: Actor) -> bool:
         """Record and store the change. Return False if another change came before it."""
         # The audit log names no ids of users: they can be erased, and its entries cannot.
         await self._audit.record(

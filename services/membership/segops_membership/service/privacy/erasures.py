@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID
 
+from segops_common.contracts.http import ForeignAction
 from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
@@ -133,9 +134,9 @@ class ErasePeople:
     async def set_policy(self, tenant_id: int, caller: Principal, policy: Policy) -> None:
         """Choose what happens to later events of erased people. Raises Unavailable."""
         _ = self.person_hash
-        action, details = "tenant.suppression_policy_changed", {"later_events": policy}
+        target, details = f"tenant:{tenant_id}", {"later_events": policy}
         with unavailable():
-            await self.audit(tenant_id, caller, action, f"tenant:{tenant_id}", details)
+            await self.audit(tenant_id, caller, "tenant.suppression_policy_changed", target, details)
             await self._suppressions.set_policy(tenant_id, policy, self._clock.now())
 
     @property
@@ -149,7 +150,7 @@ class ErasePeople:
         return self._person_hash
 
     async def audit(
-        self, tenant_id: int, caller: Principal, action: str, target: str, details: Mapping[str, str]
+        self, tenant_id: int, caller: Principal, action: ForeignAction, target: str, details: Mapping[str, str]
     ) -> None:
         """Append what a caller does to the audit log. Raises AuditUnavailable: then it must not be done."""
         actor_id = caller.user_id if isinstance(caller, UserPrincipal) else None

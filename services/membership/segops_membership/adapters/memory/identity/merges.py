@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
+from segops_common.contracts.http import ForeignAction
 from segops_membership.domain.identity.merges import Change, Merge, MergeGraph, Resolution
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.identity.merges import AuditUnavailable, Extent, MergesChanged
@@ -97,7 +98,7 @@ class MemoryAuditTrail:
         self.entries: list[tuple[int, int | None, str, str, Mapping[str, str]]] = []
 
     async def record(
-        self, tenant_id: int, *, actor_id: int | None, action: str, target: str, details: Mapping[str, str]
+        self, tenant_id: int, *, actor_id: int | None, action: ForeignAction, target: str, details: Mapping[str, str]
     ) -> None:
         """See the port."""
         if not self.reachable:
