@@ -6,7 +6,8 @@ import pytest
 
 from segops_common.security.permissions import Role
 from segops_common.security.principal import UserPrincipal
-from tests.unit.membership.activating import World
+from tests.corpus.builders import NOW_MS, event
+from tests.unit.membership.activating import SECRET, World
 from tests.unit.membership.harness import TENANT, Crash
 
 OWNER = UserPrincipal(user_id=7, roles={TENANT: Role.OWNER})
@@ -64,13 +65,30 @@ async def test_a_crash_repeats_the_same_request(world: World, point: str) -> Non
     assert len(set(exits)) == 2
 
 
-async def test_an_activation_with_consent_names_nobody(world: World) -> None:
+async def test_a_receiver_forgets_whatever_the_consent_was(world: World) -> None:
+    """Consents are gone with the people: dan, who never gave one and was never sent, is named too."""
     path = await world.started(consent="consent.mail")
+    for user, value in (("cyd", True), ("eli", True)):
+        world.api.membership.store(event(user, "$identify", at=NOW_MS - 9_000, consent={"mail": value}))
+    await world.run(*USERS)
+    await world.later(3)
+    assert world.receiver.members == {"cyd", "eli"}
+    world.api.membership.store(event("eli", "$identify", at=NOW_MS - 8_000, consent={"mail": False}))
+    before, left_out = len(world.receiver.requests), (await world.show(path))["left_out"]
+    await erased(world, "cyd", "dan", "eli")
+    await world.later(3)
+    bodies = [(body["reason"], body["user_ids"]) for _, body in world.receiver.requests[before:]]
+    assert [(reason, sorted(user_ids)) for reason, user_ids in bodies] == [("erasure", ["cyd", "dan", "eli"])]
+    assert world.receiver.members == set()
+    assert (await world.show(path))["left_out"] == left_out
+
+
+@pytest.mark.parametrize("events", [["segment.entered"], ["segment.recomputed"]])
+async def test_a_receiver_gets_no_exits_that_it_did_not_ask_for(world: World, events: list[str]) -> None:
+    await world.started(config={"url": "https://hooks.example.com/", "secret": SECRET, "events": events})
     await world.run(*USERS)
     await world.later(3)
     before = len(world.receiver.requests)
-    left_out = (await world.show(path))["left_out"]
-    await erased(world, "cyd", "dan")
+    await erased(world, "cyd")
     await world.later(3)
     assert len(world.receiver.requests) == before
-    assert (await world.show(path))["left_out"] == left_out + 2

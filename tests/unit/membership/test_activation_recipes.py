@@ -73,7 +73,7 @@ async def test_customer_io_gets_people(world: World) -> None:
             "type": "person",
             "action": "identify",
             "identifiers": {},
-            "attributes": {f"segops_{BODY['segment']}": True},
+            "attributes": {"_update": True, f"segops_{BODY['segment']}": True},
         }
 
 

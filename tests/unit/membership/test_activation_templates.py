@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
+from segops_common.security.permissions import Role
+from segops_common.security.principal import UserPrincipal
 from segops_membership.domain.activations.template import filled_in
 from segops_membership.ports.activations.sender import Answer
 from tests.unit.membership.activating import BODY, PATH, World
+from tests.unit.membership.harness import TENANT, Crash
 
 KEY = "key-0123456789"
+OWNER = UserPrincipal(user_id=7, roles={TENANT: Role.OWNER})
 HTTP: dict[str, Any] = {
     "url": "https://api.example.com/import/{{secret}}",
     "headers": {"Authorization": "Bearer {{secret}}", "Content-Type": "application/vnd.api+json"},
@@ -70,6 +74,24 @@ async def test_a_request_is_the_template_filled_in(world: World, recorder: Recor
     assert answer.status_code == 202
     await world.later(3)
     assert recorder.requests[-1][2]["text"] == "0 users test Segment 42"
+
+
+async def test_exits_of_erased_users_in_a_larger_batch_are_another_request(world: World, recorder: Recorder) -> None:
+    """Else a receiver that ignores what it has processed would keep the second user."""
+    path = await world.started(**http(batch_size=1))
+    await world.run("cyd", "dan")
+    await world.later(3)
+    privacy, before = world.api.membership.privacy, len(recorder.requests)
+    await privacy.erase_people.request(TENANT, OWNER, ["cyd", "dan"])
+    assert await privacy.run_erasures.run_next()
+    world.api.membership.faults.armed = "before_position"
+    world.api.membership.clock.advance(3)
+    with pytest.raises(Crash):
+        await world.work()
+    await world.patch(path, config={"batch_size": 2})
+    await world.later(120)
+    exits = [(headers["webhook-id"], len(body["ids"])) for _, headers, body in recorder.requests[before:]]
+    assert ([count for _, count in exits], len(dict(exits))) == ([1, 2], 2)
 
 
 async def test_what_is_shown_can_be_sent_back(world: World) -> None:

@@ -67,6 +67,9 @@ def erasure_message(activation: Activation, name: str, exits: Sequence[MemberCha
     """Return the request for users who exited because they were erased."""
     first, user_ids = exits[0], [change.user_id for change in exits]
     place = f"{activation.tenant_id}:{activation.id}:{first.position.number}:erasure:{first.position.segment_id}"
+    if activation.settings.request is not None:
+        # The size of a batch may change between two attempts: with more users, it is another request.
+        place += f":{len(user_ids)}"
     message_id = "msg_" + hashlib.sha256(place.encode()).hexdigest()[:32]
     common: dict[str, JsonValue] = {
         "tenant_slug": activation.tenant_slug,

@@ -202,21 +202,19 @@ class DeliverActivations:
         )
 
     async def _send_exits(self, activation: Activation, name: str, exits: Sequence[MemberChange]) -> Activation | None:
-        """Tell the receiver to forget people. Files have members only; an activation with consent sends no exits of erased people."""
-        settings, left_out = activation.settings, 0
+        """Tell the receiver to forget people. Files have members only.
+
+        No consent is read: it is gone with the person, and a receiver that was sent them earlier must forget them.
+        """
+        settings = activation.settings
         is_sent = settings.file_format is None and EventName.EXITED in settings.events
-        if is_sent and settings.consent is not None:
-            # Whether there was consent is gone with the person.
-            is_sent, left_out = False, len(exits)
         if is_sent:
             await self._activations.renew(activation.tenant_id, activation.id, activation.attempt, LEASE)
             if (error := await self._send(activation, erasure_message(activation, name, exits))) is not None:
                 await self._failed(activation, error, disable=error.startswith(str(RECEIVER_GONE)))
                 return None
             self._faults.reach("before_position")
-        return await self._advanced(
-            activation, exits[-1].position, activation.sent_size, is_sent=is_sent, left_out=left_out
-        )
+        return await self._advanced(activation, exits[-1].position, activation.sent_size, is_sent=is_sent)
 
     async def _idle(self, activation: Activation, position: ChangePosition, end: ChangePosition) -> None:
         """Give back an activation with nothing to send."""

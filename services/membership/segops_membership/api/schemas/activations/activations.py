@@ -76,7 +76,7 @@ ConsentPath = Annotated[
         min_length=1,
         max_length=200,
         description="The path of a trait, such as `consent.marketing`. Users whose trait is not true are left out and counted;"
-        " who has withdrawn the consent is still sent as exited. Null: every user is sent.",
+        " who has withdrawn the consent, or is erased, is still sent as exited. Null: every user is sent.",
     ),
 ]
 
