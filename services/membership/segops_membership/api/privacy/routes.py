@@ -98,7 +98,7 @@ async def erase_user(
 async def erase_users(use_cases: UseCasesOfApp, caller: Eraser, body: ErasureRequest) -> ErasureRead:
     """Erase up to 1,000 users by one job, as "Erase a user" does. This takes about as long as for one.
 
-    A tenant may have 1,000 erasures that have not ended.
+    The receipt has the sums over all of them. A tenant may have 1,000 erasures that have not ended.
     """
     tenant_id = body.tenant_of(caller, Scope.PROFILES_ERASE)
     return ErasureRead.of(await use_cases.erase_people.request(tenant_id, caller, body.user_ids))
