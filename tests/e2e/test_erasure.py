@@ -58,18 +58,9 @@ class Canary:
 
 async def _everything(stack: RunningStack, tenant: int) -> AsyncIterator[tuple[str, str]]:
     """Yield the place and the content of each table, key and file."""
-    clickhouse = ClickHouse(url=stack.engine("clickhouse"))
-    try:
-        for shard in clickhouse.shards:
-            for database, table in (await shard.query(_TABLES)).rows:
-                stream = shard.stream(
-                    "SELECT * FROM {database:Identifier}.{table:Identifier}",
-                    {"database": database, "table": table},
-                    fmt="JSONEachRow",
-                )
-                yield f"clickhouse {table}", b"".join([chunk async for chunk in stream]).decode(errors="replace")
-    finally:
-        await clickhouse.close()
+    for name in ("clickhouse", "clickhouse-2") if stack.name == "cluster_stack" else ("clickhouse",):
+        async for place, text in _tables(stack.engine(name)):
+            yield place, text
     postgres = await asyncpg.connect(stack.engine("postgres").replace("+asyncpg", ""))
     try:
         await postgres.execute("SELECT set_config('segops.tenants', $1, false)", f"{{{tenant}}}")
@@ -85,6 +76,21 @@ async def _everything(stack: RunningStack, tenant: int) -> AsyncIterator[tuple[s
         yield place, text
     for text in await asyncio.to_thread(_export_files, stack):
         yield "files exports", text
+
+
+async def _tables(url: str) -> AsyncIterator[tuple[str, str]]:
+    # A single server of a cluster is refused where the tables of the cluster are.
+    clickhouse = ClickHouse(url=urlsplit(url)._replace(path="/default").geturl())
+    try:
+        for database, table in (await clickhouse.query(_TABLES)).rows:
+            stream = clickhouse.stream(
+                "SELECT * FROM {database:Identifier}.{table:Identifier}",
+                {"database": database, "table": table},
+                fmt="JSONEachRow",
+            )
+            yield f"clickhouse {table}", b"".join([chunk async for chunk in stream]).decode(errors="replace")
+    finally:
+        await clickhouse.close()
 
 
 def _export_files(stack: RunningStack) -> list[str]:

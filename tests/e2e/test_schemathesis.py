@@ -34,7 +34,9 @@ async def test_no_5xx_and_nothing_undocumented(valkey_stack: RunningStack, tmp_p
 
 @pytest.mark.long
 @pytest.mark.parametrize("service", ["segments", "membership", "auth", "ingest"])
-async def test_many_requests_with_every_variant_of_a_definition(valkey_stack: RunningStack, tmp_path: Path, service: Service) -> None:
+async def test_many_requests_with_every_variant_of_a_definition(
+    valkey_stack: RunningStack, tmp_path: Path, service: Service
+) -> None:
     await fuzz(valkey_stack, service, tmp_path, examples=20, whole_grammar=True)
 
 
