@@ -94,3 +94,6 @@ async def test_schemas_are_enforced_and_quarantined_events_come_back(valkey_stac
             assert reason in {entry["reason"] for entry in page["results"]}
             assert all("canary" not in entry["detail"] for entry in page["results"])
         assert (await bob.ask("GET", "/api/explorer/dead-letters/", 200))["results"] == []
+        log = f"/api/auth/tenants/{ada.tenant}/audit-log/?target=event_schema"
+        actions = [entry["action"] for entry in (await ada.ask("GET", log, 200))["results"]]
+        assert sorted(actions) == ["event_schema.created"] * 3 + ["event_schema.updated"]

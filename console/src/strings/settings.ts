@@ -235,9 +235,10 @@ export const settings = {
       refresh_token: 'Session tokens',
       identity: 'Users',
       profile: 'Export and erasure',
+      event_schema: 'Schemas',
     },
     named: (kind: string, name: string) => `${kind} “${name}”`,
-    targets: { user: 'user', api_key: 'key', invite: 'invite', tenant: 'workspace' },
+    targets: { user: 'user', api_key: 'key', invite: 'invite', tenant: 'workspace', event_schema: 'schema' },
     words: {
       'tenant.created': 'Created the workspace',
       'tenant.updated': 'Changed the workspace',
@@ -265,6 +266,9 @@ export const settings = {
       'profile.suppression_lifted': 'Accepts events of an erased user again',
       'tenant.suppression_policy_changed': 'Changed what happens to later events of erased users',
       'tenant.retention_changed': 'Changed how long events are kept',
+      'event_schema.created': 'Created an event schema',
+      'event_schema.updated': 'Changed an event schema',
+      'event_schema.deleted': 'Deleted an event schema',
     } as Record<string, string>,
   },
 } as const;

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from segops_common.audit.http import HttpAuditTrail
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, MEMBERSHIP_CHANGES, SEGMENTS, STATIC_MEMBERS
 from segops_common.core.ids import SystemIds
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
@@ -37,7 +38,6 @@ from segops_membership.adapters.clickhouse.run_results import ClickHouseRunResul
 from segops_membership.adapters.clickhouse.static_lists import StoredStaticLists
 from segops_membership.adapters.exploring import StatusOfServices, analytics_on, changes_on, explorer_on, status_on
 from segops_membership.adapters.exporting import EXPORT_SILENCE_S, export_files_at
-from segops_membership.adapters.http.audit_trail import HttpAuditTrail
 from segops_membership.adapters.http.segments_service import HttpSegmentsService
 from segops_membership.adapters.http.service_health import HttpServiceHealth
 from segops_membership.adapters.keeping import keep_events_on

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from segops_common.audit.http import HttpAuditTrail
 from segops_common.contracts.topics import COMPUTE_JOBS, COMPUTE_RESULTS, SEGMENTS, STATIC_MEMBERS
 from segops_common.runtime.bootstrap import StreamServiceBootstrap
 from segops_common.runtime.migrations import MigrationStep, PostgresMigrations
@@ -84,11 +85,13 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             HttpMembership(
                 membership_url=self._settings.membership_url, service_token=self._service_token
             ) as membership,
+            HttpAuditTrail(auth_url=settings.auth_url, service_token=self._service_token) as audit,
         ):
             yield Running(
                 UseCases.over(
                     PostgresStore(engine=engine),
                     PostgresSchemaStore(engine=engine),
+                    audit=audit,
                     clock=self._clock,
                     queue=self._queue(),
                     spools=file_spool,

@@ -28,7 +28,6 @@ from segops_membership.adapters.memory.explorer.status import (
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
 from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.identity.merges import (
-    MemoryAuditTrail,
     MemoryMergeProjection,
     MemoryMergeStore,
 )
@@ -67,7 +66,6 @@ ADAPTERS: dict[str, type] = {
     "RunCounter": MemoryRunCounter,
     "ServiceHealth": MemoryServiceHealth,
     "TenantActivity": MemoryTenantActivity,
-    "AuditTrail": MemoryAuditTrail,
     "IdentityMerges": ProjectedMerges,
     "MergeProjection": MemoryMergeProjection,
     "MergeStore": MemoryMergeStore,

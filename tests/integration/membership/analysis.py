@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from segops_common.audit.memory import MemoryAuditTrail
 from segops_common.contracts.jobs import SegmentChanged
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
@@ -20,7 +21,6 @@ from segops_membership.adapters.exploring import StatusOfServices, analytics_on,
 from segops_membership.adapters.keeping import keep_events_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.memory.explorer.status import MemoryRunCounter, MemoryServiceHealth
-from segops_membership.adapters.memory.identity.merges import MemoryAuditTrail
 from segops_membership.adapters.merging import merges_on, person_ids_on
 from segops_membership.adapters.postgres.exports import PostgresExports
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions

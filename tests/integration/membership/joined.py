@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import xxhash
 
+from segops_common.audit.memory import MemoryAuditTrail
 from segops_common.contracts.topics import EVENTS
 from segops_common.core.problems import Conflict
 from segops_common.stores.clickhouse import ClickHouse
@@ -21,7 +22,6 @@ from segops_membership.adapters.clickhouse.membership_reader import ClickHouseMe
 from segops_membership.adapters.clickhouse.profile_events import ClickHouseProfileEvents
 from segops_membership.adapters.log.unstored_events import LogUnstoredEvents
 from segops_membership.adapters.memory.identity.merges import (
-    MemoryAuditTrail,
     MemoryMergeProjection,
     MemoryMergeStore,
 )

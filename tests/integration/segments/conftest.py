@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from segops_common.audit.memory import MemoryAuditTrail
 from segops_common.core.clock import SystemClock
 from segops_common.security.permissions import Role, Scope
 from segops_common.stores.idempotency import PostgresIdempotency
@@ -64,12 +65,19 @@ def queue() -> RunQueue:
 
 
 @pytest.fixture(scope="session")
-def use_cases(store: PostgresStore, engine: AsyncEngine, queue: RunQueue) -> UseCases:
+def audit() -> MemoryAuditTrail:
+    """The audit logs of all tenants, which auth keeps in production."""
+    return MemoryAuditTrail()
+
+
+@pytest.fixture(scope="session")
+def use_cases(store: PostgresStore, engine: AsyncEngine, queue: RunQueue, audit: MemoryAuditTrail) -> UseCases:
     """The use cases of the API. Membership is unreachable, so definitions are not compared with events."""
     membership = HttpMembership(membership_url=NOWHERE, service_token="service")
     return UseCases.over(
         store,
         PostgresSchemaStore(engine=engine),
+        audit=audit,
         clock=SystemClock(),
         queue=queue,
         spools=file_spool,

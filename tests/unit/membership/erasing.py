@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from segops_common.audit.memory import MemoryAuditTrail
 from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.faults import FaultPoints
 from segops_common.core.ids import SystemIds
@@ -12,7 +13,6 @@ from segops_membership.adapters.memory.explorer.events import MemoryStoredEvents
 from segops_membership.adapters.memory.explorer.users import MemoryUserDirectory
 from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.identity.merges import (
-    MemoryAuditTrail,
     MemoryMergeProjection,
     MemoryMergeStore,
 )

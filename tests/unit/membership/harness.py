@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
+from segops_common.audit.memory import MemoryAuditTrail
 from segops_common.contracts.jobs import (
     ComputeResult,
     FailedResult,
@@ -23,7 +24,6 @@ from segops_membership.adapters.memory.evaluation import MemoryEvaluation
 from segops_membership.adapters.memory.events import MemoryObservedEvents, MemoryProfileEvents, MemoryUnstoredEvents
 from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.identity.merges import (
-    MemoryAuditTrail,
     MemoryMergeProjection,
     MemoryMergeStore,
 )

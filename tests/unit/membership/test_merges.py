@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segops_common.audit.memory import MemoryAuditTrail
 from segops_common.core.problems import Conflict, Unavailable
 from segops_membership.adapters.memory.identity.merges import (
-    MemoryAuditTrail,
     MemoryMergeProjection,
     MemoryMergeStore,
 )

@@ -134,6 +134,9 @@ ForeignAction = Literal[
     "profile.suppression_lifted",
     "tenant.suppression_policy_changed",
     "tenant.retention_changed",
+    "event_schema.created",
+    "event_schema.updated",
+    "event_schema.deleted",
 ]
 """What services other than auth record in the audit log. Auth refuses any other action, and what it refuses must not be done."""
 

@@ -44,6 +44,9 @@ class Action(StrEnum):
     SUPPRESSION_LIFTED = "profile.suppression_lifted"
     SUPPRESSION_POLICY_CHANGED = "tenant.suppression_policy_changed"
     RETENTION_CHANGED = "tenant.retention_changed"
+    SCHEMA_CREATED = "event_schema.created"
+    SCHEMA_UPDATED = "event_schema.updated"
+    SCHEMA_DELETED = "event_schema.deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from segops_common.audit.trail import AuditTrail
 from segops_common.core.clock import Clock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.identity.merges import ClickHouseMergeProjection
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
-from segops_membership.ports.identity.merges import AuditTrail
 from segops_membership.service.identity.merges import Merges
 from segops_membership.service.identity.person_ids import PersonIds
 from segops_membership.service.identity.persons import Persons

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from segops_common.audit.trail import AuditTrail
 from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
 from segops_common.core.faults import NO_FAULTS, FaultPoints
@@ -25,7 +26,6 @@ from segops_membership.adapters.postgres.privacy.erasures import PostgresErasure
 from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
 from segops_membership.adapters.postgres.privacy.responses import PostgresKeptResponses
 from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
-from segops_membership.ports.identity.merges import AuditTrail
 from segops_membership.ports.members.export_files import ExportFiles
 from segops_membership.ports.membership import MembershipCache
 from segops_membership.ports.reporter import Reporter

@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import WithJsonSchema
 
 from segops_common.security.permissions import Scope
-from segops_common.security.principal import Principal, UserPrincipal
+from segops_common.security.principal import Principal
 from segops_common.web.dependencies import require
 from segops_segments.domain.segment import MAX_TAG_CHARS, Segment, SegmentFilter
 from segops_segments.service.use_cases import UseCases
@@ -99,8 +99,3 @@ ReadSegment = Annotated[Segment, Depends(_read_segment)]
 """The segment in the path; the caller may read it."""
 WrittenSegment = Annotated[Segment, Depends(_written_segment)]
 """The segment in the path; the caller may change it."""
-
-
-def actor(caller: Principal) -> str:
-    """Return the name of the caller that is stored with what the caller did."""
-    return f"user:{caller.user_id}" if isinstance(caller, UserPrincipal) else f"key:{caller.key_id}"

@@ -19,7 +19,6 @@ from segops_segments.api.dependencies import (
     UseCasesOfApp,
     Writer,
     WrittenSegment,
-    actor,
 )
 from segops_segments.api.schemas.compute import (
     ComputeAccepted,
@@ -28,6 +27,7 @@ from segops_segments.api.schemas.compute import (
     ComputeTogetherRequest,
 )
 from segops_segments.api.schemas.runs import RunList, RunRead
+from segops_segments.service.actors import actor
 
 COMPUTES: Final = "computes"
 """What rate limits count here: segments to compute, not requests."""

@@ -20,11 +20,11 @@ from segops_segments.api.dependencies import (
     UseCasesOfApp,
     Writer,
     WrittenSegment,
-    actor,
 )
 from segops_segments.api.schemas.segments import CreateSegment, SegmentDetail, SegmentList, SegmentRead, UpdateSegment
 from segops_segments.domain.segment import Segment
 from segops_segments.domain.serving_status import DRAFT, ComputeState
+from segops_segments.service.actors import actor
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 

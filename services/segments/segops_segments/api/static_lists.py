@@ -10,7 +10,7 @@ from segops_common.contracts.http import SEGMENTS_PREFIX
 from segops_common.web.app import new_router
 from segops_common.web.problems import problems
 from segops_common.web.request.route import takes_a_large_body, takes_an_upload
-from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp, Writer, WrittenSegment, actor
+from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp, Writer, WrittenSegment
 from segops_segments.api.schemas.static_lists import (
     UPLOAD,
     ChangeMembers,
@@ -19,6 +19,7 @@ from segops_segments.api.schemas.static_lists import (
     UploadAccepted,
 )
 from segops_segments.api.uploads.upload import Upload
+from segops_segments.service.actors import actor
 from segops_segments.service.segments.access import require_static
 from segops_segments.service.static_lists import ListChangeResult
 from segops_segments.service.use_cases import UseCases

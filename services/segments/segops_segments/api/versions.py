@@ -17,7 +17,6 @@ from segops_segments.api.dependencies import (
     UseCasesOfApp,
     Writer,
     WrittenSegment,
-    actor,
 )
 from segops_segments.api.schemas.bases import MAX_ID
 from segops_segments.api.schemas.segments import SegmentRead
@@ -29,6 +28,7 @@ from segops_segments.api.schemas.versions import (
     VersionRead,
 )
 from segops_segments.api.segments import segment_response
+from segops_segments.service.actors import actor
 
 router: APIRouter = new_router(prefix=SEGMENTS_PREFIX, tags=["segments"])
 VersionNumber = Annotated[int, Path(ge=1, le=MAX_ID)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from segops_common.audit.trail import AuditTrail
 from segops_common.core.clock import Clock
 from segops_segments.ports.event_schemas import SchemaStore
 from segops_segments.ports.known_users import KnownUsersReader
@@ -46,6 +47,7 @@ class UseCases:
         store: Store,
         schemas: SchemaStore,
         *,
+        audit: AuditTrail,
         clock: Clock,
         queue: RunQueue,
         spools: Callable[[], AbstractContextManager[Spool]],
@@ -63,7 +65,7 @@ class UseCases:
             static_lists=ChangeStaticLists(store=store, queue=queue, spools=spools, clock=clock),
             known_users=known_users,
             validation=ValidateDefinition(store=store, observed_events=observed_events, clock=clock),
-            schemas=ManageSchemas(store=schemas, clock=clock),
+            schemas=ManageSchemas(store=schemas, audit=audit, clock=clock),
             schema_inference=SchemaInference(store=schemas, observed_events=observed_events),
             service_tokens=service_tokens,
         )

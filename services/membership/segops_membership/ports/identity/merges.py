@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from segops_common.contracts.http import ForeignAction
 from segops_membership.domain.identity.merges import Change, MergeGraph, Resolution
 
 
 class MergesChanged(Exception):
     """Another change has taken the version."""
-
-
-class AuditUnavailable(Exception):
-    """The audit log did not confirm the entry, which may be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +66,4 @@ class MergeProjection(Protocol):
 
     async def store(self, tenant_id: int, resolutions: Sequence[Resolution]) -> None:
         """Store resolutions."""
-        ...
-
-
-class AuditTrail(Protocol):
-    """The tenant's audit log, which auth keeps."""
-
-    async def record(
-        self, tenant_id: int, *, actor_id: int | None, action: ForeignAction, target: str, details: Mapping[str, str]
-    ) -> None:
-        """Append an entry. `actor_id` is the user who acts, None for a key. Raises AuditUnavailable."""
         ...

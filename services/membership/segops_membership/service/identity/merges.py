@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from segops_common.audit.trail import AuditTrail, AuditUnavailable
 from segops_common.contracts.http import ForeignAction
 from segops_common.core.clock import Clock
 from segops_common.core.problems import Conflict, Unavailable
@@ -21,8 +22,6 @@ from segops_membership.domain.identity.merges import (
 )
 from segops_membership.ports.errors import EngineUnavailable
 from segops_membership.ports.identity.merges import (
-    AuditTrail,
-    AuditUnavailable,
     IdentityMerges,
     MergesChanged,
     MergeStore,

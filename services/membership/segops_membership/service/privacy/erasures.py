@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID
 
+from segops_common.audit.trail import AuditTrail, AuditUnavailable, caller_name, record_act
 from segops_common.contracts.http import ForeignAction
 from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
 from segops_common.core.ids import Ids
 from segops_common.core.pagination import Page, PageQuery, decode_cursor, encode_cursor, invalid_cursor
 from segops_common.core.problems import Conflict, NotFound, RateLimited, Unavailable
-from segops_common.security.principal import KeyPrincipal, Principal, UserPrincipal
+from segops_common.security.principal import Principal
 from segops_membership.domain.privacy.erasure import MAX_OPEN, Erasure, Policy, Suppression
 from segops_membership.ports.errors import EngineUnavailable
-from segops_membership.ports.identity.merges import AuditTrail, AuditUnavailable
 from segops_membership.ports.privacy.erasures import Erasures
 from segops_membership.ports.privacy.suppressions import Suppressions
 from segops_membership.service.identity.persons import TooManyIds
@@ -59,7 +59,7 @@ class ErasePeople:
             id=self._ids.uuid7(),
             subjects=tuple(person_hash.of(tenant_id, id) for id in every_id),
             user_ids=every_id,
-            requested_by=_name(caller),
+            requested_by=caller_name(caller),
             created_at=self._clock.now(),
         )
         with unavailable():
@@ -153,9 +153,7 @@ class ErasePeople:
         self, tenant_id: int, caller: Principal, action: ForeignAction, target: str, details: Mapping[str, str]
     ) -> None:
         """Append what a caller does to the audit log. Raises AuditUnavailable: then it must not be done."""
-        actor_id = caller.user_id if isinstance(caller, UserPrincipal) else None
-        by = {**details, "by": _name(caller)}
-        await self._audit.record(tenant_id, actor_id=actor_id, action=action, target=target, details=by)
+        await record_act(self._audit, tenant_id, caller, action, target, details)
 
     async def _record(self, caller: Principal, erasure: Erasure, *, names_one: bool) -> None:
         target = f"profile:{erasure.subjects[0]}" if names_one else f"erasure:{erasure.id}"
@@ -174,14 +172,6 @@ def unavailable() -> Iterator[None]:
         raise Unavailable(
             "This cannot be done now: an engine or auth does not answer. Retry.", retry_after_s=2
         ) from error
-
-
-def _name(caller: Principal) -> str:
-    match caller:
-        case UserPrincipal(user_id=user_id):
-            return f"user:{user_id}"
-        case KeyPrincipal(key_id=key_id):
-            return f"api_key:{key_id}"
 
 
 def _position(query: PageQuery) -> str | None:

@@ -17,7 +17,7 @@ from segops_common.web.dependencies import PageParams, TenantParams, require
 from segops_common.web.fields import TenantFields
 from segops_common.web.problems import problems
 from segops_common.web.request.route import READS_ONLY, takes_a_large_body
-from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp, actor
+from segops_segments.api.dependencies import ExpectedVersion, UseCasesOfApp
 from segops_segments.api.event_schemas.bodies import (
     MAX_EVENT_TYPE_CHARS,
     EventSchemaList,
@@ -104,13 +104,13 @@ async def list_schemas(
     return EventSchemaList.of(await use_cases.schemas.list(tenants, page, event_type=only), page, EventSchemaRead.of)
 
 
-@router.post("/", summary="Create a schema", status_code=201, responses=problems(403, 409))
+@router.post("/", summary="Create a schema", status_code=201, responses=problems(403, 409, 503))
 async def create_schema(
     use_cases: UseCasesOfApp, caller: Writer, body: CreateEventSchema, response: Response
 ) -> EventSchemaRead:
-    """Create the schema of an event type. A tenant may have 200 schemas."""
+    """Create the schema of an event type. A tenant may have 200 schemas. The audit log has the change."""
     tenant_id = body.tenant_of(caller, Scope.SEGMENTS_WRITE)
-    schema = await use_cases.schemas.create(tenant_id, body.rules(), by=actor(caller))
+    schema = await use_cases.schemas.create(tenant_id, body.rules(), caller)
     response.headers["Location"] = f"{SCHEMAS_PREFIX}/{schema.id}/"
     return _answer(schema, response)
 
@@ -150,7 +150,7 @@ async def get_schema(schema: ReadSchema, response: Response) -> EventSchemaRead:
     return _answer(schema, response)
 
 
-@router.patch("/{schema_id}/", summary="Change a schema", responses=problems(403, 404, 412))
+@router.patch("/{schema_id}/", summary="Change a schema", responses=problems(403, 404, 412, 503))
 async def update_schema(
     use_cases: UseCasesOfApp,
     caller: Writer,
@@ -167,9 +167,7 @@ async def update_schema(
         raise _invalid(
             "event_type", "not-allowed", "must be the event type of the schema: create another schema instead"
         )
-    changed = await use_cases.schemas.change(
-        schema.tenant_id, schema.id, body.change(), expected=expected, by=actor(caller)
-    )
+    changed = await use_cases.schemas.change(schema.tenant_id, schema.id, body.change(), caller, expected=expected)
     return _answer(changed, response)
 
 
@@ -178,13 +176,13 @@ async def update_schema(
     summary="Delete a schema",
     status_code=204,
     dependencies=[WRITES],
-    responses=problems(403, 404, 412),
+    responses=problems(403, 404, 412, 503),
 )
 async def delete_schema(
     use_cases: UseCasesOfApp, caller: Writer, schema: WrittenSchema, expected: ExpectedVersion
 ) -> None:
     """Delete the schema. Events of its type are then stored as they are."""
-    await use_cases.schemas.delete(schema.tenant_id, schema.id, expected=expected, by=actor(caller))
+    await use_cases.schemas.delete(schema.tenant_id, schema.id, caller, expected=expected)
 
 
 @router.get(

@@ -1,14 +1,13 @@
-"""Merges of users, their projection, and an audit log, in memory."""
+"""Merges of users and their projection, in memory."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
-from segops_common.contracts.http import ForeignAction
 from segops_membership.domain.identity.merges import Change, Merge, MergeGraph, Resolution
 from segops_membership.ports.errors import EngineUnavailable
-from segops_membership.ports.identity.merges import AuditUnavailable, Extent, MergesChanged
+from segops_membership.ports.identity.merges import Extent, MergesChanged
 
 
 class MemoryMergeStore:
@@ -88,22 +87,6 @@ class MemoryMergeProjection:
     def _check(self) -> None:
         if not self.reachable:
             raise EngineUnavailable("unreachable")
-
-
-class MemoryAuditTrail:
-    """See the port `AuditTrail`. Set `reachable` to False for an outage."""
-
-    def __init__(self) -> None:
-        self.reachable = True
-        self.entries: list[tuple[int, int | None, str, str, Mapping[str, str]]] = []
-
-    async def record(
-        self, tenant_id: int, *, actor_id: int | None, action: ForeignAction, target: str, details: Mapping[str, str]
-    ) -> None:
-        """See the port."""
-        if not self.reachable:
-            raise AuditUnavailable("unreachable")
-        self.entries.append((tenant_id, actor_id, action, target, details))
 
 
 def _place(row: Resolution) -> tuple[int, bytes]:

@@ -8,9 +8,9 @@ from typing import Final, Self
 
 import httpx
 
+from segops_common.audit.trail import AuditUnavailable
 from segops_common.contracts.http import AUDIT_PATH, AuditRequest, ForeignAction
 from segops_common.telemetry.tracing import continue_trace
-from segops_membership.ports.identity.merges import AuditUnavailable
 
 _TIMEOUT_S: Final = 3.0
 
