@@ -63,6 +63,13 @@ async def test_a_dead_letter_is_replayed(signed_up: SignedUp, warehouse: ClickHo
     await page.get_by_role("dialog").get_by_role("button", name="Replay", exact=True).click()
     await expect(page.get_by_text("The event is in the log and will be stored within a second.")).to_be_visible()
     await expect(page.get_by_role("button", name="Replay order_placed")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Replay All")).to_have_count(0)
+
+    await keep_dead_letter(warehouse, person.tenant, f"{user}-2")
+    await page.reload()
+    await page.get_by_role("button", name="Replay All").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Replay All").click()
+    await expect(page.get_by_text("Replayed: 1. Not valid any more: 0. Remaining: 0.")).to_be_visible()
 
     await page.goto(f"/users/{user}")
     await expect(page.get_by_text("1 event · last seen")).to_be_visible()

@@ -43,6 +43,12 @@ export const ingestion = {
       'If the warehouse refuses an accepted event, or a schema quarantines it, it is kept here with the reason, and can be replayed.',
     replay: 'Replay',
     replayOf: (type: string) => `Replay ${type}`,
+    replayAll: 'Replay All',
+    replayAllTitle: 'Replay all dead letters?',
+    replayAllConfirm:
+      'Each event that was not replayed is validated again and appended with its own ids and time, at most 1,000 at once. Nothing is stored twice.',
+    replayedAll: (replayed: string, refused: string, remaining: string) =>
+      `Replayed: ${replayed}. Not valid any more: ${refused}. Remaining: ${remaining}.`,
     replayed: 'replayed',
     confirmTitle: (type: string) => `Replay ${type}?`,
     confirm:

@@ -19,14 +19,14 @@ from segops_common.streams.log import TopicPartition
 from segops_ingest.adapters.clickhouse.dead_letters import ClickHouseDeadLetters
 from segops_ingest.adapters.clickhouse.warehouse import MIGRATIONS, SERVICE, ClickHouseWarehouse
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
-from segops_ingest.domain.rows import dead_row
-from segops_ingest.ports.dead_letters import NEWEST, DeadLetters, DeadLettersUnavailable
+from segops_ingest.domain.rows import CONFLICTING, QUARANTINED, dead_row
+from segops_ingest.ports.dead_letters import NEWEST, DeadLetters, DeadLettersUnavailable, PendingFilter
 
 
 class Add(Protocol):
     """Adds a letter of a topic."""
 
-    async def __call__(self, tenant_id: int, number: int, topic: Topic = EVENTS) -> None: ...
+    async def __call__(self, tenant_id: int, number: int, topic: Topic = EVENTS, *, code: int = 117) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,20 @@ async def clickhouse(clickhouse_url: str) -> AsyncIterator[ClickHouse]:
 
 
 def line(tenant_id: int, number: int) -> bytes:
-    return orjson.dumps({"tenant_id": tenant_id, "message_id": f"m{number}", "user_id": "ü"})
+    row = {
+        "tenant_id": tenant_id,
+        "kind": "track",
+        "event_type": f"e{number % 2}",
+        "user_id": "ü",
+        "anonymous_id": "",
+        "message_id": f"m{number}",
+        "timestamp": "2026-05-20 12:00:00.000",
+        "received_at": "2026-05-20 12:00:00.000",
+        "payload": {},
+        "context": {},
+        "removed": [],
+    }
+    return orjson.dumps(row)
 
 
 @pytest.fixture(params=["memory", "clickhouse"])
@@ -47,11 +60,11 @@ def store(request: pytest.FixtureRequest) -> tuple[DeadLetters, Add]:
     if request.param == "memory":
         memory = MemoryDeadLetters()
 
-        async def add_to_memory(tenant_id: int, number: int, topic: Topic = EVENTS) -> None:
+        async def add_to_memory(tenant_id: int, number: int, topic: Topic = EVENTS, *, code: int = 117) -> None:
             memory.add(
                 tenant_id,
                 line(tenant_id, number),
-                code=117,
+                code=code,
                 reason="refused",
                 at_ms=number,
                 message_id=f"m{number}",
@@ -63,8 +76,8 @@ def store(request: pytest.FixtureRequest) -> tuple[DeadLetters, Add]:
     client: ClickHouse = request.getfixturevalue("clickhouse")
     warehouse = ClickHouseWarehouse(clickhouse=client, faults=NO_FAULTS)
 
-    async def add(tenant_id: int, number: int, topic: Topic = EVENTS) -> None:
-        row = dead_row(line(tenant_id, number), 117, "refused", TopicPartition(topic.name, 3), number)
+    async def add(tenant_id: int, number: int, topic: Topic = EVENTS, *, code: int = 117) -> None:
+        row = dead_row(line(tenant_id, number), code, "refused", TopicPartition(topic.name, 3), number)
         await warehouse.insert_dead(row, f"{tenant_id}@{topic.name}@{number}")
 
     return ClickHouseDeadLetters(clickhouse=client), add
@@ -109,7 +122,7 @@ async def test_records_of_two_topics_in_one_place_are_two_letters(store: tuple[D
     assert {letter.topic for letter in both} == {EVENTS.name, EVENT_IMPORTS.name}
     for letter in both:
         assert await letters.letter(tenant, letter.id) == letter
-        await letters.mark_replayed(tenant, letter, datetime(2026, 5, 20, tzinfo=UTC))
+        await letters.mark_replayed(tenant, [letter], datetime(2026, 5, 20, tzinfo=UTC))
     marked = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
     assert [(letter.id, letter.topic) for letter in marked] == [(letter.id, letter.topic) for letter in both]
 
@@ -122,7 +135,7 @@ async def test_a_letter_from_before_topics(clickhouse: ClickHouse, tenant: int) 
     letter = await letters.letter(tenant, md5(b"3:4:m4", usedforsecurity=False).hexdigest())
     assert letter is not None
     assert letter.topic == ""
-    await letters.mark_replayed(tenant, letter, datetime(2026, 5, 20, tzinfo=UTC))
+    await letters.mark_replayed(tenant, [letter], datetime(2026, 5, 20, tzinfo=UTC))
     assert len(await letters.page(tenant, before=NEWEST, limit=10, offset=0)) == 1
 
 
@@ -132,10 +145,40 @@ async def test_a_mark_changes_nothing_else(store: tuple[DeadLetters, Add], tenan
     await add(tenant, 2)
     before = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
     at = datetime(2026, 5, 20, 12, 0, 0, 123_000, UTC)
-    await letters.mark_replayed(tenant, before[0], at)
+    await letters.mark_replayed(tenant, [before[0]], at)
     after = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
     assert [letter.replayed_at for letter in after] == [at, None]
     assert [(letter.at_ms, letter.id, letter.line) for letter in after] == [(x.at_ms, x.id, x.line) for x in before]
+
+
+@pytest.mark.parametrize(
+    ("pending", "numbers"),
+    [
+        (PendingFilter(), {1, 2, 3, 4}),
+        (PendingFilter(cause="schema"), {3, 4}),
+        (PendingFilter(cause="warehouse"), {1, 2}),
+        (PendingFilter(event_type="e0"), {2, 4}),
+        (PendingFilter(event_type="e1", cause="schema"), {3}),
+        (PendingFilter(event_type="e'\\"), set()),
+    ],
+)
+async def test_letters_that_were_not_replayed_are_selected(
+    store: tuple[DeadLetters, Add], tenant: int, pending: PendingFilter, numbers: set[int]
+) -> None:
+    letters, add = store
+    for number, code in enumerate((117, 117, 117, QUARANTINED, QUARANTINED, CONFLICTING)):
+        await add(tenant, number, code=code)
+    await add(tenant + 1, 9)
+    everything = await letters.page(tenant, before=NEWEST, limit=10, offset=0)
+    replayed = [letter for letter in everything if letter.source_offset == 0]
+    await letters.mark_replayed(tenant, replayed, datetime(2026, 5, 20, tzinfo=UTC))
+    selected = await letters.pending(tenant, pending, before=NEWEST, limit=10)
+    assert {letter.source_offset for letter in selected} == numbers
+    assert await letters.count_pending(tenant, pending, before=NEWEST) == len(numbers)
+    for index, letter in enumerate(selected):
+        position = letter.at_ms, letter.id
+        assert await letters.pending(tenant, pending, before=position, limit=1) == selected[index + 1 : index + 2]
+        assert await letters.count_pending(tenant, pending, before=position) == len(numbers) - index - 1
 
 
 async def test_an_outage_is_reported() -> None:

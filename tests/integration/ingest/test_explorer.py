@@ -137,7 +137,9 @@ async def test_pages_of_rejections(api: Api) -> None:
     assert (await rejections(api, page=2, page_size=2))["results"] == whole[2:4]
 
 
-ROUTES = [("GET", REJECTIONS), ("GET", LETTERS), ("POST", f"{LETTERS}{'0' * 32}/replay/"), ("POST", PUBLISH)]
+ROUTES = [("GET", REJECTIONS), ("GET", LETTERS), ("POST", f"{LETTERS}{'0' * 32}/replay/")]
+BULK = f"{LETTERS}replay/"
+ROUTES += [("POST", BULK), ("POST", PUBLISH)]
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -154,12 +156,12 @@ ROUTES = [("GET", REJECTIONS), ("GET", LETTERS), ("POST", f"{LETTERS}{'0' * 32}/
 async def test_who_may_call(
     api: Api, method: str, path: str, authorization: str, query: dict[str, Any], expected: tuple[int, str]
 ) -> None:
-    in_body = path == PUBLISH
+    in_body = path in (BULK, PUBLISH)
     answer = await api.http.request(
         method,
         path,
         params={} if in_body else query,
-        json=TRACK | query if in_body else None,
+        json=({} if path == BULK else TRACK) | query if in_body else None,
         headers={"Authorization": authorization},
     )
     if method == "POST" and authorization == "Bearer both":
@@ -170,7 +172,7 @@ async def test_who_may_call(
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("authorization", ["ApiKey any-page", "Bearer ada"])
 async def test_a_publishable_key_and_its_sessions_may_not(api: Api, method: str, path: str, authorization: str) -> None:
-    body = TRACK if path == PUBLISH else None
+    body = {PUBLISH: TRACK, BULK: {}}.get(path)
     answer = await api.http.request(method, path, json=body, headers={"Authorization": authorization})
     of_key = (403, "secret-key-required" if method == "POST" else "insufficient-scope")
     assert problem(answer) == (of_key if authorization.startswith("ApiKey") else (401, "api-key-required"))
@@ -231,6 +233,32 @@ async def test_dead_letters_are_read_and_replayed(api: Api) -> None:
         for line in record.value.splitlines()
     ]
     assert [line["message_id"] for line in lines if line["tenant_id"] == 31 and line["message_id"][0] == "m"] == ["m1"]
+
+
+async def test_many_dead_letters_are_replayed(api: Api) -> None:
+    old = {letter(api, number, event_type="many", user_id="" if number == 25 else "u") for number in range(20, 26)}
+    letter(api, 30, event_type="other")
+    headers = {"Authorization": "Bearer member"}
+    body: dict[str, Any] = {"tenant": 31, "event_type": "many", "cause": "warehouse", "limit": 4}
+    first = (await api.http.post(BULK, json=body, headers=headers)).json()
+    assert (first["replayed"], first["refused"], first["remaining"]) == (3, 1, 2)
+    assert [(error["id"] in old, error["path"]) for error in first["errors"]] == [(True, "user_id")]
+    body["cursor"] = first["next_cursor"]
+    second = (await api.http.post(BULK, json=body, headers=headers)).json()
+    assert second == {"replayed": 2, "refused": 0, "errors": [], "remaining": 0, "next_cursor": None}
+    none = await api.http.post(BULK, json={"event_type": "many", "cause": "schema"}, headers=headers)
+    assert none.json()["replayed"] == 0
+    wrongs: list[dict[str, Any]] = [
+        {"limit": 0},
+        {"limit": 1_001},
+        {"cause": "conflict"},
+        {"event_type": ""},
+        {"types": []},
+    ]
+    for wrong in wrongs:
+        assert problem(await api.http.post(BULK, json=wrong, headers=headers))[0] == 422
+    answer = await api.http.post(BULK, json={"cursor": "x"}, headers=headers)
+    assert problem(answer) == (400, "invalid-cursor")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import orjson
 import pytest
 
 from segops_common.contracts.topics import EVENT_IMPORTS
-from segops_common.core.pagination import PageQuery
+from segops_common.core.pagination import PageQuery, encode_cursor
 from segops_common.core.problems import MalformedRequest, NotFound, Unavailable
 from segops_ingest.adapters.memory.dead_letters import MemoryDeadLetters
 from segops_ingest.domain.rows import CONFLICTING
+from segops_ingest.ports.dead_letters import PendingFilter
 from segops_ingest.service.dead_letters import DeadLetterReplays
 from tests.unit.ingest.harness import IngestHarness
 
@@ -109,6 +110,45 @@ async def test_what_is_not_valid_any_more_is_refused(harness: Harness, line: Any
     assert result.refusal is not None
     assert result.refusal.path == path
     assert await harness.ingest.rows() == [row]
+
+
+async def test_many_letters_are_replayed_by_cursor(harness: Harness) -> None:
+    rows = await harness.stored(*({**CALLS[0], "message_id": f"m{n}", "timestamp": NINE} for n in range(120)))
+    for number, row in enumerate(rows):
+        harness.add(orjson.dumps(row | ({"user_id": ""} if number % 40 == 0 else {})), number)
+    conflicting = harness.add(orjson.dumps(rows[0]), 500, code=CONFLICTING)
+    other = harness.add(orjson.dumps(rows[0]), 501, tenant_id=8)
+    first = await harness.replays.replay_many(7, PendingFilter(), limit=70, cursor=None)
+    assert (first.replayed, len(first.refused), first.remaining) == (69, 1, 50)
+    second = await harness.replays.replay_many(7, PendingFilter(), limit=70, cursor=first.cursor)
+    assert (second.replayed, len(second.refused), second.remaining, second.cursor) == (48, 2, 0, None)
+    again = await harness.replays.replay_many(7, PendingFilter(), limit=2, cursor=None)
+    assert (again.replayed, len(again.refused), again.remaining) == (0, 2, 1)
+    assert len(await harness.ingest.rows()) == 120 + 117
+    for tenant, letter_id in ((7, conflicting), (8, other)):
+        letter = await harness.letters.letter(tenant, letter_id)
+        assert letter is not None
+        assert letter.replayed_at is None
+
+
+async def test_an_outage_loses_no_mark_of_what_was_appended(harness: Harness) -> None:
+    (row,) = await harness.stored({**CALLS[0], "message_id": "m", "timestamp": NINE})
+    letter_id = harness.add(orjson.dumps(row))
+    harness.letters.reachable = False
+    with pytest.raises(Unavailable):
+        await harness.replays.replay_many(7, PendingFilter(), limit=10, cursor=None)
+    harness.letters.reachable = True
+    assert (await harness.replays.replay_many(7, PendingFilter(), limit=10, cursor=None)).replayed == 1
+    assert (await harness.replays.replay(7, letter_id)).outcome == "replayed"
+
+
+@pytest.mark.parametrize("cursor", ["x", "WzQyXQ", encode_cursor([10**30, "0" * 32]), encode_cursor([5, "no id"])])
+async def test_a_cursor_of_something_else_replays_nothing(harness: Harness, cursor: str) -> None:
+    with pytest.raises(MalformedRequest) as error:
+        await harness.replays.replay_many(7, PendingFilter(), limit=10, cursor=cursor)
+    assert [fault.path for fault in error.value.errors] == ["cursor"]
+    with pytest.raises(MalformedRequest):
+        await harness.replays.page(7, PageQuery(cursor=cursor))
 
 
 async def test_the_letter_of_another_tenant_does_not_exist(harness: Harness) -> None:

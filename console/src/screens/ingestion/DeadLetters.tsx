@@ -6,7 +6,7 @@ import { ApiProblem } from '@/api/problem';
 import type { DeadLetterRead } from '@/api/types';
 import { useMay, useTenant } from '@/app/tenant';
 import { Confirm } from '@/components/Confirm';
-import { bytes } from '@/components/format';
+import { bytes, count } from '@/components/format';
 import { CodeBlock, Mono } from '@/components/Mono';
 import { Detail } from '@/components/ProblemText';
 import { Empty, QueryState } from '@/components/states';
@@ -87,9 +87,16 @@ export function DeadLetters() {
   const [opened, setOpened] = useState<DeadLetterRead | null>(null);
   const [asked, setAsked] = useState<DeadLetterRead | null>(null);
   const [outcome, setOutcome] = useState<string | null>(null);
+  const [all, setAll] = useState(false);
+  const pending = pages.rows.some(({ replayed_at, cause }) => replayed_at === null && cause !== 'conflict');
   return (
     <>
       <p className={classes.note}>{words.about}</p>
+      {member && pending && (
+        <Button className={classes.replayAll} variant="default" size="compact-sm" onClick={() => setAll(true)}>
+          {words.replayAll}
+        </Button>
+      )}
       {outcome !== null && (
         <p className={classes.outcome} role="status">
           {outcome}
@@ -114,6 +121,7 @@ export function DeadLetters() {
       </QueryState>
       {opened !== null && <Letter letter={opened} onClose={() => setOpened(null)} />}
       {asked !== null && <Replay letter={asked} onClose={() => setAsked(null)} onDone={setOutcome} />}
+      {all && <ReplayAll onClose={() => setAll(false)} onDone={setOutcome} />}
     </>
   );
 }
@@ -147,6 +155,24 @@ function Replay({ letter, onClose, onDone }: ReplayProps) {
       onConfirm={replay}
     >
       {words.confirm}
+    </Confirm>
+  );
+}
+
+/** Replay at most 1,000 letters, and say what became of them. */
+function ReplayAll({ onClose, onDone }: Omit<ReplayProps, 'letter'>) {
+  const tenant = useTenant();
+  const cache = useQueryClient();
+  const replay = async () => {
+    const { replayed, refused, remaining } = await body(
+      api.POST('/api/explorer/dead-letters/replay/', { body: { tenant: tenant.id, limit: 1000 } }),
+    );
+    await cache.invalidateQueries({ queryKey: ['dead-letters'] });
+    onDone(words.replayedAll(count(replayed), count(refused), count(remaining)));
+  };
+  return (
+    <Confirm opened onClose={onClose} title={words.replayAllTitle} action={words.replayAll} onConfirm={replay}>
+      {words.replayAllConfirm}
     </Confirm>
   );
 }

@@ -72,18 +72,21 @@ def encode_cursor(position: list[int | str]) -> str:
     )
 
 
-def decode_cursor(cursor: str, *kinds: type[int] | type[str]) -> list[int | str]:
-    """Return a cursor's position. Raises MalformedRequest (invalid-cursor) unless its values have these types."""
+def decode_cursor(cursor: str, *kinds: type[int] | type[str], path: str = "query.cursor") -> list[int | str]:
+    """Return a cursor's position. Raises MalformedRequest (invalid-cursor) unless its values have these types.
+
+    `path` leads to the cursor in the request.
+    """
     try:
         position = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         position = None
     if not isinstance(position, list) or [type(part) for part in position] != list(kinds):
-        raise invalid_cursor()
+        raise invalid_cursor(path)
     return position
 
 
-def invalid_cursor() -> MalformedRequest:
+def invalid_cursor(path: str = "query.cursor") -> MalformedRequest:
     """Return the refusal of a cursor that the list did not return."""
-    fault = Fault("query.cursor", "invalid-cursor", "must be a `next_cursor` of the same list")
+    fault = Fault(path, "invalid-cursor", "must be a `next_cursor` of the same list")
     return MalformedRequest("`cursor` must be a `next_cursor` of the same list.", slug="invalid-cursor", errors=[fault])

@@ -22,6 +22,8 @@ from segops_ingest.api.explorer_schemas import (
     Published,
     RejectionList,
     RejectionRead,
+    ReplayedLetters,
+    ReplayLetters,
     ReplayRead,
     SandboxEvent,
 )
@@ -31,6 +33,7 @@ from segops_ingest.api.repeatable import RepeatableRoute
 from segops_ingest.api.routes import IdempotencyKey, refused_event
 from segops_ingest.domain.limits import MAX_EVENT_TYPE_CHARS
 from segops_ingest.domain.refusal import EventRefused
+from segops_ingest.service.dead_letters import MAX_REPLAYED
 
 EventsReader = Annotated[Principal, require(Scope.EVENTS_READ)]
 EventsWriter = Annotated[Principal, require(Scope.EVENTS_WRITE)]
@@ -96,6 +99,28 @@ async def replay_dead_letter(
     _refuse_publishable_keys(caller)
     tenant_id = tenant.required(caller, Scope.EVENTS_WRITE)
     return ReplayRead.of(await use_cases_of(request).dead_letters.replay(tenant_id, letter_id))
+
+
+def _letters_in(body: Any) -> int:
+    limit = body.get("limit") if isinstance(body, dict) else None
+    return min(max(limit, 1), MAX_REPLAYED) if type(limit) is int else MAX_REPLAYED
+
+
+@repeatable.post("/dead-letters/replay/", summary="Replay many dead letters", responses=problems(400, 503))
+@charged(EVENTS, _letters_in)
+async def replay_dead_letters(request: Request, caller: EventsWriter, body: ReplayLetters) -> ReplayedLetters:
+    """Replay the dead letters that were not replayed, newest first, each as the replay of one letter does.
+
+    Letters with the cause `conflict` are left out: an earlier delivery stands. One request replays at most 1,000 letters, and
+    `remaining` says how many it did not come to: send `next_cursor` as `cursor` to go on. Refused letters stay, so without a
+    cursor they are tried again. Repeating a request stores nothing twice.
+    """
+    _refuse_publishable_keys(caller)
+    tenant_id = body.tenant_of(caller, Scope.EVENTS_WRITE)
+    letters = use_cases_of(request).dead_letters
+    return ReplayedLetters.of(
+        await letters.replay_many(tenant_id, body.pending(), limit=body.limit, cursor=body.cursor)
+    )
 
 
 @repeatable.post(

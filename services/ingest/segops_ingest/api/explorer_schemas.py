@@ -13,13 +13,16 @@ from pydantic.config import JsonDict
 
 from segops_common.web.fields import ListResponse, TenantFields, list_example
 from segops_ingest.api.schemas import ItemError, TrackCall
+from segops_ingest.domain.limits import MAX_EVENT_TYPE_CHARS
 from segops_ingest.domain.replay import row_of
 from segops_ingest.domain.rows import CONFLICTING, QUARANTINED
-from segops_ingest.ports.dead_letters import DeadLetter
+from segops_ingest.ports.dead_letters import DeadLetter, PendingCause, PendingFilter
 from segops_ingest.ports.rejections import RejectionEntry
 from segops_ingest.service import sandbox
-from segops_ingest.service.dead_letters import Replay
+from segops_ingest.service.dead_letters import MAX_REPLAYED, Replay, Replays
 
+_MAX_REFUSED: Final = 20
+_MAX_CURSOR_CHARS: Final = 200
 _AT: Final = "2026-05-20T12:00:00.250000Z"
 _REJECTION: Final[JsonDict] = {
     "id": "019e4526-d600-7000-8000-000000000000",
@@ -194,6 +197,92 @@ class ReplayRead(BaseModel):
             outcome=replay.outcome,
             replayed_at=replay.replayed_at,
             errors=[ItemError(index=0, path=fault.path, code=fault.code, detail=fault.detail) for fault in faults],
+        )
+
+
+class ReplayLetters(TenantFields):
+    """Which dead letters to replay."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"examples": [{"tenant": 1, "event_type": "order_placed", "cause": "schema", "limit": 500}]},
+    )
+
+    event_type: Annotated[str, Field(min_length=1, max_length=MAX_EVENT_TYPE_CHARS)] | None = Field(
+        default=None, description="Only letters with an event of this type. Traits have the type `$identify`."
+    )
+    cause: PendingCause | None = Field(default=None, description="Only letters with this `cause`.")
+    limit: int = Field(
+        default=MAX_REPLAYED, ge=1, le=MAX_REPLAYED, description="How many letters. The request costs as many events."
+    )
+    cursor: Annotated[str, Field(max_length=_MAX_CURSOR_CHARS)] | None = Field(
+        default=None, description="`next_cursor` of the request before, to go on after its letters."
+    )
+
+    def pending(self) -> PendingFilter:
+        """Convert to the domain."""
+        return PendingFilter(event_type=self.event_type, cause=self.cause)
+
+
+class RefusedLetter(BaseModel):
+    """Why the event of a letter is not valid any more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    path: str
+    code: str
+    detail: str
+
+
+class ReplayedLetters(BaseModel):
+    """What became of many dead letters."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "replayed": 499,
+                    "refused": 1,
+                    "errors": [
+                        {
+                            "id": _LETTER["id"],
+                            "path": "payload.total",
+                            "code": "wrong-property-type",
+                            "detail": "must be a number",
+                        }
+                    ],
+                    "remaining": 120,
+                    "next_cursor": "WzQyXQ",
+                }
+            ]
+        },
+    )
+
+    replayed: int = Field(ge=0, description="Letters whose events are in the log and will be stored.")
+    refused: int = Field(ge=0, description="Letters whose events are not valid any more. They stay as they are.")
+    errors: list[RefusedLetter] = Field(description=f"Why, for the first {_MAX_REFUSED} of them.")
+    remaining: int = Field(
+        ge=0, description="Letters that this request did not come to: send it again with `next_cursor`."
+    )
+    next_cursor: str | None = Field(default=None, description="Null if none remains.")
+
+    @classmethod
+    def of(cls, replays: Replays) -> Self:
+        """Convert from the domain."""
+        return cls(
+            replayed=replays.replayed,
+            refused=len(replays.refused),
+            errors=[
+                RefusedLetter(id=replay.letter.id, path=fault.path, code=fault.code, detail=fault.whole_detail)
+                for replay in replays.refused[:_MAX_REFUSED]
+                if (fault := replay.refusal) is not None
+            ],
+            remaining=replays.remaining,
+            next_cursor=replays.cursor,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 NEWEST: Final = (2**63 - 1, "")
 """The position before the newest letter."""
@@ -30,6 +30,19 @@ class DeadLetter:
     replayed_at: datetime | None = None
 
 
+PendingCause = Literal["warehouse", "schema"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingFilter:
+    """Selects letters that were not replayed. A letter with the cause `conflict` is never replayed, so it never is one."""
+
+    event_type: str | None = None
+    """The type of the event, None for every type."""
+    cause: PendingCause | None = None
+    """Why the event was not stored, None for every cause."""
+
+
 class DeadLettersUnavailable(Exception):
     """The warehouse does not respond."""
 
@@ -45,6 +58,16 @@ class DeadLetters(Protocol):
         """Return one letter."""
         ...
 
-    async def mark_replayed(self, tenant_id: int, letter: DeadLetter, at: datetime) -> None:
-        """Store when the letter was replayed."""
+    async def pending(
+        self, tenant_id: int, pending: PendingFilter, *, before: tuple[int, str], limit: int
+    ) -> Sequence[DeadLetter]:
+        """Return letters that were not replayed, in descending order of (`at_ms`, `id`), only those before the position."""
+        ...
+
+    async def count_pending(self, tenant_id: int, pending: PendingFilter, *, before: tuple[int, str]) -> int:
+        """Return how many letters `pending` would return without a limit."""
+        ...
+
+    async def mark_replayed(self, tenant_id: int, letters: Sequence[DeadLetter], at: datetime) -> None:
+        """Store when the letters were replayed."""
         ...

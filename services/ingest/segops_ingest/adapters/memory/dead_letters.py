@@ -8,7 +8,9 @@ from datetime import datetime
 from hashlib import md5
 
 from segops_common.contracts.topics import EVENTS
-from segops_ingest.ports.dead_letters import DeadLetter, DeadLettersUnavailable
+from segops_ingest.domain.replay import row_of
+from segops_ingest.domain.rows import CONFLICTING, QUARANTINED
+from segops_ingest.ports.dead_letters import DeadLetter, DeadLettersUnavailable, PendingFilter
 
 
 class MemoryDeadLetters:
@@ -60,11 +62,33 @@ class MemoryDeadLetters:
         self._check()
         return self._letters.get((tenant_id, letter_id))
 
-    async def mark_replayed(self, tenant_id: int, letter: DeadLetter, at: datetime) -> None:
+    async def pending(
+        self, tenant_id: int, pending: PendingFilter, *, before: tuple[int, str], limit: int
+    ) -> Sequence[DeadLetter]:
+        """See `DeadLetters`."""
+        letters = await self.page(tenant_id, before=before, limit=len(self._letters), offset=0)
+        return [letter for letter in letters if _is_pending(letter, pending)][:limit]
+
+    async def count_pending(self, tenant_id: int, pending: PendingFilter, *, before: tuple[int, str]) -> int:
+        """See `DeadLetters`."""
+        return len(await self.pending(tenant_id, pending, before=before, limit=len(self._letters)))
+
+    async def mark_replayed(self, tenant_id: int, letters: Sequence[DeadLetter], at: datetime) -> None:
         """See `DeadLetters`."""
         self._check()
-        self._letters[tenant_id, letter.id] = replace(letter, replayed_at=at)
+        for letter in letters:
+            self._letters[tenant_id, letter.id] = replace(letter, replayed_at=at)
 
     def _check(self) -> None:
         if not self.reachable:
             raise DeadLettersUnavailable("unreachable")
+
+
+def _is_pending(letter: DeadLetter, pending: PendingFilter) -> bool:
+    if letter.replayed_at is not None or letter.code == CONFLICTING:
+        return False
+    row = row_of(letter.line)
+    return pending.event_type in (None, row.event_type if row else "") and pending.cause in (
+        None,
+        "schema" if letter.code == QUARANTINED else "warehouse",
+    )
