@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from segops_common.contracts.topics import EVENT_IMPORTS, EVENTS, Topic
+from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
 from segops_common.stores.clickhouse import ClickHouse
 from segops_common.stores.clickhouse_migrations import migrate
@@ -179,6 +180,18 @@ async def test_letters_that_were_not_replayed_are_selected(
         position = letter.at_ms, letter.id
         assert await letters.pending(tenant, pending, before=position, limit=1) == selected[index + 1 : index + 2]
         assert await letters.count_pending(tenant, pending, before=position) == len(numbers) - index - 1
+
+
+async def test_letters_are_kept_for_90_days(clickhouse: ClickHouse, tenant: int) -> None:
+    warehouse = ClickHouseWarehouse(clickhouse=clickhouse, faults=NO_FAULTS)
+    for days in (89, 91):
+        row = orjson.loads(dead_row(line(tenant, days), 117, "refused", TopicPartition(EVENTS.name, 3), days))
+        at = SystemClock().now() - timedelta(days=days)
+        row["at"] = f"{at:%Y-%m-%d %H:%M:%S.000}"
+        await warehouse.insert_dead(orjson.dumps(row), f"{tenant}@{days}")
+    await clickhouse.command("OPTIMIZE TABLE dead_letters FINAL")
+    letters = await ClickHouseDeadLetters(clickhouse=clickhouse).page(tenant, before=NEWEST, limit=10, offset=0)
+    assert [letter.source_offset for letter in letters] == [89]
 
 
 async def test_an_outage_is_reported() -> None:
