@@ -9,6 +9,7 @@ import pytest
 
 from tests.conformance.running import ROOT, Faults
 
+pytestmark = pytest.mark.sdk
 DRIVER: Final = str(ROOT / "sdks" / "python" / "conformance" / "driver.py")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.typescript_sdk import FOLDER, TypescriptSdk
 
+pytestmark = pytest.mark.sdk
 # Tracks an event before a server that fails once, and prints what arrived.
 _USE: Final = """
 const { fetch, requests } = fakeFetch([500]);
