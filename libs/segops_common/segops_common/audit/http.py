@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
 from segops_common.audit.trail import AuditUnavailable
 from segops_common.contracts.http import AUDIT_PATH, AuditRequest, ForeignAction
-from segops_common.telemetry.tracing import continue_trace
+from segops_common.telemetry.service_client import ServiceClient
 
 _TIMEOUT_S: Final = 3.0
 
 
-class HttpAuditTrail:
-    """See the port `AuditTrail`. Use it with `async with`, which closes its connections."""
+class HttpAuditTrail(ServiceClient):
+    """See the port `AuditTrail`."""
 
     def __init__(self, *, auth_url: str, service_token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """`transport` replaces the network."""
-        self._client = httpx.AsyncClient(
-            base_url=auth_url,
-            headers={"Authorization": f"Service {service_token}"},
-            event_hooks={"request": [continue_trace]},
-            timeout=_TIMEOUT_S,
-            transport=transport,
-            trust_env=False,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self._client.aclose()
+        super().__init__(url=auth_url, service_token=service_token, timeout=_TIMEOUT_S, transport=transport)
 
     async def record(
         self, tenant_id: int, *, actor_id: int | None, action: ForeignAction, target: str, details: Mapping[str, str]

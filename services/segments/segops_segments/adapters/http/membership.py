@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final
 
 import httpx
-from pydantic import BaseModel
 
 from segops_common.contracts.http import (
     KNOWN_USERS_PATH,
@@ -21,38 +18,22 @@ from segops_common.contracts.http import (
     RecentPayloads,
     RecentPayloadsRequest,
 )
-from segops_common.telemetry.tracing import continue_trace
+from segops_common.telemetry.service_client import ServiceClient
 from segops_language.lint.values import Property
 
 _CONNECT_TIMEOUT_S: Final = 0.5
 _READ_TIMEOUT_S: Final = 3.0
-_log = logging.getLogger(__name__)
-A = TypeVar("A", bound=BaseModel)
 
 
-class HttpMembership:
-    """See the ports `ObservedEventsReader` and `KnownUsersReader`. Use it with `async with`, which closes its connections."""
+class HttpMembership(ServiceClient):
+    """See the ports `ObservedEventsReader` and `KnownUsersReader`."""
 
     def __init__(
         self, *, membership_url: str, service_token: str, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """`transport` replaces the network."""
-        self._client = httpx.AsyncClient(
-            base_url=membership_url,
-            headers={"Authorization": f"Service {service_token}"},
-            event_hooks={"request": [continue_trace]},
-            timeout=httpx.Timeout(_READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
-            transport=transport,
-            trust_env=False,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        await self._client.aclose()
+        timeout = httpx.Timeout(_READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
+        super().__init__(url=membership_url, service_token=service_token, timeout=timeout, transport=transport)
 
     async def read(
         self, tenant_id: int, event_types: Sequence[str], values: Sequence[Property]
@@ -69,12 +50,3 @@ class HttpMembership:
         request = RecentPayloadsRequest(tenant_id=tenant_id, event_type=event_type)
         answer = await self._answer(RECENT_PAYLOADS_PATH, request, RecentPayloads)
         return None if answer is None else answer.payloads
-
-    async def _answer(self, path: str, request: BaseModel, answer: type[A]) -> A | None:
-        try:
-            response = await self._client.post(path, json=request.model_dump(mode="json"))
-            response.raise_for_status()
-            return answer.model_validate_json(response.content)
-        except (httpx.HTTPError, ValueError) as error:
-            _log.warning("membership does not answer %s: %r", path, error)
-            return None
