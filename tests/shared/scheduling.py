@@ -24,6 +24,9 @@ SEPARATE: Final = frozenset(
 )
 FAST: Final = ("unit", "contract/problems", "contract/topics")
 LONGEST_FIRST: Final = (
+    # Erasures rewrite what the shared stack has stored, so they come before the payloads of hostile requests.
+    "tests/e2e/test_erasure.py",
+    "tests/e2e/cli/",
     "tests/faults/",
     "tests/e2e/",
     "tests/conformance/",

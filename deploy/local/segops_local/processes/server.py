@@ -11,7 +11,7 @@ from segops_local.errors import LocalError, reason_of
 from segops_local.processes.identity import Identity, settle
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.process import Command, Process, failure_line
-from segops_local.state.ports import HOST, is_free, remembered_port
+from segops_local.state.ports import HOST, is_free, let_go, remembered_port
 
 _POLL_S = 0.03
 _ATTEMPTS = 3
@@ -159,6 +159,7 @@ class Server(ABC):
             if self.orphan_reaper is not None:
                 self.orphan_reaper.watch(process.family)
             if await self._until_ready(process):
+                let_go([self._port])
                 return
             self._kill()
             reason = failure_line(self.log, log_start)

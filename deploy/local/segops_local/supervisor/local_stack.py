@@ -14,7 +14,7 @@ from segops_local.processes.forks import Forks
 from segops_local.processes.orphan_reaper import OrphanReaper
 from segops_local.processes.server import Server
 from segops_local.state.folder import StateFolder
-from segops_local.state.ports import HOST
+from segops_local.state.ports import HOST, let_go
 from segops_local.state.secrets import write_private
 from segops_local.supervisor.mailbox import Mailbox
 from segops_local.supervisor.metrics_page import prometheus_config
@@ -153,6 +153,7 @@ class LocalStack:
             await migrations.run()
         self._say(f"Starting the services {_joined(SERVICES)}")
         topology.make_services()
+        self._held.callback(let_go, topology.ports.values())
         await self._start_own_servers(topology)
         await _together(self._start_server(server) for server in topology.all())
         self._restarters = [
