@@ -10,6 +10,8 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +29,7 @@ TOPICS: Final = "segops.events", "segops.event-imports", "segops.membership-chan
 CHANGES: Final = "/api/segments/changes/"
 COUNT: Final = {"type": "event_count", "event_type": "bought", "operator": "gte", "value": 1}
 SEEN: Final = {"type": "user_property", "property": "plan", "operator": "exists"}
-UNUSED: Final = ("merges", "identity_merges", "activation_responses")
+UNUSED: Final = ("merges", "identity_merges")
 """Stores in which this person need not be."""
 _TABLES: Final = """
 SELECT database, name FROM system.tables
@@ -141,8 +143,46 @@ def _with_bytes(text: str) -> str:
     return text + "".join(part.decode(errors="replace") for part in decoded)
 
 
-async def _live(person: Person, client: httpx.AsyncClient, key: str, canary: Canary) -> Mapping[str, int]:
-    """Let the canary leave traces everywhere: events, traits, segments, a list, a cached lookup and an export."""
+@dataclass
+class Receiver:
+    """Keeps the members of a segment, and repeats in each response what it received."""
+
+    url: str = ""
+    members: set[str] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        body = await reader.readexactly(int(head.partition("content-length: ")[2].split("\r\n")[0]))
+        change = json.loads(body)
+        users = set(change["user_ids"])
+        self.members = self.members | users if change["event"] == "segment.entered" else self.members - users
+        self.reasons.add(change["reason"])
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    async def activate(self, person: Person, segment: int) -> None:
+        """Let the changes of a segment be sent here."""
+        config = {"url": self.url, "events": ["segment.entered", "segment.exited"]}
+        body = {"tenant": person.tenant, "segment": segment, "connector_type": "webhook", "config": config}
+        made = await person.ask("POST", "/api/activations/", 201, body)
+        await person.ask("PATCH", f"/api/activations/{made['id']}/", 200, {"status": "active"})
+
+
+@asynccontextmanager
+async def _receiving() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
+    async with server:
+        receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        yield receiver
+
+
+async def _live(
+    person: Person, client: httpx.AsyncClient, key: str, canary: Canary, receiver: Receiver
+) -> Mapping[str, int]:
+    """Let the canary leave traces everywhere: events, traits, segments, a list, a cached lookup, an export, a log."""
     for number in range(3):
         body = {"user_id": canary.user_id, "event_type": "bought", "payload": {"sku": canary.property, "n": number}}
         await send(client, key, "track", {"anonymous_id": canary.visitor_id, **body})
@@ -159,6 +199,7 @@ async def _live(person: Person, client: httpx.AsyncClient, key: str, canary: Can
     static = {"name": "static", "tenant": person.tenant, "segment_type": "static"}
     listed = (await person.ask("POST", "/api/segments/", 201, static))["id"]
     await person.ask("PUT", f"/api/segments/{listed}/members/", 202, {"user_ids": [canary.user_id, "other"]})
+    await receiver.activate(person, rule)
     for segment in (rule, trait, listed):
         await person.compute(segment)
     export = await person.ask("POST", f"/api/segments/{rule}/export/", 202, {"format": "csv"})
@@ -168,6 +209,8 @@ async def _live(person: Person, client: httpx.AsyncClient, key: str, canary: Can
         ] != "complete":
             await asyncio.sleep(0.2)
         while len((await memberships(client, key, canary.user_id))["segment_ids"]) != 3:
+            await asyncio.sleep(0.2)
+        while canary.user_id not in receiver.members:
             await asyncio.sleep(0.2)
     return {"rule": rule, "trait": trait, "list": listed}
 
@@ -184,10 +227,10 @@ async def _erased(person: Person, canary: Canary) -> Mapping[str, Any]:
 
 async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningStack) -> None:
     canary = Canary()
-    async with patient_client(valkey_stack.url) as client:
+    async with patient_client(valkey_stack.url) as client, _receiving() as receiver:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
-        segments = await _live(person, client, key, canary)
+        segments = await _live(person, client, key, canary, receiver)
         export = await client.get(f"/api/explorer/users/{canary.user_id}/export/", headers=person.bearer)
         kinds = {json.loads(line)["type"] for line in export.text.splitlines()}
         assert kinds == {
@@ -210,7 +253,8 @@ async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningSt
             *("events", "events_by_profile", "profile_seen", "profiles", "static_members", "dead_letters"),
             *("identity_claims", "identity_claims_by_user"),
         )
-        assert {f"clickhouse {table}" for table in tables} | {"files exports"} <= before
+        others = {"files exports", "postgres membership.activation_deliveries"}
+        assert {f"clickhouse {table}" for table in tables} | others <= before
         assert "redis segops.events" in before
 
         erasure = await _erased(person, canary)
@@ -218,6 +262,10 @@ async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningSt
         counts = erasure["receipt"]["before"]
         assert all(count > 0 for name, count in counts.items() if name not in UNUSED), counts
         assert set(erasure["receipt"]["after"].values()) == {0}
+        async with asyncio.timeout(60):
+            while "erasure" not in receiver.reasons:
+                await asyncio.sleep(0.2)
+        assert receiver.members == {"other"}
         after = await canary.places(valkey_stack, person.tenant)
         assert after <= {f"redis {topic}" for topic in TOPICS}
 

@@ -55,6 +55,7 @@ async def deliver(clickhouse_url: str, postgres_url: str, crash_at: str) -> None
         metrics=Metrics(),
         faults=CrashAt(crash_at),
         random=Random(1),
+        person_key=PERSON_KEY,
         changes_at_once=USERS_AT_ONCE,
     )
     stop = asyncio.Event()

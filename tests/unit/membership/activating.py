@@ -43,6 +43,7 @@ class Receiver:
     """Keeps what it has confirmed, once for each id, and folds it."""
 
     status: int | None = 200
+    retry_after_s: float | None = None
     requests: list[tuple[Mapping[str, str], dict[str, Any]]] = field(default_factory=list)
     confirmed: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: set[str] = field(default_factory=set)
@@ -56,7 +57,7 @@ class Receiver:
             return Answer(None, 5, error="the connection failed")
         if 200 <= self.status < 300:
             self._confirm(headers["webhook-id"], parsed)
-        return Answer(self.status, 5, "body")
+        return Answer(self.status, 5, "body", retry_after_s=self.retry_after_s)
 
     def _confirm(self, id: str, parsed: dict[str, Any]) -> None:
         if id in self.confirmed:
@@ -134,7 +135,7 @@ class Unreadable:
         raise EngineUnavailable("it does not answer")
 
 
-def world_of(api: Api, consents: Consents | None = None) -> World:
+def world_of(api: Api, consents: Consents | None = None, person_key: str = "p" * 32) -> World:
     """Return the world of an API."""
     membership, receiver = api.membership, Receiver()
     sender = MemorySender(receiver)
@@ -152,6 +153,7 @@ def world_of(api: Api, consents: Consents | None = None) -> World:
         metrics=Metrics(),
         faults=membership.faults,
         random=Random(1),
+        person_key=person_key,
         changes_at_once=3,
     )
     return World(api, receiver, deliver, sender)

@@ -222,6 +222,35 @@ async def test_what_goes_wrong_is_an_answer_without_a_status() -> None:
     assert "failed" in (closed.error or "")
 
 
+@pytest.mark.parametrize(
+    ("header", "expected_s"),
+    [
+        (b"Retry-After: 120\r\n", 120.0),
+        (b"retry-after:  7 \r\n", 7.0),
+        (b"Retry-After: Thu, 31 Dec 2099 23:59:59 GMT\r\n", "later"),
+        (b"Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n", None),
+        (b"Retry-After: Fri, 31 Dec 1999 23:59:59\r\n", None),
+        (b"Retry-After: 0\r\n", None),
+        (b"Retry-After: -1\r\n", None),
+        (b"Retry-After: nan\r\n", None),
+        (b"Retry-After: soon\r\n", None),
+        (b"Retry-After: " + b"9" * 400 + b"\r\n", "later"),
+        (b"Retry-After: \xc2\xb2\r\n", None),
+        (b"", None),
+    ],
+)
+async def test_a_receiver_says_when_to_send_again(header: bytes, expected_s: float | str | None) -> None:
+    async with receiver(b"HTTP/1.1 503 No\r\n" + header + b"Content-Length: 0\r\n\r\n") as (port, _):
+        webhook, _ = sender(LOOPBACK, [["127.0.0.1"]])
+        answer = await webhook.send(1, "POST", f"http://hooks.example.com:{port}/", {}, b"{}")
+    assert answer.status_code == 503
+    if expected_s == "later":
+        assert answer.retry_after_s is not None
+        assert answer.retry_after_s > 10**6
+    else:
+        assert answer.retry_after_s == expected_s
+
+
 async def test_a_long_response_is_cut() -> None:
     body = b"x" * 100_000
     async with receiver(b"HTTP/1.1 500 No\r\nContent-Length: 100000\r\n\r\n" + body) as (port, _):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.corpus.builders import NOW_MS, event
 from tests.unit.membership.activating import NOBODY, Unreadable, World, world_of
 from tests.unit.membership.api import Api
@@ -50,6 +52,21 @@ async def test_who_has_withdrawn_is_sent_as_exited_and_who_never_consented_is_no
     assert world.receiver.members == set()
     exited = [body["user_ids"] for _, body in world.receiver.requests if body["event"] == "segment.exited"]
     assert exited == [["cyd"]]
+
+
+@pytest.mark.parametrize("has_consent", [True, False])
+async def test_nobody_without_the_key_can_try_ids_against_the_log(api: Api, *, has_consent: bool) -> None:
+    """The id of a request depends on its users only where consent decides about them, and then on the key, too."""
+    world, other = world_of(api), world_of(api, person_key="q" * 32)
+    path = await world.started(consent="consent.mail" if has_consent else None)
+    await consent(world, "cyd", True)
+    await world.run("cyd")
+    await world.later(3)
+    await api.post(f"{path}replay/", {"start": "beginning"}, "ApiKey writes")
+    await other.later(3)
+    assert world.receiver.members == other.receiver.members - {"ada", "bob"} == {"cyd"}
+    common = world.receiver.confirmed.keys() & other.receiver.confirmed.keys()
+    assert bool(common) is not has_consent
 
 
 async def test_a_consent_can_be_asked_for_later_and_no_more(world: World) -> None:

@@ -25,6 +25,7 @@ HTTP: dict[str, Any] = {
         "attributes": {"{{#users}}": {"external_id": "{{user_id}}", "in_{{segment_id}}": "{{entered}}"}},
         "text": "{{count}} users {{change}} {{segment_name}}",
         "size": "{{member_count}}",
+        "why": "{{reason}}",
         "ids": "{{user_ids}}",
         "kept": [1, None, True, "{ }"],
     },
@@ -60,6 +61,7 @@ async def test_a_request_is_the_template_filled_in(world: World, recorder: Recor
     first, second = (body for _, _, body in recorder.requests)
     assert first["text"] == "2 users entered Segment 42"
     assert (first["size"], second["size"], first["kept"]) == (5, 5, [1, None, True, "{ }"])
+    assert (first["why"], second["why"]) == ("run", "run")
     ids = [*first["ids"], *second["ids"]]
     assert sorted(ids) == ["cyd", "dan", "eve"]
     assert first["attributes"] == [{"external_id": user_id, "in_42": True} for user_id in first["ids"]]
@@ -73,7 +75,7 @@ async def test_a_request_is_the_template_filled_in(world: World, recorder: Recor
     answer = await world.api.post(f"{path}test/", None, "ApiKey writes")
     assert answer.status_code == 202
     await world.later(3)
-    assert recorder.requests[-1][2]["text"] == "0 users test Segment 42"
+    assert (recorder.requests[-1][2]["text"], recorder.requests[-1][2]["why"]) == ("0 users test Segment 42", "test")
 
 
 async def test_exits_of_erased_users_in_a_larger_batch_are_another_request(world: World, recorder: Recorder) -> None:
@@ -92,6 +94,7 @@ async def test_exits_of_erased_users_in_a_larger_batch_are_another_request(world
     await world.later(120)
     exits = [(headers["webhook-id"], len(body["ids"])) for _, headers, body in recorder.requests[before:]]
     assert ([count for _, count in exits], len(dict(exits))) == ([1, 2], 2)
+    assert {body["why"] for _, _, body in recorder.requests[before:]} == {"erasure"}
 
 
 async def test_what_is_shown_can_be_sent_back(world: World) -> None:

@@ -138,6 +138,20 @@ async def test_a_failing_receiver_is_retried_with_growing_delays_and_then_disabl
     assert world.receiver.members == {"cyd"}
 
 
+@pytest.mark.parametrize(("asked_s", "waits_s"), [(900.0, 900.0), (90_000.0, 3_600.0), (0.5, 2.5)])
+async def test_a_receiver_says_when_to_try_again(world: World, asked_s: float, waits_s: float) -> None:
+    """It is left alone for as long as it asks for, at most an hour and never shorter than without a wish."""
+    await world.started()
+    world.receiver.status, world.receiver.retry_after_s = 503, asked_s
+    await world.run("cyd")
+    await world.later(3)
+    world.receiver.status = 200
+    await world.later(waits_s - 0.1)
+    assert len(world.receiver.requests) == 1
+    await world.later(2.6)
+    assert world.receiver.members == {"cyd"}
+
+
 def test_delays_double_up_to_an_hour() -> None:
     assert [retry_delay_s(failures) for failures in (1, 2, 3, 10, 11, 10_000)] == [5, 10, 20, 2_560, 3_600, 3_600]
 

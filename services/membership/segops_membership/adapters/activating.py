@@ -90,6 +90,7 @@ def deliveries_on(
         metrics=metrics,
         faults=faults,
         random=SystemRandom(),
+        person_key=access.person_key,
     )
 
 

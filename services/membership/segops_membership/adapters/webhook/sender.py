@@ -8,6 +8,8 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -59,10 +61,12 @@ class WebhookSender:
         """See the port."""
         started = self._clock.monotonic()
         status: int | None = None
+        retry_after_s: float | None = None
         response, error = "", None
         try:
             async with asyncio.timeout(self._timeout_s):
-                status, response = await self._send(method, url, headers, body)
+                status, retry_after, response = await self._send(method, url, headers, body)
+                retry_after_s = _seconds(retry_after, self._clock.now())
         except TimeoutError:
             error = f"the receiver must answer within {self._timeout_s:g} seconds"
         except ValueError as refusal:
@@ -71,9 +75,10 @@ class WebhookSender:
             error = "the host of the address must have an entry in DNS"
         except (OSError, httpx.HTTPError, ssl.SSLError) as failure:
             error = f"the connection failed: {type(failure).__name__}"
-        return Answer(status, round((self._clock.monotonic() - started) * 1000), response, error)
+        return Answer(status, round((self._clock.monotonic() - started) * 1000), response, error, retry_after_s)
 
-    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, str]:
+        """Return the status, `Retry-After` or an empty text, and the beginning of the response."""
         target = self._policy.check_url(url)
         address = await self._address(target)
         host = f"[{address}]" if address.version == 6 else str(address)
@@ -91,7 +96,7 @@ class WebhookSender:
                 extensions={"sni_hostname": target.host},
             ) as answer,
         ):
-            return answer.status_code, await _beginning(answer)
+            return answer.status_code, answer.headers.get("retry-after", ""), await _beginning(answer)
 
     async def _address(self, target: Target) -> Address:
         """Return the address to connect to. Raises ValueError unless every address of the host is allowed."""
@@ -99,6 +104,16 @@ class WebhookSender:
         for address in addresses:
             self._policy.check(target, address)
         return addresses[0]
+
+
+def _seconds(retry_after: str, now: datetime) -> float | None:
+    """Return the seconds that a `Retry-After` asks for, a number or a date; None for another text, or a time that is over."""
+    text = retry_after.strip()
+    try:
+        seconds = float(text) if text.isdecimal() else (parsedate_to_datetime(text) - now).total_seconds()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
 
 
 async def _beginning(answer: httpx.Response) -> str:

@@ -17,7 +17,7 @@ GIVES_UP_AFTER: Final = timedelta(days=3)
 """How long a delivery is retried before the activation is disabled."""
 LOGS_KEPT_FOR: Final = timedelta(days=30)
 _FIRST_DELAY_S: Final = 5.0
-_LONGEST_DELAY_S: Final = 3_600.0
+LONGEST_DELAY_S: Final = 3_600.0
 
 
 class EventName(StrEnum):
@@ -145,7 +145,7 @@ class DeliveryFigures:
 
 def retry_delay_s(failures: int) -> float:
     """Return how long to wait after so many failures in a row, without jitter: 5 s, doubled each time, at most an hour."""
-    return float(min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(failures - 1, 20)))
+    return float(min(LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(failures - 1, 20)))
 
 
 def hold_of(activation: Activation, *, number: int, run_id: int, size: int, entered: int, exited: int) -> Hold | None:

@@ -27,7 +27,10 @@ _USER_AGENT: Final = "SegOps-Webhooks/1"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request to send. The id is the same whenever it is sent again. `left_out` counts users without consent."""
+    """A request to send. The id is the same whenever it is sent again. `left_out` counts users without consent.
+
+    `is_erasure`: it names people who were erased, so no response to it may be kept.
+    """
 
     id: str
     event: str
@@ -35,6 +38,7 @@ class Message:
     run_id: int | None = None
     changes: int = 0
     left_out: int = 0
+    is_erasure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +54,19 @@ class Portion:
     """Users without consent, by `entered` and `exited`."""
 
 
-def messages_of(activation: Activation, name: str, portion: Portion) -> Sequence[Message]:
-    """Return the requests for a portion."""
+def messages_of(activation: Activation, name: str, portion: Portion, key: str) -> Sequence[Message]:
+    """Return the requests for a portion. `key` is the key of the hashes of people."""
     settings = activation.settings
     messages = []
     for event, change in ((EventName.EXITED, "exited"), (EventName.ENTERED, "entered")):
         user_ids = [item.user_id for item in portion.changes if item.change == change]
         if user_ids and event in settings.events:
-            messages.append(_message(activation, name, portion, event, user_ids, portion.left_out.get(change, 0)))
+            message_id = _message_id(activation, portion, event, user_ids, key)
+            left_out = portion.left_out.get(change, 0)
+            messages.append(_message(activation, name, portion, event, message_id, user_ids, left_out))
     if portion.is_end and EventName.RECOMPUTED in settings.events:
-        messages.append(_message(activation, name, portion, EventName.RECOMPUTED, (), 0))
+        message_id = _message_id(activation, portion, EventName.RECOMPUTED, (), key)
+        messages.append(_message(activation, name, portion, EventName.RECOMPUTED, message_id, (), 0))
     return messages
 
 
@@ -79,12 +86,12 @@ def erasure_message(activation: Activation, name: str, exits: Sequence[MemberCha
         "run_id": str(first.run_id),
     }
     if activation.settings.request is not None:
-        values = {**common, "member_count": activation.sent_size or 0}
+        values = {**common, "member_count": activation.sent_size or 0, "reason": first.reason}
         body = _from_template(activation, "exited", message_id, values, user_ids)
     else:
         about: dict[str, JsonValue] = {"version": first.version, "reason": first.reason, "user_ids": list(user_ids)}
         body = _encoded({"event": EventName.EXITED.value, **common, **about})
-    return Message(message_id, EventName.EXITED, body, first.run_id, len(user_ids))
+    return Message(message_id, EventName.EXITED, body, first.run_id, len(user_ids), is_erasure=True)
 
 
 def test_message(activation: Activation, name: str, test_id: str, at: datetime) -> Message:
@@ -97,7 +104,7 @@ def test_message(activation: Activation, name: str, test_id: str, at: datetime) 
         "sent_at": _time(at),
     }
     if activation.settings.request is not None:
-        values = {**about, "computed_at": _time(at), "run_id": "0", "member_count": 0}
+        values = {**about, "computed_at": _time(at), "run_id": "0", "member_count": 0, "reason": TEST_EVENT}
         return Message(message_id, TEST_EVENT, _from_template(activation, TEST_EVENT, message_id, values, ()))
     return Message(message_id, TEST_EVENT, _encoded({"event": TEST_EVENT, **about}))
 
@@ -139,10 +146,15 @@ def _key(secret: str) -> bytes:
 
 
 def _message(
-    activation: Activation, name: str, portion: Portion, event: EventName, user_ids: Sequence[str], left_out: int
+    activation: Activation,
+    name: str,
+    portion: Portion,
+    event: EventName,
+    message_id: str,
+    user_ids: Sequence[str],
+    left_out: int,
 ) -> Message:
     publication, result = portion.publication, portion.result
-    message_id = _message_id(activation, portion, event, user_ids)
     common: dict[str, JsonValue] = {
         "tenant_slug": activation.tenant_slug,
         "segment_id": activation.segment_id,
@@ -151,7 +163,7 @@ def _message(
         "run_id": str(publication.attempt.run_id),
     }
     if activation.settings.request is not None:
-        values = {**common, "member_count": result.size}
+        values = {**common, "member_count": result.size, "reason": result.reason}
         body = _from_template(activation, event.value.partition(".")[2], message_id, values, user_ids)
     elif event is EventName.RECOMPUTED:
         body = _encoded({"event": event.value, **common, "member_count": result.size})
@@ -161,7 +173,9 @@ def _message(
     return Message(message_id, event, body, publication.attempt.run_id, len(user_ids), left_out)
 
 
-def _message_id(activation: Activation, portion: Portion, event: EventName, user_ids: Sequence[str]) -> str:
+def _message_id(
+    activation: Activation, portion: Portion, event: EventName, user_ids: Sequence[str], person_key: str
+) -> str:
     # A request that begins at the same place has the same changes, so it has the same id.
     number, run_id = portion.publication.number, portion.publication.attempt.run_id
     key = portion.start.key if portion.start.number == number else -1
@@ -169,8 +183,9 @@ def _message_id(activation: Activation, portion: Portion, event: EventName, user
     settings = activation.settings
     if settings.consent is not None or settings.request is not None:
         # Consent may change between two attempts, and so may the number of users in a request: with other users, it is
-        # another request.
-        place += ":" + hashlib.sha256("\0".join(user_ids).encode()).hexdigest()
+        # another request. The log keeps the id, so without the key nobody can find out by trying who was in it.
+        users = "\0".join(user_ids).encode()
+        place += ":" + hmac.new(person_key.encode(), users, hashlib.sha256).hexdigest()
     return "msg_" + hashlib.sha256(place.encode()).hexdigest()[:32]
 
 

@@ -22,6 +22,7 @@ VALUES: Final = (
     "delivery_id",
     "entered",
     "member_count",
+    "reason",
     "run_id",
     "secret",
     "segment_id",

@@ -9,12 +9,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a request. `status_code` is None without an answer; then `error` says why."""
+    """What came of a request. `status_code` is None without an answer; then `error` says why.
+
+    `retry_after_s` is what the receiver asked for by `Retry-After` (RFC 9110, section 10.2.3), None if it did not.
+    """
 
     status_code: int | None
     duration_ms: int
     response: str = ""
     error: str | None = None
+    retry_after_s: float | None = None
 
     @property
     def is_success(self) -> bool:

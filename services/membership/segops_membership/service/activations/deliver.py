@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Final
@@ -20,6 +20,7 @@ from segops_common.telemetry.metrics import Metric, Metrics
 from segops_membership.domain.activations.activation import (
     GIVES_UP_AFTER,
     LOGS_KEPT_FOR,
+    LONGEST_DELAY_S,
     Activation,
     Delivery,
     EventName,
@@ -64,6 +65,15 @@ RECEIVER_GONE: Final = 410
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a request failed, whether another try can help, and how long the receiver wants to be left alone."""
+
+    error: str
+    is_final: bool = False
+    retry_after_s: float = 0.0
+
+
 class DeliverActivations:
     """Takes activations that are due and sends what they have not sent. A few of each tenant are sent at once."""
 
@@ -81,6 +91,7 @@ class DeliverActivations:
         metrics: Metrics,
         faults: FaultPoints,
         random: Random,
+        person_key: str,
         changes_at_once: int = CHANGES_AT_ONCE,
     ) -> None:
         self._activations = activations
@@ -93,6 +104,7 @@ class DeliverActivations:
         self._clock = clock
         self._faults = faults
         self._random = random
+        self._person_key = person_key
         self._changes_at_once = changes_at_once
         self._running: Counter[int] = Counter()
         self._deliveries = metrics.counter(Metric.ACTIVATION_DELIVERIES)
@@ -210,8 +222,8 @@ class DeliverActivations:
         is_sent = settings.file_format is None and EventName.EXITED in settings.events
         if is_sent:
             await self._activations.renew(activation.tenant_id, activation.id, activation.attempt, LEASE)
-            if (error := await self._send(activation, erasure_message(activation, name, exits))) is not None:
-                await self._failed(activation, error, disable=error.startswith(str(RECEIVER_GONE)))
+            if (failure := await self._send(activation, erasure_message(activation, name, exits))) is not None:
+                await self._failed(activation, failure)
                 return None
             self._faults.reach("before_position")
         return await self._advanced(activation, exits[-1].position, activation.sent_size, is_sent=is_sent)
@@ -219,7 +231,7 @@ class DeliverActivations:
     async def _idle(self, activation: Activation, position: ChangePosition, end: ChangePosition) -> None:
         """Give back an activation with nothing to send."""
         if position.number > end.number:
-            await self._failed(activation, POSITION_GONE, disable=True)
+            await self._failed(activation, _Failure(POSITION_GONE, is_final=True))
             return
         if end > position:
             await self._advanced(activation, end, activation.sent_size, is_sent=False)
@@ -258,11 +270,11 @@ class DeliverActivations:
         portion = Portion(
             publication=publication, result=result, start=position, changes=changes, is_end=is_end, left_out=left_out
         )
-        messages = messages_of(activation, name, portion)
+        messages = messages_of(activation, name, portion, self._person_key)
         for message in messages:
             await self._activations.renew(activation.tenant_id, activation.id, activation.attempt, LEASE)
-            if (error := await self._send(activation, message)) is not None:
-                await self._failed(activation, error, disable=error.startswith(str(RECEIVER_GONE)))
+            if (failure := await self._send(activation, message)) is not None:
+                await self._failed(activation, failure)
                 return None
         self._faults.reach("before_position")
         size = result.size if is_end else activation.sent_size
@@ -280,7 +292,7 @@ class DeliverActivations:
         self._count(written.delivery)
         await self._activations.log(*key, written.delivery)
         if not written.is_final:
-            await self._failed(activation, written.delivery.error or "")
+            await self._failed(activation, _Failure(written.delivery.error or ""))
             return None
         self._faults.reach("before_position")
         is_sent = written.delivery.is_success
@@ -300,7 +312,7 @@ class DeliverActivations:
         user_ids = [change.user_id for change in sent]
         return with_consent(sent, await self._consents.consents(activation.tenant_id, user_ids, settings.consent))
 
-    async def _send(self, activation: Activation, message: Message) -> str | None:
+    async def _send(self, activation: Activation, message: Message) -> _Failure | None:
         """Send and log a request. Return why it failed; None if the receiver has confirmed."""
         now = self._clock.now()
         settings = activation.settings
@@ -322,13 +334,15 @@ class DeliverActivations:
             status_code=answer.status_code,
             duration_ms=answer.duration_ms,
             error=error,
-            response=without_secret(answer.response, settings),
+            response="" if message.is_erasure else without_secret(answer.response, settings),
             at=now,
             left_out=message.left_out,
         )
         self._count(delivery)
         await self._activations.log(activation.tenant_id, activation.id, delivery)
-        return error
+        if error is None:
+            return None
+        return _Failure(error, answer.status_code == RECEIVER_GONE, answer.retry_after_s or 0.0)
 
     async def _advanced(
         self, activation: Activation, position: ChangePosition, size: int | None, *, is_sent: bool, left_out: int = 0
@@ -338,15 +352,16 @@ class DeliverActivations:
         await self._activations.advance(*key, position, size, at, left_out=left_out)
         return replace(activation, position=position, sent_size=size, failures=0, failing_since=None)
 
-    async def _failed(self, activation: Activation, error: str, *, disable: bool = False) -> None:
+    async def _failed(self, activation: Activation, failure: _Failure) -> None:
         now = self._clock.now()
         since = activation.failing_since or now
-        disable = disable or now - since >= GIVES_UP_AFTER
+        disable = failure.is_final or now - since >= GIVES_UP_AFTER
         if disable:
-            _log.error("activation %s of tenant %s is disabled: %s", activation.id, activation.tenant_id, error)
-        delay = timedelta(seconds=retry_delay_s(activation.failures + 1) * self._random.uniform(0.5, 1.0))
+            _log.error("activation %s of tenant %s is disabled: %s", activation.id, activation.tenant_id, failure.error)
+        own_s = retry_delay_s(activation.failures + 1) * self._random.uniform(0.5, 1.0)
+        delay = timedelta(seconds=max(own_s, min(failure.retry_after_s, LONGEST_DELAY_S)))
         await self._activations.fail(
-            activation.tenant_id, activation.id, activation.attempt, error, now, delay, disable=disable
+            activation.tenant_id, activation.id, activation.attempt, failure.error, now, delay, disable=disable
         )
 
     async def _name(self, activation: Activation) -> str:
