@@ -98,5 +98,7 @@ async def test_schemas_are_enforced_and_quarantined_events_come_back(valkey_stac
             assert all("canary" not in entry["detail"] for entry in page["results"])
         assert (await bob.ask("GET", "/api/explorer/dead-letters/", 200))["results"] == []
         log = f"/api/auth/tenants/{ada.tenant}/audit-log/?target=event_schema"
-        actions = [entry["action"] for entry in (await ada.ask("GET", log, 200))["results"]]
-        assert sorted(actions) == ["event_schema.created"] * 3 + ["event_schema.updated"]
+        entries = (await ada.ask("GET", log, 200))["results"]
+        assert sorted(entry["action"] for entry in entries) == ["event_schema.created"] * 3 + ["event_schema.updated"]
+        of_one = (await ada.ask("GET", f"{log}:{MODES[0]}", 200))["results"]
+        assert {entry["target"] for entry in of_one} == {f"event_schema:{MODES[0]}"}

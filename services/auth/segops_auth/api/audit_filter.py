@@ -11,7 +11,7 @@ from segops_auth.domain.audit_log import Action, AuditFilter
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.web.fields import InstantText
 
-_TARGET = r"^[a-z_]{1,32}(:[0-9]{1,19})?$"
+_TARGET = r"^[a-z_]{1,32}(:[^\x00-\x1f]{1,256})?$"
 
 
 async def _audit_filter(
@@ -21,7 +21,8 @@ async def _audit_filter(
         str | None,
         Query(
             pattern=_TARGET,
-            description="Only what was done to this target, such as `user:7`, or to targets of this kind, such as `api_key`.",
+            description="Only what was done to this target, such as `user:7` or `event_schema:purchase`, or to targets of this"
+            " kind, such as `api_key`.",
             examples=["user:7"],
         ),
     ] = None,

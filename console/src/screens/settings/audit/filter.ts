@@ -17,7 +17,7 @@ export interface AuditFilter {
 /** What the address says, or a field of the form. */
 export type Given = { [Name in keyof AuditFilter]?: string | null | undefined };
 
-const TARGET = /^[a-z_]{1,32}(:\d{1,19})?$/;
+const TARGET = /^[a-z_]{1,32}(:[^\p{Cc}]{1,256})?$/u;
 
 function isDay(value: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value));

@@ -284,9 +284,9 @@ def _is_selected(tenant_id: int, only: AuditFilter) -> sa.ColumnElement[bool]:
     if only.action is not None:
         conditions.append(columns.action == only.action.value)
     if only.target is not None:
-        conditions.append(
-            sa.or_(columns.target == only.target, columns.target.startswith(f"{only.target}:", autoescape=True))
-        )
+        is_kind = ":" not in only.target
+        of_kind = columns.target.startswith(f"{only.target}:", autoescape=True)
+        conditions.append(of_kind if is_kind else columns.target == only.target)
     if only.since is not None:
         conditions.append(columns.at >= only.since)
     if only.until is not None:
