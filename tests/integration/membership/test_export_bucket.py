@@ -18,16 +18,22 @@ import pytest
 
 from segops_common.core.clock import SystemClock
 from segops_common.core.faults import NO_FAULTS
+from segops_common.security.sealing import Sealer
 from segops_common.stores.clickhouse import ClickHouse, ClickHouseError
 from segops_local.engines import ClickHouseEngine
 from segops_local.engines.clickhouse_config import OWNER, USERS
 from segops_local.processes.process import Command
 from segops_local.state.ports import HOST, free_port
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
+from segops_membership.adapters.postgres.activations import PostgresActivations
 from segops_membership.adapters.postgres.exports import PostgresExports
+from segops_membership.adapters.postgres.publication_log import PostgresPublicationLog
 from segops_membership.adapters.s3.export_bucket import ExportBucket
 from segops_membership.adapters.s3.presigned import S3Credentials
+from segops_membership.domain.activations.activation import Settings
+from segops_membership.domain.members.sets import MemberFormat
 from segops_membership.ports.errors import EngineUnavailable
+from segops_membership.service.activations.files import FileOutputs
 from segops_membership.service.exports.run_exports import RunExports
 from tests.corpus.builders import count, event, group, job
 from tests.integration.membership.explorer_api import ODD, Api, explorer_api
@@ -170,6 +176,7 @@ async def rows_of(exporting: Exporting, data: bytes, file_format: str) -> list[s
     """Return the user ids in a file, read by ClickHouse, ascending."""
     name = f"exported_{file_format.lower()}"
     clickhouse = exporting.harness.clickhouse
+    await clickhouse.command(f"DROP TABLE IF EXISTS {name}")
     await clickhouse.command(f"CREATE TABLE {name} (user_id String, computed_at DateTime64(3)) ENGINE = Memory")
     address = urlsplit(exporting.engine.url_for(OWNER))
     async with httpx.AsyncClient(trust_env=False) as http:
@@ -196,6 +203,24 @@ async def test_a_file_in_the_bucket_has_all_members(exporting: Exporting, member
     expected = await members(exporting)
     assert len(expected) == USERS_OF_SEGMENT
     assert await rows_of(exporting, data, file_format) == expected
+
+
+async def test_the_file_of_an_activation_lies_there_too(exporting: Exporting) -> None:
+    tenant, engine, now = exporting.api.tenant, exporting.harness.engine, SystemClock().now()
+    activations = PostgresActivations(engine=engine, sealer=Sealer(secret="k" * 32, purpose="activations"))
+    settings = Settings(file_format=MemberFormat.PARQUET)
+    activation = await activations.add(tenant, SEGMENT, "file", "acme", settings, now, limit=1)
+    assert activation is not None
+    *_, publication = await PostgresPublicationLog(engine=engine).visible_after(tenant, 0, 100, limit=10)
+    outputs = FileOutputs(exports=PostgresExports(engine=engine), clock=SystemClock())
+    assert await outputs.write(activation, publication, USERS_OF_SEGMENT) is None
+    assert await exporting.exports().run_next()
+    written = await outputs.write(activation, publication, USERS_OF_SEGMENT)
+    assert written is not None
+    assert (written.is_final, written.delivery.changes) == (True, USERS_OF_SEGMENT)
+    address, data = await exporting.file(written.delivery.delivery_id)
+    assert address.startswith(f"{exporting.url}{written.delivery.delivery_id}.parquet?")
+    assert await rows_of(exporting, data, "Parquet") == await members(exporting)
 
 
 async def test_expired_files_are_removed(exporting: Exporting) -> None:
