@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from asyncio.subprocess import PIPE
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import pytest
@@ -29,6 +27,7 @@ from segops_membership.service.members.changes import cursor_of, position_of
 from tests.corpus.builders import count, event, group, job, new_tenant
 from tests.faults.membership.conftest import ROOT
 from tests.faults.membership.delivering import PERSON_KEY, SEALER, TIMEOUT_S
+from tests.faults.receiving import Receiver, Twice, folded, receiving
 from tests.integration.membership.harness import MembershipHarness
 from tests.shared.fork_server import ForkedProcess, ForkServer
 
@@ -37,74 +36,8 @@ POINTS: Final = ("before_delivery", "after_delivery", "before_position")
 CRASH_AT: Final = ",".join(f"{point}:0.12" for point in POINTS)
 IN: Final = group(count("login"), count("leave", "eq", 0))
 EVERY: Final = (EventName.RECOMPUTED, EventName.ENTERED, EventName.EXITED)
+MOODS: Final = ("good",) * 3 + ("fails", "cuts", "twice") * 2 + ("late", "deaf")
 LEAST_RUNS, MOST_RUNS = 4, 60
-Processed = tuple[str, dict[str, Any]]
-
-
-class Twice(AssertionError):
-    """A change came twice."""
-
-
-def folded(stream: Sequence[Processed], *, ignore_repetitions: bool = True) -> set[str]:
-    """Return the members that a receiver has after all requests. Raises Twice for a change that changes nothing."""
-    members: set[str] = set()
-    bodies: dict[str, dict[str, Any]] = {}
-    for id, body in stream:
-        if id in bodies and ignore_repetitions:
-            assert bodies[id] == body, "a repetition has the same body"
-            continue
-        bodies[id] = body
-        users = set(body.get("user_ids", ()))
-        if body["event"] == "segment.entered" and members & users:
-            raise Twice(id)
-        if body["event"] == "segment.exited" and users - members:
-            raise Twice(id)
-        members = members | users if body["event"] == "segment.entered" else members - users
-        if body["event"] == "segment.recomputed":
-            assert len(members) == body["member_count"], "the size comes after all changes of its run"
-    return members
-
-
-@dataclass
-class Receiver:
-    """Processes requests in their order, and answers as it likes."""
-
-    random: Random
-    url: str = ""
-    stream: list[Processed] = field(default_factory=list)
-    moods: Counter[str] = field(default_factory=Counter)
-    is_kind: bool = False
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        headers = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
-        body = await reader.readexactly(int(headers["content-length"]))
-        mood = (
-            "good"
-            if self.is_kind
-            else self.random.choice(
-                ["good", "good", "good", "fails", "fails", "late", "deaf", "cuts", "cuts", "twice", "twice"]
-            )
-        )
-        self.moods[mood] += 1
-        if mood not in ("fails", "deaf"):
-            self.stream.append((headers["webhook-id"], json.loads(body)))
-        if mood in ("late", "deaf"):
-            await asyncio.sleep(2 * TIMEOUT_S)
-        if mood not in ("cuts", "deaf"):
-            status = "500 Error" if mood == "fails" else "200 OK"
-            answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
-            writer.write(answer * 2 if mood == "twice" else answer)
-        writer.close()
-
-
-@asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    receiver = Receiver(Random(7))
-    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
-    async with server:
-        receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        yield receiver
 
 
 @dataclass
@@ -178,15 +111,15 @@ async def test_a_receiver_rebuilds_the_members_whoever_dies(
 ) -> None:
     tenant = new_tenant()
     forks.preload("tests.faults.membership.delivering")
-    async with receiving() as receiver:
+    async with receiving(Receiver(Random(7), MOODS, late_s=2 * TIMEOUT_S)) as receiver:
         activation = await _started(harness, tenant, receiver.url)
         replicas = Replicas(forks, (clickhouse_url, postgres_url), database, activation)
         working = asyncio.create_task(replicas.run())
         try:
             runs = 0
-            while runs < LEAST_RUNS or not (set(POINTS) <= replicas.deaths.keys() and len(receiver.moods) >= 6):
+            while runs < LEAST_RUNS or not (set(POINTS) <= replicas.deaths.keys() and receiver.has_shown_all_moods):
                 runs += 1
-                assert runs <= MOST_RUNS, f"windows were not reached: {replicas.deaths}, {receiver.moods}"
+                assert runs <= MOST_RUNS, f"windows were not reached: {replicas.deaths}, {receiver.shown}"
                 await _run(harness, tenant, runs)
                 await _until_sent(harness, activation, runs, working)
             receiver.is_kind = True

@@ -143,10 +143,14 @@ class Load:
     def _event(self, application: Application, random: Random, *, own_id: bool) -> Sent:
         number, user = next(self._numbers), f"user-{random.randrange(USERS)}"
         is_track = random.random() < 0.8
+        if not is_track and random.random() < 0.3:
+            user = f"visitor-{number}"
         event_type = random.choice(EVENT_TYPES) if is_track else "$identify"
         call: dict[str, Any] = {"type": "track" if is_track else "identify", "user_id": user}
         call |= (
-            {"event_type": event_type, "payload": {"number": number}} if is_track else {"traits": {"number": number}}
+            {"event_type": event_type, "payload": {"number": number}}
+            if is_track
+            else {"traits": {"number": number, "is_even": number % 2 == 0}}
         )
         if own_id:
             # An id that holds no time: without a time of its own, the event needs the memory of deliveries.

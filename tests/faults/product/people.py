@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -14,11 +14,17 @@ from typing import Any
 import httpx
 
 from tests.e2e.people import Person, sign_up
+from tests.faults.product.consumers import Consumers, consuming
 from tests.faults.product.load import EVENT_TYPES, USERS, Application, complaint
 from tests.faults.product.running import PATIENCE_S
 
 LEAST = {"login": 3, "purchase": 1}
 """A user is in the segment of an event type with that many events of it."""
+IS_EVEN = {
+    "logic": "AND",
+    "conditions": [{"type": "user_property", "property": "is_even", "operator": "eq", "value": True}],
+}
+"""Users enter and leave it all the time."""
 _PAUSE_S = 1.0
 _POLL_S = 0.2
 
@@ -30,12 +36,16 @@ def _definition(event_type: str) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Workspace:
-    """A tenant with a segment for each event type, its runs, and what lookups have answered."""
+    """A tenant with segments, its runs, consumers of its changes, and what lookups have answered."""
 
     person: Person
     key: str
     segments: Mapping[str, int]
+    """By event type."""
+    even: int
+    """The segment of `IS_EVEN`."""
     random: Random
+    consumers: Consumers = field(init=False)
     runs: set[tuple[int, str]] = field(default_factory=set)
     """Each part of a run that was accepted, by segment and run."""
     lookups: int = 0
@@ -48,6 +58,23 @@ class Workspace:
         """The sender of this tenant's events."""
         return Application(self.person.tenant, self.key)
 
+    @asynccontextmanager
+    async def consuming(self) -> AsyncIterator[None]:
+        """Let consumers of all changes of all segments be there until the block ends."""
+        segments = (*self.segments.values(), self.even)
+        async with consuming(self.person, self.call, segments, self.random) as self.consumers:
+            yield
+
+    def works(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+        """What people and consumers of the tenant do again and again."""
+        reader, consumers = self.consumers.reader, self.consumers
+        return (
+            self.compute_again_and_again,
+            self.look_up_again_and_again,
+            reader.read_again_and_again,
+            consumers.send_again_and_again,
+        )
+
     async def compute_again_and_again(self) -> None:
         """Request a run of all segments every second or so."""
         while True:
@@ -55,20 +82,20 @@ class Workspace:
             await asyncio.sleep(_PAUSE_S)
 
     async def look_up_again_and_again(self) -> None:
-        """Look users up. None of them may leave a segment: no event disappears."""
+        """Look users up. None of them may leave the segment of an event type: no event disappears."""
         while True:
             user = f"user-{self.random.randrange(USERS)}"
-            answer = await self._try("GET", "/api/segments/membership/", params={"user_id": user}, headers=self._by_key)
+            answer = await self.call("GET", "/api/segments/membership/", params={"user_id": user})
             if answer is not None:
-                self._note(user, set(answer["segment_ids"]))
+                self._note(user, set(answer["segment_ids"]) - {self.even})
             await asyncio.sleep(_PAUSE_S / 10)
 
     async def compute(self) -> set[tuple[int, str]]:
         """Request a run of all segments until it is accepted, and return its parts."""
-        headers = self.person.bearer | {"Idempotency-Key": f"compute-{next(self._numbers)}"}
+        headers = {"Idempotency-Key": f"compute-{next(self._numbers)}"}
         while True:
             body = {"tenant": self.person.tenant}
-            answer = await self._try("POST", "/api/segments/compute/", json=body, headers=headers)
+            answer = await self.call("POST", "/api/segments/compute/", json=body, headers=headers)
             if answer is not None:
                 parts = {(segment, run["run_id"]) for run in answer["runs"] for segment in run["segment_ids"]}
                 self.runs |= parts
@@ -79,27 +106,23 @@ class Workspace:
         """Return the parts when all have ended."""
         return [await self._ended(segment, run_id) for segment, run_id in sorted(parts)]
 
-    async def complete(self) -> None:
-        """Return when a run has seen all events that were acknowledged before this call."""
+    async def complete(self) -> Mapping[int, str]:
+        """Return the digest of each segment when a run has seen all events that were acknowledged before this call."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 parts = await self.ended(await self.compute())
                 if all(part["status"] == "succeeded" and not part["incomplete"] for part in parts):
-                    return
+                    return {int(part["segment_id"]): str(part["digest"]) for part in parts}
 
     async def members(self) -> dict[str, set[str]]:
         """Return the users of each segment by lookups, by event type."""
         members: dict[str, set[str]] = {event_type: set() for event_type in EVENT_TYPES}
         for user in (f"user-{n}" for n in range(USERS)):
-            body = await self._until_answered("/api/segments/membership/", {"user_id": user}, self._by_key)
+            body = await self._until_answered("/api/segments/membership/", user_id=user)
             for event_type, segment in self.segments.items():
                 if segment in body["segment_ids"]:
                     members[event_type].add(user)
         return members
-
-    @property
-    def _by_key(self) -> dict[str, str]:
-        return {"Authorization": f"ApiKey {self.key}"}
 
     def _note(self, user: str, segments: set[int]) -> None:
         self.lookups += 1
@@ -111,23 +134,27 @@ class Workspace:
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 path = f"/api/segments/{segment}/runs/{run_id}/"
-                part = await self._until_answered(path, {}, self.person.bearer)
+                part = await self._until_answered(path)
                 if part["status"] not in ("queued", "running"):
                     return part
                 await asyncio.sleep(_POLL_S)
 
-    async def _until_answered(
-        self, path: str, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    async def _until_answered(self, path: str, **params: str) -> Mapping[str, Any]:
         while True:
-            answer = await self._try("GET", path, params=params, headers=headers)
+            answer = await self.call("GET", path, params=params)
             if answer is not None:
                 return answer
             await asyncio.sleep(_POLL_S)
 
-    async def _try(self, method: str, path: str, **request: Any) -> Mapping[str, Any] | None:
+    async def call(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **request: Any
+    ) -> Mapping[str, Any] | None:
+        """Send a request by the key; None if it was refused or not answered. What no refusal may be is noted."""
+        authorization = {"Authorization": f"ApiKey {self.key}"}
         try:
-            answer = await self.person.client.request(method, path, **request)
+            answer = await self.person.client.request(
+                method, path, headers=authorization | dict(headers or {}), **request
+            )
         except httpx.TransportError:
             return None
         reason = complaint(answer)
@@ -142,16 +169,15 @@ async def new_workspace(client: httpx.AsyncClient, seed: int) -> Workspace:
     person = await sign_up(client, "chaos")
     key = str((await person.new_key())["key"])
     segments = {event_type: await person.new_segment(event_type, _definition(event_type)) for event_type in EVENT_TYPES}
-    return Workspace(person, key, segments, Random(seed))
+    even = await person.new_segment("even", IS_EVEN)
+    return Workspace(person, key, segments, even, Random(seed))
 
 
-@contextlib.asynccontextmanager
+@asynccontextmanager
 async def busy(workspaces: Sequence[Workspace]) -> AsyncIterator[None]:
     """Compute and look up in all workspaces until the block ends."""
     async with asyncio.TaskGroup() as group:
-        works = [
-            work for space in workspaces for work in (space.compute_again_and_again, space.look_up_again_and_again)
-        ]
+        works = [work for space in workspaces for work in space.works()]
         tasks = [group.create_task(work()) for work in works]
         try:
             yield

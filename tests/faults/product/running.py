@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -21,6 +22,7 @@ from segops_local.processes.family import Family, from_json, members
 from segops_local.supervisor.services import ROLES
 from tests.faults.product.supervisor import UP
 from tests.node import ROOT
+from tests.shared.resources import LOOPBACK
 
 ENGINES = ("postgres", "valkey", "clickhouse")
 PROCESSES = (*(role.name for role in ROLES), *ENGINES, "gateway")
@@ -34,8 +36,11 @@ _MARKS = {
     "clickhouse": "clickhouse_host.py",
     "gateway": "nginx",
 }
-SHORT_LEASES: Mapping[str, Mapping[str, str]] = {
-    "*": {"SEGOPS_RUN_LEASE": "PT20S", "SEGOPS_TENANT_LEASE_S": "2", "SEGOPS_INGEST_WAIT_S": "5"}
+_CRASH = re.compile(r"crash point (\w+) reached")
+SHORT_LEASES: Mapping[str, str] = {
+    "SEGOPS_RUN_LEASE": "PT20S",
+    "SEGOPS_TENANT_LEASE_S": "2",
+    "SEGOPS_INGEST_WAIT_S": "5",
 }
 
 
@@ -55,12 +60,21 @@ class Product:
 
     state: Path
     log: Path
+    crash_at: str = ""
+    """Crash points of processes that start from now on."""
     _supervisor: Process | None = field(default=None)
 
     @property
     def url(self) -> str:
         """The gateway's address, the same after every start."""
         return f"http://127.0.0.1:{json.loads((self.state / 'ports.json').read_text())['gateway']}"
+
+    @property
+    def _environment(self) -> Mapping[str, Mapping[str, str]]:
+        everywhere = dict(SHORT_LEASES)
+        if self.crash_at:
+            everywhere |= {"SEGOPS_ENV": "test", "SEGOPS_CRASH_AT": self.crash_at}
+        return {"*": everywhere, **LOOPBACK}
 
     @property
     def clickhouse_url(self) -> str:
@@ -78,7 +92,13 @@ class Product:
         """Return when everything answers."""
         with self.log.open("ab") as log:
             self._supervisor = supervisor = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.faults.product.supervisor", str(self.state), json.dumps(SHORT_LEASES)),
+                *(
+                    sys.executable,
+                    "-m",
+                    "tests.faults.product.supervisor",
+                    str(self.state),
+                    json.dumps(self._environment),
+                ),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=log,
@@ -92,6 +112,17 @@ class Product:
         if self._supervisor is not None and self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
             await self._supervisor.wait()
+
+    async def restart(self, crash_at: str) -> None:
+        """Stop everything in good order, and start it with other crash points."""
+        await self.stop()
+        self.crash_at = crash_at
+        await self.start()
+
+    def crashes(self) -> dict[str, set[str]]:
+        """Return the crash points that were reached, by process."""
+        texts = {role.name: (self.state / "logs" / f"{role.name}.log").read_text() for role in ROLES}
+        return {name: set(_CRASH.findall(text)) for name, text in texts.items()}
 
     async def kill_supervisor(self) -> None:
         """Send SIGKILL to the supervisor, and return when all that it had started has ended."""

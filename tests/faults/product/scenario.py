@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
 import httpx
 
 from segops_common.stores.clickhouse import ClickHouse
+from tests.e2e.test_members import digest
+from tests.faults.product.consumers import Consumers
 from tests.faults.product.delivery_record import Comparison, stored_events
 from tests.faults.product.load import Load
 from tests.faults.product.people import LEAST, Workspace, busy, new_workspace
 from tests.faults.product.running import PATIENCE_S, Product
 from tests.faults.product.warehouse import published_members, reported_changes
+from tests.faults.receiving import folded
 
 NOTHING = frozenset[int]()
+REPLAYS = 10
+"""From how many earlier cursors changes are read again at the end."""
 _POLL_S = 0.2
 
 Trouble = Callable[[Load], Awaitable[object]]
@@ -64,18 +71,33 @@ class Scenario:
     async def _check_runs_and_members(self) -> None:
         for space in self.workspaces:
             await space.ended(space.runs)
-            await space.complete()
-            await self._check_members(space)
+            digests = await space.complete()
+            published = await published_members(self.clickhouse, space.person.tenant)
+            await self._check_members(space, published)
+            await self._check_consumers(space.consumers, published, digests)
 
-    async def _check_members(self, space: Workspace) -> None:
+    async def _check_members(self, space: Workspace, published: Mapping[int, set[str]]) -> None:
         tenant = space.person.tenant
-        published = await published_members(self.clickhouse, tenant)
         by_lookups = await space.members()
         for event_type, segment in space.segments.items():
             expected = self.load.record.users_with(tenant, event_type, LEAST[event_type])
             assert published.get(segment, set()) == expected
             assert by_lookups[event_type] == expected
             await self._check_changes(space, segment, expected)
+
+    async def _check_consumers(
+        self, consumers: Consumers, published: Mapping[int, set[str]], digests: Mapping[int, str]
+    ) -> None:
+        """Reader and receivers have what is published, also from any earlier cursor, and no change came twice."""
+        reader = consumers.reader
+        async with asyncio.timeout(2 * PATIENCE_S):
+            await consumers.until_sent(published)
+            replayed = await reader.replays(Random(self.load.seed), REPLAYS)
+        for again in (reader, *replayed):
+            assert {segment: digest(sorted(users)) for segment, users in again.members.items()} == digests
+            assert again.wrong == []
+        for receiver in consumers.receivers.values():
+            folded(receiver.stream)
 
     async def _check_changes(self, space: Workspace, segment: int, members: frozenset[str]) -> None:
         """Each member entered once: no event disappears, so nobody exits. A repetition names the same run."""
@@ -95,18 +117,21 @@ class Scenario:
         sys.stdout.write(
             f"acknowledged {len(record.acknowledged)}, lost {len(comparison.lost)}, doubled {len(comparison.doubled)}, "
             f"responses {dict(sorted(record.answers.items()))}, runs {sum(len(space.runs) for space in spaces)}, "
-            f"lookups {sum(space.lookups for space in spaces)}\n"
+            f"lookups {sum(space.lookups for space in spaces)}, "
+            f"changes {sum(space.consumers.reader.changes for space in spaces)}, "
+            f"webhooks {sum((space.consumers.moods for space in spaces), Counter[str]())}\n"
         )
 
 
 @asynccontextmanager
 async def scenario(product: Product, *, seed: int, rate: float, tenants: int) -> AsyncIterator[Scenario]:
     """New tenants on the product, and a load for them."""
-    async with httpx.AsyncClient(base_url=product.url, timeout=20) as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=product.url, timeout=20))
         spaces = tuple([await new_workspace(client, seed + number) for number in range(tenants)])
         load = Load(product.url, [space.application for space in spaces], seed=seed, rate=rate)
         clickhouse = ClickHouse(url=product.clickhouse_url)
-        try:
-            yield Scenario(product, load, spaces, clickhouse)
-        finally:
-            await clickhouse.close()
+        stack.push_async_callback(clickhouse.close)
+        for space in spaces:
+            await stack.enter_async_context(space.consuming())
+        yield Scenario(product, load, spaces, clickhouse)

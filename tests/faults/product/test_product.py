@@ -11,13 +11,30 @@ import pytest
 
 from tests.faults.product.disk import CANNOT, limited_disk
 from tests.faults.product.forgetting import forget_deliveries
-from tests.faults.product.injection import Freeze, FullDisk, Kill, Step, inject, kills_and_freezes
+from tests.faults.product.injection import EVENTS_BETWEEN, Freeze, FullDisk, Kill, Step, inject, kills_and_freezes
 from tests.faults.product.load import Load
 from tests.faults.product.overload import overload
 from tests.faults.product.running import PATIENCE_S, Product, running
-from tests.faults.product.scenario import scenario
+from tests.faults.product.scenario import Scenario, scenario
 
 SEED = 12
+RATE = 0.06
+MOST_S = 3_000
+"""How long all points may take to be reached. A run that does not reach them is an error."""
+POINTS = {
+    "ingest.sink": {"after_intent", "after_insert", "after_commit"},
+    "segments.outbox": {"before_outbox_append", "after_outbox_append"},
+    "segments.results": {"after_insert", "after_commit"},
+    "membership.worker": {
+        *(
+            f"{when}_{what}"
+            for what in ("numbers", "outcomes", "changes", "append", "show")
+            for when in ("before", "after")
+        ),
+        *("after_signal", "before_result", "after_result", "before_announce", "amid_announce", "after_announce"),
+        *("before_delivery", "after_delivery", "before_position"),
+    },
+}
 SHORT = ((Kill("ingest.sink"), Kill("clickhouse"), Freeze("membership.worker", 3.0)),)
 
 
@@ -78,6 +95,28 @@ async def test_every_kill_and_every_freeze(product: Product) -> None:
     async with scenario(product, seed=SEED + 2, rate=120, tenants=2) as run:
         steps = kills_and_freezes(SEED, pairs=6)
         await run.through(lambda load: inject(product, load, steps))
+
+
+@pytest.mark.long
+async def test_consumers_while_processes_die_at_every_named_point(product: Product) -> None:
+    rate = ",".join(f"{point}:{RATE}" for point in sorted(set().union(*POINTS.values())))
+
+    def is_reached(run: Scenario) -> bool:
+        crashes = product.crashes()
+        return all(crashes[name] >= points for name, points in POINTS.items()) and all(
+            space.consumers.has_shown_all_moods for space in run.workspaces
+        )
+
+    async with scenario(product, seed=SEED + 4, rate=60, tenants=2) as run:
+
+        async def trouble(load: Load) -> None:
+            await product.restart(rate)
+            async with asyncio.timeout(MOST_S):
+                while not is_reached(run):
+                    await load.grows(EVENTS_BETWEEN)
+            await product.restart("")
+
+        await run.through(trouble)
 
 
 @pytest.mark.long
