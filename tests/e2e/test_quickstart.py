@@ -156,6 +156,7 @@ async def test_our_quickstart(url: str, client: httpx.AsyncClient, slash: bool) 
     assert (await cached(reader, check)).body == expected | {"cached": True}
 
 
+@pytest.mark.sdk
 @pytest.mark.parametrize(
     "document", [RECORD, ROOT / "docs/quickstart.md", ROOT / "README.md"], ids=lambda path: path.name
 )

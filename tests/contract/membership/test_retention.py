@@ -15,7 +15,7 @@ from tests.corpus.builders import NOW, event, new_tenant
 DAY_MS = 86_400_000
 LATER = NOW + timedelta(days=3_650)
 """Whole partitions are rewritten, so the events that are removed are in partitions that no other test uses."""
-RULES = Retention(100, {"viewed": 10, "login": 1_000})
+RULES = Retention(20, {"viewed": 10, "login": 30})
 
 
 async def test_a_retention_is_due_when_it_changes_and_later_again(ports: Ports) -> None:
@@ -52,7 +52,7 @@ async def test_what_was_not_applied_is_due_again(ports: Ports) -> None:
 
 async def test_old_events_are_removed_by_type(ports: Ports) -> None:
     tenant, other, idle = new_tenant(), new_tenant(), new_tenant()
-    ages = {"viewed": (9, 11, 300), "login": (900, 1_100), "bought": (99, 101), "$identify": (500,)}
+    ages = {"viewed": (9, 11, 25), "login": (29, 31), "bought": (19, 21), "$identify": (28,)}
     events = [
         event("ada", name, at=to_ms(LATER) - age * DAY_MS, id=f"{name} {age}")
         for name, of_type in ages.items()

@@ -29,8 +29,10 @@ PROCESSES = (*(role.name for role in ROLES), *ENGINES, "gateway")
 PATIENCE_S = 120.0
 """How long anything that must happen may take on a slow machine."""
 _POLL_S = 0.1
+_COMM_BYTES = 15
+"""How much of a name the kernel keeps. A process of a service is a fork, which has a name and no command line of its own."""
+_SERVICES = {role.name[:_COMM_BYTES]: role.name for role in ROLES}
 _MARKS = {
-    **{role.name: f"-m segops_{role.service} {role.role}" for role in ROLES},
     "postgres": "/postgres -D ",
     "valkey": "/valkey-server",
     "clickhouse": "clickhouse_host.py",
@@ -168,10 +170,13 @@ async def running(folder: Path, state: Path) -> AsyncIterator[Product]:
 
 
 def _name(family: Family) -> str | None:
+    process = Path(f"/proc/{family.pid}")
     try:
-        line = Path(f"/proc/{family.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        line, comm = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(), (process / "comm").read_text()
     except OSError:
         return None
+    if (service := _SERVICES.get(comm.strip())) is not None:
+        return service
     return next((name for name, mark in _MARKS.items() if mark in line), None)
 
 

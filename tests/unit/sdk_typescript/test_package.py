@@ -7,9 +7,12 @@ import re
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from tests.node import ROOT
 from tests.typescript_sdk import FOLDER, TypescriptSdk
 
+pytestmark = pytest.mark.sdk
 MAX_CORE_BYTES = 3_072
 MAX_REACT_BYTES = 600
 DOCUMENTS = ("README.md", "docs/quickstart.md", "sdks/typescript/README.md")
