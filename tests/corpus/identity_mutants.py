@@ -108,7 +108,7 @@ _NOW_MUTANTS: Final = (
         "*(claim.anonymous_id for claim in more.claims if claim.user_id in users)",
         "",
     ),
-    Mutant("ids of others taken", persons, "if persons.get(id, id) == person_id", "if True"),
+    Mutant("ids of others taken", persons, "if joined.get(id, id) in persons", "if True"),
     Mutant("users merged into the person not read", join_reader, " OR user_key IN ({merged})", ""),
     Mutant("ids join that may not", tenant_tail, 'row.get("joins") and ', ""),
     Mutant("users in the log unknown", tenant_tail, "min(self._known_since.get(user_id, at_ms), at_ms)", "2**60"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from tests.faults.product.load import Load
 from tests.faults.product.overload import overload
 from tests.faults.product.running import PATIENCE_S, Product, running
 from tests.faults.product.scenario import Scenario, scenario
+from tests.faults.receiving import Processed, Twice, folded
 
 SEED = 12
 MOST_S = 3_000
@@ -117,6 +118,17 @@ async def test_consumers_while_processes_die_at_every_named_point(product: Produ
             await product.restart("")
 
         await run.through(trouble)
+        # The control: a receiver that ignored the ids of requests would have got changes twice.
+        receivers = [receiver for space in run.workspaces for receiver in space.consumers.receivers.values()]
+        assert any(_is_repeated(receiver.stream) for receiver in receivers)
+
+
+def _is_repeated(stream: Sequence[Processed]) -> bool:
+    try:
+        folded(stream, ignore_repetitions=False)
+    except Twice:
+        return True
+    return False
 
 
 @pytest.mark.long

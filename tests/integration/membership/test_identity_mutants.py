@@ -51,6 +51,13 @@ async def test_a_planted_bug_is_caught(worlds: Worlds, way: Way, mutant: Mutant)
         assert await evaluated.differing(cases[SHOWN_BY[mutant.name]], way) != []
 
 
+@pytest.mark.parametrize("mutant", [pytest.param(mutant, id=mutant.name) for _, mutant in PLANTED])
+def test_every_bug_can_be_planted(mutant: Mutant) -> None:
+    """Also those that only `make test-long` looks for: their place moves with the code."""
+    with mutant.planted():
+        pass
+
+
 def test_the_readme_says_how_many_are_planted() -> None:
     assert len({mutant.name for _, mutant in PLANTED}) == len(PLANTED) == len(SHOWN_BY)
     assert f"and {len(PLANTED)} where ids are joined" in README.read_text()
