@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 from collections import Counter
 from collections.abc import Iterable
@@ -49,6 +50,9 @@ def _waited_for() -> float:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    # Ten thousand tests stay until the end of the run: the garbage collector need not look at them again and again.
+    gc.collect()
+    gc.freeze()
     session.config.stash[_USES] = Counter(name for item in session.items for name in used_by(item))
 
 
