@@ -82,20 +82,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("fast")
         if "runtimes" in fixtures:
             item.add_marker("sdk")
-        if item.nodeid.startswith("tests/console/"):
+        nodeid = item.nodeid
+        if nodeid.startswith("tests/console/"):
             item.add_marker("console")
-        if item.nodeid.startswith("tests/ops/"):
+        if nodeid.startswith("tests/ops/"):
             item.add_marker("ops")
     items.sort(key=_rank)
 
 
 def _is_fast(item: pytest.Item, fixtures: Collection[str]) -> bool:
-    is_slow = any(part in item.nodeid for part in SLOW_UNITS)
-    return not NEEDS_NOTHING.isdisjoint(item.path.parents) and NOT_FAST.isdisjoint(fixtures) and not is_slow
+    if NEEDS_NOTHING.isdisjoint(item.path.parents) or not NOT_FAST.isdisjoint(fixtures):
+        return False
+    nodeid = item.nodeid
+    return not any(part in nodeid for part in SLOW_UNITS)
 
 
 def _rank(item: pytest.Item) -> int:
+    nodeid = item.nodeid
     for rank, folder in enumerate(LONGEST_FIRST):
-        if item.nodeid.startswith(folder):
+        if nodeid.startswith(folder):
             return rank
     return len(LONGEST_FIRST)
