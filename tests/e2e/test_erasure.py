@@ -307,6 +307,11 @@ async def test_later_events_are_refused_or_dropped_until_the_suppression_is_lift
         await _erased(person, canary)
         refused = await client.post("/api/ingestion/track/", json=event, headers=headers)
         assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "user-erased")
+        alias = {"anonymous_id": "visitor", "user_id": canary.user_id}
+        refused = await client.post("/api/identity/alias/", json=alias, headers=headers)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "user-erased")
+        merge = {"tenant": person.tenant, "from_user_id": canary.user_id, "into_user_id": "other"}
+        assert (await person.ask("POST", "/api/identity/merge/", 422, merge))["errors"][0]["code"] == "user-erased"
         policy = {"tenant": person.tenant, "later_events": "drop"}
         await person.ask("PUT", "/api/explorer/suppression-policy/", 200, policy)
         async with asyncio.timeout(30):
@@ -315,6 +320,8 @@ async def test_later_events_are_refused_or_dropped_until_the_suppression_is_lift
             ).status_code != 202:
                 await asyncio.sleep(0.2)
         assert [warning["code"] for warning in answer.json()["warnings"]] == ["user-erased"]
+        dropped = await client.post("/api/identity/alias/", json=alias, headers=headers)
+        assert (dropped.status_code, dropped.json()["warnings"][0]["code"]) == (202, "user-erased")
         await person.ask("DELETE", f"/api/explorer/users/{canary.user_id}/suppression/", 204)
         later = event | {"payload": {"n": 2}}
         events = f"/api/explorer/users/{canary.user_id}/events/"

@@ -342,7 +342,7 @@ class Bootstrap(StreamServiceBootstrap[Settings]):
             explorer=explorer_on(exploring, engine, log, explain, self._clock),
             analytics=analytics_on(exploring, engine, self._clock),
             status=status_on(exploring, engine, log, services, self._clock),
-            merges=merges_on(engine, numbering, audit, self._clock),
+            merges=merges_on(engine, numbering, exploring, audit, self._settings.person_key, self._clock),
             person_ids=person_ids_on(engine, exploring, self._clock),
             service_tokens=self._service_tokens,
         )

@@ -114,7 +114,7 @@ def use_cases_of(
             StatusOfServices(MemoryServiceHealth({"auth.api": "ready"}), MemoryRunCounter()),
             clock,
         ),
-        merges=merges_on(harness.engine, harness.clickhouse, MemoryAuditTrail(), clock),
+        merges=merges_on(harness.engine, harness.clickhouse, harness.clickhouse, MemoryAuditTrail(), "", clock),
         person_ids=person_ids_on(harness.engine, harness.clickhouse, clock),
         service_tokens=(SERVICE_TOKEN,),
     )

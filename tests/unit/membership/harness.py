@@ -15,6 +15,7 @@ from segops_common.contracts.jobs import (
     StaticMembersChanged,
     SucceededResult,
 )
+from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.ids import SystemIds
 from segops_common.telemetry.metrics import Metrics
 from segops_language import Group
@@ -33,6 +34,7 @@ from segops_membership.adapters.memory.members.exports import MemoryExportFiles,
 from segops_membership.adapters.memory.members.sets import MemoryMemberSets
 from segops_membership.adapters.memory.membership import MemoryMembershipCache, MemoryMembershipReader
 from segops_membership.adapters.memory.privacy.exits import MemoryErasedExits
+from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
 from segops_membership.adapters.memory.profiles import MemoryProfileNumberSequence, MemoryProfiles
 from segops_membership.adapters.memory.publication_log import MemoryPublicationLog
 from segops_membership.adapters.memory.reporter import MemoryReporter
@@ -53,6 +55,7 @@ from segops_membership.service.analysis.value_checks import ValueChecks
 from segops_membership.service.compute.run import ComputeRun
 from segops_membership.service.exports.exports import SegmentExports
 from segops_membership.service.exports.run_exports import RunExports
+from segops_membership.service.identity.mergeable import MergeableIds
 from segops_membership.service.identity.merges import Merges
 from segops_membership.service.identity.person_ids import PersonIds
 from segops_membership.service.identity.persons import Persons
@@ -173,8 +176,20 @@ class MembershipInMemory:
     def _add_merges(self) -> ProjectedMerges:
         store = MemoryMergeStore()
         projected = ProjectedMerges(store=store, projection=MemoryMergeProjection())
-        self.merges = Merges(store=store, projected=projected, audit=MemoryAuditTrail(), clock=self.clock)
         persons = Persons(reader=MemoryJoinReader(warehouse=self.warehouse))
+        self.merges = Merges(
+            store=store,
+            projected=projected,
+            mergeable=MergeableIds(
+                persons=persons,
+                merges=store,
+                suppressions=MemorySuppressions(),
+                person_hash=PersonHash(key="k" * 32),
+                clock=self.clock,
+            ),
+            audit=MemoryAuditTrail(),
+            clock=self.clock,
+        )
         self.person_ids = PersonIds(persons=persons, merges=store, clock=self.clock)
         return projected
 

@@ -9,18 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segops_common.audit.memory import MemoryAuditTrail
-from segops_common.core.problems import Conflict, Unavailable
+from segops_common.contracts.person_hash import PersonHash
+from segops_common.core.problems import Conflict, Unavailable, ValidationFailed
+from segops_membership.adapters.memory.identity.joins import MemoryJoinReader
 from segops_membership.adapters.memory.identity.merges import (
     MemoryMergeProjection,
     MemoryMergeStore,
 )
+from segops_membership.adapters.memory.privacy.suppressions import MemorySuppressions
+from segops_membership.adapters.memory.warehouse import MemoryWarehouse
+from segops_membership.domain.identity.joins import Claim, IdentityFacts
 from segops_membership.domain.identity.merges import MAX_MERGED_IDS, Change, Merge, MergeGraph, MergeRefused, merged
 from segops_membership.ports.identity.merges import MergesChanged
+from segops_membership.service.identity.mergeable import MergeableIds
 from segops_membership.service.identity.merges import Actor, Merges
+from segops_membership.service.identity.persons import Persons
 from segops_membership.service.identity.projection import ProjectedMerges
 from segops_testkit.clock import ManualClock
 
 NOW = datetime(2026, 3, 1, 9, 0, 0, 123_999, tzinfo=UTC)
+HASH = PersonHash(key="k" * 32)
 ADA, KEY = Actor(7, None), Actor(None, 12)
 
 
@@ -43,7 +51,17 @@ class Harness:
         self.clock = ManualClock(NOW)
         self.store, self.projection, self.audit = RacedStore(), MemoryMergeProjection(), MemoryAuditTrail()
         projected = ProjectedMerges(store=self.store, projection=self.projection)
-        self.merges = Merges(store=self.store, projected=projected, audit=self.audit, clock=self.clock)
+        self.joins, self.suppressions = MemoryWarehouse(), MemorySuppressions()
+        mergeable = MergeableIds(
+            persons=Persons(reader=MemoryJoinReader(warehouse=self.joins)),
+            merges=self.store,
+            suppressions=self.suppressions,
+            person_hash=HASH,
+            clock=self.clock,
+        )
+        self.merges = Merges(
+            store=self.store, projected=projected, mergeable=mergeable, audit=self.audit, clock=self.clock
+        )
 
     def persons(self, at: datetime | None = None) -> dict[str, str]:
         """Whose each id is by the projection, for ids that belong to another one."""
@@ -65,6 +83,32 @@ async def test_chains_resolve_to_the_last_person(harness: Harness) -> None:
     assert harness.persons() == {"c": "b", "a": "b", "d": "b"}
     await harness.merges.unmerge(1, "a", ADA)
     assert harness.persons() == {"c": "a", "d": "a"}
+
+
+@pytest.mark.parametrize(("source", "target"), [("visitor", "b"), ("b", "visitor")])
+async def test_a_visitor_of_a_user_is_not_merged(harness: Harness, source: str, target: str) -> None:
+    """A merge would make the visitor a user, whom nobody can claim: the events would be lost for the user for good."""
+    claim = Claim("visitor", "a", int(NOW.timestamp() * 1000) - 1, "m")
+    harness.joins.tenant(1).facts = IdentityFacts((claim,))
+    with pytest.raises(Conflict) as refused:
+        await harness.merges.merge(1, source, target, ADA)
+    assert (refused.value.slug, "Merge `a` instead" in refused.value.detail) == ("anonymous-id-claimed", True)
+    assert harness.persons() == {}
+    await harness.merges.merge(1, "a", "b", ADA)
+    assert harness.persons() == {"a": "b"}
+
+
+@pytest.mark.parametrize(("source", "target"), [("erased", "b"), ("b", "erased")])
+async def test_a_user_who_was_erased_is_not_merged(harness: Harness, source: str, target: str) -> None:
+    subject = HASH.of(1, "erased")
+    await harness.suppressions.suppress(1, [subject], NOW)
+    with pytest.raises(ValidationFailed) as refused:
+        await harness.merges.merge(1, source, target, ADA)
+    (fault,) = refused.value.errors
+    assert (fault.path, fault.code) == ("from_user_id" if source == "erased" else "into_user_id", "user-erased")
+    await harness.suppressions.lift(1, subject, NOW)
+    await harness.merges.merge(1, source, target, ADA)
+    assert harness.persons() == {source: target}
 
 
 async def test_an_instant_before_a_change_has_the_persons_of_then(harness: Harness) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.audit.trail import AuditTrail
+from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.identity.merges import ClickHouseMergeProjection
+from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
+from segops_membership.service.identity.mergeable import MergeableIds
 from segops_membership.service.identity.merges import Merges
 from segops_membership.service.identity.person_ids import PersonIds
 from segops_membership.service.identity.persons import Persons
@@ -22,10 +25,20 @@ def projected_merges_on(engine: AsyncEngine, clickhouse: ClickHouse) -> Projecte
     return ProjectedMerges(store=PostgresMergeStore(engine=engine), projection=projection)
 
 
-def merges_on(engine: AsyncEngine, clickhouse: ClickHouse, audit: AuditTrail, clock: Clock) -> Merges:
-    """Return the use case that merges users."""
+def merges_on(
+    engine: AsyncEngine, clickhouse: ClickHouse, reading: ClickHouse, audit: AuditTrail, key: str, clock: Clock
+) -> Merges:
+    """Return the use case that merges users. `clickhouse` may write merges; `key` is the one of suppressions."""
+    store = PostgresMergeStore(engine=engine)
+    mergeable = MergeableIds(
+        persons=Persons(reader=ClickHouseJoinReader(clickhouse=reading)),
+        merges=store,
+        suppressions=ClickHouseSuppressions(clickhouse=clickhouse, key_id=PersonHash(key=key).key_id),
+        person_hash=PersonHash(key=key) if key else None,
+        clock=clock,
+    )
     projected = projected_merges_on(engine, clickhouse)
-    return Merges(store=PostgresMergeStore(engine=engine), projected=projected, audit=audit, clock=clock)
+    return Merges(store=store, projected=projected, mergeable=mergeable, audit=audit, clock=clock)
 
 
 def person_ids_on(engine: AsyncEngine, clickhouse: ClickHouse, clock: Clock) -> PersonIds:

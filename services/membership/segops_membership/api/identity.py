@@ -28,7 +28,8 @@ async def merge_users(use_cases: UseCasesOfApp, caller: Merger, body: MergeReque
 
     An answer for an instant before the merge stays as it was. Requires the role admin, or a secret key with the scope
     `identity:merge`, which no key has by default. Repeating a merge changes nothing. The response is 409 if the user is merged
-    into another one, if both are one person already, or if the person would have more than 1,000 merged users.
+    into another one, if both are one person already, if one of them is a visitor whom a user claimed (`anonymous-id-claimed`: merge
+    that user), or if the person would have more than 1,000 merged users; and 422 if one of them was erased (`user-erased`).
     """
     tenant_id = body.tenant_of(caller, Scope.IDENTITY_MERGE)
     merge = await use_cases.merges.merge(tenant_id, body.from_user_id, body.into_user_id, _actor(caller))

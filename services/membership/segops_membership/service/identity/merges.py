@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from segops_common.audit.trail import AuditTrail, AuditUnavailable
 from segops_common.contracts.http import ForeignAction
@@ -45,14 +45,25 @@ class Actor:
         return f"user:{self.user_id}" if self.user_id is not None else f"api_key:{self.key_id}"
 
 
+class Mergeable(Protocol):
+    """Says which ids must not be merged."""
+
+    async def check(self, tenant_id: int, ids: Mapping[str, str]) -> None:
+        """Look at ids by the names of their fields. Raises a problem for an id that must not be merged."""
+        ...
+
+
 class Merges:
     """Merges take effect at the time of the call. Each is in the audit log before it takes effect.
 
     A repetition of a merge or an unmerge changes nothing, and completes what a failure left out.
     """
 
-    def __init__(self, *, store: MergeStore, projected: IdentityMerges, audit: AuditTrail, clock: Clock) -> None:
+    def __init__(
+        self, *, store: MergeStore, projected: IdentityMerges, mergeable: Mergeable, audit: AuditTrail, clock: Clock
+    ) -> None:
         self._store = store
+        self._mergeable = mergeable
         self._projected = projected
         self._audit = audit
         self._clock = clock
@@ -60,8 +71,9 @@ class Merges:
     async def merge(self, tenant_id: int, from_user_id: str, into_user_id: str, actor: Actor) -> Merge:
         """Let the events of a user and of everyone merged into them belong to another user.
 
-        Raises Conflict (merge-cycle, already-merged, too-many-merged-ids) and Unavailable.
+        Raises Conflict (merge-cycle, already-merged, too-many-merged-ids), Unavailable, and what `Mergeable` raises.
         """
+        await self._mergeable.check(tenant_id, {"from_user_id": from_user_id, "into_user_id": into_user_id})
 
         def decide(graph: MergeGraph) -> Change | Merge:
             return merged(graph, from_user_id, into_user_id, now=self._clock.now(), by=str(actor))

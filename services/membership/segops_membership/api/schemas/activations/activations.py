@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from segops_common.web.fields import ListResponse, Optional, TenantFields, list_example
@@ -69,6 +69,7 @@ Share = Annotated[
         " approves or discards them. Null: only a run that empties the segment is held.",
     ),
 ]
+_ID_DIGITS = 18
 Description = Annotated[str, Field(max_length=500)]
 ConsentPath = Annotated[
     str,
@@ -230,13 +231,21 @@ class TestQueued(Response):
     delivery_id: str
 
 
+def _number(value: object) -> object:
+    is_number = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _ID_DIGITS
+    return int(value) if isinstance(value, str) and is_number else value
+
+
+RunId = Annotated[Id, BeforeValidator(_number)]
+
+
 class ActivationReplay(RequestBody):
     """Where to begin: at a cursor of the list of changes, with a run, or at the beginning or the end of all changes."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"start": "beginning"}, {"from_run": 12}]})
 
     cursor: Optional[Annotated[str, Field(min_length=1, max_length=512)]] = Field(default=None)
-    from_run: Optional[Id] = Field(default=None)
+    from_run: Optional[RunId] = Field(default=None, description="A run, also as the text that answers show.")
     start: Optional[Literal["beginning", "now"]] = Field(default=None)
 
 
