@@ -38,7 +38,7 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env=SHELL,
+            env=SHELL | {"SEGOPS_ACTIVATION_NETWORKS": "127.0.0.0/8"},
         )
 
     def until_ready(self) -> None:
@@ -136,6 +136,16 @@ def mail_to(address: str, lines: Sequence[str], url: str) -> str:
     return str(link)
 
 
+def check_networks(url: str, key: str) -> None:
+    """An activation may send to the networks that the caller of `make run` names, and to no others."""
+    with httpx.Client(base_url=url, headers={"Authorization": f"ApiKey {key}"}) as client:
+        segment = client.get("/api/segments/").json()["results"][0]["id"]
+        body = {"segment": segment, "connector_type": "webhook"}
+        for address, status in (("http://127.0.0.1:8000/hook", 201), ("http://10.0.0.1:8000/hook", 422)):
+            answer = client.post("/api/activations/", json=body | {"config": {"url": address}})
+            assert answer.status_code == status, answer.text
+
+
 def test_a_wrong_port_is_refused_in_one_line(state: Path) -> None:
     process = subprocess.run(
         ["make", "-s", "run", "SETUP=:", "BUILD=0", "PORT=abc", f"STATE={state}"],
@@ -190,6 +200,7 @@ def test_the_second_start_is_quick_and_shows_the_same_key(state: Path, port: int
         text = "\n".join(run.lines)
         assert text.count("SegOps is ready") == 1
         assert set(re.findall(r"sk_live_\w+", text)) == set(first_key)
+        check_networks(f"http://127.0.0.1:{port}", first_key[0])
         with running(state, free_port()) as second:
             refusal, _ = second.process.communicate(timeout=300)
             assert "is in use by another SegOps" in refusal

@@ -105,6 +105,20 @@ async def test_what_is_shown_can_be_sent_back(world: World) -> None:
     assert (await world.patch(path, config={"batch_size": 75}))["config"] == shown["config"] | {"batch_size": 75}
 
 
+async def test_a_stored_secret_does_not_go_to_another_host(world: World) -> None:
+    """Who may change an activation need not know the secret, and must not learn it by a host of their own."""
+    path = await world.create(**http())
+    for url in ("https://x.example.net/", "https://api.example.com:8443/", "https://api.example.com.x.example.net/"):
+        for secret in ({}, {"secret": "***"}):
+            refused = await world.api.http.patch(
+                path, json={"config": {"url": url, **secret}}, headers={"Authorization": "ApiKey writes"}
+            )
+            assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "config.secret")
+    await world.patch(path, config={"url": "https://api.example.com/v2/{{secret}}"})
+    moved = await world.patch(path, config={"url": "https://x.example.net/", "secret": "another-secret"})
+    assert moved["config"]["url"] == "https://x.example.net/"
+
+
 def test_values_keep_their_types_when_they_are_alone() -> None:
     values: dict[str, JsonValue] = {"count": 2, "entered": True, "segment_name": 'a "b" {{count}}'}
     template: JsonValue = {"{{count}}": ["{{ count }}", "{{entered}}!", "{{segment_name}}"], "n": {"{{#users}}": 1}}

@@ -228,7 +228,7 @@ async def test_a_replay_sends_again_under_the_same_ids(world: World) -> None:
     await world.run("cyd")
     await world.later(3)
     first = [headers["webhook-id"] for headers, _ in world.receiver.requests]
-    for body in ({"cursor": cursor}, {"from_run": 2}):
+    for body in ({"cursor": cursor}, {"from_run": 2}, {"from_run": "2"}):
         world.receiver.requests.clear()
         answer = await world.api.post(f"{path}replay/", body, "ApiKey writes")
         assert answer.status_code == 200, answer.text
@@ -239,7 +239,15 @@ async def test_a_replay_sends_again_under_the_same_ids(world: World) -> None:
     world.receiver.confirmed.clear()
     await world.work()
     assert world.receiver.members == {"ada", "bob", "cyd"}
-    for body in ({}, {"start": "now", "from_run": 2}, {"cursor": "x"}, {"from_run": 99}, {"start": "later"}):
+    for body in (
+        {},
+        {"start": "now", "from_run": 2},
+        {"cursor": "x"},
+        {"from_run": 99},
+        {"from_run": "x"},
+        {"from_run": "²"},
+        {"start": "later"},
+    ):
         assert (await world.api.post(f"{path}replay/", body, "ApiKey writes")).status_code in (400, 404, 422)
 
 

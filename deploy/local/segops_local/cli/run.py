@@ -12,6 +12,7 @@ from segops_local.artifacts.builder import Builder
 from segops_local.cli.account import first_account, next_steps
 from segops_local.cli.terminal import LogFollower, say
 from segops_local.errors import LocalError
+from segops_local.processes.host import chosen_settings
 from segops_local.supervisor.local_stack import LocalStack
 from segops_local.supervisor.topology import EventLogKind
 
@@ -24,7 +25,8 @@ async def run(*, state_dir: Path, port: int, event_log: EventLogKind, builds: bo
 
     With `builds`, the console and the SDKs are built meanwhile if their sources have changed.
     """
-    stack = LocalStack(state_dir, port, event_log, say=say, build=build if builds else None)
+    env = {"*": chosen_settings()}
+    stack = LocalStack(state_dir, port, event_log, env=env, say=say, build=build if builds else None)
     signals = _Signals()
     starting = spawn(_failure_of(stack.start()), name="start")
     try:

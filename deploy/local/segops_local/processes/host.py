@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "COVERAGE_PROCESS_START")
+_CHOICES = ("SEGOPS_ACTIVATION_NETWORKS", "SEGOPS_LOG_LEVEL")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -12,6 +13,11 @@ def child_environment() -> dict[str, str]:
     """Return the variables that every child inherits. No SEGOPS_ variable of the caller's shell is among them."""
     inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {"PATH": _SYSTEM_PATH, "PYTHONUNBUFFERED": "1", "TZ": "UTC"} | inherited
+
+
+def chosen_settings() -> dict[str, str]:
+    """Return the settings of services that `make run` takes from its caller. All others are its own."""
+    return {name: os.environ[name] for name in _CHOICES if name in os.environ}
 
 
 def maven_environment() -> dict[str, str]:

@@ -53,6 +53,14 @@ def with_config(settings: Settings, connector: str, config: Mapping[str, Any]) -
     return replace(settings, **plain, request=request)
 
 
+def check_new_host(settings: Settings, former: Settings, config: Mapping[str, Any]) -> None:
+    """Raise SettingFault for a new host that would get the stored secret: who may change an activation need not know it."""
+    new, old = urlsplit(settings.url), urlsplit(former.url)
+    is_elsewhere = (new.scheme, new.netloc) != (old.scheme, old.netloc)
+    if settings.request is not None and former.secret and is_elsewhere and "secret" not in config:
+        raise SettingFault("config.secret", "must be sent again: the address has another host")
+
+
 def check_settings(settings: Settings, policy: AddressPolicy) -> None:
     """Raise SettingFault unless requests may be sent as the settings say."""
     request = settings.request

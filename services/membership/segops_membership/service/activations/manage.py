@@ -20,7 +20,7 @@ from segops_membership.domain.activations.activation import (
     Status,
 )
 from segops_membership.domain.activations.addresses import AddressPolicy
-from segops_membership.domain.activations.connectors import SettingFault, check_settings, with_config
+from segops_membership.domain.activations.connectors import SettingFault, check_new_host, check_settings, with_config
 from segops_membership.domain.members.changes import ChangePosition
 from segops_membership.ports.activations.store import Activations
 from segops_membership.ports.segment_definitions import SegmentDefinitions
@@ -109,10 +109,11 @@ class ManageActivations:
         activation = await self.find(tenant_ids, activation_id)
         try:
             settings = with_config(activation.settings, activation.connector, change.config)
+            settings = replace(settings, **change.settings)
+            self._check(settings)
+            check_new_host(settings, activation.settings, change.config)
         except SettingFault as fault:
             raise _refused(fault) from fault
-        settings = replace(settings, **change.settings)
-        self._check(settings)
         status = change.status or activation.status
         with read_errors():
             position = activation.position
