@@ -15,6 +15,8 @@ from segops_membership.domain.publication import Attempt, Difference, Publicatio
 from tests.contract.membership.conftest import Ports
 from tests.corpus.builders import NOW, NOW_MS, event
 
+LATER = NOW + timedelta(days=3_650)
+"""Deletions rewrite parts. At this time, parts have no events of other tests."""
 LONG = timedelta(minutes=5)
 EXPIRED = timedelta(0)
 """A time to live after which a lease has expired at once."""
@@ -71,9 +73,9 @@ def outcome(
     )
 
 
-async def number_users(ports: Ports, tenant_id: int, *user_ids: str) -> dict[str, int]:
+async def number_users(ports: Ports, tenant_id: int, *user_ids: str, at: int = NOW_MS - 1_000) -> dict[str, int]:
     """Store an event of each user, number them from 1, and return the numbers."""
-    await ports.store_events(tenant_id, [event(user_id) for user_id in user_ids])
+    await ports.store_events(tenant_id, [event(user_id, at=at) for user_id in user_ids])
     await ports.profiles.assign_numbers(tenant_id, 1, len(user_ids), 1)
     names = await ports.profiles.user_ids(tenant_id, range(1, len(user_ids) + 1))
     return {user_id: number for number, user_id in names.items()}

@@ -9,6 +9,7 @@ import pytest
 
 from segops_common.core.clock import SystemClock
 from segops_common.core.ids import SystemIds
+from segops_language.values.instants import to_ms
 from segops_membership.domain.identity.joins import Claim, Person
 from segops_membership.domain.identity.merges import Resolution
 from segops_membership.domain.members.changes import BEGINNING, ChangePosition
@@ -19,7 +20,7 @@ from segops_membership.domain.publication import Attempt, Difference
 from segops_membership.ports.privacy.erasures import ErasureTaken
 from segops_membership.service.privacy.people import MAX_IDS
 from tests.contract.membership.conftest import Ports
-from tests.contract.membership.rows import EXPIRED, LONG, number_users, outcome, portion, publish
+from tests.contract.membership.rows import EXPIRED, LATER, LONG, number_users, outcome, portion, publish
 from tests.corpus.builders import NOW, NOW_MS, event, new_tenant
 
 IDS = SystemIds(SystemClock())
@@ -124,7 +125,7 @@ async def test_every_stored_id_is_listed(ports: Ports, page: int) -> None:
 async def test_many_people_are_deleted_at_once(ports: Ports) -> None:
     """As many ids as an erasure may have: no statement is too long."""
     tenant = new_tenant()
-    numbers = await number_users(ports, tenant, "ada", "eve")
+    numbers = await number_users(ports, tenant, "ada", "eve", at=to_ms(LATER))
     await ports.store_facts(tenant, [Claim("visitor", "ada", NOW_MS, "m")], [])
     first = Attempt(1, 1)
     await publish(ports, tenant, first, [outcome(42, [*numbers.values()])], number=1, as_of_ms=NOW_MS)
@@ -237,7 +238,7 @@ async def test_the_policy_is_to_refuse_unless_chosen(ports: Ports) -> None:
 
 async def test_people_are_deleted_from_every_table(ports: Ports) -> None:
     tenant = new_tenant()
-    numbers = await number_users(ports, tenant, "ada", "bob", "eve")
+    numbers = await number_users(ports, tenant, "ada", "bob", "eve", at=to_ms(LATER))
     ada, bob, eve = (numbers[user_id] for user_id in ("ada", "bob", "eve"))
     await ports.lists.store(tenant, [portion(tenant, 1, add=["ada", "bob"])])
     first, second = Attempt(1, 1), Attempt(2, 1)
@@ -274,8 +275,8 @@ async def test_people_are_deleted_from_every_table(ports: Ports) -> None:
 async def test_the_same_id_of_another_tenant_stays(ports: Ports) -> None:
     tenant, other = new_tenant(), new_tenant()
     for tenant_id in (tenant, other):
-        await number_users(ports, tenant_id, "ada")
-        await ports.store_events(tenant_id, [event("ada", id="second")])
+        await number_users(ports, tenant_id, "ada", at=to_ms(LATER))
+        await ports.store_events(tenant_id, [event("ada", id="second", at=to_ms(LATER))])
     await ports.people.delete_events(tenant, ["ada"])
     await ports.people.delete_members(tenant, ["ada"], await ports.people.numbers(tenant, ["ada"]))
     assert (await ports.people.count(tenant, ["ada"]))["events"] == 0

@@ -9,12 +9,10 @@ from segops_language.values.instants import to_ms
 from segops_membership.domain.identity.joins import Person
 from segops_membership.domain.privacy.retention import TenantRetention
 from tests.contract.membership.conftest import Ports
-from tests.contract.membership.rows import EXPIRED, LONG
+from tests.contract.membership.rows import EXPIRED, LATER, LONG
 from tests.corpus.builders import NOW, event, new_tenant
 
 DAY_MS = 86_400_000
-LATER = NOW + timedelta(days=3_650)
-"""Whole partitions are rewritten, so the events that are removed are in partitions that no other test uses."""
 RULES = Retention(20, {"viewed": 10, "login": 30})
 
 

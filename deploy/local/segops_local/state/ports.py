@@ -5,6 +5,7 @@ that has chosen a port holds a name of the system until the server listens or th
 """
 
 import json
+import os
 import platform
 import secrets
 import socket
@@ -18,7 +19,8 @@ HOST = "127.0.0.1"
 # Below Linux's ephemeral range (32768 and up), so that no outgoing connection takes a remembered port.
 _FIRST = 20_000
 _COUNT = 12_000
-_held: dict[int, socket.socket] = {}
+_held: dict[int, int] = {}
+"""The descriptor of the name of each port that this program holds."""
 
 
 def is_free(port: int, host: str = HOST) -> bool:
@@ -48,7 +50,7 @@ def let_go(ports: Iterable[int]) -> None:
     """Hold the ports no longer: their servers listen, or will not start."""
     for port in ports:
         if (holder := _held.pop(port, None)) is not None:
-            holder.close()
+            os.close(holder)
 
 
 def remembered_port(file: Path) -> int:
@@ -87,7 +89,7 @@ def _hold(port: int) -> bool:
     except OSError:
         holder.close()
         return False
-    _held[port] = holder
+    _held[port] = holder.detach()
     return True
 
 
