@@ -47,17 +47,19 @@ async def run(events: int = EVENTS) -> list[Ratio]:
         async with warehouse(state) as clickhouse:
             await generate(clickhouse, events)
             await _copy(clickhouse, users_of(events))
-            return [await _ratio(clickhouse, case) for case in CASES if case.name in _NAMES]
+            alone = [await _ratio(clickhouse, case.name, [case]) for case in CASES if case.name in _NAMES]
+            return [*alone, await _ratio(clickhouse, f"all {len(CASES)} cases in one evaluation", CASES)]
 
 
-async def _ratio(clickhouse: ClickHouse, case: Case) -> Ratio:
+async def _ratio(clickhouse: ClickHouse, name: str, cases: Sequence[Case]) -> Ratio:
+    definitions = [case.definition for case in cases]
     joined, alone = (
-        partial(milliseconds, partial(_OfTenant(clickhouse, tenant).members, [case.definition]))
+        partial(milliseconds, partial(_OfTenant(clickhouse, tenant).members, definitions))
         for tenant in (JOINED, TENANT)
     )
     ours, theirs = await in_turn(ROUNDS, joined, alone)
-    budget = at_most(1.3) if case.name == _BUDGETED else None
-    what = f"{case.name}, every {SHARE}th profile joined to another"
+    budget = at_most(1.3) if name == _BUDGETED else None
+    what = f"{name}, every {SHARE}th profile joined to another"
     return Ratio(what, "the same, no id joined", ours, theirs, "ms", budget)
 
 
