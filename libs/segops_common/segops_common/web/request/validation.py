@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 from segops_common.core.problems import Fault, ValidationFailed
 from segops_common.web.request.paths import path_of
@@ -35,6 +37,8 @@ _WORDING: Mapping[str, tuple[str, str]] = {
     "datetime_parsing": ("wrong-format", "must be an RFC 3339 time"),
     "datetime_from_date_parsing": ("wrong-format", "must be an RFC 3339 time"),
     "timezone_aware": ("wrong-format", "must include a time zone, such as `Z`"),
+    "uuid_parsing": ("wrong-format", "must be a UUID"),
+    "uuid_type": ("wrong-format", "must be a UUID"),
     "string_unicode": ("wrong-format", "must be valid Unicode"),
 }
 # Kind of error -> code, wording, and the name of the limit that follows it.
@@ -52,6 +56,7 @@ _BOUNDS: Mapping[str, tuple[str, str, str]] = {
     "enum": ("not-allowed", "must be", "expected"),
     "union_tag_invalid": ("not-allowed", "must be one of", "expected_tags"),
 }
+_OF_PYDANTIC = frozenset(get_args(ErrorType))
 _RAISED_BY_VALIDATORS = ("value_error", "assertion_error")
 
 
@@ -87,5 +92,5 @@ def _wording(kind: str, context: Mapping[str, Any], message: str) -> tuple[str, 
         return code, f"{wording} {context[limit]}"
     if kind in _RAISED_BY_VALIDATORS:
         return "invalid", str(context.get("error", "must have a valid value"))
-    # A hyphen marks a code of the product's own models, which bring their own wording.
-    return (kind, message) if "-" in kind or kind == "required" else ("invalid", "must have a valid value")
+    # The product's own models bring their own codes and wording.
+    return ("invalid", "must have a valid value") if kind in _OF_PYDANTIC else (kind, message)
