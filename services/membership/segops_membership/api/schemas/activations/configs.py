@@ -113,10 +113,10 @@ _CONFIGS: Final[Mapping[str, type[WebhookConfig] | type[HttpConfig] | type[FileC
 }
 
 
-def _of_connector(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Read `config` as the connector says, so that faults are its own only."""
+def _of_connector(value: Any, _handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Read `config` as the connector says, so that faults are its own only. Of a connector that is refused, there are none."""
     config = _CONFIGS.get(str(info.data.get("connector_type")))
-    return handler(value) if config is None else config.model_validate(value)
+    return value if config is None else config.model_validate(value)
 
 
 ConnectorConfig = Annotated[WebhookConfig | HttpConfig | FileConfig, WrapValidator(_of_connector)]
