@@ -38,7 +38,7 @@ test-fast: ## run the tests that start no engine; under 30 seconds
 
 test: ## run all tests of the product on real engines; ARGS= goes to pytest
 	@$(SETUP) dev
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest --ignore=tests/console --ignore=tests/ops $(ARGS)
 
 test-sdk: ## run the SDKs on Bun, Deno, workerd, Node 22, Chromium and Python 3.9; the first time fetches 600 MB
 	@$(SETUP) dev

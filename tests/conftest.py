@@ -23,6 +23,7 @@ from tests.shared.figures import pytest_terminal_summary
 from tests.shared.fork_server import ForkServer, fork_server
 from tests.shared.plugin import (
     SHARED,
+    pytest_collection,
     pytest_collection_finish,
     pytest_configure,
     pytest_configure_node,
@@ -43,6 +44,7 @@ hypothesis.settings.register_profile("segops", deadline=None)
 hypothesis.settings.load_profile("segops")
 __all__ = [
     "pytest_addoption",
+    "pytest_collection",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",

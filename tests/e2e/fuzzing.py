@@ -75,7 +75,7 @@ def _draw_from_pool(content: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 async def fuzz(
-    stack: RunningStack, service: Service, folder: Path, *, examples: int = 3, whole_grammar: bool = False
+    stack: RunningStack, service: Service, folder: Path, *, examples: int = 2, whole_grammar: bool = False
 ) -> None:
     """Send a service valid and invalid requests. Fails for a 5xx or an undocumented response."""
     async with httpx.AsyncClient(base_url=stack.url, timeout=20) as client:

@@ -59,7 +59,7 @@ class MergeableIds:
             suppression = await self._suppressions.find(tenant_id, self._hash.of(tenant_id, id))
             if suppression is not None and suppression.lifted_at is None:
                 fault = Fault(field, "user-erased", "must not be the id of a user who was erased")
-                raise ValidationFailed("A user who was erased cannot be merged.", slug="user-erased", errors=[fault])
+                raise ValidationFailed("A user who was erased cannot be merged.", errors=[fault])
 
     async def _check_claimed(self, tenant_id: int, ids: Mapping[str, str]) -> None:
         graph = await self._merges.graph(tenant_id, tuple(ids.values()))
