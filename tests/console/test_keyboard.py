@@ -30,18 +30,18 @@ _FOCUSED = """() => {
 }"""
 
 
-async def tab_to(page: Page, label: str) -> None:
-    """Press Tab until a control with this name has the focus."""
+async def tab_to(page: Page, label: str, key: str = "Tab") -> None:
+    """Press Tab, or in a menu an arrow, until a control with this name has the focus."""
     for _ in range(60):
         if await page.evaluate(_FOCUSED) == label:
             return
-        await page.keyboard.press("Tab")
-    raise AssertionError(f"no way to {label!r} by Tab")
+        await page.keyboard.press(key)
+    raise AssertionError(f"no way to {label!r} by {key}")
 
 
-async def press(page: Page, label: str) -> None:
-    """Press a button."""
-    await tab_to(page, label)
+async def press(page: Page, label: str, key: str = "Tab") -> None:
+    """Press a button, or the item of a menu."""
+    await tab_to(page, label, key)
     await page.keyboard.press("Enter")
 
 
@@ -85,14 +85,13 @@ async def test_an_activation_needs_no_mouse(signed_up: SignedUp) -> None:
         await new_list(person, segment, range(30))
         receiver.failures = 0
         await press(page, "Sync Now")
-        await until(lambda: len(receiver.bodies) == 1, "the receiver has heard of the run")
+        await until(lambda: len(receiver.bodies) > 0, "the receiver has heard of the run")
 
         await press(page, "More actions")
-        await page.keyboard.press("ArrowUp")
-        await expect(page.get_by_role("menuitem", name="Delete Connector")).to_be_focused()
-        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("menuitem", name="Delete Connector")).to_be_visible()
+        await press(page, "Delete Connector", "ArrowDown")
         dialog = page.get_by_role("dialog")
-        await expect(dialog).to_be_visible()
+        await expect(dialog.locator(":focus")).to_have_count(1)
         await press(page, "Delete Connector")
         await expect(page.get_by_text("Nothing is sent yet")).to_be_visible()
 
@@ -101,7 +100,7 @@ async def make_connector(page: Page, address: str) -> None:
     """Make an activation of the only segment."""
     await page.goto("/settings/activations")
     await expect(page.get_by_role("button", name="New Connector").first).to_be_visible()
-    await press(page, "+ New Connector")
+    await press(page, "New Connector")
     await tab_to(page, "Segment")
     await page.keyboard.type("Partners")
     await expect(page.get_by_role("option", name="Partners")).to_be_visible()
