@@ -32,7 +32,7 @@ export const privacy = {
     adminsOnly: 'Only admins and owners change this.',
     default: 'Days for all event types',
     defaultHelp: 'Traits are kept, unless $identify has a rule of its own.',
-    forever: 'kept',
+    forever: 'no limit',
     rules: 'Event types with days of their own',
     type: (row: number) => `Event type ${row}`,
     typePlaceholder: 'page_viewed',

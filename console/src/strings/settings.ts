@@ -54,7 +54,7 @@ export const settings = {
     joining: 'Joining ids',
     joiningDetail:
       'An event with a user id and an anonymous id joins the two: the events of the visitor belong to the user.',
-    joinOn: 'Ids that nobody signed join.',
+    joinOn: 'Unsigned ids are joined, too.',
     joinOff: 'Only ids of secret keys and of signed sessions join.',
     turnJoinOff: 'Stop joining unsigned ids',
     turnJoinOn: 'Join unsigned ids',
