@@ -14,7 +14,7 @@ from tests.e2e.people import Person, send
 
 GOOD = b"user_id\nann\nbob\ncas\n"
 BAD = b"name\nann\nbob\n"
-MEMBERS = 200_000
+MEMBERS = 1_000_000
 SEGMENTS = 1_000
 PAGE = 200
 MOST_ROWS = 100
@@ -61,7 +61,7 @@ async def many_members(client: httpx.AsyncClient, person: Person) -> int:
     created = await person.ask(
         "POST", "/api/segments/", 201, {"name": "Many", "tenant": person.tenant, "segment_type": "static"}
     )
-    ids = "\n".join(["user_id", *(f"user-{number:06}" for number in range(MEMBERS))])
+    ids = "\n".join(["user_id", *(f"user-{number:07}" for number in range(MEMBERS))])
     answer = await client.put(
         f"/api/segments/{created['id']}/members/", content=ids, headers=person.bearer | {"Content-Type": "text/csv"}
     )
