@@ -61,12 +61,18 @@ async def test_old_events_are_removed_by_type(signed_up: SignedUp, client: httpx
     await page.get_by_label("Days of event type 1").fill("30")
     await _save(page)
     await until_async(lambda: _has(person, 1), "the old event is removed")
+    await until_async(lambda: _is_applied(person), "what was removed is counted")
     await page.reload()
     await expect(page.get_by_text("1 of page_viewed")).to_be_visible()
     await page.get_by_role("button", name="Remove event type 1").click()
     await _save(page)
     kept = await person.ask("GET", f"/api/explorer/retention/?tenant={person.tenant}", 200)
     assert (kept["default_days"], kept["event_types"]) == (None, [])
+
+
+async def _is_applied(person: Person) -> bool:
+    retention = await person.ask("GET", f"/api/explorer/retention/?tenant={person.tenant}", 200)
+    return retention["applied_at"] is not None
 
 
 async def _save(page: Page) -> None:
