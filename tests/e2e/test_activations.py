@@ -14,6 +14,7 @@ from segops_admin import SegOpsAdmin
 from segops_admin.webhook import verify_webhook
 
 from tests.e2e.people import Person, patient_client, send, sign_up
+from tests.e2e.receivers import activated, listening, received
 from tests.e2e.test_changes import new_list
 from tests.e2e.test_members import digest
 from tests.shared.client import RunningStack
@@ -32,10 +33,8 @@ class Receiver:
     members: set[str] = field(default_factory=set)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.splitlines()[1:])}
-        body = await reader.readexactly(int(headers["content-length"]))
-        status = 200 if self._confirms(headers, body) else 500
+        request = await received(reader)
+        status = 200 if self._confirms(request.headers, request.body) else 500
         writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         writer.close()
@@ -57,10 +56,7 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
-    async with server:
-        receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    async with listening(Receiver()) as receiver:
         yield receiver
 
 
@@ -120,20 +116,15 @@ class Tool:
     requests: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        first, *lines = head.splitlines()
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        body = json.loads(await reader.readexactly(int(headers["content-length"])))
-        self.requests.append((first, headers, body))
+        request = await received(reader)
+        self.requests.append((request.first, request.headers, json.loads(request.body)))
         writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
         await writer.drain()
         writer.close()
 
 
 async def test_a_tool_gets_the_users_who_consented(valkey_stack: RunningStack) -> None:
-    tool = Tool()
-    server = await asyncio.start_server(tool.handle, "127.0.0.1", 0)
-    async with server, patient_client(valkey_stack.url) as client:
+    async with listening(Tool()) as tool, patient_client(valkey_stack.url) as client:
         person = await sign_up(client, "tools")
         segment = await new_static_segment(person)
         key = (await person.new_key())["key"]
@@ -144,7 +135,7 @@ async def test_a_tool_gets_the_users_who_consented(valkey_stack: RunningStack) -
         await send(client, key, "batch", {"batch": consents})
         await until_async(lambda: _is_stored(person, "partner-8"))
 
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/{{{{secret}}}}"
+        url = tool.url + "v1/{{secret}}"
         template = {"users": {"{{#users}}": {"id": "{{user_id}}", "in": "{{entered}}"}}, "n": "{{count}}"}
         config = {
             "url": url,
@@ -153,7 +144,7 @@ async def test_a_tool_gets_the_users_who_consented(valkey_stack: RunningStack) -
             "secret": "k-1",
             "headers": {"X-Key": "{{secret}}"},
         }
-        path = await _activated(person, segment, connector_type="http", config=config, consent="consent.mail")
+        path = await activated(person, segment, connector_type="http", config=config, consent="consent.mail")
         await new_list(person, segment, range(9))
         await until_async(lambda: _has(person, path, "left_out", 6))
 
@@ -168,7 +159,7 @@ async def test_a_file_has_every_member(valkey_stack: RunningStack, file_format: 
     async with patient_client(valkey_stack.url) as client:
         person = await sign_up(client, "files")
         segment = await new_static_segment(person)
-        path = await _activated(person, segment, connector_type="file", config={"format": file_format})
+        path = await activated(person, segment, connector_type="file", config={"format": file_format})
         await new_list(person, segment, range(9))
         await until_async(lambda: _has_log(person, path))
         (logged,) = (await person.ask("GET", f"{path}logs/", 200))["results"]
@@ -177,14 +168,6 @@ async def test_a_file_has_every_member(valkey_stack: RunningStack, file_format: 
         assert (file.status_code, file.content[: len(begins)]) == (200, begins)
         if file_format == "csv":
             assert file.text.count("partner-") == 9
-
-
-async def _activated(person: Person, segment: int, **body: Any) -> str:
-    """Create an activation, start it, and return its path."""
-    made = await person.ask("POST", "/api/activations/", 201, {"tenant": person.tenant, "segment": segment, **body})
-    path = f"/api/activations/{made['id']}/"
-    await person.ask("PATCH", path, 200, {"status": "active"})
-    return path
 
 
 async def _is_stored(person: Person, user: str) -> bool:

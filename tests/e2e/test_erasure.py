@@ -10,7 +10,6 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from redis.asyncio import Redis
 
 from segops_common.stores.clickhouse import ClickHouse
 from tests.e2e.people import Person, memberships, patient_client, send, sign_up
+from tests.e2e.receivers import activated, listening, received
 from tests.shared.client import RunningStack
 
 TOPICS: Final = "segops.events", "segops.event-imports", "segops.membership-changes", "segops.static-members"
@@ -152,8 +152,7 @@ class Receiver:
     reasons: set[str] = field(default_factory=set)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        body = await reader.readexactly(int(head.partition("content-length: ")[2].split("\r\n")[0]))
+        body = (await received(reader)).body
         change = json.loads(body)
         users = set(change["user_ids"])
         self.members = self.members | users if change["event"] == "segment.entered" else self.members - users
@@ -161,22 +160,6 @@ class Receiver:
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         await writer.drain()
         writer.close()
-
-    async def activate(self, person: Person, segment: int) -> None:
-        """Let the changes of a segment be sent here."""
-        config = {"url": self.url, "events": ["segment.entered", "segment.exited"]}
-        body = {"tenant": person.tenant, "segment": segment, "connector_type": "webhook", "config": config}
-        made = await person.ask("POST", "/api/activations/", 201, body)
-        await person.ask("PATCH", f"/api/activations/{made['id']}/", 200, {"status": "active"})
-
-
-@asynccontextmanager
-async def _receiving() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
-    async with server:
-        receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        yield receiver
 
 
 async def _live(
@@ -199,7 +182,8 @@ async def _live(
     static = {"name": "static", "tenant": person.tenant, "segment_type": "static"}
     listed = (await person.ask("POST", "/api/segments/", 201, static))["id"]
     await person.ask("PUT", f"/api/segments/{listed}/members/", 202, {"user_ids": [canary.user_id, "other"]})
-    await receiver.activate(person, rule)
+    config = {"url": receiver.url, "events": ["segment.entered", "segment.exited"]}
+    await activated(person, rule, connector_type="webhook", config=config)
     for segment in (rule, trait, listed):
         await person.compute(segment)
     export = await person.ask("POST", f"/api/segments/{rule}/export/", 202, {"format": "csv"})
@@ -227,7 +211,7 @@ async def _erased(person: Person, canary: Canary) -> Mapping[str, Any]:
 
 async def test_an_erased_person_is_nowhere_but_in_topics(valkey_stack: RunningStack) -> None:
     canary = Canary()
-    async with patient_client(valkey_stack.url) as client, _receiving() as receiver:
+    async with patient_client(valkey_stack.url) as client, listening(Receiver()) as receiver:
         person = await sign_up(client)
         key = (await person.new_key())["key"]
         segments = await _live(person, client, key, canary, receiver)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+
+from tests.e2e.receivers import received
 
 Processed = tuple[str, dict[str, Any]]
 
@@ -65,13 +67,11 @@ class Receiver:
         writer.close()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        headers = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
-        body = await reader.readexactly(int(headers["content-length"]))
+        request = await received(reader)
         mood = "good" if self.is_kind else self.random.choice(self.moods)
         self.shown[mood] += 1
         if mood not in ("fails", "deaf"):
-            self.stream.append((headers["webhook-id"], json.loads(body)))
+            self.stream.append((request.headers["webhook-id"], json.loads(request.body)))
         if mood in ("late", "deaf"):
             await asyncio.sleep(self.late_s)
         if mood not in ("cuts", "deaf"):
@@ -79,12 +79,3 @@ class Receiver:
             answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
             writer.write(answer * 2 if mood == "twice" else answer)
             await writer.drain()
-
-
-@asynccontextmanager
-async def receiving(receiver: Receiver) -> AsyncIterator[Receiver]:
-    """Let a receiver listen on a port of 127.0.0.1."""
-    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
-    async with server:
-        receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        yield receiver

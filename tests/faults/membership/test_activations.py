@@ -25,9 +25,10 @@ from segops_membership.domain.digest import Digest
 from segops_membership.domain.members.changes import BEGINNING
 from segops_membership.service.members.changes import cursor_of, position_of
 from tests.corpus.builders import count, event, group, job, new_tenant
+from tests.e2e.receivers import listening
 from tests.faults.membership.conftest import ROOT
 from tests.faults.membership.delivering import PERSON_KEY, SEALER, TIMEOUT_S
-from tests.faults.receiving import Receiver, Twice, folded, receiving
+from tests.faults.receiving import Receiver, Twice, folded
 from tests.integration.membership.harness import MembershipHarness
 from tests.shared.fork_server import ForkedProcess, ForkServer
 
@@ -111,7 +112,7 @@ async def test_a_receiver_rebuilds_the_members_whoever_dies(
 ) -> None:
     tenant = new_tenant()
     forks.preload("tests.faults.membership.delivering")
-    async with receiving(Receiver(Random(7), MOODS, late_s=2 * TIMEOUT_S)) as receiver:
+    async with listening(Receiver(Random(7), MOODS, late_s=2 * TIMEOUT_S)) as receiver:
         activation = await _started(harness, tenant, receiver.url)
         replicas = Replicas(forks, (clickhouse_url, postgres_url), database, activation)
         working = asyncio.create_task(replicas.run())

@@ -11,7 +11,8 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from tests.e2e.people import Person
-from tests.faults.receiving import Receiver, folded, receiving
+from tests.e2e.receivers import activated, listening
+from tests.faults.receiving import Receiver, folded
 
 MOODS: Final = ("good",) * 8 + ("fails", "cuts", "twice") * 2 + ("late",)
 LATE_S: Final = 11.0
@@ -101,17 +102,9 @@ class Consumers:
 
     async def activate(self, person: Person, segment: int, receiver: Receiver) -> None:
         """Send the changes of a segment to a receiver."""
-        body = {
-            "tenant": person.tenant,
-            "segment": segment,
-            "connector_type": "webhook",
-            "config": {"url": receiver.url, "events": _EVERY},
-        }
-        made = await person.ask("POST", "/api/activations/", 201, body)
-        path = f"/api/activations/{made['id']}/"
-        await person.ask("PATCH", path, 200, {"status": "active"})
+        config = {"url": receiver.url, "events": _EVERY}
+        self._paths.append(await activated(person, segment, connector_type="webhook", config=config))
         self.receivers[segment] = receiver
-        self._paths.append(path)
 
     async def send_again_and_again(self) -> None:
         """Ask for the next try at once, so that minutes of back-off pass in seconds."""
@@ -142,6 +135,6 @@ async def consuming(person: Person, call: Caller, segments: Iterable[int], rando
     consumers = Consumers(call, Reader(call))
     async with AsyncExitStack() as stack:
         for segment in segments:
-            receiver = await stack.enter_async_context(receiving(Receiver(random, MOODS, LATE_S)))
+            receiver = await stack.enter_async_context(listening(Receiver(random, MOODS, LATE_S)))
             await consumers.activate(person, segment, receiver)
         yield consumers

@@ -16,6 +16,7 @@ from segops_common.telemetry.metrics import Metrics
 from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserDirectory
 from segops_membership.adapters.clickhouse.members.sets import ClickHouseMemberSets
 from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePersonStores
+from segops_membership.adapters.clickhouse.privacy.suppressions import suppressions_on
 from segops_membership.adapters.files.export_folder import ExportFolder
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.log.reporter import LogReporter
@@ -26,7 +27,7 @@ from segops_membership.adapters.postgres.privacy.erasures import PostgresErasure
 from segops_membership.adapters.postgres.privacy.exits import PostgresErasedExits
 from segops_membership.adapters.postgres.privacy.responses import PostgresKeptResponses
 from segops_membership.adapters.postgres.segment_definitions import PostgresSegmentDefinitions
-from segops_membership.adapters.privacy import all_ids_on, suppressions_on
+from segops_membership.adapters.privacy import all_ids_on
 from segops_membership.domain.identity.merges import Resolution
 from segops_membership.domain.members.exports import ExportStatus
 from segops_membership.domain.members.sets import MemberFormat

@@ -5,12 +5,11 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from segops_common.audit.trail import AuditTrail
-from segops_common.contracts.person_hash import PersonHash
 from segops_common.core.clock import Clock
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.identity.merges import ClickHouseMergeProjection
-from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
+from segops_membership.adapters.clickhouse.privacy.suppressions import person_hash_of, suppressions_on
 from segops_membership.adapters.postgres.identity_merges import PostgresMergeStore
 from segops_membership.service.identity.mergeable import MergeableIds
 from segops_membership.service.identity.merges import Merges
@@ -33,8 +32,8 @@ def merges_on(
     mergeable = MergeableIds(
         persons=Persons(reader=ClickHouseJoinReader(clickhouse=reading)),
         merges=store,
-        suppressions=ClickHouseSuppressions(clickhouse=clickhouse, key_id=PersonHash(key=key).key_id),
-        person_hash=PersonHash(key=key) if key else None,
+        suppressions=suppressions_on(clickhouse, key),
+        person_hash=person_hash_of(key),
         clock=clock,
     )
     projected = projected_merges_on(engine, clickhouse)

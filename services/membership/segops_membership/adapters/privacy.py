@@ -16,7 +16,7 @@ from segops_membership.adapters.clickhouse.explorer.users import ClickHouseUserD
 from segops_membership.adapters.clickhouse.identity.join_reader import ClickHouseJoinReader
 from segops_membership.adapters.clickhouse.privacy.records import ClickHousePersonRecords
 from segops_membership.adapters.clickhouse.privacy.stores import ClickHousePersonStores
-from segops_membership.adapters.clickhouse.privacy.suppressions import ClickHouseSuppressions
+from segops_membership.adapters.clickhouse.privacy.suppressions import person_hash_of, suppressions_on
 from segops_membership.adapters.keeping import remove_expired_on
 from segops_membership.adapters.log.ingest_watermark import LogIngestWatermark
 from segops_membership.adapters.merging import projected_merges_on
@@ -36,16 +36,6 @@ from segops_membership.service.privacy.repeat_erasures import RepeatErasures
 from segops_membership.service.privacy.retention import RemoveExpired
 from segops_membership.service.privacy.run_erasures import ErasureStores, RunErasures
 from segops_membership.service.tenant_lease import LeaseHolder
-
-
-def person_hash_of(key: str) -> PersonHash | None:
-    """Return the hash by which people are known; None without a key."""
-    return PersonHash(key=key) if key else None
-
-
-def suppressions_on(clickhouse: ClickHouse, key: str) -> ClickHouseSuppressions:
-    """Return the list of suppressions. Without a key, nothing is ever written to it."""
-    return ClickHouseSuppressions(clickhouse=clickhouse, key_id=PersonHash(key=key).key_id)
 
 
 def all_ids_on(clickhouse: ClickHouse, engine: AsyncEngine) -> AllIds:

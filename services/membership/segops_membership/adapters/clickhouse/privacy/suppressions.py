@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Set
 from datetime import UTC, datetime
 from typing import Final
 
+from segops_common.contracts.person_hash import PersonHash
 from segops_common.contracts.warehouse import SUPPRESSIONS_TABLE
 from segops_common.stores.clickhouse import ClickHouse
 from segops_membership.adapters.driver_errors import driver_errors
@@ -81,3 +82,13 @@ class ClickHouseSuppressions:
     async def _write(self, rows: list[tuple[int, str, str, datetime, str]]) -> None:
         with driver_errors():
             await self._clickhouse.insert(SUPPRESSIONS_TABLE, rows, _COLUMNS, timeout_s=_TIMEOUT_S)
+
+
+def person_hash_of(key: str) -> PersonHash | None:
+    """Return the hash by which people are known; None without a key."""
+    return PersonHash(key=key) if key else None
+
+
+def suppressions_on(clickhouse: ClickHouse, key: str) -> ClickHouseSuppressions:
+    """Return the list of suppressions. Without a key, nothing is ever written to it."""
+    return ClickHouseSuppressions(clickhouse=clickhouse, key_id=PersonHash(key=key).key_id)
